@@ -1,0 +1,43 @@
+"""Transformer text models in Spanish and English: offline, fast on a CPU, every number open to view.
+
+What is named here is imported when it is first used, so that `import gatonegro` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AutoConfig": "models",
+    "AutoModel": "models",
+    "AutoModelForMaskedLM": "models",
+    "AutoModelForSequenceClassification": "models",
+    "AutoModelForTokenClassification": "models",
+    "AutoTokenizer": "tokenization",
+    "Config": "config",
+    "pipeline": "tasks",
+}
+__all__ = [*_HOMES]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from gatonegro.config import Config
+    from gatonegro.models import (
+        AutoConfig,
+        AutoModel,
+        AutoModelForMaskedLM,
+        AutoModelForSequenceClassification,
+        AutoModelForTokenClassification,
+    )
+    from gatonegro.tasks import pipeline
+    from gatonegro.tokenization import AutoTokenizer
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gatonegro' has no attribute {name!r}")
+    return getattr(import_module(f"gatonegro.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,105 @@
+"""The sizes of a model and the few values in which one family differs from another.
+
+Field names are the keys of BERT's `config.json`, as in `transformers`; `families/` says how other families
+spell them. Nothing here knows torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gatonegro.errors import ConfigError
+
+PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a layer, an embedding and a head must know to be built.
+
+    One `Config` serves a whole model; `layer(i)` is the same `Config` with the values of layer `i`, so a family
+    whose layers differ (alternating windows, say) needs no other class.
+    """
+
+    model_type: str
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    max_position_embeddings: int
+    type_vocab_size: int = 0  # 0: the family has no segment embeddings
+    hidden_act: str = "gelu"
+    layer_norm_eps: float = 1e-12
+    norm_place: str = "post"  # "post": norm(x + f(x)), the paper's; "pre": x + f(norm(x))
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    classifier_dropout: float | None = None  # None: hidden_dropout_prob
+    initializer_range: float = 0.02
+    pad_token_id: int | None = 0
+    position_rule: str = "column"  # "column": 0, 1, 2 …; "count": pad + 1 onwards, over the non-pads of a row
+    head_act: str = "tanh"  # between the two linear layers of the sequence classification head
+    pooler: bool = True  # whether the bare model has BERT's pooler
+    id2label: Mapping[int, str] = field(default_factory=lambda: {0: "LABEL_0", 1: "LABEL_1"})
+    problem_type: str | None = None
+    per_layer: tuple[Mapping[str, Any], ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)  # keys of config.json that we carry and do not read
+
+    def __post_init__(self) -> None:
+        sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+        for name in (*sizes, "max_position_embeddings"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
+                raise ConfigError(f"config.json: {name} must be a positive whole number, not {value!r}.")
+        if self.hidden_size % self.num_attention_heads:
+            raise ConfigError(
+                f"config.json: hidden_size {self.hidden_size} does not divide into "
+                f"{self.num_attention_heads} attention heads of equal width."
+            )
+        if self.problem_type not in (None, *PROBLEM_TYPES):
+            raise ConfigError(
+                f"config.json: problem_type {self.problem_type!r} is none of {', '.join(PROBLEM_TYPES)}."
+            )
+        if not self.id2label or sorted(self.id2label) != list(range(len(self.id2label))):
+            raise ConfigError("config.json: id2label must number its labels 0, 1, 2 … without a gap.")
+        if self.per_layer and len(self.per_layer) != self.num_hidden_layers:
+            raise ConfigError(
+                f"config.json: values for {len(self.per_layer)} layers, but there are {self.num_hidden_layers}."
+            )
+
+    def layer(self, i: int) -> Config:
+        """The values of layer `i`, counted from 0."""
+        return replace(self, per_layer=(), **self.per_layer[i]) if self.per_layer else self
+
+    @property
+    def num_labels(self) -> int:
+        return len(self.id2label)
+
+    @property
+    def label2id(self) -> dict[str, int]:
+        return {label: i for i, label in self.id2label.items()}
+
+    @property
+    def head_size(self) -> int:
+        """The width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    @property
+    def position_offset(self) -> int:
+        """The position of a row's first token: RoBERTa-like models keep the places up to the pad's for no one."""
+        return (self.pad_token_id or 0) + 1 if self.position_rule == "count" else 0
+
+    @property
+    def max_tokens(self) -> int:
+        """How many tokens one sequence may have, the special ones included."""
+        return self.max_position_embeddings - self.position_offset
+
+    def with_labels(self, labels: int | Mapping[int, str] | list[str]) -> Config:
+        """The same model with other labels: a number of them, a list of names, or `{0: name, …}`."""
+        if isinstance(labels, int):
+            labels = [f"LABEL_{i}" for i in range(labels)]
+        if not isinstance(labels, Mapping):
+            labels = dict(enumerate(labels))
+        return replace(self, id2label=dict(labels))

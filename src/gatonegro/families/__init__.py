@@ -1,0 +1,26 @@
+"""The families of checkpoints that this house reads, by the `model_type` of their `config.json`."""
+
+from __future__ import annotations
+
+from gatonegro.errors import ConfigError
+from gatonegro.families.bert import BERT
+from gatonegro.families.distilbert import DISTILBERT
+from gatonegro.families.family import Family
+from gatonegro.families.roberta import CAMEMBERT, ROBERTA, XLM_ROBERTA
+
+FAMILIES: dict[str, Family] = {
+    "bert": BERT,
+    "distilbert": DISTILBERT,
+    "roberta": ROBERTA,
+    "xlm-roberta": XLM_ROBERTA,
+    "camembert": CAMEMBERT,
+}
+
+
+def family_of(model_type: object) -> Family:
+    """The family of a `model_type`, or a ConfigError that lists those we know."""
+    if not isinstance(model_type, str) or model_type not in FAMILIES:
+        raise ConfigError(
+            f"config.json: the model_type is {model_type!r}; the families known here are {', '.join(FAMILIES)}."
+        )
+    return FAMILIES[model_type]

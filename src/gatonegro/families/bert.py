@@ -1,0 +1,65 @@
+"""BERT, https://arxiv.org/abs/1810.04805, and the families that keep its names.
+
+https://github.com/huggingface/transformers/blob/main/src/transformers/models/bert/modeling_bert.py
+"""
+
+from gatonegro.families.family import Family, Head, Row
+
+EMBEDDINGS: tuple[Row, ...] = (
+    ("embeddings.word_embeddings.weight", "embeddings.tokens.weight"),
+    ("embeddings.position_embeddings.weight", "embeddings.positions.weight"),
+    ("embeddings.token_type_embeddings.weight", "embeddings.segments.weight"),
+    ("embeddings.LayerNorm.*", "embeddings.norm.*"),
+)
+LAYERS: tuple[Row, ...] = (
+    ("encoder.layer.{i}.attention.self.query.*", "encoder.layers.{i}.attention.query.*"),
+    ("encoder.layer.{i}.attention.self.key.*", "encoder.layers.{i}.attention.key.*"),
+    ("encoder.layer.{i}.attention.self.value.*", "encoder.layers.{i}.attention.value.*"),
+    ("encoder.layer.{i}.attention.output.dense.*", "encoder.layers.{i}.attention.output.*"),
+    ("encoder.layer.{i}.attention.output.LayerNorm.*", "encoder.layers.{i}.attention_add.norm.*"),
+    ("encoder.layer.{i}.intermediate.dense.*", "encoder.layers.{i}.feed_forward.up.*"),
+    ("encoder.layer.{i}.output.dense.*", "encoder.layers.{i}.feed_forward.down.*"),
+    ("encoder.layer.{i}.output.LayerNorm.*", "encoder.layers.{i}.feed_forward_add.norm.*"),
+)
+DEFAULTS = {
+    "vocab_size": 30522,
+    "hidden_size": 768,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+    "intermediate_size": 3072,
+    "max_position_embeddings": 512,
+    "type_vocab_size": 2,
+    "hidden_act": "gelu",
+    "layer_norm_eps": 1e-12,
+    "hidden_dropout_prob": 0.1,
+    "attention_probs_dropout_prob": 0.1,
+    "initializer_range": 0.02,
+    "pad_token_id": 0,
+}
+REFUSED = {"is_decoder": False, "add_cross_attention": False, "position_embedding_type": "absolute"}
+
+BERT = Family(
+    prefix="bert.",
+    rows=EMBEDDINGS + LAYERS,
+    heads={
+        "pooler": Head("BertModel", (("bert.pooler.dense.*", "head.dense.*"),)),
+        "sequence-classification": Head(
+            "BertForSequenceClassification",
+            (("bert.pooler.dense.*", "head.dense.*"), ("classifier.*", "head.output.*")),
+        ),
+        "token-classification": Head("BertForTokenClassification", (("classifier.*", "head.output.*"),)),
+        "masked-lm": Head(
+            "BertForMaskedLM",
+            (
+                ("cls.predictions.transform.dense.*", "head.dense.*"),
+                ("cls.predictions.transform.LayerNorm.*", "head.norm.*"),
+                ("cls.predictions.bias", "head.bias"),
+                ("cls.predictions.decoder.bias", "head.bias", "share"),
+                ("cls.predictions.decoder.weight", "embeddings.tokens.weight", "share"),
+            ),
+        ),
+    },
+    defaults=DEFAULTS,
+    ignored=("embeddings.position_ids", "cls.seq_relationship.weight", "cls.seq_relationship.bias"),
+    refused=REFUSED,
+)

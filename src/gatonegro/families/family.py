@@ -1,0 +1,226 @@
+"""What a family is: how its `config.json` is spelled, and one table of its tensors' names.
+
+A row of the table is `(name in the checkpoint, name in this house)` or the same with one operation:
+
+- `"share"`: a second name of a tensor that is stored under another (tied embeddings, repeated biases). Read where
+  the first name is missing, must agree where both are there, never written. The house name None stands for a
+  tensor that means nothing to us (a saved buffer, an unused head).
+- `"transpose"`: the checkpoint holds the matrix the other way round (GPT-2's Conv1D).
+- `"split"`: one tensor of the checkpoint is several of ours, in equal parts along its first axis (fused Q, K, V).
+
+`{i}` stands for a layer's number, `*` for `weight` and `bias`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatonegro.config import Config
+from gatonegro.errors import CheckpointError, ConfigError, MissingHeadError
+
+Row = tuple[str, str | None] | tuple[str, str | tuple[str, ...] | None, str]
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head's rows of the table, and the class of `transformers` that it answers to."""
+
+    architecture: str
+    rows: tuple[Row, ...] = ()
+    config: Mapping[str, str] = field(default_factory=dict)  # as in Family, for this head alone
+
+
+@dataclass(frozen=True)
+class Family:
+    """A `model_type`: values and names, no code of its own."""
+
+    prefix: str  # of the encoder's tensors in a checkpoint with a head; absent in one without
+    rows: tuple[Row, ...]
+    heads: Mapping[str, Head]
+    defaults: Mapping[str, Any]  # what the reference assumes where config.json is silent
+    keys: Mapping[str, str] = field(default_factory=dict)  # our name → config.json's, where they differ
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # values that config.json does not spell
+    ignored: tuple[str, ...] = ()  # tensors that may be there and say nothing
+    refused: Mapping[str, Any] = field(default_factory=dict)  # key → the one value that is supported
+
+    @property
+    def bare(self) -> str:
+        """The head of the model without a task: BERT's pooler, or nothing."""
+        return "pooler" if "pooler" in self.heads else "none"
+
+
+
+BARE = ("none", "pooler")  # heads of a model without a task
+
+# Fields that every config.json spells as we do; labels have rules of their own below.
+READ = (
+    "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+    "max_position_embeddings", "type_vocab_size", "hidden_act", "layer_norm_eps", "hidden_dropout_prob",
+    "attention_probs_dropout_prob", "classifier_dropout", "initializer_range", "pad_token_id",
+)  # fmt: skip
+LABELS = ("id2label", "label2id", "num_labels", "problem_type")
+
+
+def read_config(family: Family, data: Mapping[str, Any], head: str | None = None) -> Config:
+    """`config.json` as a dict → `Config`. Unknown keys are carried along in `Config.extra`."""
+    for key, value in family.refused.items():
+        if data.get(key, value) != value:
+            raise ConfigError(f"config.json: {key}={data[key]!r} is not supported here, only {value!r}.")
+    keys = {**family.keys, **(family.heads[head].config if head in family.heads else {})}
+    values = {}
+    for name in READ:
+        if name in family.fixed:
+            continue
+        key = keys.get(name, name)
+        value = data.get(key, family.defaults.get(key))
+        if value is not None or key in data:
+            values[name] = value
+    labels = data.get("id2label")
+    if labels is None:
+        count = data.get("num_labels", 2)
+        if not isinstance(count, int) or not 0 < count < 2**24:
+            raise ConfigError(f"config.json: num_labels must be a positive whole number, not {count!r}.")
+        labels = {i: f"LABEL_{i}" for i in range(count)}
+    try:
+        labels = {int(i): str(label) for i, label in labels.items()}
+        return Config(
+            model_type=str(data["model_type"]),
+            id2label=labels,
+            problem_type=data.get("problem_type"),
+            extra=dict(data),
+            **values,
+            **family.fixed,
+        )
+    except (TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"config.json: a value is missing or of the wrong kind ({error}).") from error
+
+
+def write_config(family: Family, config: Config, head: str | None = None) -> dict[str, Any]:
+    """`Config` → what `transformers` reads as `config.json`."""
+    keys = {**family.keys, **(family.heads[head].config if head in family.heads else {})}
+    data = {k: v for k, v in config.extra.items() if k not in (*LABELS, "torch_dtype", "dtype")}
+    data |= {keys.get(name, name): getattr(config, name) for name in READ if name not in family.fixed}
+    data["model_type"] = config.model_type
+    if head in family.heads:
+        data["architectures"] = [family.heads[head].architecture]
+    data["id2label"] = {str(i): label for i, label in config.id2label.items()}
+    data["label2id"] = config.label2id
+    if config.problem_type:
+        data["problem_type"] = config.problem_type
+    return data
+
+
+@dataclass(frozen=True)
+class Link:
+    """A row with its numbers filled in: which checkpoint tensor is which of ours, by what operation."""
+
+    name: str
+    ours: tuple[str, ...]
+    operation: str
+
+
+def links(family: Family, config: Config, head: str | None) -> list[Link]:
+    """The family's whole table for one model, literally."""
+    out = [*_expand(family.rows, config, family.prefix)]
+    if head in family.heads:
+        out += _expand(family.heads[head].rows, config, "")
+    return out
+
+
+def _expand(rows: tuple[Row, ...], config: Config, prefix: str) -> Iterator[Link]:
+    for name, ours, *operation in rows:
+        targets = ours if isinstance(ours, tuple) else (ours,) if ours is not None else ()
+        for i in range(config.num_hidden_layers) if "{i}" in name + "".join(targets) else (0,):
+            for end in ("weight", "bias") if "*" in name else ("",):
+                filled = tuple(x.replace("{i}", str(i)).replace("*", end) for x in (prefix + name, *targets))
+                yield Link(filled[0], filled[1:], operation[0] if operation else "")
+
+
+def adopt(
+    family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor], wanted: set[str]
+) -> dict[str, Tensor]:
+    """Checkpoint tensors, under `canonical` names → ours. `wanted` are the names that there must be.
+
+    Raises:
+        MissingHeadError: the encoder is there, the asked head is not.
+        CheckpointError: a tensor is missing, unknown, or does not fit its twin.
+    """
+    table = links(family, config, head)
+    out: dict[str, Tensor] = {}
+    for link in sorted(table, key=lambda link: link.operation == "share"):
+        if link.name not in tensors:
+            continue
+        tensor = tensors[link.name]
+        if link.operation == "split":
+            out.update(zip(link.ours, tensor.chunk(len(link.ours)), strict=True))
+        elif link.operation == "transpose":
+            out[link.ours[0]] = tensor.T
+        else:
+            for ours in link.ours:
+                if link.operation == "share" and ours in out and not torch.equal(out[ours], tensor):
+                    raise CheckpointError(
+                        f"tensor {link.name!r} should be the same as the one stored for {ours!r}, but differs; "
+                        "untied weights are not supported."
+                    )
+                out[ours] = tensor
+    missing = sorted(wanted - out.keys())
+    if missing:
+        names = {ours: link.name for link in reversed(table) for ours in link.ours}
+        if all(name.startswith("head.") for name in missing):
+            there = [h for h in family.heads if h not in BARE and has_head(family, config, h, tensors)]
+            raise MissingHeadError(
+                f"the checkpoint has no weights for a {head} head (no {names.get(missing[0], missing[0])!r}); "
+                + (f"it has: {', '.join(there)}. " if there else "it is a model without a head. ")
+                + "Name a checkpoint that was trained for the task, or pass num_labels= to begin a new head."
+            )
+        raise CheckpointError(
+            f"the checkpoint lacks {len(missing)} of the model's tensors, the first "
+            f"{names.get(missing[0], missing[0])!r}; it is incomplete, or its config.json belongs to another model."
+        )
+    known = {link.name for h in (None, *family.heads) for link in links(family, config, h)}
+    unknown = sorted(n for n in tensors.keys() - known if not any(n.endswith(end) for end in family.ignored))
+    if unknown:
+        raise CheckpointError(
+            f"the checkpoint has {len(unknown)} tensors that a {config.model_type} model has no place for, the first "
+            f"{unknown[0]!r}; its config.json belongs to another model, or it is of another architecture."
+        )
+    return out
+
+
+def canonical(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The checkpoint's tensors as a model with a head names them: with the family's prefix, LayerNorms as of now."""
+    first_names = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))  # TensorFlow's
+    for old, new in first_names:
+        tensors = {name.replace(old, new): tensor for name, tensor in tensors.items()}
+    if any(name.startswith(family.prefix) for name in tensors):
+        return dict(tensors)
+    bare = {link.name for head in (None, *BARE) for link in links(family, config, head)}
+    return {family.prefix + k if family.prefix + k in bare else k: v for k, v in tensors.items()}
+
+
+def has_head(family: Family, config: Config, head: str, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether every tensor of a head is there, under `canonical` names."""
+    rows = _expand(family.heads[head].rows, config, "")
+    return all(link.name in tensors for link in rows if link.operation != "share")
+
+
+def release(family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Ours → checkpoint tensors, under the names that `transformers` writes. The inverse of `adopt`."""
+    out: dict[str, Tensor] = {}
+    for link in links(family, config, head):
+        if link.operation == "share" or not link.ours or any(ours not in tensors for ours in link.ours):
+            continue
+        # the bare model's tensors are written without the prefix
+        name = link.name.removeprefix(family.prefix) if head in BARE else link.name
+        if link.operation == "split":
+            out[name] = torch.cat([tensors[ours] for ours in link.ours])
+        else:
+            out[name] = tensors[link.ours[0]].T if link.operation == "transpose" else tensors[link.ours[0]]
+    return out

@@ -1,0 +1,39 @@
+"""RoBERTa, https://arxiv.org/abs/1907.11692, and XLM-RoBERTa and CamemBERT, which differ in name alone.
+
+https://github.com/huggingface/transformers/blob/main/src/transformers/models/roberta/modeling_roberta.py
+"""
+
+from gatonegro.families.bert import DEFAULTS, EMBEDDINGS, LAYERS, REFUSED
+from gatonegro.families.family import Family, Head
+
+
+def _family(name: str) -> Family:
+    return Family(
+        prefix="roberta.",
+        rows=EMBEDDINGS + LAYERS,
+        heads={
+            "pooler": Head(f"{name}Model", (("roberta.pooler.dense.*", "head.dense.*"),)),
+            "sequence-classification": Head(
+                f"{name}ForSequenceClassification",
+                (("classifier.dense.*", "head.dense.*"), ("classifier.out_proj.*", "head.output.*")),
+            ),
+            "token-classification": Head(f"{name}ForTokenClassification", (("classifier.*", "head.output.*"),)),
+            "masked-lm": Head(
+                f"{name}ForMaskedLM",
+                (
+                    ("lm_head.dense.*", "head.dense.*"),
+                    ("lm_head.layer_norm.*", "head.norm.*"),
+                    ("lm_head.bias", "head.bias"),
+                    ("lm_head.decoder.bias", "head.bias", "share"),
+                    ("lm_head.decoder.weight", "embeddings.tokens.weight", "share"),
+                ),
+            ),
+        },
+        defaults=DEFAULTS | {"pad_token_id": 1, "vocab_size": 50265 if name == "Roberta" else 30522},
+        fixed={"position_rule": "count"},
+        ignored=("embeddings.position_ids",),
+        refused=REFUSED,
+    )
+
+
+ROBERTA, XLM_ROBERTA, CAMEMBERT = _family("Roberta"), _family("XLMRoberta"), _family("Camembert")

@@ -1,0 +1,86 @@
+"""What stands on the encoder: from hidden states to logits."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gatonegro.config import Config
+from gatonegro.nn.encoder import Activation
+from gatonegro.packing import Packed
+
+
+def _classifier_dropout(config: Config) -> nn.Dropout:
+    p = config.classifier_dropout
+    return nn.Dropout(config.hidden_dropout_prob if p is None else p)
+
+
+class Pooler(nn.Module):
+    """BERT's summary of a sequence: its first token through a linear map and a tanh."""
+
+    per = "sequence"
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.activation = Activation("tanh")
+
+    def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
+        return self.activation(self.dense(x[packed.firsts]))  # (n, hidden)
+
+
+class SequenceClassificationHead(nn.Module):
+    """The first token through a linear map, a non-linearity and a second linear map: a score a label."""
+
+    per = "sequence"
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.activation = Activation(config.head_act)
+        self.dropout = _classifier_dropout(config)
+        self.output = nn.Linear(config.hidden_size, config.num_labels)
+
+    def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
+        first = x[packed.firsts]  # (n, hidden)
+        return self.output(self.dropout(self.activation(self.dense(first))))  # (n, labels)
+
+
+class TokenClassificationHead(nn.Module):
+    """A score a label for every token."""
+
+    per = "token"
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.dropout = _classifier_dropout(config)
+        self.output = nn.Linear(config.hidden_size, config.num_labels)
+
+    def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
+        return self.output(self.dropout(x))  # (t, labels)
+
+
+class MaskedLMHead(nn.Module):
+    """A score for every word of the vocabulary, by the token embeddings themselves (tied weights)."""
+
+    per = "token"
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.activation = Activation(config.hidden_act)
+        self.norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
+        self.bias = nn.Parameter(torch.zeros(config.vocab_size))
+
+    def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
+        x = self.norm(self.activation(self.dense(x)))  # (t, hidden)
+        return F.linear(x, tokens.weight, self.bias)  # (t, vocab)
+
+
+HEADS: dict[str, type[nn.Module]] = {
+    "pooler": Pooler,
+    "sequence-classification": SequenceClassificationHead,
+    "token-classification": TokenClassificationHead,
+    "masked-lm": MaskedLMHead,
+}

@@ -1,0 +1,50 @@
+"""See inside a model while it runs: named tensors by hooks, inside a `with`. Layers know nothing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+from gatonegro.nn.attention import Attend, Seen, attend_plain
+from gatonegro.nn.encoder import EncoderLayer, Embeddings
+
+
+@contextmanager
+def watch(model: nn.Module) -> Iterator[dict[str, list[Tensor | list[Seen]]]]:
+    """Record, under each module's name, what it gave at each call, in order.
+
+    A module without weights that attends is recorded as `Seen`, one a sequence: its scores, probabilities and
+    contexts computed in the open from the very q, k and v that the fused operator got.
+
+    >>> with watch(model) as seen: model(**batch)
+    >>> seen["encoder.layers.0.attention.attend"][0][0].probs  # (h, q, k) of the first sequence
+    """
+    seen: dict[str, list[Tensor | list[Seen]]] = {}
+    handles = []
+    for name, module in model.named_modules():
+
+        def record(module: nn.Module, args: tuple, result: object, name: str = name) -> None:
+            if isinstance(module, Attend):
+                result = attend_plain(*args)
+            if isinstance(result, Tensor | list):
+                seen.setdefault(name, []).append(result)
+
+        handles.append(module.register_forward_hook(record))
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def layer_outputs(model: nn.Module, seen: dict) -> list[Tensor]:
+    """The hidden states (t, hidden) before the first layer and after each, from what `watch` recorded."""
+    kinds = (Embeddings, EncoderLayer)
+    return [seen[name][0] for name, module in model.named_modules() if isinstance(module, kinds)]
+
+
+def layer_attentions(model: nn.Module, seen: dict) -> list[list[Seen]]:
+    """What each layer's attention did, a `Seen` a sequence, from what `watch` recorded."""
+    return [seen[name][0] for name, module in model.named_modules() if isinstance(module, Attend)]

@@ -1,0 +1,222 @@
+"""Sequences end to end, and the way there from a padded batch and back.
+
+`Packed` is what the layers see: no padding, hence no mask. One sentence is a batch of one. Tokens of sequence
+`n` are rows `sum(lengths[:n])` to `sum(lengths[:n + 1])`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
+
+import torch
+from torch import Tensor
+
+from gatonegro.config import Config
+from gatonegro.errors import InputError
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where sequences begin and end among packed queries and packed keys.
+
+    The two differ in cross-attention and with a cache; in self-attention `keys` is `queries`.
+    """
+
+    queries: tuple[int, ...]
+    keys: tuple[int, ...]
+
+    @cached_property
+    def runs(self) -> list[tuple[int, int, int]]:
+        """Neighbours of equal lengths: how many, their query length, their key length.
+
+        Attention takes one call a run, so sorted sequences cost few calls; any order is right.
+        """
+        pairs = zip(self.queries, self.keys, strict=True)
+        return [(len(list(group)), q, k) for (q, k), group in groupby(pairs)]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A batch without padding: `ids` (t,), `positions` (t,), `segments` (t,) or None, `lengths` of the sequences.
+
+    `embeds` (t, hidden), where given, takes the place of the token embeddings.
+    """
+
+    ids: Tensor
+    positions: Tensor
+    lengths: tuple[int, ...]
+    segments: Tensor | None = None
+    embeds: Tensor | None = None
+
+    @cached_property
+    def layout(self) -> Layout:
+        return Layout(self.lengths, self.lengths)
+
+    @cached_property
+    def firsts(self) -> Tensor:
+        """The row of each sequence's first token. (n,)"""
+        ends = torch.tensor(self.lengths, device=self.ids.device).cumsum(0)
+        return ends - torch.tensor(self.lengths, device=self.ids.device)
+
+    def to(self, device: torch.device | str) -> Packed:
+        moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        return replace(self, **{k: v for k, v in moved.items() if k in self.__dataclass_fields__})
+
+
+def pack(
+    sequences: Sequence[Sequence[int]],
+    config: Config,
+    segments: Sequence[Sequence[int]] | None = None,
+    *,
+    multiple: int = 1,
+) -> Packed:
+    """Pack token ids, and segment ids where the model has segments, of whole sequences.
+
+    With `multiple`, sequences of pads follow so that the number of tokens is a multiple of it: kernels that are
+    compiled for a shape then meet few shapes. They come last, and what is said of them is to be dropped.
+    """
+    lengths = [len(s) for s in sequences]
+    longest = max(lengths, default=0)
+    if longest > config.max_tokens:
+        raise InputError(
+            f"a sequence of {longest} tokens is longer than the {config.max_tokens} that this model takes; "
+            "pass truncation=True, or split the text."
+        )
+    missing = -sum(lengths) % multiple
+    while missing:
+        lengths.append(min(missing, config.max_tokens))
+        missing -= lengths[-1]
+    total, start = sum(lengths), config.position_offset
+    ids = torch.full((total,), config.pad_token_id or 0)
+    real = torch.tensor([i for s in sequences for i in s], dtype=torch.long)
+    ids[: len(real)] = real
+    kinds = torch.zeros(total, dtype=torch.long) if segments is not None else None
+    if kinds is not None and segments is not None:
+        kinds[: len(real)] = torch.tensor([i for s in segments for i in s], dtype=torch.long)
+    ends = torch.tensor(lengths, dtype=torch.long)
+    firsts = (ends.cumsum(0) - ends).repeat_interleave(ends)  # (t,)
+    return Packed(ids, torch.arange(total) - firsts + start, tuple(lengths), kinds)
+
+
+@dataclass(frozen=True)
+class Padding:
+    """What `from_padded` took away, so that `restore` can put it back."""
+
+    keep: Tensor  # (b, s), true where there is a token
+    order: Tensor  # (b,), row of the padded batch that the n-th packed sequence was
+    rows: Tensor  # (t,), place of each packed token in the flattened padded batch
+
+    def restore(self, x: Tensor) -> Tensor:
+        """Packed tokens `(t, …)` → padded `(b, s, …)`, zeros where there was padding."""
+        b, s = self.keep.shape
+        out = x.new_zeros((b * s, *x.shape[1:]))
+        return out.index_copy(0, self.rows, x).view(b, s, *x.shape[1:])
+
+    def restore_rows(self, x: Tensor) -> Tensor:
+        """One row a sequence, as packed → the order of the padded batch; zeros for a row without tokens."""
+        out = x.new_zeros((len(self.keep), *x.shape[1:]))
+        return out.index_copy(0, self.order, x)
+
+
+    def restore_square(self, blocks: list[Tensor]) -> Tensor:
+        """A matrix (h, q, k) a sequence → (b, h, s, s), zeros where there was padding."""
+        b, s = self.keep.shape
+        out = blocks[0].new_zeros(b, s, s, len(blocks[0])) if blocks else self.keep.new_zeros(b, 0, s, s)
+        for row, block in zip(self.order.tolist(), blocks, strict=True):
+            at = self.keep[row].nonzero().flatten()
+            out[row, at[:, None], at] = block.permute(1, 2, 0)  # (q, k, h)
+        return out.permute(0, 3, 1, 2) if blocks else out
+
+def from_padded(
+    config: Config,
+    input_ids: Tensor | None,  # (b, s)
+    attention_mask: Tensor | None = None,  # (b, s)
+    token_type_ids: Tensor | None = None,  # (b, s)
+    position_ids: Tensor | None = None,  # (b, s) or (1, s)
+    inputs_embeds: Tensor | None = None,  # (b, s, hidden)
+) -> tuple[Packed, Padding]:
+    """Take the padding out of a batch as `transformers` gives it.
+
+    Any mask will do (left padding, holes, a row with nothing): positions are read before the padding goes, by the
+    family's own rule. Rows are sorted by length, so that attention finds neighbours of equal length.
+    """
+    if (input_ids is None) == (inputs_embeds is None):
+        raise InputError("pass input_ids or inputs_embeds, one of the two.")
+    given = input_ids if input_ids is not None else inputs_embeds
+    assert given is not None
+    if given.dim() != (2 if input_ids is not None else 3):
+        name, form = ("input_ids", "(batch, length)") if input_ids is not None else ("inputs_embeds", "(b, s, hidden)")
+        raise InputError(f"{name} must be of shape {form}, not {tuple(given.shape)}; one text is a batch of one.")
+    b, s = given.shape[:2]
+    for name, tensor in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
+        if tensor is not None and tensor.shape != (b, s):
+            raise InputError(f"{name} is of shape {tuple(tensor.shape)}, but the batch is of shape {(b, s)}.")
+    if input_ids is not None and given.numel():
+        low, high = int(given.min()), int(given.max())
+        if low < 0 or high >= config.vocab_size:
+            raise InputError(
+                f"input_ids holds the id {low if low < 0 else high}, but this model's vocabulary is "
+                f"0 … {config.vocab_size - 1}; was the text encoded with another model's tokenizer?"
+            )
+    keep = torch.ones(b, s, dtype=torch.bool, device=given.device) if attention_mask is None else attention_mask != 0
+    if position_ids is None:
+        position_ids = _positions(config, input_ids, b, s, given.device)
+    position_ids = position_ids.expand(b, s)
+    if position_ids.numel() and int(position_ids.max()) >= config.max_position_embeddings:
+        raise InputError(
+            f"a row of {s} tokens is longer than the {config.max_tokens} that this model takes; "
+            "pass truncation=True to the tokenizer, or split the text."
+        )
+    counts = keep.sum(1)
+    order = counts.argsort(descending=True, stable=True)
+    order = order[counts[order] > 0]
+    flat = torch.arange(b * s, device=given.device).view(b, s)
+    rows = flat[order][keep[order]]
+    packed = Packed(
+        ids=input_ids.reshape(-1)[rows] if input_ids is not None else rows,
+        positions=position_ids.reshape(-1)[rows],
+        lengths=tuple(counts[order].tolist()),
+        segments=None if token_type_ids is None else token_type_ids.reshape(-1)[rows],
+        embeds=None if inputs_embeds is None else inputs_embeds.reshape(b * s, -1)[rows],
+    )
+    return packed, Padding(keep, order, rows)
+
+
+def _positions(config: Config, ids: Tensor | None, b: int, s: int, device: torch.device) -> Tensor:
+    if config.position_rule == "column" or ids is None:
+        return torch.arange(config.position_offset, config.position_offset + s, device=device).expand(b, s)
+    pad = config.pad_token_id or 0
+    real = ids != pad  # the ids, not the mask, decide, as in the reference
+    # https://github.com/huggingface/transformers/blob/main/src/transformers/models/roberta/modeling_roberta.py
+    return real.cumsum(1) * real + pad
+
+
+def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Sort sequences by length and cut them into batches of at most `budget` tokens.
+
+    Returns lists of indices into `lengths`, longest sequences first; a sequence longer than the budget is alone.
+    """
+    batches: list[list[int]] = []
+    room = 0
+    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if lengths[i] > room or not batches:
+            batches.append([])
+            room = budget
+        batches[-1].append(i)
+        room -= lengths[i]
+    return batches
+
+
+def windows(items: Iterable, size: int) -> Iterator[list]:
+    """Consecutive lists of up to `size` items, so that a stream is planned in bounded memory."""
+    batch: list = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

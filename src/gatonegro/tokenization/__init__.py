@@ -1,0 +1,7 @@
+"""Text to ids and back: the Rust `tokenizers` library behind the face that `transformers` users know."""
+
+from gatonegro.tokenization.batch import BatchEncoding
+from gatonegro.tokenization.loading import AutoTokenizer
+from gatonegro.tokenization.tokenizer import Tokenizer, TruncationWarning
+
+__all__ = ["AutoTokenizer", "BatchEncoding", "Tokenizer", "TruncationWarning"]

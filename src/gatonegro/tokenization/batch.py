@@ -1,0 +1,108 @@
+"""What a tokenizer call returns: lists or tensors by name, and the way back from tokens to characters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gatonegro.errors import InputError, MissingExtraError
+
+
+class BatchEncoding(dict):
+    """A dict of model inputs (`input_ids`, `attention_mask`, …) that also answers to attributes.
+
+    For a list of texts each value has a row a text (a row a window with `return_overflowing_tokens=True`, where
+    `overflow_to_sample_mapping` says which text each row comes from); for one text without `return_tensors`,
+    the values are that text's own lists. `encodings` holds the Rust `Encoding` of each row, from which `tokens`,
+    `word_ids`, `sequence_ids`, `char_to_token` and `token_to_chars` answer.
+    """
+
+    def __init__(
+        self, data: dict[str, Any], encodings: Sequence[Any] | None = None, *, has_offsets: bool = True
+    ) -> None:
+        super().__init__(data)
+        self.encodings = encodings
+        self.has_offsets = has_offsets
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"this batch has no {name!r}; it has {', '.join(self) or 'nothing'}") from None
+
+    def __getitem__(self, key: Any) -> Any:
+        """A value by its name, or the Rust `Encoding` of a row by its number."""
+        return self._row(key) if isinstance(key, int) else super().__getitem__(key)
+
+    def to(self, device: Any) -> BatchEncoding:
+        """Move every tensor to `device`; returns this same batch, as `transformers` does."""
+        self.update({name: value.to(device) for name, value in self.items() if hasattr(value, "to")})
+        return self
+
+    def tokens(self, batch_index: int = 0) -> list[str]:
+        """The tokens of a row, special tokens and padding included."""
+        return self._row(batch_index).tokens
+
+    def word_ids(self, batch_index: int = 0) -> list[int | None]:
+        """For each token of the row, the number of the word that it belongs to; None for special tokens."""
+        return self._row(batch_index).word_ids
+
+    def sequence_ids(self, batch_index: int = 0) -> list[int | None]:
+        """For each token of the row, 0 for the text, 1 for its pair, None for special tokens."""
+        return self._row(batch_index).sequence_ids
+
+    def char_to_token(self, batch_or_char: int, char: int | None = None, sequence_index: int = 0) -> int | None:
+        """The token that holds a character: `(char)` for one text, `(row, char)` for a batch; None if none does."""
+        row, char = (0, batch_or_char) if char is None else (batch_or_char, char)
+        return self._row(row, offsets=True).char_to_token(char, sequence_index)
+
+    def token_to_chars(self, batch_or_token: int, token: int | None = None) -> tuple[int, int] | None:
+        """`(start, end)` in the text of a token: `(token)` for one text, `(row, token)` for a batch."""
+        row, token = (0, batch_or_token) if token is None else (batch_or_token, token)
+        found = self._row(row, offsets=True).token_to_chars(token)
+        return None if found is None else (found[1][0], found[1][1])  # Rust: (sequence, (start, end))
+
+    def _row(self, index: int, offsets: bool = False) -> Any:
+        if self.encodings is None:
+            raise InputError("this batch keeps no encodings: only what a tokenizer call returns has them")
+        if offsets and not self.has_offsets:
+            raise InputError("this batch has no offsets: call the tokenizer without return_offsets_mapping=False")
+        if not -len(self.encodings) <= index < len(self.encodings):
+            raise InputError(f"this batch has {len(self.encodings)} rows; there is no row {index}")
+        return self.encodings[index]
+
+
+def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Rows of numbers → int64 tensors `(rows, length)`; `kind` is "pt", "np" or "tf".
+
+    Raises InputError where the rows differ in length, MissingExtraError where TensorFlow is not installed.
+    """
+    import numpy as np
+
+    kind = str(getattr(kind, "value", kind))  # transformers' TensorType too
+    if kind not in ("pt", "np", "tf"):
+        raise InputError(f'return_tensors={kind!r} is not known: use "pt", "np", "tf", or None for plain lists')
+    arrays = {}
+    for name, rows in data.items():
+        lengths = {len(row) for row in rows if isinstance(row, list)}
+        if len(lengths) > 1:
+            raise InputError(
+                f"the rows of {name!r} have from {min(lengths)} to {max(lengths)} tokens, so they make no tensor: "
+                "pass padding=True (and truncation=True for texts that may be too long)"
+            )
+        array = np.asarray(rows, dtype=np.int64)
+        arrays[name] = array if rows else array.reshape(0, 0)
+    if kind == "pt":
+        import torch
+
+        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+    if kind == "tf":
+        try:
+            import tensorflow
+        except ImportError:
+            raise MissingExtraError(
+                'return_tensors="tf" needs TensorFlow, which is not installed: `pip install tensorflow`, '
+                'or ask for "pt" or "np"'
+            ) from None
+        return {name: tensorflow.constant(array) for name, array in arrays.items()}
+    return arrays

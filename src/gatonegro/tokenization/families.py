@@ -1,0 +1,154 @@
+"""How the families' tokenizers differ, as values; and a Rust tokenizer from each kind of vocabulary file.
+
+Facts: https://github.com/huggingface/transformers/blob/main/src/transformers/convert_slow_tokenizer.py
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+from gatonegro.tokenization.sentencepiece import BPE, CONTROL, USER_DEFINED, SentencePiece, merges
+
+TYPES = ("input_ids", "token_type_ids", "attention_mask")
+NO_TYPES = ("input_ids", "attention_mask")
+
+
+@dataclass(frozen=True)
+class Family:
+    """One row of the table: its special tokens, where they go, and what its models take."""
+
+    kind: str  # which files make it: wordpiece, bytes or pieces
+    special: str  # "cls_token=[CLS] …", in the order in which missing ones are added
+    single: str  # a template of https://huggingface.co/docs/tokenizers/api/post-processors
+    pair: str
+    inputs: tuple[str, ...] = NO_TYPES
+
+    @property
+    def named(self) -> dict[str, str]:
+        return dict(entry.split("=") for entry in self.special.split())
+
+
+_BERT = "unk_token=[UNK] sep_token=[SEP] pad_token=[PAD] cls_token=[CLS] mask_token=[MASK]"
+_XLMR = (
+    "bos_token=<s> eos_token=</s> unk_token=<unk> sep_token=</s> pad_token=<pad> cls_token=<s> mask_token=<mask>"
+)
+_GPT2 = "bos_token=<|endoftext|> eos_token=<|endoftext|> unk_token=<|endoftext|>"
+_CLS = ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
+_S = ("<s> $A </s>", "<s> $A </s> </s> $B </s>")
+
+FAMILIES = {  # by tokenizer class or model type, without capitals, dashes and underscores
+    "bert": Family("wordpiece", _BERT, *_CLS, TYPES),
+    "distilbert": Family("wordpiece", _BERT, *_CLS),
+    "electra": Family("wordpiece", _BERT, *_CLS, TYPES),
+    "convbert": Family("wordpiece", _BERT, *_CLS, TYPES),
+    "mobilebert": Family("wordpiece", _BERT, *_CLS, TYPES),
+    "mpnet": Family("wordpiece", _XLMR.replace("=<unk>", "=[UNK]"), *_S),
+    "roberta": Family("bytes", _XLMR, *_S),
+    "bart": Family("bytes", _XLMR, *_S),
+    "longformer": Family("bytes", _XLMR, *_S),
+    "gpt2": Family("bytes", _GPT2, "$A", "$A $B:1"),
+    "deberta": Family("bytes", _BERT, *_CLS, TYPES),
+    "debertav2": Family("pieces", f"bos_token=[CLS] eos_token=[SEP] {_BERT}", *_CLS),
+    "xlmroberta": Family("pieces", _XLMR, *_S),
+    "camembert": Family("pieces", _XLMR, *_S),
+    "t5": Family("pieces", "eos_token=</s> unk_token=<unk> pad_token=<pad>", "$A </s>", "$A </s> $B </s>"),
+    "mt5": Family("pieces", "eos_token=</s> unk_token=<unk> pad_token=<pad>", "$A </s>", "$A </s> $B </s>"),
+    "marian": Family("pieces", "eos_token=</s> unk_token=<unk> pad_token=<pad>", "$A </s>", "$A $B </s>"),
+}
+
+OFFSET: dict[str, tuple[list[tuple[str, float]], int]] = {  # fairseq's first ids, and how many of the file's they replace
+    "xlmroberta": ([("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)], 3),
+    "camembert": (
+        [("<s>NOTUSED", 0.0), ("<pad>", 0.0), ("</s>NOTUSED", 0.0), ("<unk>", 0.0), ("<unk>NOTUSED", -100.0)],
+        1,
+    ),
+}
+BY_WORDS = ("xlmroberta", "camembert", "t5", "mt5")  # their tokens' offsets leave the space before a word out
+
+
+def wordpiece(vocab: dict[str, int], unk: str, lower: bool | None, accents: bool | None, chinese: bool) -> Tokenizer:
+    """BERT's. What the configuration does not say (None) about case and accents, the vocabulary tells."""
+    if lower is None:
+        lower = not any(token != token.lower() for token in vocab if token[:1] not in "[<")
+    if accents is None and lower:  # True strips them, as BERT does; an uncased vocabulary with "ñ" keeps them
+        accents = not any(letter in vocab or "##" + letter in vocab for letter in "áéíóúñ")
+    tokenizer = Tokenizer(models.WordPiece(vocab, unk_token=unk, max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizers.BertNormalizer(
+        clean_text=True, handle_chinese_chars=chinese, strip_accents=accents, lowercase=lower
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece(prefix="##")
+    return tokenizer
+
+
+def byte_level(vocab: dict[str, int], ranks: list[tuple[str, str]], prefix_space: bool) -> Tokenizer:
+    """GPT-2's and RoBERTa's: byte-pair encoding over bytes, so that nothing is unknown."""
+    tokenizer = Tokenizer(models.BPE(vocab, ranks, continuing_subword_prefix="", end_of_word_suffix=""))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def from_pieces(spm: SentencePiece, name: str, lower: bool = False, extra_ids: int = 100) -> Tokenizer:
+    """A SentencePiece file's: with the file's own ids, or as the family `name` renumbers them."""
+    scores, unk_id = [(text, score) for text, score, _ in spm.pieces], spm.unk_id
+    if name in OFFSET:
+        front, gone = OFFSET[name]
+        scores, unk_id = [*front, *scores[gone:], ("<mask>", 0.0)], 3
+    elif name in ("t5", "mt5"):
+        scores += [(f"<extra_id_{i}>", 0.0) for i in reversed(range(extra_ids))]
+    if spm.model_type == BPE:
+        ids = {text: i for i, (text, _) in enumerate(scores)}
+        unk = scores[unk_id][0]
+        model = models.BPE(ids, merges(spm), unk_token=unk, fuse_unk=True, byte_fallback=spm.byte_fallback)
+        tokenizer = Tokenizer(model)
+    else:
+        tokenizer = Tokenizer(models.Unigram(scores, unk_id, spm.byte_fallback))
+    steps: list[Any] = [normalizers.Lowercase()] if lower else []
+    steps += [normalizers.Precompiled(spm.charsmap)] if spm.charsmap else []
+    scheme = "always" if spm.add_dummy_prefix else "never"
+    # words are cut apart first (and remembered by the Rust side), unless a piece spans several
+    space = pre_tokenizers.Metaspace("▁", scheme, split=not any("▁" in text[1:] for text, _ in scores))
+    if name in BY_WORDS:
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), space])
+    else:
+        if spm.remove_extra_whitespaces:
+            steps.append(normalizers.Replace(Regex(r"\A +| +\z|(?<= ) +"), ""))
+        tokenizer.pre_tokenizer = space
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.decoder = decoders.Metaspace("▁", scheme)
+    if spm.byte_fallback:
+        strip = [decoders.Strip(" ", 1, 0)] if spm.add_dummy_prefix else []
+        tokenizer.decoder = decoders.Sequence(
+            [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), *strip]
+        )
+    tokenizer.add_tokens(
+        [
+            AddedToken(text, normalized=False, special=kind == CONTROL)
+            for text, _, kind in spm.pieces
+            if kind in (CONTROL, USER_DEFINED) and tokenizer.token_to_id(text) is not None
+        ]
+    )
+    return tokenizer
+
+
+def finish(tokenizer: Tokenizer, family: Family, named: dict[str, str], prefix_space: bool = False) -> None:
+    """Put the special tokens around what the model makes of a text, by the family's templates."""
+    if family.kind == "bytes" and family.single == "<s> $A </s>":
+        sep, cls = named["sep_token"], named["cls_token"]
+        ids = [(token, tokenizer.token_to_id(token)) for token in (sep, cls)]
+        tokenizer.post_processor = processors.RobertaProcessing(*ids, True, prefix_space)
+        return
+    renamed = {default: named.get(name, default) for name, default in family.named.items()}
+    single, pair = (
+        [renamed.get(part.partition(":")[0], part.partition(":")[0]) + ":" + (part.partition(":")[2] or "0")
+         for part in template.split()]
+        for template in (family.single, family.pair)
+    )
+    used = {part.rpartition(":")[0] for part in single + pair} - {"$A", "$B"}
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single, pair, [(token, tokenizer.token_to_id(token)) for token in sorted(used)]
+    )

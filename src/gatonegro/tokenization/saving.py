@@ -1,0 +1,46 @@
+"""A tokenizer's files, written so that `transformers` 4 and 5 read back the same ids."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gatonegro.tokenization.tokenizer import Tokenizer
+
+
+def save(tokenizer: Tokenizer, folder: Path) -> tuple[str, ...]:
+    """Each file is written beside its place and then put there, so that a reader never meets half of one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    added = {token.content: token for token in tokenizer.backend_tokenizer.get_added_tokens_decoder().values()}
+    special: dict[str, Any] = {name: _plain(token, added) for name, token in tokenizer.named.items()}
+    if tokenizer.additional_special_tokens:
+        special["additional_special_tokens"] = [_plain(token, added) for token in tokenizer.additional_special_tokens]
+    config = {
+        "tokenizer_class": "PreTrainedTokenizerFast",  # the one class of which both take tokenizer.json as it is
+        "model_max_length": tokenizer.model_max_length,
+        "model_input_names": tokenizer.model_input_names,
+        "padding_side": tokenizer.padding_side,
+        "truncation_side": tokenizer.truncation_side,
+        "clean_up_tokenization_spaces": tokenizer.clean_up_tokenization_spaces,
+        **special,
+    }
+    texts = {
+        "tokenizer.json": tokenizer.backend_tokenizer.to_str(pretty=True),
+        "tokenizer_config.json": json.dumps(config, indent=2, ensure_ascii=False),
+        "special_tokens_map.json": json.dumps(special, indent=2, ensure_ascii=False),
+    }
+    for name, text in texts.items():
+        beside = folder / f".{name}.{os.getpid()}"
+        beside.write_text(text + "\n", encoding="utf-8")
+        beside.replace(folder / name)
+    return tuple(str(folder / name) for name in texts)
+
+
+def _plain(token: str, added: dict[str, Any]) -> Any:
+    """A plain string, unless the token has flags that a reader would not guess from one."""
+    known = added.get(token)
+    flags = {name: getattr(known, name, False) for name in ("lstrip", "rstrip", "single_word", "normalized")}
+    return {"__type": "AddedToken", "content": token, "special": True, **flags} if any(flags.values()) else token

@@ -1,0 +1,109 @@
+"""A SentencePiece model file, read without `sentencepiece` or `protobuf`.
+
+https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gatonegro.errors import TokenizerError
+
+UNIGRAM, BPE = 1, 2  # TrainerSpec.model_type
+NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # SentencePiece.type
+
+
+@dataclass(frozen=True)
+class SentencePiece:
+    """What a model file says: `(text, score, type)` of each piece, in the order of ids, and how text is prepared."""
+
+    pieces: list[tuple[str, float, int]]
+    model_type: int
+    byte_fallback: bool
+    charsmap: bytes
+    add_dummy_prefix: bool
+    remove_extra_whitespaces: bool
+
+    @property
+    def unk_id(self) -> int:
+        """The id of the piece for what the vocabulary does not have."""
+        return next((i for i, (_, _, kind) in enumerate(self.pieces) if kind == UNKNOWN), 0)
+
+
+def read(data: bytes) -> SentencePiece:
+    """Read the bytes of a `.model` or `.spm` file; raises TokenizerError where they are no such file."""
+    try:
+        pieces, trainer, normalizer = [], {}, {}
+        for field, value in _fields(data):
+            if field == 1:
+                piece = dict(_fields(value))
+                (score,) = struct.unpack("<f", piece.get(2, bytes(4)))
+                pieces.append((piece[1].decode(), score, piece.get(3, NORMAL)))
+            elif field == 2:
+                trainer = dict(_fields(value))
+            elif field == 3:
+                normalizer = dict(_fields(value))
+        model = SentencePiece(
+            pieces=pieces,
+            model_type=trainer.get(3, UNIGRAM),
+            byte_fallback=bool(trainer.get(35, False)),
+            charsmap=bytes(normalizer.get(2, b"")),
+            add_dummy_prefix=bool(normalizer.get(3, True)),
+            remove_extra_whitespaces=bool(normalizer.get(4, True)),
+        )
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
+        raise TokenizerError(f"it is no SentencePiece model, or it is cut short ({error})") from None
+    if not pieces or model.model_type not in (UNIGRAM, BPE):
+        raise TokenizerError(f"a SentencePiece model of type {model.model_type} with {len(pieces)} pieces: only "
+                             "Unigram and BPE models with pieces can be read")
+    return model
+
+
+def merges(model: SentencePiece) -> list[tuple[str, str]]:
+    """The merges of a BPE model, best first. The file has only scores: each way to make a piece of two others
+    is a merge, as good as the piece's score."""
+    ids = {text: i for i, (text, _, kind) in enumerate(model.pieces) if kind in (NORMAL, UNUSED)}
+    ranked = [
+        (-score, len(text[:cut]), text[:cut], text[cut:])
+        for text, score, kind in model.pieces
+        if kind in (NORMAL, UNUSED)
+        for cut in range(1, len(text))
+        if text[:cut] in ids and text[cut:] in ids
+    ]
+    return [(left, right) for _, _, left, right in sorted(ranked)]
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """The `(number, value)` of each field: https://protobuf.dev/programming-guides/encoding/"""
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        wire = tag & 7
+        if wire == 0:
+            value, at = _varint(data, at)
+            yield tag >> 3, value
+            continue
+        if wire == 2:
+            size, at = _varint(data, at)
+        elif wire in (1, 5):
+            size = 8 if wire == 1 else 4
+        else:
+            raise ValueError(f"wire type {wire}")
+        if at + size > len(data):
+            raise ValueError(f"a field of {size} bytes at byte {at} of {len(data)}")
+        yield tag >> 3, data[at : at + size]
+        at += size
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 0x80:
+            return value, at
+        if shift > 63:
+            raise ValueError("a number of more than 64 bits")

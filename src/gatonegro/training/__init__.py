@@ -1,0 +1,3 @@
+"""Training: one visible loop, its schedule, and resuming where it was cut off."""
+
+from gatonegro.training.loop import fit as fit

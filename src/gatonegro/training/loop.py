@@ -1,0 +1,95 @@
+"""The one training loop: AdamW, warm-up and linear decay, clipping, a log, and resuming."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+Batch = TypeVar("Batch")
+
+
+def fit(
+    model: nn.Module,
+    batches: Sequence[Batch],
+    loss: Callable[[Batch], Tensor],
+    groups: Sequence[Mapping],
+    *,
+    out: Path,
+    seed: int,
+    warmup: float = 0.06,
+    clip: float = 1.0,
+    save_every: int = 200,
+    evaluate: Callable[[], Mapping[str, float]] | None = None,
+    evaluate_every: int = 1000,
+    stop_after: int | None = None,
+) -> None:
+    """Go through `batches` once, a step each, and leave `model` trained.
+
+    Everything random is drawn from `seed` and the step's number, so that a run that was killed and begun again
+    does what an unbroken one would have done. `out/state.pt` holds weights, optimizer and step; `out/log.jsonl` a
+    line now and then.
+
+    Args:
+        loss: batch → scalar; it may use randomness freely.
+        groups: parameter groups for AdamW, each with its own peak `lr`.
+        warmup: share of the steps in which the rate rises; then it falls to 0 in a straight line.
+        stop_after: end after this step, as if killed there (for tests, and for a look on the way).
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6, fused=True)
+    peaks = [group["lr"] for group in optimizer.param_groups]
+    first, state = 0, out / "state.pt"
+    if state.exists():
+        saved = torch.load(state, weights_only=True, mmap=True)
+        model.load_state_dict(saved["model"])
+        optimizer.load_state_dict(saved["optimizer"])
+        first = saved["step"]
+    total, rise = len(batches), max(1, round(warmup * len(batches)))
+    last = min(total, stop_after if stop_after is not None else total)
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        disable=not sys.stderr.isatty(),
+    ) as progress:
+        bar = progress.add_task("training", total=total, completed=first)
+        mean, begun = 0.0, time.perf_counter()
+        for step in range(first, last):
+            torch.manual_seed(seed * 1_000_003 + step)
+            rate = min((step + 1) / rise, (total - step) / max(1, total - rise))
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                group["lr"] = peak * rate
+            model.train()
+            value = loss(batches[step])
+            value.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            mean += float(value.detach())
+            progress.update(bar, advance=1, description=f"loss {float(value.detach()):.3f}")
+            done = step + 1
+            if done % 50 == 0 or done == last:
+                n = (done - first - 1) % 50 + 1
+                record = {"step": done, "loss": mean / n, "s_per_step": (time.perf_counter() - begun) / n}
+                if evaluate is not None and (done % evaluate_every == 0 or done == total):
+                    model.eval()
+                    with torch.inference_mode():
+                        record |= evaluate()
+                with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+                    log.write(json.dumps({k: round(v, 5) for k, v in record.items()}) + "\n")
+                mean, begun = 0.0, time.perf_counter()
+            if done % save_every == 0 or done == last:
+                beside = state.with_suffix(".tmp")
+                torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": done}, beside)
+                os.replace(beside, state)
+    model.eval()
