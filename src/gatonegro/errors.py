@@ -39,3 +39,11 @@ class HubError(GatonegroError, OSError):
 
 class MissingExtraError(GatonegroError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
+
+
+class OptionError(GatonegroError, TypeError):
+    """A keyword that the function does not know, or a value that it cannot take."""
+
+
+class GatonegroWarning(UserWarning):
+    """Something that changes an answer, said once: a text cut into windows, say."""

@@ -5,6 +5,7 @@ Inside, everything is packed; `Model.forward` takes a padded batch, packs it, an
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -21,6 +22,7 @@ from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError
 from gatonegro.families import family_of
 from gatonegro.families.family import adopt, canonical, has_head, read_config, release, write_config
+from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
@@ -149,6 +151,10 @@ class Model(nn.Module):
         """How many numbers the model has learned."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad or not only_trainable)
 
+    def __repr__(self) -> str:
+        name = f"{self.name_or_path}: " if self.name_or_path else ""
+        return describe(self, f"{name}{self.num_parameters():,} parameters", self.config.hidden_size)
+
     @property
     def device(self) -> torch.device:
         return self.embeddings.tokens.weight.device
@@ -192,6 +198,12 @@ def loss_of(config: Config, head: str, logits: Tensor | None, labels: Tensor) ->
 
 
 M = TypeVar("M", bound=nn.Module)
+
+
+def share(model: M) -> M:
+    """A copy whose parts are its own and whose weights are the original's: to put into another mode, say."""
+    weights = {id(t): t for t in (*model.parameters(), *model.buffers())}
+    return copy.deepcopy(model, weights)
 
 
 def initialise(module: M, std: float) -> M:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, islice
 
 import torch
 from torch import Tensor
@@ -194,15 +194,15 @@ def _positions(config: Config, ids: Tensor | None, b: int, s: int, device: torch
     return real.cumsum(1) * real + pad
 
 
-def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
-    """Sort sequences by length and cut them into batches of at most `budget` tokens.
+def plan(lengths: Sequence[int], budget: int, most: int | None = None) -> list[list[int]]:
+    """Sort sequences by length and cut them into batches of at most `budget` tokens, and at most `most` sequences.
 
     Returns lists of indices into `lengths`, longest sequences first; a sequence longer than the budget is alone.
     """
     batches: list[list[int]] = []
     room = 0
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if lengths[i] > room or not batches:
+        if lengths[i] > room or not batches or (most and len(batches[-1]) >= most):
             batches.append([])
             room = budget
         batches[-1].append(i)
@@ -210,13 +210,12 @@ def plan(lengths: Sequence[int], budget: int) -> list[list[int]]:
     return batches
 
 
-def windows(items: Iterable, size: int) -> Iterator[list]:
-    """Consecutive lists of up to `size` items, so that a stream is planned in bounded memory."""
-    batch: list = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
+def windows(items: Iterable, first: int, size: int) -> Iterator[list]:
+    """Consecutive lists of items, `first` long and then twice as long each time, up to `size`.
+
+    So a stream is planned in bounded memory, and its first answers come soon.
+    """
+    source = iter(items)
+    while batch := list(islice(source, first)):
         yield batch
+        first = min(2 * first, size)

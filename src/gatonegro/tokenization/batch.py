@@ -11,24 +11,23 @@ from gatonegro.errors import InputError, MissingExtraError
 class BatchEncoding(dict):
     """A dict of model inputs (`input_ids`, `attention_mask`, …) that also answers to attributes.
 
-    For a list of texts each value has a row a text (a row a window with `return_overflowing_tokens=True`, where
-    `overflow_to_sample_mapping` says which text each row comes from); for one text without `return_tensors`,
-    the values are that text's own lists. `encodings` holds the Rust `Encoding` of each row, from which `tokens`,
-    `word_ids`, `sequence_ids`, `char_to_token` and `token_to_chars` answer.
+    For a list of texts each value has a row a text (a row a window with `return_overflowing_tokens=True`,
+    where `overflow_to_sample_mapping` says which text each row is of); for one text without `return_tensors`,
+    the values are that text's own lists. `encodings` holds the Rust `Encoding` of each row, from which
+    `tokens`, `word_ids`, `sequence_ids`, `char_to_token` and `token_to_chars` answer.
     """
 
-    def __init__(
-        self, data: dict[str, Any], encodings: Sequence[Any] | None = None, *, has_offsets: bool = True
-    ) -> None:
+    def __init__(self, data: dict[str, Any], encodings: Sequence[Any] | None = None) -> None:
         super().__init__(data)
         self.encodings = encodings
-        self.has_offsets = has_offsets
 
     def __getattr__(self, name: str) -> Any:
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(f"this batch has no {name!r}; it has {', '.join(self) or 'nothing'}") from None
+            raise AttributeError(
+                f"this batch has no {name!r}; it has {', '.join(self) or 'nothing'}"
+            ) from None
 
     def __getitem__(self, key: Any) -> Any:
         """A value by its name, or the Rust `Encoding` of a row by its number."""
@@ -51,22 +50,22 @@ class BatchEncoding(dict):
         """For each token of the row, 0 for the text, 1 for its pair, None for special tokens."""
         return self._row(batch_index).sequence_ids
 
-    def char_to_token(self, batch_or_char: int, char: int | None = None, sequence_index: int = 0) -> int | None:
-        """The token that holds a character: `(char)` for one text, `(row, char)` for a batch; None if none does."""
-        row, char = (0, batch_or_char) if char is None else (batch_or_char, char)
-        return self._row(row, offsets=True).char_to_token(char, sequence_index)
+    def char_to_token(self, row_or_char: int, char: int | None = None, sequence_index: int = 0) -> int | None:
+        """The token that has a character: `(char)` for one text, `(row, char)` for a batch; None if none has."""
+        row, char = (0, row_or_char) if char is None else (row_or_char, char)
+        return self._row(row).char_to_token(char, sequence_index)
 
-    def token_to_chars(self, batch_or_token: int, token: int | None = None) -> tuple[int, int] | None:
+    def token_to_chars(self, row_or_token: int, token: int | None = None) -> tuple[int, int] | None:
         """`(start, end)` in the text of a token: `(token)` for one text, `(row, token)` for a batch."""
-        row, token = (0, batch_or_token) if token is None else (batch_or_token, token)
-        found = self._row(row, offsets=True).token_to_chars(token)
-        return None if found is None else (found[1][0], found[1][1])  # Rust: (sequence, (start, end))
+        row, token = (0, row_or_token) if token is None else (row_or_token, token)
+        found = self._row(row).token_to_chars(token)
+        return found and tuple(found)
 
-    def _row(self, index: int, offsets: bool = False) -> Any:
+    def _row(self, index: int) -> Any:
         if self.encodings is None:
-            raise InputError("this batch keeps no encodings: only what a tokenizer call returns has them")
-        if offsets and not self.has_offsets:
-            raise InputError("this batch has no offsets: call the tokenizer without return_offsets_mapping=False")
+            raise InputError(
+                "this batch keeps no encodings: call the tokenizer without return_offsets_mapping=False"
+            )
         if not -len(self.encodings) <= index < len(self.encodings):
             raise InputError(f"this batch has {len(self.encodings)} rows; there is no row {index}")
         return self.encodings[index]
@@ -81,14 +80,16 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
 
     kind = str(getattr(kind, "value", kind))  # transformers' TensorType too
     if kind not in ("pt", "np", "tf"):
-        raise InputError(f'return_tensors={kind!r} is not known: use "pt", "np", "tf", or None for plain lists')
+        raise InputError(
+            f'return_tensors={kind!r} is not known: use "pt", "np", "tf", or None for plain lists'
+        )
     arrays = {}
     for name, rows in data.items():
         lengths = {len(row) for row in rows if isinstance(row, list)}
         if len(lengths) > 1:
             raise InputError(
-                f"the rows of {name!r} have from {min(lengths)} to {max(lengths)} tokens, so they make no tensor: "
-                "pass padding=True (and truncation=True for texts that may be too long)"
+                f"the rows of {name!r} have from {min(lengths)} to {max(lengths)} tokens and so make no tensor: "
+                "pass padding=True (and truncation=True where texts may be too long)"
             )
         array = np.asarray(rows, dtype=np.int64)
         arrays[name] = array if rows else array.reshape(0, 0)

@@ -32,9 +32,7 @@ class Family:
 
 
 _BERT = "unk_token=[UNK] sep_token=[SEP] pad_token=[PAD] cls_token=[CLS] mask_token=[MASK]"
-_XLMR = (
-    "bos_token=<s> eos_token=</s> unk_token=<unk> sep_token=</s> pad_token=<pad> cls_token=<s> mask_token=<mask>"
-)
+_S2 = "bos_token=<s> eos_token=</s> unk_token=<unk> sep_token=</s> pad_token=<pad> cls_token=<s> mask_token=<mask>"
 _GPT2 = "bos_token=<|endoftext|> eos_token=<|endoftext|> unk_token=<|endoftext|>"
 _CLS = ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
 _S = ("<s> $A </s>", "<s> $A </s> </s> $B </s>")
@@ -45,21 +43,23 @@ FAMILIES = {  # by tokenizer class or model type, without capitals, dashes and u
     "electra": Family("wordpiece", _BERT, *_CLS, TYPES),
     "convbert": Family("wordpiece", _BERT, *_CLS, TYPES),
     "mobilebert": Family("wordpiece", _BERT, *_CLS, TYPES),
-    "mpnet": Family("wordpiece", _XLMR.replace("=<unk>", "=[UNK]"), *_S),
-    "roberta": Family("bytes", _XLMR, *_S),
-    "bart": Family("bytes", _XLMR, *_S),
-    "longformer": Family("bytes", _XLMR, *_S),
+    "mpnet": Family("wordpiece", _S2.replace("=<unk>", "=[UNK]"), *_S),
+    "roberta": Family("bytes", _S2, *_S),
+    "bart": Family("bytes", _S2, *_S),
+    "longformer": Family("bytes", _S2, *_S),
     "gpt2": Family("bytes", _GPT2, "$A", "$A $B:1"),
     "deberta": Family("bytes", _BERT, *_CLS, TYPES),
     "debertav2": Family("pieces", f"bos_token=[CLS] eos_token=[SEP] {_BERT}", *_CLS),
-    "xlmroberta": Family("pieces", _XLMR, *_S),
-    "camembert": Family("pieces", _XLMR, *_S),
+    "xlmroberta": Family("pieces", _S2, *_S),
+    "camembert": Family("pieces", _S2, *_S),
     "t5": Family("pieces", "eos_token=</s> unk_token=<unk> pad_token=<pad>", "$A </s>", "$A </s> $B </s>"),
     "mt5": Family("pieces", "eos_token=</s> unk_token=<unk> pad_token=<pad>", "$A </s>", "$A </s> $B </s>"),
     "marian": Family("pieces", "eos_token=</s> unk_token=<unk> pad_token=<pad>", "$A </s>", "$A $B </s>"),
 }
 
-OFFSET: dict[str, tuple[list[tuple[str, float]], int]] = {  # fairseq's first ids, and how many of the file's they replace
+OFFSET: dict[
+    str, tuple[list[tuple[str, float]], int]
+] = {  # fairseq's first ids, and how many of the file's they replace
     "xlmroberta": ([("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)], 3),
     "camembert": (
         [("<s>NOTUSED", 0.0), ("<pad>", 0.0), ("</s>NOTUSED", 0.0), ("<unk>", 0.0), ("<unk>NOTUSED", -100.0)],
@@ -69,7 +69,9 @@ OFFSET: dict[str, tuple[list[tuple[str, float]], int]] = {  # fairseq's first id
 BY_WORDS = ("xlmroberta", "camembert", "t5", "mt5")  # their tokens' offsets leave the space before a word out
 
 
-def wordpiece(vocab: dict[str, int], unk: str, lower: bool | None, accents: bool | None, chinese: bool) -> Tokenizer:
+def wordpiece(
+    vocab: dict[str, int], unk: str, lower: bool | None, accents: bool | None, chinese: bool
+) -> Tokenizer:
     """BERT's. What the configuration does not say (None) about case and accents, the vocabulary tells."""
     if lower is None:
         lower = not any(token != token.lower() for token in vocab if token[:1] not in "[<")
@@ -139,13 +141,17 @@ def finish(tokenizer: Tokenizer, family: Family, named: dict[str, str], prefix_s
     """Put the special tokens around what the model makes of a text, by the family's templates."""
     if family.kind == "bytes" and family.single == "<s> $A </s>":
         sep, cls = named["sep_token"], named["cls_token"]
-        ids = [(token, tokenizer.token_to_id(token)) for token in (sep, cls)]
+        ids: Any = [(token, tokenizer.token_to_id(token)) for token in (sep, cls)]
         tokenizer.post_processor = processors.RobertaProcessing(*ids, True, prefix_space)
         return
     renamed = {default: named.get(name, default) for name, default in family.named.items()}
     single, pair = (
-        [renamed.get(part.partition(":")[0], part.partition(":")[0]) + ":" + (part.partition(":")[2] or "0")
-         for part in template.split()]
+        [
+            renamed.get(part.partition(":")[0], part.partition(":")[0])
+            + ":"
+            + (part.partition(":")[2] or "0")
+            for part in template.split()
+        ]
         for template in (family.single, family.pair)
     )
     used = {part.rpartition(":")[0] for part in single + pair} - {"$A", "$B"}

@@ -8,11 +8,11 @@ from typing import Any
 from gatonegro.errors import InputError, TokenizerError
 
 MEND = "pass a str, a list of str, or a list of (str, str) pairs"
-MISSING = "; a missing value? Drop its row, or put an empty text there"
+MEND_WORDS = "with is_split_into_words=True pass a list of words (str), or a list of such lists"
 
 
 def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
-    """`(inputs for the Rust side, was it a batch?, are they pairs?)` of `text` and `pair` of a tokenizer call.
+    """Of a call's `text` and `pair`: the inputs for the Rust side, whether they are a batch, and whether pairs.
 
     With `words` (`is_split_into_words`) a text is a list of words, so a batch is a list of lists.
     """
@@ -20,33 +20,33 @@ def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
         first, batched, _ = as_batch(text, None, words)
         second, both, _ = as_batch(pair, None, words)
         if batched != both or len(first) != len(second):
-            raise InputError(
-                f"text and text_pair do not go together: {_count(first, batched)} and {_count(second, both)}; "
-                "pass two texts, or two lists of the same length"
+            counts = (
+                f"{len(part)} in a list" if many else "one"
+                for part, many in ((first, batched), (second, both))
             )
+            raise InputError(f"text and text_pair do not match: {' and '.join(counts)}; pass as many of both")
         return list(zip(first, second, strict=True)), batched, True
     if isinstance(text, str) and not words:
         return [text], False, False
-    items = _as_list(text)
-    if items is None or (isinstance(text, str) and words):
-        raise InputError(f"the text is {_name(text)}: {MEND}" if not words else _not_words("the text", text))
+    items = as_list(text)
+    if items is None:
+        raise InputError(f"the text is {_name(text)}: {MEND_WORDS if words else MEND}")
     if words:
         batched = bool(items) and not isinstance(items[0], str)
-        return [_words(item, f"text {i}") for i, item in enumerate(items)] if batched else [
-            _words(items, "the text")
-        ], batched, False
+        texts = [_words(item, i) for i, item in enumerate(items)] if batched else [_words(items, 0)]
+        return texts, batched, False
     if set(map(type, items)) <= {str}:  # the common case, at C speed
         return items, True, False
     checked = [_text_or_pair(item, i) for i, item in enumerate(items)]
     pairs = [isinstance(item, tuple) for item in checked]
     if any(pairs) and not all(pairs):
         i = pairs.index(not pairs[0])
-        raise InputError(f"text {i} is {'a pair' if pairs[i] else 'one text'}, but text 0 is not: {MEND}")
+        raise InputError(f"text {i} is {'a pair' if pairs[i] else 'one text'}, and text 0 is not: {MEND}")
     return checked, True, any(pairs)
 
 
 def run(encode: Callable[..., list[Any]], inputs: list[Any], words: bool, special: bool) -> list[Any]:
-    """Call the Rust side; what it raises comes out as an InputError or TokenizerError that names the item."""
+    """Call the Rust side; what it raises comes out as an InputError or TokenizerError that says what to mend."""
     try:
         return encode(inputs, is_pretokenized=words, add_special_tokens=special)
     except (KeyboardInterrupt, SystemExit, MemoryError):
@@ -54,15 +54,28 @@ def run(encode: Callable[..., list[Any]], inputs: list[Any], words: bool, specia
     except BaseException as error:  # a Rust panic is a BaseException
         for i, item in enumerate(inputs):
             for text in _leaves(item):
-                try:
-                    text.encode()
-                except UnicodeEncodeError as broken:
-                    raise InputError(
-                        f"text {i} has a lone surrogate, {text[broken.start]!r}, at character {broken.start}, which "
-                        "no encoding can write: read the file with its right encoding, or mend it with "
-                        "text.encode('utf-8', 'replace').decode()"
-                    ) from None
-        raise _why(error, len(inputs)) from None
+                as_token(text, f"text {i}")  # a lone surrogate never reaches the Rust side
+        if "too short to respect" in str(error):
+            raise InputError(
+                "a pair is too long, and cutting only the part that `truncation` names cannot make it fit: "
+                'use truncation="longest_first", or a larger max_length'
+            ) from None
+        raise TokenizerError(f"the tokenizer cannot encode this batch of {len(inputs)}: {error}") from None
+
+
+def as_token(token: Any, where: str = "the token") -> str:
+    """The text of a str or AddedToken, if it can be written as UTF-8; else an InputError that names it."""
+    text = getattr(token, "content", token)
+    if not isinstance(text, str):
+        raise InputError(f"{where} is {_name(text)}: it must be a str")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"{where} has a lone surrogate, {text[error.start]!r}, at character {error.start}, which no encoding "
+            "can write: read the file with its right encoding, or mend it with text.encode('utf-8', 'replace').decode()"
+        ) from None
+    return text
 
 
 def choice(name: str, value: Any, known: Sequence[str]) -> str | None:
@@ -84,13 +97,12 @@ def whole(name: str, value: Any, least: int) -> int:
     return int(value)
 
 
-def as_ids(ids: Any) -> list[int] | list[list[int]]:
-    """Ids as lists of ints, from an int, a list, nested lists, an array or a tensor."""
+def as_ids(ids: Any) -> list[Any]:
+    """Ids as a list of ints (or of such lists), from an int, a list, nested lists, an array or a tensor."""
     ids = ids.tolist() if hasattr(ids, "tolist") else ids
-    if not isinstance(ids, (list, tuple)):
-        ids = [ids]
+    ids = ids if isinstance(ids, (list, tuple)) else [ids]
     if ids and all(isinstance(row, (list, tuple)) or getattr(row, "ndim", 0) for row in ids):
-        return [as_ids(row) for row in ids]  # type: ignore[misc]
+        return [as_ids(row) for row in ids]
     for i, index in enumerate(ids):
         if isinstance(index, bool) or not hasattr(index, "__index__") or not 0 <= int(index) < 2**32:
             hint = "; -100 marks labels to leave out: put pad_token_id in its place" if index == -100 else ""
@@ -98,10 +110,11 @@ def as_ids(ids: Any) -> list[int] | list[list[int]]:
     return [int(index) for index in ids]
 
 
-def _as_list(value: Any) -> list[Any] | None:
+def as_list(value: Any) -> list[Any] | None:
+    """A list of what a sequence or a column (numpy, pandas) has; None for anything else, text too."""
     if isinstance(value, (str, bytes, bytearray, dict)):
         return None
-    if getattr(value, "ndim", 1) == 1 and hasattr(value, "tolist"):  # numpy arrays, pandas and torch columns
+    if getattr(value, "ndim", 0) == 1 and hasattr(value, "tolist"):
         return value.tolist()
     return list(value) if isinstance(value, Sequence) else None
 
@@ -111,43 +124,26 @@ def _text_or_pair(item: Any, i: int) -> Any:
         return item
     if isinstance(item, (list, tuple)) and len(item) == 2 and all(isinstance(part, str) for part in item):
         return tuple(item)
-    inner = f" of {len(item)} items" if isinstance(item, (list, tuple)) else ""
-    raise InputError(f"text {i} is {_name(item)}{inner}: {MEND}")
+    raise InputError(f"text {i} is {_name(item)}: {MEND}")
 
 
-def _words(value: Any, where: str) -> list[str]:
-    items = _as_list(value)
+def _words(value: Any, i: int) -> list[str]:
+    items = as_list(value)
     if items is None:
-        raise InputError(_not_words(where, value))
-    for i, word in enumerate(items):
+        raise InputError(f"text {i} is {_name(value)}: {MEND_WORDS}")
+    for at, word in enumerate(items):
         if not isinstance(word, str):
-            raise InputError(f"word {i} of {where} is {_name(word)}: each word must be a str")
+            raise InputError(f"word {at} of text {i} is {_name(word)}: {MEND_WORDS}")
     return items
-
-
-def _not_words(where: str, value: Any) -> str:
-    return f"{where} is {_name(value)}: with is_split_into_words=True pass a list of words, or a list of such lists"
 
 
 def _name(value: Any) -> str:
     kind = type(value).__name__
-    if value is None or value != value:
-        return ("None" if value is None else f"{kind} nan") + MISSING
-    return f"{kind} {value!r}" if isinstance(value, (int, float)) else f"a {kind}"
-
-
-def _count(items: list[Any], batched: bool) -> str:
-    return f"a list of {len(items)}" if batched else "one text"
+    if value is None or (isinstance(value, float) and value != value):
+        return f"{'None' if value is None else 'a float (nan)'}, perhaps a missing value"
+    size = f" of {len(value)} items" if isinstance(value, (list, tuple)) else ""
+    return f"{kind} {value!r}" if isinstance(value, (int, float)) else f"of type {kind}{size}"
 
 
 def _leaves(item: Any) -> list[str]:
     return [item] if isinstance(item, str) else [text for part in item for text in _leaves(part)]
-
-
-def _why(error: BaseException, count: int) -> InputError | TokenizerError:
-    if "too short to respect" in str(error):
-        return InputError(
-            "one of the pairs is too long, and cutting only the part that `truncation` names cannot make it fit: "
-            'use truncation="longest_first", or a larger max_length'
-        )
-    return TokenizerError(f"the tokenizer's files cannot encode this batch of {count}: {error}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from gatonegro.errors import TokenizerError
 
@@ -17,7 +18,7 @@ NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # Sente
 
 @dataclass(frozen=True)
 class SentencePiece:
-    """What a model file says: `(text, score, type)` of each piece, in the order of ids, and how text is prepared."""
+    """What a model file says: `(text, score, type)` of each piece, by id, and how text is prepared for it."""
 
     pieces: list[tuple[str, float, int]]
     model_type: int
@@ -35,7 +36,9 @@ class SentencePiece:
 def read(data: bytes) -> SentencePiece:
     """Read the bytes of a `.model` or `.spm` file; raises TokenizerError where they are no such file."""
     try:
-        pieces, trainer, normalizer = [], {}, {}
+        pieces: list[tuple[str, float, int]] = []
+        trainer: dict[int, Any] = {}
+        normalizer: dict[int, Any] = {}
         for field, value in _fields(data):
             if field == 1:
                 piece = dict(_fields(value))
@@ -56,8 +59,10 @@ def read(data: bytes) -> SentencePiece:
     except (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
         raise TokenizerError(f"it is no SentencePiece model, or it is cut short ({error})") from None
     if not pieces or model.model_type not in (UNIGRAM, BPE):
-        raise TokenizerError(f"a SentencePiece model of type {model.model_type} with {len(pieces)} pieces: only "
-                             "Unigram and BPE models with pieces can be read")
+        raise TokenizerError(
+            f"a SentencePiece model of type {model.model_type} with {len(pieces)} pieces: only "
+            "Unigram and BPE models with pieces can be read"
+        )
     return model
 
 
@@ -75,7 +80,7 @@ def merges(model: SentencePiece) -> list[tuple[str, str]]:
     return [(left, right) for _, _, left, right in sorted(ranked)]
 
 
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
+def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
     """The `(number, value)` of each field: https://protobuf.dev/programming-guides/encoding/"""
     at = 0
     while at < len(data):

@@ -15,12 +15,17 @@ from tokenizers import Tokenizer as Backend
 
 from gatonegro.errors import InputError
 from gatonegro.tokenization.batch import BatchEncoding, to_tensors
-from gatonegro.tokenization.inputs import as_batch, as_ids, choice, run, whole
+from gatonegro.tokenization.inputs import as_batch, as_ids, as_token, choice, run, whole
 from gatonegro.tokenization.saving import save
 
 NO_LIMIT = int(1e30)  # what transformers writes where no maximum length is known
-TYPES = ("input_ids", "token_type_ids", "attention_mask")
-CLEAN = {" .": ".", " ?": "?", " !": "!", " ,": ",", " ' ": "'"} | {  # what decode writes closer, in this order
+CLEAN = {
+    " .": ".",
+    " ?": "?",
+    " !": "!",
+    " ,": ",",
+    " ' ": "'",
+} | {  # what decode writes closer, in this order
     f" {ending}": ending for ending in ("n't", "'m", "'s", "'ve", "'re")
 }
 
@@ -29,39 +34,26 @@ class TruncationWarning(UserWarning):
     """A text was cut shorter than was asked for, or is too long for the model and was left whole."""
 
 
-class _Token:
-    """`tokenizer.pad_token`: the token, or None; settable to a token of the vocabulary."""
+class _Special:
+    """`tokenizer.pad_token` and `tokenizer.pad_token_id`: None, or settable to what the vocabulary has."""
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
+        self.name, self.is_id = name.removesuffix("_id"), name.endswith("_id")
 
-    def __get__(self, tokenizer: Tokenizer, owner: type | None = None) -> str | None:
-        return tokenizer.named.get(self.name)
+    def __get__(self, tokenizer: Tokenizer, owner: type | None = None) -> Any:
+        token = tokenizer.named.get(self.name)
+        return token if token is None or not self.is_id else tokenizer.backend_tokenizer.token_to_id(token)
 
-    def __set__(self, tokenizer: Tokenizer, token: str | None) -> None:
-        if token is not None and tokenizer.backend_tokenizer.token_to_id(token) is None:
+    def __set__(self, tokenizer: Tokenizer, value: Any) -> None:
+        token = tokenizer.convert_ids_to_tokens(value) if self.is_id and value is not None else value
+        if value is not None and (
+            token is None or tokenizer.backend_tokenizer.token_to_id(as_token(token)) is None
+        ):
             raise InputError(
-                f"{self.name} = {token!r}: the vocabulary has no such token; "
-                f"tokenizer.add_special_tokens({{{self.name!r}: {token!r}}}) adds it"
+                f"{self.name} cannot be {value!r}, which the vocabulary of {len(tokenizer)} tokens does not have: "
+                f"tokenizer.add_special_tokens({{{self.name!r}: …}}) adds a new one"
             )
         tokenizer.add_special_tokens({self.name: token})
-
-
-class _TokenId:
-    """`tokenizer.pad_token_id`: the id of `tokenizer.pad_token`, or None; settable to an id of the vocabulary."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, tokenizer: Tokenizer, owner: type | None = None) -> int | None:
-        token = tokenizer.named.get(self.name.removesuffix("_id"))
-        return None if token is None else tokenizer.backend_tokenizer.token_to_id(token)
-
-    def __set__(self, tokenizer: Tokenizer, index: int | None) -> None:
-        token = None if index is None else tokenizer.convert_ids_to_tokens(index)
-        if index is not None and token is None:
-            raise InputError(f"{self.name} = {index}: the vocabulary has {len(tokenizer)} tokens, and no such id")
-        setattr(tokenizer, self.name.removesuffix("_id"), token)
 
 
 class Tokenizer:
@@ -73,13 +65,10 @@ class Tokenizer:
 
     is_fast = True
     NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-    bos_token, bos_token_id = _Token(), _TokenId()
-    eos_token, eos_token_id = _Token(), _TokenId()
-    unk_token, unk_token_id = _Token(), _TokenId()
-    sep_token, sep_token_id = _Token(), _TokenId()
-    pad_token, pad_token_id = _Token(), _TokenId()
-    cls_token, cls_token_id = _Token(), _TokenId()
-    mask_token, mask_token_id = _Token(), _TokenId()
+    bos_token, eos_token, unk_token, sep_token = _Special(), _Special(), _Special(), _Special()
+    bos_token_id, eos_token_id, unk_token_id, sep_token_id = _Special(), _Special(), _Special(), _Special()
+    pad_token, cls_token, mask_token = _Special(), _Special(), _Special()
+    pad_token_id, cls_token_id, mask_token_id = _Special(), _Special(), _Special()
 
     def __init__(
         self,
@@ -87,7 +76,7 @@ class Tokenizer:
         *,
         named: dict[str, str],
         additional: Sequence[str] = (),
-        model_input_names: Sequence[str] = TYPES,
+        model_input_names: Sequence[str] = ("input_ids", "token_type_ids", "attention_mask"),
         model_max_length: int = NO_LIMIT,
         position_limit: int | None = None,
         embeddings: int | None = None,
@@ -139,7 +128,8 @@ class Tokenizer:
         `padding`: False, True or "longest", "max_length". `truncation`: False, True or "longest_first",
         "only_first", "only_second"; `max_length` counts special tokens. With `return_overflowing_tokens=True`
         a long text becomes several rows, each repeating the last `stride` tokens of the one before it.
-        `return_offsets_mapping=False`, said explicitly, is faster: no offsets are computed at all.
+        `return_offsets_mapping=False`, said explicitly, is faster: only ids are computed, and the batch
+        then keeps no encodings.
 
         Raises InputError for what is not text, naming the item. Warns (TruncationWarning) where a text is cut
         shorter than `max_length` asks, or is too long for the model and not cut.
@@ -153,13 +143,14 @@ class Tokenizer:
         backend = self.backend_tokenizer
         if cut and limit:
             special = self.num_special_tokens_to_add(pairs) if add_special_tokens else 0
-            if limit < special or not 0 <= whole("stride", stride, 0) < max(1, limit - special):
+            if limit < special or whole("stride", stride, 0) >= max(1, limit - special):
                 raise InputError(
-                    f"max_length={limit} with stride={stride} leaves no room: the special tokens take {special}, "
+                    f"max_length={limit} with stride={stride} leaves no room: special tokens take {special} of it, "
                     "and stride must be smaller than what remains"
                 )
             backend = self._twin(limit, stride, cut, self.truncation_side)
-        encode = backend.encode_batch_fast if return_offsets_mapping is False else backend.encode_batch
+        fast = return_offsets_mapping is False
+        encode = backend.encode_batch_fast if fast else backend.encode_batch
         rows = run(encode, inputs, is_split_into_words, add_special_tokens)
         owners = list(range(len(rows)))
         if return_overflowing_tokens:
@@ -170,16 +161,16 @@ class Tokenizer:
             self._say_what_was_cut(rows, max_length, limit if cut else None)
         if pad:
             self._pad(rows, limit if pad == "max_length" else None, pad_to_multiple_of, padding_side)
-        wanted = {
-            "input_ids": ("ids", True),
-            "token_type_ids": ("type_ids", return_token_type_ids),
-            "attention_mask": ("attention_mask", return_attention_mask),
-            "special_tokens_mask": ("special_tokens_mask", return_special_tokens_mask),
-            "offset_mapping": ("offsets", bool(return_offsets_mapping)),
-        }
+        columns = (
+            ("input_ids", "ids", True),
+            ("token_type_ids", "type_ids", return_token_type_ids),
+            ("attention_mask", "attention_mask", return_attention_mask),
+            ("special_tokens_mask", "special_tokens_mask", return_special_tokens_mask),
+            ("offset_mapping", "offsets", bool(return_offsets_mapping)),
+        )
         data = {
             name: [getattr(row, field) for row in rows]
-            for name, (field, asked) in wanted.items()
+            for name, field, asked in columns
             if (name in self.model_input_names if asked is None else asked)
         }
         if return_length:
@@ -188,8 +179,9 @@ class Tokenizer:
             data["overflow_to_sample_mapping"] = owners
         elif not batched and return_tensors is None:
             data = {name: values[0] for name, values in data.items()}
-        tensors = to_tensors(data, return_tensors) if return_tensors else data
-        return BatchEncoding(tensors, rows, has_offsets=return_offsets_mapping is not False)
+        return BatchEncoding(
+            to_tensors(data, return_tensors) if return_tensors else data, None if fast else rows
+        )
 
     def encode(self, text: Any, text_pair: Any = None, **options: Any) -> list[int]:
         """The ids of one text (or pair), special tokens included; `options` are those of a call."""
@@ -199,8 +191,10 @@ class Tokenizer:
         """The tokens of one text (or pair), without special tokens unless asked."""
         inputs, batched, _ = as_batch(text, pair, False)
         if batched:
-            raise InputError("tokenize takes one text; for a list, call the tokenizer and ask batch.tokens(i)")
-        return run(self.backend_tokenizer.encode_batch_fast, inputs, False, add_special_tokens)[0].tokens
+            raise InputError(
+                "tokenize takes one text; for a list, call the tokenizer and ask batch.tokens(i)"
+            )
+        return run(self.backend_tokenizer.encode_batch, inputs, False, add_special_tokens)[0].tokens
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """How many special tokens a call adds to one text, or to a pair."""
@@ -234,22 +228,19 @@ class Tokenizer:
         """The id of a token, or the ids of a list; `unk_token_id` for what the vocabulary does not have."""
         if isinstance(tokens, (list, tuple)):
             return [self.convert_tokens_to_ids(token) for token in tokens]
-        if not isinstance(tokens, str):
-            raise InputError(f"a token is a str, not a {type(tokens).__name__}")
-        index = self.backend_tokenizer.token_to_id(tokens)
+        index = self.backend_tokenizer.token_to_id(as_token(tokens))
         return self.unk_token_id if index is None else index
 
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
         """The token of an id, or the tokens of a list; None for an id that the vocabulary does not have."""
-        if isinstance(ids, int):
-            return self.backend_tokenizer.id_to_token(as_ids(ids)[0])
         skipped = set(self.all_special_ids) if skip_special_tokens else ()
-        return [self.backend_tokenizer.id_to_token(index) for index in as_ids(ids) if index not in skipped]
+        tokens = [self.backend_tokenizer.id_to_token(index) for index in as_ids(ids) if index not in skipped]
+        return tokens[0] if isinstance(ids, int) and tokens else tokens
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """The text that tokens make together."""
         decoder = self.backend_tokenizer.decoder
-        return decoder.decode(list(tokens)) if decoder is not None else " ".join(tokens)
+        return decoder.decode([as_token(token) for token in tokens]) if decoder else " ".join(tokens)
 
     # ------------------------------------------------------------------ the vocabulary
 
@@ -264,30 +255,32 @@ class Tokenizer:
 
     @property
     def all_special_tokens(self) -> list[str]:
+        """The named and the additional special tokens, each once."""
         return list(dict.fromkeys([*self.named.values(), *self.additional_special_tokens]))
 
     @property
     def all_special_ids(self) -> list[int]:
-        return [self.convert_tokens_to_ids(token) for token in self.all_special_tokens]
+        """Their ids."""
+        return self.convert_tokens_to_ids(self.all_special_tokens)
 
     @property
     def special_tokens_map(self) -> dict[str, Any]:
-        extra = {"additional_special_tokens": list(self.additional_special_tokens)}
-        return {**self.named, **(extra if self.additional_special_tokens else {})}
+        """`{"pad_token": "<pad>", …}`."""
+        more = self.additional_special_tokens
+        return {**self.named, **({"additional_special_tokens": list(more)} if more else {})}
 
     def get_vocab(self) -> dict[str, int]:
         """Token → id, added tokens included."""
         return self.backend_tokenizer.get_vocab(with_added_tokens=True)
 
     def add_tokens(self, new_tokens: Any, special_tokens: bool = False) -> int:
-        """Add tokens (a str, an AddedToken or a list of them) that are never split; returns how many were new."""
-        tokens = new_tokens if isinstance(new_tokens, (list, tuple)) else [new_tokens]
+        """Add tokens (a str, an AddedToken, or a list of them), which are never split; returns how many were new."""
+        tokens = list(new_tokens) if isinstance(new_tokens, (list, tuple)) else [new_tokens]
         for i, token in enumerate(tokens):
-            if not isinstance(token, (str, AddedToken)) or not str(getattr(token, "content", token)):
-                raise InputError(f"token {i} is {token!r}: a token is a str that is not empty, or an AddedToken")
-        before = len(self)
-        backend = self.backend_tokenizer
-        (backend.add_special_tokens if special_tokens else backend.add_tokens)(list(tokens))
+            if not as_token(token, f"token {i}"):
+                raise InputError(f"token {i} is empty: an added token needs at least one character")
+        before, backend = len(self), self.backend_tokenizer
+        (backend.add_special_tokens if special_tokens else backend.add_tokens)(tokens)
         self._twins.clear()
         if before < len(self) > self._embeddings:
             warnings.warn(
@@ -302,18 +295,20 @@ class Tokenizer:
 
         Returns how many were new. They are never split, and `skip_special_tokens` leaves them out.
         """
-        fresh: list[Any] = []
+        fresh: list[str | AddedToken] = []
         for name, value in special_tokens_dict.items():
             if name in ("additional_special_tokens", "extra_special_tokens"):
-                texts = [getattr(token, "content", token) for token in value]
-                self.additional_special_tokens = list(dict.fromkeys([*self.additional_special_tokens, *texts]))
+                texts = [as_token(token, f"{name}[{i}]") for i, token in enumerate(value)]
+                self.additional_special_tokens = list(
+                    dict.fromkeys([*self.additional_special_tokens, *texts])
+                )
                 fresh += value
             elif name not in self.NAMES:
                 raise InputError(f"{name!r} names no special token: use {', '.join(self.NAMES)}")
             elif value is None:
                 self.named.pop(name, None)
             else:
-                self.named[name] = str(getattr(value, "content", value))
+                self.named[name] = as_token(value, name)
                 fresh.append(value)
         return self.add_tokens(fresh, special_tokens=True)
 
@@ -326,8 +321,8 @@ class Tokenizer:
 
     def __repr__(self) -> str:
         return (
-            f"Tokenizer(name_or_path={self.name_or_path!r}, tokens={len(self)}, "
-            f"model_max_length={self.model_max_length}, special={self.special_tokens_map})"
+            f"Tokenizer({self.name_or_path!r}, {len(self)} tokens, model_max_length={self.model_max_length}, "
+            f"special tokens: {', '.join(self.all_special_tokens[:8])})"
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -335,49 +330,41 @@ class Tokenizer:
 
     # ------------------------------------------------------------------ inside
 
-    def _limit(self, cut: str | None, pad: str | None, max_length: int | None, multiple: int | None) -> int | None:
-        """The length to cut or pad to: what was asked, but never past the model's positions."""
+    def _limit(
+        self, cut: str | None, pad: str | None, max_length: int | None, multiple: int | None
+    ) -> int | None:
+        """The length to cut or pad to: what was asked, but never past the model's positions; None for none."""
+        limit = self.model_max_length
         if max_length is not None:
             limit = whole("max_length", max_length, 1)
             limit = min(limit, self.position_limit or limit) if cut else limit
             if pad == "longest" and not cut:
-                warnings.warn(
-                    f"max_length={max_length} does nothing with padding=True and no truncation: "
-                    'pass truncation=True to cut, or padding="max_length"',
-                    TruncationWarning,
-                    stacklevel=3,
+                _warn(
+                    "max_length does nothing with padding=True and no truncation: pass truncation=True to cut"
                 )
-        else:
-            limit = self.model_max_length
         if limit >= NO_LIMIT:
-            if pad == "max_length" or cut:
-                self._no_limit(pad)
+            if pad == "max_length":
+                raise InputError('padding="max_length" needs max_length=: this tokenizer knows no maximum')
+            if cut:
+                _warn(
+                    "truncation=True cuts nothing: this tokenizer knows no maximum of its own; pass max_length="
+                )
             return None
         if cut and pad and multiple and limit % multiple:
             raise InputError(f"max_length={limit} is not a multiple of pad_to_multiple_of={multiple}")
         return limit
 
-    def _no_limit(self, pad: str | None) -> None:
-        if pad == "max_length":
-            raise InputError('padding="max_length" needs max_length=: this tokenizer knows no maximum of its own')
-        warnings.warn(
-            "truncation=True cuts nothing here: this tokenizer knows no maximum; pass max_length=",
-            TruncationWarning,
-            stacklevel=4,
-        )
-
     def _twin(self, *key: Any) -> Backend:
-        """A backend that truncates. Truncation is a state of the Rust tokenizer, and changing it while another
-        thread encodes is an error there; so each way of cutting has its own, sharing the model's memory."""
+        """A backend that cuts. Cutting is a state of the Rust tokenizer, and changing it while another thread
+        encodes is an error there; so each way of cutting has its own tokenizer, around the same model."""
         twin = self._twins.get(key)
         if twin is None:
             base = self.backend_tokenizer
             twin = Backend(base.model)
-            for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
+            for part in ("normalizer", "pre_tokenizer", "post_processor"):
                 if getattr(base, part) is not None:
                     setattr(twin, part, getattr(base, part))
             twin.add_tokens([token for _, token in sorted(base.get_added_tokens_decoder().items())])
-            twin.encode_special_tokens = base.encode_special_tokens
             length, stride, strategy, side = key
             twin.enable_truncation(length, stride=stride, strategy=strategy, direction=side)
             if len(self._twins) >= 16:  # a caller that tries every length must not fill the memory
@@ -386,39 +373,35 @@ class Tokenizer:
         return twin
 
     def _pad(self, rows: list[Any], length: int | None, multiple: int | None, side: str | None) -> None:
-        token, index = self.pad_token, self.pad_token_id
-        if token is None or index is None:
+        if self.pad_token is None:
             raise InputError(
                 "this tokenizer has no padding token: tokenizer.pad_token = tokenizer.eos_token, "
                 "or tokenizer.add_special_tokens({'pad_token': '[PAD]'})"
             )
         length = length or max(map(len, rows), default=0)
-        if multiple:
-            length = -(-length // multiple) * multiple
+        length = -(-length // multiple) * multiple if multiple else length
         side = choice("padding_side", side or self.padding_side, ("right", "left"))
         for row in rows:
-            row.pad(length, direction=side, pad_id=index, pad_token=token)
+            row.pad(length, direction=side, pad_id=self.pad_token_id, pad_token=self.pad_token)
 
     def _say_what_was_cut(self, rows: list[Any], asked: int | None, limit: int | None) -> None:
-        if limit is not None:
-            if asked is None or asked <= limit:
-                return
+        if limit is not None and asked is not None and asked > limit:
             count = sum(len(row) >= limit and bool(row.overflowing) for row in rows)
             if count:
-                warnings.warn(
+                _warn(
                     f"{count} of {len(rows)} texts were cut to {limit} tokens, not to max_length={asked}: the model "
-                    f"has no more than {limit} positions. Text beyond them is not read; split it, or use windows "
-                    "(return_overflowing_tokens=True, stride=)",
-                    TruncationWarning,
-                    stacklevel=3,
+                    f"has {limit} positions. What comes after is not read; split the text, or take windows "
+                    "(return_overflowing_tokens=True, stride=)"
                 )
-        elif not self._said_too_long and asked is None:
+        elif limit is None and asked is None and not self._said_too_long:
             longest = max(map(len, rows), default=0)
             if longest > self.model_max_length:
                 self._said_too_long = True
-                warnings.warn(
+                _warn(
                     f"a text has {longest} tokens and the model takes {self.model_max_length}: it was left whole; "
-                    "pass truncation=True to cut it (said once for this tokenizer)",
-                    TruncationWarning,
-                    stacklevel=3,
+                    "pass truncation=True to cut it (said once for this tokenizer)"
                 )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, TruncationWarning, stacklevel=4)

@@ -1,0 +1,7 @@
+"""`python -m gatonegro` is `gatonegro`."""
+
+import sys
+
+from gatonegro.cli import main
+
+sys.exit(main())

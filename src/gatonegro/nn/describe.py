@@ -1,0 +1,54 @@
+"""What `print(model)` says: the module tree and, beside each part, what it does to which shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+from gatonegro.nn.attention import Attend, Attention
+from gatonegro.nn.encoder import Activation, AddNorm, Embeddings, Encoder, EncoderLayer, FeedForward
+from gatonegro.nn.heads import MaskedLMHead, Pooler, SequenceClassificationHead, TokenClassificationHead
+
+# Each says a part's shapes from the part and the size of a hidden state; t is the tokens of all sequences, n the
+# sequences, h the heads, d the width of a head.
+SHAPES: dict[type[nn.Module], Callable[[Any, int], str]] = {
+    Embeddings: lambda m, x: f"ids (t) → (t, {x})",
+    Encoder: lambda m, x: f"(t, {x}) → (t, {x})",
+    EncoderLayer: lambda m, x: f"(t, {x}) → (t, {x})",
+    Attention: lambda m, x: f"(t, {x}) → (t, {x})",
+    Attend: lambda m, x: "q, k, v (t, h, d) → (t, h, d)",
+    AddNorm: lambda m, x: f"(t, {x}) → (t, {x})",
+    FeedForward: lambda m, x: f"(t, {x}) → (t, {x})",
+    Pooler: lambda m, x: f"(t, {x}) → (n, {x})",
+    SequenceClassificationHead: lambda m, x: f"(t, {x}) → (n, {m.output.out_features})",
+    TokenClassificationHead: lambda m, x: f"(t, {x}) → (t, {m.output.out_features})",
+    MaskedLMHead: lambda m, x: f"(t, {x}) → (t, {len(m.bias)})",
+    nn.Embedding: lambda m, x: f"(t) → (t, {m.embedding_dim})",
+    nn.Linear: lambda m, x: f"(…, {m.in_features}) → (…, {m.out_features})",
+    nn.LayerNorm: lambda m, x: "mean 0, variance 1, then scaled and moved",
+    nn.Dropout: lambda m, x: "in training only",
+    Activation: lambda m, x: "each number by itself",
+}
+
+
+def describe(model: nn.Module, title: str, hidden: int) -> str:
+    """PyTorch's own tree of a model, with a remark at the end of each line that names a part."""
+    path: list[str] = []
+    lines: list[tuple[str, str]] = []
+    for line in nn.Module.__repr__(model).splitlines():
+        match = re.match(r"^( *)\((\w+)(?:-\d+)?\): ", line)
+        part: nn.Module | None = None
+        if match:
+            path = [*path[: len(match[1]) // 2 - 1], match[2]]
+            part = model.get_submodule(".".join(path))
+        shape = SHAPES.get(type(part))
+        remark = shape(part, hidden) if shape else ""
+        own = type(part).__module__.startswith("gatonegro") and type(part).__doc__
+        lines.append((line, f"{remark}  {str(own).splitlines()[0]}" if own else remark))
+    width = min(72, max(len(line) for line, remark in lines if remark) + 2)
+    body = [f"{line:<{width}}# {remark}" if remark else line for line, remark in lines]
+    key = "t: tokens of all sequences, n: sequences, h: heads, d: width of a head"
+    return "\n".join([f"# {title}", f"# {key}", *body])

@@ -1,0 +1,120 @@
+"""The one loop over all tasks: rows in, answers out, in order, in bounded memory."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import torch
+
+from gatonegro.errors import GatonegroWarning, InputError
+from gatonegro.models import Model
+from gatonegro.packing import pack, plan, windows
+from gatonegro.tasks.task import Task
+from gatonegro.tokenization import Tokenizer
+
+WINDOW = 2048  # rows that are sorted by length together
+FIRST_WINDOW = 64  # a stream answers soon, and then by ever larger windows
+TOKENS = 2048  # a batch, on a CPU
+GRAIN = 64  # a batch is filled up to a multiple of so many tokens, so that kernels see few shapes
+LONG = 500  # rows from which a progress bar is worth its line
+
+
+class Pipeline:
+    """A task with its model and tokenizer, called as in `transformers`.
+
+    A text gives what the task answers for one; a list, an array or a pandas Series gives a list; a generator gives
+    a generator. Batches are planned by tokens, so `batch_size` is only a further limit.
+    """
+
+    def __init__(self, task: Task, model: Model, tokenizer: Tokenizer, batch_size: int | None, options: Mapping):
+        self.task_record = task
+        self.task = task.name
+        self.model = model
+        self.tokenizer = tokenizer
+        self.batch_size = batch_size
+        self.options = {**task.options, **task.known(options)}
+
+    @property
+    def device(self) -> torch.device:
+        return self.model.device
+
+    def __call__(self, inputs: Any, *, batch_size: int | None = None, **options: Any) -> Any:
+        """Answer. `options` are those of the task, here for this call alone.
+
+        Raises:
+            InputError: an item is not what the task reads; the message numbers it, from 0.
+            OptionError: a keyword that the task does not know.
+        """
+        merged = {**self.options, **self.task_record.known(options)}
+        size = batch_size or self.batch_size
+        if isinstance(inputs, str | Mapping):
+            return self.task_record.wrap(inputs, next(self._answers([inputs], merged, size)), options)
+        if isinstance(inputs, Iterator):
+            return self._answers(inputs, merged, size)
+        if isinstance(inputs, Iterable) and not isinstance(inputs, bytes):
+            rows = list(inputs)
+            return list(_progress(self._answers(rows, merged, size), len(rows), self.task))
+        self.task_record.check(inputs)
+        raise InputError(f"{type(inputs).__name__} where a text, a list of texts or a generator is wanted.")
+
+    def _answers(self, rows: Iterable[Any], options: Mapping[str, Any], size: int | None) -> Iterator[Any]:
+        done = 0
+        said: set[str] = set()
+        for window in windows(rows, FIRST_WINDOW, WINDOW):
+            for i, row in enumerate(window, done):
+                try:
+                    self.task_record.check(row)
+                except InputError as error:
+                    raise InputError(f"item {i} is {error}") from None
+            yield from self._window(window, done, options, size, said)
+            done += len(window)
+
+    def _window(
+        self, rows: list[Any], first: int, options: Mapping[str, Any], size: int | None, said: set[str]
+    ) -> Iterator[Any]:
+        task, config = self.task_record, self.model.config
+        try:
+            encoded = task.encode(self.tokenizer, config, rows, options)
+        except InputError as error:
+            raise InputError(f"among items {first} to {first + len(rows) - 1}: {error}") from None
+        lengths = [len(ids) for ids in encoded.ids]
+        parts: list[list[int]] = [[] for _ in rows]
+        for n, owner in enumerate(encoded.owners):
+            parts[owner].append(n)
+        if "long" not in said and len(lengths) > len(rows):
+            said.add("long")
+            i = next(i for i, part in enumerate(parts) if len(part) > 1)
+            warnings.warn(
+                f"item {first + i} is longer than the {config.max_tokens} tokens that the model takes: it is read in "
+                f"{len(parts[i])} overlapping windows, and their answers are combined. This is said once.",
+                GatonegroWarning,
+                stacklevel=4,
+            )
+        answers: list[torch.Tensor | None] = [None] * len(lengths)
+        for batch in plan(lengths, TOKENS, size):
+            packed = pack(
+                [encoded.ids[n] for n in batch],
+                config,
+                None if encoded.segments is None else [encoded.segments[n] for n in batch],
+                multiple=GRAIN if len(lengths) > 1 else 1,
+            )
+            with torch.inference_mode():
+                said_of = task.ask(self.model, packed.to(self.device)).cpu()
+            for n, answer in zip(batch, said_of[: len(batch)], strict=True):
+                answers[n] = answer
+        for part in parts:
+            yield task.decode(
+                config, torch.stack([answers[n] for n in part]), torch.tensor([lengths[n] for n in part]), options
+            )
+
+
+def _progress(answers: Iterator[Any], total: int, title: str) -> Iterable[Any]:
+    if total < LONG or not sys.stderr.isatty():
+        return answers
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(answers, title, total, console=Console(stderr=True))

@@ -1,0 +1,111 @@
+"""A label for a text, or for a pair of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from gatonegro.config import Config
+from gatonegro.errors import InputError, OptionError
+from gatonegro.models import Model
+from gatonegro.packing import Packed
+from gatonegro.tasks.task import Encoded, Task, check_text
+from gatonegro.tokenization import Tokenizer
+
+FUNCTIONS = {
+    "softmax": lambda x: x.softmax(-1),
+    "sigmoid": lambda x: x.sigmoid(),
+    "none": lambda x: x,
+}
+UNSAID = object()  # `top_k` not given: one dict for a text; given: a list of dicts, as in transformers
+
+
+def check(row: Any) -> None:
+    if isinstance(row, Mapping):
+        if "text" not in row or not row.keys() <= {"text", "text_pair"}:
+            raise InputError(f"a dict with the keys {list(row)} where {{'text': …, 'text_pair': …}} is wanted.")
+        for value in row.values():
+            check_text(value)
+    elif isinstance(row, list | tuple):
+        raise InputError(
+            f"a {type(row).__name__} where a text is wanted; pass a flat list of texts, and pairs as "
+            "{'text': …, 'text_pair': …}."
+        )
+    else:
+        check_text(row)
+
+
+def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
+    """Texts into windows that fit the model; pairs are cut, since half a pair is no pair."""
+    limit = min(config.max_tokens, tokenizer.model_max_length)
+    if options["max_length"] is not None:
+        limit = min(limit, options["max_length"])
+        if not isinstance(limit, int) or limit < 1:
+            raise OptionError(f"max_length must be a whole number of at least 1, not {options['max_length']!r}.")
+    texts = [row if isinstance(row, str) else row["text"] for row in rows]
+    pairs = [None if isinstance(row, str) else row.get("text_pair") for row in rows]
+    alone = [i for i, pair in enumerate(pairs) if pair is None]
+    both = [i for i, pair in enumerate(pairs) if pair is not None]
+    room = limit - tokenizer.num_special_tokens_to_add()
+    ids: list[list[int]] = []
+    segments: list[list[int]] = []
+    owners: list[int] = []
+    for at, second in ((alone, None), (both, [pairs[i] for i in both])):
+        if not at:
+            continue
+        batch = tokenizer(
+            [texts[i] for i in at],
+            second,
+            truncation=True,
+            max_length=limit,
+            stride=max(0, room // 4) if second is None and not options["truncation"] else 0,
+            return_overflowing_tokens=second is None and not options["truncation"],
+            return_offsets_mapping=False,
+        )
+        ids += batch["input_ids"]
+        owners += [at[i] for i in batch.get("overflow_to_sample_mapping", range(len(at)))]
+        segments += batch.get("token_type_ids", [])
+    return Encoded(ids, owners, segments if config.type_vocab_size > 1 and segments else None)
+
+
+def ask(model: Model, packed: Packed) -> Tensor:
+    return model.run(packed)  # (n, labels)
+
+
+def combine(answers: Tensor, weights: Tensor) -> Tensor:
+    """The logits of a whole text (labels,) from those of its windows (w, labels), by their share of the tokens."""
+    share = weights.to(answers.dtype) / weights.sum()  # (w,)
+    return (answers * share[:, None]).sum(0)
+
+
+def decode(config: Config, answers: Tensor, weights: Tensor, options: Mapping[str, Any]) -> Any:
+    name = options["function_to_apply"]
+    if name is None:
+        several = config.problem_type == "multi_label_classification" or config.num_labels == 1
+        name = "none" if config.problem_type == "regression" else "sigmoid" if several else "softmax"
+    logits = (combine(answers, weights) if len(answers) > 1 else answers[0]).float()  # (labels,)
+    scores = FUNCTIONS[name](logits).tolist()
+    top_k = options["top_k"]
+    ranked = sorted(range(len(scores)), key=lambda i: -scores[i])
+    found = [{"label": config.id2label[i], "score": scores[i]} for i in ranked]
+    return found[0] if top_k is UNSAID else found[:top_k]
+
+
+def wrap(row: Any, answer: Any, called_with: Mapping[str, Any]) -> Any:
+    """One text comes back as a list of one, unless this very call asked for `top_k`: transformers' own oddity."""
+    return [answer] if isinstance(row, str) and "top_k" not in called_with else answer
+
+
+TEXT_CLASSIFICATION = Task(
+    name="text-classification",
+    head="sequence-classification",
+    check=check,
+    encode=encode,
+    ask=ask,
+    decode=decode,
+    wrap=wrap,
+    options={"top_k": UNSAID, "function_to_apply": None, "truncation": False, "max_length": None, "padding": False},
+    model="sentiment-es-en",
+)
