@@ -34,7 +34,7 @@ def reference(family, head, **config):
 
 
 def batch(family, rows=6, columns=17):
-    """Ragged on the right, ragged on the left, with a hole, whole, and single-token rows."""
+    """Whole, ragged on the right, ragged on the left, with a hole, one token, and none at all."""
     pad = 0 if "bert" == family or family == "distilbert" else 1
     g = torch.Generator().manual_seed(7)
     ids = torch.randint(5, 99, (rows, columns), generator=g)
@@ -43,6 +43,7 @@ def batch(family, rows=6, columns=17):
     mask[2, :6] = 0
     mask[3, 4:8] = 0
     mask[4, 1:] = 0
+    mask[5] = 0
     ids[mask == 0] = pad
     return {"input_ids": ids, "attention_mask": mask}
 

@@ -31,10 +31,7 @@ from gatonegro.packing import Packed, Padding, from_padded
 
 @dataclass
 class ModelOutput:
-    """What a model says about a batch of `b` rows and `s` columns. Indexable: what is None does not count.
-
-    A row of the mask without a single token has no first token to look at: its logits are those of a zero vector.
-    """
+    """What a model says about a batch of `b` rows and `s` columns. Indexable: what is None does not count."""
 
     loss: Tensor | None = None  # ()
     logits: Tensor | None = None  # (b, labels) or (b, s, labels) or (b, s, vocab)
@@ -127,7 +124,13 @@ class Model(nn.Module):
             output_attentions, output_hidden_states: also return what each layer computed.
         """
         packed, padding = from_padded(
-            self.config, input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds
+            self.config,
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            inputs_embeds,
+            first=self.head is not None and self.head.per == "sequence",
         )
         with watch(self) if output_attentions or output_hidden_states else nullcontext({}) as seen:
             x = self.encode(packed)  # (t, hidden)

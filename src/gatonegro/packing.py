@@ -22,11 +22,13 @@ from gatonegro.errors import InputError
 class Layout:
     """Where sequences begin and end among packed queries and packed keys.
 
-    The two differ in cross-attention and with a cache; in self-attention `keys` is `queries`.
+    The two differ in cross-attention and with a cache; in self-attention `keys` is `queries`, but for tokens that
+    look and are not looked at: then `rows` (u,) says which packed tokens are keys.
     """
 
     queries: tuple[int, ...]
     keys: tuple[int, ...]
+    rows: Tensor | None = None
 
     @cached_property
     def runs(self) -> list[tuple[int, int, int]]:
@@ -42,7 +44,8 @@ class Layout:
 class Packed:
     """A batch without padding: `ids` (t,), `positions` (t,), `segments` (t,) or None, `lengths` of the sequences.
 
-    `embeds` (t, hidden), where given, takes the place of the token embeddings.
+    `embeds` (t, hidden), where given, takes the place of the token embeddings. `looked_at` (t,), where given, is
+    false for a token that others must not see.
     """
 
     ids: Tensor
@@ -50,10 +53,14 @@ class Packed:
     lengths: tuple[int, ...]
     segments: Tensor | None = None
     embeds: Tensor | None = None
+    looked_at: Tensor | None = None
 
     @cached_property
     def layout(self) -> Layout:
-        return Layout(self.lengths, self.lengths)
+        if self.looked_at is None:
+            return Layout(self.lengths, self.lengths)
+        keys = tuple(int(part.sum()) for part in self.looked_at.split(self.lengths))
+        return Layout(self.lengths, keys, self.looked_at.nonzero().flatten())
 
     @cached_property
     def firsts(self) -> Tensor:
@@ -105,7 +112,7 @@ def pack(
 class Padding:
     """What `from_padded` took away, so that `restore` can put it back."""
 
-    keep: Tensor  # (b, s), true where there is a token
+    keep: Tensor  # (b, s), true where a token was packed
     order: Tensor  # (b,), row of the padded batch that the n-th packed sequence was
     rows: Tensor  # (t,), place of each packed token in the flattened padded batch
 
@@ -127,7 +134,7 @@ class Padding:
         out = blocks[0].new_zeros(b, s, s, len(blocks[0])) if blocks else self.keep.new_zeros(b, 0, s, s)
         for row, block in zip(self.order.tolist(), blocks, strict=True):
             at = self.keep[row].nonzero().flatten()
-            out[row, at[:, None], at] = block.permute(1, 2, 0)  # (q, k, h)
+            out[row, at[:, None], at[-block.shape[2] :] if block.shape[2] else at[:0]] = block.permute(1, 2, 0)
         return out.permute(0, 3, 1, 2) if blocks else out
 
 def from_padded(
@@ -137,11 +144,16 @@ def from_padded(
     token_type_ids: Tensor | None = None,  # (b, s)
     position_ids: Tensor | None = None,  # (b, s) or (1, s)
     inputs_embeds: Tensor | None = None,  # (b, s, hidden)
+    *,
+    first: bool = False,
 ) -> tuple[Packed, Padding]:
     """Take the padding out of a batch as `transformers` gives it.
 
     Any mask will do (left padding, holes, a row with nothing): positions are read before the padding goes, by the
     family's own rule. Rows are sorted by length, so that attention finds neighbours of equal length.
+
+    With `first`, the first column is packed even where it is masked, as a token that looks and is not looked at: a
+    head that reads the first token reads that one in the reference, padding or not.
     """
     if (input_ids is None) == (inputs_embeds is None):
         raise InputError("pass input_ids or inputs_embeds, one of the two.")
@@ -170,6 +182,10 @@ def from_padded(
             f"a row of {s} tokens is longer than the {config.max_tokens} that this model takes; "
             "pass truncation=True to the tokenizer, or split the text."
         )
+    seen = keep
+    if first and s:
+        keep = keep.clone()
+        keep[:, 0] = True
     counts = keep.sum(1)
     order = counts.argsort(descending=True, stable=True)
     order = order[counts[order] > 0]
@@ -181,6 +197,7 @@ def from_padded(
         lengths=tuple(counts[order].tolist()),
         segments=None if token_type_ids is None else token_type_ids.reshape(-1)[rows],
         embeds=None if inputs_embeds is None else inputs_embeds.reshape(b * s, -1)[rows],
+        looked_at=None if keep is seen or bool((keep == seen).all()) else seen.reshape(-1)[rows],
     )
     return packed, Padding(keep, order, rows)
 

@@ -106,7 +106,10 @@ def attend_plain(
 
 
 class Attend(nn.Module):
-    """`attend` as a module without weights, so that a hook can see what goes in and what comes out."""
+    """softmax(q·kᵀ/√d)·v
+
+    The function `attend` as a module without weights, so that a hook can see what goes in and what comes out.
+    """
 
     def __init__(self, dropout: float):
         super().__init__()
@@ -117,7 +120,7 @@ class Attend(nn.Module):
 
 
 class Attention(nn.Module):
-    """Q, K and V by three linear maps, attention a head at a time, and a fourth map that joins the heads."""
+    """Every token looks at its own sequence, a head at a time."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -130,7 +133,8 @@ class Attention(nn.Module):
         self.output = nn.Linear(size, size)
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
+        memory = x if layout.rows is None else x[layout.rows]  # (u, hidden)
         q = self.query(x).unflatten(-1, (self.heads, -1))  # (t, h, d)
-        k = self.key(x).unflatten(-1, (self.heads, -1))  # (t, h, d)
-        v = self.value(x).unflatten(-1, (self.heads, -1))  # (t, h, d)
+        k = self.key(memory).unflatten(-1, (self.heads, -1))  # (u, h, d)
+        v = self.value(memory).unflatten(-1, (self.heads, -1))  # (u, h, d)
         return self.output(self.attend(q, k, v, layout).flatten(-2))  # (t, h·d)

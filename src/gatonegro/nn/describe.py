@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from gatonegro.nn.attention import Attend, Attention
-from gatonegro.nn.encoder import Activation, AddNorm, Embeddings, Encoder, EncoderLayer, FeedForward
+from gatonegro.nn.encoder import Activation, AddNorm, Embedding, Embeddings, Encoder, EncoderLayer, FeedForward
 from gatonegro.nn.heads import MaskedLMHead, Pooler, SequenceClassificationHead, TokenClassificationHead
 
 # Each says a part's shapes from the part and the size of a hidden state; t is the tokens of all sequences, n the
@@ -26,11 +26,11 @@ SHAPES: dict[type[nn.Module], Callable[[Any, int], str]] = {
     SequenceClassificationHead: lambda m, x: f"(t, {x}) → (n, {m.output.out_features})",
     TokenClassificationHead: lambda m, x: f"(t, {x}) → (t, {m.output.out_features})",
     MaskedLMHead: lambda m, x: f"(t, {x}) → (t, {len(m.bias)})",
-    nn.Embedding: lambda m, x: f"(t) → (t, {m.embedding_dim})",
+    Embedding: lambda m, x: f"(t) → (t, {m.embedding_dim})",
     nn.Linear: lambda m, x: f"(…, {m.in_features}) → (…, {m.out_features})",
-    nn.LayerNorm: lambda m, x: "mean 0, variance 1, then scaled and moved",
+    nn.LayerNorm: lambda m, x: f"(t, {x}) → (t, {x})",
     nn.Dropout: lambda m, x: "in training only",
-    Activation: lambda m, x: "each number by itself",
+    Activation: lambda m, x: "(…) → (…)",
 }
 
 
@@ -47,8 +47,9 @@ def describe(model: nn.Module, title: str, hidden: int) -> str:
         shape = SHAPES.get(type(part))
         remark = shape(part, hidden) if shape else ""
         own = type(part).__module__.startswith("gatonegro") and type(part).__doc__
-        lines.append((line, f"{remark}  {str(own).splitlines()[0]}" if own else remark))
-    width = min(72, max(len(line) for line, remark in lines if remark) + 2)
+        line = line.replace("in_features=", "").replace("out_features=", "").replace(", elementwise_affine=True", "")
+        lines.append((line, f"{remark:<24} {str(own).splitlines()[0]}" if own else remark))
+    width = max(len(line) for line, remark in lines if remark) + 2
     body = [f"{line:<{width}}# {remark}" if remark else line for line, remark in lines]
     key = "t: tokens of all sequences, n: sequences, h: heads, d: width of a head"
     return "\n".join([f"# {title}", f"# {key}", *body])

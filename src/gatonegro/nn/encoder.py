@@ -25,7 +25,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Activation(nn.Module):
-    """A named non-linearity."""
+    """Each number by itself."""
 
     def __init__(self, name: str):
         super().__init__()
@@ -42,15 +42,25 @@ class Activation(nn.Module):
         return self.name
 
 
+class Embedding(nn.Embedding):
+    """A vector a number."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing: weights come from a checkpoint or from `initialise`.
+
+        PyTorch's own draw, on the meta device where models are built, would import its compiler: two seconds.
+        """
+
+
 class Embeddings(nn.Module):
-    """A vector for the token, one for its position, one for its segment, added and normalised."""
+    """Vectors for token, position and segment, added and normalised."""
 
     def __init__(self, config: Config):
         super().__init__()
-        self.tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.positions = nn.Embedding(config.max_position_embeddings, config.hidden_size)
+        self.tokens = Embedding(config.vocab_size, config.hidden_size)
+        self.positions = Embedding(config.max_position_embeddings, config.hidden_size)
         self.segments = (
-            nn.Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
+            Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
         )
         self.norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
@@ -64,7 +74,7 @@ class Embeddings(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Up, a non-linearity, down: each token by itself."""
+    """Up, a non-linearity, down; each token by itself."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -77,7 +87,7 @@ class FeedForward(nn.Module):
 
 
 class AddNorm(nn.Module):
-    """The residual, written once: add what a sublayer says, and normalise after it or before it."""
+    """norm(x + f(x)), or x + f(norm(x)): the residual, written once."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -92,7 +102,7 @@ class AddNorm(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention and feed-forward, each with its residual."""
+    """Self-attention, then feed-forward, each with its residual."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -107,7 +117,7 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A stack of layers."""
+    """Layer after layer."""
 
     def __init__(self, config: Config):
         super().__init__()

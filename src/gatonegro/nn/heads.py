@@ -17,7 +17,7 @@ def _classifier_dropout(config: Config) -> nn.Dropout:
 
 
 class Pooler(nn.Module):
-    """BERT's summary of a sequence: its first token through a linear map and a tanh."""
+    """The first token through a linear map and tanh, as BERT does."""
 
     per = "sequence"
 
@@ -31,7 +31,7 @@ class Pooler(nn.Module):
 
 
 class SequenceClassificationHead(nn.Module):
-    """The first token through a linear map, a non-linearity and a second linear map: a score a label."""
+    """From the first token, a score a label for the sequence."""
 
     per = "sequence"
 
@@ -62,7 +62,7 @@ class TokenClassificationHead(nn.Module):
 
 
 class MaskedLMHead(nn.Module):
-    """A score for every word of the vocabulary, by the token embeddings themselves (tied weights)."""
+    """A score a word of the vocabulary, by the token embeddings."""
 
     per = "token"
 

@@ -25,9 +25,7 @@ class BatchEncoding(dict):
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(
-                f"this batch has no {name!r}; it has {', '.join(self) or 'nothing'}"
-            ) from None
+            raise AttributeError(f"this batch has no {name!r}; it has {', '.join(self) or 'nothing'}") from None
 
     def __getitem__(self, key: Any) -> Any:
         """A value by its name, or the Rust `Encoding` of a row by its number."""
@@ -50,10 +48,10 @@ class BatchEncoding(dict):
         """For each token of the row, 0 for the text, 1 for its pair, None for special tokens."""
         return self._row(batch_index).sequence_ids
 
-    def char_to_token(self, row_or_char: int, char: int | None = None, sequence_index: int = 0) -> int | None:
-        """The token that has a character: `(char)` for one text, `(row, char)` for a batch; None if none has."""
+    def char_to_token(self, row_or_char: int, char: int | None = None, sequence: int = 0) -> int | None:
+        """The token of a character: `(char)` for one text, `(row, char)` for a batch; None if none has it."""
         row, char = (0, row_or_char) if char is None else (row_or_char, char)
-        return self._row(row).char_to_token(char, sequence_index)
+        return self._row(row).char_to_token(char, sequence)
 
     def token_to_chars(self, row_or_token: int, token: int | None = None) -> tuple[int, int] | None:
         """`(start, end)` in the text of a token: `(token)` for one text, `(row, token)` for a batch."""
@@ -63,9 +61,7 @@ class BatchEncoding(dict):
 
     def _row(self, index: int) -> Any:
         if self.encodings is None:
-            raise InputError(
-                "this batch keeps no encodings: call the tokenizer without return_offsets_mapping=False"
-            )
+            raise InputError("this batch keeps no encodings: call the tokenizer without return_offsets_mapping=False")
         if not -len(self.encodings) <= index < len(self.encodings):
             raise InputError(f"this batch has {len(self.encodings)} rows; there is no row {index}")
         return self.encodings[index]
@@ -80,15 +76,13 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
 
     kind = str(getattr(kind, "value", kind))  # transformers' TensorType too
     if kind not in ("pt", "np", "tf"):
-        raise InputError(
-            f'return_tensors={kind!r} is not known: use "pt", "np", "tf", or None for plain lists'
-        )
+        raise InputError(f'return_tensors={kind!r} is not known: use "pt", "np", "tf", or None for plain lists')
     arrays = {}
     for name, rows in data.items():
         lengths = {len(row) for row in rows if isinstance(row, list)}
         if len(lengths) > 1:
             raise InputError(
-                f"the rows of {name!r} have from {min(lengths)} to {max(lengths)} tokens and so make no tensor: "
+                f"the rows of {name!r} have {min(lengths)} to {max(lengths)} tokens, which make no tensor: "
                 "pass padding=True (and truncation=True where texts may be too long)"
             )
         array = np.asarray(rows, dtype=np.int64)

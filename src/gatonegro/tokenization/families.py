@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from gatonegro.tokenization.sentencepiece import BPE, CONTROL, USER_DEFINED, SentencePiece, merges
+from gatonegro.tokenization.sentencepiece import BPE, CONTROL, HIDDEN, USER_DEFINED, SentencePiece, merges
 
 TYPES = ("input_ids", "token_type_ids", "attention_mask")
 NO_TYPES = ("input_ids", "attention_mask")
@@ -32,7 +32,8 @@ class Family:
 
 
 _BERT = "unk_token=[UNK] sep_token=[SEP] pad_token=[PAD] cls_token=[CLS] mask_token=[MASK]"
-_S2 = "bos_token=<s> eos_token=</s> unk_token=<unk> sep_token=</s> pad_token=<pad> cls_token=<s> mask_token=<mask>"
+_SEQ2SEQ = "eos_token=</s> unk_token=<unk> pad_token=<pad>"
+_FAIRSEQ = f"bos_token=<s> {_SEQ2SEQ} sep_token=</s> cls_token=<s> mask_token=<mask>"
 _GPT2 = "bos_token=<|endoftext|> eos_token=<|endoftext|> unk_token=<|endoftext|>"
 _CLS = ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
 _S = ("<s> $A </s>", "<s> $A </s> </s> $B </s>")
@@ -43,18 +44,18 @@ FAMILIES = {  # by tokenizer class or model type, without capitals, dashes and u
     "electra": Family("wordpiece", _BERT, *_CLS, TYPES),
     "convbert": Family("wordpiece", _BERT, *_CLS, TYPES),
     "mobilebert": Family("wordpiece", _BERT, *_CLS, TYPES),
-    "mpnet": Family("wordpiece", _S2.replace("=<unk>", "=[UNK]"), *_S),
-    "roberta": Family("bytes", _S2, *_S),
-    "bart": Family("bytes", _S2, *_S),
-    "longformer": Family("bytes", _S2, *_S),
+    "mpnet": Family("wordpiece", _FAIRSEQ.replace("=<unk>", "=[UNK]"), *_S),
+    "roberta": Family("bytes", _FAIRSEQ, *_S),
+    "bart": Family("bytes", _FAIRSEQ, *_S),
+    "longformer": Family("bytes", _FAIRSEQ, *_S),
     "gpt2": Family("bytes", _GPT2, "$A", "$A $B:1"),
     "deberta": Family("bytes", _BERT, *_CLS, TYPES),
     "debertav2": Family("pieces", f"bos_token=[CLS] eos_token=[SEP] {_BERT}", *_CLS),
-    "xlmroberta": Family("pieces", _S2, *_S),
-    "camembert": Family("pieces", _S2, *_S),
-    "t5": Family("pieces", "eos_token=</s> unk_token=<unk> pad_token=<pad>", "$A </s>", "$A </s> $B </s>"),
-    "mt5": Family("pieces", "eos_token=</s> unk_token=<unk> pad_token=<pad>", "$A </s>", "$A </s> $B </s>"),
-    "marian": Family("pieces", "eos_token=</s> unk_token=<unk> pad_token=<pad>", "$A </s>", "$A $B </s>"),
+    "xlmroberta": Family("pieces", _FAIRSEQ, *_S),
+    "camembert": Family("pieces", _FAIRSEQ, *_S),
+    "t5": Family("pieces", _SEQ2SEQ, "$A </s>", "$A </s> $B </s>"),
+    "mt5": Family("pieces", _SEQ2SEQ, "$A </s>", "$A </s> $B </s>"),
+    "marian": Family("pieces", _SEQ2SEQ, "$A </s>", "$A $B </s>"),
 }
 
 OFFSET: dict[
@@ -69,9 +70,7 @@ OFFSET: dict[
 BY_WORDS = ("xlmroberta", "camembert", "t5", "mt5")  # their tokens' offsets leave the space before a word out
 
 
-def wordpiece(
-    vocab: dict[str, int], unk: str, lower: bool | None, accents: bool | None, chinese: bool
-) -> Tokenizer:
+def wordpiece(vocab: dict[str, int], unk: str, lower: bool | None, accents: bool | None, chinese: bool) -> Tokenizer:
     """BERT's. What the configuration does not say (None) about case and accents, the vocabulary tells."""
     if lower is None:
         lower = not any(token != token.lower() for token in vocab if token[:1] not in "[<")
@@ -94,10 +93,19 @@ def byte_level(vocab: dict[str, int], ranks: list[tuple[str, str]], prefix_space
     return tokenizer
 
 
-def from_pieces(spm: SentencePiece, name: str, lower: bool = False, extra_ids: int = 100) -> Tokenizer:
-    """A SentencePiece file's: with the file's own ids, or as the family `name` renumbers them."""
+def from_pieces(
+    spm: SentencePiece, name: str, ids: dict[str, int] | None = None, lower: bool = False, extra_ids: int = 100
+) -> Tokenizer:
+    """A SentencePiece file's: with its own ids, with those of `ids`, or as the family `name` renumbers them."""
     scores, unk_id = [(text, score) for text, score, _ in spm.pieces], spm.unk_id
-    if name in OFFSET:
+    if ids:  # Marian's vocab.json, for two SentencePiece files: what only the target has must match no source text
+        known, unk_id = dict(scores), ids["<unk>"]
+        visible = {text for text in ids if text in known or (text[:1] in "<>" and text[-1:] in "<>")}
+        scores = [
+            (text if text in visible else HIDDEN + text, known.get(text, 0.0))
+            for text in sorted(ids, key=ids.__getitem__)
+        ]
+    elif name in OFFSET:
         front, gone = OFFSET[name]
         scores, unk_id = [*front, *scores[gone:], ("<mask>", 0.0)], 3
     elif name in ("t5", "mt5"):
@@ -122,6 +130,8 @@ def from_pieces(spm: SentencePiece, name: str, lower: bool = False, extra_ids: i
         tokenizer.pre_tokenizer = space
     tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.decoder = decoders.Metaspace("▁", scheme)
+    if ids:
+        tokenizer.decoder = decoders.Sequence([decoders.Replace(HIDDEN, ""), tokenizer.decoder])
     if spm.byte_fallback:
         strip = [decoders.Strip(" ", 1, 0)] if spm.add_dummy_prefix else []
         tokenizer.decoder = decoders.Sequence(
@@ -139,22 +149,17 @@ def from_pieces(spm: SentencePiece, name: str, lower: bool = False, extra_ids: i
 
 def finish(tokenizer: Tokenizer, family: Family, named: dict[str, str], prefix_space: bool = False) -> None:
     """Put the special tokens around what the model makes of a text, by the family's templates."""
-    if family.kind == "bytes" and family.single == "<s> $A </s>":
-        sep, cls = named["sep_token"], named["cls_token"]
-        ids: Any = [(token, tokenizer.token_to_id(token)) for token in (sep, cls)]
-        tokenizer.post_processor = processors.RobertaProcessing(*ids, True, prefix_space)
+    names = {default: named.get(name, default) for name, default in family.named.items()}
+    ids: dict[str, Any] = {token: (token, tokenizer.token_to_id(token)) for token in names.values()}
+    if family.kind == "bytes" and family.single == "<s> $A </s>":  # RoBERTa's leaves spaces out of the offsets
+        sep, cls = ids[names["</s>"]], ids[names["<s>"]]
+        tokenizer.post_processor = processors.RobertaProcessing(
+            sep, cls, trim_offsets=True, add_prefix_space=prefix_space
+        )
         return
-    renamed = {default: named.get(name, default) for name, default in family.named.items()}
     single, pair = (
-        [
-            renamed.get(part.partition(":")[0], part.partition(":")[0])
-            + ":"
-            + (part.partition(":")[2] or "0")
-            for part in template.split()
-        ]
-        for template in (family.single, family.pair)
+        [f"{names.get(token, token)}:{kind or 0}" for token, _, kind in (part.partition(":") for part in text.split())]
+        for text in (family.single, family.pair)
     )
-    used = {part.rpartition(":")[0] for part in single + pair} - {"$A", "$B"}
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single, pair, [(token, tokenizer.token_to_id(token)) for token in sorted(used)]
-    )
+    used = [ids[token] for token in ids if f"{token}:0" in single]
+    tokenizer.post_processor = processors.TemplateProcessing(single, pair, used)

@@ -12,7 +12,7 @@ MEND_WORDS = "with is_split_into_words=True pass a list of words (str), or a lis
 
 
 def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
-    """Of a call's `text` and `pair`: the inputs for the Rust side, whether they are a batch, and whether pairs.
+    """Of a call's `text` and `pair`: the inputs for the Rust side; whether they are a batch; whether pairs.
 
     With `words` (`is_split_into_words`) a text is a list of words, so a batch is a list of lists.
     """
@@ -20,10 +20,7 @@ def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
         first, batched, _ = as_batch(text, None, words)
         second, both, _ = as_batch(pair, None, words)
         if batched != both or len(first) != len(second):
-            counts = (
-                f"{len(part)} in a list" if many else "one"
-                for part, many in ((first, batched), (second, both))
-            )
+            counts = (f"{len(part)} in a list" if many else "one" for part, many in ((first, batched), (second, both)))
             raise InputError(f"text and text_pair do not match: {' and '.join(counts)}; pass as many of both")
         return list(zip(first, second, strict=True)), batched, True
     if isinstance(text, str) and not words:
@@ -46,7 +43,7 @@ def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
 
 
 def run(encode: Callable[..., list[Any]], inputs: list[Any], words: bool, special: bool) -> list[Any]:
-    """Call the Rust side; what it raises comes out as an InputError or TokenizerError that says what to mend."""
+    """Call the Rust side; what it raises comes out as an InputError or TokenizerError that says why."""
     try:
         return encode(inputs, is_pretokenized=words, add_special_tokens=special)
     except (KeyboardInterrupt, SystemExit, MemoryError):
@@ -72,8 +69,8 @@ def as_token(token: Any, where: str = "the token") -> str:
         text.encode()
     except UnicodeEncodeError as error:
         raise InputError(
-            f"{where} has a lone surrogate, {text[error.start]!r}, at character {error.start}, which no encoding "
-            "can write: read the file with its right encoding, or mend it with text.encode('utf-8', 'replace').decode()"
+            f"{where} has a lone surrogate, {text[error.start]!r}, at character {error.start}, which no file "
+            "can hold: read its file with the right encoding, or use text.encode('utf-8', 'replace').decode()"
         ) from None
     return text
 

@@ -14,16 +14,12 @@ if TYPE_CHECKING:
 def save(tokenizer: Tokenizer, folder: Path) -> tuple[str, ...]:
     """Each file is written beside its place and then put there, so that a reader never meets half of one."""
     folder.mkdir(parents=True, exist_ok=True)
-    added = {
-        token.content: token for token in tokenizer.backend_tokenizer.get_added_tokens_decoder().values()
-    }
+    added = {token.content: token for token in tokenizer.backend_tokenizer.get_added_tokens_decoder().values()}
     special: dict[str, Any] = {name: _plain(token, added) for name, token in tokenizer.named.items()}
     if tokenizer.additional_special_tokens:
-        special["additional_special_tokens"] = [
-            _plain(token, added) for token in tokenizer.additional_special_tokens
-        ]
+        special["additional_special_tokens"] = [_plain(token, added) for token in tokenizer.additional_special_tokens]
     config = {
-        "tokenizer_class": "PreTrainedTokenizerFast",  # the one class of which both take tokenizer.json as it is
+        "tokenizer_class": "PreTrainedTokenizerFast",  # of it, both take tokenizer.json as it is
         "model_max_length": tokenizer.model_max_length,
         "model_input_names": tokenizer.model_input_names,
         "padding_side": tokenizer.padding_side,
@@ -47,6 +43,4 @@ def _plain(token: str, added: dict[str, Any]) -> Any:
     """A plain string, unless the token has flags that a reader would not guess from one."""
     known = added.get(token)
     flags = {name: getattr(known, name, False) for name in ("lstrip", "rstrip", "single_word", "normalized")}
-    return (
-        {"__type": "AddedToken", "content": token, "special": True, **flags} if any(flags.values()) else token
-    )
+    return {"__type": "AddedToken", "content": token, "special": True, **flags} if any(flags.values()) else token

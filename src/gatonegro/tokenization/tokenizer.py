@@ -17,6 +17,7 @@ from gatonegro.errors import InputError
 from gatonegro.tokenization.batch import BatchEncoding, to_tensors
 from gatonegro.tokenization.inputs import as_batch, as_ids, as_token, choice, run, whole
 from gatonegro.tokenization.saving import save
+from gatonegro.tokenization.sentencepiece import HIDDEN
 
 NO_LIMIT = int(1e30)  # what transformers writes where no maximum length is known
 CLEAN = {
@@ -35,7 +36,7 @@ class TruncationWarning(UserWarning):
 
 
 class _Special:
-    """`tokenizer.pad_token` and `tokenizer.pad_token_id`: None, or settable to what the vocabulary has."""
+    """`tokenizer.pad_token`, `tokenizer.pad_token_id`: None, or settable to what the vocabulary has."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name, self.is_id = name.removesuffix("_id"), name.endswith("_id")
@@ -46,11 +47,9 @@ class _Special:
 
     def __set__(self, tokenizer: Tokenizer, value: Any) -> None:
         token = tokenizer.convert_ids_to_tokens(value) if self.is_id and value is not None else value
-        if value is not None and (
-            token is None or tokenizer.backend_tokenizer.token_to_id(as_token(token)) is None
-        ):
+        if value is not None and (token is None or tokenizer.backend_tokenizer.token_to_id(as_token(token)) is None):
             raise InputError(
-                f"{self.name} cannot be {value!r}, which the vocabulary of {len(tokenizer)} tokens does not have: "
+                f"{self.name} cannot be {value!r}: the vocabulary of {len(tokenizer)} tokens does not have it; "
                 f"tokenizer.add_special_tokens({{{self.name!r}: …}}) adds a new one"
             )
         tokenizer.add_special_tokens({self.name: token})
@@ -145,10 +144,10 @@ class Tokenizer:
             special = self.num_special_tokens_to_add(pairs) if add_special_tokens else 0
             if limit < special or whole("stride", stride, 0) >= max(1, limit - special):
                 raise InputError(
-                    f"max_length={limit} with stride={stride} leaves no room: special tokens take {special} of it, "
+                    f"max_length={limit} with stride={stride} leaves no room: special tokens take {special}, "
                     "and stride must be smaller than what remains"
                 )
-            backend = self._twin(limit, stride, cut, self.truncation_side)
+            backend = self._twin(limit, stride if return_overflowing_tokens else 0, cut, self.truncation_side)
         fast = return_offsets_mapping is False
         encode = backend.encode_batch_fast if fast else backend.encode_batch
         rows = run(encode, inputs, is_split_into_words, add_special_tokens)
@@ -179,9 +178,7 @@ class Tokenizer:
             data["overflow_to_sample_mapping"] = owners
         elif not batched and return_tensors is None:
             data = {name: values[0] for name, values in data.items()}
-        return BatchEncoding(
-            to_tensors(data, return_tensors) if return_tensors else data, None if fast else rows
-        )
+        return BatchEncoding(to_tensors(data, return_tensors) if return_tensors else data, None if fast else rows)
 
     def encode(self, text: Any, text_pair: Any = None, **options: Any) -> list[int]:
         """The ids of one text (or pair), special tokens included; `options` are those of a call."""
@@ -191,9 +188,7 @@ class Tokenizer:
         """The tokens of one text (or pair), without special tokens unless asked."""
         inputs, batched, _ = as_batch(text, pair, False)
         if batched:
-            raise InputError(
-                "tokenize takes one text; for a list, call the tokenizer and ask batch.tokens(i)"
-            )
+            raise InputError("tokenize takes one text; for a list, call the tokenizer and ask batch.tokens(i)")
         return run(self.backend_tokenizer.encode_batch, inputs, False, add_special_tokens)[0].tokens
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
@@ -234,7 +229,8 @@ class Tokenizer:
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
         """The token of an id, or the tokens of a list; None for an id that the vocabulary does not have."""
         skipped = set(self.all_special_ids) if skip_special_tokens else ()
-        tokens = [self.backend_tokenizer.id_to_token(index) for index in as_ids(ids) if index not in skipped]
+        found = [self.backend_tokenizer.id_to_token(index) for index in as_ids(ids) if index not in skipped]
+        tokens = [token and token.removeprefix(HIDDEN) for token in found]
         return tokens[0] if isinstance(ids, int) and tokens else tokens
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
@@ -274,7 +270,7 @@ class Tokenizer:
         return self.backend_tokenizer.get_vocab(with_added_tokens=True)
 
     def add_tokens(self, new_tokens: Any, special_tokens: bool = False) -> int:
-        """Add tokens (a str, an AddedToken, or a list of them), which are never split; returns how many were new."""
+        """Add tokens (str, AddedToken, or a list of them), which are never split; returns how many are new."""
         tokens = list(new_tokens) if isinstance(new_tokens, (list, tuple)) else [new_tokens]
         for i, token in enumerate(tokens):
             if not as_token(token, f"token {i}"):
@@ -299,9 +295,7 @@ class Tokenizer:
         for name, value in special_tokens_dict.items():
             if name in ("additional_special_tokens", "extra_special_tokens"):
                 texts = [as_token(token, f"{name}[{i}]") for i, token in enumerate(value)]
-                self.additional_special_tokens = list(
-                    dict.fromkeys([*self.additional_special_tokens, *texts])
-                )
+                self.additional_special_tokens = list(dict.fromkeys([*self.additional_special_tokens, *texts]))
                 fresh += value
             elif name not in self.NAMES:
                 raise InputError(f"{name!r} names no special token: use {', '.join(self.NAMES)}")
@@ -330,25 +324,19 @@ class Tokenizer:
 
     # ------------------------------------------------------------------ inside
 
-    def _limit(
-        self, cut: str | None, pad: str | None, max_length: int | None, multiple: int | None
-    ) -> int | None:
+    def _limit(self, cut: str | None, pad: str | None, max_length: int | None, multiple: int | None) -> int | None:
         """The length to cut or pad to: what was asked, but never past the model's positions; None for none."""
         limit = self.model_max_length
         if max_length is not None:
             limit = whole("max_length", max_length, 1)
             limit = min(limit, self.position_limit or limit) if cut else limit
             if pad == "longest" and not cut:
-                _warn(
-                    "max_length does nothing with padding=True and no truncation: pass truncation=True to cut"
-                )
+                _warn("max_length does nothing with padding=True and no truncation: pass truncation=True to cut")
         if limit >= NO_LIMIT:
             if pad == "max_length":
                 raise InputError('padding="max_length" needs max_length=: this tokenizer knows no maximum')
             if cut:
-                _warn(
-                    "truncation=True cuts nothing: this tokenizer knows no maximum of its own; pass max_length="
-                )
+                _warn("truncation=True cuts nothing: this tokenizer knows no maximum of its own; pass max_length=")
             return None
         if cut and pad and multiple and limit % multiple:
             raise InputError(f"max_length={limit} is not a multiple of pad_to_multiple_of={multiple}")
@@ -389,17 +377,17 @@ class Tokenizer:
             count = sum(len(row) >= limit and bool(row.overflowing) for row in rows)
             if count:
                 _warn(
-                    f"{count} of {len(rows)} texts were cut to {limit} tokens, not to max_length={asked}: the model "
-                    f"has {limit} positions. What comes after is not read; split the text, or take windows "
-                    "(return_overflowing_tokens=True, stride=)"
+                    f"{count} of {len(rows)} texts were cut to {limit} tokens, not to max_length={asked}: the "
+                    f"model has {limit} positions. What comes after is not read; split the text, or take "
+                    "windows (return_overflowing_tokens=True, stride=)"
                 )
         elif limit is None and asked is None and not self._said_too_long:
             longest = max(map(len, rows), default=0)
             if longest > self.model_max_length:
                 self._said_too_long = True
                 _warn(
-                    f"a text has {longest} tokens and the model takes {self.model_max_length}: it was left whole; "
-                    "pass truncation=True to cut it (said once for this tokenizer)"
+                    f"a text has {longest} tokens and the model takes {self.model_max_length}: it was left "
+                    "whole; pass truncation=True to cut it (said once for this tokenizer)"
                 )
 
 
