@@ -106,7 +106,10 @@ def write_config(family: Family, config: Config, head: str | None = None) -> dic
     """`Config` → what `transformers` reads as `config.json`."""
     keys = {**family.keys, **(family.heads[head].config if head in family.heads else {})}
     data = {k: v for k, v in config.extra.items() if k not in (*LABELS, "torch_dtype", "dtype")}
-    data |= {keys.get(name, name): getattr(config, name) for name in READ if name not in family.fixed}
+    for name in READ:
+        if name not in family.fixed:
+            key, value = keys.get(name, name), getattr(config, name)
+            data[key] = family.defaults.get(key) if value is None else value
     data["model_type"] = config.model_type
     if head in family.heads:
         data["architectures"] = [family.heads[head].architecture]

@@ -11,6 +11,7 @@ from typing import Any
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
+from gatonegro import hub
 from gatonegro.errors import TokenizerError
 from gatonegro.tokenization import families, sentencepiece
 from gatonegro.tokenization.families import FAMILIES, NO_TYPES, TYPES
@@ -56,8 +57,6 @@ class AutoTokenizer:
 
         Raises HubError where there is no such model, TokenizerError where its files are missing or damaged.
         """
-        from gatonegro import hub
-
         name = pretrained_model_name_or_path
         asked = {
             "model_max_length": model_max_length,
@@ -106,7 +105,7 @@ def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
 
 def _vocabulary(source: Any) -> tuple[str, Path]:
     """Which of BY_FILE the source has first, and where."""
-    folder = Path(source.name)
+    folder = Path(getattr(source, "folder", None) or source.name)
     for file in BY_FILE:
         if "*" not in file:
             paths = [source.file(file)]
@@ -142,7 +141,9 @@ def _backend(source: Any, file: str, path: Path, name: str, config: dict[str, An
     if file == "tokenizer.json":
         backend = Backend.from_file(str(path))
         if lower is not None and type(backend.normalizer).__name__ == "BertNormalizer":
-            backend.normalizer.lowercase = bool(lower)
+            normalizer = backend.normalizer
+            normalizer.lowercase = bool(lower)
+            backend.normalizer = normalizer
         return backend
     if file == "vocab.txt":
         vocab = {token: i for i, token in enumerate(_lines(path))}
@@ -173,7 +174,7 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
     tokenizer.json of none, the first whose tokens it has). Those that are new are added to the backend."""
     vocab, rows = backend.get_vocab(), [FAMILIES[row] for row in ([name] if name else ("bert", "roberta", "t5"))]
     family = next((row for row in rows if raw or vocab.keys() >= set(row.named.values())), None)
-    tokens = {}
+    tokens: dict[str, AddedToken] = {}
     for entry in Tokenizer.NAMES:
         default = family.named.get(entry) if family else None
         if entry in config:

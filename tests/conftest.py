@@ -1,0 +1,83 @@
+"""What the tests share: where research data lies, and small models that the tests make themselves."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import settings
+
+import gatonegro
+from gatonegro import Config
+from gatonegro.models import Model, initialise
+
+# the same examples on every machine, however slow it is
+settings.register_profile("house", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.load_profile("house")
+
+SOURCE = Path(gatonegro.__file__).resolve().parents[1]
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+LETTERS = "abcdefghijklmnopqrstuvwxyzáéíóúüñ0123456789"
+WORDS = "el la un una gato perro casa profesor clase película hotel es fue será muy nada bueno malo todo sencillo no y"
+VOCABULARY = [*SPECIAL, *".,;:!?¡¿()'\"-", *LETTERS, *("##" + letter for letter in LETTERS), *WORDS.split()]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The research data beside the checkout."""
+    folder = Path(__file__).resolve().parents[2] / "shared"
+    if not (folder / "data").is_dir():
+        pytest.skip(f"no research data in {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_folder(tmp_path_factory):
+    """`make_folder(head, **config)` → a folder as `save_pretrained` leaves it: a random BERT of 64 positions, whose
+    weights are large enough that its answers differ, and the vocabulary of a lower-case WordPiece tokenizer."""
+
+    def make(head: str = "sequence-classification", seed: int = 0, **config) -> Path:
+        folder = tmp_path_factory.mktemp("model")
+        values = {
+            "model_type": "bert",
+            "vocab_size": len(VOCABULARY),
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 64,
+            "max_position_embeddings": 64,
+            "type_vocab_size": 2,
+            "id2label": {0: "NEG", 1: "NEU", 2: "POS"},
+        }
+        torch.manual_seed(seed)
+        model = initialise(Model(Config(**values | config), head), 0.3)
+        model.save_pretrained(folder)
+        (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
+        settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "strip_accents": False}
+        (folder / "tokenizer_config.json").write_text(json.dumps(settings | {"model_max_length": 64}))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny(make_folder) -> Path:
+    """A sentiment classifier that knows nothing: NEG, NEU, POS."""
+    return make_folder()
+
+
+@pytest.fixture(scope="session")
+def python():
+    """`python(*arguments, input=bytes, env={…})` → this interpreter, run with the package that is tested."""
+
+    def run(*arguments, input: bytes = b"", env: dict | None = None) -> subprocess.CompletedProcess:
+        path = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])
+        settings = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "PYTHONIOENCODING": "utf-8", **(env or {})}
+        return subprocess.run(
+            [sys.executable, *map(str, arguments)], input=input, capture_output=True, env=settings, timeout=120
+        )
+
+    return run

@@ -1,0 +1,171 @@
+"""What the documents say is so: snippets are files, files run, commands exist, links lead somewhere."""
+
+import re
+import runpy
+import shlex
+import sys
+from pathlib import Path
+
+import grimp
+import pytest
+import torch
+import transformers as hf
+
+import gatonegro
+from gatonegro import cli, families, hub
+
+ROOT = Path(__file__).parents[1]
+READMES = [ROOT / "README.md", ROOT / "README.es.md"]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+FENCE = re.compile(r"^(?:<!-- (?P<file>\S+) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+BUILT_IN = "sentiment-es-en"
+needs_built_in = pytest.mark.skipif(
+    BUILT_IN not in hub.built_in_models(), reason=f"the built-in {BUILT_IN} is not installed: pip install ./models"
+)
+
+
+def fences(page, *kinds):
+    return [match for match in FENCE.finditer(page.read_text(encoding="utf-8")) if match["kind"] in kinds]
+
+
+def agree(said, wanted):
+    """Whether what was printed is what the document says, where … stands for anything."""
+    said, wanted = ("\n".join(line.rstrip() for line in text.strip("\n").splitlines()) for text in (said, wanted))
+    return re.fullmatch(".*?".join(map(re.escape, wanted.split("…"))), said, re.DOTALL) is not None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_snippets_are_files(page):
+    for snippet in fences(page, "python", "py"):
+        assert snippet["file"], f"no <!-- examples/… --> before the snippet that begins {snippet['text'][:60]!r}"
+        assert snippet["text"] == (ROOT / snippet["file"]).read_text(encoding="utf-8"), snippet["file"]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
+def test_every_example_is_shown(example):
+    shown = [
+        page.name
+        for page in PAGES
+        for snippet in fences(page, "python")
+        if snippet["file"] == f"examples/{example.name}"
+    ]
+    assert shown
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
+def test_examples_print_what_they_say(example, capsys, monkeypatch, tmp_path):
+    text = example.read_text(encoding="utf-8")
+    if (BUILT_IN in text or "pipeline(" in text) and BUILT_IN not in hub.built_in_models():
+        pytest.skip(f"the built-in {BUILT_IN} is not installed: pip install ./models")
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path(str(example))
+    wanted = "\n".join(re.findall(r"# → (.*)", text))
+    said = capsys.readouterr().out
+    assert agree(said, wanted), said
+
+
+def test_both_readmes_have_the_same_code():
+    english, spanish = ([match[0] for match in fences(page, "python", "sh", "console")] for page in READMES)
+    assert english == spanish
+    headings, titulos = (re.findall(r"^#+ ", page.read_text(encoding="utf-8"), re.MULTILINE) for page in READMES)
+    assert headings == titulos
+
+
+def commands(page):
+    """The `$ gatonegro …` lines of a page, as arguments, each with what the page says it prints."""
+    for block in fences(page, "console"):
+        for part in re.split(r"^\$ ", block["text"], flags=re.MULTILINE)[1:]:
+            line, _, output = part.partition("\n")
+            words = shlex.split(re.split(r"[<|>]", line)[0])
+            if words[0] == "gatonegro":
+                yield words[1:], output
+
+
+COMMANDS = [(page.name, *command) for page in PAGES for command in commands(page)]
+
+
+@pytest.mark.parametrize(("page", "arguments", "output"), COMMANDS)
+def test_commands_exist(page, arguments, output):
+    cli.parser().parse_args(arguments)
+
+
+@needs_built_in
+@pytest.mark.parametrize(("page", "arguments", "output"), [c for c in COMMANDS if c[0] == "README.md" and c[2]])
+def test_commands_print_what_the_page_says(page, arguments, output, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)  # a terminal, but a plain one
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setenv("COLUMNS", "100")
+    assert cli.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert agree(said, output), said
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def test_ci_does_what_the_readme_says():
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for block in fences(READMES[0], "sh"):
+        for step in block["text"].strip().split(" && "):
+            first, *rest = step.split(" ", 2)
+            assert re.search(re.escape(f"{first} {rest[0]}") + r"[^\n]*" + re.escape(" ".join(rest[1:])), script), step
+
+
+def test_the_map_shows_the_rooms_that_there_are():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)/?` \|[^|]*\|([^|]*)\|[^|]*\|$", page, re.MULTILINE)
+    table = {room: set(re.findall(r"`(\w+)`", imports)) for room, imports in rows}
+    graph = grimp.build_graph("gatonegro", exclude_type_checking_imports=True)
+    there = graph.find_children("gatonegro") - {"gatonegro.__main__"}
+    assert table.keys() == {name.removeprefix("gatonegro.") for name in there}
+    for name in there:
+        room = name.removeprefix("gatonegro.")
+        modules = {name, *graph.find_descendants(name)}
+        found = {
+            part[1]
+            for m in modules
+            for i in graph.find_modules_directly_imported_by(m)
+            if len(part := i.split(".")) > 1
+        }
+        assert found - {room} <= table[room], (
+            f"docs/architecture.md: {room} also imports {found - {room} - table[room]}"
+        )
+
+
+@pytest.mark.parametrize(
+    "head", ["", "ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "ForPreTraining"]
+)
+def test_the_family_that_is_added(head, monkeypatch, tmp_path):
+    """ELECTRA, as `docs/adding-a-family.md` adds it, against `transformers`, both ways."""
+    electra = runpy.run_path(str(ROOT / "examples" / "electra.py"))["ELECTRA"]
+    monkeypatch.setitem(families.FAMILIES, "electra", electra)
+    sizes = {"embedding_size": 24, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
+    torch.manual_seed(3)
+    theirs = getattr(hf, f"Electra{head or 'Model'}")(
+        hf.ElectraConfig(vocab_size=99, intermediate_size=40, max_position_embeddings=20, **sizes)
+    ).eval()
+    with torch.no_grad():
+        for p in theirs.parameters():
+            p += 0.1 * torch.randn_like(p)
+    theirs.save_pretrained(tmp_path / "theirs")
+    ids = torch.randint(5, 99, (3, 9))
+    mask = torch.ones_like(ids)
+    mask[1, 5:] = 0
+    mask[2, :3] = 0
+    x = {"input_ids": ids, "attention_mask": mask}
+    auto = "AutoModel" + (head if head != "ForPreTraining" else "")  # whose head is none of ours: the encoder is read
+    ours = getattr(gatonegro, auto).from_pretrained(tmp_path / "theirs")
+    ours.save_pretrained(tmp_path / "ours")
+    again = getattr(hf, auto).from_pretrained(tmp_path / "ours")
+    reference = theirs.electra if head == "ForPreTraining" else theirs
+    with torch.no_grad():
+        a, b, c = (model(**x)[0] for model in (reference, ours, again))
+    if a.dim() == 3:
+        a, b, c = a[mask.bool()], b[mask.bool()], c[mask.bool()]
+    assert (a - b).abs().max() <= 1e-5
+    assert torch.equal(a, c)
