@@ -251,10 +251,10 @@ def _folder(text: str) -> Path | None:
 
 
 def built_in_models() -> dict[str, Path]:
-    """The built-in models that are installed: short name → folder."""
+    """The built-in models that are installed: short name → folder; one with nothing but its card is not."""
     spec = find_spec(PACKAGE)  # finds it without running it
     roots = [Path(place) for place in (spec.submodule_search_locations if spec else None) or ()]
-    return {name: root / name for name in BUILT_IN for root in roots if (root / name).is_dir()}
+    return {name: root / name for name in BUILT_IN for root in roots if (root / name / "config.json").is_file()}
 
 
 def _built_in(name: str) -> Path:

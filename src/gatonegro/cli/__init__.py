@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -20,6 +22,16 @@ REVISION: Argument = (("--revision",), {"metavar": "REV", "help": "branch, tag o
 
 def model(text: str = "folder, built-in name or hub name (default: the built-in sentiment-es-en)") -> Argument:
     return (("-m", "--model"), {"metavar": "NAME", "help": text})
+
+
+def count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
+    return int(text)
+
+
+def device(text: str) -> int | str:
+    return int(text) if text.removeprefix("-").isdecimal() else text
 
 
 @dataclass(frozen=True)
@@ -37,8 +49,8 @@ COMMANDS: dict[str, Command] = {
         (
             TEXTS,
             model(),
-            (("--top-k",), {"type": int, "metavar": "K", "help": "the K best labels, not only the first"}),
-            (("--device",), {"default": "auto", "help": "cpu, cuda, mps or auto (default)"}),
+            (("--top-k",), {"type": count, "metavar": "K", "help": "the K best labels, not only the first"}),
+            (("--device",), {"type": device, "default": "auto", "help": "cpu, cuda, mps, a GPU's number or auto"}),
             JSON,
             REVISION,
             OFFLINE,
@@ -75,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
         description="Transformer text models in Spanish and English: offline, on an ordinary CPU, open to view.",
         epilog="gatonegro COMMAND --help says more about each.",
     )
-    top.add_argument("--version", action="store_true", help="print the version and leave")
+    top.add_argument("-V", "--version", action="store_true", help="print the version and leave")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, command in COMMANDS.items():
         sub = commands.add_parser(
@@ -92,6 +104,8 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. 0: done; 1: an error that the user can mend, said on stderr; 2: wrong usage; 130: Ctrl-C."""
+    with suppress(AttributeError):  # a stream of someone else's, or none
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no emoji is worth an error
     top = parser()
     args = top.parse_args(argv)
     if args.version:
@@ -100,20 +114,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gatonegro {__version__}")
         return 0
     if args.command is None:
-        top.print_help()
+        top.print_help(sys.stderr)
         return 2
+    from gatonegro.cli.screen import say
     from gatonegro.errors import GatonegroError
 
-    if getattr(args, "offline", False):
-        os.environ["HF_HUB_OFFLINE"] = "1"
+    if sys.stdout is None:
+        say("standard output is closed, so there is nowhere to print to.")
+        return 1
     try:
-        import_module(f"gatonegro.cli.{args.command}").run(args)
+        with warnings.catch_warnings():
+            warnings.simplefilter("default", UserWarning)
+            warnings.showwarning = lambda message, *place, **more: say(message)
+            import_module(f"gatonegro.cli.{args.command}").run(args)
         sys.stdout.flush()
     except GatonegroError as error:
-        print(f"gatonegro: {error}", file=sys.stderr)
+        say(error)
         return 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader, `head` say, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        try:
+            sys.stdout.flush()
+        except OSError:  # what is left has nowhere to go, and Python would say so as it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):  # the reader, `head` say, has seen enough
+            say(f"reading or writing failed: {error}. Is the disk full, or the place not yours?")
+            return 1
     return 0

@@ -1,40 +1,110 @@
-"""Lines in from arguments or standard input; lines out as JSON, as tabs for a pipe, or coloured for a terminal."""
+"""Texts in, from arguments or standard input; answers and messages out."""
 
 from __future__ import annotations
 
+import codecs
 import json
+import os
+import re
+import stat
 import sys
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from gatonegro.errors import InputError
 
+NO_TEXT = re.compile("[\ud800-\udfff]")  # how bytes that are not UTF-8 come in
+CHUNK = 1 << 17  # bytes of standard input that are answered together: some thousand lines
+# control characters → their pictures, ␛ say: a text must not move the cursor
+PICTURES = {c: 0x2400 + c for c in range(0x20)} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
-def texts(arguments: list[str]) -> Iterable[str]:
-    """The texts of the command line or, without any, the lines of standard input as they come."""
-    return arguments if arguments else _lines()
+
+def texts(arguments: list[str]) -> Iterator[list[str]]:
+    """The texts of the command line or, without any, the lines of standard input, as many at a time as are there.
+
+    Raises:
+        InputError: a text is not UTF-8, or a line, after those before it have been given.
+    """
+    for n, text in enumerate(arguments, 1):
+        if NO_TEXT.search(text):
+            raise _not_utf8(f"text {n}", text)
+    return iter([arguments]) if arguments else _lines()
 
 
-def _lines() -> Iterator[str]:
+def _lines() -> Iterator[list[str]]:
+    if sys.stdin is None:
+        raise InputError("there is no standard input; pass texts as arguments.")
     if sys.stdin.isatty():
-        print("gatonegro: type a text a line; Ctrl-D ends.", file=sys.stderr)
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"line {number} of standard input is not UTF-8 (byte {error.start + 1}); convert it first, with "
-                "iconv -f latin1 -t utf-8, say."
-            ) from None
-        yield text.rstrip("\r\n")
+        say("type a text a line; Ctrl-D ends.")
+    done, rest = 0, b""
+    while data := sys.stdin.buffer.read1(CHUNK):  # type: ignore[union-attr]  # what is there, without waiting for more
+        *lines, rest = (rest + data).split(b"\n")
+        yield from _decoded(lines, done)
+        done += len(lines)
+    if rest:
+        yield from _decoded([rest], done)
+
+
+def _decoded(lines: list[bytes], done: int) -> Iterator[list[str]]:
+    found: list[str] = []
+    for n, line in enumerate(lines, done + 1):
+        text = line.rstrip(b"\r").decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
+        if NO_TEXT.search(text):
+            yield found  # no answer is lost
+            raise _not_utf8(f"line {n} of standard input", text)
+        found.append(text)
+    yield found
+
+
+def _not_utf8(name: str, text: str) -> InputError:
+    bad = NO_TEXT.search(text)
+    other = "utf-16" if text.startswith(("\udcff\udcfe", "\udcfe\udcff")) else "latin1"
+    return InputError(
+        f"{name} is not UTF-8 (character {bad.start() + 1 if bad else 0}); convert it first, with "
+        f"iconv -f {other} -t utf-8, say."
+    )
+
+
+@contextmanager
+def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
+    """Gives a function to call with each text that is done. It moves a bar on stderr, if a person looks there while
+    texts come from a file and answers go elsewhere."""
+    size = 0
+    if not arguments and sys.stdin and sys.stderr and sys.stderr.isatty() and not sys.stdout.isatty():
+        status = os.fstat(sys.stdin.fileno())
+        size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+    if not size:
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    # else Progress would take what we print for its own
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("gatonegro", total=size)
+        yield lambda text: bar.advance(task, len(text.encode()) + 1)
 
 
 def print_json(record: dict[str, Any]) -> None:
-    """One object, one line."""
-    print(json.dumps(record, ensure_ascii=False), flush=True)
+    """One object, one line; escaped where standard output is not UTF-8, as JSON must be."""
+    other = codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8"
+    print(json.dumps(record, ensure_ascii=other), flush=True)
 
 
-def say_warnings_plainly() -> None:
-    """Warnings as one line on stderr, without the place in the code."""
-    warnings.showwarning = lambda message, *rest: print(f"gatonegro: {message}", file=sys.stderr)
+def print_tabs(*values: Any) -> None:
+    """One line, values between tabs, for a pipe."""
+    print(*(" ".join(str(value).splitlines()) for value in values), sep="\t", flush=True)
+
+
+def visible(text: str) -> str:
+    """A text as one line of a terminal: white space made single spaces, control characters pictures."""
+    return " ".join(text.split()).translate(PICTURES)
+
+
+def say(message: object) -> None:
+    """One line on stderr."""
+    line = " ".join(str(message).splitlines())
+    # Python counts from 0, people from 1
+    line = re.sub(r"^item (\d+)", lambda found: f"text {int(found[1]) + 1}", line)
+    print(f"gatonegro: {line}", file=sys.stderr)

@@ -4,62 +4,66 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
+from itertools import chain, tee
 
-from gatonegro.cli.screen import print_json, say_warnings_plainly, texts
+from gatonegro.cli.screen import print_json, print_tabs, progress, texts, visible
 
 # A label is told by its word and its sign; the colour only helps.
 LOOKS = {"POS": ("+", "green"), "NEG": ("−", "red"), "NEU": ("·", "yellow")}
 ALSO = {"POSITIVE": "POS", "NEGATIVE": "NEG", "NEUTRAL": "NEU"}
 
+Show = Callable[[str, list[dict]], None]
+
 
 def run(args: Namespace) -> None:
+    ours, theirs = tee(texts(args.texts))
     from gatonegro import pipeline
 
-    say_warnings_plainly()
     classify = pipeline(
         "sentiment-analysis",
         args.model,
-        device=int(args.device) if args.device.lstrip("-").isdigit() else args.device,
+        device=args.device,
         revision=args.revision,
         local_files_only=args.offline,
         top_k=args.top_k or 1,
     )
-    seen: list[str] = []
-
-    def source() -> Iterator[str]:
-        for text in texts(args.texts):
-            seen.append(text)
-            yield text
-
-    show = None if args.json else _printer()
-    for found in classify(source()):
-        text = seen.pop(0)
-        if show is not None:
+    if args.json:
+        show = _as_json(args.top_k is not None)
+    else:
+        show = _for_people(classify.model.config.id2label.values()) if sys.stdout.isatty() else _as_tabs
+    with progress(args.texts) as done:
+        for text, found in zip(chain.from_iterable(ours), classify.stream(theirs), strict=True):
             show(text, found)
-        else:
-            best = {"text": text, **found[0]}
-            print_json(best if args.top_k is None else best | {"labels": found})
+            done(text)
 
 
-def _printer():
-    """How to show an answer: tab-separated for a pipe, in columns for a person."""
-    if not sys.stdout.isatty():
-        return lambda text, found: print(
-            *(f"{one['label']}\t{one['score']:.4f}" for one in found), text, sep="\t", flush=True
-        )
+def _as_json(several: bool) -> Show:
+    return lambda text, found: print_json({"text": text, **found[0]} | ({"labels": found} if several else {}))
+
+
+def _as_tabs(text: str, found: list[dict]) -> None:
+    print_tabs(*(value for one in found for value in (one["label"], f"{one['score']:.4f}")), text)
+
+
+def _for_people(labels: Iterable[str]) -> Show:
+    """A text a line, cut to the width of the terminal; further labels below its first."""
+    from rich.cells import cell_len, set_cell_size
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False)
+    width = max(cell_len(visible(label)) for label in labels)
 
     def show(text: str, found: list[dict]) -> None:
         for i, one in enumerate(found):
-            sign, colour = LOOKS.get(ALSO.get(one["label"].upper(), one["label"].upper()), (" ", "cyan"))
+            label = visible(one["label"])
+            sign, colour = LOOKS.get(ALSO.get(label.upper(), label.upper()), (" ", "cyan"))
             line = Text.assemble(
-                (f" {sign} {one['label']:<4}", f"bold {colour}"),
-                f" {one['score']:.2f}  ",
-                (" ".join(text.split()) if i == 0 else "", "default"),
+                (f" {sign} {set_cell_size(label, width)}", f"{'' if i else 'bold '}{colour}"),
+                f"  {one['score']:.2f}",
+                "" if i else "  ",
+                "" if i else visible(text) or ("(empty)", "dim"),
             )
             console.print(line, overflow="ellipsis", no_wrap=True)
 

@@ -96,8 +96,8 @@ def _device(device: int | str | torch.device) -> torch.device:
         device = "cpu" if device < 0 else f"cuda:{device}"
     try:
         found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=found).item()  # "meta" gives tensors, and no numbers
+    except (RuntimeError, AssertionError, ValueError) as error:
         raise OptionError(
             f"device={device!r} cannot be used here ({str(error).splitlines()[0]}); use 'cpu', or 'auto'."
         ) from None

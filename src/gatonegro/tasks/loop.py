@@ -51,26 +51,34 @@ class Pipeline:
         merged = {**self.options, **self.task_record.known(options)}
         size = batch_size or self.batch_size
         if isinstance(inputs, str | Mapping):
-            return self.task_record.wrap(inputs, next(self._answers([inputs], merged, size)), options)
+            return self.task_record.wrap(inputs, next(self._answers([[inputs]], merged, size)), options)
         if isinstance(inputs, Iterator):
-            return self._answers(inputs, merged, size)
+            return self._answers([inputs], merged, size)
         if isinstance(inputs, Iterable) and not isinstance(inputs, bytes):
             rows = list(inputs)
-            return list(_progress(self._answers(rows, merged, size), len(rows), self.task))
+            return list(_progress(self._answers([rows], merged, size), len(rows), self.task))
         self.task_record.check(inputs)
         raise InputError(f"{type(inputs).__name__} where a text, a list of texts or a generator is wanted.")
 
-    def _answers(self, rows: Iterable[Any], options: Mapping[str, Any], size: int | None) -> Iterator[Any]:
+    def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:
+        """Answer all rows of a part before the next part is asked for, which may keep us waiting: lines that a person
+        types, say."""
+        return self._answers(parts, self.options, self.batch_size)
+
+    def _answers(self, parts: Iterable[Iterable[Any]], options: Mapping[str, Any], size: int | None) -> Iterator[Any]:
         done = 0
         said: set[str] = set()
-        for window in windows(rows, FIRST_WINDOW, WINDOW):
+        for window in (window for rows in parts for window in windows(rows, FIRST_WINDOW, WINDOW)):
             for i, row in enumerate(window, done):
-                try:
-                    self.task_record.check(row)
-                except InputError as error:
-                    raise InputError(f"item {i} is {error}") from None
+                self._check(row, i)
             yield from self._window(window, done, options, size, said)
             done += len(window)
+
+    def _check(self, row: Any, number: int) -> None:
+        try:
+            self.task_record.check(row)
+        except InputError as error:
+            raise InputError(f"item {number} is {error}") from None
 
     def _window(
         self, rows: list[Any], first: int, options: Mapping[str, Any], size: int | None, said: set[str]
@@ -93,7 +101,7 @@ class Pipeline:
                 GatonegroWarning,
                 stacklevel=4,
             )
-        answers: list[torch.Tensor | None] = [None] * len(lengths)
+        answers: dict[int, torch.Tensor] = {}
         for batch in plan(lengths, TOKENS, size):
             packed = pack(
                 [encoded.ids[n] for n in batch],
@@ -103,8 +111,7 @@ class Pipeline:
             )
             with torch.inference_mode():
                 said_of = task.ask(self.model, packed.to(self.device)).cpu()
-            for n, answer in zip(batch, said_of[: len(batch)], strict=True):
-                answers[n] = answer
+            answers.update(zip(batch, said_of[: len(batch)], strict=True))
         for part in parts:
             yield task.decode(
                 config, torch.stack([answers[n] for n in part]), torch.tensor([lengths[n] for n in part]), options
