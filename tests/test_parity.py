@@ -289,6 +289,7 @@ LOSSES = {
 def test_losses_and_their_gradients(family, name, twins):
     head, config, labels = LOSSES[name]
     theirs, ours, _ = twins(family, head, **config)
+    theirs.config.problem_type = config.get("problem_type")  # which the reference sets by the labels that it meets
     x = batch(family)
     if isinstance(labels, int):  # for each token, and none where there is none, nor for half of the others
         made = torch.Generator().manual_seed(3)

@@ -178,8 +178,8 @@ def test_what_is_packed_comes_back_to_its_place(mask, first):
     kept = mask.bool().clone()
     kept[:, 0] |= first
     assert list(packed.lengths) == sorted((n for n in kept.sum(1).tolist() if n), reverse=True)
-    assert torch.equal(padding.restore(packed.ids), torch.where(kept, ids, 0))
-    assert torch.equal(padding.restore(packed.positions + 1), torch.where(kept, torch.arange(mask.shape[1]) + 1, 0))
+    assert torch.equal(padding.restore(packed.ids), ids * mask)
+    assert torch.equal(padding.restore(packed.positions + 1), (torch.arange(mask.shape[1]) + 1) * mask)
     lengths = padding.restore_rows(torch.tensor(packed.lengths, dtype=torch.long))
     assert torch.equal(lengths, kept.sum(1))
     seen = packed.layout.rows

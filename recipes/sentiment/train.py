@@ -12,6 +12,7 @@ import argparse
 import csv
 import gzip
 import random
+import re
 import sys
 import unicodedata
 from collections import Counter
@@ -54,6 +55,8 @@ SOURCES: dict[tuple[str, str], tuple[float, bool]] = {
 }
 EMOJI_SHARE = 0.3  # of the tweets whose emoji is to be guessed: an auxiliary task, see `Guess`
 TOKENS = 2048  # a step
+USER = re.compile(r"(?<!\w)@\w+")
+LINK = re.compile(r"https?://\S+")
 MAX_LENGTH = 128  # tokens of one training text; longer ones keep their head and their tail
 
 
@@ -80,7 +83,9 @@ def read_emoji(path: Path) -> tuple[list[Row], int]:
 
 
 def vary(text: str, rng: random.Random) -> str:
-    """The same text as people also type it: other case, no accents, no full stop, users and links renamed."""
+    """The same text as people also type it: other case, no accents, no full stop, users and links made anonymous."""
+    if rng.random() < 0.5:
+        text = LINK.sub("http", USER.sub("@user", text))
     if rng.random() < 0.10:
         text = text.lower()
     elif rng.random() < 0.04:

@@ -18,7 +18,7 @@ _HOMES = {
     "Config": "config",
     "pipeline": "tasks",
 }
-__all__ = [*_HOMES]  # noqa: PLE0604
+__all__ = [*_HOMES]
 
 if TYPE_CHECKING:
     from gatonegro.config import Config

@@ -6,6 +6,7 @@ spell them. Nothing here knows torch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +14,21 @@ from typing import Any
 from gatonegro.errors import ConfigError
 
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
+
+# field, its type, the least it may be and what it must stay below
+RANGES: tuple[tuple[str, type | tuple[type, ...], float, float, str], ...] = (
+    *((name, int, 1, 2**31, "a positive whole number") for name in (
+        "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
+        "max_position_embeddings",
+    )),
+    ("type_vocab_size", int, 0, 2**31, "a whole number"),
+    ("pad_token_id", int, 0, 2**31, "the id of a token"),
+    *((name, (int, float), 0, math.nextafter(1, 2), "from 0 to 1") for name in (
+        "layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout",
+    )),
+    ("initializer_range", (int, float), 0, math.inf, "a number of at least 0"),
+)  # fmt: skip
+OPTIONAL = ("pad_token_id", "classifier_dropout")
 
 
 @dataclass(frozen=True)
@@ -48,20 +64,23 @@ class Config:
     extra: Mapping[str, Any] = field(default_factory=dict)  # keys of config.json that we carry and do not read
 
     def __post_init__(self) -> None:
-        sizes = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-        for name in (*sizes, "max_position_embeddings"):
+        for name, kind, low, high, wanted in RANGES:
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 2**31:
-                raise ConfigError(f"config.json: {name} must be a positive whole number, not {value!r}.")
+            if value is None and name in OPTIONAL:
+                continue
+            if not isinstance(value, kind) or isinstance(value, bool) or not low <= value < high:
+                raise ConfigError(f"config.json: {name} must be {wanted}, not {value!r}.")
+        if self.pad_token_id is not None and self.pad_token_id >= self.vocab_size:
+            raise ConfigError(
+                f"config.json: pad_token_id is {self.pad_token_id}, but the vocabulary is 0 … {self.vocab_size - 1}."
+            )
         if self.hidden_size % self.num_attention_heads:
             raise ConfigError(
                 f"config.json: hidden_size {self.hidden_size} does not divide into "
                 f"{self.num_attention_heads} attention heads of equal width."
             )
         if self.problem_type not in (None, *PROBLEM_TYPES):
-            raise ConfigError(
-                f"config.json: problem_type {self.problem_type!r} is none of {', '.join(PROBLEM_TYPES)}."
-            )
+            raise ConfigError(f"config.json: problem_type {self.problem_type!r} is none of {', '.join(PROBLEM_TYPES)}.")
         if not self.id2label or sorted(self.id2label) != list(range(len(self.id2label))):
             raise ConfigError("config.json: id2label must number its labels 0, 1, 2 … without a gap.")
         if self.per_layer and len(self.per_layer) != self.num_hidden_layers:
@@ -98,8 +117,10 @@ class Config:
 
     def with_labels(self, labels: int | Mapping[int, str] | list[str]) -> Config:
         """The same model with other labels: a number of them, a list of names, or `{0: name, …}`."""
-        if isinstance(labels, int):
+        if isinstance(labels, int) and not isinstance(labels, bool) and labels > 0:
             labels = [f"LABEL_{i}" for i in range(labels)]
+        if not isinstance(labels, Mapping | list | tuple):
+            raise ConfigError(f"labels must be a number of them, at least 1, or a list of names, not {labels!r}.")
         if not isinstance(labels, Mapping):
             labels = dict(enumerate(labels))
         return replace(self, id2label=dict(labels))

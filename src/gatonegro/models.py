@@ -26,7 +26,7 @@ from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
-from gatonegro.packing import Packed, Padding, from_padded
+from gatonegro.packing import Packed, from_padded
 
 
 @dataclass
@@ -145,7 +145,10 @@ class Model(nn.Module):
         if output_hidden_states:
             out.hidden_states = tuple(padding.restore(x) for x in layer_outputs(self, seen))
         if output_attentions:
-            out.attentions = tuple(padding.restore_square(x) for x in layer_attentions(self, seen))
+            heads = self.config.num_attention_heads
+            out.attentions = tuple(
+                padding.restore_square([one.probs for one in layer], heads) for layer in layer_attentions(self, seen)
+            )
         if labels is not None:
             out.loss = loss_of(self.config, self.task_head, out.logits, labels)
         return out
@@ -186,18 +189,27 @@ class Model(nn.Module):
 def loss_of(config: Config, head: str, logits: Tensor | None, labels: Tensor) -> Tensor:
     """The usual loss: cross-entropy, or for sequences what `config.problem_type` (or the labels' kind) says."""
     if logits is None:
-        raise InputError("labels= needs a head, and this model has none.")
-    if head != "sequence-classification":
-        return F.cross_entropy(logits.flatten(0, 1), labels.flatten())
-    kind = config.problem_type
+        raise InputError("labels= needs a model with a head, and this one has none.")
+    kind = config.problem_type if head == "sequence-classification" else "single_label_classification"
     if kind is None:
-        whole = labels.dtype in (torch.long, torch.int)
-        kind = "regression" if config.num_labels == 1 else "single" if whole else "multi_label_classification"
-    if kind == "regression":
-        return F.mse_loss(logits.squeeze(-1), labels.to(logits.dtype).view_as(logits.squeeze(-1)))
-    if kind == "multi_label_classification":
-        return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
-    return F.cross_entropy(logits, labels.flatten())
+        several = "multi_label_classification" if labels.is_floating_point() else "single_label_classification"
+        kind = "regression" if config.num_labels == 1 else several
+    if kind == "single_label_classification":
+        classes, labels = logits.flatten(0, -2), labels.flatten()  # (…, labels), (…)
+        known = (labels == -100) | ((labels >= 0) & (labels < classes.shape[-1]))
+        if labels.is_floating_point() or len(labels) != len(classes) or not known.all():
+            raise InputError(
+                f"labels must be {len(classes)} whole numbers from 0 to {classes.shape[-1] - 1} (or -100 for none), "
+                f"not {labels.dtype} {labels[:8].tolist()}{' …' if len(labels) > 8 else ''}."
+            )
+        return F.cross_entropy(classes, labels.long())
+    if labels.numel() != logits.numel():
+        raise InputError(
+            f"labels are of shape {tuple(labels.shape)}, and a {kind} model with {config.num_labels} labels wants "
+            f"{tuple(logits.shape)}."
+        )
+    labels = labels.to(logits.dtype).view_as(logits)
+    return (F.mse_loss if kind == "regression" else F.binary_cross_entropy_with_logits)(logits, labels)
 
 
 M = TypeVar("M", bound=nn.Module)
@@ -253,9 +265,7 @@ def _assemble(
     with torch.device("meta"):
         model = Model(config, head)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    state = adopt(
-        family, config, head, tensors, {n for n in shapes if not (fresh_head and n.startswith("head."))}
-    )
+    state = adopt(family, config, head, tensors, {n for n in shapes if not (fresh_head and n.startswith("head."))})
     precision = _dtype(dtype, state)
     state = {name: tensor.to(precision) for name, tensor in state.items() if name in shapes}
     if fresh_head:

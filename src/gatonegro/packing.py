@@ -65,8 +65,8 @@ class Packed:
     @cached_property
     def firsts(self) -> Tensor:
         """The row of each sequence's first token. (n,)"""
-        ends = torch.tensor(self.lengths, device=self.ids.device).cumsum(0)
-        return ends - torch.tensor(self.lengths, device=self.ids.device)
+        lengths = torch.tensor(self.lengths, dtype=torch.long, device=self.ids.device)
+        return lengths.cumsum(0) - lengths
 
     def to(self, device: torch.device | str) -> Packed:
         moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
@@ -110,32 +110,33 @@ def pack(
 
 @dataclass(frozen=True)
 class Padding:
-    """What `from_padded` took away, so that `restore` can put it back."""
+    """What `from_padded` took away, so that it can be put back."""
 
-    keep: Tensor  # (b, s), true where a token was packed
-    order: Tensor  # (b,), row of the padded batch that the n-th packed sequence was
+    keep: Tensor  # (b, s), true where there is a token, as the mask says
+    order: Tensor  # (n,), row of the padded batch that each packed sequence was
     rows: Tensor  # (t,), place of each packed token in the flattened padded batch
 
     def restore(self, x: Tensor) -> Tensor:
         """Packed tokens `(t, …)` → padded `(b, s, …)`, zeros where there was padding."""
         b, s = self.keep.shape
-        out = x.new_zeros((b * s, *x.shape[1:]))
-        return out.index_copy(0, self.rows, x).view(b, s, *x.shape[1:])
+        out = x.new_zeros((b * s, *x.shape[1:])).index_copy(0, self.rows, x).view(b, s, *x.shape[1:])
+        if len(self.rows) > int(self.keep.sum()):  # a first token that only looks was packed too
+            out = out.masked_fill(~self.keep.view(b, s, *(1,) * (x.dim() - 1)), 0)
+        return out
 
     def restore_rows(self, x: Tensor) -> Tensor:
         """One row a sequence, as packed → the order of the padded batch; zeros for a row without tokens."""
-        out = x.new_zeros((len(self.keep), *x.shape[1:]))
-        return out.index_copy(0, self.order, x)
+        return x.new_zeros((len(self.keep), *x.shape[1:])).index_copy(0, self.order, x)
 
-
-    def restore_square(self, blocks: list[Tensor]) -> Tensor:
+    def restore_square(self, blocks: Sequence[Tensor], heads: int) -> Tensor:
         """A matrix (h, q, k) a sequence → (b, h, s, s), zeros where there was padding."""
         b, s = self.keep.shape
-        out = blocks[0].new_zeros(b, s, s, len(blocks[0])) if blocks else self.keep.new_zeros(b, 0, s, s)
+        out = torch.zeros(b, heads, s, s, dtype=blocks[0].dtype if blocks else None, device=self.keep.device)
         for row, block in zip(self.order.tolist(), blocks, strict=True):
-            at = self.keep[row].nonzero().flatten()
-            out[row, at[:, None], at[-block.shape[2] :] if block.shape[2] else at[:0]] = block.permute(1, 2, 0)
-        return out.permute(0, 3, 1, 2) if blocks else out
+            keys = self.keep[row].nonzero().flatten()
+            out[row][:, keys[:, None], keys] = block[:, block.shape[1] - len(keys) :]  # less one that only looks
+        return out
+
 
 def from_padded(
     config: Config,
@@ -162,26 +163,35 @@ def from_padded(
     if given.dim() != (2 if input_ids is not None else 3):
         name, form = ("input_ids", "(batch, length)") if input_ids is not None else ("inputs_embeds", "(b, s, hidden)")
         raise InputError(f"{name} must be of shape {form}, not {tuple(given.shape)}; one text is a batch of one.")
+    if inputs_embeds is not None and inputs_embeds.shape[2] != config.hidden_size:
+        raise InputError(
+            f"inputs_embeds are {inputs_embeds.shape[2]} wide, and this model is {config.hidden_size} wide."
+        )
     b, s = given.shape[:2]
     for name, tensor in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
         if tensor is not None and tensor.shape != (b, s):
             raise InputError(f"{name} is of shape {tuple(tensor.shape)}, but the batch is of shape {(b, s)}.")
-    if input_ids is not None and given.numel():
-        low, high = int(given.min()), int(given.max())
-        if low < 0 or high >= config.vocab_size:
-            raise InputError(
-                f"input_ids holds the id {low if low < 0 else high}, but this model's vocabulary is "
-                f"0 … {config.vocab_size - 1}; was the text encoded with another model's tokenizer?"
-            )
-    keep = torch.ones(b, s, dtype=torch.bool, device=given.device) if attention_mask is None else attention_mask != 0
     if position_ids is None:
         position_ids = _positions(config, input_ids, b, s, given.device)
-    position_ids = position_ids.expand(b, s)
-    if position_ids.numel() and int(position_ids.max()) >= config.max_position_embeddings:
+    if position_ids.shape not in ((b, s), (1, s)):
+        raise InputError(f"position_ids is of shape {tuple(position_ids.shape)}, but the batch is of shape {(b, s)}.")
+    places = config.max_position_embeddings
+    if position_ids.numel() and int(position_ids.max()) >= places:
         raise InputError(
-            f"a row of {s} tokens is longer than the {config.max_tokens} that this model takes; "
-            "pass truncation=True to the tokenizer, or split the text."
+            f"a row of {s} tokens is longer than the {config.max_tokens} that this model takes (position_ids end at "
+            f"{places - 1}); pass truncation=True to the tokenizer, or split the text."
         )
+    for name, ids, count, hint in (
+        ("input_ids", input_ids, config.vocab_size, "its vocabulary is that of another tokenizer."),
+        ("token_type_ids", token_type_ids, max(config.type_vocab_size, 1), "the model knows no other segments."),
+        ("position_ids", position_ids, places, "the model knows no other positions."),
+    ):
+        if ids is not None and ids.is_floating_point():
+            raise InputError(f"{name} must be whole numbers, not {ids.dtype}.")
+        if ids is not None and ids.numel() and not 0 <= (wrong := _odd_one(ids)) < count:
+            raise InputError(f"{name} holds {wrong}, but may hold 0 … {count - 1} only; {hint}")
+    position_ids = position_ids.expand(b, s)
+    keep = torch.ones(b, s, dtype=torch.bool, device=given.device) if attention_mask is None else attention_mask != 0
     seen = keep
     if first and s:
         keep = keep.clone()
@@ -199,7 +209,13 @@ def from_padded(
         embeds=None if inputs_embeds is None else inputs_embeds.reshape(b * s, -1)[rows],
         looked_at=None if keep is seen or bool((keep == seen).all()) else seen.reshape(-1)[rows],
     )
-    return packed, Padding(keep, order, rows)
+    return packed, Padding(seen, order, rows)
+
+
+def _odd_one(ids: Tensor) -> int:
+    """An id that is negative, else the largest."""
+    low, high = (int(x) for x in ids.aminmax())
+    return low if low < 0 else high
 
 
 def _positions(config: Config, ids: Tensor | None, b: int, s: int, device: torch.device) -> Tensor:

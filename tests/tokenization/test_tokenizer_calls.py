@@ -132,7 +132,7 @@ def test_the_fast_way_gives_the_same_ids(bert, roberta, robertuito, unigram, tex
             assert fast == tokenizer(texts)
         with pytest.raises(InputError, match="return_offsets_mapping=False"):
             fast.tokens(0)
-    with pytest.raises(InputError, match="only what a tokenizer call|keeps no encodings"):
+    with pytest.raises(InputError, match="keeps no encodings"):
         BatchEncoding({}).word_ids()
 
 
@@ -283,11 +283,10 @@ def test_many_threads_each_get_their_own_truncation_and_padding(roberta, texts):
     wrong = []
 
     def work(lengths):
-        for n in lengths:
-            if roberta(texts, truncation=True, max_length=n, padding=True).input_ids != alone[n]:
-                wrong.append(n)
+        cut = {n: roberta(texts, truncation=True, max_length=n, padding=True).input_ids for n in lengths}
+        wrong.extend(n for n in cut if cut[n] != alone[n])
 
-    threads = [threading.Thread(target=work, args=(list(alone)[i::4] * 3,)) for i in range(4)]
+    threads = [threading.Thread(target=work, args=(list(alone)[i::4],)) for i in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -54,7 +54,6 @@ class Family:
         return "pooler" if "pooler" in self.heads else "none"
 
 
-
 BARE = ("none", "pooler")  # heads of a model without a task
 
 # Fields that every config.json spells as we do; labels have rules of their own below.
@@ -109,7 +108,9 @@ def write_config(family: Family, config: Config, head: str | None = None) -> dic
     for name in READ:
         if name not in family.fixed:
             key, value = keys.get(name, name), getattr(config, name)
-            data[key] = family.defaults.get(key) if value is None else value
+            if name == "classifier_dropout" and value is None and key in family.defaults:
+                value = config.hidden_dropout_prob  # DistilBERT cannot leave it to the rest of the model
+            data[key] = value
     data["model_type"] = config.model_type
     if head in family.heads:
         data["architectures"] = [family.heads[head].architecture]
@@ -162,6 +163,10 @@ def adopt(
             continue
         tensor = tensors[link.name]
         if link.operation == "split":
+            if not tensor.dim() or len(tensor) % len(link.ours):
+                raise CheckpointError(
+                    f"tensor {link.name!r} of shape {tuple(tensor.shape)} does not split into {len(link.ours)} parts."
+                )
             out.update(zip(link.ours, tensor.chunk(len(link.ours)), strict=True))
         elif link.operation == "transpose":
             out[link.ours[0]] = tensor.T

@@ -29,9 +29,9 @@ class Activation(nn.Module):
 
     def __init__(self, name: str):
         super().__init__()
-        if name not in ACTIVATIONS:
+        if not isinstance(name, str) or name not in ACTIVATIONS:
             raise ConfigError(
-                f"config.json: the activation {name!r} is not known; known are {', '.join(ACTIVATIONS)}."
+                f"config.json: the activation (hidden_act) {name!r} is not known; known are {', '.join(ACTIVATIONS)}."
             )
         self.name = name
 
@@ -59,9 +59,7 @@ class Embeddings(nn.Module):
         super().__init__()
         self.tokens = Embedding(config.vocab_size, config.hidden_size)
         self.positions = Embedding(config.max_position_embeddings, config.hidden_size)
-        self.segments = (
-            Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
-        )
+        self.segments = Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
         self.norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 

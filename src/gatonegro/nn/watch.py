@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from torch import Tensor, nn
 
 from gatonegro.nn.attention import Attend, Seen, attend_plain
-from gatonegro.nn.encoder import EncoderLayer, Embeddings
+from gatonegro.nn.encoder import Embeddings, EncoderLayer
 
 
 @contextmanager

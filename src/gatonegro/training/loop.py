@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -91,5 +90,5 @@ def fit(
             if done % save_every == 0 or done == last:
                 beside = state.with_suffix(".tmp")
                 torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": done}, beside)
-                os.replace(beside, state)
+                beside.replace(state)
     model.eval()
