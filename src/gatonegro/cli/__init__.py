@@ -104,8 +104,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. 0: done; 1: an error that the user can mend, said on stderr; 2: wrong usage; 130: Ctrl-C."""
-    with suppress(AttributeError):  # a stream of someone else's, or none
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no emoji is worth an error
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):  # someone else's, or none
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no emoji is worth an error
     top = parser()
     args = top.parse_args(argv)
     if args.version:
