@@ -1,0 +1,138 @@
+"""The training loop: it learns, it logs, and a killed run ends as an unbroken one; and the recipe on a few rows."""
+
+import gzip
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from gatonegro import AutoModelForSequenceClassification, pipeline
+from gatonegro.training import fit
+
+ROOT = Path(__file__).parents[1]
+STEPS = 40
+
+
+def run(out: Path, *, kill_at: int | None = None, stop_after: int | None = None) -> nn.Module:
+    """Learn to tell the sign of a sum; with dropout, so that each step's randomness counts."""
+    torch.manual_seed(5)
+    model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 2))
+    made = torch.Generator().manual_seed(3)
+    batches = [torch.randn(32, 6, generator=made) for _ in range(STEPS)]
+    met = 0
+
+    def loss(x):
+        nonlocal met
+        met += 1
+        if met == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        noise = 0.01 * torch.randn_like(x)
+        return nn.functional.cross_entropy(model(x + noise), (x.sum(1) > 0).long())
+
+    groups = [{"params": list(model.parameters()), "lr": 0.05, "weight_decay": 0.01}]
+    fit(
+        model, batches, loss, groups, out=out, seed=11, save_every=7, stop_after=stop_after,
+        evaluate=lambda: {"right": float((model(batches[0]).argmax(1) == (batches[0].sum(1) > 0)).float().mean())},
+        evaluate_every=20,
+    )  # fmt: skip
+    return model
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def log(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_it_learns_and_writes_it_down(tmp_path):
+    model = run(tmp_path)
+    assert not model.training
+    last = log(tmp_path)[-1]
+    assert last["step"] == STEPS and last["right"] > 0.9 and last["loss"] < 0.69
+    assert all(group["lr"] < 0.05 / 10 for group in torch.load(tmp_path / "state.pt")["optimizer"]["param_groups"])
+
+
+@pytest.mark.parametrize("stop", [1, 7, 20, 39])
+def test_a_stopped_run_goes_on_where_it_was(tmp_path, stop):
+    whole = run(tmp_path / "whole")
+    run(tmp_path / "parts", stop_after=stop)
+    assert same(run(tmp_path / "parts"), whole)
+    assert log(tmp_path / "parts")[-1]["step"] == STEPS
+
+
+def test_a_finished_run_is_left_as_it_is(tmp_path):
+    whole = run(tmp_path)
+    lines = log(tmp_path)
+    assert same(run(tmp_path), whole) and log(tmp_path) == lines
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_a_killed_process_loses_only_the_steps_since_its_last_save(tmp_path):
+    code = (
+        "import runpy, sys, pathlib; sys.path.insert(0, sys.argv[2]); "
+        "runpy.run_path(sys.argv[1])['run'](pathlib.Path(sys.argv[3]), kill_at=18)"
+    )
+    source = str(Path(sys.modules["gatonegro"].__file__).parents[1])
+    killed = subprocess.run([sys.executable, "-c", code, __file__, source, str(tmp_path / "killed")], timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    assert torch.load(tmp_path / "killed" / "state.pt")["step"] == 14
+    assert same(run(tmp_path / "killed"), run(tmp_path / "whole"))
+
+
+# the recipe, on a handful of rows
+
+ROWS = {
+    "es": [
+        ("La clase es buena", "POS", "umsab"),
+        ("El hotel es muy malo", "NEG", "opener"),
+        ("Es una clase", "NEU", "umsab"),
+    ],
+    "en": [("good film", "POS", "sst2"), ("a bad film", "NEG", "sst2"), ("it is a film", "NEU", "semeval2017")],
+}
+
+
+def table(rows) -> str:
+    return "text\tlabel\tsource\n" + "".join("\t".join(row) + "\n" for row in rows)
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for lang, rows in ROWS.items():
+        (folder / f"{lang}.train.tsv.gz").write_bytes(gzip.compress(table(rows * 30).encode()))
+        (folder / f"{lang}.dev.tsv").write_text(table(rows * 3), encoding="utf-8")
+    tweets = "text\temoji\n" + "buena clase\t😀\nmuy malo\t😡\n" * 10
+    (folder / "es.emoji50k.tsv.gz").write_bytes(gzip.compress(tweets.encode()))
+    return folder
+
+
+def test_the_sentiment_recipe_from_data_to_pipeline_stopped_and_resumed(make_folder, data, tmp_path):
+    pytest.importorskip("sklearn")
+    base = make_folder("pooler", hidden_dropout_prob=0.1)
+    main = runpy.run_path(str(ROOT / "recipes" / "sentiment" / "train.py"))["main"]
+
+    def train(out, *more):
+        main(["--data", str(data), "--base", str(base), "--out", str(tmp_path / out), *more])
+        return AutoModelForSequenceClassification.from_pretrained(tmp_path / out / "model")
+
+    whole = train("whole")
+    train("parts", "--stop-after", "2")
+    assert same(train("parts"), whole)
+    assert whole.config.id2label == {0: "NEG", 1: "NEU", 2: "POS"}
+    record = log(tmp_path / "whole")[-1]
+    assert {"es.umsab", "en.sst2", "loss"} <= record.keys()
+    assert pipeline("sentiment-analysis", model=tmp_path / "whole" / "model")("buena")[0]["label"] in (
+        "NEG",
+        "NEU",
+        "POS",
+    )
