@@ -16,6 +16,7 @@ import json
 import os
 import platform
 import random
+import re
 import tempfile
 import time
 import warnings
@@ -79,6 +80,13 @@ def make_texts(tokenizer, count: int, seed: int) -> tuple[list[str], str]:
     return out, "en.train.tsv.gz of the research data"
 
 
+def processor() -> str:
+    """Its name, as the system tells it."""
+    listed = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*: (.*)", listed.read_text() if listed.exists() else "", re.MULTILINE)
+    return names[0] if names else platform.processor()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--texts", type=int, default=512)
@@ -120,12 +128,7 @@ def main() -> None:
         for name, times in seconds.items()
     }
     machine = {
-        "processor": next(
-            (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").open() if line.startswith("model name")),
-            platform.processor(),
-        )
-        if Path("/proc/cpuinfo").exists()
-        else platform.processor(),
+        "processor": processor(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "threads": args.threads,
         "torch": torch.__version__,
@@ -133,7 +136,8 @@ def main() -> None:
         "gatonegro": gatonegro.__version__,
     }
     command = f"python benchmarks/pipeline.py --texts {args.texts} --rounds {args.rounds}"
-    result = {"command": command, "machine": machine, "texts": where, "largest_score_difference": agree, "engines": rows}
+    result = {"command": command, "machine": machine, "texts": where, "largest_score_difference": agree}
+    result["engines"] = rows
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
     lines = [

@@ -1,6 +1,7 @@
-"""Train `sentiment-es-en`, the built-in model: NEG / NEU / POS for Spanish and English.
+r"""Train `sentiment-es-en`, the built-in model: NEG / NEU / POS for Spanish and English.
 
-    python recipes/sentiment/train.py --data ../shared/data/sentiment --base ../shared/models/multilingual-e5-small-es-en
+    python recipes/sentiment/train.py --data ../shared/data/sentiment \
+        --base ../shared/models/multilingual-e5-small-es-en
 
 Seeded, logged to `OUT/log.jsonl`, resumable: the same line goes on where a killed run stopped. Without `--base`, the
 encoder comes from the hub's `intfloat/multilingual-e5-small`, whose vocabulary is larger.
@@ -245,6 +246,7 @@ def has_bf16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
 
 
+@torch.inference_mode()
 def predict(model: Model, tokenizer, texts: list[str]) -> torch.Tensor:
     """Logits (n, 3), texts cut to what the model takes."""
     encoded = tokenizer(texts, truncation=True, max_length=model.config.max_tokens)["input_ids"]
