@@ -223,9 +223,7 @@ def main(argv: list[str] | None = None) -> None:
         {"params": flat, "lr": args.lr, "weight_decay": 0.0},
         {"params": top, "lr": args.head_lr, "weight_decay": 0.01},
     ]
-    fit(
-        whole, steps, loss, groups, out=args.out, seed=args.seed, evaluate=evaluate, stop_after=args.stop_after
-    )
+    fit(whole, steps, loss, groups, out=args.out, seed=args.seed, evaluate=evaluate, stop_after=args.stop_after)
     model.save_pretrained(args.out / "model")
     tokenizer.save_pretrained(args.out / "model")
 
