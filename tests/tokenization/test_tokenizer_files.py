@@ -135,13 +135,13 @@ def test_added_tokens_of_the_files(make):
         ({"tokenizer__json": "[]"}, "tokenizer.json of .* cannot be used"),
         ({"tokenizer__json": {"version": "1.0"}}, "tokenizer.json of .* cannot be used"),
         ({"tokenizer__json": {"version": "1.0", "model": {"type": "BPE", "vocab": 3, "merges": []}}}, "cannot be used"),
-        ({"tokenizer__json": {"version": "1.0", "model": {"type": "Unigram", "unk_id": 9, "vocab": [["a", 0.0]]}}}, "cannot be used"),
+        ({"tokenizer__json": {"version": "1.0", "model": {"type": "Unigram", "unk_id": 9, "vocab": [["a", 0.0]]}}}, "cannot be used"),  # noqa: E501
         ({"vocab__txt": ""}, r"vocab.txt of .* cannot be used|no \[UNK\]"),
         ({"vocab__txt": "el\ngato\n"}, r"the vocabulary has no \[(UNK|CLS|SEP)\]"),
         ({"merges__txt": "#version: 0.2\na b\n"}, "merges.txt of .* cannot be used"),
         ({"merges__txt": "a b c\n", "vocab__json": {"a": 0}}, "merges.txt of .* cannot be used"),
         ({"merges__txt": "a b\n", "vocab__json": {"a": "x", "b": 1}}, "merges.txt of .* cannot be used"),
-        ({"merges__txt": "a b\n", "vocab__json": ["a"]}, "vocab.json of .* should be a JSON object|it should be a JSON object"),
+        ({"merges__txt": "a b\n", "vocab__json": ["a"]}, "vocab.json of .* should be a JSON object|it should be a JSON object"),  # noqa: E501
         ({"vocab__txt": VOCAB, "config__json": "{"}, "config.json of .* cannot be used: damaged"),
         ({"vocab__txt": VOCAB, "config__json": "[" * 100_000}, "config.json of .* cannot be used: damaged"),
         ({"vocab__txt": VOCAB, "config__json": {"max_position_embeddings": "many"}}, "the configuration of"),
@@ -152,7 +152,7 @@ def test_added_tokens_of_the_files(make):
         ({"vocab__txt": VOCAB, "tokenizer_config__json": {"model_max_length": "long"}}, "the configuration of"),
         ({"vocab__txt": VOCAB, "added_tokens__json": {"perro": 99}}, "'perro' should have the id 99"),
         ({"vocab__txt": VOCAB, "added_tokens__json": {"perro": "x"}}, "the special tokens of"),
-        ({"vocab__txt": VOCAB, "tokenizer_config__json": {"tokenizer_class": "RobertaTokenizer"}}, "vocab.txt is not enough"),
+        ({"vocab__txt": VOCAB, "tokenizer_config__json": {"tokenizer_class": "RobertaTokenizer"}}, "vocab.txt is not enough"),  # noqa: E501
         ({"spiece__model": "x", "config__json": {"model_type": "albert"}}, "spiece.model is not enough .* 'albert'"),
         ({"spiece__model": "x"}, "no SentencePiece model"),
         ({"one__spm": "x", "two__spm": "x"}, "several"),
