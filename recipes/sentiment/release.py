@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     texts, gold = [r.text for r in rows], torch.tensor([r.label for r in rows])
     before = predict(whole, tokenizer, texts)
     shift = neutral_shift(before, rows)
-    before += torch.tensor([0.0, shift, 0.0])
+    before = before + torch.tensor([0.0, shift, 0.0])
     with torch.no_grad():
         whole.head.output.bias[1] += shift
     whole.save_pretrained(args.to, int8=True)

@@ -16,7 +16,7 @@ from gatonegro.errors import ConfigError
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
 # field, its type, the least it may be and what it must stay below
-RANGES: tuple[tuple[str, type | tuple[type, ...], float, float, str], ...] = (
+RANGES: tuple[tuple[str, Any, float, float, str], ...] = (
     *((name, int, 1, 2**31, "a positive whole number") for name in (
         "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
         "max_position_embeddings",
@@ -68,7 +68,7 @@ class Config:
             value = getattr(self, name)
             if value is None and name in OPTIONAL:
                 continue
-            if not isinstance(value, kind) or isinstance(value, bool) or not low <= value < high:
+            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value < high:
                 raise ConfigError(f"config.json: {name} must be {wanted}, not {value!r}.")
         if self.pad_token_id is not None and self.pad_token_id >= self.vocab_size:
             raise ConfigError(

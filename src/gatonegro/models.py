@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -132,11 +132,14 @@ class Model(nn.Module):
             inputs_embeds,
             first=self.head is not None and self.head.per == "sequence",
         )
-        with watch(self) if output_attentions or output_hidden_states else nullcontext({}) as seen:
+        looking: AbstractContextManager[dict] = nullcontext({})
+        if output_attentions or output_hidden_states:
+            looking = watch(self)
+        with looking as seen:
             x = self.encode(packed)  # (t, hidden)
             said = None if self.head is None else self.head(x, packed, self.embeddings.tokens)
         out = ModelOutput()
-        if said is not None:
+        if self.head is not None and said is not None:
             said = padding.restore_rows(said) if self.head.per == "sequence" else padding.restore(said)
         if self.task_head in ("none", "pooler"):
             out.last_hidden_state, out.pooler_output = padding.restore(x), said

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, islice
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,7 +70,7 @@ class Packed:
         return lengths.cumsum(0) - lengths
 
     def to(self, device: torch.device | str) -> Packed:
-        moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+        moved: dict[str, Any] = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
         return replace(self, **{k: v for k, v in moved.items() if k in self.__dataclass_fields__})
 
 

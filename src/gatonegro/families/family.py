@@ -70,7 +70,7 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
     for key, value in family.refused.items():
         if data.get(key, value) != value:
             raise ConfigError(f"config.json: {key}={data[key]!r} is not supported here, only {value!r}.")
-    keys = {**family.keys, **(family.heads[head].config if head in family.heads else {})}
+    keys = {**family.keys, **(family.heads[head].config if head is not None and head in family.heads else {})}
     values = {}
     for name in READ:
         if name in family.fixed:
@@ -103,7 +103,7 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
 
 def write_config(family: Family, config: Config, head: str | None = None) -> dict[str, Any]:
     """`Config` → what `transformers` reads as `config.json`."""
-    keys = {**family.keys, **(family.heads[head].config if head in family.heads else {})}
+    keys = {**family.keys, **(family.heads[head].config if head is not None and head in family.heads else {})}
     data = {k: v for k, v in config.extra.items() if k not in (*LABELS, "torch_dtype", "dtype")}
     for name in READ:
         if name not in family.fixed:
@@ -112,7 +112,7 @@ def write_config(family: Family, config: Config, head: str | None = None) -> dic
                 value = config.hidden_dropout_prob  # DistilBERT cannot leave it to the rest of the model
             data[key] = value
     data["model_type"] = config.model_type
-    if head in family.heads:
+    if head is not None and head in family.heads:
         data["architectures"] = [family.heads[head].architecture]
     data["id2label"] = {str(i): label for i, label in config.id2label.items()}
     data["label2id"] = config.label2id
@@ -133,7 +133,7 @@ class Link:
 def links(family: Family, config: Config, head: str | None) -> list[Link]:
     """The family's whole table for one model, literally."""
     out = [*_expand(family.rows, config, family.prefix)]
-    if head in family.heads:
+    if head is not None and head in family.heads:
         out += _expand(family.heads[head].rows, config, "")
     return out
 

@@ -44,7 +44,7 @@ def describe(model: nn.Module, title: str, hidden: int) -> str:
         if match:
             path = [*path[: len(match[1]) // 2 - 1], match[2]]
             part = model.get_submodule(".".join(path))
-        shape = SHAPES.get(type(part))
+        shape = SHAPES.get(type(part)) if part is not None else None
         remark = shape(part, hidden) if shape else ""
         own = type(part).__module__.startswith("gatonegro") and type(part).__doc__
         line = line.replace("in_features=", "").replace("out_features=", "").replace(", elementwise_affine=True", "")

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,7 +20,7 @@ def fit(
     model: nn.Module,
     batches: Sequence[Batch],
     loss: Callable[[Batch], Tensor],
-    groups: Sequence[Mapping],
+    groups: Sequence[dict[str, Any]],
     *,
     out: Path,
     seed: int,
