@@ -43,17 +43,26 @@ class Task:
     ask: Callable[[Model, Packed], Tensor]
     decode: Callable[[Config, Tensor, Tensor, Mapping[str, Any]], Any]
     options: Mapping[str, Any] = field(default_factory=dict)  # keyword → default
+    allowed: Mapping[str, tuple[Callable[[Any], bool], str]] = field(default_factory=dict)  # keyword → test, in words
     model: str | None = None  # the built-in one
     wrap: Callable[[Any, Any, Mapping[str, Any]], Any] = lambda row, answer, called_with: answer
 
     def known(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """The options, if the task knows them all."""
-        for name in options:
+        """The options, if the task knows them all and can take their values."""
+        for name, value in options.items():
             if name not in self.options:
                 raise OptionError(
                     f"{self.name} does not know the option {name!r}; it knows {', '.join(sorted(self.options))}."
                 )
+            fits, wanted = self.allowed.get(name, (lambda value: True, ""))
+            if not fits(value):
+                raise OptionError(f"{name} must be {wanted}, not {value!r}.")
         return dict(options)
+
+
+def whole(least: int) -> Callable[[Any], bool]:
+    """Whether a value is a whole number of at least `least`."""
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def check_text(value: Any, what: str = "a text") -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from gatonegro.config import Config
-from gatonegro.errors import InputError, OptionError
+from gatonegro.errors import InputError
 from gatonegro.models import Model
 from gatonegro.packing import Packed
-from gatonegro.tasks.task import Encoded, Task, check_text
+from gatonegro.tasks.task import Encoded, Task, check_text, whole
 from gatonegro.tokenization import Tokenizer
 
 FUNCTIONS = {
@@ -19,6 +19,7 @@ FUNCTIONS = {
     "sigmoid": lambda x: x.sigmoid(),
     "none": lambda x: x,
 }
+TRUNCATIONS = (True, False, "longest_first", "only_first", "only_second", "do_not_truncate")
 UNSAID = object()  # `top_k` not given: one dict for a text; given: a list of dicts, as in transformers
 
 
@@ -42,12 +43,11 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     limit = min(config.max_tokens, tokenizer.model_max_length)
     if options["max_length"] is not None:
         limit = min(limit, options["max_length"])
-        if not isinstance(limit, int) or limit < 1:
-            raise OptionError(f"max_length must be a whole number of at least 1, not {options['max_length']!r}.")
     texts = [row if isinstance(row, str) else row["text"] for row in rows]
     pairs = [None if isinstance(row, str) else row.get("text_pair") for row in rows]
     alone = [i for i, pair in enumerate(pairs) if pair is None]
     both = [i for i, pair in enumerate(pairs) if pair is not None]
+    cut = options["truncation"] not in (False, "do_not_truncate")
     room = limit - tokenizer.num_special_tokens_to_add()
     ids: list[list[int]] = []
     segments: list[list[int]] = []
@@ -60,8 +60,8 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             second,
             truncation=True,
             max_length=limit,
-            stride=max(0, room // 4) if second is None and not options["truncation"] else 0,
-            return_overflowing_tokens=second is None and not options["truncation"],
+            stride=max(0, room // 4) if second is None and not cut else 0,
+            return_overflowing_tokens=second is None and not cut,
             return_offsets_mapping=False,
         )
         ids += batch["input_ids"]
@@ -85,6 +85,7 @@ def decode(config: Config, answers: Tensor, weights: Tensor, options: Mapping[st
     if name is None:
         several = config.problem_type == "multi_label_classification" or config.num_labels == 1
         name = "none" if config.problem_type == "regression" else "sigmoid" if several else "softmax"
+    name = str(name).lower()
     logits = (combine(answers, weights) if len(answers) > 1 else answers[0]).float()  # (labels,)
     scores = FUNCTIONS[name](logits).tolist()
     top_k = options["top_k"]
@@ -107,5 +108,14 @@ TEXT_CLASSIFICATION = Task(
     decode=decode,
     wrap=wrap,
     options={"top_k": UNSAID, "function_to_apply": None, "truncation": False, "max_length": None, "padding": False},
+    allowed={
+        "top_k": (lambda k: k is None or k is UNSAID or whole(0)(k), "a whole number of at least 0, or None for all"),
+        "function_to_apply": (
+            lambda name: name is None or (isinstance(name, str) and name.lower() in FUNCTIONS),
+            f"None or one of {', '.join(FUNCTIONS)}",
+        ),
+        "max_length": (lambda n: n is None or whole(1)(n), "a whole number of at least 1, or None"),
+        "truncation": (lambda way: way in TRUNCATIONS, f"one of {', '.join(map(repr, TRUNCATIONS))}"),
+    },
     model="sentiment-es-en",
 )
