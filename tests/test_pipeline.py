@@ -429,19 +429,25 @@ def test_the_built_in_model_says_how_to_get_it(monkeypatch):
         pipeline("sentiment-analysis")
 
 
-def test_the_built_in_model_on_the_sentences_of_the_course():
+COURSE = [
+    "Me encantan las clases de Nechu, explica genial",
+    "El profesor es bueno, todo será sencillo",
+    "El profesor es bueno todo será sencillo",
+    pytest.param(
+        "He estado deseando un curso así toda mi vida",
+        marks=pytest.mark.xfail(strict=True, reason="the model of 0.1.0 answers NEU, 0.38; its card says so"),
+    ),
+    "Me encanta HuggingFace",
+    "I love Nechu's lessons, she explains things brilliantly",
+    "The teacher is good, everything will be easy",
+]
+
+
+@pytest.mark.parametrize("text", COURSE)
+def test_the_built_in_model_on_the_sentences_of_the_course(text):
     if not (hub.built_in_models().get("sentiment-es-en", Path()) / "model.safetensors").exists():
         pytest.skip("gatonegro-models is not installed")
-    texts = [
-        "Me encantan las clases de Nechu, explica genial",
-        "El profesor es bueno, todo será sencillo",
-        "El profesor es bueno todo será sencillo",
-        "He estado deseando un curso así toda mi vida",
-        "Me encanta HuggingFace",
-        "I love Nechu's lessons, she explains things brilliantly",
-        "The teacher is good, everything will be easy",
-    ]
-    assert [label(one) for one in pipeline("sentiment-analysis")(texts)] == ["POS"] * len(texts)
+    assert label(pipeline("sentiment-analysis")(text)) == "POS"
 
 
 # whatever is passed: a right answer, or an error of ours that names the item
