@@ -269,10 +269,10 @@ def _assemble(
         model = Model(config, head)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     state = adopt(family, config, head, tensors, {n for n in shapes if not (fresh_head and n.startswith("head."))})
-    precision = _dtype(dtype, state)
-    state = {name: tensor.to(precision) for name, tensor in state.items() if name in shapes}
+    kind = precision(dtype, next(iter(state.values())).dtype)
+    state = {name: tensor.to(kind) for name, tensor in state.items() if name in shapes}
     if fresh_head:
-        new = initialise(HEADS[head](config).to(precision), config.initializer_range).state_dict()
+        new = initialise(HEADS[head](config).to(kind), config.initializer_range).state_dict()
         state = {f"head.{n}": t for n, t in new.items()} | {
             n: t for n, t in state.items() if not n.startswith("head.") or t.shape == shapes[n]
         }
@@ -286,10 +286,10 @@ def _assemble(
     return model
 
 
-def _dtype(dtype: torch.dtype | str | None, state: dict[str, Tensor]) -> torch.dtype:
-    """fp32 unless another is asked for; "auto" is what the checkpoint holds."""
+def precision(dtype: torch.dtype | str | None, own: torch.dtype) -> torch.dtype:
+    """fp32 unless another is asked for; "auto" is `own`, what the checkpoint holds."""
     if dtype == "auto":
-        return next(iter(state.values())).dtype
+        return own
     found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype or torch.float32
     if not isinstance(found, torch.dtype) or not found.is_floating_point:
         raise InputError(f'dtype must be "auto", "float32", "bfloat16", "float16" or such, not {dtype!r}.')

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from gatonegro.errors import InputError, OptionError
-from gatonegro.models import Model, load, share
+from gatonegro.models import Model, load, precision, share
 from gatonegro.tasks.loop import Pipeline
 from gatonegro.tasks.task import Task
 from gatonegro.tasks.text_classification import TEXT_CLASSIFICATION
@@ -55,8 +55,6 @@ def pipeline(
     record = TASKS.get(ALIASES.get(task, task)) if isinstance(task, str) else None
     if record is None:
         raise OptionError(f"the task {task!r} is not known; known are {', '.join([*ALIASES, *TASKS])}.")
-    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-        raise OptionError(f"batch_size must be a whole number of at least 1, not {batch_size!r}.")
     record.known(options)
     if model is None:
         model = record.model
@@ -69,7 +67,10 @@ def pipeline(
         if model.task_head != record.head:
             raise OptionError(f"{task} needs a model with a {record.head} head, and this one has {model.task_head}.")
         # the user's own object keeps its mode and its place
-        model = share(model) if device is None else copy.deepcopy(model)
+        asked = dtype if dtype is not None else torch_dtype
+        model = share(model) if device is None and asked is None else copy.deepcopy(model)
+        if asked is not None:
+            model = model.to(precision(asked, model.dtype))
     elif isinstance(model, str | Path):
         tokenizer = model if tokenizer is None else tokenizer
         model = load(
@@ -92,9 +93,11 @@ def pipeline(
 def _device(device: int | str | torch.device) -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if isinstance(device, int):
+    if isinstance(device, int) and not isinstance(device, bool):
         device = "cpu" if device < 0 else f"cuda:{device}"
     try:
+        if isinstance(device, bool) or not isinstance(device, str | torch.device):
+            raise ValueError("it is no name of a device")
         found = torch.device(device)
         torch.zeros(1, device=found).item()  # "meta" gives tensors, and no numbers
     except (RuntimeError, AssertionError, ValueError) as error:

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from gatonegro.errors import GatonegroWarning, InputError
+from gatonegro.errors import GatonegroWarning, InputError, OptionError
 from gatonegro.models import Model
 from gatonegro.packing import pack, plan, windows
-from gatonegro.tasks.task import Task
+from gatonegro.tasks.task import Task, whole
 from gatonegro.tokenization import Tokenizer
 
 WINDOW = 2048  # rows that are sorted by length together
@@ -34,7 +34,7 @@ class Pipeline:
         self.task = task.name
         self.model = model
         self.tokenizer = tokenizer
-        self.batch_size = batch_size
+        self.batch_size = _batch_size(batch_size)
         self.options = {**task.options, **task.known(options)}
 
     @property
@@ -49,12 +49,17 @@ class Pipeline:
             OptionError: a keyword that the task does not know.
         """
         merged = {**self.options, **self.task_record.known(options)}
-        size = batch_size or self.batch_size
+        size = self.batch_size if batch_size is None else _batch_size(batch_size)
         if isinstance(inputs, str | Mapping):
             return self.task_record.wrap(inputs, next(self._answers([[inputs]], merged, size)), options)
         if isinstance(inputs, Iterator):
             return self._answers([inputs], merged, size)
         if isinstance(inputs, Iterable) and not isinstance(inputs, bytes):
+            shape = getattr(inputs, "shape", (0,))
+            if len(shape) != 1:
+                raise InputError(
+                    f"a {type(inputs).__name__} of shape {tuple(shape)} where a list is wanted; pass a column."
+                )
             rows = list(inputs)
             return list(_progress(self._answers([rows], merged, size), len(rows), self.task))
         self.task_record.check(inputs)
@@ -89,6 +94,17 @@ class Pipeline:
         except InputError as error:
             raise InputError(f"among items {first} to {first + len(rows) - 1}: {error}") from None
         lengths = [len(ids) for ids in encoded.ids]
+        for n, ids in enumerate(encoded.ids):
+            item = f"item {first + encoded.owners[n]}"
+            if not ids:
+                raise InputError(
+                    f"{item} has no token, so there is nothing to read; the tokenizer adds none of its own."
+                )
+            if max(ids) >= config.vocab_size:
+                raise InputError(
+                    f"{item} has the token id {max(ids)}, and the model's vocabulary is 0 … {config.vocab_size - 1}: "
+                    "tokenizer and model belong to different models; pass the model's own."
+                )
         parts: list[list[int]] = [[] for _ in rows]
         for n, owner in enumerate(encoded.owners):
             parts[owner].append(n)
@@ -96,7 +112,7 @@ class Pipeline:
             said.add("long")
             i = next(i for i, part in enumerate(parts) if len(part) > 1)
             warnings.warn(
-                f"item {first + i} is longer than the {config.max_tokens} tokens that the model takes: it is read in "
+                f"item {first + i} is longer than the {encoded.limit} tokens that are read at a time: it is read in "
                 f"{len(parts[i])} overlapping windows, and their answers are combined. This is said once.",
                 GatonegroWarning,
                 stacklevel=4,
@@ -116,6 +132,12 @@ class Pipeline:
             yield task.decode(
                 config, torch.stack([answers[n] for n in part]), torch.tensor([lengths[n] for n in part]), options
             )
+
+
+def _batch_size(value: Any) -> int | None:
+    if value is None or whole(1)(value):
+        return value
+    raise OptionError(f"batch_size must be a whole number of at least 1, not {value!r}.")
 
 
 def _progress(answers: Iterator[Any], total: int, title: str) -> Iterable[Any]:

@@ -22,6 +22,7 @@ class Encoded:
 
     ids: Sequence[Sequence[int]]
     owners: Sequence[int]  # the row that each sequence is a window of
+    limit: int  # tokens that a sequence may have
     segments: Sequence[Sequence[int]] | None = None
 
 
@@ -68,6 +69,13 @@ def whole(least: int) -> Callable[[Any], bool]:
 def check_text(value: Any, what: str = "a text") -> None:
     """Refuse what is not a str, saying what it is and what to do."""
     if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"{what} with a lone surrogate, {value[error.start]!r}, at character {error.start}, which no file can "
+                "hold; read its file with the right encoding, or use text.encode('utf-8', 'replace').decode()."
+            ) from None
         return
     kind = type(value).__name__
     if value is None or (isinstance(value, float) and math.isnan(value)):

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from gatonegro.config import Config
-from gatonegro.errors import InputError
+from gatonegro.errors import InputError, OptionError
 from gatonegro.models import Model
 from gatonegro.packing import Packed
 from gatonegro.tasks.task import Encoded, Task, check_text, whole
@@ -49,6 +49,8 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     both = [i for i, pair in enumerate(pairs) if pair is not None]
     cut = options["truncation"] not in (False, "do_not_truncate")
     room = limit - tokenizer.num_special_tokens_to_add()
+    if room < 1:
+        raise OptionError(f"max_length={limit} leaves no room for a token beside the special ones; make it larger.")
     ids: list[list[int]] = []
     segments: list[list[int]] = []
     owners: list[int] = []
@@ -67,7 +69,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         ids += batch["input_ids"]
         owners += [at[i] for i in batch.get("overflow_to_sample_mapping", range(len(at)))]
         segments += batch.get("token_type_ids", [])
-    return Encoded(ids, owners, segments if config.type_vocab_size > 1 and segments else None)
+    return Encoded(ids, owners, limit, segments if config.type_vocab_size > 1 and segments else None)
 
 
 def ask(model: Model, packed: Packed) -> Tensor:
