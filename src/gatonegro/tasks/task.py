@@ -24,6 +24,7 @@ class Encoded:
     owners: Sequence[int]  # the row that each sequence is a window of
     limit: int  # tokens that a sequence may have
     segments: Sequence[Sequence[int]] | None = None
+    cut: Sequence[int] = ()  # rows that lost their end, though nobody asked for that
 
 
 @dataclass(frozen=True)

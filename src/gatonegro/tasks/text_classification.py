@@ -69,7 +69,13 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         ids += batch["input_ids"]
         owners += [at[i] for i in batch.get("overflow_to_sample_mapping", range(len(at)))]
         segments += batch.get("token_type_ids", [])
-    return Encoded(ids, owners, limit, segments if config.type_vocab_size > 1 and segments else None)
+    lost = [
+        row
+        for row, found in zip(owners, ids, strict=True)
+        if pairs[row] is not None and len(found) == limit and not cut
+        and len(tokenizer(texts[row], pairs[row], truncation=False, max_length=limit)["input_ids"]) > limit
+    ]  # fmt: skip
+    return Encoded(ids, owners, limit, segments if config.type_vocab_size > 1 and segments else None, lost)
 
 
 def ask(model: Model, packed: Packed) -> Tensor:

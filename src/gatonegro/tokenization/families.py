@@ -126,7 +126,7 @@ def from_pieces(
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), space])
     else:
         if spm.remove_extra_whitespaces:
-            steps.append(normalizers.Replace(Regex(r"\A +| +\z|(?<= ) +"), ""))
+            steps += [normalizers.Replace(Regex(r"\A +| +\z"), ""), normalizers.Replace(Regex(" {2,}"), " ")]
         tokenizer.pre_tokenizer = space
     tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.decoder = decoders.Metaspace("▁", scheme)
