@@ -118,6 +118,14 @@ class Pipeline:
                 stacklevel=4,
             )
         answers: dict[int, torch.Tensor] = {}
+        if "cut" not in said and encoded.cut:
+            said.add("cut")
+            warnings.warn(
+                f"item {first + encoded.cut[0]} is a pair longer than {encoded.limit} tokens: the longer of its texts is "
+                "cut, since half a pair is no pair; truncation=True says that this is meant. This is said once.",
+                GatonegroWarning,
+                stacklevel=4,
+            )
         for batch in plan(lengths, TOKENS, size):
             packed = pack(
                 [encoded.ids[n] for n in batch],
