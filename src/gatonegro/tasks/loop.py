@@ -121,7 +121,7 @@ class Pipeline:
         if "cut" not in said and encoded.cut:
             said.add("cut")
             warnings.warn(
-                f"item {first + encoded.cut[0]} is a pair longer than {encoded.limit} tokens: the longer of its texts is "
+                f"item {first + encoded.cut[0]} is a pair longer than {encoded.limit} tokens: its longer text is "
                 "cut, since half a pair is no pair; truncation=True says that this is meant. This is said once.",
                 GatonegroWarning,
                 stacklevel=4,
