@@ -54,8 +54,8 @@ SOURCES: dict[tuple[str, str], tuple[float, bool]] = {
     ("en", "umsab"): (3, True),
     ("en", "short"): (4, True),
 }
-# Added to NEU's score in the loss of such texts: the log of how much rarer it is taken to be there. Left out altogether,
-# NEU was what short English reviews got: of OpeNER's 0.39 were right, and 0.96 with NEU barred.
+# Added to NEU's score in the loss of such texts: the log of how much rarer it is taken to be there. When it was left
+# out altogether, NEU was what short English reviews got: of OpeNER's 0.39 were right, and 0.96 with NEU barred.
 RARE = -1.0
 EMOJI_SHARE = 0.3  # of the tweets whose emoji is to be guessed: an auxiliary task, see `Guess`
 TOKENS = 2048  # a step

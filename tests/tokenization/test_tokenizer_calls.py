@@ -55,6 +55,11 @@ def test_pairs_of_the_roberta_kind(roberta):
     assert set(roberta("a", "b", return_token_type_ids=True).token_type_ids) == {0}
 
 
+def test_a_tokenizer_json_of_no_family_gives_token_types_as_transformers_4_does(robertuito):
+    batch = robertuito(["el gato", "el"], padding=True)
+    assert batch.token_type_ids == [[0] * len(batch.input_ids[0])] * 2
+
+
 def test_words_that_are_already_split(bert):
     one = bert(["gatos", "el"], is_split_into_words=True)
     assert one.input_ids == [2, 6, 11, 5, 3]

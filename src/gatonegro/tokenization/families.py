@@ -127,6 +127,8 @@ def from_pieces(
     else:
         if spm.remove_extra_whitespaces:
             steps += [normalizers.Replace(Regex(r"\A +| +\z"), ""), normalizers.Replace(Regex(" {2,}"), " ")]
+        elif spm.add_dummy_prefix:
+            steps.append(normalizers.Prepend(" "))  # Metaspace puts none where the text itself starts with one
         tokenizer.pre_tokenizer = space
     tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.decoder = decoders.Metaspace("▁", scheme)
@@ -137,11 +139,13 @@ def from_pieces(
         tokenizer.decoder = decoders.Sequence(
             [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), *strip]
         )
+    # Unigram takes the user's own pieces without help, for their score of 0 is the best; BPE has no merges for them
+    never_split = (CONTROL, USER_DEFINED) if spm.model_type == BPE else (CONTROL,)
     tokenizer.add_tokens(
         [
             AddedToken(text, normalized=False, special=kind == CONTROL)
             for text, _, kind in spm.pieces
-            if kind in (CONTROL, USER_DEFINED) and tokenizer.token_to_id(text) is not None
+            if kind in never_split and tokenizer.token_to_id(text) is not None
         ]
     )
     return tokenizer

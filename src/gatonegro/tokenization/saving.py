@@ -7,13 +7,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatonegro.errors import TokenizerError
+
 if TYPE_CHECKING:
     from gatonegro.tokenization.tokenizer import Tokenizer
 
 
 def save(tokenizer: Tokenizer, folder: Path) -> tuple[str, ...]:
-    """Each file is written beside its place and then put there, so that a reader never meets half of one."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Each file is written beside its place and then put there, so that a reader never meets half of one.
+
+    Raises TokenizerError where they cannot be written.
+    """
     added = {token.content: token for token in tokenizer.backend_tokenizer.get_added_tokens_decoder().values()}
     special: dict[str, Any] = {name: _plain(token, added) for name, token in tokenizer.named.items()}
     if tokenizer.additional_special_tokens:
@@ -32,10 +36,20 @@ def save(tokenizer: Tokenizer, folder: Path) -> tuple[str, ...]:
         "tokenizer_config.json": json.dumps(config, indent=2, ensure_ascii=False),
         "special_tokens_map.json": json.dumps(special, indent=2, ensure_ascii=False),
     }
-    for name, text in texts.items():
-        beside = folder / f".{name}.{os.getpid()}"
-        beside.write_text(text + "\n", encoding="utf-8")
-        beside.replace(folder / name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            beside = folder / f".{name}.{os.getpid()}"
+            try:
+                beside.write_text(text + "\n", encoding="utf-8")
+                beside.replace(folder / name)
+            finally:
+                beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise TokenizerError(
+            f"{folder}: the tokenizer cannot be written ({error}). The disk may be full, the folder not yours, or a "
+            "file in its place: write to another folder"
+        ) from error
     return tuple(str(folder / name) for name in texts)
 
 
