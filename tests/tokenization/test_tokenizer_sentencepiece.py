@@ -87,9 +87,10 @@ def test_t5_has_its_sentinels_at_the_end(train_spm, unigram, reference, texts):
 
 
 def test_t5_against_transformers(train_spm, hf, texts):
-    folder = train_spm("spiece.model", pad_id=0, eos_id=1, unk_id=2, bos_id=-1).parent
+    symbols = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1, "user_defined_symbols": ["<cat>"]}
+    folder = train_spm("spiece.model", **symbols).parent
     theirs, ours = hf.T5Tokenizer.from_pretrained(str(folder)), AutoTokenizer.from_pretrained(folder)
-    for text in [*texts, *ODD]:
+    for text in [*texts, *ODD, "el <cat> gato<cat>"]:
         one, other = ours(text, return_offsets_mapping=True), theirs(text, return_offsets_mapping=True)
         assert (one.input_ids, one.offset_mapping) == (other["input_ids"], other["offset_mapping"]), repr(text)
 

@@ -139,13 +139,14 @@ def from_pieces(
         tokenizer.decoder = decoders.Sequence(
             [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), *strip]
         )
-    # Unigram takes the user's own pieces without help, for their score of 0 is the best; BPE has no merges for them
-    never_split = (CONTROL, USER_DEFINED) if spm.model_type == BPE else (CONTROL,)
+    # Unigram finds the user's own pieces, whose score of 0 is the best; BPE has no merges for them, and transformers
+    # cuts them out first where it cuts by words
+    apart = (CONTROL, USER_DEFINED) if spm.model_type == BPE or name in BY_WORDS else (CONTROL,)
     tokenizer.add_tokens(
         [
             AddedToken(text, normalized=False, special=kind == CONTROL)
             for text, _, kind in spm.pieces
-            if kind in never_split and tokenizer.token_to_id(text) is not None
+            if kind in apart and tokenizer.token_to_id(text) is not None
         ]
     )
     return tokenizer
