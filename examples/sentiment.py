@@ -14,6 +14,6 @@ for text, answer in zip(texts, clf(texts), strict=True):
     print(answer["label"], text)
 # → POS Me encantan las clases de Nechu, explica genial
 # → POS El profesor es bueno todo será sencillo
-# → NEU He estado deseando un curso así toda mi vida
+# → POS He estado deseando un curso así toda mi vida
 # → POS Me encanta HuggingFace
 # → POS The teacher is good, everything will be easy

@@ -1,5 +1,6 @@
 """What the documents say is so: snippets are files, files run, commands exist, links lead somewhere."""
 
+import json
 import re
 import runpy
 import shlex
@@ -106,6 +107,33 @@ def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+SHOWN = ("es.umsab", "es.opener", "es.turismo", "en.umsab", "en.sst2")
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
+def test_figures_are_those_of_the_results(page):
+    text = page.read_text(encoding="utf-8")
+    measured = json.loads((ROOT / "recipes" / "sentiment" / "figures.json").read_text(encoding="utf-8"))["sets"]
+    rows = re.findall(r"^\|[^|]*\| e[ns] \|[^|]*\| (0\.\d+) \|$", text, re.MULTILINE)
+    assert rows == [f"{measured[name]['value']:.3f}" for name in SHOWN]
+    engines = json.loads((ROOT / "benchmarks" / "results" / "pipeline.json").read_text(encoding="utf-8"))["engines"]
+    names = ["transformers, its default (one by one)", "transformers, batch_size=32", "gatonegro"]
+    speeds = re.findall(r"^\| [^|]* \| (\d+\.\d) \|$", text, re.MULTILINE)
+    assert speeds == [str(engines[name]["sentences_per_s"]) for name in names]
+
+
+def test_the_card_is_its_template_with_the_figures_of_the_results():
+    measured = json.loads((ROOT / "recipes" / "sentiment" / "figures.json").read_text(encoding="utf-8"))["sets"]
+    template = (ROOT / "recipes" / "sentiment" / "card.md").read_text(encoding="utf-8")
+    card = (ROOT / "models" / "gatonegro_models" / BUILT_IN / "README.md").read_text(encoding="utf-8")
+    pattern = re.escape(template)
+    for name, found in measured.items():
+        pattern = pattern.replace(re.escape("{{" + name + "}}"), f"{found['value']:.3f}")
+    pattern = re.sub(r"\\\{\\\{\w+\\\}\\\}", "(?s:.*?)", pattern)
+    assert re.fullmatch(pattern, card)
+    assert all(f"{found['value']:.3f}" in card and f"| {found['texts']:,} |" in card for found in measured.values())
 
 
 def test_ci_does_what_the_readme_says():

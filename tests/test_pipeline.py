@@ -433,10 +433,7 @@ COURSE = [
     "Me encantan las clases de Nechu, explica genial",
     "El profesor es bueno, todo será sencillo",
     "El profesor es bueno todo será sencillo",
-    pytest.param(
-        "He estado deseando un curso así toda mi vida",
-        marks=pytest.mark.xfail(strict=True, reason="the model of 0.1.0 answers NEU, 0.38; its card says so"),
-    ),
+    "He estado deseando un curso así toda mi vida",
     "Me encanta HuggingFace",
     "I love Nechu's lessons, she explains things brilliantly",
     "The teacher is good, everything will be easy",
