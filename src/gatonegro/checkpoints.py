@@ -115,7 +115,7 @@ def _weight_map(index: Path, suffix: str) -> dict[str, str]:
         where = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
         if not isinstance(where, dict) or not where:
             raise TypeError("its weight_map is empty, or no object")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{index}: is no index of shards ({error!r:.200}). Fetch it anew.") from None
     for name, shard in where.items():
         if not isinstance(shard, str) or not re.fullmatch(r"[^/\\:\0]+" + re.escape(suffix), shard):
@@ -129,6 +129,8 @@ def _open(path: Path) -> tuple[dict[str, Tensor], str | None]:
     """Tensors of a file, and what its metadata says of their form."""
     if path.suffix == ".bin":
         return _unpickle(path), None
+    if not os.access(path, os.R_OK):
+        raise CheckpointError(f"{path}: cannot be read; its permissions do not let you.")
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
@@ -269,6 +271,17 @@ def scale_of(state: Mapping[str, Tensor], name: str) -> Tensor:
 # writing
 
 
+def folder_of(name: str | Path) -> Path:
+    """Where to write, if a folder can have that name.
+
+    Raises:
+        OptionError: it is no name of a folder.
+    """
+    if not isinstance(name, str | os.PathLike) or not os.fspath(name) or "\0" in str(name):
+        raise OptionError(f"the folder to write to must be a path, such as './modelo', not {name!r:.80}.")
+    return Path(name)
+
+
 def write(
     folder: str | Path,
     state: Mapping[str, Tensor],
@@ -331,8 +344,8 @@ def _tidy(folder: Path, written: set[str]) -> None:
 def _size(size: int | str) -> int:
     """Bytes, from a number or from such as "500MB" or "2GiB"."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?) *(?:([kmg])(i?))?b?", str(size).strip(), re.IGNORECASE)
-    if isinstance(size, bool) or found is None or float(found[1]) == 0:
-        raise OptionError(f'max_shard_size must be a number of bytes, or such as "500MB" or "2GiB", not {size!r}.')
+    if isinstance(size, bool) or found is None or not 0 < float(found[1]) < 1e18:
+        raise OptionError(f'max_shard_size must be a number of bytes, or such as "500MB" or "2GiB", not {size!r:.80}.')
     return int(float(found[1]) * (1024 if found[3] else 1000) ** " kmg".index((found[2] or " ").lower()))
 
 

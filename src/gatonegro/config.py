@@ -18,9 +18,9 @@ PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_class
 # field, its type, the least it may be and what it must stay below
 RANGES: tuple[tuple[str, Any, float, float, str], ...] = (
     *((name, int, 1, 2**31, "a positive whole number") for name in (
-        "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
-        "max_position_embeddings",
+        "vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "max_position_embeddings",
     )),
+    ("num_hidden_layers", int, 1, 10_000, "a positive whole number below 10,000"),
     ("type_vocab_size", int, 0, 2**31, "a whole number"),
     ("pad_token_id", int, 0, 2**31, "the id of a token"),
     *((name, (int, float), 0, math.nextafter(1, 2), "from 0 to 1") for name in (
@@ -28,6 +28,7 @@ RANGES: tuple[tuple[str, Any, float, float, str], ...] = (
     )),
     ("initializer_range", (int, float), 0, math.inf, "a number of at least 0"),
 )  # fmt: skip
+MOST_LABELS = 1_000_000
 OPTIONAL = ("pad_token_id", "classifier_dropout")
 
 
@@ -74,6 +75,11 @@ class Config:
             raise ConfigError(
                 f"config.json: pad_token_id is {self.pad_token_id}, but the vocabulary is 0 … {self.vocab_size - 1}."
             )
+        if self.max_tokens < 1:
+            raise ConfigError(
+                f"config.json: max_position_embeddings {self.max_position_embeddings} leaves no place for a token; the "
+                f"first {self.position_offset} are kept for pads."
+            )
         if self.hidden_size % self.num_attention_heads:
             raise ConfigError(
                 f"config.json: hidden_size {self.hidden_size} does not divide into "
@@ -117,10 +123,14 @@ class Config:
 
     def with_labels(self, labels: int | Mapping[int, str] | list[str]) -> Config:
         """The same model with other labels: a number of them, a list of names, or `{0: name, …}`."""
-        if isinstance(labels, int) and not isinstance(labels, bool) and labels > 0:
+        if isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels <= MOST_LABELS:
             labels = [f"LABEL_{i}" for i in range(labels)]
         if not isinstance(labels, Mapping | list | tuple):
-            raise ConfigError(f"labels must be a number of them, at least 1, or a list of names, not {labels!r}.")
+            raise ConfigError(
+                f"labels must be a number from 1 to {MOST_LABELS:,}, or a list of names, not {labels!r:.80}."
+            )
         if not isinstance(labels, Mapping):
             labels = dict(enumerate(labels))
+        if not all(isinstance(label, str) for label in labels.values()):
+            raise ConfigError("every label's name must be a str.")
         return replace(self, id2label=dict(labels))

@@ -100,7 +100,10 @@ class Source:
 
     def _file(self, filename: str) -> Path | None:
         path = (self.folder or Path()) / filename
-        return path if path.is_file() else None
+        try:
+            return path if path.is_file() else None
+        except OSError as error:
+            raise HubError(f"{path}: cannot be read ({error.strerror or error}).") from None
 
 
 class HubSource(Source):
@@ -222,6 +225,10 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     folder = _folder(text)
     if folder is not None:
         return Source(text, folder, revision)
+    if revision is not None and not isinstance(revision, str):
+        raise OptionError(f"revision must be the name of a branch, tag or commit, not {revision!r:.80}.")
+    if len(text) > 4096:
+        raise HubError(f"{text[:60]!r}…: a name of {len(text):,} characters is no model's.")
     if isinstance(name, os.PathLike) or PATH.fullmatch(text):
         path = Path(text)
         raise HubError(

@@ -9,7 +9,7 @@ import copy
 import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -63,8 +63,11 @@ def load_config(source: hub.Source, head: str | None = None) -> Config:
         )
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(data, ensure_ascii=False).encode()  # half of a character could be read, and never be written
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: is not valid JSON ({error}).") from error
+        raise ConfigError(f"{path}: is not valid JSON ({error!s:.200}).") from error
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror or error}).") from None
     if not isinstance(data, dict):
         raise ConfigError(f"{path}: must hold an object, not {type(data).__name__}.")
     try:
@@ -156,6 +159,24 @@ class Model(nn.Module):
             out.loss = loss_of(self.config, self.task_head, out.logits, labels)
         return out
 
+    def resize_token_embeddings(self, count: int) -> nn.Embedding:
+        """Make room for `count` tokens, or cut to so many: `len(tokenizer)` after `add_tokens`. New ones are random.
+
+        Returns the token embeddings (count, hidden).
+        """
+        if not isinstance(count, int) or isinstance(count, bool) or not (self.config.pad_token_id or 0) < count < 2**31:
+            raise InputError(f"the vocabulary cannot have {count!r:.80} tokens; pass len(tokenizer).")
+        old, kept = self.embeddings.tokens.weight, min(count, self.config.vocab_size)
+        new = old.new_empty(count, old.shape[1]).normal_(std=self.config.initializer_range)
+        new[:kept] = old.detach()[:kept]
+        self.embeddings.tokens.weight = nn.Parameter(new)
+        self.embeddings.tokens.num_embeddings = count
+        bias = getattr(self.head, "bias", None)
+        if isinstance(bias, Tensor):  # a score a word of the vocabulary
+            self.head.bias = nn.Parameter(F.pad(bias.detach()[:kept], (0, count - kept)))  # type: ignore[union-attr]
+        self.config = replace(self.config, vocab_size=count)
+        return self.embeddings.tokens
+
     def num_parameters(self, only_trainable: bool = False) -> int:
         """How many numbers the model has learned."""
         return sum(p.numel() for p in self.parameters() if p.requires_grad or not only_trainable)
@@ -180,33 +201,39 @@ class Model(nn.Module):
         family = family_of(self.config.model_type)
         tensors = release(family, self.config, self.task_head, self.state_dict())
         data = write_config(family, self.config, self.task_head) | {"dtype": str(self.dtype).removeprefix("torch.")}
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        folder = checkpoints.folder_of(folder)
         checkpoints.write(
             folder,
             checkpoints.pack_int8(tensors) if int8 else tensors,
             metadata={"gatonegro": "int8"} if int8 else None,
             max_shard_size=max_shard_size,
         )
-        checkpoints.write_text(Path(folder) / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+        checkpoints.write_text(folder / "config.json", text)
 
 
 def loss_of(config: Config, head: str, logits: Tensor | None, labels: Tensor) -> Tensor:
     """The usual loss: cross-entropy, or for sequences what `config.problem_type` (or the labels' kind) says."""
     if logits is None:
         raise InputError("labels= needs a model with a head, and this one has none.")
+    if not isinstance(labels, Tensor):
+        raise InputError(f"labels must be a torch tensor, not a {type(labels).__name__}.")
+    rows = tuple(logits.shape[:-1])  # (b,) or (b, s)
+    column = (*rows, 1) if head == "sequence-classification" else rows
     kind = config.problem_type if head == "sequence-classification" else "single_label_classification"
     if kind is None:
         several = "multi_label_classification" if labels.is_floating_point() else "single_label_classification"
         kind = "regression" if config.num_labels == 1 else several
     if kind == "single_label_classification":
-        classes, labels = logits.flatten(0, -2), labels.flatten()  # (…, labels), (…)
+        shape, classes, labels = tuple(labels.shape), logits.flatten(0, -2), labels.flatten()  # (…, labels), (…)
         known = (labels == -100) | ((labels >= 0) & (labels < classes.shape[-1]))
-        if labels.is_floating_point() or len(labels) != len(classes) or not known.all():
+        if shape not in (rows, column) or labels.is_floating_point() or not known.all():
             raise InputError(
-                f"labels must be {len(classes)} whole numbers from 0 to {classes.shape[-1] - 1} (or -100 for none), "
-                f"not {labels.dtype} {labels[:8].tolist()}{' …' if len(labels) > 8 else ''}."
+                f"labels must be whole numbers of shape {rows}, from 0 to {classes.shape[-1] - 1} (or -100 for none), "
+                f"not {labels.dtype} of shape {shape}: {labels[:8].tolist()}{' …' if len(labels) > 8 else ''}."
             )
         return F.cross_entropy(classes, labels.long())
-    if labels.numel() != logits.numel():
+    if labels.shape not in (logits.shape, rows if logits.shape[-1] == 1 else logits.shape):
         raise InputError(
             f"labels are of shape {tuple(labels.shape)}, and a {kind} model with {config.num_labels} labels wants "
             f"{tuple(logits.shape)}."
@@ -269,14 +296,19 @@ def _assemble(
         model = Model(config, head)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     state = adopt(family, config, head, tensors, {n for n in shapes if not (fresh_head and n.startswith("head."))})
-    kind = precision(dtype, next(iter(state.values())).dtype)
-    state = {name: tensor.to(kind) for name, tensor in state.items() if name in shapes}
+    kind = precision(dtype, next((t.dtype for t in state.values() if t.is_floating_point()), torch.float32))
+    state = {n: t.to(kind) if t.is_floating_point() else t for n, t in state.items() if n in shapes}
     if fresh_head:
         new = initialise(HEADS[head](config).to(kind), config.initializer_range).state_dict()
         state = {f"head.{n}": t for n, t in new.items()} | {
             n: t for n, t in state.items() if not n.startswith("head.") or t.shape == shapes[n]
         }
     for name, shape in shapes.items():
+        if not state[name].is_floating_point():
+            raise CheckpointError(
+                f"the tensor for {name!r} is {state[name].dtype}, and weights are numbers with a point; models that "
+                "other programs have quantised cannot be read."
+            )
         if state[name].shape != shape:
             raise CheckpointError(
                 f"the tensor for {name!r} is of shape {tuple(state[name].shape)}, but config.json asks for "
@@ -290,9 +322,9 @@ def precision(dtype: torch.dtype | str | None, own: torch.dtype) -> torch.dtype:
     """fp32 unless another is asked for; "auto" is `own`, what the checkpoint holds."""
     if dtype == "auto":
         return own
-    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype or torch.float32
-    if not isinstance(found, torch.dtype) or not found.is_floating_point:
-        raise InputError(f'dtype must be "auto", "float32", "bfloat16", "float16" or such, not {dtype!r}.')
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else torch.float32 if dtype is None else dtype
+    if found not in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
+        raise InputError(f'dtype must be "auto", "float32", "bfloat16", "float16" or "float64", not {dtype!r:.80}.')
     return found
 
 
@@ -339,6 +371,10 @@ class AutoModel:
     @classmethod
     def from_config(cls, config: Config) -> Model:
         """A model with random weights, to be trained. In training mode, as `transformers` leaves it."""
+        if not isinstance(config, Config):
+            raise InputError(
+                f"config must be a Config, as AutoConfig.from_pretrained gives, not a {type(config).__name__}."
+            )
         bare = family_of(config.model_type).bare
         return initialise(Model(config, bare if cls.head == "pooler" else cls.head), config.initializer_range)
 

@@ -159,36 +159,47 @@ def from_padded(
     """
     if (input_ids is None) == (inputs_embeds is None):
         raise InputError("pass input_ids or inputs_embeds, one of the two.")
+    input_ids = _whole("input_ids", input_ids)
+    token_type_ids = _whole("token_type_ids", token_type_ids)
+    position_ids = _whole("position_ids", position_ids)
+    _tensor("attention_mask", attention_mask)
+    _tensor("inputs_embeds", inputs_embeds)
     given = input_ids if input_ids is not None else inputs_embeds
     assert given is not None
     if given.dim() != (2 if input_ids is not None else 3):
         name, form = ("input_ids", "(batch, length)") if input_ids is not None else ("inputs_embeds", "(b, s, hidden)")
         raise InputError(f"{name} must be of shape {form}, not {tuple(given.shape)}; one text is a batch of one.")
-    if inputs_embeds is not None and inputs_embeds.shape[2] != config.hidden_size:
+    if inputs_embeds is not None and (
+        inputs_embeds.shape[2] != config.hidden_size or not inputs_embeds.is_floating_point()
+    ):
         raise InputError(
-            f"inputs_embeds are {inputs_embeds.shape[2]} wide, and this model is {config.hidden_size} wide."
+            f"inputs_embeds are {inputs_embeds.dtype} and {inputs_embeds.shape[2]} wide; this model wants numbers with "
+            f"a point, {config.hidden_size} wide."
         )
     b, s = given.shape[:2]
     for name, tensor in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
         if tensor is not None and tensor.shape != (b, s):
             raise InputError(f"{name} is of shape {tuple(tensor.shape)}, but the batch is of shape {(b, s)}.")
+    if attention_mask is not None and not bool((attention_mask >= 0).all()):
+        raise InputError(
+            "attention_mask holds numbers below 0, or none; it says 1 for a token and 0 where there is none."
+        )
+    counted = position_ids is None
     if position_ids is None:
         position_ids = _positions(config, input_ids, b, s, given.device)
     if position_ids.shape not in ((b, s), (1, s)):
         raise InputError(f"position_ids is of shape {tuple(position_ids.shape)}, but the batch is of shape {(b, s)}.")
     places = config.max_position_embeddings
-    if position_ids.numel() and int(position_ids.max()) >= places:
+    if counted and position_ids.numel() and int(position_ids.max()) >= places:
         raise InputError(
-            f"a row of {s} tokens is longer than the {config.max_tokens} that this model takes (position_ids end at "
-            f"{places - 1}); pass truncation=True to the tokenizer, or split the text."
+            f"a row of {s} tokens is longer than the {config.max_tokens} that this model takes; pass truncation=True "
+            "to the tokenizer, or split the text."
         )
     for name, ids, count, hint in (
         ("input_ids", input_ids, config.vocab_size, "its vocabulary is that of another tokenizer."),
         ("token_type_ids", token_type_ids, max(config.type_vocab_size, 1), "the model knows no other segments."),
         ("position_ids", position_ids, places, "the model knows no other positions."),
     ):
-        if ids is not None and ids.is_floating_point():
-            raise InputError(f"{name} must be whole numbers, not {ids.dtype}.")
         if ids is not None and ids.numel() and not 0 <= (wrong := _odd_one(ids)) < count:
             raise InputError(f"{name} holds {wrong}, but may hold 0 … {count - 1} only; {hint}")
     position_ids = position_ids.expand(b, s)
@@ -211,6 +222,27 @@ def from_padded(
         looked_at=None if keep is seen or bool((keep == seen).all()) else seen.reshape(-1)[rows],
     )
     return packed, Padding(seen, order, rows)
+
+
+def _tensor(name: str, value: object) -> None:
+    if value is not None and (not isinstance(value, Tensor) or value.layout != torch.strided or value.is_meta):
+        kind = type(value).__name__ if not isinstance(value, Tensor) else f"{value.layout} tensor on {value.device}"
+        raise InputError(
+            f"{name} must be an ordinary torch tensor, not a {kind}; with the tokenizer's return_tensors='pt', a batch "
+            "is passed with two stars: model(**batch)."
+        )
+    if isinstance(value, Tensor) and value.is_complex():
+        raise InputError(f"{name} must be real numbers, not {value.dtype}.")
+
+
+def _whole(name: str, ids: Tensor | None) -> Tensor | None:
+    """Ids as int64, which int32 may stay."""
+    _tensor(name, ids)
+    if ids is None or ids.dtype in (torch.int64, torch.int32):
+        return ids
+    if ids.dtype not in (torch.int16, torch.int8, torch.uint8):
+        raise InputError(f"{name} must be whole numbers, not {ids.dtype}.")
+    return ids.long()
 
 
 def _odd_one(ids: Tensor) -> int:

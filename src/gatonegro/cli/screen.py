@@ -37,13 +37,16 @@ def _lines() -> Iterator[list[str]]:
         raise InputError("there is no standard input; pass texts as arguments.")
     if sys.stdin.isatty():
         say("type a text a line; Ctrl-D ends.")
-    done, rest = 0, b""
+    done, rest = 0, []  # the pieces of a line that has not ended yet
     while data := sys.stdin.buffer.read1(CHUNK):  # type: ignore[union-attr]  # what is there, without waiting for more
-        *lines, rest = (rest + data).split(b"\n")
-        yield from _decoded(lines, done)
-        done += len(lines)
-    if rest:
-        yield from _decoded([rest], done)
+        rest.append(data)
+        if b"\n" in data:
+            *lines, last = b"".join(rest).split(b"\n")
+            rest = [last]
+            yield from _decoded(lines, done)
+            done += len(lines)
+    if any(rest):
+        yield from _decoded([b"".join(rest)], done)
 
 
 def _decoded(lines: list[bytes], done: int) -> Iterator[list[str]]:

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatonegro.config import Config
+from gatonegro.config import MOST_LABELS, Config
 from gatonegro.errors import CheckpointError, ConfigError, MissingHeadError
 
 Row = tuple[str, str | None] | tuple[str, str | tuple[str, ...] | None, str]
@@ -82,11 +82,13 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
     labels = data.get("id2label")
     if labels is None:
         count = data.get("num_labels", 2)
-        if not isinstance(count, int) or not 0 < count < 2**24:
-            raise ConfigError(f"config.json: num_labels must be a positive whole number, not {count!r}.")
+        if not isinstance(count, int) or not 0 < count <= MOST_LABELS:
+            raise ConfigError(f"config.json: num_labels must be from 1 to {MOST_LABELS:,}, not {count!r:.80}.")
         labels = {i: f"LABEL_{i}" for i in range(count)}
+    if not isinstance(labels, Mapping) or not all(isinstance(label, str) for label in labels.values()):
+        raise ConfigError('config.json: id2label must be an object such as {"0": "NEG", "1": "POS"}.')
     try:
-        labels = {int(i): str(label) for i, label in labels.items()}
+        labels = {int(i): label for i, label in labels.items()}
         return Config(
             model_type=str(data["model_type"]),
             id2label=labels,

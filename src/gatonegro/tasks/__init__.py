@@ -100,9 +100,9 @@ def _device(device: int | str | torch.device) -> torch.device:
             raise ValueError("it is no name of a device")
         found = torch.device(device)
         torch.zeros(1, device=found).item()  # "meta" gives tensors, and no numbers
-    except (RuntimeError, AssertionError, ValueError) as error:
+    except (RuntimeError, AssertionError, ValueError, ImportError, NotImplementedError) as error:
         raise OptionError(
-            f"device={device!r} cannot be used here ({str(error).splitlines()[0]}); use 'cpu', or 'auto'."
+            f"device={device!r:.80} cannot be used here ({str(error).splitlines()[0]:.150}); use 'cpu', or 'auto'."
         ) from None
     return found
 

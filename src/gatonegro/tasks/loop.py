@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from gatonegro.errors import GatonegroWarning, InputError, OptionError
+from gatonegro.errors import CheckpointError, GatonegroWarning, InputError, OptionError
 from gatonegro.models import Model
 from gatonegro.packing import pack, plan, windows
 from gatonegro.tasks.task import Task, whole
@@ -20,6 +20,7 @@ FIRST_WINDOW = 64  # a stream answers soon, and then by ever larger windows
 TOKENS = 2048  # a batch, on a CPU
 GRAIN = 64  # a batch is filled up to a multiple of so many tokens, so that kernels see few shapes
 LONG = 500  # rows from which a progress bar is worth its line
+LONG_TEXT = 20  # and batches, where one text alone is that long
 
 
 class Pipeline:
@@ -61,7 +62,7 @@ class Pipeline:
                     f"a {type(inputs).__name__} of shape {tuple(shape)} where a list is wanted; pass a column."
                 )
             rows = list(inputs)
-            return list(_progress(self._answers([rows], merged, size), len(rows), self.task))
+            return list(_progress(self._answers([rows], merged, size), len(rows), self.task, len(rows) >= LONG))
         self.task_record.check(inputs)
         raise InputError(f"{type(inputs).__name__} where a text, a list of texts or a generator is wanted.")
 
@@ -94,6 +95,9 @@ class Pipeline:
         except InputError as error:
             raise InputError(f"among items {first} to {first + len(rows) - 1}: {error}") from None
         lengths = [len(ids) for ids in encoded.ids]
+        segments = encoded.segments or ()
+        if any(max(kinds, default=0) >= config.type_vocab_size for kinds in segments):
+            raise InputError("the tokenizer marks more segments than the model has; pass the model's own tokenizer.")
         for n, ids in enumerate(encoded.ids):
             item = f"item {first + encoded.owners[n]}"
             if not ids:
@@ -126,7 +130,8 @@ class Pipeline:
                 GatonegroWarning,
                 stacklevel=4,
             )
-        for batch in plan(lengths, TOKENS, size):
+        batches = plan(lengths, TOKENS, size)
+        for batch in _progress(batches, len(batches), task.name, len(rows) == 1 and len(batches) >= LONG_TEXT):
             packed = pack(
                 [encoded.ids[n] for n in batch],
                 config,
@@ -135,7 +140,14 @@ class Pipeline:
             )
             with torch.inference_mode():
                 said_of = task.ask(self.model, packed.to(self.device)).cpu()
-            answers.update(zip(batch, said_of[: len(batch)], strict=True))
+            said_of = said_of[: len(batch)]  # the rest is of the pads that fill it up
+            if not said_of.isfinite().all():
+                wrong = next(n for n, answer in zip(batch, said_of, strict=True) if not answer.isfinite().all())
+                raise CheckpointError(
+                    f"the model's answer to item {first + encoded.owners[wrong]} is no number: its weights are too "
+                    f"large for {self.model.dtype}. Try dtype='float32', or take another checkpoint."
+                )
+            answers.update(zip(batch, said_of, strict=True))
         for part in parts:
             yield task.decode(
                 config, torch.stack([answers[n] for n in part]), torch.tensor([lengths[n] for n in part]), options
@@ -148,10 +160,10 @@ def _batch_size(value: Any) -> int | None:
     raise OptionError(f"batch_size must be a whole number of at least 1, not {value!r}.")
 
 
-def _progress(answers: Iterator[Any], total: int, title: str) -> Iterable[Any]:
-    if total < LONG or not sys.stderr.isatty():
-        return answers
+def _progress(items: Iterable[Any], total: int, title: str, long: bool) -> Iterable[Any]:
+    if not long or not sys.stderr.isatty():
+        return items
     from rich.console import Console
     from rich.progress import track
 
-    return track(answers, title, total, console=Console(stderr=True))
+    return track(items, title, total, console=Console(stderr=True))

@@ -79,8 +79,9 @@ def check_text(value: Any, what: str = "a text") -> None:
             ) from None
         return
     kind = type(value).__name__
-    if value is None or (isinstance(value, float) and math.isnan(value)):
+    if value is None or kind in ("NAType", "NaTType") or (isinstance(value, float) and math.isnan(value)):
         raise InputError(f"{value!r}, a missing value, where {what} is wanted; drop the row, or pass ''.")
     if isinstance(value, bytes):
         raise InputError(f"bytes where {what} is wanted; decode them first: value.decode('utf-8').")
-    raise InputError(f"{kind} {str(value)[:40]!r} where {what} is wanted; pass a str.")
+    shown = str(value)[:40] if isinstance(value, int | float) and abs(value) < 1e18 else ""
+    raise InputError(f"{' '.join(filter(None, (kind, shown)))} where {what} is wanted; pass a str.")

@@ -26,7 +26,9 @@ UNSAID = object()  # `top_k` not given: one dict for a text; given: a list of di
 def check(row: Any) -> None:
     if isinstance(row, Mapping):
         if "text" not in row or not row.keys() <= {"text", "text_pair"}:
-            raise InputError(f"a dict with the keys {list(row)} where {{'text': …, 'text_pair': …}} is wanted.")
+            raise InputError(
+                f"a dict with the keys {str(list(row))[:80]} where {{'text': …, 'text_pair': …}} is wanted."
+            )
         for value in row.values():
             check_text(value)
     elif isinstance(row, list | tuple):
@@ -49,8 +51,10 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     both = [i for i, pair in enumerate(pairs) if pair is not None]
     cut = options["truncation"] not in (False, "do_not_truncate")
     room = limit - tokenizer.num_special_tokens_to_add()
-    if room < 1:
-        raise OptionError(f"max_length={limit} leaves no room for a token beside the special ones; make it larger.")
+    if room < 1 or (both and limit - tokenizer.num_special_tokens_to_add(pair=True) < 2):
+        raise OptionError(
+            f"max_length={limit} leaves no room for a token of each text beside the special ones; make it larger."
+        )
     ids: list[list[int]] = []
     segments: list[list[int]] = []
     owners: list[int] = []
@@ -60,7 +64,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         batch = tokenizer(
             [texts[i] for i in at],
             second,
-            truncation=True,
+            truncation=options["truncation"] if cut else True,
             max_length=limit,
             stride=max(0, room // 4) if second is None and not cut else 0,
             return_overflowing_tokens=second is None and not cut,

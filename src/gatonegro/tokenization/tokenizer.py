@@ -20,6 +20,7 @@ from gatonegro.tokenization.saving import save
 from gatonegro.tokenization.sentencepiece import HIDDEN
 
 NO_LIMIT = int(1e30)  # what transformers writes where no maximum length is known
+MOST_PADDED = 10_000_000  # tokens of a row: more is a mistake, and the Rust side ends the process over it
 CLEAN = {
     " .": ".",
     " ?": "?",
@@ -147,6 +148,8 @@ class Tokenizer:
                     f"max_length={limit} with stride={stride} leaves no room: special tokens take {special}, "
                     "and stride must be smaller than what remains"
                 )
+            if pairs and not is_split_into_words and not return_overflowing_tokens:
+                inputs = [tuple(self._beginning(part, limit) for part in pair) for pair in inputs]
             backend = self._twin(limit, stride if return_overflowing_tokens else 0, cut, self.truncation_side)
         fast = return_offsets_mapping is False
         encode = backend.encode_batch_fast if fast else backend.encode_batch
@@ -291,26 +294,34 @@ class Tokenizer:
 
         Returns how many were new. They are never split, and `skip_special_tokens` leaves them out.
         """
+        if not isinstance(special_tokens_dict, dict):
+            raise InputError(f"special tokens come as a dict by name, not as a {type(special_tokens_dict).__name__}")
         fresh: list[str | AddedToken] = []
+        named, more = dict(self.named), list(self.additional_special_tokens)
         for name, value in special_tokens_dict.items():
             if name in ("additional_special_tokens", "extra_special_tokens"):
-                texts = [as_token(token, f"{name}[{i}]") for i, token in enumerate(value)]
-                self.additional_special_tokens = list(dict.fromkeys([*self.additional_special_tokens, *texts]))
+                if not isinstance(value, (list, tuple)):
+                    raise InputError(f"{name} must be a list of tokens, not a {type(value).__name__}")
+                more += [as_token(token, f"{name}[{i}]") for i, token in enumerate(value)]
                 fresh += value
             elif name not in self.NAMES:
                 raise InputError(f"{name!r} names no special token: use {', '.join(self.NAMES)}")
             elif value is None:
-                self.named.pop(name, None)
+                named.pop(name, None)
             else:
-                self.named[name] = as_token(value, name)
+                named[name] = as_token(value, name)
                 fresh.append(value)
-        return self.add_tokens(fresh, special_tokens=True)
+        added = self.add_tokens(fresh, special_tokens=True)  # which refuses what is empty, before anything has changed
+        self.named, self.additional_special_tokens = named, list(dict.fromkeys(more))
+        return added
 
     def save_pretrained(self, save_directory: str | Path) -> tuple[str, ...]:
         """Write `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json`; returns their paths.
 
         `transformers` 4 and 5 read them back with the same ids.
         """
+        if not isinstance(save_directory, (str, Path)) or not str(save_directory) or "\0" in str(save_directory):
+            raise InputError(f"the folder to save to must be a path, such as './modelo', not {save_directory!r:.80}")
         return save(self, Path(save_directory))
 
     def __repr__(self) -> str:
@@ -360,6 +371,19 @@ class Tokenizer:
             self._twins[key] = twin
         return twin
 
+    def _beginning(self, text: str, limit: int) -> str:
+        """As much of a text as can matter when its pair is cut to `limit` tokens, and some more.
+
+        Cutting a pair, the Rust side makes every window of one with every window of the other: memory grows with the
+        square of the length.
+        """
+        if len(text) <= 16 * limit:
+            return text
+        offsets = self.backend_tokenizer.encode(text, add_special_tokens=False).offsets
+        if len(offsets) <= 4 * limit:
+            return text
+        return text[: offsets[4 * limit][1]] if self.truncation_side == "right" else text[offsets[-4 * limit][0] :]
+
     def _pad(self, rows: list[Any], length: int | None, multiple: int | None, side: str | None) -> None:
         if self.pad_token is None:
             raise InputError(
@@ -367,7 +391,12 @@ class Tokenizer:
                 "or tokenizer.add_special_tokens({'pad_token': '[PAD]'})"
             )
         length = length or max(map(len, rows), default=0)
-        length = -(-length // multiple) * multiple if multiple else length
+        multiple = 1 if multiple is None else whole("pad_to_multiple_of", multiple, 1)
+        length = -(-length // multiple) * multiple
+        if length > MOST_PADDED:
+            raise InputError(
+                f"padding to {length:,} tokens, more than {MOST_PADDED:,}: look at max_length= and pad_to_multiple_of="
+            )
         side = choice("padding_side", side or self.padding_side, ("right", "left"))
         for row in rows:
             row.pad(length, direction=side, pad_id=self.pad_token_id, pad_token=self.pad_token)
