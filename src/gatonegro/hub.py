@@ -228,7 +228,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     if revision is not None and not isinstance(revision, str):
         raise OptionError(f"revision must be the name of a branch, tag or commit, not {revision!r:.80}.")
     if len(text) > 4096:
-        raise HubError(f"{text[:60]!r}…: a name of {len(text):,} characters is no model's.")
+        raise HubError(f"{text[:60]!r}…: there is no such folder, and no name on the hub has {len(text):,} characters.")
     if isinstance(name, os.PathLike) or PATH.fullmatch(text):
         path = Path(text)
         raise HubError(

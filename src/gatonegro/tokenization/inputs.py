@@ -60,6 +60,24 @@ def run(encode: Callable[..., list[Any]], inputs: list[Any], words: bool, specia
         raise TokenizerError(f"the tokenizer cannot encode this batch of {len(inputs)}: {error}") from None
 
 
+def shorter(backend: Any, pair: tuple[str, str], limit: int, side: str) -> tuple[str, str]:
+    """As much of both texts as can matter when they are cut to `limit` tokens together, and some more.
+
+    Cutting a pair, the Rust side makes every window of one with every window of the other: memory grows with the
+    square of the length. Which of the two is the longer must stay so, since an odd token is the longer one's.
+    """
+    if max(map(len, pair)) <= 16 * limit:
+        return pair
+    offsets = [backend.encode(text, add_special_tokens=False).offsets for text in pair]
+    out = []
+    for text, own, other in zip(pair, offsets, reversed(offsets), strict=True):
+        most = (5 if len(own) > len(other) else 4) * limit
+        if len(own) > most:
+            text = text[: own[most][1]] if side == "right" else text[own[-most][0] :]
+        out.append(text)
+    return out[0], out[1]
+
+
 def as_token(token: Any, where: str = "the token") -> str:
     """The text of a str or AddedToken, if it can be written as UTF-8; else an InputError that names it."""
     text = getattr(token, "content", token)

@@ -7,17 +7,20 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatonegro.errors import TokenizerError
+from gatonegro.errors import InputError, TokenizerError
 
 if TYPE_CHECKING:
     from gatonegro.tokenization.tokenizer import Tokenizer
 
 
-def save(tokenizer: Tokenizer, folder: Path) -> tuple[str, ...]:
+def save(tokenizer: Tokenizer, save_directory: str | Path) -> tuple[str, ...]:
     """Each file is written beside its place and then put there, so that a reader never meets half of one.
 
     Raises TokenizerError where they cannot be written.
     """
+    if not isinstance(save_directory, str | Path) or not str(save_directory) or "\0" in str(save_directory):
+        raise InputError(f"the folder to save to must be a path, such as './modelo', not {save_directory!r:.80}")
+    folder = Path(save_directory)
     added = {token.content: token for token in tokenizer.backend_tokenizer.get_added_tokens_decoder().values()}
     special: dict[str, Any] = {name: _plain(token, added) for name, token in tokenizer.named.items()}
     if tokenizer.additional_special_tokens:

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer as Backend
 
 from gatonegro.errors import InputError
 from gatonegro.tokenization.batch import BatchEncoding, to_tensors
-from gatonegro.tokenization.inputs import as_batch, as_ids, as_token, choice, run, whole
+from gatonegro.tokenization.inputs import as_batch, as_ids, as_token, choice, run, shorter, whole
 from gatonegro.tokenization.saving import save
 from gatonegro.tokenization.sentencepiece import HIDDEN
 
@@ -149,7 +149,7 @@ class Tokenizer:
                     "and stride must be smaller than what remains"
                 )
             if pairs and not is_split_into_words and not return_overflowing_tokens:
-                inputs = [tuple(self._beginning(part, limit) for part in pair) for pair in inputs]
+                inputs = [shorter(self.backend_tokenizer, pair, limit, self.truncation_side) for pair in inputs]
             backend = self._twin(limit, stride if return_overflowing_tokens else 0, cut, self.truncation_side)
         fast = return_offsets_mapping is False
         encode = backend.encode_batch_fast if fast else backend.encode_batch
@@ -320,9 +320,7 @@ class Tokenizer:
 
         `transformers` 4 and 5 read them back with the same ids.
         """
-        if not isinstance(save_directory, (str, Path)) or not str(save_directory) or "\0" in str(save_directory):
-            raise InputError(f"the folder to save to must be a path, such as './modelo', not {save_directory!r:.80}")
-        return save(self, Path(save_directory))
+        return save(self, save_directory)
 
     def __repr__(self) -> str:
         return (
@@ -370,19 +368,6 @@ class Tokenizer:
                 self._twins.clear()
             self._twins[key] = twin
         return twin
-
-    def _beginning(self, text: str, limit: int) -> str:
-        """As much of a text as can matter when its pair is cut to `limit` tokens, and some more.
-
-        Cutting a pair, the Rust side makes every window of one with every window of the other: memory grows with the
-        square of the length.
-        """
-        if len(text) <= 16 * limit:
-            return text
-        offsets = self.backend_tokenizer.encode(text, add_special_tokens=False).offsets
-        if len(offsets) <= 4 * limit:
-            return text
-        return text[: offsets[4 * limit][1]] if self.truncation_side == "right" else text[offsets[-4 * limit][0] :]
 
     def _pad(self, rows: list[Any], length: int | None, multiple: int | None, side: str | None) -> None:
         if self.pad_token is None:
