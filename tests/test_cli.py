@@ -602,7 +602,8 @@ def test_streams_that_are_closed_or_full(tiny, redirect, said):
 
 @posix
 def test_answers_come_before_input_ends_and_ctrl_c_is_no_accident(tiny):
-    with start("sentiment", "--json", "-m", tiny) as process:
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started deaf to it
+    with start("sentiment", "--json", "-m", tiny, preexec_fn=heard) as process:
         for text in ("hola", "adiós"):
             process.stdin.write(f"{text}\n".encode())
             assert json.loads(process.stdout.readline())["text"] == text
