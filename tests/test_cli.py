@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import pytest
 import torch
