@@ -2,12 +2,13 @@
 
 import json
 import sys
+import threading
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from gatonegro import AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer, pipeline
+from gatonegro import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 from gatonegro.cli import screen
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, OptionError
 
@@ -212,6 +213,40 @@ def test_a_long_line_of_standard_input_is_read_in_linear_time(monkeypatch):
     assert [line for part in screen._lines() for line in part] == ["a" * 300_000, "fin"]
 
 
+def test_new_heads_are_for_classification_alone(tiny, make_folder):
+    for auto in (AutoModel, AutoModelForMaskedLM):
+        with pytest.raises(OptionError, match="num_labels"):
+            auto.from_pretrained(tiny, num_labels=3)
+
+
+def test_another_thread_is_not_watched(model):
+    """Hooks sit on the model; what another thread runs at the same time must not be taken for ours."""
+    stop, other = threading.Event(), torch.randint(5, 60, (3, 11))
+
+    @torch.no_grad()
+    def work():
+        while not stop.is_set():
+            model(other)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        with torch.no_grad():
+            for _ in range(60):
+                assert model(IDS, output_attentions=True).attentions[0].shape == (2, 4, 4, 4)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_outputs_are_asked_as_those_of_transformers(model):
+    out = model(IDS, labels=torch.tensor([0, 1]))
+    assert "logits" in out and "attentions" not in out and out.get("attentions") is None
+    assert dict(out.items()).keys() == {"loss", "logits"} and out.values()[1] is out.logits
+    loss, logits = model(IDS, labels=torch.tensor([0, 1]), return_dict=False)
+    assert torch.equal(loss, out.loss) and torch.equal(logits, out.logits)
+
+
 # and a model that is given more tokens
 
 
@@ -233,6 +268,8 @@ def test_a_model_grows_with_its_tokenizer(make_folder, tmp_path, head):
     with torch.no_grad():
         again = auto.from_pretrained(tmp_path)(**tokenizer("el zampabollos", return_tensors="pt")).logits
     assert torch.equal(again, new)
+    model.embeddings.tokens.weight.requires_grad_(False)
+    assert not model.resize_token_embeddings(len(tokenizer) + 1).weight.requires_grad, "what was frozen stays so"
     for wrong in (0, -1, 2.5, True):
         with pytest.raises(InputError, match="vocabulary"):
             model.resize_token_embeddings(wrong)

@@ -235,6 +235,24 @@ def test_the_end_of_a_long_text_counts(classify):
     assert same(*classify([LONG + "todo bueno", LONG + "¿ una casa ? ¿ una casa ?"], truncation=True, top_k=None))
 
 
+@pytest.mark.skipif("sentiment-es-en" not in hub.built_in_models(), reason="the built-in model is not installed")
+@pytest.mark.parametrize(
+    ("body", "end"),
+    [
+        ("We arrived on Monday and had dinner at the restaurant. The room has two beds and a window. ",
+         "In the end it was a terrible disaster, the worst trip of my life!"),
+        ("Llegamos el lunes y cenamos en el restaurante. La habitación tiene dos camas y una ventana. ",
+         "Al final fue un desastre horrible, el peor viaje de mi vida."),
+    ],
+)  # fmt: skip
+def test_a_review_of_3000_tokens_is_what_its_last_sentence_says(body, end):
+    classify = pipeline("sentiment-analysis")
+    long = body * (3000 // len(classify.tokenizer.tokenize(body))) + end
+    assert label(classify(body + end)) == "NEG" != label(classify(body * 20, truncation=True))
+    with pytest.warns(GatonegroWarning, match="windows"):
+        assert label(classify(long)) == "NEG" != label(classify(long, truncation=True))
+
+
 def test_a_long_text_of_one_repeated_window_is_that_window(classify, tokenizer):
     """62 equal tokens fill a window, so any number of them is answered as any other that fills its windows."""
     window = "gato " * 62

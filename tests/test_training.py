@@ -14,13 +14,14 @@ import torch
 from torch import nn
 
 from gatonegro import AutoModelForSequenceClassification, pipeline
+from gatonegro.errors import OptionError
 from gatonegro.training import fit
 
 ROOT = Path(__file__).parents[1]
 STEPS = 40
 
 
-def run(out: Path, *, kill_at: int | None = None, stop_after: int | None = None) -> nn.Module:
+def run(out: Path, *, kill_at: int | None = None, stop_after: int | None = None, seed: int = 11) -> nn.Module:
     """Learn to tell the sign of a sum; with dropout, so that each step's randomness counts."""
     torch.manual_seed(5)
     model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 2))
@@ -38,7 +39,7 @@ def run(out: Path, *, kill_at: int | None = None, stop_after: int | None = None)
 
     groups = [{"params": list(model.parameters()), "lr": 0.05, "weight_decay": 0.01}]
     fit(
-        model, batches, loss, groups, out=out, seed=11, save_every=7, stop_after=stop_after,
+        model, batches, loss, groups, out=out, seed=seed, save_every=7, stop_after=stop_after,
         evaluate=lambda: {"right": float((model(batches[0]).argmax(1) == (batches[0].sum(1) > 0)).float().mean())},
         evaluate_every=20,
     )  # fmt: skip
@@ -73,6 +74,22 @@ def test_a_finished_run_is_left_as_it_is(tmp_path):
     whole = run(tmp_path)
     lines = log(tmp_path)
     assert same(run(tmp_path), whole) and log(tmp_path) == lines
+
+
+def test_another_run_does_not_go_on_from_this_one(tmp_path):
+    run(tmp_path, stop_after=7)
+    with pytest.raises(OptionError, match="another run"):
+        run(tmp_path, seed=12)
+    assert torch.load(tmp_path / "state.pt")["step"] == 7
+
+
+def test_the_log_has_means_also_after_a_stop(tmp_path):
+    """A constant loss is logged as itself, wherever a run was stopped."""
+    model = nn.Linear(1, 1)
+    groups = [{"params": list(model.parameters()), "lr": 0.0}]
+    for stop in (30, 70, 120):
+        fit(model, [None] * 120, lambda _: 1 + 0 * model.weight.sum(), groups, out=tmp_path, seed=1, stop_after=stop)
+    assert [(line["step"], line["loss"]) for line in log(tmp_path)] == [(s, 1.0) for s in (30, 50, 70, 100, 120)]
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")

@@ -91,8 +91,8 @@ def _find(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | None, 
             raise PickleRefusedError(
                 f"{source.name}: has its weights only as {path.name}. A pickled file can run code when it is opened, "
                 "so it is not read unless you say so, and then nothing in it but tensors: "
-                f"from_pretrained({source.name!r}, allow_pickle=True). Or write it anew, once and for all: "
-                f"gatonegro convert {source.name} -o FOLDER"
+                f"AutoModel….from_pretrained({source.name!r}, allow_pickle=True), or pipeline(…, allow_pickle=True). "
+                f"Or write it anew, once and for all: gatonegro convert {source.name} -o FOLDER"
             )
         if path.name == single:
             return [path], None, {}

@@ -19,12 +19,13 @@ from torch import Tensor, nn
 
 from gatonegro import checkpoints, hub
 from gatonegro.config import Config
-from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError
+from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, OptionError
 from gatonegro.families import family_of
 from gatonegro.families.family import adopt, canonical, has_head, read_config, release, write_config
 from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
+from gatonegro.nn.loss import loss_of
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
 from gatonegro.packing import Packed, from_padded
 
@@ -45,6 +46,18 @@ class ModelOutput:
 
     def keys(self) -> list[str]:
         return [f.name for f in fields(self) if getattr(self, f.name) is not None]
+
+    def values(self) -> tuple[Any, ...]:
+        return self.to_tuple()
+
+    def items(self) -> list[tuple[str, Any]]:
+        return list(zip(self.keys(), self.to_tuple(), strict=True))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return getattr(self, key) if key in self else default
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.keys()
 
     def __getitem__(self, key: int | slice | str) -> Any:
         return getattr(self, key) if isinstance(key, str) else self.to_tuple()[key]
@@ -115,7 +128,8 @@ class Model(nn.Module):
         labels: Tensor | None = None,
         output_attentions: bool = False,
         output_hidden_states: bool = False,
-    ) -> ModelOutput:
+        return_dict: bool | None = None,
+    ) -> ModelOutput | tuple[Any, ...]:
         """A padded batch in, a `ModelOutput` out, as in `transformers`.
 
         Args:
@@ -125,6 +139,7 @@ class Model(nn.Module):
             position_ids: (b, s), else by the family's rule.
             labels: (b,) classes or (b, labels) for classification, (b, s) with -100 for "none" for token tasks.
             output_attentions, output_hidden_states: also return what each layer computed.
+            return_dict: False gives a tuple of what there is.
         """
         packed, padding = from_padded(
             self.config,
@@ -157,7 +172,7 @@ class Model(nn.Module):
             )
         if labels is not None:
             out.loss = loss_of(self.config, self.task_head, out.logits, labels)
-        return out
+        return out.to_tuple() if return_dict is False else out
 
     def resize_token_embeddings(self, count: int) -> nn.Embedding:
         """Make room for `count` tokens, or cut to so many: `len(tokenizer)` after `add_tokens`. New ones are random.
@@ -169,7 +184,7 @@ class Model(nn.Module):
         old, kept = self.embeddings.tokens.weight, min(count, self.config.vocab_size)
         new = old.new_empty(count, old.shape[1]).normal_(std=self.config.initializer_range)
         new[:kept] = old.detach()[:kept]
-        self.embeddings.tokens.weight = nn.Parameter(new)
+        self.embeddings.tokens.weight = nn.Parameter(new, old.requires_grad)
         self.embeddings.tokens.num_embeddings = count
         bias = getattr(self.head, "bias", None)
         if isinstance(bias, Tensor):  # a score a word of the vocabulary
@@ -212,36 +227,6 @@ class Model(nn.Module):
         checkpoints.write_text(folder / "config.json", text)
 
 
-def loss_of(config: Config, head: str, logits: Tensor | None, labels: Tensor) -> Tensor:
-    """The usual loss: cross-entropy, or for sequences what `config.problem_type` (or the labels' kind) says."""
-    if logits is None:
-        raise InputError("labels= needs a model with a head, and this one has none.")
-    if not isinstance(labels, Tensor):
-        raise InputError(f"labels must be a torch tensor, not a {type(labels).__name__}.")
-    rows = tuple(logits.shape[:-1])  # (b,) or (b, s)
-    column = (*rows, 1) if head == "sequence-classification" else rows
-    kind = config.problem_type if head == "sequence-classification" else "single_label_classification"
-    if kind is None:
-        several = "multi_label_classification" if labels.is_floating_point() else "single_label_classification"
-        kind = "regression" if config.num_labels == 1 else several
-    if kind == "single_label_classification":
-        shape, classes, labels = tuple(labels.shape), logits.flatten(0, -2), labels.flatten()  # (…, labels), (…)
-        known = (labels == -100) | ((labels >= 0) & (labels < classes.shape[-1]))
-        if shape not in (rows, column) or labels.is_floating_point() or not known.all():
-            raise InputError(
-                f"labels must be whole numbers of shape {rows}, from 0 to {classes.shape[-1] - 1} (or -100 for none), "
-                f"not {labels.dtype} of shape {shape}: {labels[:8].tolist()}{' …' if len(labels) > 8 else ''}."
-            )
-        return F.cross_entropy(classes, labels.long())
-    if labels.shape not in (logits.shape, rows if logits.shape[-1] == 1 else logits.shape):
-        raise InputError(
-            f"labels are of shape {tuple(labels.shape)}, and a {kind} model with {config.num_labels} labels wants "
-            f"{tuple(logits.shape)}."
-        )
-    labels = labels.to(logits.dtype).view_as(logits)
-    return (F.mse_loss if kind == "regression" else F.binary_cross_entropy_with_logits)(logits, labels)
-
-
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -272,6 +257,8 @@ def load(
     dtype: torch.dtype | str | None = None,
 ) -> Model:
     """Read a model: its configuration, its tensors under our names, its head. In evaluation mode."""
+    if num_labels is not None and not head.endswith("classification"):
+        raise OptionError(f"num_labels= is for heads that classify, and this is {head}; leave it out.")
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source, head)
     if num_labels is not None and num_labels != config.num_labels:

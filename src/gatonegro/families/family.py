@@ -116,6 +116,8 @@ def write_config(family: Family, config: Config, head: str | None = None) -> dic
     data["model_type"] = config.model_type
     if head is not None and head in family.heads:
         data["architectures"] = [family.heads[head].architecture]
+    elif head in BARE:
+        data["architectures"] = [family.heads[family.bare].architecture]
     data["id2label"] = {str(i): label for i, label in config.id2label.items()}
     data["label2id"] = config.label2id
     if config.problem_type:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import get_ident
 
 from torch import Tensor, nn
 
@@ -22,10 +23,13 @@ def watch(model: nn.Module) -> Iterator[dict[str, list[Tensor | list[Seen]]]]:
     >>> seen["encoder.layers.0.attention.attend"][0][0].probs  # (h, q, k) of the first sequence
     """
     seen: dict[str, list[Tensor | list[Seen]]] = {}
+    thread = get_ident()  # hooks sit on the model, which another thread may be running too
     handles = []
     for name, module in model.named_modules():
 
         def record(module: nn.Module, args: tuple, result: object, name: str = name) -> None:
+            if get_ident() != thread:
+                return
             if isinstance(module, Attend):
                 result = attend_plain(*args)
             if isinstance(result, Tensor | list):

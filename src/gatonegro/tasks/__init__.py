@@ -30,6 +30,7 @@ def pipeline(
     torch_dtype: torch.dtype | str | None = None,
     revision: str | None = None,
     local_files_only: bool = False,
+    allow_pickle: bool = False,
     batch_size: int | None = None,
     **options: Any,
 ) -> Pipeline:
@@ -42,6 +43,7 @@ def pipeline(
         device: -1 or "cpu", a GPU's number, "cuda", "mps", or "auto" (a GPU where there is one). A model object
             stays where it is unless this is given.
         dtype: as in `from_pretrained`; `torch_dtype` is its older name.
+        allow_pickle: as in `from_pretrained`.
         batch_size: at most so many texts at a time; batches are planned by tokens in any case.
         options: the task's own, for every call; a call may change them.
 
@@ -60,7 +62,8 @@ def pipeline(
         model = record.model
         if model is None:
             raise OptionError(f"{task} has no built-in model; pass model= with a folder or a name on the hub.")
-        print(f"gatonegro: no model was named, so this is the built-in {model}.", file=sys.stderr)
+        if sys.stderr is not None:  # as under pythonw
+            print(f"gatonegro: no model was named, so this is the built-in {model}.", file=sys.stderr)
     if isinstance(model, Model):
         if tokenizer is None:
             raise OptionError("a model object needs its tokenizer: pass tokenizer= too.")
@@ -78,6 +81,7 @@ def pipeline(
             record.head,
             revision=revision,
             local_files_only=local_files_only,
+            allow_pickle=allow_pickle,
             dtype=dtype if dtype is not None else torch_dtype,
         )
         device = "auto" if device is None else device

@@ -161,7 +161,7 @@ def _batch_size(value: Any) -> int | None:
 
 
 def _progress(items: Iterable[Any], total: int, title: str, long: bool) -> Iterable[Any]:
-    if not long or not sys.stderr.isatty():
+    if not long or sys.stderr is None or not sys.stderr.isatty():
         return items
     from rich.console import Console
     from rich.progress import track

@@ -13,6 +13,8 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from gatonegro.errors import OptionError
+
 Batch = TypeVar("Batch")
 
 
@@ -46,9 +48,16 @@ def fit(
     out.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6, fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
+    # what a run is, as far as can be told: another one must not go on from its state
+    plan = {"steps": len(batches), "seed": seed, "peaks": peaks}
     first, state = 0, out / "state.pt"
     if state.exists():
         saved = torch.load(state, weights_only=True, mmap=True)
+        if saved["plan"] != plan:
+            raise OptionError(
+                f"{state} is of another run ({saved['plan']}, and this one is {plan}); name another folder, or delete "
+                "it."
+            )
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         first = saved["step"]
@@ -62,7 +71,7 @@ def fit(
         disable=not sys.stderr.isatty(),
     ) as progress:
         bar = progress.add_task("training", total=total, completed=first)
-        mean, begun = 0.0, time.perf_counter()
+        mean, begun, logged = 0.0, time.perf_counter(), first
         for step in range(first, last):
             torch.manual_seed(seed * 1_000_003 + step)
             rate = min((step + 1) / rise, (total - step) / max(1, total - rise))
@@ -78,7 +87,7 @@ def fit(
             progress.update(bar, advance=1, description=f"loss {float(value.detach()):.3f}")
             done = step + 1
             if done % 50 == 0 or done == last:
-                n = (done - first - 1) % 50 + 1
+                n = done - logged
                 record = {"step": done, "loss": mean / n, "s_per_step": (time.perf_counter() - begun) / n}
                 if evaluate is not None and (done % evaluate_every == 0 or done == total):
                     model.eval()
@@ -86,9 +95,12 @@ def fit(
                         record |= evaluate()
                 with (out / "log.jsonl").open("a", encoding="utf-8") as log:
                     log.write(json.dumps({k: round(v, 5) for k, v in record.items()}) + "\n")
-                mean, begun = 0.0, time.perf_counter()
+                mean, begun, logged = 0.0, time.perf_counter(), done
             if done % save_every == 0 or done == last:
                 beside = state.with_suffix(".tmp")
-                torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": done}, beside)
+                torch.save(
+                    {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": done, "plan": plan},
+                    beside,
+                )
                 beside.replace(state)
     model.eval()
