@@ -1,7 +1,11 @@
 """What the tests share: where research data lies, and small models that the tests make themselves."""
 
-import json
 import os
+
+os.environ["GATONEGRO_LANG"] = "en"  # whatever the locale, tests read English; child processes inherit it
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait for each other must not keep the cores busy
+
+import json
 import subprocess
 import sys
 from pathlib import Path

@@ -12,7 +12,7 @@ import hypothesis.strategies as st
 import pytest
 import torch
 from hypothesis import given, settings
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from gatonegro import checkpoints, errors, hub
@@ -238,7 +238,7 @@ def die_at(step, folder, size):
         return os.waitpid(child, 0)[1] == 0
     left = step
     Path.replace, Path.unlink = counted(Path.replace), counted(Path.unlink)
-    checkpoints.save_file = counted(checkpoints.save_file)
+    checkpoints.writing.save_file = counted(checkpoints.writing.save_file)
     checkpoints.write(folder, new, max_shard_size=size)
     os._exit(0)
 
@@ -281,9 +281,9 @@ def test_disk_full(tmp_path, monkeypatch):
 
     def full(tensors, path, metadata):
         Path(path).write_bytes(b"half")
-        raise checkpoints.SafetensorError("I/O error: No space left on device (os error 28)")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(checkpoints, "save_file", full)
+    monkeypatch.setattr(checkpoints.writing, "save_file", full)
     with pytest.raises(CheckpointError, match=r"No space left.*disk may be full.*still whole"):
         write(tmp_path, state(1))
     assert names(tmp_path) == {SINGLE} and same(load(tmp_path), state())

@@ -67,7 +67,7 @@ def test_families_are_values_and_names():
 
 def test_no_file_is_longer_than_one_sitting():
     for path in TREES:
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 420, path
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 450, path
 
 
 def test_no_module_is_called_for_what_is_left_over():

@@ -3,10 +3,13 @@
 import gzip
 import json
 import os
+import random
+import re
 import runpy
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -117,39 +120,116 @@ ROWS = {
 }
 
 
+DEV = {"es": [("un hotel muy bueno", "POS", "opener")], "en": [("a film of nothing", "NEG", "sst2")]}
+
+
 def table(rows) -> str:
     return "text\tlabel\tsource\n" + "".join("\t".join(row) + "\n" for row in rows)
 
 
 @pytest.fixture
 def data(tmp_path):
-    folder = tmp_path / "data"
-    folder.mkdir()
+    folder = tmp_path / "data" / "sentiment"
+    folder.mkdir(parents=True)
     for lang, rows in ROWS.items():
         (folder / f"{lang}.train.tsv.gz").write_bytes(gzip.compress(table(rows * 30).encode()))
-        (folder / f"{lang}.dev.tsv").write_text(table(rows * 3), encoding="utf-8")
-    tweets = "text\temoji\n" + "buena clase\t😀\nmuy malo\t😡\n" * 10
-    (folder / "es.emoji50k.tsv.gz").write_bytes(gzip.compress(tweets.encode()))
-    return folder
+        (folder / f"{lang}.dev.tsv").write_text(table([*rows * 3, *DEV[lang]]), encoding="utf-8")
+    tweets = "text\temoji\n" + "buena clase\t😀\nmuy malo\t😡\n" * 40
+    emotions = "text\tlang\temotions\tsource\n" + "qué clase\tes\tjoy\txed\nmalo\tes\tanger\temoevent\n" * 20
+    for name, rows in (("es.emoji50k", tweets), ("emotions", emotions)):
+        (folder / f"{name}.tsv.gz").write_bytes(gzip.compress(rows.encode()))
+    (folder.parent / "parallel").mkdir()
+    pairs = "en\tes\tsource\n" + "a good film\tuna buena película\ttatoeba\n" * 10
+    (folder.parent / "parallel" / "train.tsv.gz").write_bytes(gzip.compress(pairs.encode()))
+    return folder.parent
 
 
-def test_the_sentiment_recipe_from_data_to_pipeline_stopped_and_resumed(make_folder, data, tmp_path):
+@pytest.fixture
+def recipe(monkeypatch):
+    """The recipe's modules, `recipe("train")` say, with so few texts of each kind that it takes seconds."""
     pytest.importorskip("sklearn")
-    base = make_folder("pooler", hidden_dropout_prob=0.1)
-    main = runpy.run_path(str(ROOT / "recipes" / "sentiment" / "train.py"))["main"]
+    folder = ROOT / "recipes" / "sentiment"
+    monkeypatch.syspath_prepend(str(folder))
+    for name in ("data", "train", "phrases", "behaviour", "release"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    import data
+
+    monkeypatch.setattr(data, "UNLABELLED", {"emoji": 60, "xed": 15, "emoevent": 15, "pairs": 5})
+    monkeypatch.setattr(data, "phrases", lambda lang, rng: [("qué bien", "POS"), ("qué mal", "NEG")])
+    return import_module
+
+
+def test_the_sentiment_recipe_from_data_to_pipeline_stopped_and_resumed(make_folder, data, tmp_path, recipe):
+    base = make_folder("pooler", hidden_dropout_prob=0.1, max_position_embeddings=128)
+    main = recipe("train").main
 
     def train(out, *more):
         main(["--data", str(data), "--base", str(base), "--out", str(tmp_path / out), *more])
-        return AutoModelForSequenceClassification.from_pretrained(tmp_path / out / "model")
+        return AutoModelForSequenceClassification.from_pretrained(tmp_path / out / "third" / "model")
 
     whole = train("whole")
-    train("parts", "--stop-after", "2")
-    assert same(train("parts"), whole)
+    for stage in ("first", "second", "third"):
+        train_stopped = [*(("--stages", stage)), "--stop-after", "2"]
+        before = {"first": base, "second": tmp_path / "parts" / "first", "third": tmp_path / "parts" / "second"}[stage]
+        source = before if stage == "first" else before / "model"
+        main(["--data", str(data), "--base", str(source), "--out", str(tmp_path / "parts"), *train_stopped])
+        main(["--data", str(data), "--base", str(source), "--out", str(tmp_path / "parts"), "--stages", stage])
+    parts = AutoModelForSequenceClassification.from_pretrained(tmp_path / "parts" / "third" / "model")
+    assert same(parts, whole)
     assert whole.config.id2label == {0: "NEG", 1: "NEU", 2: "POS"}
-    record = log(tmp_path / "whole")[-1]
+    record = log(tmp_path / "whole" / "third")[-1]
     assert {"es.umsab", "en.sst2", "loss"} <= record.keys()
-    assert pipeline("sentiment-analysis", model=tmp_path / "whole" / "model")("buena")[0]["label"] in (
-        "NEG",
-        "NEU",
-        "POS",
-    )
+
+
+def test_open_data_alone(data, recipe):
+    rows, _ = recipe("data").labelled(data / "sentiment", True)
+    assert {r.source for r in rows} == {"umsab", "opener", "sst2", "short"}
+
+
+def test_a_sign_says_what_its_texts_say(recipe):
+    """Of two tweets that say nothing, each follows the emoji with which others say something."""
+    with_signs = recipe("data")._with_signs
+    probs = torch.tensor([[0.9, 0.05, 0.05]] * 30 + [[0.05, 0.05, 0.9]] * 30 + [[1 / 3] * 3] * 2)
+    signs = ["😡"] * 30 + ["😀"] * 30 + ["😡", "😀"]
+    rows = list(with_signs(probs, [("t", sign, "es", "emoji") for sign in signs]))
+    assert [r.label for r in rows[-2:]] == [0, 2]
+    assert all(abs(sum(r.target) - 1) < 1e-5 for r in rows)
+
+
+@pytest.mark.filterwarnings("ignore:item .* is longer than the 64 tokens")
+def test_a_release_says_what_it_measured(make_folder, data, tmp_path, recipe, monkeypatch):
+    release = recipe("release")
+    titles = {key: key for key in ("es.umsab", "es.opener", "en.sst2", "en.semeval2017")}
+    monkeypatch.setattr(release, "TITLES", titles)
+    monkeypatch.setattr(release, "HERE", tmp_path)
+    (tmp_path / "card.md").write_text("## Figures\n{{table}}\n{{behaviour}}\nECE {{ece}}, noise {{noise}}\n")
+    run = tmp_path / "run"
+    make_folder().rename(run / "model") if run.mkdir() is None else None
+    (run / "log.jsonl").write_text('{"step": 1}\n')
+    release.main(["--data", str(data), "--run", str(run), "--also", str(run), "--to", str(tmp_path / "out")])
+    found = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    assert found["sets"] == found["also"]["sets"] and found["sets"].keys() == titles.keys()
+    assert found["behaviour"]["all"][1] >= 300
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "{{" not in card and f"ECE {found['calibration']['ece']}" in card
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
+    assert model.config.extra["preprocess"] == "spell-emoji"
+    assert pipeline("sentiment-analysis", model=tmp_path / "out")("buena 🤮")[0]["label"] in ("NEG", "NEU", "POS")
+
+
+def test_what_is_tested_is_never_trained_on(recipe):
+    """No text of the behaviour suite stands in what the recipe brings along or makes."""
+    phrases = runpy.run_path(str(ROOT / "recipes" / "sentiment" / "phrases.py"))["phrases"]
+    made = [text for lang in ("es", "en") for seed in (1, 2, 3) for text, _ in phrases(lang, random.Random(seed))]
+    made += [
+        r.text
+        for lang in ("es", "en")
+        for r in recipe("data").read(ROOT / "recipes" / "sentiment" / f"short.{lang}.tsv", lang)
+    ]
+    known = {plain(text) for text in made}
+    suite = [r[column] for r in recipe("behaviour").pairs() for column in ("text", "twin")]
+    assert len(suite) >= 600 and not [text for text in suite if plain(text) and plain(text) in known]
+
+
+def plain(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.lower()))

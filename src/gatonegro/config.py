@@ -12,21 +12,24 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gatonegro.errors import ConfigError
+from gatonegro.wording import both, number
 
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
-# field, its type, the least it may be and what it must stay below
-RANGES: tuple[tuple[str, Any, float, float, str], ...] = (
-    *((name, int, 1, 2**31, "a positive whole number") for name in (
+# field, its type, the least it may be, what it must stay below, and that in words, English and Spanish
+RANGES: tuple[tuple[str, Any, float, float, tuple[str, str]], ...] = (
+    *((name, int, 1, 2**31, ("a positive whole number", "un número entero positivo")) for name in (
         "vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "max_position_embeddings",
     )),
-    ("num_hidden_layers", int, 1, 10_000, "a positive whole number below 10,000"),
-    ("type_vocab_size", int, 0, 2**31, "a whole number"),
-    ("pad_token_id", int, 0, 2**31, "the id of a token"),
-    *((name, (int, float), 0, math.nextafter(1, 2), "from 0 to 1") for name in (
+    ("num_hidden_layers", int, 1, 10_000, (
+        "a positive whole number below 10,000", "un número entero positivo menor que 10\N{NO-BREAK SPACE}000",
+    )),
+    ("type_vocab_size", int, 0, 2**31, ("a whole number", "un número entero")),
+    ("pad_token_id", int, 0, 2**31, ("the id of a token", "el id de un token")),
+    *((name, (int, float), 0, math.nextafter(1, 2), ("from 0 to 1", "un número de 0 a 1")) for name in (
         "layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout",
     )),
-    ("initializer_range", (int, float), 0, math.inf, "a number of at least 0"),
+    ("initializer_range", (int, float), 0, math.inf, ("a number of at least 0", "un número de 0 o más")),
 )  # fmt: skip
 MOST_LABELS = 1_000_000
 OPTIONAL = ("pad_token_id", "classifier_dropout")
@@ -58,40 +61,72 @@ class Config:
     pad_token_id: int | None = 0
     position_rule: str = "column"  # "column": 0, 1, 2 …; "count": pad + 1 onwards, over the non-pads of a row
     head_act: str = "tanh"  # between the two linear layers of the sequence classification head
-    pooler: bool = True  # whether the bare model has BERT's pooler
     id2label: Mapping[int, str] = field(default_factory=lambda: {0: "LABEL_0", 1: "LABEL_1"})
     problem_type: str | None = None
     per_layer: tuple[Mapping[str, Any], ...] = ()
     extra: Mapping[str, Any] = field(default_factory=dict)  # keys of config.json that we carry and do not read
 
     def __post_init__(self) -> None:
-        for name, kind, low, high, wanted in RANGES:
+        for name, kind, low, high, words in RANGES:
             value = getattr(self, name)
             if value is None and name in OPTIONAL:
                 continue
             if isinstance(value, bool) or not isinstance(value, kind) or not low <= value < high:
-                raise ConfigError(f"config.json: {name} must be {wanted}, not {value!r}.")
+                wanted = both(*words)
+                raise ConfigError(
+                    both(
+                        f"config.json: {name} must be {wanted}, not {value!r}.",
+                        f"config.json: {name} debe ser {wanted}, no {value!r}.",
+                    )
+                )
         if self.pad_token_id is not None and self.pad_token_id >= self.vocab_size:
             raise ConfigError(
-                f"config.json: pad_token_id is {self.pad_token_id}, but the vocabulary is 0 … {self.vocab_size - 1}."
+                both(
+                    f"config.json: pad_token_id is {self.pad_token_id}, but the vocabulary is 0 … "
+                    f"{self.vocab_size - 1}.",
+                    f"config.json: pad_token_id es {self.pad_token_id}, pero el vocabulario es 0 … "
+                    f"{self.vocab_size - 1}.",
+                )
             )
         if self.max_tokens < 1:
             raise ConfigError(
-                f"config.json: max_position_embeddings {self.max_position_embeddings} leaves no place for a token; the "
-                f"first {self.position_offset} are kept for pads."
+                both(
+                    f"config.json: max_position_embeddings {self.max_position_embeddings} leaves no place for a token; "
+                    f"the first {self.position_offset} are kept for pads.",
+                    f"config.json: max_position_embeddings {self.max_position_embeddings} no deja sitio para ningún "
+                    f"token; las primeras {self.position_offset} posiciones se reservan para el relleno.",
+                )
             )
         if self.hidden_size % self.num_attention_heads:
             raise ConfigError(
-                f"config.json: hidden_size {self.hidden_size} does not divide into "
-                f"{self.num_attention_heads} attention heads of equal width."
+                both(
+                    f"config.json: hidden_size {self.hidden_size} does not divide into "
+                    f"{self.num_attention_heads} attention heads of equal width.",
+                    f"config.json: hidden_size {self.hidden_size} no se reparte entre "
+                    f"{self.num_attention_heads} cabezas de atención de igual ancho.",
+                )
             )
         if self.problem_type not in (None, *PROBLEM_TYPES):
-            raise ConfigError(f"config.json: problem_type {self.problem_type!r} is none of {', '.join(PROBLEM_TYPES)}.")
+            known = ", ".join(PROBLEM_TYPES)
+            raise ConfigError(
+                both(
+                    f"config.json: problem_type {self.problem_type!r} is none of {known}.",
+                    f"config.json: problem_type {self.problem_type!r} no es ninguno de {known}.",
+                )
+            )
         if not self.id2label or sorted(self.id2label) != list(range(len(self.id2label))):
-            raise ConfigError("config.json: id2label must number its labels 0, 1, 2 … without a gap.")
+            raise ConfigError(
+                both(
+                    "config.json: id2label must number its labels 0, 1, 2 … without a gap.",
+                    "config.json: id2label debe numerar sus etiquetas 0, 1, 2 … sin saltos.",
+                )
+            )
         if self.per_layer and len(self.per_layer) != self.num_hidden_layers:
             raise ConfigError(
-                f"config.json: values for {len(self.per_layer)} layers, but there are {self.num_hidden_layers}."
+                both(
+                    f"config.json: values for {len(self.per_layer)} layers, but there are {self.num_hidden_layers}.",
+                    f"config.json: hay valores para {len(self.per_layer)} capas, pero son {self.num_hidden_layers}.",
+                )
             )
 
     def layer(self, i: int) -> Config:
@@ -127,10 +162,14 @@ class Config:
             labels = [f"LABEL_{i}" for i in range(labels)]
         if not isinstance(labels, Mapping | list | tuple):
             raise ConfigError(
-                f"labels must be a number from 1 to {MOST_LABELS:,}, or a list of names, not {labels!r:.80}."
+                both(
+                    f"labels must be a number from 1 to {number(MOST_LABELS)}, or a list of names, not {labels!r:.80}.",
+                    f"labels debe ser un número de 1 a {number(MOST_LABELS)}, o una lista de nombres, no "
+                    f"{labels!r:.80}.",
+                )
             )
         if not isinstance(labels, Mapping):
             labels = dict(enumerate(labels))
         if not all(isinstance(label, str) for label in labels.values()):
-            raise ConfigError("every label's name must be a str.")
+            raise ConfigError(both("every label's name must be a str.", "el nombre de cada etiqueta debe ser un str."))
         return replace(self, id2label=dict(labels))

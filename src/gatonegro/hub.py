@@ -15,53 +15,118 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from gatonegro.errors import GatonegroWarning, HubError, OptionError
+from gatonegro.wording import both, number
 
 # short name → task; the weights are a distribution of their own, one folder a model
-BUILT_IN = {"sentiment-es-en": "text-classification"}
+BUILT_IN = {"sentiment-es-en": "text-classification", "demo-en": "text-classification"}
 DISTRIBUTION, PACKAGE = "gatonegro-models", "gatonegro_models"
 
 # what is a path and can be no hub name: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors
 PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safetensors|bin|json)", re.DOTALL)
 
-NETWORK = (
+# What to say, in English and in Spanish; `HubSource._say` fills it in.
+Said = tuple[str, str]
+NETWORK: Said = (
     "{filename} is not in the cache ({cache}), and {endpoint} cannot be reached. Connect once, so that it can be kept, "
-    "or pass a folder that has the model."
+    "or pass a folder that has the model.",
+    "{filename} no está en la caché ({cache}), y no se puede llegar a {endpoint}. Conéctate una vez, para que se pueda "
+    "guardar, o pasa una carpeta que tenga el modelo.",
 )
-OFFLINE = (
+OFFLINE: Said = (
     "{filename} is not in the cache ({cache}), and the network may not be asked (HF_HUB_OFFLINE or local_files_only). "
-    "Load it once with a network, or pass a folder that has the model."
+    "Load it once with a network, or pass a folder that has the model.",
+    "{filename} no está en la caché ({cache}), y no se permite usar la red (HF_HUB_OFFLINE o local_files_only). "
+    "Cárgalo una vez con red, o pasa una carpeta que tenga el modelo.",
 )
-NOT_WRITTEN = "{cache} cannot be written. Set HF_HOME to a folder that is yours."
+NOT_WRITTEN: Said = (
+    "{cache} cannot be written. Set HF_HOME to a folder that is yours.",
+    "no se puede escribir en {cache}. Pon en HF_HOME una carpeta que sea tuya.",
+)
 # class of an error, from huggingface_hub or the HTTP library below it (httpx or requests, by its version) → what to
 # say; of an error's classes, the most specific one that is here decides
-CAUSES = {
-    "HFValidationError": "that is no folder here, and no name on the hub, which look like 'author/model'. Look at its "
-    "spelling, or pass a folder that exists.",
-    "GatedRepoError": "its authors let in only those who ask. Accept their terms on {endpoint}/{name}, then log in "
-    "with `hf auth login` (or set HF_TOKEN).",
-    "DisabledRepoError": "its authors, or the hub, have disabled it. Take another model.",
-    "RepositoryNotFoundError": "there is no folder of that name in {here}, no built-in model ({built_in}) and nothing "
-    "on {endpoint}, unless it is private: look at the spelling, or log in with `hf auth login` (or set HF_TOKEN).",
-    "RevisionNotFoundError": "the repository has no revision {revision!r}. Name a branch, tag or commit that "
-    "{endpoint}/{name}/commits lists; if you named none, its history was written anew: delete {cache} and try again.",
-    "FileMetadataError": "{endpoint} answers, but not as a hub does. Look at HF_ENDPOINT, and whether a proxy or a "
-    "login page of the network stands in between.",
-    "SSLError": "the certificate of {endpoint} could not be verified. Behind a proxy that opens TLS, set "
-    "SSL_CERT_FILE to its certificate; else look at the clock of this machine.",
-    "ProxyError": "the proxy refused. Look at HTTPS_PROXY and HTTP_PROXY, or fetch it once on another network.",
+CAUSES: dict[str, Said] = {
+    "HFValidationError": (
+        "that is no folder here, and no name on the hub, which look like 'author/model'. Look at its spelling, or pass "
+        "a folder that exists.",
+        "no es ninguna carpeta de aquí, ni un nombre del hub, que son como 'autor/modelo'. Comprueba que esté bien "
+        "escrito, o pasa una carpeta que exista.",
+    ),
+    "GatedRepoError": (
+        "its authors let in only those who ask. Accept their terms on {endpoint}/{name}, then log in with `hf auth "
+        "login` (or set HF_TOKEN).",
+        "sus autores solo dejan entrar a quien lo pide. Acepta sus condiciones en {endpoint}/{name} y luego inicia "
+        "sesión con `hf auth login` (o define HF_TOKEN).",
+    ),
+    "DisabledRepoError": (
+        "its authors, or the hub, have disabled it. Take another model.",
+        "sus autores, o el hub, lo han desactivado. Usa otro modelo.",
+    ),
+    "RepositoryNotFoundError": (
+        "there is no folder of that name in {here}, no built-in model ({built_in}) and nothing on {endpoint}, unless "
+        "it is private: look at the spelling, or log in with `hf auth login` (or set HF_TOKEN).",
+        "no hay ninguna carpeta con ese nombre en {here}, ni un modelo incluido ({built_in}), ni nada en {endpoint}, "
+        "salvo que sea privado: comprueba que esté bien escrito, o inicia sesión con `hf auth login` (o define "
+        "HF_TOKEN).",
+    ),
+    "RevisionNotFoundError": (
+        "the repository has no revision {revision!r}. Name a branch, tag or commit that {endpoint}/{name}/commits "
+        "lists; if you named none, its history was written anew: delete {cache} and try again.",
+        "el repositorio no tiene la revisión {revision!r}. Indica una rama, un tag o un commit de los que aparecen en "
+        "{endpoint}/{name}/commits; si no indicaste ninguno, su historial se ha reescrito: borra {cache} y vuelve a "
+        "intentarlo.",
+    ),
+    "FileMetadataError": (
+        "{endpoint} answers, but not as a hub does. Look at HF_ENDPOINT, and whether a proxy or a login page of the "
+        "network stands in between.",
+        "{endpoint} responde, pero no como un hub. Comprueba HF_ENDPOINT, y si hay por medio un proxy o una página de "
+        "inicio de sesión de la red.",
+    ),
+    "SSLError": (
+        "the certificate of {endpoint} could not be verified. Behind a proxy that opens TLS, set SSL_CERT_FILE to its "
+        "certificate; else look at the clock of this machine.",
+        "no se ha podido verificar el certificado de {endpoint}. Detrás de un proxy que abre TLS, pon en SSL_CERT_FILE "
+        "su certificado; si no, comprueba el reloj de esta máquina.",
+    ),
+    "ProxyError": (
+        "the proxy refused. Look at HTTPS_PROXY and HTTP_PROXY, or fetch it once on another network.",
+        "el proxy se ha negado. Comprueba HTTPS_PROXY y HTTP_PROXY, o descárgalo una vez desde otra red.",
+    ),
     "OfflineModeIsEnabled": OFFLINE,
     **dict.fromkeys(("HTTPError", "RequestException", "ConnectionError", "TimeoutError", "gaierror"), NETWORK),
-    "OSError": "{filename} could not be fetched or kept in {cache}. Try again.",
+    "OSError": (
+        "{filename} could not be fetched or kept in {cache}. Try again.",
+        "no se ha podido descargar {filename} o guardarlo en {cache}. Vuelve a intentarlo.",
+    ),
 }
-STATUS = {
-    401: "the hub wants a valid token. Log in (anew) with `hf auth login`, or unset an old HF_TOKEN.",
-    403: "your token may not read it. Give it that right on {endpoint}/settings/tokens, or log in with another.",
-    429: "the hub says that too many requests came from here. Wait some minutes, or log in with `hf auth login`.",
+STATUS: dict[int, Said] = {
+    401: (
+        "the hub wants a valid token. Log in (anew) with `hf auth login`, or unset an old HF_TOKEN.",
+        "el hub pide un token válido. Inicia sesión (de nuevo) con `hf auth login`, o quita un HF_TOKEN antiguo.",
+    ),
+    403: (
+        "your token may not read it. Give it that right on {endpoint}/settings/tokens, or log in with another.",
+        "tu token no tiene permiso para leerlo. Dale ese permiso en {endpoint}/settings/tokens, o inicia sesión con "
+        "otro.",
+    ),
+    429: (
+        "the hub says that too many requests came from here. Wait some minutes, or log in with `hf auth login`.",
+        "el hub dice que desde aquí han llegado demasiadas peticiones. Espera unos minutos, o inicia sesión con "
+        "`hf auth login`.",
+    ),
 }
-TROUBLE = "the hub is in trouble (status {status}). Try again later, or pass a folder."
-DISK = {
-    errno.ENOSPC: "the disk is full. Make room for {cache}, or set HF_HOME to a folder on a larger disk.",
-    errno.EDQUOT: "your share of the disk is used up. Make room for {cache}, or set HF_HOME to another disk.",
+TROUBLE: Said = (
+    "the hub is in trouble (status {status}). Try again later, or pass a folder.",
+    "el hub tiene problemas (estado {status}). Vuelve a intentarlo más tarde, o pasa una carpeta.",
+)
+DISK: dict[int, Said] = {
+    errno.ENOSPC: (
+        "the disk is full. Make room for {cache}, or set HF_HOME to a folder on a larger disk.",
+        "el disco está lleno. Haz sitio para {cache}, o pon en HF_HOME una carpeta de un disco más grande.",
+    ),
+    errno.EDQUOT: (
+        "your share of the disk is used up. Make room for {cache}, or set HF_HOME to another disk.",
+        "se ha agotado tu cuota del disco. Haz sitio para {cache}, o pon en HF_HOME otro disco.",
+    ),
     errno.EACCES: NOT_WRITTEN,
     errno.EROFS: NOT_WRITTEN,
 }
@@ -85,7 +150,7 @@ class Source:
     @property
     def where(self) -> str:
         """The place, in words, for messages."""
-        return f"the folder {self.folder}"
+        return both(f"the folder {self.folder}", f"la carpeta {self.folder}")
 
     def file(self, filename: str) -> Path | None:
         """The path of a file, fetched if need be; None where the model has no such file.
@@ -95,7 +160,12 @@ class Source:
         """
         parts = PurePosixPath(filename).parts
         if not parts or ".." in parts or filename.startswith("/") or re.search(r"[\\:\0]", filename):
-            raise HubError(f"{self.name}: {filename!r} leads out of the model's folder; refused.")
+            raise HubError(
+                both(
+                    f"{self.name}: {filename!r} leads out of the model's folder; refused.",
+                    f"{self.name}: {filename!r} sale de la carpeta del modelo; se rechaza.",
+                )
+            )
         return self._file(filename)
 
     def _file(self, filename: str) -> Path | None:
@@ -103,7 +173,8 @@ class Source:
         try:
             return path if path.is_file() else None
         except OSError as error:
-            raise HubError(f"{path}: cannot be read ({error.strerror or error}).") from None
+            why = error.strerror or error
+            raise HubError(both(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).")) from None
 
 
 class HubSource(Source):
@@ -121,7 +192,11 @@ class HubSource(Source):
 
     @property
     def where(self) -> str:
-        return f"the cache ({self.cache}; the network was not asked)" if self.offline else f"{self.name} on the hub"
+        if self.offline:
+            return both(
+                f"the cache ({self.cache}; the network was not asked)", f"la caché ({self.cache}; sin usar la red)"
+            )
+        return both(f"{self.name} on the hub", f"{self.name} del hub")
 
     @property
     def commit(self) -> str:
@@ -157,8 +232,12 @@ class HubSource(Source):
                 raise HubError(self._say(cause, filename, happened)) from None
         self.offline = True
         warnings.warn(
-            f"{self.name}: the hub cannot be reached, so only its files in the cache are used, and {filename} is not "
-            "among them.",
+            both(
+                f"{self.name}: the hub cannot be reached, so only its files in the cache are used, and {filename} is "
+                "not among them.",
+                f"{self.name}: no se puede llegar al hub, así que solo se usan sus archivos de la caché, y {filename} "
+                "no está entre ellos.",
+            ),
             GatonegroWarning,
             stacklevel=2,
         )
@@ -174,11 +253,11 @@ class HubSource(Source):
             self._reached = True
         return Path(hf_hub_download(self.name, filename, revision=self.commit, library_name="gatonegro"))
 
-    def _say(self, cause: str, filename: str, error: BaseException | None = None) -> str:
+    def _say(self, cause: Said, filename: str, error: BaseException | None = None) -> str:
         from huggingface_hub import constants
 
         detail = str(error).strip().partition("\n")[0][:200] if error else ""
-        text = cause.format(
+        text = both(*cause).format(
             name=self.name,
             filename=filename,
             revision=self.commit,
@@ -195,8 +274,8 @@ def _status(error: BaseException | None) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
 
 
-def _cause(error: BaseException) -> str | None:
-    """What to say of an error: a template for `HubSource._say`; None for one that is no failure to fetch."""
+def _cause(error: BaseException) -> Said | None:
+    """What to say of an error: templates for `HubSource._say`; None for one that is no failure to fetch."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):  # httpx has no class for it
         return CAUSES["SSLError"]
     if isinstance(error, OSError) and error.errno in DISK:
@@ -221,20 +300,44 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
         HubError: there is no such folder, or no model can have that name; nothing is fetched yet.
     """
     if not isinstance(name, str | os.PathLike) or not isinstance(text := os.fspath(name), str):
-        raise OptionError(f"a model's name must be text or a path, not {type(name).__name__}.")
+        given = type(name).__name__
+        raise OptionError(
+            both(
+                f"a model's name must be text or a path, not {given}.",
+                f"el nombre de un modelo debe ser un texto o una ruta, no {given}.",
+            )
+        )
     folder = _folder(text)
     if folder is not None:
         return Source(text, folder, revision)
     if revision is not None and not isinstance(revision, str):
-        raise OptionError(f"revision must be the name of a branch, tag or commit, not {revision!r:.80}.")
+        raise OptionError(
+            both(
+                f"revision must be the name of a branch, tag or commit, not {revision!r:.80}.",
+                f"revision debe ser el nombre de una rama, un tag o un commit, no {revision!r:.80}.",
+            )
+        )
     if len(text) > 4096:
-        raise HubError(f"{text[:60]!r}…: there is no such folder, and no name on the hub has {len(text):,} characters.")
+        raise HubError(
+            both(
+                f"{text[:60]!r}…: there is no such folder, and no name on the hub has {number(len(text))} characters.",
+                f"{text[:60]!r}…: no existe esa carpeta, y ningún nombre del hub tiene {number(len(text))} caracteres.",
+            )
+        )
     if isinstance(name, os.PathLike) or PATH.fullmatch(text):
         path = Path(text)
+        if "\0" not in text and path.is_file():
+            raise HubError(
+                both(
+                    f"{text!r} is a file; pass the folder that it is in, {str(path.parent)!r}.",
+                    f"{text!r} es un archivo; pasa la carpeta en la que está, {str(path.parent)!r}.",
+                )
+            )
         raise HubError(
-            f"{text!r} is a file; pass the folder that it is in, {str(path.parent)!r}."
-            if "\0" not in text and path.is_file()
-            else f"{text!r}: there is no such folder (from {Path.cwd()}). Look at its spelling."
+            both(
+                f"{text!r}: there is no such folder (from {Path.cwd()}). Look at its spelling.",
+                f"{text!r}: no existe esa carpeta (desde {Path.cwd()}). Comprueba que esté bien escrita.",
+            )
         )
     if text in BUILT_IN:
         return Source(text, _built_in(text), revision)
@@ -244,9 +347,14 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     try:
         validate_repo_id(text)
     except HFValidationError as error:
-        raise HubError(f"{text!r}: {CAUSES['HFValidationError']} [{error}]") from None
+        raise HubError(f"{text!r}: {both(*CAUSES['HFValidationError'])} [{error}]") from None
     if revision is not None and (not revision or ".." in revision or revision.startswith("/") or "\\" in revision):
-        raise HubError(f"{text!r}: {revision!r} cannot be a revision; name a branch, tag or commit.")
+        raise HubError(
+            both(
+                f"{text!r}: {revision!r} cannot be a revision; name a branch, tag or commit.",
+                f"{text!r}: {revision!r} no puede ser una revisión; indica una rama, un tag o un commit.",
+            )
+        )
     return HubSource(text, revision, local_files_only)
 
 
@@ -269,6 +377,11 @@ def _built_in(name: str) -> Path:
     if folder is not None:
         return folder
     raise HubError(
-        f"the built-in model {name!r} is not installed, or {DISTRIBUTION} is of an older version; the weights are a "
-        f"package of their own. To add it: pip install -U {DISTRIBUTION} (from a checkout: pip install ./models)"
+        both(
+            f"the built-in model {name!r} is not installed, or {DISTRIBUTION} is of an older version; the weights are "
+            f"a package of their own. To add it: pip install -U {DISTRIBUTION} (from a checkout: pip install ./models)",
+            f"el modelo incluido {name!r} no está instalado, o {DISTRIBUTION} es de una versión anterior; los pesos "
+            f"son un paquete aparte. Para añadirlo: pip install -U {DISTRIBUTION} (desde una copia del repositorio: "
+            "pip install ./models)",
+        )
     )

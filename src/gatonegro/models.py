@@ -28,6 +28,7 @@ from gatonegro.nn.heads import HEADS
 from gatonegro.nn.loss import loss_of
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
 from gatonegro.packing import Packed, from_padded
+from gatonegro.wording import both
 
 
 @dataclass
@@ -71,18 +72,28 @@ def load_config(source: hub.Source, head: str | None = None) -> Config:
     path = source.file("config.json")
     if path is None:
         raise ConfigError(
-            f"{source.name!r} has no config.json, so it is not a model that can be loaded; a folder that "
-            "save_pretrained wrote, or a model's name on the hub, has one."
+            both(
+                f"{source.name!r} has no config.json, so it is not a model that can be loaded; a folder that "
+                "save_pretrained wrote, or a model's name on the hub, has one.",
+                f"{source.name!r} no tiene config.json, así que no es un modelo que se pueda cargar; lo tiene una "
+                "carpeta que escribió save_pretrained, o el nombre de un modelo del hub.",
+            )
         )
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         json.dumps(data, ensure_ascii=False).encode()  # half of a character could be read, and never be written
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: is not valid JSON ({error!s:.200}).") from error
+        raise ConfigError(
+            both(f"{path}: is not valid JSON ({error!s:.200}).", f"{path}: no es JSON válido ({error!s:.200}).")
+        ) from error
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror or error}).") from None
+        why = error.strerror or error
+        raise ConfigError(both(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).")) from None
     if not isinstance(data, dict):
-        raise ConfigError(f"{path}: must hold an object, not {type(data).__name__}.")
+        kind = type(data).__name__
+        raise ConfigError(
+            both(f"{path}: must hold an object, not {kind}.", f"{path}: debe contener un objeto, no {kind}.")
+        )
     try:
         return read_config(family_of(data.get("model_type")), data, head)
     except ConfigError as error:
@@ -113,9 +124,14 @@ class Model(nn.Module):
         """Hidden states of the last layer. (t, hidden)"""
         return self.encoder(self.embeddings(packed), packed.layout)
 
-    def run(self, packed: Packed) -> Tensor:
-        """What the head says: (n, …) a sequence or (t, …) a token; without a head, hidden states (t, hidden)."""
+    def run(self, packed: Packed, at: Tensor | None = None) -> Tensor:
+        """What the head says: (n, …) a sequence or (t, …) a token; without a head, hidden states (t, hidden).
+
+        With `at` (m,), a head for tokens is asked about those of the `t` alone: (m, …).
+        """
         x = self.encode(packed)
+        if at is not None:
+            x = x[at]
         return x if self.head is None else self.head(x, packed, self.embeddings.tokens)
 
     def forward(
@@ -180,7 +196,12 @@ class Model(nn.Module):
         Returns the token embeddings (count, hidden).
         """
         if not isinstance(count, int) or isinstance(count, bool) or not (self.config.pad_token_id or 0) < count < 2**31:
-            raise InputError(f"the vocabulary cannot have {count!r:.80} tokens; pass len(tokenizer).")
+            raise InputError(
+                both(
+                    f"the vocabulary cannot have {count!r:.80} tokens; pass len(tokenizer).",
+                    f"el vocabulario no puede tener {count!r:.80} tokens; pasa len(tokenizer).",
+                )
+            )
         old, kept = self.embeddings.tokens.weight, min(count, self.config.vocab_size)
         new = old.new_empty(count, old.shape[1]).normal_(std=self.config.initializer_range)
         new[:kept] = old.detach()[:kept]
@@ -258,7 +279,12 @@ def load(
 ) -> Model:
     """Read a model: its configuration, its tensors under our names, its head. In evaluation mode."""
     if num_labels is not None and not head.endswith("classification"):
-        raise OptionError(f"num_labels= is for heads that classify, and this is {head}; leave it out.")
+        raise OptionError(
+            both(
+                f"num_labels= is for heads that classify, and this is {head}; leave it out.",
+                f"num_labels= es para las cabezas que clasifican, y esta es {head}; quítalo.",
+            )
+        )
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source, head)
     if num_labels is not None and num_labels != config.num_labels:
@@ -293,13 +319,21 @@ def _assemble(
     for name, shape in shapes.items():
         if not state[name].is_floating_point():
             raise CheckpointError(
-                f"the tensor for {name!r} is {state[name].dtype}, and weights are numbers with a point; models that "
-                "other programs have quantised cannot be read."
+                both(
+                    f"the tensor for {name!r} is {state[name].dtype}, and weights are numbers with a point; models "
+                    "that other programs have quantised cannot be read.",
+                    f"el tensor de {name!r} es {state[name].dtype}, y los pesos son números de coma flotante; los "
+                    "modelos cuantizados por otros programas no se pueden leer.",
+                )
             )
         if state[name].shape != shape:
             raise CheckpointError(
-                f"the tensor for {name!r} is of shape {tuple(state[name].shape)}, but config.json asks for "
-                f"{tuple(shape)}; the two belong to different models."
+                both(
+                    f"the tensor for {name!r} is of shape {tuple(state[name].shape)}, but config.json asks for "
+                    f"{tuple(shape)}; the two belong to different models.",
+                    f"el tensor de {name!r} es de forma {tuple(state[name].shape)}, pero config.json pide "
+                    f"{tuple(shape)}; son de modelos distintos.",
+                )
             )
     model.load_state_dict(state, assign=True)
     return model
@@ -311,7 +345,12 @@ def precision(dtype: torch.dtype | str | None, own: torch.dtype) -> torch.dtype:
         return own
     found = getattr(torch, dtype, None) if isinstance(dtype, str) else torch.float32 if dtype is None else dtype
     if found not in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
-        raise InputError(f'dtype must be "auto", "float32", "bfloat16", "float16" or "float64", not {dtype!r:.80}.')
+        raise InputError(
+            both(
+                f'dtype must be "auto", "float32", "bfloat16", "float16" or "float64", not {dtype!r:.80}.',
+                f'dtype debe ser "auto", "float32", "bfloat16", "float16" o "float64", no {dtype!r:.80}.',
+            )
+        )
     return found
 
 
@@ -359,8 +398,12 @@ class AutoModel:
     def from_config(cls, config: Config) -> Model:
         """A model with random weights, to be trained. In training mode, as `transformers` leaves it."""
         if not isinstance(config, Config):
+            kind = type(config).__name__
             raise InputError(
-                f"config must be a Config, as AutoConfig.from_pretrained gives, not a {type(config).__name__}."
+                both(
+                    f"config must be a Config, as AutoConfig.from_pretrained gives, not a {kind}.",
+                    f"config debe ser un Config, como el que da AutoConfig.from_pretrained, no un {kind}.",
+                )
             )
         bare = family_of(config.model_type).bare
         return initialise(Model(config, bare if cls.head == "pooler" else cls.head), config.initializer_range)

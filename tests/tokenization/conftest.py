@@ -64,7 +64,7 @@ def bytes_folder(tmp_path_factory):
 @pytest.fixture(scope="session")
 def json_folder(tmp_path_factory):
     """One tokenizer.json of the class PreTrainedTokenizerFast, like RoBERTuito's: 10 positions for 8 tokens."""
-    tokenizer = Tokenizer(models.BPE())
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()

@@ -12,22 +12,68 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from gatonegro.wording import both, language, use
+
 Argument = tuple[tuple[str, ...], Mapping[str, Any]]
+Both = tuple[str, str]  # English, Spanish
 
-TEXTS: Argument = (("texts",), {"nargs": "*", "metavar": "TEXT", "help": "texts; without any, lines of standard input"})
-JSON: Argument = (("--json",), {"action": "store_true", "help": "one JSON object a line"})
-OFFLINE: Argument = (("--offline",), {"action": "store_true", "help": "never ask the network"})
-REVISION: Argument = (("--revision",), {"metavar": "REV", "help": "branch, tag or commit on the hub"})
-
-
-def model(text: str = "folder, built-in name or hub name (default: the built-in sentiment-es-en)") -> Argument:
-    return (("-m", "--model"), {"metavar": "NAME", "help": text})
+TEXTS: Argument = (
+    ("texts",),
+    {
+        "nargs": "*",
+        "metavar": ("TEXT", "TEXTO"),
+        "help": ("texts; without any, lines of standard input", "textos; si no hay, las líneas de la entrada estándar"),
+    },
+)
+JSON: Argument = (("--json",), {"action": "store_true", "help": ("one JSON object a line", "un objeto JSON por línea")})
+OFFLINE: Argument = (
+    ("--offline",),
+    {"action": "store_true", "help": ("never ask the network", "no preguntar nunca a la red")},
+)
+REVISION: Argument = (
+    ("--revision",),
+    {
+        "metavar": ("REV", "REV"),
+        "help": ("branch, tag or commit on the hub", "rama, etiqueta o commit en el hub"),
+    },
+)
+MODEL: Argument = (
+    ("-m", "--model"),
+    {
+        "metavar": ("NAME", "NOMBRE"),
+        "help": (
+            "folder, built-in name or hub name (default: the built-in sentiment-es-en)",
+            "carpeta, nombre de un modelo incluido o del hub (por defecto, el incluido sentiment-es-en)",
+        ),
+    },
+)
+LANG: Argument = (
+    ("--lang",),
+    {"choices": ("es", "en"), "help": ("language of help and messages", "idioma de la ayuda y los mensajes")},
+)
 
 
 def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            both(
+                f"must be a whole number of at least 1, not {text!r}",
+                f"debe ser un número entero, 1 o más, no {text!r}",
+            )
+        )
     return int(text)
+
+
+def share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(
+            both(f"must be a number from 0 to 1, not {text!r}", f"debe ser un número de 0 a 1, no {text!r}")
+        )
+    return value
 
 
 def device(text: str) -> int | str:
@@ -38,19 +84,42 @@ def device(text: str) -> int | str:
 class Command:
     """What `--help` says and which arguments there are; `gatonegro.cli.NAME.run(args)` does the work."""
 
-    help: str
+    help: Both
     arguments: Sequence[Argument]
     example: str
 
 
 COMMANDS: dict[str, Command] = {
     "sentiment": Command(
-        "whether a text is negative, neutral or positive",
+        ("whether a text is negative, neutral or positive", "si un texto es negativo, neutro o positivo"),
         (
             TEXTS,
-            model(),
-            (("--top-k",), {"type": count, "metavar": "K", "help": "the K best labels, not only the first"}),
-            (("--device",), {"type": device, "default": "auto", "help": "cpu, cuda, mps, a GPU's number or auto"}),
+            MODEL,
+            (
+                ("--top-k",),
+                {
+                    "type": count,
+                    "metavar": ("K", "K"),
+                    "help": ("the K best labels, not only the first", "las K mejores etiquetas, no solo la primera"),
+                },
+            ),
+            (
+                ("--min-score",),
+                {
+                    "type": share,
+                    "metavar": ("SCORE", "PUNTOS"),
+                    "help": ("mark answers that score less as unsure", "marcar como dudosas las respuestas con menos"),
+                },
+            ),
+            (
+                ("--device",),
+                {
+                    "type": device,
+                    "default": "auto",
+                    "metavar": ("DEVICE", "DISPOSITIVO"),
+                    "help": ("cpu, cuda, mps, a GPU's number or auto", "cpu, cuda, mps, el número de una GPU o auto"),
+                },
+            ),
             JSON,
             REVISION,
             OFFLINE,
@@ -58,21 +127,72 @@ COMMANDS: dict[str, Command] = {
         'gatonegro sentiment "El profesor es bueno, todo será sencillo"\n  gatonegro sentiment --json < texts.txt',
     ),
     "tokens": Command(
-        "the tokens of a text, their ids and where they stand",
-        (TEXTS, model(), JSON, REVISION, OFFLINE),
+        (
+            "the tokens of a text, their ids and where they stand",
+            "los tokens de un texto, sus números y dónde están",
+        ),
+        (TEXTS, MODEL, JSON, REVISION, OFFLINE),
         'gatonegro tokens "El gato negro"\n  gatonegro tokens "El gato negro" --model ./modelo --json',
     ),
     "models": Command(
-        "the built-in models: task, languages, licence, size, figures",
-        (JSON,),
-        "gatonegro models",
+        (
+            "the built-in models: task, languages, licence, size, figures; or bring one into a folder",
+            "los modelos incluidos: tarea, idiomas, licencia, tamaño, cifras; o llevar uno a una carpeta",
+        ),
+        (
+            (
+                ("--get",),
+                {
+                    "metavar": ("NAME", "NOMBRE"),
+                    "help": (
+                        "fetch a model of the hub, or a built-in one, for a class without a network",
+                        "traer un modelo del hub, o uno incluido, para una clase sin red",
+                    ),
+                },
+            ),
+            (
+                ("--to",),
+                {
+                    "metavar": ("DIR", "CARPETA"),
+                    "help": ("where to put it: a USB stick, say", "dónde ponerlo: una memoria USB, por ejemplo"),
+                },
+            ),
+            JSON,
+            REVISION,
+            OFFLINE,
+        ),
+        "gatonegro models\n  gatonegro models --get dccuchile/bert-base-spanish-wwm-cased --to /media/usb",
     ),
     "convert": Command(
-        "write a model anew as safetensors: from pickled weights, to or from int8, for transformers to read",
         (
-            (("name",), {"metavar": "NAME", "help": "folder, built-in name or hub name"}),
-            (("-o", "--output"), {"metavar": "FOLDER", "required": True, "help": "where to write"}),
-            (("--int8",), {"action": "store_true", "help": "matrices as int8 rows, a quarter of the size"}),
+            "write a model anew as safetensors: from pickled weights, to or from int8, for transformers to read",
+            "escribir un modelo de nuevo como safetensors: desde pickle, a int8 o desde int8, para transformers",
+        ),
+        (
+            (
+                ("name",),
+                {
+                    "metavar": ("NAME", "NOMBRE"),
+                    "help": (
+                        "folder, built-in name or hub name",
+                        "carpeta, nombre de un modelo incluido o del hub",
+                    ),
+                },
+            ),
+            (
+                ("-o", "--output"),
+                {"metavar": ("FOLDER", "CARPETA"), "required": True, "help": ("where to write", "dónde escribir")},
+            ),
+            (
+                ("--int8",),
+                {
+                    "action": "store_true",
+                    "help": (
+                        "matrices as int8 rows, a quarter of the size",
+                        "matrices en filas int8, la cuarta parte de tamaño",
+                    ),
+                },
+            ),
             REVISION,
             OFFLINE,
         ),
@@ -80,26 +200,98 @@ COMMANDS: dict[str, Command] = {
     ),
 }
 
+# What argparse itself says, which it asks gettext for.
+ARGPARSE = {
+    "usage: ": "uso: ",
+    "positional arguments": "argumentos",
+    "options": "opciones",
+    "show this help message and exit": "mostrar esta ayuda",
+    "%(prog)s: error: %(message)s\n": "%(prog)s: error: %(message)s\n",
+    "argument %(argument_name)s: %(message)s": "argumento %(argument_name)s: %(message)s",
+    "the following arguments are required: %s": "faltan estos argumentos: %s",
+    "unrecognized arguments: %s": "argumentos que no existen: %s",
+    "expected one argument": "le falta un valor",
+    "invalid choice: %(value)r (choose from %(choices)s)": "%(value)r no vale (elige entre %(choices)s)",
+    "invalid choice: %(value)r, maybe you meant %(closest)r? (choose from %(choices)s)": "%(value)r no vale; ¿quizá "
+    "%(closest)r? (elige entre %(choices)s)",
+    "ambiguous option: %(option)s could match %(matches)s": "opción ambigua: %(option)s puede ser %(matches)s",
+    "ignored explicit argument %r": "no lleva valor, y se le dio %r",
+    "unknown parser %(parser_name)r (choices: %(choices)s)": "no existe la orden %(parser_name)r (hay: %(choices)s)",
+    "invalid %(type)s value: %(value)r": "valor que no vale (%(type)s): %(value)r",
+    "not allowed with argument %s": "no se puede junto con %s",
+}
 
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
+
+class Parser(argparse.ArgumentParser):
+    """argparse, which also says what a mistyped option may have meant, under the usage of the command it was for."""
+
+    def unknown(self, words: Sequence[str]) -> None:
+        """Leave over words that no argument takes."""
+        from difflib import get_close_matches
+
+        word = next((word for word in words if word.startswith("-")), words[0])
+        options = [flag for action in self._actions for flag in action.option_strings]
+        close = get_close_matches(word.partition("=")[0], options, 1)
+        hint = both(f"; did you mean {close[0]}?", f"; ¿querías decir {close[0]}?") if close else ""
+        if not close and word.startswith("-"):
+            hint = both(
+                f"; for a text that begins with a dash, write -- before it: {self.prog} -- {word!r}",
+                f"; si es un texto que empieza por guion, escribe antes --: {self.prog} -- {word!r}",
+            )
+        self.error(
+            both(
+                f"unrecognized arguments: {' '.join(words)}{hint}",
+                f"argumentos que no existen: {' '.join(words)}{hint}",
+            )
+        )
+
+
+def parser() -> Parser:
+    if language() == "es":
+        argparse._ = lambda text: ARGPARSE.get(text, text)  # type: ignore[attr-defined]
+    top = Parser(
         prog="gatonegro",
-        description="Transformer text models in Spanish and English: offline, on an ordinary CPU, open to view.",
-        epilog="gatonegro COMMAND --help says more about each.",
+        description=both(
+            "Transformer text models in Spanish and English: offline, on an ordinary CPU, open to view.",
+            "Modelos Transformer de texto en español e inglés: sin red, en una CPU corriente, a la vista.",
+        ),
+        epilog=both(
+            "gatonegro COMMAND --help says more about each.",
+            "gatonegro ORDEN --help dice más de cada una.",
+        ),
     )
-    top.add_argument("-V", "--version", action="store_true", help="print the version and leave")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    top.add_argument(
+        "-V", "--version", action="store_true", help=both("print the version and leave", "decir la versión y salir")
+    )
+    commands = top.add_subparsers(
+        dest="command", metavar=both("COMMAND", "ORDEN"), title=both("commands", "órdenes"), parser_class=Parser
+    )
     for name, command in COMMANDS.items():
+        text = both(*command.help)
         sub = commands.add_parser(
             name,
-            help=command.help,
-            description=command.help[0].upper() + command.help[1:] + ".",
-            epilog=f"examples:\n  {command.example}",
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=f"{both('examples', 'ejemplos')}:\n  {command.example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        for flags, settings in command.arguments:
-            sub.add_argument(*flags, **settings)
+        for flags, settings in (*command.arguments, LANG):
+            chosen: dict[str, Any] = dict(settings)
+            chosen |= {key: both(*chosen[key]) for key in ("help", "metavar") if key in chosen}
+            sub.add_argument(*flags, **chosen)
+        sub.set_defaults(parser=sub)
     return top
+
+
+def language_asked(words: Sequence[str]) -> str | None:
+    """The value of `--lang`, before anything is parsed, since what the parser says depends on it."""
+    for i, word in enumerate(words):
+        if word == "--":
+            break
+        value = words[i + 1] if word == "--lang" and i + 1 < len(words) else word.removeprefix("--lang=")
+        if word.startswith("--lang") and value in ("es", "en"):
+            return value
+    return None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -107,8 +299,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # someone else's, or none
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no emoji is worth an error
+    use(language_asked(sys.argv[1:] if argv is None else argv))
     top = parser()
-    args = top.parse_args(argv)
+    args, rest = top.parse_known_args(argv)
+    if rest:
+        getattr(args, "parser", top).unknown(rest)
     if args.version:
         from gatonegro import __version__
 
@@ -121,7 +316,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     from gatonegro.errors import GatonegroError
 
     if sys.stdout is None:
-        say("standard output is closed, so there is nowhere to print to.")
+        say(
+            both(
+                "standard output is closed, so there is nowhere to print to.",
+                "la salida estándar está cerrada, así que no hay dónde escribir.",
+            )
+        )
         return 1
     try:
         with warnings.catch_warnings():
@@ -140,6 +340,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError:  # what is left has nowhere to go, and Python would say so as it ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):  # the reader, `head` say, has seen enough
-            say(f"reading or writing failed: {error}. Is the disk full, or the place not yours?")
+            say(
+                both(
+                    f"reading or writing failed: {error}. Is the disk full, or the place not yours?",
+                    f"no se pudo leer o escribir: {error}. ¿Está lleno el disco, o no es tuyo el sitio?",
+                )
+            )
             return 1
     return 0

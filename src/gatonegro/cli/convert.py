@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from argparse import Namespace
 from pathlib import Path
 
 from gatonegro.cli.screen import say
+from gatonegro.wording import both
 
 
 def run(args: Namespace) -> None:
@@ -18,7 +20,12 @@ def run(args: Namespace) -> None:
 
     out = Path(args.output)
     if not args.output or out.is_file():
-        raise CheckpointError(f"{args.output!r} is no folder to write to; name one, new or old.")
+        raise CheckpointError(
+            both(
+                f"{args.output!r} is no folder to write to; name one, new or old.",
+                f"{args.output!r} no es una carpeta donde escribir; nombra una, nueva o no.",
+            )
+        )
     where = {"revision": args.revision, "local_files_only": args.offline}
     source = hub.locate(args.name, **where)
     load_config(source)
@@ -26,13 +33,17 @@ def run(args: Namespace) -> None:
     assert config is not None  # load_config has just read it
     tensors = checkpoints.read(source, allow_pickle=True)
     checkpoints.write(out, checkpoints.pack_int8(tensors) if args.int8 else tensors)
+    form = "int8" if args.int8 else ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors.values()}))
     data = json.loads(config.read_text(encoding="utf-8"))
     checkpoints.write_text(out / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     try:
         AutoTokenizer.from_pretrained(args.name, **where).save_pretrained(out)
     except TokenizerError as error:
-        say(f"no tokenizer was written: {error}")
+        say(both(f"no tokenizer was written: {error}", f"no se escribió ningún tokenizador: {error}"))
     card = source.file("README.md")
-    if card is not None and card.resolve() != (out / "README.md").resolve():
+    if card is not None and not (out / "README.md").exists():  # a README that stands there is its owner's
         shutil.copyfile(card, out / "README.md")
+    megabytes = sum(file.stat().st_size for file in out.glob("*.safetensors")) / 1e6
+    if sys.stderr.isatty():
+        say(both(f"{megabytes:.1f} MB of weights, {form}, in {out}", f"{megabytes:.1f} MB de pesos, {form}, en {out}"))
     print(out)

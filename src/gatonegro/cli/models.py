@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from gatonegro.cli.screen import print_json
+from gatonegro.cli.screen import print_json, say
+from gatonegro.errors import OptionError
 from gatonegro.hub import BUILT_IN, DISTRIBUTION, built_in_models
+from gatonegro.wording import both
+
+# what a model's folder may have beside its weights; the weights come last, so that a copy which was cut off is no model
+BESIDE = (
+    "README.md", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
+    "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "spm.model", "source.spm", "target.spm",
+    "generation_config.json", "config.json",
+)  # fmt: skip
 
 
 def run(args: Namespace) -> None:
+    if args.get is not None:
+        return get(args)
+    if args.to is not None:
+        raise OptionError(both("--to is for --get NAME; name a model.", "--to es para --get NOMBRE; nombra un modelo."))
     installed = built_in_models()
     records = [
         {"name": name, "task": task, "installed": name in installed}
@@ -22,20 +36,61 @@ def run(args: Namespace) -> None:
         print_json(record) if args.json else _show(record)
 
 
+def get(args: Namespace) -> None:
+    """Copy a model's files into a folder of its own below `--to`, from which `--model` reads it without a network."""
+    from gatonegro import checkpoints, hub
+    from gatonegro.models import load_config
+
+    source = hub.locate(args.get, revision=args.revision, local_files_only=args.offline)
+    load_config(source)  # before hours are spent on a model that cannot be read here
+    files = [path for name in BESIDE if (path := source.file(name)) is not None]
+    files += checkpoints.weight_files(source)
+    to = Path(args.to or ".") / Path(args.get).name
+    to.mkdir(parents=True, exist_ok=True)
+    for path in files:
+        if (to / path.name).exists() and (to / path.name).samefile(path):
+            raise OptionError(
+                both(
+                    f"{to} is the model itself; name another folder.", f"{to} es el propio modelo; nombra otra carpeta."
+                )
+            )
+        beside = to / f"{path.name}.part"
+        shutil.copyfile(path, beside)  # follows the links of the hub's cache
+        beside.replace(to / path.name)
+    megabytes = sum(path.stat().st_size for path in files) / 1e6
+    say(
+        both(
+            f"{args.get}: {len(files)} files, {megabytes:.1f} MB. To use it, without a network: -m {to}",
+            f"{args.get}: {len(files)} archivos, {megabytes:.1f} MB. Para usarlo, sin red: -m {to}",
+        )
+    )
+    print(to)
+
+
 def _show(record: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    rows = [("task", record["task"])]
+    rows = [(both("task", "tarea"), record["task"])]
     if record["installed"]:
-        rows += [("languages", " ".join(record["languages"]))]
-        rows += [("licence", record["licence"]), ("size", f"{record['mb']} MB")]
+        rows += [(both("languages", "idiomas"), " ".join(record["languages"]))]
+        rows += [(both("licence", "licencia"), record["licence"]), (both("size", "tamaño"), f"{record['mb']} MB")]
         width = max(map(len, record["figures"]), default=0)
+        title = both("figures", "cifras")
         for name, value in record["figures"].items():
             shown = f"{value:.3f}" if isinstance(value, float) else value
-            rows.append(("" if rows[-1][0] in ("figures", "") else "figures", f"{name:<{width}}  {shown}"))
+            rows.append((title, f"{name:<{width}}  {shown}"))
+            title = ""
     else:
-        rows.append(("weights", f"not installed: pip install {DISTRIBUTION} (from a checkout: pip install ./models)"))
+        rows.append(
+            (
+                both("weights", "pesos"),
+                both(
+                    f"not installed: pip install {DISTRIBUTION} (from a checkout: pip install ./models)",
+                    f"sin instalar: pip install {DISTRIBUTION} (desde una copia del repositorio: pip install ./models)",
+                ),
+            )
+        )
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     console.print(Text(record["name"], "bold"))
     for name, value in rows:
@@ -44,9 +99,10 @@ def _show(record: dict[str, Any]) -> None:
 
 def _card(folder: Path) -> dict[str, Any]:
     """Languages, licence and figures from the front matter of the card; size from the files."""
-    from huggingface_hub import ModelCard
+    from huggingface_hub import ModelCard, ModelCardData
 
-    data = ModelCard.load(folder / "README.md").data
+    card = folder / "README.md"
+    data = ModelCard.load(card).data if card.is_file() else ModelCardData()
     return {
         "languages": [data.language] if isinstance(data.language, str) else data.language or [],
         "licence": data.get("license_name") or data.license,

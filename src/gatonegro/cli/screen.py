@@ -10,9 +10,11 @@ import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from gatonegro.errors import InputError
+from gatonegro.wording import both
 
 NO_TEXT = re.compile("[\ud800-\udfff]")  # how bytes that are not UTF-8 come in
 CHUNK = 1 << 17  # bytes of standard input that are answered together: some thousand lines
@@ -26,17 +28,38 @@ def texts(arguments: list[str]) -> Iterator[list[str]]:
     Raises:
         InputError: a text is not UTF-8, or a line, after those before it have been given.
     """
+    if arguments == ["-"]:
+        arguments = []
     for n, text in enumerate(arguments, 1):
         if NO_TEXT.search(text):
-            raise _not_utf8(f"text {n}", text)
+            raise _not_utf8(both(f"text {n}", f"el texto {n}"), text)
+        if _names_a_file(text):
+            say(
+                both(
+                    f"{text!r} is read as a text, and there is a file of that name. For its lines: < {text}",
+                    f"{text!r} se lee como un texto, y hay un fichero que se llama así. Para sus líneas: < {text}",
+                )
+            )
     return iter([arguments]) if arguments else _lines()
+
+
+def _names_a_file(text: str) -> bool:
+    try:
+        return len(text) < 256 and Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or holds a null
+        return False
 
 
 def _lines() -> Iterator[list[str]]:
     if sys.stdin is None:
-        raise InputError("there is no standard input; pass texts as arguments.")
+        raise InputError(
+            both(
+                "there is no standard input; pass texts as arguments.",
+                "no hay entrada estándar; pasa los textos como argumentos.",
+            )
+        )
     if sys.stdin.isatty():
-        say("type a text a line; Ctrl-D ends.")
+        say(both("type a text a line; Ctrl-D ends.", "escribe un texto por línea; Ctrl-D termina."))
     done, rest = 0, []  # the pieces of a line that has not ended yet
     while data := sys.stdin.buffer.read1(CHUNK):  # type: ignore[union-attr]  # what is there, without waiting for more
         rest.append(data)
@@ -55,7 +78,7 @@ def _decoded(lines: list[bytes], done: int) -> Iterator[list[str]]:
         text = line.rstrip(b"\r").decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
         if NO_TEXT.search(text):
             yield found  # no answer is lost
-            raise _not_utf8(f"line {n} of standard input", text)
+            raise _not_utf8(both(f"line {n} of standard input", f"la línea {n} de la entrada estándar"), text)
         found.append(text)
     yield found
 
@@ -63,9 +86,12 @@ def _decoded(lines: list[bytes], done: int) -> Iterator[list[str]]:
 def _not_utf8(name: str, text: str) -> InputError:
     bad = NO_TEXT.search(text)
     other = "utf-16" if text.startswith(("\udcff\udcfe", "\udcfe\udcff")) else "latin1"
+    place = bad.start() + 1 if bad else 0
     return InputError(
-        f"{name} is not UTF-8 (character {bad.start() + 1 if bad else 0}); convert it first, with "
-        f"iconv -f {other} -t utf-8, say."
+        both(
+            f"{name} is not UTF-8 (character {place}); convert it first, with iconv -f {other} -t utf-8, say.",
+            f"{name} no es UTF-8 (carácter {place}); conviértelo antes, con iconv -f {other} -t utf-8, por ejemplo.",
+        )
     )
 
 
@@ -97,7 +123,7 @@ def print_json(record: dict[str, Any]) -> None:
 
 def print_tabs(*values: Any) -> None:
     """One line, values between tabs, for a pipe."""
-    print(*(" ".join(str(value).splitlines()) for value in values), sep="\t", flush=True)
+    print(*(" ".join(re.split(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]", str(v))) for v in values), sep="\t", flush=True)
 
 
 def visible(text: str) -> str:
@@ -110,4 +136,5 @@ def say(message: object) -> None:
     line = " ".join(str(message).splitlines())
     # Python counts from 0, people from 1
     line = re.sub(r"^item (\d+)", lambda found: f"text {int(found[1]) + 1}", line)
+    line = re.sub(r"^el elemento (\d+)", lambda found: f"el texto {int(found[1]) + 1}", line)
     print(f"gatonegro: {line}", file=sys.stderr)

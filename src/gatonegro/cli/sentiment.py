@@ -6,12 +6,16 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable
 from itertools import chain, tee
+from typing import Any
 
 from gatonegro.cli.screen import print_json, print_tabs, progress, texts, visible
+from gatonegro.wording import both
 
 # A label is told by its word and its sign; the colour only helps.
 LOOKS = {"POS": ("+", "green"), "NEG": ("−", "red"), "NEU": ("·", "yellow")}
 ALSO = {"POSITIVE": "POS", "NEGATIVE": "NEG", "NEUTRAL": "NEU"}
+
+NOTHING: list[dict[str, Any]] = [{"label": None, "score": None}]
 
 Show = Callable[[str, list[dict]], None]
 
@@ -27,22 +31,32 @@ def run(args: Namespace) -> None:
         revision=args.revision,
         local_files_only=args.offline,
         top_k=args.top_k or 1,
+        min_score=args.min_score,
     )
     if args.json:
         show = _as_json(args.top_k is not None)
     else:
         show = _for_people(classify.model.config.id2label.values()) if sys.stdout.isatty() else _as_tabs
     with progress(args.texts) as done:
-        for text, found in zip(chain.from_iterable(ours), classify.stream(theirs), strict=True):
-            show(text, found)
+        # what is blank has no sentiment: its line is answered, and no model asked
+        answers = classify.stream([text for text in part if text.strip()] for part in theirs)
+        for text in chain.from_iterable(ours):
+            show(text, next(answers) if text.strip() else NOTHING)
             done(text)
 
 
 def _as_json(several: bool) -> Show:
-    return lambda text, found: print_json({"text": text, **found[0]} | ({"labels": found} if several else {}))
+    def show(text: str, found: list[dict]) -> None:
+        labels = [] if found is NOTHING else found
+        print_json({"text": text, **found[0]} | ({"labels": labels} if several else {}))
+
+    return show
 
 
 def _as_tabs(text: str, found: list[dict]) -> None:
+    if found is NOTHING:
+        print_tabs("", "", text)
+        return
     print_tabs(*(value for one in found for value in (one["label"], f"{one['score']:.4f}")), text)
 
 
@@ -56,14 +70,18 @@ def _for_people(labels: Iterable[str]) -> Show:
     width = max(cell_len(visible(label)) for label in labels)
 
     def show(text: str, found: list[dict]) -> None:
+        if found is NOTHING:
+            console.print(Text(f"   {'':{width}}        {both('(empty)', '(vacío)')}", "dim"))
+            return
         for i, one in enumerate(found):
             label = visible(one["label"])
             sign, colour = LOOKS.get(ALSO.get(label.upper(), label.upper()), (" ", "cyan"))
             line = Text.assemble(
                 (f" {sign} {set_cell_size(label, width)}", f"{'' if i else 'bold '}{colour}"),
                 f"  {one['score']:.2f}",
-                "" if i else "  ",
-                "" if i else visible(text) or ("(empty)", "dim"),
+                ("?", "bold") if "unsure" in one else " ",
+                "" if i else " ",
+                "" if i else visible(text),
             )
             console.print(line, overflow="ellipsis", no_wrap=True)
 

@@ -7,6 +7,7 @@ from gatonegro.families.bert import BERT
 from gatonegro.families.distilbert import DISTILBERT
 from gatonegro.families.family import Family
 from gatonegro.families.roberta import CAMEMBERT, ROBERTA, XLM_ROBERTA
+from gatonegro.wording import both
 
 FAMILIES: dict[str, Family] = {
     "bert": BERT,
@@ -20,7 +21,11 @@ FAMILIES: dict[str, Family] = {
 def family_of(model_type: object) -> Family:
     """The family of a `model_type`, or a ConfigError that lists those we know."""
     if not isinstance(model_type, str) or model_type not in FAMILIES:
+        known = ", ".join(FAMILIES)
         raise ConfigError(
-            f"config.json: the model_type is {model_type!r}; the families known here are {', '.join(FAMILIES)}."
+            both(
+                f"config.json: the model_type is {model_type!r}; the families known here are {known}.",
+                f"config.json: el model_type es {model_type!r}; las familias que se conocen aquí son {known}.",
+            )
         )
     return FAMILIES[model_type]

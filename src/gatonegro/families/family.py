@@ -22,6 +22,7 @@ from torch import Tensor
 
 from gatonegro.config import MOST_LABELS, Config
 from gatonegro.errors import CheckpointError, ConfigError, MissingHeadError
+from gatonegro.wording import both, number
 
 Row = tuple[str, str | None] | tuple[str, str | tuple[str, ...] | None, str]
 
@@ -69,7 +70,12 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
     """`config.json` as a dict → `Config`. Unknown keys are carried along in `Config.extra`."""
     for key, value in family.refused.items():
         if data.get(key, value) != value:
-            raise ConfigError(f"config.json: {key}={data[key]!r} is not supported here, only {value!r}.")
+            raise ConfigError(
+                both(
+                    f"config.json: {key}={data[key]!r} is not supported here, only {value!r}.",
+                    f"config.json: {key}={data[key]!r} no se admite aquí, solo {value!r}.",
+                )
+            )
     keys = {**family.keys, **(family.heads[head].config if head is not None and head in family.heads else {})}
     values = {}
     for name in READ:
@@ -83,10 +89,20 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
     if labels is None:
         count = data.get("num_labels", 2)
         if not isinstance(count, int) or not 0 < count <= MOST_LABELS:
-            raise ConfigError(f"config.json: num_labels must be from 1 to {MOST_LABELS:,}, not {count!r:.80}.")
+            raise ConfigError(
+                both(
+                    f"config.json: num_labels must be from 1 to {number(MOST_LABELS)}, not {count!r:.80}.",
+                    f"config.json: num_labels debe ser un número de 1 a {number(MOST_LABELS)}, no {count!r:.80}.",
+                )
+            )
         labels = {i: f"LABEL_{i}" for i in range(count)}
     if not isinstance(labels, Mapping) or not all(isinstance(label, str) for label in labels.values()):
-        raise ConfigError('config.json: id2label must be an object such as {"0": "NEG", "1": "POS"}.')
+        raise ConfigError(
+            both(
+                'config.json: id2label must be an object such as {"0": "NEG", "1": "POS"}.',
+                'config.json: id2label debe ser un objeto como {"0": "NEG", "1": "POS"}.',
+            )
+        )
     try:
         labels = {int(i): label for i, label in labels.items()}
         return Config(
@@ -100,7 +116,12 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
     except (TypeError, AttributeError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
-        raise ConfigError(f"config.json: a value is missing or of the wrong kind ({error}).") from error
+        raise ConfigError(
+            both(
+                f"config.json: a value is missing or of the wrong kind ({error}).",
+                f"config.json: falta un valor, o es de un tipo equivocado ({error}).",
+            )
+        ) from error
 
 
 def write_config(family: Family, config: Config, head: str | None = None) -> dict[str, Any]:
@@ -160,7 +181,7 @@ def adopt(
         MissingHeadError: the encoder is there, the asked head is not.
         CheckpointError: a tensor is missing, unknown, or does not fit its twin.
     """
-    table = links(family, config, head)
+    table = links(family, config, head if _is_for(family, config, head) else None)
     out: dict[str, Tensor] = {}
     for link in sorted(table, key=lambda link: link.operation == "share"):
         if link.name not in tensors:
@@ -169,7 +190,12 @@ def adopt(
         if link.operation == "split":
             if not tensor.dim() or len(tensor) % len(link.ours):
                 raise CheckpointError(
-                    f"tensor {link.name!r} of shape {tuple(tensor.shape)} does not split into {len(link.ours)} parts."
+                    both(
+                        f"tensor {link.name!r} of shape {tuple(tensor.shape)} does not split into {len(link.ours)} "
+                        "parts.",
+                        f"el tensor {link.name!r} de forma {tuple(tensor.shape)} no se divide en {len(link.ours)} "
+                        "partes.",
+                    )
                 )
             out.update(zip(link.ours, tensor.chunk(len(link.ours)), strict=True))
         elif link.operation == "transpose":
@@ -178,32 +204,61 @@ def adopt(
             for ours in link.ours:
                 if link.operation == "share" and ours in out and not torch.equal(out[ours], tensor):
                     raise CheckpointError(
-                        f"tensor {link.name!r} should be the same as the one stored for {ours!r}, but differs; "
-                        "untied weights are not supported."
+                        both(
+                            f"tensor {link.name!r} should be the same as the one stored for {ours!r}, but differs; "
+                            "untied weights are not supported.",
+                            f"el tensor {link.name!r} debería ser igual que el guardado para {ours!r}, pero es "
+                            "distinto; no se admiten pesos sin compartir.",
+                        )
                     )
                 out[ours] = tensor
     missing = sorted(wanted - out.keys())
     if missing:
-        names = {ours: link.name for link in reversed(table) for ours in link.ours}
+        names = {ours: link.name for link in reversed(links(family, config, head)) for ours in link.ours}
         if all(name.startswith("head.") for name in missing):
             there = [h for h in family.heads if h not in BARE and has_head(family, config, h, tensors)]
-            raise MissingHeadError(
-                f"the checkpoint has no weights for a {head} head (no {names.get(missing[0], missing[0])!r}); "
-                + (f"it has: {', '.join(there)}. " if there else "it is a model without a head. ")
-                + "Name a checkpoint that was trained for the task, or pass num_labels= to begin a new head."
-            )
+            raise MissingHeadError(_missing_head(head, names.get(missing[0], missing[0]), ", ".join(there)))
+        first = names.get(missing[0], missing[0])
         raise CheckpointError(
-            f"the checkpoint lacks {len(missing)} of the model's tensors, the first "
-            f"{names.get(missing[0], missing[0])!r}; it is incomplete, or its config.json belongs to another model."
+            both(
+                f"the checkpoint lacks {len(missing)} of the model's tensors, the first {first!r}; it is incomplete, "
+                "or its config.json belongs to another model.",
+                f"al checkpoint le faltan {len(missing)} de los tensores del modelo, el primero {first!r}; está "
+                "incompleto, o su config.json es de otro modelo.",
+            )
         )
     known = {link.name for h in (None, *family.heads) for link in links(family, config, h)}
     unknown = sorted(n for n in tensors.keys() - known if not any(n.endswith(end) for end in family.ignored))
     if unknown:
         raise CheckpointError(
-            f"the checkpoint has {len(unknown)} tensors that a {config.model_type} model has no place for, the first "
-            f"{unknown[0]!r}; its config.json belongs to another model, or it is of another architecture."
+            both(
+                f"the checkpoint has {len(unknown)} tensors that a {config.model_type} model has no place for, the "
+                f"first {unknown[0]!r}; its config.json belongs to another model, or it is of another architecture.",
+                f"el checkpoint tiene {len(unknown)} tensores que no caben en un modelo {config.model_type}, el "
+                f"primero {unknown[0]!r}; su config.json es de otro modelo, o es de otra arquitectura.",
+            )
         )
     return out
+
+
+def _missing_head(head: str | None, first: str, there: str) -> str:
+    """What to say where a head's first tensor is not there; `there` are the heads that are."""
+    said = both(
+        f"the checkpoint has no weights for a {head} head (no {first!r}); ",
+        f"el checkpoint no tiene pesos para una cabeza {head} (no hay {first!r}); ",
+    )
+    if there:
+        said += both(f"it has: {there}. ", f"tiene: {there}. ")
+    else:
+        said += both("it is a model without a head. ", "es un modelo sin cabeza. ")
+    said += both(
+        "Name a checkpoint that was trained for the task", "Indica un checkpoint que se haya entrenado para la tarea"
+    )
+    if not str(head).endswith("classification"):
+        return said + "."
+    return said + both(
+        ", or pass num_labels= to begin a new head.", ", o pasa num_labels= para empezar una cabeza nueva."
+    )
 
 
 def canonical(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -220,7 +275,16 @@ def canonical(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> 
 def has_head(family: Family, config: Config, head: str, tensors: Mapping[str, Tensor]) -> bool:
     """Whether every tensor of a head is there, under `canonical` names."""
     rows = _expand(family.heads[head].rows, config, "")
-    return all(link.name in tensors for link in rows if link.operation != "share")
+    there = all(link.name in tensors for link in rows if link.operation != "share")
+    return there and _is_for(family, config, head)
+
+
+def _is_for(family: Family, config: Config, head: str | None) -> bool:
+    """Whether `architectures` in config.json leaves it open that the checkpoint has this head: BERT's two heads that
+    classify have one name, `classifier`, and one must not be taken for the other."""
+    said = config.extra.get("architectures") or ()
+    named = [name for name, known in family.heads.items() if name not in BARE and known.architecture in said]
+    return not named or head in (*named, *BARE, None)
 
 
 def release(family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

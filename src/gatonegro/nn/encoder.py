@@ -12,6 +12,7 @@ from gatonegro.config import Config
 from gatonegro.errors import ConfigError
 from gatonegro.nn.attention import Attention
 from gatonegro.packing import Layout, Packed
+from gatonegro.wording import both
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -30,8 +31,12 @@ class Activation(nn.Module):
     def __init__(self, name: str):
         super().__init__()
         if not isinstance(name, str) or name not in ACTIVATIONS:
+            known = ", ".join(ACTIVATIONS)
             raise ConfigError(
-                f"config.json: the activation (hidden_act) {name!r} is not known; known are {', '.join(ACTIVATIONS)}."
+                both(
+                    f"config.json: the activation (hidden_act) {name!r} is not known; known are {known}.",
+                    f"config.json: no se conoce la activación (hidden_act) {name!r}; se conocen {known}.",
+                )
             )
         self.name = name
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,23 @@ import torch
 
 from gatonegro.errors import InputError, OptionError
 from gatonegro.models import Model, load, precision, share
+from gatonegro.tasks.feature_extraction import FEATURE_EXTRACTION
+from gatonegro.tasks.fill_mask import FILL_MASK
 from gatonegro.tasks.loop import Pipeline
+from gatonegro.tasks.prepare import Change, change_of
 from gatonegro.tasks.task import Task
 from gatonegro.tasks.text_classification import TEXT_CLASSIFICATION
+from gatonegro.tasks.token_classification import TOKEN_CLASSIFICATION
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
+from gatonegro.wording import both
 
-TASKS: dict[str, Task] = {task.name: task for task in (TEXT_CLASSIFICATION,)}
-ALIASES = {"sentiment-analysis": "text-classification"}
+TASKS: dict[str, Task] = {
+    task.name: task for task in (TEXT_CLASSIFICATION, TOKEN_CLASSIFICATION, FILL_MASK, FEATURE_EXTRACTION)
+}
+ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
+
+
+KNOWN = ", ".join([*ALIASES, *TASKS])
 
 
 def pipeline(
@@ -32,12 +43,14 @@ def pipeline(
     local_files_only: bool = False,
     allow_pickle: bool = False,
     batch_size: int | None = None,
+    preprocess: str | Change | bool | None = "auto",
     **options: Any,
 ) -> Pipeline:
     """A function from texts to answers.
 
     Args:
-        task: "sentiment-analysis", "text-classification".
+        task: "sentiment-analysis" or "text-classification", "ner" or "token-classification", "fill-mask",
+            "feature-extraction".
         model: a folder, a built-in's short name, a name on the hub, or a model; by default the built-in one.
         tokenizer: the model's own unless given; a model object needs one.
         device: -1 or "cpu", a GPU's number, "cuda", "mps", or "auto" (a GPU where there is one). A model object
@@ -45,6 +58,8 @@ def pipeline(
         dtype: as in `from_pretrained`; `torch_dtype` is its older name.
         allow_pickle: as in `from_pretrained`.
         batch_size: at most so many texts at a time; batches are planned by tokens in any case.
+        preprocess: what is done to a text before it is read: "auto" (what the model wants, see
+            `gatonegro.preprocessing`), a name of its table, a function, or None.
         options: the task's own, for every call; a call may change them.
 
     >>> pipeline("sentiment-analysis")("El profesor es bueno, todo será sencillo")
@@ -52,23 +67,52 @@ def pipeline(
     """
     if task is None:
         if model is None:
-            raise OptionError(f"name a task ({', '.join([*ALIASES, *TASKS])}) or a model.")
+            raise OptionError(both(f"name a task ({KNOWN}) or a model.", f"nombra una tarea ({KNOWN}) o un modelo."))
         task = "text-classification"
     record = TASKS.get(ALIASES.get(task, task)) if isinstance(task, str) else None
     if record is None:
-        raise OptionError(f"the task {task!r} is not known; known are {', '.join([*ALIASES, *TASKS])}.")
+        close = next(iter(get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.5)), None)
+        raise OptionError(
+            both(
+                f"the task {task!r:.80} is not known; " + (f"did you mean {close!r}? " if close else "")
+                + f"Known are {KNOWN}.",
+                f"la tarea {task!r:.80} no se conoce; " + (f"¿querías decir {close!r}? " if close else "")
+                + f"Hay {KNOWN}.",
+            )
+        )  # fmt: skip
     record.known(options)
     if model is None:
         model = record.model
         if model is None:
-            raise OptionError(f"{task} has no built-in model; pass model= with a folder or a name on the hub.")
+            raise OptionError(
+                both(
+                    f"{task} has no built-in model; pass model= with a folder or a name on the hub, "
+                    f"{record.example!r} say.",
+                    f"{task} no tiene modelo incluido; pasa model= con una carpeta o un nombre del hub, como "
+                    f"{record.example!r}.",
+                )
+            )
         if sys.stderr is not None:  # as under pythonw
-            print(f"gatonegro: no model was named, so this is the built-in {model}.", file=sys.stderr)
+            said = both(
+                f"no model was named, so this is the built-in {model}.",
+                f"no se nombró ningún modelo, así que este es el incluido, {model}.",
+            )
+            print(f"gatonegro: {said}", file=sys.stderr)
     if isinstance(model, Model):
         if tokenizer is None:
-            raise OptionError("a model object needs its tokenizer: pass tokenizer= too.")
-        if model.task_head != record.head:
-            raise OptionError(f"{task} needs a model with a {record.head} head, and this one has {model.task_head}.")
+            raise OptionError(
+                both(
+                    "a model object needs its tokenizer: pass tokenizer= too.",
+                    "un objeto modelo necesita su tokenizador: pasa también tokenizer=.",
+                )
+            )
+        if record.head not in ("none", model.task_head):
+            raise OptionError(
+                both(
+                    f"{task} needs a model with a {record.head} head, and this one has {model.task_head}.",
+                    f"{task} necesita un modelo con una cabeza {record.head}, y este tiene {model.task_head}.",
+                )
+            )
         # the user's own object keeps its mode and its place
         asked = dtype if dtype is not None else torch_dtype
         model = share(model) if device is None and asked is None else copy.deepcopy(model)
@@ -86,15 +130,23 @@ def pipeline(
         )
         device = "auto" if device is None else device
     else:
-        raise InputError(f"model must be a name, a folder or a model, not a {type(model).__name__}.")
+        kind = type(model).__name__
+        raise InputError(
+            both(
+                f"model must be a name, a folder or a model, not a {kind}.",
+                f"model debe ser un nombre, una carpeta o un modelo, no {kind}.",
+            )
+        )
     if not isinstance(tokenizer, Tokenizer):
         tokenizer = AutoTokenizer.from_pretrained(tokenizer, revision=revision, local_files_only=local_files_only)
     if device is not None:
         model = model.to(_device(device))
-    return Pipeline(record, model.eval(), tokenizer, batch_size, options)
+    change = change_of(model, tokenizer, preprocess)
+    return Pipeline(record, model.eval(), tokenizer, batch_size, options, change)
 
 
 def _device(device: int | str | torch.device) -> torch.device:
+    asked = device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if isinstance(device, int) and not isinstance(device, bool):
@@ -105,8 +157,16 @@ def _device(device: int | str | torch.device) -> torch.device:
         found = torch.device(device)
         torch.zeros(1, device=found).item()  # "meta" gives tensors, and no numbers
     except (RuntimeError, AssertionError, ValueError, ImportError, NotImplementedError) as error:
+        why = str(error).splitlines()[0][:150]
+        if why.startswith("Expected one of"):  # and then all that PyTorch was ever built for
+            why = both("there is no such kind", "no hay dispositivos de ese tipo")
         raise OptionError(
-            f"device={device!r:.80} cannot be used here ({str(error).splitlines()[0]:.150}); use 'cpu', or 'auto'."
+            both(
+                f"device={asked!r:.80} cannot be used here ({why}); use 'cpu', 'cuda', 'mps', a GPU's number or "
+                "'auto'.",
+                f"device={asked!r:.80} no se puede usar aquí ({why}); usa 'cpu', 'cuda', 'mps', el número de una GPU o "
+                "'auto'.",
+            )
         ) from None
     return found
 

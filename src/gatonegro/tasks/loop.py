@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
 from gatonegro.errors import CheckpointError, GatonegroWarning, InputError, OptionError
 from gatonegro.models import Model
-from gatonegro.packing import pack, plan, windows
-from gatonegro.tasks.task import Task, whole
+from gatonegro.packing import Packed, pack, plan, windows
+from gatonegro.tasks.prepare import Change, prepared
+from gatonegro.tasks.task import RowError, Said, Task, whole
 from gatonegro.tokenization import Tokenizer
+from gatonegro.wording import both
 
 WINDOW = 2048  # rows that are sorted by length together
-FIRST_WINDOW = 64  # a stream answers soon, and then by ever larger windows
+FIRST_WINDOW = 64  # the first answers come soon, and then by ever larger windows
 TOKENS = 2048  # a batch, on a CPU
 GRAIN = 64  # a batch is filled up to a multiple of so many tokens, so that kernels see few shapes
 LONG = 500  # rows from which a progress bar is worth its line
@@ -30,13 +32,25 @@ class Pipeline:
     a generator. Batches are planned by tokens, so `batch_size` is only a further limit.
     """
 
-    def __init__(self, task: Task, model: Model, tokenizer: Tokenizer, batch_size: int | None, options: Mapping):
+    def __init__(
+        self,
+        task: Task,
+        model: Model,
+        tokenizer: Tokenizer,
+        batch_size: int | None,
+        options: Mapping[str, Any],
+        change: Change | None = None,
+    ):
         self.task_record = task
         self.task = task.name
         self.model = model
         self.tokenizer = tokenizer
+        self.change = change  # what is done to a text before it is read
         self.batch_size = _batch_size(batch_size)
         self.options = {**task.options, **task.known(options)}
+
+    def __repr__(self) -> str:
+        return f"Pipeline({self.task!r}, {self.model.name_or_path or 'a model without a name'!r}, {self.device})"
 
     @property
     def device(self) -> torch.device:
@@ -51,82 +65,126 @@ class Pipeline:
         """
         merged = {**self.options, **self.task_record.known(options)}
         size = self.batch_size if batch_size is None else _batch_size(batch_size)
-        if isinstance(inputs, str | Mapping):
-            return self.task_record.wrap(inputs, next(self._answers([[inputs]], merged, size)), options)
+        task = self.task_record
+        if task.single(inputs, merged):
+            return task.wrap(inputs, next(self._answers([[inputs]], merged, size)), options)
         if isinstance(inputs, Iterator):
-            return self._answers([inputs], merged, size)
+            return self._answers([inputs], merged, size, first=1)  # its next row may keep us waiting
         if isinstance(inputs, Iterable) and not isinstance(inputs, bytes):
             shape = getattr(inputs, "shape", (0,))
             if len(shape) != 1:
+                kind = type(inputs).__name__
                 raise InputError(
-                    f"a {type(inputs).__name__} of shape {tuple(shape)} where a list is wanted; pass a column."
+                    both(
+                        f"a {kind} of shape {tuple(shape)} where a list is wanted; pass a column.",
+                        f"{kind} de forma {tuple(shape)} donde hace falta una lista; pasa una columna.",
+                    )
                 )
             rows = list(inputs)
-            return list(_progress(self._answers([rows], merged, size), len(rows), self.task, len(rows) >= LONG))
-        self.task_record.check(inputs)
-        raise InputError(f"{type(inputs).__name__} where a text, a list of texts or a generator is wanted.")
+            answers = _progress(self._answers([rows], merged, size), len(rows), self.task, len(rows) >= LONG)
+            return task.wrap(inputs, list(answers), options)
+        task.check(inputs, merged)
+        kind = type(inputs).__name__
+        raise InputError(
+            both(
+                f"{kind} where a text, a list of texts or a generator is wanted.",
+                f"{kind} donde hace falta un texto, una lista de textos o un generador.",
+            )
+        )
 
     def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:
         """Answer all rows of a part before the next part is asked for, which may keep us waiting: lines that a person
         types, say."""
         return self._answers(parts, self.options, self.batch_size)
 
-    def _answers(self, parts: Iterable[Iterable[Any]], options: Mapping[str, Any], size: int | None) -> Iterator[Any]:
+    def _answers(
+        self, parts: Iterable[Iterable[Any]], options: Mapping[str, Any], size: int | None, first: int = FIRST_WINDOW
+    ) -> Iterator[Any]:
         done = 0
         said: set[str] = set()
-        for window in (window for rows in parts for window in windows(rows, FIRST_WINDOW, WINDOW)):
+        for window in (window for rows in parts for window in windows(rows, first, WINDOW)):
             for i, row in enumerate(window, done):
-                self._check(row, i)
+                self._check(row, i, options)
             yield from self._window(window, done, options, size, said)
             done += len(window)
 
-    def _check(self, row: Any, number: int) -> None:
+    def _check(self, row: Any, number: int, options: Mapping[str, Any]) -> None:
         try:
-            self.task_record.check(row)
+            self.task_record.check(row, options)
         except InputError as error:
-            raise InputError(f"item {number} is {error}") from None
+            raise InputError(both(f"item {number} is {error}", f"el elemento {number} es {error}")) from None
 
     def _window(
         self, rows: list[Any], first: int, options: Mapping[str, Any], size: int | None, said: set[str]
     ) -> Iterator[Any]:
         task, config = self.task_record, self.model.config
         try:
+            if self.change is not None:
+                rows = [prepared(row, self.change) for row in rows]
             encoded = task.encode(self.tokenizer, config, rows, options)
+        except RowError as error:
+            item = first + error.row
+            raise InputError(both(f"item {item} {error}", f"el elemento {item} {error}")) from None
         except InputError as error:
-            raise InputError(f"among items {first} to {first + len(rows) - 1}: {error}") from None
+            last = first + len(rows) - 1
+            raise InputError(
+                both(f"among items {first} to {last}: {error}", f"entre los elementos {first} y {last}: {error}")
+            ) from None
         lengths = [len(ids) for ids in encoded.ids]
         segments = encoded.segments or ()
         if any(max(kinds, default=0) >= config.type_vocab_size for kinds in segments):
-            raise InputError("the tokenizer marks more segments than the model has; pass the model's own tokenizer.")
+            raise InputError(
+                both(
+                    "the tokenizer marks more segments than the model has; pass the model's own tokenizer.",
+                    "el tokenizador marca más segmentos de los que tiene el modelo; pasa el tokenizador del modelo.",
+                )
+            )
         for n, ids in enumerate(encoded.ids):
-            item = f"item {first + encoded.owners[n]}"
+            item, largest, known = first + encoded.owners[n], max(ids, default=0), config.vocab_size - 1
             if not ids:
                 raise InputError(
-                    f"{item} has no token, so there is nothing to read; the tokenizer adds none of its own."
+                    both(
+                        f"item {item} has no token, so there is nothing to read; the tokenizer adds none of its own.",
+                        f"el elemento {item} no tiene ningún token: no hay nada que leer, y el tokenizador no añade "
+                        "ninguno suyo.",
+                    )
                 )
-            if max(ids) >= config.vocab_size:
+            if largest > known:
                 raise InputError(
-                    f"{item} has the token id {max(ids)}, and the model's vocabulary is 0 … {config.vocab_size - 1}: "
-                    "tokenizer and model belong to different models; pass the model's own."
+                    both(
+                        f"item {item} has the token id {largest}, and the model's vocabulary is 0 … {known}: "
+                        "tokenizer and model belong to different models; pass the model's own.",
+                        f"el elemento {item} tiene el token {largest}, y el vocabulario del modelo es 0 … {known}: "
+                        "tokenizador y modelo son de modelos distintos; pasa el del modelo.",
+                    )
                 )
         parts: list[list[int]] = [[] for _ in rows]
         for n, owner in enumerate(encoded.owners):
             parts[owner].append(n)
         if "long" not in said and len(lengths) > len(rows):
             said.add("long")
-            i = next(i for i, part in enumerate(parts) if len(part) > 1)
+            item, many = next((first + i, len(part)) for i, part in enumerate(parts) if len(part) > 1)
             warnings.warn(
-                f"item {first + i} is longer than the {encoded.limit} tokens that are read at a time: it is read in "
-                f"{len(parts[i])} overlapping windows, and their answers are combined. This is said once.",
+                both(
+                    f"item {item} is longer than the {encoded.limit} tokens that are read at a time: it is read in "
+                    f"{many} overlapping windows, and their answers are combined. This is said once.",
+                    f"el elemento {item} pasa de los {encoded.limit} tokens que se leen de una vez: se lee en {many} "
+                    "ventanas que se solapan, y se combinan sus respuestas. Esto se dice una vez.",
+                ),
                 GatonegroWarning,
                 stacklevel=4,
             )
         answers: dict[int, torch.Tensor] = {}
         if "cut" not in said and encoded.cut:
             said.add("cut")
+            item = first + encoded.cut[0]
             warnings.warn(
-                f"item {first + encoded.cut[0]} is a pair longer than {encoded.limit} tokens: its longer text is "
-                "cut, since half a pair is no pair; truncation=True says that this is meant. This is said once.",
+                both(
+                    f"item {item} is a pair longer than {encoded.limit} tokens: its longer text is cut, since half a "
+                    "pair is no pair; truncation=True says that this is meant. This is said once.",
+                    f"el elemento {item} es un par de más de {encoded.limit} tokens: se corta su texto más largo, pues "
+                    "medio par no es un par; truncation=True dice que así se quiere. Esto se dice una vez.",
+                ),
                 GatonegroWarning,
                 stacklevel=4,
             )
@@ -138,26 +196,47 @@ class Pipeline:
                 None if encoded.segments is None else [encoded.segments[n] for n in batch],
                 multiple=GRAIN if len(lengths) > 1 else 1,
             )
-            with torch.inference_mode():
-                said_of = task.ask(self.model, packed.to(self.device)).cpu()
-            said_of = said_of[: len(batch)]  # the rest is of the pads that fill it up
-            if not said_of.isfinite().all():
-                wrong = next(n for n, answer in zip(batch, said_of, strict=True) if not answer.isfinite().all())
-                raise CheckpointError(
-                    f"the model's answer to item {first + encoded.owners[wrong]} is no number: its weights are too "
-                    f"large for {self.model.dtype}. Try dtype='float32', or take another checkpoint."
-                )
-            answers.update(zip(batch, said_of, strict=True))
-        for part in parts:
-            yield task.decode(
-                config, torch.stack([answers[n] for n in part]), torch.tensor([lengths[n] for n in part]), options
+            at, counts = (
+                self._at(packed, [encoded.asked[n] for n in batch]) if encoded.asked is not None else (None, [])
             )
+            with torch.inference_mode():
+                said_of = task.ask(self.model, packed.to(self.device), at).cpu()
+            if at is None:
+                said_of = said_of[: len(batch)]  # the rest is of the pads that fill it up
+            parts_of = said_of.unbind() if at is None else said_of.split(counts)
+            if not said_of.isfinite().all():
+                wrong = next(n for n, answer in zip(batch, parts_of, strict=True) if not answer.isfinite().all())
+                item, kind = first + encoded.owners[wrong], self.model.dtype
+                raise CheckpointError(
+                    both(
+                        f"the model's answer to item {item} is no number: its weights are too large for {kind}. Try "
+                        "dtype='float32', or take another checkpoint.",
+                        f"la respuesta del modelo al elemento {item} no es un número: sus pesos son demasiado grandes "
+                        f"para {kind}. Prueba dtype='float32', o toma otro checkpoint.",
+                    )
+                )
+            answers.update(zip(batch, parts_of, strict=True))
+        notes = encoded.notes or [None] * len(rows)
+        for row, part, note in zip(rows, parts, notes, strict=True):
+            said_of_row = Said(row, [answers[n] for n in part], [lengths[n] for n in part], note)
+            yield task.decode(self.tokenizer, config, said_of_row, options)
+
+    def _at(self, packed: Packed, asked: Sequence[Sequence[int]]) -> tuple[torch.Tensor, list[int]]:
+        """The packed rows of the tokens that are asked about, and how many there are of each sequence."""
+        firsts = packed.firsts.tolist()
+        at = [first + i for first, tokens in zip(firsts, asked, strict=False) for i in tokens]
+        return torch.tensor(at, dtype=torch.long, device=self.device), [len(tokens) for tokens in asked]
 
 
 def _batch_size(value: Any) -> int | None:
     if value is None or whole(1)(value):
         return value
-    raise OptionError(f"batch_size must be a whole number of at least 1, not {value!r}.")
+    raise OptionError(
+        both(
+            f"batch_size must be a whole number of at least 1, not {value!r}.",
+            f"batch_size debe ser un número entero, 1 o más, no {value!r}.",
+        )
+    )
 
 
 def _progress(items: Iterable[Any], total: int, title: str, long: bool) -> Iterable[Any]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError
 from gatonegro.models import Model
 from gatonegro.packing import Packed
-from gatonegro.tasks.task import Encoded, Task, check_text, whole
+from gatonegro.tasks.task import LENGTH, Encoded, Said, Task, check_text, whole
 from gatonegro.tokenization import Tokenizer
+from gatonegro.wording import both
 
 FUNCTIONS = {
     "softmax": lambda x: x.softmax(-1),
@@ -24,18 +27,27 @@ END = 2 / 3  # how much the last window of a long text counts
 UNSAID = object()  # `top_k` not given: one dict for a text; given: a list of dicts, as in transformers
 
 
-def check(row: Any) -> None:
+def check(row: Any, options: Mapping[str, Any]) -> None:
     if isinstance(row, Mapping):
         if "text" not in row or not row.keys() <= {"text", "text_pair"}:
+            keys = str(list(row))[:80]
             raise InputError(
-                f"a dict with the keys {str(list(row))[:80]} where {{'text': …, 'text_pair': …}} is wanted."
+                both(
+                    f"a dict with the keys {keys} where {{'text': …, 'text_pair': …}} is wanted.",
+                    f"un dict con las claves {keys} donde hace falta {{'text': …, 'text_pair': …}}.",
+                )
             )
         for value in row.values():
             check_text(value)
     elif isinstance(row, list | tuple):
+        kind = type(row).__name__
         raise InputError(
-            f"a {type(row).__name__} where a text is wanted; pass a flat list of texts, and pairs as "
-            "{'text': …, 'text_pair': …}."
+            both(
+                f"a {kind} where a text is wanted; pass a flat list of texts, and pairs as "
+                "{'text': …, 'text_pair': …}.",
+                f"{kind} donde hace falta un texto; pasa una lista de textos sin anidar, y los pares como "
+                "{'text': …, 'text_pair': …}.",
+            )
         )
     else:
         check_text(row)
@@ -49,17 +61,20 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     texts = [row if isinstance(row, str) else row["text"] for row in rows]
     pairs = [None if isinstance(row, str) else row.get("text_pair") for row in rows]
     alone = [i for i, pair in enumerate(pairs) if pair is None]
-    both = [i for i, pair in enumerate(pairs) if pair is not None]
+    paired = [i for i, pair in enumerate(pairs) if pair is not None]
     cut = options["truncation"] not in (False, None, "do_not_truncate")
     room = limit - tokenizer.num_special_tokens_to_add()
-    if room < 1 or (both and limit - tokenizer.num_special_tokens_to_add(pair=True) < 2):
+    if room < 1 or (paired and limit - tokenizer.num_special_tokens_to_add(pair=True) < 2):
         raise OptionError(
-            f"max_length={limit} leaves no room for a token of each text beside the special ones; make it larger."
+            both(
+                f"max_length={limit} leaves no room for a token of each text beside the special ones; make it larger.",
+                f"max_length={limit} no deja sitio para un token de cada texto junto a los especiales; auméntalo.",
+            )
         )
     ids: list[list[int]] = []
     segments: list[list[int]] = []
     owners: list[int] = []
-    for at, second in ((alone, None), (both, [pairs[i] for i in both])):
+    for at, second in ((alone, None), (paired, [pairs[i] for i in paired])):
         if not at:
             continue
         batch = tokenizer(
@@ -83,7 +98,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     return Encoded(ids, owners, limit, segments if config.type_vocab_size > 1 and segments else None, lost)
 
 
-def ask(model: Model, packed: Packed) -> Tensor:
+def ask(model: Model, packed: Packed, at: Tensor | None) -> Tensor:
     return model.run(packed)  # (n, labels)
 
 
@@ -98,23 +113,26 @@ def combine(answers: Tensor, weights: Tensor) -> Tensor:
     return (answers[:-1] * share[:, None]).sum(0) + answers[-1] * END
 
 
-def decode(config: Config, answers: Tensor, weights: Tensor, options: Mapping[str, Any]) -> Any:
+def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[str, Any]) -> Any:
     name = options["function_to_apply"]
     if name is None:
         several = config.problem_type == "multi_label_classification" or config.num_labels == 1
         name = "none" if config.problem_type == "regression" else "sigmoid" if several else "softmax"
     name = str(name).lower()
-    logits = (combine(answers, weights) if len(answers) > 1 else answers[0]).float()  # (labels,)
-    scores = FUNCTIONS[name](logits).tolist()
-    top_k = options["top_k"]
+    several_windows = len(said.answers) > 1
+    logits = combine(torch.stack(said.answers), torch.tensor(said.lengths)) if several_windows else said.answers[0]
+    scores = FUNCTIONS[name](logits.float()).tolist()  # labels
+    top_k, least = options["top_k"], options["min_score"]
     ranked = sorted(range(len(scores)), key=lambda i: -scores[i])
-    found = [{"label": config.id2label[i], "score": scores[i]} for i in ranked]
+    found: list[dict[str, Any]] = [{"label": config.id2label[i], "score": scores[i]} for i in ranked]
+    if least is not None and found[0]["score"] < least:
+        found[0]["unsure"] = True
     return found[0] if top_k is UNSAID else found[:top_k]
 
 
-def wrap(row: Any, answer: Any, called_with: Mapping[str, Any]) -> Any:
+def wrap(inputs: Any, answers: Any, called_with: Mapping[str, Any]) -> Any:
     """One text comes back as a list of one, unless this very call asked for `top_k`: transformers' own oddity."""
-    return [answer] if isinstance(row, str) and "top_k" not in called_with else answer
+    return [answers] if isinstance(inputs, str) and "top_k" not in called_with else answers
 
 
 TEXT_CLASSIFICATION = Task(
@@ -125,15 +143,32 @@ TEXT_CLASSIFICATION = Task(
     ask=ask,
     decode=decode,
     wrap=wrap,
-    options={"top_k": UNSAID, "function_to_apply": None, "truncation": False, "max_length": None, "padding": False},
+    options={
+        "top_k": UNSAID,
+        "function_to_apply": None,
+        "min_score": None,  # a best label with less is marked: "unsure": True
+        "truncation": False,
+        "max_length": None,
+        "padding": False,
+    },
     allowed={
-        "top_k": (lambda k: k is None or k is UNSAID or whole(0)(k), "a whole number of at least 0, or None for all"),
+        "top_k": (
+            lambda k: k is None or k is UNSAID or whole(0)(k),
+            ("a whole number of at least 0, or None for all", "un número entero, 0 o más, o None para todas"),
+        ),
         "function_to_apply": (
             lambda name: name is None or (isinstance(name, str) and name.lower() in FUNCTIONS),
-            f"None or one of {', '.join(FUNCTIONS)}",
+            (f"None or one of {', '.join(FUNCTIONS)}", f"None o una de {', '.join(FUNCTIONS)}"),
         ),
-        "max_length": (lambda n: n is None or whole(1)(n), "a whole number of at least 1, or None"),
-        "truncation": (lambda way: way in TRUNCATIONS, f"one of {', '.join(map(repr, TRUNCATIONS))}"),
+        "min_score": (
+            lambda s: s is None or (isinstance(s, int | float) and not isinstance(s, bool) and math.isfinite(s)),
+            ("a number, or None", "un número, o None"),
+        ),
+        "max_length": LENGTH,
+        "truncation": (
+            lambda way: way in TRUNCATIONS,
+            (f"one of {', '.join(map(repr, TRUNCATIONS))}", f"uno de {', '.join(map(repr, TRUNCATIONS))}"),
+        ),
     },
     model="sentiment-es-en",
 )

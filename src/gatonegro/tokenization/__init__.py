@@ -1,7 +1,8 @@
 """Text to ids and back: the Rust `tokenizers` library behind the face that `transformers` users know."""
 
 from gatonegro.tokenization.batch import BatchEncoding
+from gatonegro.tokenization.lengths import TruncationWarning
 from gatonegro.tokenization.loading import AutoTokenizer
-from gatonegro.tokenization.tokenizer import Tokenizer, TruncationWarning
+from gatonegro.tokenization.tokenizer import Tokenizer
 
 __all__ = ["AutoTokenizer", "BatchEncoding", "Tokenizer", "TruncationWarning"]

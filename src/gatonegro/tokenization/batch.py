@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gatonegro.errors import InputError, MissingExtraError
+from gatonegro.wording import both
 
 
 class BatchEncoding(dict):
@@ -25,7 +26,10 @@ class BatchEncoding(dict):
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(f"this batch has no {name!r}; it has {', '.join(self) or 'nothing'}") from None
+            there = ", ".join(self) or both("nothing", "nada")
+            raise AttributeError(
+                both(f"this batch has no {name!r}; it has {there}", f"este lote no tiene {name!r}; tiene {there}")
+            ) from None
 
     def __getitem__(self, key: Any) -> Any:
         """A value by its name, or the Rust `Encoding` of a row by its number."""
@@ -61,9 +65,19 @@ class BatchEncoding(dict):
 
     def _row(self, index: int) -> Any:
         if self.encodings is None:
-            raise InputError("this batch keeps no encodings: call the tokenizer without return_offsets_mapping=False")
+            raise InputError(
+                both(
+                    "this batch keeps no encodings: call the tokenizer without return_offsets_mapping=False",
+                    "este lote no guarda encodings: llama al tokenizador sin return_offsets_mapping=False",
+                )
+            )
         if not -len(self.encodings) <= index < len(self.encodings):
-            raise InputError(f"this batch has {len(self.encodings)} rows; there is no row {index}")
+            raise InputError(
+                both(
+                    f"this batch has {len(self.encodings)} rows; there is no row {index}",
+                    f"este lote tiene {len(self.encodings)} filas; no hay fila {index}",
+                )
+            )
         return self.encodings[index]
 
 
@@ -76,14 +90,23 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
 
     kind = str(getattr(kind, "value", kind))  # transformers' TensorType too
     if kind not in ("pt", "np", "tf"):
-        raise InputError(f'return_tensors={kind!r} is not known: use "pt", "np", "tf", or None for plain lists')
+        raise InputError(
+            both(
+                f'return_tensors={kind!r} is not known: use "pt", "np", "tf", or None for plain lists',
+                f'no se conoce return_tensors={kind!r}: usa "pt", "np", "tf", o None para listas corrientes',
+            )
+        )
     arrays = {}
     for name, rows in data.items():
         lengths = {len(row) for row in rows if isinstance(row, list)}
         if len(lengths) > 1:
             raise InputError(
-                f"the rows of {name!r} have {min(lengths)} to {max(lengths)} tokens, which make no tensor: "
-                "pass padding=True (and truncation=True where texts may be too long)"
+                both(
+                    f"the rows of {name!r} have {min(lengths)} to {max(lengths)} tokens, which make no tensor: "
+                    "pass padding=True (and truncation=True where texts may be too long)",
+                    f"las filas de {name!r} tienen de {min(lengths)} a {max(lengths)} tokens, y así no forman un "
+                    "tensor: pasa padding=True (y truncation=True si algún texto puede ser demasiado largo)",
+                )
             )
         array = np.asarray(rows, dtype=np.int64)
         arrays[name] = array if rows else array.reshape(0, 0)
@@ -96,8 +119,12 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
             import tensorflow
         except ImportError:
             raise MissingExtraError(
-                'return_tensors="tf" needs TensorFlow, which is not installed: `pip install tensorflow`, '
-                'or ask for "pt" or "np"'
+                both(
+                    'return_tensors="tf" needs TensorFlow, which is not installed: `pip install tensorflow`, '
+                    'or ask for "pt" or "np"',
+                    'return_tensors="tf" necesita TensorFlow, que no está instalado: `pip install tensorflow`, '
+                    'o pide "pt" o "np"',
+                )
             ) from None
         return {name: tensorflow.constant(array) for name, array in arrays.items()}
     return arrays

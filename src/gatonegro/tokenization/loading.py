@@ -15,7 +15,9 @@ from gatonegro import hub
 from gatonegro.errors import TokenizerError
 from gatonegro.tokenization import families, sentencepiece
 from gatonegro.tokenization.families import FAMILIES, NO_TYPES, TYPES
-from gatonegro.tokenization.tokenizer import NO_LIMIT, Tokenizer
+from gatonegro.tokenization.lengths import NO_LIMIT
+from gatonegro.tokenization.tokenizer import Tokenizer
+from gatonegro.wording import both
 
 BY_FILE = {  # file → family, where neither the tokenizer's class nor the model's type says it
     "tokenizer.json": "",
@@ -76,17 +78,19 @@ def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
     config = {**_json(source, "special_tokens_map.json"), **_json(source, "tokenizer_config.json"), **asked}
     file, path = _vocabulary(source)
     name = _family(source, config, model, file)
-    with _damage(f"{file} of {source.name}"):
+    with _damage(both(f"{file} of {source.name}", f"{file} de {source.name}")):
         backend = _backend(source, file, path, name, config)
-    with _damage(f"the special tokens of {source.name}"):
+    with _damage(both(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}")):
         _add_missing(backend, config, _json(source, "added_tokens.json"))
         named, more = _special(backend, name, file != "tokenizer.json", config)
         if file != "tokenizer.json":
             families.finish(backend, FAMILIES[name], named, bool(config.get("add_prefix_space")))
-    with _damage(f"the configuration of {source.name}"):
+    with _damage(both(f"the configuration of {source.name}", f"la configuración de {source.name}")):
         sides = {side: str(config.get(side) or "right") for side in ("padding_side", "truncation_side")}
         if not set(sides.values()) <= {"right", "left"}:
-            raise TokenizerError(f"{sides}: each side is 'right' or 'left'")
+            raise TokenizerError(
+                both(f"{sides}: each side is 'right' or 'left'", f"{sides}: cada lado es 'right' o 'left'")
+            )
         # cleaning up takes out spaces, which a BPE tokenizer knows to be there
         clean = bool(config.get("clean_up_tokenization_spaces")) and type(backend.model).__name__ != "BPE"
         return Tokenizer(
@@ -112,10 +116,22 @@ def _vocabulary(source: Any) -> tuple[str, Path]:
         else:  # only a folder on this machine can be searched
             paths = sorted(folder.glob(file)) if folder.is_dir() else []
         if len(paths) > 1:
-            raise TokenizerError(f"{source.name} has several of {file}, {', '.join(p.name for p in paths)}: keep one")
+            found = ", ".join(p.name for p in paths)
+            raise TokenizerError(
+                both(
+                    f"{source.name} has several of {file}, {found}: keep one",
+                    f"{source.name} tiene varios {file}, {found}: deja uno",
+                )
+            )
         if paths and paths[0] is not None:
             return file, Path(paths[0])
-    raise TokenizerError(f"{source.name} has no tokenizer: none of {', '.join(BY_FILE)} is there")
+    wanted = ", ".join(BY_FILE)
+    raise TokenizerError(
+        both(
+            f"{source.name} has no tokenizer: none of {wanted} is there",
+            f"{source.name} no tiene tokenizador: no está ninguno de {wanted}",
+        )
+    )
 
 
 def _family(source: Any, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
@@ -128,8 +144,12 @@ def _family(source: Any, config: dict[str, Any], model: dict[str, Any], file: st
         if name and kind:
             known = ", ".join(name for name, family in FAMILIES.items() if family.kind == kind)
             raise TokenizerError(
-                f"{source.name} has no tokenizer.json, and {file} is not enough for a tokenizer of the kind "
-                f"{name!r} (it is for {known}): saving it once with transformers writes a tokenizer.json"
+                both(
+                    f"{source.name} has no tokenizer.json, and {file} is not enough for a tokenizer of the kind "
+                    f"{name!r} (it is for {known}): saving it once with transformers writes a tokenizer.json",
+                    f"{source.name} no tiene tokenizer.json, y {file} no basta para un tokenizador del tipo {name!r} "
+                    f"(es para {known}): al guardarlo una vez con transformers se escribe un tokenizer.json",
+                )
             )
     if file == "merges.txt" and "<s>" not in _json(source, "vocab.json"):
         return "gpt2"
@@ -166,7 +186,12 @@ def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]
         if backend.token_to_id(token.content) is None and backend.add_tokens([token]):
             found = backend.token_to_id(token.content)
             if found != i:
-                raise TokenizerError(f"{token.content!r} should have the id {i}, and comes after the others as {found}")
+                raise TokenizerError(
+                    both(
+                        f"{token.content!r} should have the id {i}, and comes after the others as {found}",
+                        f"{token.content!r} debería tener el id {i}, y queda detrás de los demás con el {found}",
+                    )
+                )
 
 
 def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
@@ -184,7 +209,12 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
             tokens[entry] = AddedToken(default, lstrip=space, normalized=False)
         missing = entry in tokens and tokens[entry].content not in vocab
         if raw and missing and entry in ("cls_token", "sep_token", "unk_token"):
-            raise TokenizerError(f"the vocabulary has no {tokens[entry].content}: it is not of the kind {name!r}")
+            raise TokenizerError(
+                both(
+                    f"the vocabulary has no {tokens[entry].content}: it is not of the kind {name!r}",
+                    f"el vocabulario no tiene {tokens[entry].content}: no es del tipo {name!r}",
+                )
+            )
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
     if raw and name in ("t5", "mt5") and not extra:
         extra = [f"<extra_id_{i}>" for i in range(int(config.get("extra_ids", 100)))]
@@ -216,10 +246,13 @@ def _json(source: Any, name: str) -> dict[str, Any]:
     path = source.file(name)
     if path is None:
         return {}
-    with _damage(f"{name} of {source.name}"):
+    with _damage(both(f"{name} of {source.name}", f"{name} de {source.name}")):
         read = json.loads(Path(path).read_text(encoding="utf-8"))
         if not isinstance(read, dict):
-            raise TokenizerError(f"it should be a JSON object, and is a {type(read).__name__}")
+            kind = type(read).__name__
+            raise TokenizerError(
+                both(f"it should be a JSON object, and is a {kind}", f"debería ser un objeto JSON, y es de tipo {kind}")
+            )
         return read
 
 
@@ -234,7 +267,12 @@ def _token(value: Any) -> AddedToken:
         flags = {flag: bool(value.get(flag)) for flag in ("lstrip", "rstrip", "single_word", "normalized")}
         return AddedToken(value["content"], special=bool(value.get("special")), **flags)
     if not isinstance(value, str):
-        raise TokenizerError(f"{value!r} should be a token: a string, or an object with 'content'")
+        raise TokenizerError(
+            both(
+                f"{value!r} should be a token: a string, or an object with 'content'",
+                f"{value!r} debería ser un token: una cadena, o un objeto con 'content'",
+            )
+        )
     return AddedToken(value, normalized=False)
 
 
@@ -250,5 +288,7 @@ def _damage(what: str) -> Iterator[None]:
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # a Rust panic is a BaseException
-        kind = "" if isinstance(error, TokenizerError) else "damaged? "
-        raise TokenizerError(f"{what} cannot be used: {kind}{error}") from None
+        kind = "" if isinstance(error, TokenizerError) else both("damaged? ", "¿dañado? ")
+        raise TokenizerError(
+            both(f"{what} cannot be used: {kind}{error}", f"no se puede usar {what}: {kind}{error}")
+        ) from None

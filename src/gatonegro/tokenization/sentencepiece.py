@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatonegro.errors import TokenizerError
+from gatonegro.wording import both
 
 UNIGRAM, BPE = 1, 2  # TrainerSpec.model_type
 HIDDEN = "\u2060"  # before a piece that is to match no text
@@ -58,11 +59,20 @@ def read(data: bytes) -> SentencePiece:
             remove_extra_whitespaces=bool(normalizer.get(4, True)),
         )
     except (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
-        raise TokenizerError(f"it is no SentencePiece model, or it is cut short ({error})") from None
+        raise TokenizerError(
+            both(
+                f"it is no SentencePiece model, or it is cut short ({error})",
+                f"no es un modelo de SentencePiece, o está incompleto ({error})",
+            )
+        ) from None
     if not pieces or model.model_type not in (UNIGRAM, BPE):
         raise TokenizerError(
-            f"a SentencePiece model of type {model.model_type} with {len(pieces)} pieces: only "
-            "Unigram and BPE models with pieces can be read"
+            both(
+                f"a SentencePiece model of type {model.model_type} with {len(pieces)} pieces: only "
+                "Unigram and BPE models with pieces can be read",
+                f"un modelo de SentencePiece de tipo {model.model_type} con {len(pieces)} piezas: solo se pueden leer "
+                "modelos Unigram y BPE con piezas",
+            )
         )
     return model
 
@@ -96,9 +106,14 @@ def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
         elif wire in (1, 5):
             size = 8 if wire == 1 else 4
         else:
-            raise ValueError(f"wire type {wire}")
+            raise ValueError(both(f"wire type {wire}", f"tipo de campo {wire}"))
         if at + size > len(data):
-            raise ValueError(f"a field of {size} bytes at byte {at} of {len(data)}")
+            raise ValueError(
+                both(
+                    f"a field of {size} bytes at byte {at} of {len(data)}",
+                    f"un campo de {size} bytes en el byte {at} de {len(data)}",
+                )
+            )
         yield tag >> 3, data[at : at + size]
         at += size
 
@@ -112,4 +127,4 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         if shift > 63:
-            raise ValueError("a number of more than 64 bits")
+            raise ValueError(both("a number of more than 64 bits", "un número de más de 64 bits"))

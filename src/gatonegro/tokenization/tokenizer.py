@@ -16,11 +16,11 @@ from tokenizers import Tokenizer as Backend
 from gatonegro.errors import InputError
 from gatonegro.tokenization.batch import BatchEncoding, to_tensors
 from gatonegro.tokenization.inputs import as_batch, as_ids, as_token, choice, run, shorter, whole
+from gatonegro.tokenization.lengths import NO_LIMIT, limit_of, pad_rows, say_what_was_cut
 from gatonegro.tokenization.saving import save
 from gatonegro.tokenization.sentencepiece import HIDDEN
+from gatonegro.wording import both
 
-NO_LIMIT = int(1e30)  # what transformers writes where no maximum length is known
-MOST_PADDED = 10_000_000  # tokens of a row: more is a mistake, and the Rust side ends the process over it
 CLEAN = {
     " .": ".",
     " ?": "?",
@@ -30,10 +30,6 @@ CLEAN = {
 } | {  # what decode writes closer, in this order
     f" {ending}": ending for ending in ("n't", "'m", "'s", "'ve", "'re")
 }
-
-
-class TruncationWarning(UserWarning):
-    """A text was cut shorter than was asked for, or is too long for the model and was left whole."""
 
 
 class _Special:
@@ -50,8 +46,12 @@ class _Special:
         token = tokenizer.convert_ids_to_tokens(value) if self.is_id and value is not None else value
         if value is not None and (token is None or tokenizer.backend_tokenizer.token_to_id(as_token(token)) is None):
             raise InputError(
-                f"{self.name} cannot be {value!r}: the vocabulary of {len(tokenizer)} tokens does not have it; "
-                f"tokenizer.add_special_tokens({{{self.name!r}: …}}) adds a new one"
+                both(
+                    f"{self.name} cannot be {value!r}: the vocabulary of {len(tokenizer)} tokens does not have it; "
+                    f"tokenizer.add_special_tokens({{{self.name!r}: …}}) adds a new one",
+                    f"{self.name} no puede ser {value!r}: no está en el vocabulario, de {len(tokenizer)} tokens; "
+                    f"tokenizer.add_special_tokens({{{self.name!r}: …}}) añade uno nuevo",
+                )
             )
         tokenizer.add_special_tokens({self.name: token})
 
@@ -98,7 +98,7 @@ class Tokenizer:
         self.name_or_path = name_or_path
         self._embeddings = embeddings or len(self)  # rows that the model has for ids
         self._twins: dict[tuple, Backend] = {}
-        self._said_too_long = False
+        self.said_too_long = False
 
     # ------------------------------------------------------------------ text → ids
 
@@ -139,14 +139,18 @@ class Tokenizer:
         if truncation is None and max_length is not None and pad is None:
             truncation = True  # as in transformers, max_length alone cuts
         cut = choice("truncation", truncation, ("longest_first", "only_first", "only_second"))
-        limit = self._limit(cut, pad, max_length, pad_to_multiple_of)
+        limit = limit_of(self, cut, pad, max_length, pad_to_multiple_of)
         backend = self.backend_tokenizer
         if cut and limit:
             special = self.num_special_tokens_to_add(pairs) if add_special_tokens else 0
             if limit < special or whole("stride", stride, 0) >= max(1, limit - special):
                 raise InputError(
-                    f"max_length={limit} with stride={stride} leaves no room: special tokens take {special}, "
-                    "and stride must be smaller than what remains"
+                    both(
+                        f"max_length={limit} with stride={stride} leaves no room: special tokens take {special}, "
+                        "and stride must be smaller than what remains",
+                        f"max_length={limit} con stride={stride} no deja sitio: los tokens especiales ocupan "
+                        f"{special}, y stride debe ser menor que lo que queda",
+                    )
                 )
             if pairs and not is_split_into_words and not return_overflowing_tokens:
                 inputs = [shorter(self.backend_tokenizer, pair, limit, self.truncation_side) for pair in inputs]
@@ -160,9 +164,9 @@ class Tokenizer:
             owners = [i for i, group in enumerate(windows) for _ in group]
             rows = [row for group in windows for row in group]
         else:
-            self._say_what_was_cut(rows, max_length, limit if cut else None)
+            say_what_was_cut(self, rows, max_length, limit if cut else None)
         if pad:
-            self._pad(rows, limit if pad == "max_length" else None, pad_to_multiple_of, padding_side)
+            pad_rows(self, rows, limit if pad == "max_length" else None, pad_to_multiple_of, padding_side)
         columns = (
             ("input_ids", "ids", True),
             ("token_type_ids", "type_ids", return_token_type_ids),
@@ -191,7 +195,12 @@ class Tokenizer:
         """The tokens of one text (or pair), without special tokens unless asked."""
         inputs, batched, _ = as_batch(text, pair, False)
         if batched:
-            raise InputError("tokenize takes one text; for a list, call the tokenizer and ask batch.tokens(i)")
+            raise InputError(
+                both(
+                    "tokenize takes one text; for a list, call the tokenizer and ask batch.tokens(i)",
+                    "tokenize recibe un solo texto; para una lista, llama al tokenizador y pide batch.tokens(i)",
+                )
+            )
         return run(self.backend_tokenizer.encode_batch, inputs, False, add_special_tokens)[0].tokens
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
@@ -276,15 +285,24 @@ class Tokenizer:
         """Add tokens (str, AddedToken, or a list of them), which are never split; returns how many are new."""
         tokens = list(new_tokens) if isinstance(new_tokens, (list, tuple)) else [new_tokens]
         for i, token in enumerate(tokens):
-            if not as_token(token, f"token {i}"):
-                raise InputError(f"token {i} is empty: an added token needs at least one character")
+            if not as_token(token, both(f"token {i}", f"el token {i}")):
+                raise InputError(
+                    both(
+                        f"token {i} is empty: an added token needs at least one character",
+                        f"el token {i} está vacío: un token añadido necesita al menos un carácter",
+                    )
+                )
         before, backend = len(self), self.backend_tokenizer
         (backend.add_special_tokens if special_tokens else backend.add_tokens)(tokens)
         self._twins.clear()
         if before < len(self) > self._embeddings:
             warnings.warn(
-                f"the tokenizer now has {len(self)} tokens and the model {self._embeddings} embeddings: "
-                "call model.resize_token_embeddings(len(tokenizer)), and train the new ones",
+                both(
+                    f"the tokenizer now has {len(self)} tokens and the model {self._embeddings} embeddings: "
+                    "call model.resize_token_embeddings(len(tokenizer)), and train the new ones",
+                    f"el tokenizador tiene ahora {len(self)} tokens y el modelo {self._embeddings} embeddings: "
+                    "llama a model.resize_token_embeddings(len(tokenizer)), y entrena los nuevos",
+                ),
                 stacklevel=2,
             )
         return len(self) - before
@@ -295,17 +313,35 @@ class Tokenizer:
         Returns how many were new. They are never split, and `skip_special_tokens` leaves them out.
         """
         if not isinstance(special_tokens_dict, dict):
-            raise InputError(f"special tokens come as a dict by name, not as a {type(special_tokens_dict).__name__}")
+            kind = type(special_tokens_dict).__name__
+            raise InputError(
+                both(
+                    f"special tokens come as a dict by name, not as a {kind}",
+                    f"los tokens especiales se pasan en un dict por nombre, no en un {kind}",
+                )
+            )
         fresh: list[str | AddedToken] = []
         named, more = dict(self.named), list(self.additional_special_tokens)
         for name, value in special_tokens_dict.items():
             if name in ("additional_special_tokens", "extra_special_tokens"):
                 if not isinstance(value, (list, tuple)):
-                    raise InputError(f"{name} must be a list of tokens, not a {type(value).__name__}")
+                    kind = type(value).__name__
+                    raise InputError(
+                        both(
+                            f"{name} must be a list of tokens, not a {kind}",
+                            f"{name} debe ser una lista de tokens, no un {kind}",
+                        )
+                    )
                 more += [as_token(token, f"{name}[{i}]") for i, token in enumerate(value)]
                 fresh += value
             elif name not in self.NAMES:
-                raise InputError(f"{name!r} names no special token: use {', '.join(self.NAMES)}")
+                known = ", ".join(self.NAMES)
+                raise InputError(
+                    both(
+                        f"{name!r} names no special token: use {known}",
+                        f"{name!r} no nombra ningún token especial: usa {known}",
+                    )
+                )
             elif value is None:
                 named.pop(name, None)
             else:
@@ -333,24 +369,6 @@ class Tokenizer:
 
     # ------------------------------------------------------------------ inside
 
-    def _limit(self, cut: str | None, pad: str | None, max_length: int | None, multiple: int | None) -> int | None:
-        """The length to cut or pad to: what was asked, but never past the model's positions; None for none."""
-        limit = self.model_max_length
-        if max_length is not None:
-            limit = whole("max_length", max_length, 1)
-            limit = min(limit, self.position_limit or limit) if cut else limit
-            if pad == "longest" and not cut:
-                _warn("max_length does nothing with padding=True and no truncation: pass truncation=True to cut")
-        if limit >= NO_LIMIT:
-            if pad == "max_length":
-                raise InputError('padding="max_length" needs max_length=: this tokenizer knows no maximum')
-            if cut:
-                _warn("truncation=True cuts nothing: this tokenizer knows no maximum of its own; pass max_length=")
-            return None
-        if cut and pad and multiple and limit % multiple:
-            raise InputError(f"max_length={limit} is not a multiple of pad_to_multiple_of={multiple}")
-        return limit
-
     def _twin(self, *key: Any) -> Backend:
         """A backend that cuts. Cutting is a state of the Rust tokenizer, and changing it while another thread
         encodes is an error there; so each way of cutting has its own tokenizer, around the same model."""
@@ -368,42 +386,3 @@ class Tokenizer:
                 self._twins.clear()
             self._twins[key] = twin
         return twin
-
-    def _pad(self, rows: list[Any], length: int | None, multiple: int | None, side: str | None) -> None:
-        if self.pad_token is None:
-            raise InputError(
-                "this tokenizer has no padding token: tokenizer.pad_token = tokenizer.eos_token, "
-                "or tokenizer.add_special_tokens({'pad_token': '[PAD]'})"
-            )
-        length = length or max(map(len, rows), default=0)
-        multiple = 1 if multiple is None else whole("pad_to_multiple_of", multiple, 1)
-        length = -(-length // multiple) * multiple
-        if length > MOST_PADDED:
-            raise InputError(
-                f"padding to {length:,} tokens, more than {MOST_PADDED:,}: look at max_length= and pad_to_multiple_of="
-            )
-        side = choice("padding_side", side or self.padding_side, ("right", "left"))
-        for row in rows:
-            row.pad(length, direction=side, pad_id=self.pad_token_id, pad_token=self.pad_token)
-
-    def _say_what_was_cut(self, rows: list[Any], asked: int | None, limit: int | None) -> None:
-        if limit is not None and asked is not None and asked > limit:
-            count = sum(len(row) >= limit and bool(row.overflowing) for row in rows)
-            if count:
-                _warn(
-                    f"{count} of {len(rows)} texts were cut to {limit} tokens, not to max_length={asked}: the "
-                    f"model has {limit} positions. What comes after is not read; split the text, or take "
-                    "windows (return_overflowing_tokens=True, stride=)"
-                )
-        elif limit is None and asked is None and not self._said_too_long:
-            longest = max(map(len, rows), default=0)
-            if longest > self.model_max_length:
-                self._said_too_long = True
-                _warn(
-                    f"a text has {longest} tokens and the model takes {self.model_max_length}: it was left "
-                    "whole; pass truncation=True to cut it (said once for this tokenizer)"
-                )
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, TruncationWarning, stacklevel=4)

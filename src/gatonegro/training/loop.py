@@ -31,6 +31,7 @@ def fit(
     save_every: int = 200,
     evaluate: Callable[[], Mapping[str, float]] | None = None,
     evaluate_every: int = 1000,
+    average: float = 0.0,
     stop_after: int | None = None,
 ) -> None:
     """Go through `batches` once, a step each, and leave `model` trained.
@@ -43,14 +44,18 @@ def fit(
         loss: batch → scalar; it may use randomness freely.
         groups: parameter groups for AdamW, each with its own peak `lr`.
         warmup: share of the steps in which the rate rises; then it falls to 0 in a straight line.
+        average: what is left at the end is a running mean of the weights, of which a step leaves so much as it was; 0
+            leaves the last weights.
         stop_after: end after this step, as if killed there (for tests, and for a look on the way).
     """
     out.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6, fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
     # what a run is, as far as can be told: another one must not go on from its state
-    plan = {"steps": len(batches), "seed": seed, "peaks": peaks}
+    plan = {"steps": len(batches), "seed": seed, "peaks": peaks, "average": average}
     first, state = 0, out / "state.pt"
+    weights = list(model.parameters())
+    mean_weights = [w.detach().clone() for w in weights] if average else []
     if state.exists():
         saved = torch.load(state, weights_only=True, mmap=True)
         if saved["plan"] != plan:
@@ -60,6 +65,7 @@ def fit(
             )
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
+        mean_weights = [w.clone() for w in saved["average"]]
         first = saved["step"]
     total, rise = len(batches), max(1, round(warmup * len(batches)))
     last = min(total, stop_after if stop_after is not None else total)
@@ -83,9 +89,14 @@ def fit(
             nn.utils.clip_grad_norm_(model.parameters(), clip)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+            if average:
+                torch._foreach_lerp_(mean_weights, [w.detach() for w in weights], 1 - average)
             mean += float(value.detach())
             progress.update(bar, advance=1, description=f"loss {float(value.detach()):.3f}")
             done = step + 1
+            if average and done == total:
+                for w, m in zip(weights, mean_weights, strict=True):
+                    w.data.copy_(m)
             if done % 50 == 0 or done == last:
                 n = done - logged
                 record = {"step": done, "loss": mean / n, "s_per_step": (time.perf_counter() - begun) / n}
@@ -99,7 +110,13 @@ def fit(
             if done % save_every == 0 or done == last:
                 beside = state.with_suffix(".tmp")
                 torch.save(
-                    {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": done, "plan": plan},
+                    {
+                        "model": model.state_dict(),
+                        "optimizer": optimizer.state_dict(),
+                        "average": mean_weights,
+                        "step": done,
+                        "plan": plan,
+                    },
                     beside,
                 )
                 beside.replace(state)

@@ -1,0 +1,258 @@
+"""What `sentiment-es-en` learns from: texts that people labelled, phrases of our own, texts that it labels itself."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import random
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from phrases import noise, phrases
+from torch import Tensor
+
+from gatonegro.models import Model
+from gatonegro.packing import pack, plan
+from gatonegro.preprocessing import known_emoji, spell_emoji
+from gatonegro.tokenization import Tokenizer
+
+HERE = Path(__file__).parent
+LABELS = ("NEG", "NEU", "POS")
+MAX_LENGTH = 128  # tokens of one training text; longer ones keep their head and their tail
+TOKENS = 2048  # a step
+
+
+@dataclass(frozen=True)
+class Source:
+    """How often a row is seen in one pass; whether its annotators knew NEU (where they did not, a text is weaker
+    evidence against NEU, see `Stage.rare`); whether its terms let anyone use what is made of it."""
+
+    times: float
+    neutral: bool = True
+    open: bool = False
+
+
+SOURCES: dict[tuple[str, str], Source] = {
+    ("es", "turismo"): Source(1),
+    ("es", "tass-general"): Source(2),
+    **{("es", f"tass2020-{land}"): Source(4) for land in ("es", "mx", "cr", "pe", "uy")},
+    ("es", "umsab"): Source(6, open=True),
+    ("es", "opener"): Source(5, neutral=False, open=True),
+    ("es", "short"): Source(6, open=True),
+    ("en", "sst2"): Source(1, neutral=False, open=True),
+    ("en", "sst5"): Source(1, open=True),
+    ("en", "semeval2017"): Source(0.6),
+    ("en", "airline"): Source(0.25),
+    ("en", "uci"): Source(2, neutral=False, open=True),
+    ("en", "opener"): Source(2, neutral=False, open=True),
+    ("en", "umsab"): Source(3, open=True),
+    ("en", "short"): Source(4, open=True),
+}
+# texts without a label, how many of each are drawn; EmoEvent states no licence
+UNLABELLED = {"emoji": 10_000, "xed": 8_000, "emoevent": 5_000, "pairs": 4_000}
+NOT_OPEN = ("emoevent",)
+
+USER = re.compile(r"(?<!\w)@\w+")
+LINK = re.compile(r"https?://\S+")
+
+
+@dataclass(frozen=True)
+class Row:
+    text: str
+    target: tuple[float, ...]  # of NEG, NEU, POS; of an emoji's kind, one number, its index
+    lang: str
+    source: str
+
+    @property
+    def label(self) -> int:
+        return max(range(len(self.target)), key=self.target.__getitem__)
+
+
+def sure(label: int) -> tuple[float, ...]:
+    return tuple(float(i == label) for i in range(len(LABELS)))
+
+
+def lines(path: Path) -> list[dict[str, str]]:
+    opener: Any = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8", newline="") as f:
+        return list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def read(path: Path, lang: str) -> list[Row]:
+    return [Row(r["text"], sure(LABELS.index(r["label"])), lang, r["source"]) for r in lines(path)]
+
+
+def hold_out(rows: list[Row]) -> list[Row]:
+    """Every twentieth tourism review: the dev set has none."""
+    return [r for i, r in enumerate(r for r in rows if r.source == "turismo") if i % 20 == 0]
+
+
+def unseen(rows: list[Row], trained: list[Row]) -> list[Row]:
+    """Without what stands in a training text word for word, as many phrases of SST-2's sentences do."""
+    films = "\n".join(r.text for r in trained if r.source in ("sst2", "sst5"))
+    return [r for r in rows if r.source != "sst2" or r.text.strip() not in films]
+
+
+def labelled(data: Path, only_open: bool) -> tuple[list[Row], list[Row]]:
+    """The rows to train on, and the tourism reviews held out."""
+    rows = [r for lang in ("es", "en") for r in read(data / f"{lang}.train.tsv.gz", lang)]
+    held = hold_out(rows)
+    kept = set(map(id, held))
+    rows = [r for r in rows if id(r) not in kept]
+    rows += [r for lang in ("es", "en") for r in read(HERE / f"short.{lang}.tsv", lang)]
+    return [r for r in rows if SOURCES[r.lang, r.source].open or not only_open], held
+
+
+def dev_rows(data: Path) -> list[Row]:
+    """What no training has seen."""
+    rows = hold_out(read(data / "es.train.tsv.gz", "es")) + read(data / "es.dev.tsv", "es")
+    return rows + unseen(read(data / "en.dev.tsv", "en"), read(data / "en.train.tsv.gz", "en"))
+
+
+def emoji_rows(data: Path) -> tuple[list[Row], int]:
+    """Tweets and the kind of the emoji that was taken out of them, and how many kinds there are."""
+    pairs = [(r["text"], r["emoji"]) for r in lines(data / "es.emoji50k.tsv.gz")]
+    kinds = sorted({emoji for _, emoji in pairs})
+    return [Row(text, (float(kinds.index(emoji)),), "es", "emoji") for text, emoji in pairs], len(kinds)
+
+
+def own_phrases(rng: random.Random) -> list[Row]:
+    """Short texts made of tables, and noise that should be told apart from all labels."""
+    rows = [
+        Row(text, sure(LABELS.index(label)), lang, "phrases")
+        for lang in ("es", "en")
+        for text, label in phrases(lang, rng)
+    ]
+    return rows + [Row(text, (1 / 3, 1 / 3, 1 / 3), "es", "noise") for text in noise(rng)]
+
+
+def vary(text: str, rng: random.Random) -> str:
+    """The same text as people also type it: other case, no accents, no full stop, users and links made anonymous."""
+    if rng.random() < 0.5:
+        text = LINK.sub("http", USER.sub("@user", text))
+    if rng.random() < 0.10:
+        text = text.lower()
+    elif rng.random() < 0.06:
+        text = text.upper()
+    if rng.random() < 0.12:
+        marks = (c for c in unicodedata.normalize("NFD", text) if c not in "\u0301\u0308")
+        text = unicodedata.normalize("NFC", "".join(marks))
+    if rng.random() < 0.15:
+        text = text.rstrip(" .!…")
+    if rng.random() < 0.05:
+        text = text.lstrip("¡¿")
+    return text or "."
+
+
+def one_pass(rows: list[Row], passes: float, rng: random.Random) -> list[Row]:
+    """Every row as often as `SOURCES` says, `passes` times; a broken number of times is drawn."""
+    out = []
+    for row in rows:
+        times = SOURCES[row.lang, row.source].times * passes
+        out += [row] * (int(times) + (rng.random() < times % 1))
+    return out
+
+
+def batches(rows: list[Row], lengths: list[int], rng: random.Random) -> list[list[int]]:
+    """Indices of rows, a list a step: texts of like length together, all sources mixed, in random order."""
+    order = list(range(len(rows)))
+    rng.shuffle(order)
+    out = []
+    for a in range(0, len(order), 4096):
+        chunk = order[a : a + 4096]
+        out += [[chunk[i] for i in batch] for batch in plan([lengths[i] for i in chunk], TOKENS)]
+    rng.shuffle(out)
+    return out
+
+
+def shorten(ids: list[int]) -> list[int]:
+    """At most `MAX_LENGTH` tokens: the first three quarters and the last quarter of them."""
+    if len(ids) <= MAX_LENGTH:
+        return ids
+    return ids[: MAX_LENGTH * 3 // 4] + ids[-MAX_LENGTH // 4 :]
+
+
+def class_weights(rows: list[Row]) -> dict[str, Tensor]:
+    """Per language, the inverse square root of a label's share among the sources that know all three."""
+    out = {}
+    for lang in ("es", "en"):
+        seen: Counter[int] = Counter()
+        for row in rows:
+            source = SOURCES[row.lang, row.source]
+            if row.lang == lang and source.neutral:
+                seen[row.label] += source.times  # type: ignore[assignment]
+        weights = torch.tensor([seen[i] for i in range(3)], dtype=torch.float32).rsqrt()
+        out[lang] = weights / weights.mean()
+    return out
+
+
+def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
+    """Token ids, after unknown emoji were spelled, as the pipeline does."""
+    known = known_emoji(tokenizer.get_vocab())
+    whole = {"truncation": False, "max_length": 10**6}  # said, so that long texts are nothing to warn of
+    return tokenizer([spell_emoji(text, known) for text in texts], **whole)["input_ids"]
+
+
+@torch.inference_mode()
+def predict(model: Model, tokenizer: Tokenizer, texts: list[str]) -> Tensor:
+    """Logits (n, 3), texts cut to what the model takes."""
+    limit = model.config.max_tokens
+    encoded = [ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]] for ids in encode(tokenizer, texts)]
+    out = torch.empty(len(texts), len(LABELS))
+    for batch in plan([len(ids) for ids in encoded], 4096):
+        packed = pack([encoded[i] for i in batch], model.config, multiple=64)
+        out[batch] = model.run(packed)[: len(batch)].float()
+    return out
+
+
+def self_labelled(model: Model, tokenizer: Tokenizer, folder: Path, only_open: bool, rng: random.Random) -> list[Row]:
+    """Texts without a label, with what a teacher says of them, corrected by what else is known of each.
+
+    Of a tweet it is known which emoji stood in it, of other texts which emotion a person saw. What such a sign says of
+    the label is what the teacher says of all texts that bear it: `p(label | text, sign) ∝ p(label | text) ·
+    p(label | sign) / p(label)`. Of sentence pairs, the mean of the teacher's logits for the two goes to both.
+    """
+    rows = [(r["text"], r["emoji"], "es", "emoji") for r in lines(folder / "sentiment" / "es.emoji50k.tsv.gz")]
+    rows += [
+        (r["text"], r["emotions"], r["lang"], r["source"]) for r in lines(folder / "sentiment" / "emotions.tsv.gz")
+    ]
+    rng.shuffle(rows)
+    left = {name: 0 if only_open and name in NOT_OPEN else count for name, count in UNLABELLED.items()}
+    kept = []
+    for row in rows:
+        left[row[3]] -= 1
+        if left[row[3]] >= 0:
+            kept.append(row)
+    pairs = [
+        (r["en"], r["es"])
+        for r in lines(folder / "parallel" / "train.tsv.gz")
+        if r["source"] != "python-docs" and max(len(r["en"]), len(r["es"])) < 300
+    ]
+    pairs = rng.sample(pairs, left["pairs"])
+
+    out = list(_with_signs(predict(model, tokenizer, [r[0] for r in kept]).softmax(1), kept))
+    both = torch.stack([predict(model, tokenizer, list(side)) for side in zip(*pairs, strict=True)])  # (2, n, 3)
+    for pair, target in zip(pairs, both.mean(0).softmax(1).tolist(), strict=True):
+        out += [Row(text, tuple(target), lang, "pairs") for text, lang in zip(pair, ("en", "es"), strict=True)]
+    return out
+
+
+def _with_signs(probs: Tensor, rows: list[tuple[str, str, str, str]]) -> Iterator[Row]:
+    counts = Counter((source, sign) for _, sign, _, source in rows)
+    signs = [(source, sign if counts[source, sign] >= 30 else "rare") for _, sign, _, source in rows]
+    places: dict[tuple[str, str], list[int]] = {}
+    for i, sign in enumerate(signs):
+        places.setdefault(sign, []).append(i)
+    means = {sign: probs[at].mean(0) for sign, at in places.items()}
+    whole = {
+        source: probs[[i for i, s in enumerate(signs) if s[0] == source]].mean(0) for source in {s[0] for s in signs}
+    }
+    for (text, _, lang, source), sign, p in zip(rows, signs, probs, strict=True):
+        target = p * means[sign] / whole[source]
+        yield Row(text, tuple((target / target.sum()).tolist()), lang, source)

@@ -1,0 +1,242 @@
+"""What some models want done to a text before their tokenizer sees it.
+
+A model that learned from tweets whose mentions, links and emoji had been replaced reads raw tweets badly, and says
+nothing about it. What a model wants is named in `PREPROCESS`; `preprocessing_of` says which name a model has. Every
+function here takes time linear in the length of its text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from functools import lru_cache
+
+from gatonegro.errors import ConfigError, OptionError
+
+# language → what stands for a mention, a link and "#", as the models were trained: RoBERTuito's, and BERTweet's
+TOKENS = {"es": ("@usuario", "url", "hashtag"), "en": ("@USER", "HTTPURL", "hashtag")}
+LAUGHTER = {"es": "ja", "en": "ha"}
+
+# How Unicode puts emoji together, not which there are: a match that has no name is left as it stands.
+# https://unicode.org/reports/tr51/#EBNF_and_Regex
+JOINER, STYLE, TONE = "\u200d", "[\ufe0e\ufe0f]", "[\U0001f3fb-\U0001f3ff]"
+BASE = (
+    "[\u203c\u2049\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff"
+    "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+)
+UNIT = f"{BASE}{STYLE}?{TONE}?{STYLE}?[\U000e0020-\U000e007f]*"  # the last are the letters in England's flag
+EMOJI = re.compile(
+    f"[#*0-9]\ufe0f?\u20e3|[©®™]\ufe0f|[\U0001f1e6-\U0001f1ff]{{2}}|{UNIT}(?:{JOINER}{UNIT})*"
+)  # keycaps | signs that ask to be emoji | flags | all others, joined or alone
+LONGEST = 16  # Unicode's longest has 10 characters; what is longer has no name, and must not fill the cache
+STYLES = dict.fromkeys(map(ord, "\ufe0e\ufe0f"))
+TONES = dict.fromkeys(range(0x1F3FB, 0x1F400))
+
+# characters that RoBERTuito's tweets did not have
+CHARACTERS: dict[int, str | None] = {
+    **dict.fromkeys(map(ord, "~£¥©°´¶·º×ا–—‘’•…™●✓ー")),
+    **dict.fromkeys(map(ord, "¨«»“”"), '"'),
+    **dict.fromkeys(map(ord, "♡♥"), "\u2764\ufe0f"),
+    ord("‼"): "!",
+    ord("€"): "$",
+    ord("☻"): "\U0001f603",
+}
+GAPS = re.compile(r"(?<=\w)[–—…•●]+(?=\w)")  # taken out, they must not make "no…me" one word
+GENDER = re.compile(f"{JOINER}?[♀♂]{STYLE}?")
+
+# Each alternative begins where no earlier start could have read the same characters: that keeps the scan linear.
+# A country that is also a word (fin.no, verdad.es) makes a link only with www. before it or a path behind it.
+LINK = re.compile(
+    r"""
+    (?<![\w.+-]) (?P<mail> [\w.+-]+ @ [\w-]+ (?:\.[\w-]+)+ )
+    | (?P<url> (?i:https?)://\w URL*
+        | (?<![\w@-])(?<!\w\.) (?i:www)\.[\w-]+ (?:\.[\w-]+)+ (?::\d+)? (?:[/?#]URL*)?
+        | (?<![\w@-])(?<!\w\.) (?:[\w-]+\.)+ (?:
+            (?:ac|au|ca|ch|co|com|edu|fr|gov|io|iq|jp|ly|net|nl|org|ru|sm|uk)(?![\w-]) (?::\d+)? (?:[/?#]URL*)?
+            | (?:de|es|it|mil|no|se|us)/\w URL* ) )
+    | (?P<user> @[A-Za-z0-9_]+ )
+    | (?<!\w)\# (?P<tag> \w*[A-Za-z]\w* )
+    """.replace("URL", r"[\w\-.~:/?\#\[\]@!$&'()*+,;=%]"),
+    re.VERBOSE,
+)
+ENDINGS = ".,:;!?'*]"  # no link ends with these, the sentence around it does
+CAPITALS = re.compile("([A-ZÀ-ÖØ-Þ]+)")
+
+
+def preprocess_tweet(
+    text: str,
+    lang: str = "es",
+    *,
+    user_token: str | None = None,
+    url_token: str | None = None,
+    hashtag_token: str | None = None,
+    preprocess_handles: bool = True,
+    preprocess_urls: bool = True,
+    preprocess_hashtags: bool = True,
+    char_replace: bool = True,
+    demoji: bool = True,
+    emoji_wrapper: str = "emoji",
+    shorten: int | None = 3,
+    normalize_laughter: bool = True,
+) -> str:
+    """A tweet as RoBERTuito (`lang="es"`) and the English models of its authors read it: mentions, links, hashtags
+    and emoji in words, letters at most `shorten` times in a row, laughter all alike.
+
+    >>> preprocess_tweet("@ana mira #UnDiaGenial 🤣 jajajajaja https://t.co/x")
+    '@usuario mira hashtag un dia genial  emoji cara revolviéndose de la risa emoji  jaja url'
+
+    Tokens that are None are the language's; `hashtag_token=""` writes the words of a hashtag alone. Two spaces stay
+    two, since the tokenizer has a piece for the second. Behaves as `preprocess_tweet` of pysentimiento 0.7.3
+    (https://github.com/pysentimiento/pysentimiento), but for this, on purpose:
+
+    - A mail address stays one; there, `ana@mail.com` becomes `ana@url`. A lone @ is no mention. A name longer than
+      15 letters is a mention to its end; there, the rest of it is left behind.
+    - A link is replaced to its end (port, query, fragment, brackets), at the beginning of a text too. Without
+      `http://` or `www.`, `bien.no me gusta` and `hola.comida` are no links. What is inside a link is part of it.
+    - `…`, `–`, `—`, `•` and `●` between two letters leave a space.
+    - ❤ ☹ ☺ ☠ ✈ ⚰ ⛱ ⛹ 🕯 🛰 are named as every emoji is; there, they are taken out, hearts and all. A plain ® stays.
+    - An emoji that has no name in the language gets its English one; sequences that Unicode does not list are named
+      part by part, without the joiners between. The ♀ and ♂ in a sequence are taken out as there, their joiner too.
+    - What stands between two `|` is no emoji. Capitals with an accent begin a word of a hashtag. `shorten=1` works.
+
+    OptionError: a language that is neither "es" nor "en", or a negative `shorten`.
+    """
+    user, url, hashtag = (
+        default if given is None else given
+        for given, default in zip((user_token, url_token, hashtag_token), _tokens(lang), strict=True)
+    )
+    if shorten and shorten < 0:
+        raise OptionError(
+            f"shorten={shorten}: letters cannot stand less than once. Give a number, or None to keep all."
+        )
+
+    def link(found: re.Match[str]) -> str:
+        kind, whole = found.lastgroup, found[0]
+        if kind == "user" and preprocess_handles:
+            return user
+        if kind == "tag" and preprocess_hashtags:
+            return (f"{hashtag} " if hashtag else "") + CAPITALS.sub(r" \1", found["tag"]).strip().lower()
+        if kind == "url" and preprocess_urls:
+            gap = " " if found.start() and found.string[found.start() - 1].isalnum() else ""
+            return gap + url + whole[_end(whole) :]
+        return whole
+
+    if char_replace:
+        text = GENDER.sub("", GAPS.sub(" ", text)).translate(CHARACTERS)
+    text = LINK.sub(link, text)
+    if shorten:
+        text = re.sub(rf"(.)\1{{{shorten},}}", lambda run: run[1] * shorten, text)
+    if demoji:
+        edge = f" {emoji_wrapper} " if emoji_wrapper else " "
+        text = EMOJI.sub(
+            lambda m: "".join(f"{edge}{piece}{edge}" if named else piece for piece, named in _spell(m[0], lang)), text
+        ).translate(STYLES)
+    if normalize_laughter:
+        ja = LAUGHTER[lang]  # with "aj" inside a run of these two letters, and not only at its ends, it is laughter
+        text = re.sub(f"[{ja}]{{5,}}", lambda run: ja * 2 if ja[::-1] in run[0][2:-1] else run[0], text)
+    return text.strip()
+
+
+def spell_emoji(text: str, known: Collection[str] = frozenset(), lang: str = "es") -> str:
+    """Each emoji that is not in `known` (those that a tokenizer has pieces for, see `known_emoji`) by its name.
+
+    >>> spell_emoji("Qué asco🤮🤮, ¡no! 👍🏽", known={"👍"})
+    'Qué asco cara vomitando cara vomitando , ¡no! 👍'
+
+    Names are set apart with single spaces. Skin tones are left out; where an emoji is known without its tone, it stays
+    without. A text in which nothing is to be done comes back as the object that it was.
+    OptionError: a language that is neither "es" nor "en".
+    """
+    _tokens(lang)
+    if not EMOJI.search(text):  # most texts: do not even import the names
+        return text
+    pieces, end = [], 0
+    for found in EMOJI.finditer(text):
+        pieces += [(text[end : found.start()], False), *_spell(found[0], lang, known, tones=False)]
+        end = found.end()
+    out: list[str] = []
+    after_name = False
+    for piece, named in [*pieces, (text[end:], False)]:
+        if piece:
+            if out and (named or after_name) and not (out[-1][-1].isspace() or piece[0].isspace()):
+                out.append(" ")
+            out.append(piece)
+            after_name = named
+    spelled = "".join(out)
+    return text if spelled == text else spelled
+
+
+def known_emoji(vocabulary: Iterable[str]) -> frozenset[str]:
+    """The emoji among a tokenizer's pieces, without the marks that pieces begin or end with (▁, Ġ, ##, </w>)."""
+    bare = {piece.removeprefix("##").removesuffix("</w>").strip("▁Ġ") for piece in vocabulary}
+    return frozenset(piece for piece in bare if EMOJI.fullmatch(piece) and _name(piece, "en"))
+
+
+PREPROCESS: dict[str, Callable[..., str]] = {"robertuito": preprocess_tweet, "spell-emoji": spell_emoji}
+
+
+def preprocessing_of(name_or_path: str, config_value: str | None) -> str | None:
+    """Which row of `PREPROCESS` a model wants: what its config says, else what its name tells, else None.
+
+    ConfigError: the config names one that is not there.
+    """
+    if config_value is not None:
+        if config_value not in PREPROCESS:
+            raise ConfigError(
+                f"{name_or_path}: its config asks for the preprocessing {config_value!r}, and there is none of that "
+                f"name. Its texts would reach the model in a form that it never saw. Known are "
+                f"{', '.join(PREPROCESS)}: correct config.json, or take the entry out if the model reads plain text."
+            )
+        return config_value
+    if name_or_path.startswith("pysentimiento/") or "robertuito" in name_or_path.lower():
+        return "robertuito"
+    return None
+
+
+def _tokens(lang: str) -> tuple[str, str, str]:
+    if lang not in TOKENS:
+        raise OptionError(f"lang={lang!r}: only the names and tokens of {' and '.join(TOKENS)} are known. Pass one.")
+    return TOKENS[lang]
+
+
+def _end(url: str) -> int:
+    """Where a link ends and the sentence goes on: before punctuation, and before a bracket that it did not open."""
+    end, closing = len(url), url.count(")") - url.count("(")
+    while url[end - 1] in ENDINGS or (url[end - 1] == ")" and closing > 0):
+        closing -= url[end - 1] == ")"
+        end -= 1
+    return end
+
+
+def _spell(
+    chars: str, lang: str, known: Collection[str] = frozenset(), *, tones: bool = True
+) -> list[tuple[str, bool]]:
+    """One match of `EMOJI` → pieces of text, and whether each is a name."""
+    if known:
+        plain = chars.translate(TONES | STYLES)
+        for form in (chars, plain, plain + "\ufe0f"):
+            if form in known:
+                return [(form, False)]
+    name = (None if tones else _name(chars.translate(TONES), lang)) or _name(chars, lang)
+    if name:
+        return [(name, True)]
+    if JOINER in chars:
+        return [piece for part in chars.split(JOINER) for piece in _spell(part, lang, known, tones=tones)]
+    return [(chars, False)]
+
+
+def _name(chars: str, lang: str) -> str | None:
+    return _looked_up(chars, lang) if len(chars) <= LONGEST else None
+
+
+@lru_cache(maxsize=8192)
+def _looked_up(chars: str, lang: str) -> str | None:
+    import emoji  # 0.1 s, and only texts with emoji need it
+
+    for form in (chars, chars.translate(STYLES)):
+        if emoji.is_emoji(form):
+            for language in (lang, "en"):  # the newest emoji have English names first
+                name = emoji.demojize(form, delimiters=("", ""), language=language)
+                if name != form:
+                    return name.replace("_", " ")
+    return None

@@ -1,0 +1,90 @@
+"""Texts as a model wants them, and the way back to the text that the user has."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
+from typing import Any
+
+from gatonegro.errors import OptionError
+from gatonegro.models import Model
+from gatonegro.preprocessing import PREPROCESS, known_emoji, preprocessing_of
+from gatonegro.tokenization import Tokenizer
+from gatonegro.wording import both
+
+Change = Callable[[str], str]
+WORD = re.compile(r"\S+")
+
+
+class Prepared(str):
+    """A text that was changed before it is read, and which place of the user's text each of its places comes from."""
+
+    original: str
+    change: Change
+
+    def __new__(cls, original: str, change: Change) -> Prepared:
+        new = super().__new__(cls, change(original))
+        new.original, new.change = original, change
+        return new
+
+    @cached_property
+    def _words(self) -> tuple[list[int], list[tuple[int, int, bool]]]:
+        """Where each of the user's words begins in the changed text; where it stands in theirs; if it is unchanged."""
+        starts, places, at = [], [], 0
+        for found in WORD.finditer(self.original):
+            changed = self.change(found[0]).strip()
+            if changed:
+                at = max(self.find(changed, at, at + len(changed) + 64), at)  # near by: blanks, and what they became
+                starts.append(at)
+                places.append((found.start(), found.end(), changed == found[0]))
+                at += len(changed)
+        return starts, places
+
+    def back(self, start: int, end: int) -> tuple[int, int]:
+        """The place in the user's text of `self[start:end]`; of part of a word that was changed, the whole word."""
+        starts, places = self._words
+        if not places or start >= end:
+            return 0, 0
+        while start < end - 1 and self[start].isspace():
+            start += 1
+        first, last = (max(bisect_right(starts, i) - 1, 0) for i in (start, end - 1))
+        begin, _, whole = places[first]
+        begin += start - starts[first] if whole else 0
+        stop, finish, whole = places[last]
+        return begin, min(stop + end - starts[last], finish) if whole else finish
+
+
+def change_of(model: Model, tokenizer: Tokenizer, asked: str | Change | bool | None) -> Change | None:
+    """What is done to a text before it is read: what was asked for; by default ("auto") what the model wants.
+
+    OptionError: a name that `PREPROCESS` does not have.
+    """
+    if asked is None or asked is False:
+        return None
+    if callable(asked):
+        return asked
+    name = preprocessing_of(model.name_or_path, model.config.extra.get("preprocess")) if asked == "auto" else asked
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in PREPROCESS:
+        known = ", ".join(PREPROCESS)
+        raise OptionError(
+            both(
+                f"preprocess must be 'auto', None, a function or one of {known}, not {name!r:.80}.",
+                f"preprocess debe ser 'auto', None, una función o uno de {known}, no {name!r:.80}.",
+            )
+        )
+    if name == "spell-emoji":
+        return partial(PREPROCESS[name], known=known_emoji(tokenizer.get_vocab()))
+    return PREPROCESS[name]
+
+
+def prepared(row: Any, change: Change) -> Any:
+    """A row with its texts changed: a text, a dict of texts, or a list of words, which stay as many as they are."""
+    if isinstance(row, str):
+        return Prepared(row, change)
+    if isinstance(row, Mapping):
+        return {key: change(value) if isinstance(value, str) else value for key, value in row.items()}
+    return row

@@ -1,0 +1,198 @@
+"""A label for each token, or for each entity, with its place in the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatonegro.config import Config
+from gatonegro.errors import InputError
+from gatonegro.models import Model
+from gatonegro.packing import Packed
+from gatonegro.tasks.task import FLAG, Encoded, Said, Task, check_text, whole
+from gatonegro.tasks.tokens import check_str, encode_tokens
+from gatonegro.tokenization import Tokenizer
+from gatonegro.wording import both
+
+# How the tokens of a word come to one label: of their probabilities (n, labels), those of the word (labels,).
+# None and "simple" leave each token its own.
+STRATEGIES: dict[str, Callable[[Tensor], Tensor] | None] = {
+    "none": None,
+    "simple": None,
+    "first": lambda x: x[0],
+    "average": lambda x: x.mean(0),
+    "max": lambda x: x[x.amax(1).argmax()],
+}
+PREFIX = re.compile(r"([BI])-(.*)", re.DOTALL)
+
+
+def check(row: Any, options: Mapping[str, Any]) -> None:
+    if not options["is_split_into_words"]:
+        check_str(row, options)
+    elif not isinstance(row, list | tuple):
+        kind = type(row).__name__
+        raise InputError(
+            both(
+                f"a {kind} where a list of words is wanted, for is_split_into_words is True.",
+                f"{kind} donde hace falta una lista de palabras, pues is_split_into_words es True.",
+            )
+        )
+    else:
+        for word in row:
+            check_text(word, ("a word", "una palabra"))
+
+
+def single(inputs: Any, options: Mapping[str, Any]) -> bool:
+    """Whether it is one text; with `is_split_into_words`, a flat list of words is."""
+    if options["is_split_into_words"]:
+        return isinstance(inputs, list | tuple) and bool(inputs) and all(isinstance(word, str) for word in inputs)
+    return isinstance(inputs, str | Mapping)
+
+
+def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
+    return encode_tokens(tokenizer, config, rows, options, lambda row, encoding: _ordinary(encoding))
+
+
+def _ordinary(encoding: Any) -> list[int]:
+    return [i for i, special in enumerate(encoding.special_tokens_mask) if not special]
+
+
+def ask(model: Model, packed: Packed, at: Tensor | None) -> Tensor:
+    return model.run(packed, at)  # (m, labels)
+
+
+def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Dicts as `transformers` gives them: `entity` and `index` a token, or `entity_group` a run of them."""
+    probs = torch.cat(said.answers).float().softmax(-1)  # (m, labels)
+    strategy = options["aggregation_strategy"].lower()
+    text, tokens = _tokens(tokenizer, said, options)
+    choose = STRATEGIES[strategy]
+    if choose is None:
+        groups: Iterable[list[int]] = ([i] for i in range(len(tokens)))
+    else:
+        prefix = getattr(tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None)
+        groups = _words(text, tokens, bool(prefix), tokenizer.unk_token_id)
+    found = []
+    for group in groups:
+        scores = probs[group[0]] if choose is None else choose(probs[group])
+        best = int(scores.argmax())
+        one = {"entity": config.id2label[best], "score": float(scores[best])}
+        if choose is None:
+            one |= {"index": tokens[group[0]]["index"], "word": tokens[group[0]]["word"]}
+        else:
+            one |= {"word": tokenizer.convert_tokens_to_string([tokens[i]["word"] for i in group])}
+        found.append(one | {"start": tokens[group[0]]["start"], "end": tokens[group[-1]]["end"]})
+    if strategy != "none":
+        found = list(_grouped(tokenizer, found))
+    ignored = options["ignore_labels"]
+    back = getattr(said.row, "back", None)  # where a text was changed before it was read
+    out = []
+    for one in found:
+        if one.get("entity", one.get("entity_group")) not in ignored:
+            if back is not None:
+                one["start"], one["end"] = back(one["start"], one["end"])
+            out.append(one)
+    return out
+
+
+def _tokens(tokenizer: Tokenizer, said: Said, options: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+    """The text, and of each token that is not special: its word, id, number and place in the text."""
+    encoding = said.note
+    starts = [0]
+    text = said.row
+    if options["is_split_into_words"]:
+        delimiter = options["delimiter"]
+        text = delimiter.join(said.row)
+        starts = [0, *accumulate(len(word) + len(delimiter) for word in said.row)]
+    tokens = []
+    for i in _ordinary(encoding):
+        a, b = encoding.offsets[i]
+        if options["is_split_into_words"]:
+            a, b = (x + starts[encoding.word_ids[i] or 0] for x in (a, b))
+        word = tokenizer.convert_ids_to_tokens(encoding.ids[i])
+        word = text[a:b] if encoding.ids[i] == tokenizer.unk_token_id else word
+        tokens.append({"word": word, "id": encoding.ids[i], "index": i, "start": a, "end": b})
+    return text, tokens
+
+
+def _words(text: str, tokens: list[dict[str, Any]], marked: bool, unknown: int | None) -> Iterator[list[int]]:
+    """Which tokens make a word: where the tokenizer marks what continues one, by that mark; else what follows without
+    a space. This is transformers' own rule, and as rough: "Madrid," is one word of a tokenizer without marks."""
+    group: list[int] = []
+    for i, token in enumerate(tokens):
+        a, b = token["start"], token["end"]
+        if token["id"] == unknown:
+            goes_on = False
+        elif marked:
+            goes_on = len(token["word"]) != b - a
+        else:
+            goes_on = a > 0 and " " not in text[a - 1 : a + 1]
+        if group and not goes_on:
+            yield group
+            group = []
+        group.append(i)
+    if group:
+        yield group
+
+
+def _grouped(tokenizer: Tokenizer, found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Neighbours of one kind as one entity; a B- begins a new one."""
+    group: list[dict[str, Any]] = []
+    for one in [*found, None]:
+        place, kind = _kind(one["entity"]) if one else ("B", None)
+        if group and (one is None or place == "B" or kind != _kind(group[-1]["entity"])[1]):
+            yield {
+                "entity_group": group[0]["entity"].split("-", 1)[-1],
+                "score": sum(part["score"] for part in group) / len(group),
+                "word": tokenizer.convert_tokens_to_string([part["word"] for part in group]),
+                "start": group[0]["start"],
+                "end": group[-1]["end"],
+            }
+            group = []
+        if one is not None:
+            group.append(one)
+
+
+def _kind(label: str) -> tuple[str, str]:
+    found = PREFIX.fullmatch(label)
+    return (found[1], found[2]) if found else ("I", label)
+
+
+TOKEN_CLASSIFICATION = Task(
+    name="token-classification",
+    head="token-classification",
+    check=check,
+    single=single,
+    encode=encode,
+    ask=ask,
+    decode=decode,
+    options={
+        "aggregation_strategy": "none",
+        "ignore_labels": ("O",),
+        "stride": None,  # tokens that two windows of a long text share; by default a quarter of a window
+        "is_split_into_words": False,
+        "delimiter": " ",
+    },
+    allowed={
+        "aggregation_strategy": (
+            lambda name: isinstance(name, str) and name.lower() in STRATEGIES,
+            (f"one of {', '.join(STRATEGIES)}", f"una de {', '.join(STRATEGIES)}"),
+        ),
+        "ignore_labels": (
+            lambda labels: isinstance(labels, list | tuple) and all(isinstance(label, str) for label in labels),
+            ("a list of labels", "una lista de etiquetas"),
+        ),
+        "stride": (
+            lambda n: n is None or whole(0)(n),
+            ("a whole number of at least 0, or None", "un número entero, 0 o más, o None"),
+        ),
+        "is_split_into_words": FLAG,
+        "delimiter": (lambda text: isinstance(text, str), ("a str", "un str")),
+    },
+    example="mrm8488/bert-spanish-cased-finetuned-ner",
+)

@@ -1,0 +1,122 @@
+"""How long a row is to be: what to cut and pad to, and what is said of texts that were cut."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from gatonegro.errors import InputError
+from gatonegro.tokenization.inputs import choice, whole
+from gatonegro.wording import both, number
+
+if TYPE_CHECKING:
+    from gatonegro.tokenization.tokenizer import Tokenizer
+
+NO_LIMIT = int(1e30)  # what transformers writes where no maximum length is known
+MOST_PADDED = 10_000_000  # tokens of a row: more is a mistake, and the Rust side ends the process over it
+
+
+class TruncationWarning(UserWarning):
+    """A text was cut shorter than was asked for, or is too long for the model and was left whole."""
+
+
+def limit_of(
+    tokenizer: Tokenizer, cut: str | None, pad: str | None, max_length: int | None, multiple: int | None
+) -> int | None:
+    """The length to cut or pad to: what was asked, but never past the model's positions; None for none."""
+    limit = tokenizer.model_max_length
+    if max_length is not None:
+        limit = whole("max_length", max_length, 1)
+        limit = min(limit, tokenizer.position_limit or limit) if cut else limit
+        if pad == "longest" and not cut:
+            _warn(
+                both(
+                    "max_length does nothing with padding=True and no truncation: pass truncation=True to cut",
+                    "max_length no hace nada con padding=True y sin truncation: pasa truncation=True para cortar",
+                )
+            )
+    if limit >= NO_LIMIT:
+        if pad == "max_length":
+            raise InputError(
+                both(
+                    'padding="max_length" needs max_length=: this tokenizer knows no maximum',
+                    'padding="max_length" necesita max_length=: este tokenizador no conoce ningún máximo',
+                )
+            )
+        if cut:
+            _warn(
+                both(
+                    "truncation=True cuts nothing: this tokenizer knows no maximum of its own; pass max_length=",
+                    "truncation=True no corta nada: este tokenizador no conoce ningún máximo; pasa max_length=",
+                )
+            )
+        return None
+    if cut and pad and multiple and limit % multiple:
+        raise InputError(
+            both(
+                f"max_length={limit} is not a multiple of pad_to_multiple_of={multiple}",
+                f"max_length={limit} no es múltiplo de pad_to_multiple_of={multiple}",
+            )
+        )
+    return limit
+
+
+def pad_rows(tokenizer: Tokenizer, rows: list[Any], length: int | None, multiple: int | None, side: str | None) -> None:
+    """Pad to `length`, else to the longest, and on to a multiple."""
+    if tokenizer.pad_token is None:
+        raise InputError(
+            both(
+                "this tokenizer has no padding token: tokenizer.pad_token = tokenizer.eos_token, "
+                "or tokenizer.add_special_tokens({'pad_token': '[PAD]'})",
+                "este tokenizador no tiene token de relleno: tokenizer.pad_token = tokenizer.eos_token, "
+                "o tokenizer.add_special_tokens({'pad_token': '[PAD]'})",
+            )
+        )
+    length = length or max(map(len, rows), default=0)
+    multiple = 1 if multiple is None else whole("pad_to_multiple_of", multiple, 1)
+    length = -(-length // multiple) * multiple
+    if length > MOST_PADDED:
+        raise InputError(
+            both(
+                f"padding to {number(length)} tokens, more than {number(MOST_PADDED)}: look at max_length= and "
+                "pad_to_multiple_of=",
+                f"relleno hasta {number(length)} tokens, más de {number(MOST_PADDED)}: comprueba max_length= y "
+                "pad_to_multiple_of=",
+            )
+        )
+    side = choice("padding_side", side or tokenizer.padding_side, ("right", "left"))
+    for row in rows:
+        row.pad(length, direction=side, pad_id=tokenizer.pad_token_id, pad_token=tokenizer.pad_token)
+
+
+def say_what_was_cut(tokenizer: Tokenizer, rows: list[Any], asked: int | None, limit: int | None) -> None:
+    """Warn where a text was cut shorter than was asked for, and once where one is too long for the model."""
+    if limit is not None and asked is not None and asked > limit:
+        count = sum(len(row) >= limit and bool(row.overflowing) for row in rows)
+        if count:
+            _warn(
+                both(
+                    f"{count} of {len(rows)} texts were cut to {limit} tokens, not to max_length={asked}: the "
+                    f"model has {limit} positions. What comes after is not read; split the text, or take "
+                    "windows (return_overflowing_tokens=True, stride=)",
+                    f"textos cortados a {limit} tokens, no a max_length={asked}: {count} de {len(rows)}; el modelo "
+                    f"tiene {limit} posiciones. Lo que viene después no se lee; divide el texto, o usa ventanas "
+                    "(return_overflowing_tokens=True, stride=)",
+                )
+            )
+    elif limit is None and asked is None and not tokenizer.said_too_long:
+        longest = max(map(len, rows), default=0)
+        if longest > tokenizer.model_max_length:
+            tokenizer.said_too_long = True
+            _warn(
+                both(
+                    f"a text has {longest} tokens and the model takes {tokenizer.model_max_length}: it was left "
+                    "whole; pass truncation=True to cut it (said once for this tokenizer)",
+                    f"un texto tiene {longest} tokens y el modelo admite {tokenizer.model_max_length}: se ha dejado "
+                    "entero; pasa truncation=True para cortarlo (se avisa una vez por tokenizador)",
+                )
+            )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, TruncationWarning, stacklevel=4)

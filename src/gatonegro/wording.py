@@ -1,0 +1,58 @@
+"""Spanish or English: what the library says, in the user's language. Both texts stand side by side where it is said:
+
+raise InputError(both(f"text {i} is empty", f"el texto {i} está vacío"))
+"""
+
+from __future__ import annotations
+
+import locale
+import os
+import re
+import sys
+from contextlib import suppress
+from typing import Literal, cast
+
+Language = Literal["en", "es"]
+SPANISH = re.compile(
+    r"(es|spanish)([^a-z].*)?", re.IGNORECASE | re.DOTALL
+)  # es  es_MX.UTF-8  es-AR  Spanish_Spain.1252
+
+_chosen: Language | None = None  # by `use`
+
+
+def both(en: str, es: str) -> str:
+    """The one of the two that is in the user's language."""
+    return es if language() == "es" else en
+
+
+def language() -> Language:
+    """What `use` chose, else GATONEGRO_LANG, else the locale: "es" for Spanish, "en" for all others.
+
+    It is asked anew for every message, so a change of the environment counts at once.
+    """
+    if _chosen is not None:
+        return _chosen
+    return "es" if SPANISH.fullmatch(os.environ.get("GATONEGRO_LANG") or _locale()) else "en"
+
+
+def use(lang: str | None) -> None:
+    """Choose "en" or "es" for this process, whatever the environment says; None goes back to that."""
+    global _chosen
+    if lang not in ("en", "es", None):
+        raise ValueError(f"the language must be 'en' or 'es', not {lang!r:.80}")
+    _chosen = cast("Language | None", lang)
+
+
+def number(n: int) -> str:
+    """A whole number with its thousands apart, as the language writes them: 12,345 or 12 345."""
+    return both(f"{n:,}", f"{n:,}".replace(",", "\N{NO-BREAK SPACE}") if n >= 10_000 else str(n))
+
+
+def _locale() -> str:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):  # the order of POSIX
+        if said := os.environ.get(name):
+            return said
+    if sys.platform in ("win32", "darwin"):  # where programs not begun in a terminal have none of them
+        with suppress(ValueError):  # a locale that Python does not know
+            return locale.getlocale()[0] or ""
+    return ""

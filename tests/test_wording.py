@@ -1,0 +1,308 @@
+"""Both languages: how the user's is found, and that every error and warning is there in English and in Spanish."""
+
+import ast
+import string
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer as Backend
+from tokenizers.models import WordLevel
+
+import gatonegro
+from gatonegro import AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer, errors, hub, wording
+from gatonegro.checkpoints import reading
+from gatonegro.config import RANGES
+from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError, MissingHeadError, PickleRefusedError
+from gatonegro.packing import HINTS
+from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs
+from gatonegro.wording import both, language, number, use
+
+PACKAGE = Path(gatonegro.__file__).parent
+TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+# rooms in which no error and no warning may be in English alone
+ROOMS = ("hub", "checkpoints", "models", "packing", "config", "tokenization", "families", "nn")
+# the built-in errors that also reach the user, in parentheses
+OURS = {name for name in vars(errors) if name.endswith("Error")} | {"ValueError", "TypeError", "AttributeError"}
+WARN = ("warn", "_warn")
+
+
+@pytest.fixture
+def spanish():
+    use("es")
+    yield
+    use(None)
+
+
+# which language
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """`environment(LANG="es_ES.UTF-8", …)`: these variables, and no other that says a language."""
+
+    def put(**values):
+        for name in ("GATONEGRO_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ({"GATONEGRO_LANG": "es", "LANG": "en_US.UTF-8"}, "es"),
+        ({"GATONEGRO_LANG": "ES"}, "es"),
+        ({"GATONEGRO_LANG": "en", "LC_ALL": "es_ES.UTF-8"}, "en"),
+        ({"GATONEGRO_LANG": "fr", "LC_ALL": "es_ES.UTF-8"}, "en"),
+        ({"GATONEGRO_LANG": "", "LANG": "es_MX.UTF-8"}, "es"),
+        ({"LC_ALL": "es_AR"}, "es"),
+        ({"LC_ALL": "es"}, "es"),
+        ({"LC_ALL": "ES_es.utf8"}, "es"),
+        ({"LC_ALL": "es-419"}, "es"),
+        ({"LC_ALL": "es@euro"}, "es"),
+        ({"LC_ALL": "Spanish_Spain.1252"}, "es"),
+        ({"LC_ALL": "C.UTF-8", "LANG": "es_ES.UTF-8"}, "en"),
+        ({"LC_ALL": "", "LC_MESSAGES": "es_ES.UTF-8", "LANG": "en_US.UTF-8"}, "es"),
+        ({"LC_MESSAGES": "en_US.UTF-8", "LANG": "es_ES.UTF-8"}, "en"),
+        ({"LANG": "gl_ES.UTF-8"}, "en"),
+        ({"LANG": "estonian"}, "en"),  # an old name of et_EE
+    ],
+)
+def test_the_environment_says_the_language(environment, variables, wanted):
+    environment(**variables)
+    assert language() == wanted
+    assert both("yes", "sí") == {"en": "yes", "es": "sí"}[wanted]
+
+
+@pytest.mark.parametrize(
+    ("platform", "found", "wanted"),
+    [
+        ("win32", ("Spanish_Mexico", "1252"), "es"),
+        ("win32", ("es_ES", "cp1252"), "es"),
+        ("win32", ("English_United States", "1252"), "en"),
+        ("darwin", ("es_ES", "UTF-8"), "es"),
+        ("darwin", (None, None), "en"),
+        ("linux", ("es_ES", "UTF-8"), "en"),
+    ],
+)
+def test_windows_and_macos_are_asked_where_no_variable_is_set(environment, monkeypatch, platform, found, wanted):
+    environment()
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(wording.locale, "getlocale", lambda: found)
+    assert language() == wanted
+
+
+def test_a_locale_that_python_does_not_know_is_english(environment, monkeypatch):
+    def unknown():
+        raise ValueError("unknown locale: xx")
+
+    environment()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(wording.locale, "getlocale", unknown)
+    assert language() == "en"
+
+
+def test_what_is_chosen_wins_over_the_environment(environment, spanish):
+    environment(GATONEGRO_LANG="en")
+    assert language() == "es" and both("yes", "sí") == "sí"
+    use("en")
+    environment(GATONEGRO_LANG="es")
+    assert language() == "en"
+    use(None)
+    assert language() == "es"
+    with pytest.raises(ValueError, match="'fr'"):
+        use("fr")
+    assert language() == "es"
+
+
+def test_thousands(spanish):
+    assert [number(n) for n in (0, 9999, 12345, 1_000_000)] == ["0", "9999", "12\xa0345", "1\xa0000\xa0000"]
+    use("en")
+    assert [number(n) for n in (0, 9999, 12345)] == ["0", "9,999", "12,345"]
+
+
+def test_the_language_of_a_child_process(python, tmp_path):
+    code = "from gatonegro.hub import locate; locate('./no-hay')"
+    assert "no existe esa carpeta" in python("-c", code, env={"GATONEGRO_LANG": "es"}).stderr.decode()
+    assert "there is no such folder" in python("-c", code).stderr.decode()
+
+
+# none is missing
+
+
+def calls(tree, *names):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", None)) in names:
+            yield node
+
+
+def letters(node):
+    """Whether a text has words of its own, or puts some in: those that no `both` has put into the user's language."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str) and any(char.isalpha() for char in node.value)
+    if isinstance(node, ast.FormattedValue):
+        return letters(node.value)
+    if isinstance(node, ast.Call):  # of `" and ".join(…)` only the words between
+        return isinstance(node.func, ast.Attribute) and letters(node.func.value)
+    if isinstance(node, ast.Compare | ast.Subscript | ast.Attribute):
+        return False
+    parts = (node.body, node.orelse) if isinstance(node, ast.IfExp) else ast.iter_child_nodes(node)
+    return any(letters(part) for part in parts)
+
+
+def inserted(node):
+    """The expressions that an f-string puts in."""
+    return {ast.unparse(part.value) for part in ast.walk(node) if isinstance(part, ast.FormattedValue)}
+
+
+def place(path, node):
+    return f"{path.relative_to(PACKAGE)}:{node.lineno}: {ast.unparse(node)[:100]}"
+
+
+def pairs():
+    return [(path, node) for path, tree in TREES.items() for node in calls(tree, "both")]
+
+
+def test_every_pair_is_two_texts_with_the_same_things_in_them():
+    assert len(pairs()) > 100
+    for path, node in pairs():
+        if len(node.args) == 1 and isinstance(node.args[0], ast.Starred):  # a pair from a table
+            continue
+        assert len(node.args) == 2 and not node.keywords, place(path, node)
+        en, es = node.args
+        assert ast.unparse(en) != ast.unparse(es), place(path, node)
+        left, right = inserted(en) - {"en"}, inserted(es) - {"es"}  # names for words of the language itself
+        assert left == right, f"{place(path, node)}: {left ^ right}"
+        for text in (en, es):
+            assert not isinstance(text, ast.Constant) or text.value.strip(), place(path, node)
+            put_in = [part for part in ast.walk(text) if isinstance(part, ast.FormattedValue)]
+            assert not any(letters(part) for part in put_in), place(path, node)
+
+
+def test_no_variable_hides_both():
+    for path, tree in TREES.items():
+        if path.stem != "wording":
+            for node in ast.walk(tree):
+                taken = isinstance(node, ast.Name) and node.id == "both" and not isinstance(node.ctx, ast.Load)
+                assert not taken and getattr(node, "arg", None) != "both", place(path, node)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_error_and_no_warning_is_in_english_alone(room):
+    trees = {path: tree for path, tree in TREES.items() if path.relative_to(PACKAGE).with_suffix("").parts[0] == room}
+    assert trees
+    for path, tree in trees.items():
+        for node in calls(tree, *OURS, *WARN):
+            assert not any(letters(argument) for argument in node.args), place(path, node)
+
+
+TABLES = (hub.CAUSES, hub.STATUS, hub.DISK, HINTS, reading.SIGNS, reading.FOREIGN)
+PAIRS = dict.fromkeys(
+    [
+        *(pair for table in TABLES for pair in table.values()),
+        *(hub.NETWORK, hub.OFFLINE, hub.NOT_WRITTEN, hub.TROUBLE, inputs.MEND, inputs.MEND_WORDS),
+        *(pair for *_, pair in RANGES),
+    ]
+)
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair[0][:40])
+def test_tables_of_messages_are_pairs_with_the_same_things_in_them(pair):
+    en, es = pair
+    assert en and es and (en != es)
+    fields = [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in pair]
+    assert fields[0] == fields[1]
+
+
+# real ones
+
+
+def test_a_missing_folder(spanish):
+    with pytest.raises(HubError, match=r"'\./no-hay': no existe esa carpeta \(desde .*Comprueba que esté bien escrita"):
+        AutoTokenizer.from_pretrained("./no-hay")
+    with pytest.raises(HubError, match=r"no es ninguna carpeta de aquí, ni un nombre del hub"):
+        AutoTokenizer.from_pretrained("a b")
+
+
+def test_nothing_in_the_cache_and_no_network(spanish, monkeypatch, tmp_path):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(
+        HubError, match=r"config\.json no está en la caché .*no se permite usar la red.*pasa una carpeta"
+    ):
+        hub.locate("nadie/nada", local_files_only=True).file("config.json")
+
+
+def test_a_missing_head(spanish, tiny):
+    with pytest.raises(MissingHeadError) as caught:
+        AutoModelForMaskedLM.from_pretrained(tiny)
+    said = str(caught.value)
+    assert "el checkpoint no tiene pesos para una cabeza masked-lm" in said
+    assert "tiene: sequence-classification. Indica un checkpoint que se haya entrenado para la tarea." in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "el texto es None, quizá un valor que falta: pasa un str, una lista de str"),
+        (["gato", float("nan")], r"el texto 1 es un float \(nan\), quizá un valor que falta: pasa un str"),
+        (["gato", 3], "el texto 1 es un int, 3: pasa un str"),
+        (["gato", ["a", "b", "c"]], "el texto 1 es de tipo list de 3 elementos: pasa un str"),
+        (["gato", ("a", "b")], "el texto 1 es un par, y el texto 0 no: pasa un str"),
+        ("gato\ud800", "el texto 0 tiene un surrogate suelto.*codificación correcta"),
+    ],
+)
+def test_what_is_no_text(spanish, tiny, text, said):
+    with pytest.raises(InputError, match=said):
+        AutoTokenizer.from_pretrained(tiny)(text)
+
+
+def test_pairs_that_do_not_match(spanish, tiny):
+    with pytest.raises(InputError, match="text y text_pair no casan: 2 en una lista y uno; pasa tantos de uno como"):
+        AutoTokenizer.from_pretrained(tiny)(["a", "b"], "c")
+
+
+def test_warnings(spanish):
+    tokenizer = Tokenizer(Backend(WordLevel({"gato": 0}, "gato")), named={}, model_max_length=2, position_limit=2)
+    tokenizer.backend_tokenizer.add_tokens(["a", "b", "c"])
+    with pytest.warns(TruncationWarning, match="un texto tiene 3 tokens y el modelo admite 2: se ha dejado entero"):
+        tokenizer("abc")
+    with pytest.warns(TruncationWarning, match="cortados a 2 tokens, no a max_length=9: 1 de 1; el modelo tiene 2 pos"):
+        tokenizer("abc", truncation=True, max_length=9)
+
+
+def test_models_and_their_files(spanish, tiny, make_folder, tmp_path):
+    ours = AutoModelForSequenceClassification.from_pretrained(tiny)
+    with pytest.raises(InputError, match=r"input_ids contiene 999, pero solo puede contener .*otro tokenizador"):
+        ours(torch.tensor([[999]]))
+    with pytest.raises(InputError, match="input_ids debe ser un tensor de torch corriente, no un list; con return_"):
+        ours([[1]])
+    with pytest.raises(InputError, match="labels debe contener números enteros, de forma"):
+        ours(torch.tensor([[1]]), labels=torch.tensor([7]))
+    with pytest.raises(
+        ConfigError, match="num_hidden_layers debe ser un número entero positivo menor que 10\xa0000, no 0"
+    ):
+        make_folder(num_hidden_layers=0)
+    (tmp_path / "config.json").write_bytes((tiny / "config.json").read_bytes())
+    with pytest.raises(CheckpointError, match=r"no hay pesos en la carpeta .*; se han buscado .* y pytorch_model\.bin"):
+        AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    (tmp_path / "tf_model.h5").touch()
+    (tmp_path / "flax_model.msgpack").touch()
+    with pytest.raises(CheckpointError, match=r"Solo tiene los de TensorFlow \(tf_model\.h5\) y los de Flax"):
+        AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    (tmp_path / "pytorch_model.bin").touch()
+    with pytest.raises(
+        PickleRefusedError, match=r"solo tiene sus pesos como pytorch_model\.bin.*puede ejecutar código"
+    ):
+        AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"<html>")
+    with pytest.raises(CheckpointError, match="no es un archivo safetensors entero: es una página web, no los pesos"):
+        AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(ConfigError, match="no es JSON válido"):
+        AutoModelForSequenceClassification.from_pretrained(tmp_path)
