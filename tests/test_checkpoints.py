@@ -1,5 +1,6 @@
 """safetensors ↔ state dict: reading what others wrote, others reading what we wrote, damage, and being cut off."""
 
+import gc
 import json
 import os
 import runpy
@@ -307,6 +308,29 @@ def test_file_that_is_held_open(tmp_path, monkeypatch):
         patch.setattr(Path, "unlink", lambda p, **k: unlink(p, **k) if p.suffix == ".tmp" else held(p))
         write(tmp_path, state(2))
         assert same(load(tmp_path), state(2))
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="nothing here says which files are mapped")
+def test_saving_over_what_was_loaded_where_mapped_files_cannot_be_replaced(tmp_path, monkeypatch):
+    """As on Windows: there what is loaded is copied, so that its file is free."""
+    replace = Path.replace
+
+    def refuse_if_mapped(self, target):
+        if str(target) in Path("/proc/self/maps").read_text():
+            raise PermissionError(13, "The process cannot access the file", str(target))
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse_if_mapped)
+    write(tmp_path, state())
+    mapped = load(tmp_path)
+    with pytest.raises(CheckpointError, match="Windows"):
+        write(tmp_path, mapped)
+    monkeypatch.setattr(checkpoints.reading, "COPIED", True)
+    del mapped
+    gc.collect()
+    copied = load(tmp_path)
+    write(tmp_path, {name: tensor * 2 for name, tensor in copied.items()})
+    assert torch.equal(load(tmp_path)["dense.weight"], 2 * copied["dense.weight"])
 
 
 def test_folder_that_is_a_file(tmp_path):

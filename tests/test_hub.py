@@ -276,6 +276,28 @@ def test_second_load_asks_nothing(server):
     assert server.seen == []
 
 
+def test_a_disk_without_symbolic_links(server, monkeypatch):
+    """As on Windows without developer mode: the cache keeps copies."""
+
+    def refuse(*_, **__):
+        raise OSError(1314, "A required privilege is not held by the client")
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    monkeypatch.setattr(huggingface_hub.file_download, "_are_symlinks_supported_in_dir", {})
+    monkeypatch.setenv("HF_HUB_DISABLE_SYMLINKS_WARNING", "1")
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_SYMLINKS_WARNING", True)
+    path = hub.locate(NAME).file("config.json")
+    assert path is not None and not path.is_symlink() and path.read_bytes() == FILES["config.json"]
+    asked = len(server.seen)
+    assert hub.locate(NAME).file("config.json") == path and len(server.seen) == asked
+
+
+@pytest.mark.parametrize("name", ["sentiment-en-es", "sentiment_es_en", "demo_en"])
+def test_a_built_in_name_that_is_nearly_right(name, no_socket):
+    with pytest.raises(HubError, match=r"did you mean '(sentiment-es-en|demo-en)'"):
+        hub.locate(name)
+
+
 def test_all_files_of_one_commit(server):
     """The branch moves between the first file and the second."""
     source = hub.locate(NAME)

@@ -11,6 +11,7 @@ import os
 import re
 import warnings
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
@@ -341,6 +342,13 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
         )
     if text in BUILT_IN:
         return Source(text, _built_in(text), revision)
+    if "/" not in text and (close := get_close_matches(text, BUILT_IN, 1, 0.75)):
+        raise HubError(
+            both(
+                f"{text!r} is no folder here; did you mean {close[0]!r}, the built-in model?",
+                f"{text!r} no es una carpeta de aquí; ¿querías decir {close[0]!r}, el modelo incluido?",
+            )
+        )
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 

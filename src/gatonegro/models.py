@@ -21,7 +21,7 @@ from gatonegro import checkpoints, hub
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, OptionError
 from gatonegro.families import family_of
-from gatonegro.families.family import adopt, canonical, has_head, read_config, release, write_config
+from gatonegro.families.family import adopt, canonical, has_head, heads_named, read_config, release, write_config
 from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
@@ -265,6 +265,12 @@ def initialise(module: M, std: float) -> M:
         if isinstance(part, nn.Linear) and part.bias is not None:
             nn.init.zeros_(part.bias)
     return module
+
+
+def head_of(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> str | None:
+    """The head that a model's config.json names, if it names one for a task."""
+    config = load_config(hub.locate(name, revision=revision, local_files_only=local_files_only))
+    return next(iter(heads_named(family_of(config.model_type), config)), None)
 
 
 def load(

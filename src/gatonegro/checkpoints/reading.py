@@ -36,6 +36,7 @@ SIGNS = {
         "es un archivo pickle de PyTorch con otro nombre: llámalo pytorch_model.bin",
     ),
 }
+COPIED = os.name == "nt"  # Windows lets no one replace a file that is mapped: a model could not be saved over itself
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 FOREIGN = {
     "tf_model.h5": ("those of TensorFlow", "los de TensorFlow"),
@@ -187,6 +188,8 @@ def _open(path: Path) -> tuple[dict[str, Tensor], str | None]:
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
+            if COPIED:
+                tensors = {name: tensor.clone() for name, tensor in tensors.items()}
             return tensors, (file.metadata() or {}).get("gatonegro")
     except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
         why = _why(path) or error

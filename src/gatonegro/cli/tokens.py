@@ -8,6 +8,7 @@ from argparse import Namespace
 from itertools import chain
 
 from gatonegro.cli.screen import print_json, print_tabs, texts, visible
+from gatonegro.wording import both
 
 
 def run(args: Namespace) -> None:
@@ -39,7 +40,12 @@ def _table(text: str, tokens: list[str], ids: list[int], offsets: list[tuple[int
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    for name, side in (("#", "right"), ("id", "right"), ("token", "left"), ("in the text", "left")):
+    for name, side in (
+        ("#", "right"),
+        ("id", "right"),
+        ("token", "left"),
+        (both("in the text", "en el texto"), "left"),
+    ):
         table.add_column(name, justify=side, header_style="bold")  # type: ignore[arg-type]
     for n, (i, token, (a, b)) in enumerate(zip(ids, tokens, offsets, strict=True)):
         place = Text(f"{text[a:b]!r} {a}–{b}" if b > a else "—", "dim")

@@ -282,9 +282,14 @@ def has_head(family: Family, config: Config, head: str, tensors: Mapping[str, Te
 def _is_for(family: Family, config: Config, head: str | None) -> bool:
     """Whether `architectures` in config.json leaves it open that the checkpoint has this head: BERT's two heads that
     classify have one name, `classifier`, and one must not be taken for the other."""
-    said = config.extra.get("architectures") or ()
-    named = [name for name, known in family.heads.items() if name not in BARE and known.architecture in said]
+    named = heads_named(family, config)
     return not named or head in (*named, *BARE, None)
+
+
+def heads_named(family: Family, config: Config) -> list[str]:
+    """The heads for a task that `architectures` in config.json names."""
+    said = config.extra.get("architectures") or ()
+    return [name for name, known in family.heads.items() if name not in BARE and known.architecture in said]
 
 
 def release(family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from gatonegro.errors import InputError, OptionError
-from gatonegro.models import Model, load, precision, share
+from gatonegro.models import Model, head_of, load, precision, share
 from gatonegro.tasks.feature_extraction import FEATURE_EXTRACTION
 from gatonegro.tasks.fill_mask import FILL_MASK
 from gatonegro.tasks.loop import Pipeline
@@ -50,7 +50,7 @@ def pipeline(
 
     Args:
         task: "sentiment-analysis" or "text-classification", "ner" or "token-classification", "fill-mask",
-            "feature-extraction".
+            "feature-extraction"; by default the one that the model has a head for.
         model: a folder, a built-in's short name, a name on the hub, or a model; by default the built-in one.
         tokenizer: the model's own unless given; a model object needs one.
         device: -1 or "cpu", a GPU's number, "cuda", "mps", or "auto" (a GPU where there is one). A model object
@@ -68,7 +68,12 @@ def pipeline(
     if task is None:
         if model is None:
             raise OptionError(both(f"name a task ({KNOWN}) or a model.", f"nombra una tarea ({KNOWN}) o un modelo."))
-        task = "text-classification"
+        head = "sequence-classification"
+        if isinstance(model, Model):
+            head = model.task_head
+        elif isinstance(model, str | Path):
+            head = head_of(model, revision=revision, local_files_only=local_files_only) or head
+        task = next((name for name, known in TASKS.items() if known.head == head), "feature-extraction")
     record = TASKS.get(ALIASES.get(task, task)) if isinstance(task, str) else None
     if record is None:
         close = next(iter(get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.5)), None)

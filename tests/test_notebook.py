@@ -1,0 +1,77 @@
+"""The course's notebook: every cell runs in a real kernel, without a network, and shows what the class is about."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from gatonegro import hub
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOK = ROOT / "examples" / "transformer.ipynb"
+NEEDED = {"sentiment-es-en", "demo-en"}
+
+pytestmark = pytest.mark.skipif(
+    not hub.built_in_models().keys() >= NEEDED, reason="the built-in models are not installed: pip install ./models"
+)
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory) -> dict[str, str]:
+    """Source of each cell that was run → what it printed and gave."""
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    pytest.importorskip("ipykernel")
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    folder = tmp_path_factory.mktemp("class")
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(folder / "no cache")}
+    client = nbclient.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    client.execute(env=environment)
+    out = {}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            pieces = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+            out[cell.source] = "".join(pieces)
+    return out
+
+
+def said(shown: dict[str, str], part: str) -> str:
+    (found,) = [text for source, text in shown.items() if part in source]
+    return found
+
+
+def test_every_cell_runs(shown):
+    assert len(shown) >= 15 and not any("Error" in text for text in shown.values())
+
+
+def test_what_is_computed_by_hand_is_what_the_model_does(shown):
+    assert said(shown, "atencion = puntos.softmax").endswith("igual que el modelo: True\n")
+    assert "igual que el modelo: True" in said(shown, "capa.feed_forward_add.norm")
+
+
+def test_the_english_model_tears_spanish_words_apart(shown):
+    english, spanish = said(shown, "tok_en.tokenize").splitlines()
+    assert english.count("##") >= 4 and "##" not in spanish
+    assert len(re.findall("'", english)) > 1.5 * len(re.findall("'", spanish))
+
+
+def test_the_spanish_model_likes_the_teacher_and_the_english_one_does_not_see_it(shown):
+    answers = said(shown, "ingles = pipeline")
+    first = answers.split("Me encantan")[0]
+    assert "'label': 'POS'" in first and "'label': 'NEGATIVE'" in first
+
+
+def test_labels_of_the_batch(shown):
+    assert "['POS', 'POS']" in said(shown, "torch.argmax")
+    assert "tensor([[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]" in said(shown, "lote = tok_es(") or "0" in said(shown, "lote = ")
+
+
+def test_it_is_saved_with_what_it_shows():
+    """Who reads it on a page sees the outputs."""
+    nbformat = pytest.importorskip("nbformat")
+    cells = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
+    assert [cell.source[:40] for cell in cells if not cell.outputs and "import" not in cell.source] == [
+        cell.source[:40] for cell in cells if cell.source.startswith("EN_LA_RED")
+    ]
