@@ -447,6 +447,109 @@ def test_convert_to_where_nothing_can_be_written(tiny, refused, tmp_path):
     assert file.read_text() == "mine"
 
 
+# a class without a network
+
+
+def test_get_copies_a_model_that_is_then_used_from_there(wide, run, tmp_path, no_socket):
+    out, err = run("models", "--get", wide, "--to", tmp_path / "usb")
+    folder = tmp_path / "usb" / wide.name
+    assert out == f"{folder}\n" and f"-m {folder}" in err and err.count("\n") == 1
+    assert answers(run, folder) == answers(run, wide)
+    assert (folder / "README.md").read_text(encoding="utf-8") == CARD
+    assert not list(folder.glob(".*"))  # nothing half written
+    assert run("models", "--get", wide, "--to", tmp_path / "usb")[0] == out  # and again
+
+
+def test_get_keeps_what_a_name_told(tiny, run, tmp_path):
+    shutil.copytree(tiny, tmp_path / "robertuito-x")
+    (folder,) = run("models", "--get", tmp_path / "robertuito-x", "--to", tmp_path / "usb")[0].splitlines()
+    shutil.move(folder, tmp_path / "other")
+    assert pipeline("sentiment-analysis", model=tmp_path / "other").change is not None
+    assert pipeline("sentiment-analysis", model=tiny).change is None
+
+
+def test_get_refuses_what_is_no_model_or_no_place(tiny, refused, tmp_path):
+    assert "no such folder" in refused("models", "--get", "./nowhere", "--to", tmp_path)
+    assert "is the model itself" in refused("models", "--get", tiny, "--to", tiny.parent)
+    (tmp_path / "file").touch()
+    assert "cannot be written" in refused("models", "--get", tiny, "--to", tmp_path / "file")
+    assert "name a model" in refused("models", "--to", tmp_path)
+
+
+# in Spanish
+
+
+@pytest.mark.parametrize("how", ["--lang es models --help", "models --lang es --help", "models --lang=es --help"])
+def test_help_in_spanish(how, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(how.split())
+    shown = capsys.readouterr().out
+    assert end.value.code == 0 and shown.startswith("uso: ") and "opciones:" in shown and "usage" not in shown
+    with pytest.raises(SystemExit):
+        cli.main(["--lang", "en", "models", "--help"])
+    assert "options:" in capsys.readouterr().out  # and back, in the same process
+
+
+def test_all_of_the_help_is_in_two_languages(monkeypatch, capsys):
+    """Line by line, no English in the Spanish help of any command."""
+    texts = {}
+    for lang in ("en", "es"):
+        monkeypatch.setenv("GATONEGRO_LANG", lang)
+        for command in ([], *([name] for name in cli.COMMANDS)):
+            with pytest.raises(SystemExit):
+                cli.main([*command, "--help"])
+            words = re.findall(r"[a-záéíóúñ]{4,}", capsys.readouterr().out.split("ejemplos")[0].split("examples")[0])
+            texts.setdefault(lang, set()).update(words)
+    same = texts["en"] & texts["es"]
+    assert same <= {
+        "auto", "commit", "convert", "cuda", "device", "error", "float", "gatonegro", "help", "json", "lang", "matrices", "model",
+        "models", "offline", "output", "pickle", "revision", "safetensors", "score", "sentiment", "text", "tokens", "ransformer",
+        "transformers", "version",
+    }, same  # fmt: skip
+
+
+def test_errors_in_spanish(run, tiny, monkeypatch):
+    monkeypatch.setenv("GATONEGRO_LANG", "es")
+    assert "no existe esa carpeta" in run("sentiment", "-m", "./nada", "hola", status=1)[1]
+    assert run("sentiment", "-m", tiny, stdin=f"uno\n{LONG}\n".encode())[1].startswith("gatonegro: el texto 2 pasa de")
+
+
+# what people mean
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sentiment", "--jsn", "x"], "did you mean --json?"),
+        (["sentiment", "--topk", "2", "x"], "did you mean --top-k?"),
+        (["sentiment", "-Hola"], "write -- before it"),
+        (["tokens", "--min-score", "1", "x"], "unrecognized arguments: --min-score"),
+        (["sentiment", "--min-score", "2", "x"], "must be a number from 0 to 1"),
+    ],
+)
+def test_what_a_mistyped_option_may_have_meant(arguments, said, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    shown = capsys.readouterr().err
+    assert end.value.code == 2 and said in shown and shown.startswith(f"usage: gatonegro {arguments[0]}")
+
+
+def test_the_name_of_a_file_is_a_text_and_this_is_said(tiny, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "textos.txt").write_text("hola")
+    out, err = run("sentiment", "--json", "-m", tiny, "textos.txt")
+    assert lines(out)[0]["text"] == "textos.txt" and "< textos.txt" in err
+    assert lines(run("sentiment", "--json", "-m", tiny, "-", stdin=b"hola\n")[0])[0]["text"] == "hola"
+
+
+def test_unsure_answers_are_marked(tiny, run, terminal):
+    (sure,) = lines(run("sentiment", "--json", "-m", tiny, "el gato")[0])
+    (unsure,) = lines(run("sentiment", "--json", "-m", tiny, "--min-score", "0.999", "el gato")[0])
+    assert "unsure" not in sure and unsure == {**sure, "unsure": True}
+    (line,) = terminal(60, "sentiment", "-m", tiny, "--min-score", "0.999", "el gato")
+    assert "? el gato" in line
+
+
 # what is refused
 
 

@@ -1,14 +1,32 @@
 """`pipeline`: what `transformers` answers on the same folder; streams, columns, long texts; and whatever is passed."""
 
+import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, hub, pipeline
-from gatonegro.errors import GatonegroError, GatonegroWarning, HubError, InputError, MissingHeadError, OptionError
+from gatonegro import (
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    hub,
+    pipeline,
+)
+from gatonegro.errors import (
+    ConfigError,
+    GatonegroError,
+    GatonegroWarning,
+    HubError,
+    InputError,
+    MissingHeadError,
+    OptionError,
+)
 
 TEXTS = [
     "El profesor es bueno, todo será sencillo.",
@@ -22,6 +40,11 @@ PAIRS = [{"text": "el gato", "text_pair": "el perro"}, {"text": "es bueno"}, {"t
 LONG = "el gato es bueno y el perro no es nada " * 20
 REGRESSION = {"id2label": {0: "STARS"}, "problem_type": "regression"}
 MULTI = {"problem_type": "multi_label_classification", "id2label": {0: "ira", 1: "alegría", 2: "miedo", 3: "pena"}}
+CLASSES = {
+    "token-classification": AutoModelForTokenClassification,
+    "masked-lm": AutoModelForMaskedLM,
+    "pooler": AutoModel,
+}
 PROBLEMS = {
     "three labels": {},
     "two labels": {"id2label": {0: "LABEL_0", 1: "LABEL_1"}},
@@ -592,3 +615,72 @@ def test_arrays_of_other_shapes(classify):
         except InputError:
             continue
         assert label(answer) and wrong.shape == () and wrong.dtype.kind == "U"
+
+
+# texts prepared as a model wants them
+
+
+def test_a_model_that_wants_its_texts_prepared_gets_them_so(tiny, tmp_path):
+    folder = tmp_path / "robertuito-sentiment"
+    shutil.copytree(tiny, folder)
+    raw, ready = "@ana #elGato 😀", "@usuario hashtag el gato  emoji cara sonriendo emoji"
+    plain = pipeline("sentiment-analysis", model=tiny)
+    wants = pipeline("sentiment-analysis", model=folder)
+    assert same(wants(raw), plain(ready)) and not same(wants(raw), plain(raw))
+    assert same(wants({"text": raw, "text_pair": "@a"}), plain({"text": ready, "text_pair": "@usuario"}))
+    for off in (None, str):
+        assert same(pipeline("sentiment-analysis", model=folder, preprocess=off)(raw), plain(raw))
+    assert same(pipeline("sentiment-analysis", model=tiny, preprocess="robertuito")(raw), plain(ready))
+
+
+def test_who_wants_its_texts_prepared_still_wants_it_when_saved(tiny, tmp_path):
+    shutil.copytree(tiny, tmp_path / "robertuito-sentiment")
+    AutoModelForSequenceClassification.from_pretrained(tmp_path / "robertuito-sentiment").save_pretrained(
+        tmp_path / "m"
+    )
+    AutoTokenizer.from_pretrained(tiny).save_pretrained(tmp_path / "m")
+    assert same(
+        pipeline("sentiment-analysis", model=tmp_path / "m")("@ana"),
+        pipeline("sentiment-analysis", model=tiny)("@usuario"),
+    )
+
+
+@pytest.mark.parametrize("value", ["tweets", 3, [], {}, True])
+def test_a_preparation_that_nobody_knows(tiny, tmp_path, value):
+    with pytest.raises(OptionError, match="preprocess must be"):
+        pipeline("sentiment-analysis", model=tiny, preprocess=value)
+    shutil.copytree(tiny, tmp_path / "m")
+    config = json.loads((tmp_path / "m" / "config.json").read_text())
+    (tmp_path / "m" / "config.json").write_text(json.dumps({**config, "gatonegro_preprocess": value}))
+    with pytest.raises(ConfigError, match="robertuito, spell-emoji"):
+        pipeline("sentiment-analysis", model=tmp_path / "m")
+
+
+def test_emoji_that_the_tokenizer_lacks_are_spelled(tiny):
+    spelled = pipeline("sentiment-analysis", model=tiny, preprocess="spell-emoji")
+    plain = pipeline("sentiment-analysis", model=tiny)
+    assert same(spelled("el gato🤮."), plain("el gato cara vomitando ."))
+    assert same(spelled("el gato"), plain("el gato"))
+
+
+def test_the_task_is_the_one_that_the_model_has_a_head_for(tiny, make_folder, tokenizer):
+    assert pipeline(model=tiny).task == "text-classification"
+    for head, task in (
+        ("token-classification", "token-classification"),
+        ("masked-lm", "fill-mask"),
+        ("pooler", "feature-extraction"),
+    ):
+        folder = make_folder(head)
+        assert head == "pooler" or pipeline(model=folder).task == task
+        assert pipeline(model=CLASSES[head].from_pretrained(folder), tokenizer=tokenizer).task == task
+
+
+def test_unsure(classify):
+    (answer,) = classify("el gato")
+    assert "unsure" not in classify("el gato", min_score=answer["score"])[0]
+    assert classify("el gato", min_score=answer["score"] + 1e-3) == [{**answer, "unsure": True}]
+    first, *rest = classify("el gato", min_score=1.0, top_k=3)
+    assert first["unsure"] and not any("unsure" in one for one in rest)
+    for bad in ("0.5", True, math.nan):
+        with pytest.raises(OptionError, match="min_score must be a number, or None"):
+            classify("el gato", min_score=bad)

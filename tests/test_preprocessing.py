@@ -311,7 +311,7 @@ assert spell_emoji("🎂") and "emoji" in sys.modules
 
 def test_options_that_cannot_be_taken_say_what_to_do():
     for call in (preprocess_tweet, spell_emoji):
-        with pytest.raises(OptionError, match=r"lang='fr'.*es and en.*Pass one"):
+        with pytest.raises(OptionError, match=r"lang='fr'.*es, en.*Pass one"):
             call("hola", lang="fr")
     with pytest.raises(OptionError, match=r"shorten=-1.*None"):
         preprocess_tweet("hola", shorten=-1)

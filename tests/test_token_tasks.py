@@ -9,6 +9,7 @@ import torch
 
 from gatonegro import AutoModel, AutoModelForTokenClassification, AutoTokenizer, pipeline
 from gatonegro.errors import GatonegroError, GatonegroWarning, InputError, MissingHeadError, OptionError
+from gatonegro.preprocessing import preprocess_tweet
 from gatonegro.tasks.tokens import _windows
 
 TEXTS = ["El profesor González es bueno, y el hotel de Lima no.", "el gato", "", "una película muy mala :-)", "漢 gato"]
@@ -225,3 +226,34 @@ def test_the_head_must_be_there(bare, tiny):
             pipeline(task, bare)
     with pytest.raises(GatonegroError):
         pipeline("ner", AutoModel.from_pretrained(bare), AutoTokenizer.from_pretrained(bare))
+
+
+# texts that were prepared before they were read
+
+
+@pytest.mark.parametrize(
+    "text", ["@ana vive en #LaCasa 😀 con el gato", "el  gato", "😀", "a@b.es y ja ja jajajajaja x"]
+)
+def test_places_are_those_of_the_text_that_was_passed(tagger, text):
+    """A word that was left as it is keeps its letters; of one that was changed, the whole is named."""
+    found = pipeline("ner", tagger, ignore_labels=[], preprocess="robertuito")(text)
+    assert found
+    for one in found:
+        assert 0 <= one["start"] <= one["end"] <= len(text)
+        part = text[one["start"] : one["end"]]
+        whole = part in text.split() and part != preprocess_tweet(part)
+        assert whole or part.lower() == one["word"].removeprefix("##") or one["word"] == "[UNK]"
+
+
+def test_a_changed_word_goes_back_to_the_whole_of_it(tagger):
+    text = "gato #LaCasa perro"
+    found = pipeline("ner", tagger, ignore_labels=[], preprocess="robertuito")(text)
+    places = [(one["start"], one["end"]) for one in found]
+    assert places[0] == (0, 4) and places[-1] == (13, 18) and set(places[1:-1]) == {(5, 12)}
+
+
+def test_a_long_text_does_not_take_the_square_of_its_length(tagger):
+    """Each token costs the same, however many there are: 20,000 would take minutes else."""
+    with pytest.warns(GatonegroWarning):
+        found = pipeline("ner", tagger, ignore_labels=[])("no " * 20_000)
+    assert len(found) == 20_000 and found[-1]["end"] == 59_999

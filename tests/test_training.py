@@ -182,7 +182,7 @@ def test_the_sentiment_recipe_from_data_to_pipeline_stopped_and_resumed(make_fol
 
 
 def test_open_data_alone(data, recipe):
-    rows, _ = recipe("data").labelled(data / "sentiment", True)
+    rows = recipe("data").labelled(data / "sentiment", True)
     assert {r.source for r in rows} == {"umsab", "opener", "sst2", "short"}
 
 
@@ -213,7 +213,7 @@ def test_a_release_says_what_it_measured(make_folder, data, tmp_path, recipe, mo
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "{{" not in card and f"ECE {found['calibration']['ece']}" in card
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
-    assert model.config.extra["preprocess"] == "spell-emoji"
+    assert model.config.extra["gatonegro_preprocess"] == "spell-emoji"
     assert pipeline("sentiment-analysis", model=tmp_path / "out")("buena 🤮")[0]["label"] in ("NEG", "NEU", "POS")
 
 

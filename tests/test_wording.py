@@ -22,7 +22,10 @@ from gatonegro.wording import both, language, number, use
 PACKAGE = Path(gatonegro.__file__).parent
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 # rooms in which no error and no warning may be in English alone
-ROOMS = ("hub", "checkpoints", "models", "packing", "config", "tokenization", "families", "nn")
+ROOMS = (
+    "hub", "checkpoints", "models", "packing", "config", "tokenization", "families", "nn", "preprocessing", "tasks",
+    "training", "cli",
+)  # fmt: skip
 # the built-in errors that also reach the user, in parentheses
 OURS = {name for name in vars(errors) if name.endswith("Error")} | {"ValueError", "TypeError", "AttributeError"}
 WARN = ("warn", "_warn")

@@ -22,8 +22,8 @@ from tokenizers import BertWordPieceTokenizer
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, Config
 from gatonegro.families import FAMILIES
-from gatonegro.packing import pack, plan
-from gatonegro.training import fit
+from gatonegro.packing import pack
+from gatonegro.training import fit, mixed_batches, without_attention_dropout
 
 HERE = Path(__file__).parent
 SHIPPED = HERE.parents[1] / "models" / "gatonegro_models" / "demo-en"
@@ -70,21 +70,13 @@ def main(argv: list[str] | None = None) -> None:
     tokenizer = AutoTokenizer.from_pretrained(args.to)
 
     family = FAMILIES["distilbert"]
-    config = Config("distilbert", **{**family.fixed, **SIZES, "vocab_size": len(vocabulary)}).with_labels(list(LABELS))
-    model = AutoModelForSequenceClassification.from_config(config)
-    for module in model.modules():
-        if hasattr(module, "attend"):
-            module.attend.dropout = 0.0  # the fused operator on a CPU knows no dropout
+    values = {**family.fixed, **SIZES, "vocab_size": len(vocabulary), "extra": {"languages": ["en"]}}
+    config = Config("distilbert", **values).with_labels(list(LABELS))
+    model = without_attention_dropout(AutoModelForSequenceClassification.from_config(config))
 
     ids = tokenizer(texts, truncation=True, max_length=128)["input_ids"]
     labels = [int(r["label"] == "POS") for r in rows]
-    steps = []
-    for _ in range(PASSES):
-        order = list(range(len(rows)))
-        rng.shuffle(order)
-        for a in range(0, len(order), 4096):
-            chunk = order[a : a + 4096]
-            steps += [[chunk[i] for i in batch] for batch in plan([len(ids[i]) for i in chunk], TOKENS)]
+    steps = [batch for _ in range(PASSES) for batch in mixed_batches([len(i) for i in ids], TOKENS, rng)]
     print(f"{len(rows)} texts, {len(steps)} steps, {model.num_parameters():,} parameters", file=sys.stderr)
 
     def loss(batch: list[int]) -> torch.Tensor:

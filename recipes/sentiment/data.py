@@ -99,14 +99,13 @@ def unseen(rows: list[Row], trained: list[Row]) -> list[Row]:
     return [r for r in rows if r.source != "sst2" or r.text.strip() not in films]
 
 
-def labelled(data: Path, only_open: bool) -> tuple[list[Row], list[Row]]:
-    """The rows to train on, and the tourism reviews held out."""
+def labelled(data: Path, only_open: bool) -> list[Row]:
+    """The rows to train on."""
     rows = [r for lang in ("es", "en") for r in read(data / f"{lang}.train.tsv.gz", lang)]
-    held = hold_out(rows)
-    kept = set(map(id, held))
-    rows = [r for r in rows if id(r) not in kept]
+    held = set(map(id, hold_out(rows)))
+    rows = [r for r in rows if id(r) not in held]
     rows += [r for lang in ("es", "en") for r in read(HERE / f"short.{lang}.tsv", lang)]
-    return [r for r in rows if SOURCES[r.lang, r.source].open or not only_open], held
+    return [r for r in rows if SOURCES[r.lang, r.source].open or not only_open]
 
 
 def dev_rows(data: Path) -> list[Row]:
@@ -156,18 +155,6 @@ def one_pass(rows: list[Row], passes: float, rng: random.Random) -> list[Row]:
     for row in rows:
         times = SOURCES[row.lang, row.source].times * passes
         out += [row] * (int(times) + (rng.random() < times % 1))
-    return out
-
-
-def batches(rows: list[Row], lengths: list[int], rng: random.Random) -> list[list[int]]:
-    """Indices of rows, a list a step: texts of like length together, all sources mixed, in random order."""
-    order = list(range(len(rows)))
-    rng.shuffle(order)
-    out = []
-    for a in range(0, len(order), 4096):
-        chunk = order[a : a + 4096]
-        out += [[chunk[i] for i in batch] for batch in plan([lengths[i] for i in chunk], TOKENS)]
-    rng.shuffle(out)
     return out
 
 

@@ -22,8 +22,8 @@ import torch.nn.functional as F
 from data import (
     LABELS,
     SOURCES,
+    TOKENS,
     Row,
-    batches,
     class_weights,
     dev_rows,
     emoji_rows,
@@ -42,7 +42,7 @@ from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 from gatonegro.models import Model, initialise
 from gatonegro.packing import pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fit
+from gatonegro.training import fit, mixed_batches, without_attention_dropout
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,8 @@ def train(
     labels = len(LABELS)
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=labels)
     model.config = model.config.with_labels(list(LABELS))
-    for module in model.modules():
-        if hasattr(module, "attend"):
-            module.attend.dropout = 0.0  # the fused operator on a CPU knows no dropout; the residuals keep theirs
-
-    rows, _ = labelled(data / "sentiment", only_open)
+    without_attention_dropout(model)
+    rows = labelled(data / "sentiment", only_open)
     seen = one_pass(rows, stage.passes, rng)
     emoji, kinds = emoji_rows(data / "sentiment")
     seen += rng.sample(emoji, round(stage.emoji * len(emoji)))
@@ -125,12 +122,11 @@ def train(
     initialise(whole.emoji, model.config.initializer_range)
 
     encoded = [shorten(ids) for ids in encode(tokenizer, [vary(r.text, rng) for r in seen])]
-    steps = batches(seen, [len(ids) for ids in encoded], rng)
+    steps = mixed_batches([len(ids) for ids in encoded], TOKENS, rng)
     weights = class_weights(rows)
     print(f"{out}: {len(seen)} texts, {sum(map(len, encoded))} tokens, {len(steps)} steps", file=sys.stderr)
 
     def loss(batch: list[int]) -> torch.Tensor:
-        batch = sorted(batch, key=lambda i: len(encoded[i]))
         packed = pack([encoded[i] for i in batch], model.config, multiple=64)
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
             x = model.encode(packed)

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from gatonegro.errors import GatonegroWarning, HubError, OptionError
-from gatonegro.wording import both, number
+from gatonegro.wording import Pair, both, number
 
 # short name → task; the weights are a distribution of their own, one folder a model
 BUILT_IN = {"sentiment-es-en": "text-classification", "demo-en": "text-classification"}
@@ -26,26 +26,25 @@ DISTRIBUTION, PACKAGE = "gatonegro-models", "gatonegro_models"
 PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safetensors|bin|json)", re.DOTALL)
 
 # What to say, in English and in Spanish; `HubSource._say` fills it in.
-Said = tuple[str, str]
-NETWORK: Said = (
+NETWORK: Pair = (
     "{filename} is not in the cache ({cache}), and {endpoint} cannot be reached. Connect once, so that it can be kept, "
     "or pass a folder that has the model.",
     "{filename} no está en la caché ({cache}), y no se puede llegar a {endpoint}. Conéctate una vez, para que se pueda "
     "guardar, o pasa una carpeta que tenga el modelo.",
 )
-OFFLINE: Said = (
+OFFLINE: Pair = (
     "{filename} is not in the cache ({cache}), and the network may not be asked (HF_HUB_OFFLINE or local_files_only). "
     "Load it once with a network, or pass a folder that has the model.",
     "{filename} no está en la caché ({cache}), y no se permite usar la red (HF_HUB_OFFLINE o local_files_only). "
     "Cárgalo una vez con red, o pasa una carpeta que tenga el modelo.",
 )
-NOT_WRITTEN: Said = (
+NOT_WRITTEN: Pair = (
     "{cache} cannot be written. Set HF_HOME to a folder that is yours.",
     "no se puede escribir en {cache}. Pon en HF_HOME una carpeta que sea tuya.",
 )
 # class of an error, from huggingface_hub or the HTTP library below it (httpx or requests, by its version) → what to
 # say; of an error's classes, the most specific one that is here decides
-CAUSES: dict[str, Said] = {
+CAUSES: dict[str, Pair] = {
     "HFValidationError": (
         "that is no folder here, and no name on the hub, which look like 'author/model'. Look at its spelling, or pass "
         "a folder that exists.",
@@ -99,7 +98,7 @@ CAUSES: dict[str, Said] = {
         "no se ha podido descargar {filename} o guardarlo en {cache}. Vuelve a intentarlo.",
     ),
 }
-STATUS: dict[int, Said] = {
+STATUS: dict[int, Pair] = {
     401: (
         "the hub wants a valid token. Log in (anew) with `hf auth login`, or unset an old HF_TOKEN.",
         "el hub pide un token válido. Inicia sesión (de nuevo) con `hf auth login`, o quita un HF_TOKEN antiguo.",
@@ -115,11 +114,11 @@ STATUS: dict[int, Said] = {
         "`hf auth login`.",
     ),
 }
-TROUBLE: Said = (
+TROUBLE: Pair = (
     "the hub is in trouble (status {status}). Try again later, or pass a folder.",
     "el hub tiene problemas (estado {status}). Vuelve a intentarlo más tarde, o pasa una carpeta.",
 )
-DISK: dict[int, Said] = {
+DISK: dict[int, Pair] = {
     errno.ENOSPC: (
         "the disk is full. Make room for {cache}, or set HF_HOME to a folder on a larger disk.",
         "el disco está lleno. Haz sitio para {cache}, o pon en HF_HOME una carpeta de un disco más grande.",
@@ -254,7 +253,7 @@ class HubSource(Source):
             self._reached = True
         return Path(hf_hub_download(self.name, filename, revision=self.commit, library_name="gatonegro"))
 
-    def _say(self, cause: Said, filename: str, error: BaseException | None = None) -> str:
+    def _say(self, cause: Pair, filename: str, error: BaseException | None = None) -> str:
         from huggingface_hub import constants
 
         detail = str(error).strip().partition("\n")[0][:200] if error else ""
@@ -275,7 +274,7 @@ def _status(error: BaseException | None) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
 
 
-def _cause(error: BaseException) -> Said | None:
+def _cause(error: BaseException) -> Pair | None:
     """What to say of an error: templates for `HubSource._say`; None for one that is no failure to fetch."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):  # httpx has no class for it
         return CAUSES["SSLError"]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 
 from gatonegro.errors import ConfigError, OptionError
+from gatonegro.wording import both
 
 # language → what stands for a mention, a link and "#", as the models were trained: RoBERTuito's, and BERTweet's
 TOKENS = {"es": ("@usuario", "url", "hashtag"), "en": ("@USER", "HTTPURL", "hashtag")}
@@ -107,7 +108,10 @@ def preprocess_tweet(
     )
     if shorten and shorten < 0:
         raise OptionError(
-            f"shorten={shorten}: letters cannot stand less than once. Give a number, or None to keep all."
+            both(
+                f"shorten={shorten}: letters cannot stand less than once. Give a number, or None to keep all.",
+                f"shorten={shorten}: una letra no puede estar menos de una vez. Da un número, o None para no acortar.",
+            )
         )
 
     def link(found: re.Match[str]) -> str:
@@ -173,29 +177,43 @@ def known_emoji(vocabulary: Iterable[str]) -> frozenset[str]:
 
 
 PREPROCESS: dict[str, Callable[..., str]] = {"robertuito": preprocess_tweet, "spell-emoji": spell_emoji}
+KEY = "gatonegro_preprocess"  # in config.json
+# models of RoBERTuito's authors that learned from the same tweets, and do not say so in their names
+ON_TWEETS = ("finiteautomata/beto-sentiment-analysis", "finiteautomata/beto-emotion-analysis")
 
 
-def preprocessing_of(name_or_path: str, config_value: str | None) -> str | None:
+def preprocessing_of(name_or_path: str, config_value: object = None) -> str | None:
     """Which row of `PREPROCESS` a model wants: what its config says, else what its name tells, else None.
 
     ConfigError: the config names one that is not there.
     """
-    if config_value is not None:
-        if config_value not in PREPROCESS:
-            raise ConfigError(
-                f"{name_or_path}: its config asks for the preprocessing {config_value!r}, and there is none of that "
-                f"name. Its texts would reach the model in a form that it never saw. Known are "
-                f"{', '.join(PREPROCESS)}: correct config.json, or take the entry out if the model reads plain text."
-            )
+    if config_value is None:
+        tweets = "robertuito" in name_or_path.lower() or name_or_path in ON_TWEETS
+        return "robertuito" if tweets else None
+    if isinstance(config_value, str) and config_value in PREPROCESS:
         return config_value
-    if name_or_path.startswith("pysentimiento/") or "robertuito" in name_or_path.lower():
-        return "robertuito"
-    return None
+    known = ", ".join(PREPROCESS)
+    raise ConfigError(
+        both(
+            f"{name_or_path}: its config asks for the preprocessing {config_value!r:.80}, and there is none of that "
+            f"name. Its texts would reach the model in a form that it never saw. Known are {known}: correct "
+            f"config.json, or take {KEY} out if the model reads plain text.",
+            f"{name_or_path}: su configuración pide la preparación {config_value!r:.80}, y no hay ninguna que se llame "
+            f"así. Sus textos llegarían al modelo en una forma que no ha visto. Hay {known}: corrige config.json, o "
+            f"quita {KEY} si el modelo lee texto sin preparar.",
+        )
+    )
 
 
 def _tokens(lang: str) -> tuple[str, str, str]:
     if lang not in TOKENS:
-        raise OptionError(f"lang={lang!r}: only the names and tokens of {' and '.join(TOKENS)} are known. Pass one.")
+        known = ", ".join(TOKENS)
+        raise OptionError(
+            both(
+                f"lang={lang!r}: only the names and tokens of {known} are known. Pass one of these.",
+                f"lang={lang!r}: solo se conocen los nombres y tokens de {known}. Pasa uno de estos.",
+            )
+        )
     return TOKENS[lang]
 
 

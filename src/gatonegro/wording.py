@@ -17,6 +17,8 @@ SPANISH = re.compile(
     r"(es|spanish)([^a-z].*)?", re.IGNORECASE | re.DOTALL
 )  # es  es_MX.UTF-8  es-AR  Spanish_Spain.1252
 
+Pair = tuple[str, str]  # the same in English and in Spanish, for `both(*pair)`
+
 _chosen: Language | None = None  # by `use`
 
 

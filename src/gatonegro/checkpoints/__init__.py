@@ -5,9 +5,20 @@ https://github.com/huggingface/safetensors#format
 
 from gatonegro.checkpoints.reading import INDEX, PICKLED, SINGLE, read, weight_files
 from gatonegro.checkpoints.tensors import SCALE, pack_int8, scale_of, unpack_int8
-from gatonegro.checkpoints.writing import folder_of, write, write_text
+from gatonegro.checkpoints.writing import copy, folder_of, write, write_text
 
 __all__ = [
-    "INDEX", "PICKLED", "SCALE", "SINGLE", "folder_of", "pack_int8", "read", "scale_of", "unpack_int8",
-    "weight_files", "write", "write_text",
+    "INDEX",
+    "PICKLED",
+    "SCALE",
+    "SINGLE",
+    "copy",
+    "folder_of",
+    "pack_int8",
+    "read",
+    "scale_of",
+    "unpack_int8",
+    "weight_files",
+    "write",
+    "write_text",
 ]  # fmt: skip

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -147,6 +148,25 @@ def write_text(path: str | Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _replacing(path) as beside:
             beside.write_bytes(text.encode())
+
+
+def copy(path: Path, to: Path) -> None:
+    """Copy a file beside what is there, then put it in its place; a link becomes the file that it points to.
+
+    Raises:
+        CheckpointError: it cannot be written, or is that file itself; what was there stays.
+    """
+    if to.exists() and to.samefile(path):
+        raise CheckpointError(
+            both(
+                f"{to.parent} is the model itself; name another folder.",
+                f"{to.parent} es el propio modelo; nombra otra carpeta.",
+            )
+        )
+    with _told(to.parent):
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with _replacing(to) as beside:
+            shutil.copyfile(path, beside)
 
 
 @contextmanager

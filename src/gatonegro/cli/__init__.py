@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from gatonegro.wording import both, language, use
+from gatonegro.wording import Pair, both, language, use
 
 Argument = tuple[tuple[str, ...], Mapping[str, Any]]
-Both = tuple[str, str]  # English, Spanish
 
 TEXTS: Argument = (
     ("texts",),
@@ -28,7 +27,7 @@ TEXTS: Argument = (
 JSON: Argument = (("--json",), {"action": "store_true", "help": ("one JSON object a line", "un objeto JSON por línea")})
 OFFLINE: Argument = (
     ("--offline",),
-    {"action": "store_true", "help": ("never ask the network", "no preguntar nunca a la red")},
+    {"action": "store_true", "help": ("never ask the network", "no usar nunca la red")},
 )
 REVISION: Argument = (
     ("--revision",),
@@ -49,7 +48,11 @@ MODEL: Argument = (
 )
 LANG: Argument = (
     ("--lang",),
-    {"choices": ("es", "en"), "help": ("language of help and messages", "idioma de la ayuda y los mensajes")},
+    {
+        "choices": ("es", "en"),
+        "default": argparse.SUPPRESS,
+        "help": ("language of help and messages", "idioma de la ayuda y los mensajes"),
+    },
 )
 
 
@@ -84,7 +87,7 @@ def device(text: str) -> int | str:
 class Command:
     """What `--help` says and which arguments there are; `gatonegro.cli.NAME.run(args)` does the work."""
 
-    help: Both
+    help: Pair
     arguments: Sequence[Argument]
     example: str
 
@@ -107,8 +110,11 @@ COMMANDS: dict[str, Command] = {
                 ("--min-score",),
                 {
                     "type": share,
-                    "metavar": ("SCORE", "PUNTOS"),
-                    "help": ("mark answers that score less as unsure", "marcar como dudosas las respuestas con menos"),
+                    "metavar": ("SCORE", "PUNTUACIÓN"),
+                    "help": (
+                        "mark answers that score less as unsure",
+                        "marcar como dudosas las que puntúan menos",
+                    ),
                 },
             ),
             (
@@ -206,27 +212,24 @@ ARGPARSE = {
     "positional arguments": "argumentos",
     "options": "opciones",
     "show this help message and exit": "mostrar esta ayuda",
-    "%(prog)s: error: %(message)s\n": "%(prog)s: error: %(message)s\n",
     "argument %(argument_name)s: %(message)s": "argumento %(argument_name)s: %(message)s",
     "the following arguments are required: %s": "faltan estos argumentos: %s",
-    "unrecognized arguments: %s": "argumentos que no existen: %s",
     "expected one argument": "le falta un valor",
     "invalid choice: %(value)r (choose from %(choices)s)": "%(value)r no vale (elige entre %(choices)s)",
     "invalid choice: %(value)r, maybe you meant %(closest)r? (choose from %(choices)s)": "%(value)r no vale; ¿quizá "
     "%(closest)r? (elige entre %(choices)s)",
-    "ambiguous option: %(option)s could match %(matches)s": "opción ambigua: %(option)s puede ser %(matches)s",
     "ignored explicit argument %r": "no lleva valor, y se le dio %r",
     "unknown parser %(parser_name)r (choices: %(choices)s)": "no existe la orden %(parser_name)r (hay: %(choices)s)",
     "invalid %(type)s value: %(value)r": "valor que no vale (%(type)s): %(value)r",
-    "not allowed with argument %s": "no se puede junto con %s",
 }
+argparse._ = lambda text: ARGPARSE.get(text, text) if language() == "es" else text  # type: ignore[attr-defined]
 
 
 class Parser(argparse.ArgumentParser):
     """argparse, which also says what a mistyped option may have meant, under the usage of the command it was for."""
 
     def unknown(self, words: Sequence[str]) -> None:
-        """Leave over words that no argument takes."""
+        """End with the words that no argument takes, and what they may have meant."""
         from difflib import get_close_matches
 
         word = next((word for word in words if word.startswith("-")), words[0])
@@ -247,10 +250,9 @@ class Parser(argparse.ArgumentParser):
 
 
 def parser() -> Parser:
-    if language() == "es":
-        argparse._ = lambda text: ARGPARSE.get(text, text)  # type: ignore[attr-defined]
     top = Parser(
         prog="gatonegro",
+        allow_abbrev=False,
         description=both(
             "Transformer text models in Spanish and English: offline, on an ordinary CPU, open to view.",
             "Modelos Transformer de texto en español e inglés: sin red, en una CPU corriente, a la vista.",
@@ -261,8 +263,9 @@ def parser() -> Parser:
         ),
     )
     top.add_argument(
-        "-V", "--version", action="store_true", help=both("print the version and leave", "decir la versión y salir")
+        "-V", "--version", action="store_true", help=both("print the version and leave", "mostrar la versión y salir")
     )
+    top.add_argument(*LANG[0], **{**LANG[1], "help": both(*LANG[1]["help"])})
     commands = top.add_subparsers(
         dest="command", metavar=both("COMMAND", "ORDEN"), title=both("commands", "órdenes"), parser_class=Parser
     )
@@ -274,6 +277,7 @@ def parser() -> Parser:
             description=text[0].upper() + text[1:] + ".",
             epilog=f"{both('examples', 'ejemplos')}:\n  {command.example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
         )
         for flags, settings in (*command.arguments, LANG):
             chosen: dict[str, Any] = dict(settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -42,7 +41,7 @@ def run(args: Namespace) -> None:
         say(both(f"no tokenizer was written: {error}", f"no se escribió ningún tokenizador: {error}"))
     card = source.file("README.md")
     if card is not None and not (out / "README.md").exists():  # a README that stands there is its owner's
-        shutil.copyfile(card, out / "README.md")
+        checkpoints.copy(card, out / "README.md")
     megabytes = sum(file.stat().st_size for file in out.glob("*.safetensors")) / 1e6
     if sys.stderr.isatty():
         say(both(f"{megabytes:.1f} MB of weights, {form}, in {out}", f"{megabytes:.1f} MB de pesos, {form}, en {out}"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -12,13 +11,6 @@ from gatonegro.cli.screen import print_json, say
 from gatonegro.errors import OptionError
 from gatonegro.hub import BUILT_IN, DISTRIBUTION, built_in_models
 from gatonegro.wording import both
-
-# what a model's folder may have beside its weights; the weights come last, so that a copy which was cut off is no model
-BESIDE = (
-    "README.md", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.txt",
-    "vocab.json", "merges.txt", "spiece.model", "sentencepiece.bpe.model", "spm.model", "source.spm", "target.spm",
-    "generation_config.json", "config.json",
-)  # fmt: skip
 
 
 def run(args: Namespace) -> None:
@@ -37,26 +29,11 @@ def run(args: Namespace) -> None:
 
 
 def get(args: Namespace) -> None:
-    """Copy a model's files into a folder of its own below `--to`, from which `--model` reads it without a network."""
-    from gatonegro import checkpoints, hub
-    from gatonegro.models import load_config
+    """Copy a model into a folder of its own below `--to`, from which `--model` reads it without a network."""
+    from gatonegro.models import copy_to
 
-    source = hub.locate(args.get, revision=args.revision, local_files_only=args.offline)
-    load_config(source)  # before hours are spent on a model that cannot be read here
-    files = [path for name in BESIDE if (path := source.file(name)) is not None]
-    files += checkpoints.weight_files(source)
     to = Path(args.to or ".") / Path(args.get).name
-    to.mkdir(parents=True, exist_ok=True)
-    for path in files:
-        if (to / path.name).exists() and (to / path.name).samefile(path):
-            raise OptionError(
-                both(
-                    f"{to} is the model itself; name another folder.", f"{to} es el propio modelo; nombra otra carpeta."
-                )
-            )
-        beside = to / f"{path.name}.part"
-        shutil.copyfile(path, beside)  # follows the links of the hub's cache
-        beside.replace(to / path.name)
+    files = copy_to(to, args.get, revision=args.revision, local_files_only=args.offline)
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     say(
         both(

@@ -37,7 +37,7 @@ def texts(arguments: list[str]) -> Iterator[list[str]]:
             say(
                 both(
                     f"{text!r} is read as a text, and there is a file of that name. For its lines: < {text}",
-                    f"{text!r} se lee como un texto, y hay un fichero que se llama así. Para sus líneas: < {text}",
+                    f"{text!r} se lee como un texto, y hay un archivo que se llama así. Para sus líneas: < {text}",
                 )
             )
     return iter([arguments]) if arguments else _lines()

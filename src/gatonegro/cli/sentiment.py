@@ -38,10 +38,8 @@ def run(args: Namespace) -> None:
     else:
         show = _for_people(classify.model.config.id2label.values()) if sys.stdout.isatty() else _as_tabs
     with progress(args.texts) as done:
-        # what is blank has no sentiment: its line is answered, and no model asked
-        answers = classify.stream([text for text in part if text.strip()] for part in theirs)
-        for text in chain.from_iterable(ours):
-            show(text, next(answers) if text.strip() else NOTHING)
+        for text, found in zip(chain.from_iterable(ours), classify.stream(theirs), strict=True):
+            show(text, found if text.strip() else NOTHING)  # what is blank has no sentiment, whatever a model says
             done(text)
 
 

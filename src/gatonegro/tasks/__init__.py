@@ -43,7 +43,7 @@ def pipeline(
     local_files_only: bool = False,
     allow_pickle: bool = False,
     batch_size: int | None = None,
-    preprocess: str | Change | bool | None = "auto",
+    preprocess: str | Change | None = "auto",
     **options: Any,
 ) -> Pipeline:
     """A function from texts to answers.
@@ -59,7 +59,7 @@ def pipeline(
         allow_pickle: as in `from_pretrained`.
         batch_size: at most so many texts at a time; batches are planned by tokens in any case.
         preprocess: what is done to a text before it is read: "auto" (what the model wants, see
-            `gatonegro.preprocessing`), a name of its table, a function, or None.
+            `gatonegro.preprocessing`), a name of its table, a function, or None. Lists of words are left as they are.
         options: the task's own, for every call; a call may change them.
 
     >>> pipeline("sentiment-analysis")("El profesor es bueno, todo será sencillo")
@@ -81,7 +81,7 @@ def pipeline(
             both(
                 f"the task {task!r:.80} is not known; " + (f"did you mean {close!r}? " if close else "")
                 + f"Known are {KNOWN}.",
-                f"la tarea {task!r:.80} no se conoce; " + (f"¿querías decir {close!r}? " if close else "")
+                f"no se conoce la tarea {task!r:.80}; " + (f"¿querías decir {close!r}? " if close else "")
                 + f"Hay {KNOWN}.",
             )
         )  # fmt: skip
@@ -158,7 +158,7 @@ def _device(device: int | str | torch.device) -> torch.device:
         device = "cpu" if device < 0 else f"cuda:{device}"
     try:
         if isinstance(device, bool) or not isinstance(device, str | torch.device):
-            raise ValueError("it is no name of a device")
+            raise ValueError(both("it is no name of a device", "no es el nombre de un dispositivo"))
         found = torch.device(device)
         torch.zeros(1, device=found).item()  # "meta" gives tensors, and no numbers
     except (RuntimeError, AssertionError, ValueError, ImportError, NotImplementedError) as error:

@@ -25,7 +25,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         raise OptionError(
             both(
                 "this tokenizer has no mask token, so its model was not trained to fill one; take another.",
-                "este tokenizador no tiene token de máscara, así que su modelo no aprendió a llenarla; toma otro.",
+                "este tokenizador no tiene token de máscara, así que su modelo no aprendió a llenarla; usa otro.",
             )
         )
 
@@ -96,7 +96,7 @@ def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> list[int]:
                     f"el candidato {target!r} no es un solo token; se toma {token!r}.",
                 ),
                 GatonegroWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
         found[known] = None
     if not found or max(found) >= config.vocab_size:

@@ -169,7 +169,7 @@ class Pipeline:
                     f"item {item} is longer than the {encoded.limit} tokens that are read at a time: it is read in "
                     f"{many} overlapping windows, and their answers are combined. This is said once.",
                     f"el elemento {item} pasa de los {encoded.limit} tokens que se leen de una vez: se lee en {many} "
-                    "ventanas que se solapan, y se combinan sus respuestas. Esto se dice una vez.",
+                    "ventanas que se solapan, y se combinan sus respuestas. Este aviso sale una sola vez.",
                 ),
                 GatonegroWarning,
                 stacklevel=4,
@@ -183,7 +183,7 @@ class Pipeline:
                     f"item {item} is a pair longer than {encoded.limit} tokens: its longer text is cut, since half a "
                     "pair is no pair; truncation=True says that this is meant. This is said once.",
                     f"el elemento {item} es un par de más de {encoded.limit} tokens: se corta su texto más largo, pues "
-                    "medio par no es un par; truncation=True dice que así se quiere. Esto se dice una vez.",
+                    "medio par no es un par; truncation=True dice que así se quiere. Este aviso sale una sola vez.",
                 ),
                 GatonegroWarning,
                 stacklevel=4,
@@ -212,7 +212,7 @@ class Pipeline:
                         f"the model's answer to item {item} is no number: its weights are too large for {kind}. Try "
                         "dtype='float32', or take another checkpoint.",
                         f"la respuesta del modelo al elemento {item} no es un número: sus pesos son demasiado grandes "
-                        f"para {kind}. Prueba dtype='float32', o toma otro checkpoint.",
+                        f"para {kind}. Prueba dtype='float32', o usa otro checkpoint.",
                     )
                 )
             answers.update(zip(batch, parts_of, strict=True))

@@ -10,7 +10,7 @@ from typing import Any
 
 from gatonegro.errors import OptionError
 from gatonegro.models import Model
-from gatonegro.preprocessing import PREPROCESS, known_emoji, preprocessing_of
+from gatonegro.preprocessing import KEY, PREPROCESS, known_emoji, preprocessing_of
 from gatonegro.tokenization import Tokenizer
 from gatonegro.wording import both
 
@@ -56,16 +56,16 @@ class Prepared(str):
         return begin, min(stop + end - starts[last], finish) if whole else finish
 
 
-def change_of(model: Model, tokenizer: Tokenizer, asked: str | Change | bool | None) -> Change | None:
+def change_of(model: Model, tokenizer: Tokenizer, asked: str | Change | None) -> Change | None:
     """What is done to a text before it is read: what was asked for; by default ("auto") what the model wants.
 
     OptionError: a name that `PREPROCESS` does not have.
     """
-    if asked is None or asked is False:
+    if asked is None:
         return None
     if callable(asked):
         return asked
-    name = preprocessing_of(model.name_or_path, model.config.extra.get("preprocess")) if asked == "auto" else asked
+    name = preprocessing_of(model.name_or_path, model.config.extra.get(KEY)) if asked == "auto" else asked
     if name is None:
         return None
     if not isinstance(name, str) or name not in PREPROCESS:
@@ -82,7 +82,7 @@ def change_of(model: Model, tokenizer: Tokenizer, asked: str | Change | bool | N
 
 
 def prepared(row: Any, change: Change) -> Any:
-    """A row with its texts changed: a text, a dict of texts, or a list of words, which stay as many as they are."""
+    """A text, or a dict of texts, changed. A list of words is left as it is: whoever split the text has read it."""
     if isinstance(row, str):
         return Prepared(row, change)
     if isinstance(row, Mapping):

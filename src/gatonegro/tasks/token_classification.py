@@ -102,21 +102,20 @@ def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[st
 
 def _tokens(tokenizer: Tokenizer, said: Said, options: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     """The text, and of each token that is not special: its word, id, number and place in the text."""
-    encoding = said.note
-    starts = [0]
-    text = said.row
-    if options["is_split_into_words"]:
+    ids, offsets, words = said.note.ids, said.note.offsets, said.note.word_ids  # each is copied when it is asked for
+    names = tokenizer.convert_ids_to_tokens(ids)
+    split, unknown = options["is_split_into_words"], tokenizer.unk_token_id
+    text, starts = said.row, [0]
+    if split:
         delimiter = options["delimiter"]
         text = delimiter.join(said.row)
         starts = [0, *accumulate(len(word) + len(delimiter) for word in said.row)]
     tokens = []
-    for i in _ordinary(encoding):
-        a, b = encoding.offsets[i]
-        if options["is_split_into_words"]:
-            a, b = (x + starts[encoding.word_ids[i] or 0] for x in (a, b))
-        word = tokenizer.convert_ids_to_tokens(encoding.ids[i])
-        word = text[a:b] if encoding.ids[i] == tokenizer.unk_token_id else word
-        tokens.append({"word": word, "id": encoding.ids[i], "index": i, "start": a, "end": b})
+    for i in _ordinary(said.note):
+        shift = starts[words[i] or 0] if split else 0
+        a, b = (place + shift for place in offsets[i])
+        word = text[a:b] if ids[i] == unknown else names[i]
+        tokens.append({"word": word, "id": ids[i], "index": i, "start": a, "end": b})
     return text, tokens
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -63,22 +64,22 @@ def encode_tokens(
         return_special_tokens_mask=True,
         return_offsets_mapping=True,
     )
-    found: tuple[list, list, list, list] = ([], [], [], [])
-    ids, segments, owners, asked = found
+    ids: list[list[int]] = []
+    segments: list[list[int]] = []
+    asked: list[list[int]] = []
+    owners: list[int] = []
     encodings = list(batch.encodings or [])
     for row, whole in enumerate(encodings):
-        about = wanted(row, whole)
+        tokens, types, about = whole.ids, whole.type_ids, wanted(row, whole)  # each is copied when it is asked for
         head, tail = _edges(whole.special_tokens_mask)
-        body = len(whole) - head - tail
-        for a, b, low, high in _windows(body, room, stride):
-            # the whole text's tokens that this window has, between its special ones
-            places = [*range(head), *range(head + a, head + b), *range(len(whole) - tail, len(whole))]
+        end = len(tokens) - tail
+        for a, b, low, high in _windows(end - head, room, stride):
             first = 0 if a == 0 else head + low
-            last = len(whole) if b == body else head + high
-            at = {place: i for i, place in enumerate(places)}
-            ids.append([whole.ids[place] for place in places])
-            segments.append([whole.type_ids[place] for place in places])
-            asked.append([at[place] for place in about if first <= place < last])
+            last = len(tokens) if head + b == end else head + high
+            for parts, one in ((ids, tokens), (segments, types)):
+                parts.append([*one[:head], *one[head + a : head + b], *one[end:]])
+            own = about[bisect_left(about, first) : bisect_left(about, last)]
+            asked.append([place - a for place in own])
             owners.append(row)
     return Encoded(ids, owners, limit, segments if config.type_vocab_size > 1 else None, (), asked, encodings)
 

@@ -2,7 +2,7 @@
 
 from gatonegro.tokenization.batch import BatchEncoding
 from gatonegro.tokenization.lengths import TruncationWarning
-from gatonegro.tokenization.loading import AutoTokenizer
+from gatonegro.tokenization.loading import TOKENIZER_FILES, AutoTokenizer
 from gatonegro.tokenization.tokenizer import Tokenizer
 
-__all__ = ["AutoTokenizer", "BatchEncoding", "Tokenizer", "TruncationWarning"]
+__all__ = ["TOKENIZER_FILES", "AutoTokenizer", "BatchEncoding", "Tokenizer", "TruncationWarning"]

@@ -29,6 +29,11 @@ BY_FILE = {  # file → family, where neither the tokenizer's class nor the mode
     "source.spm": "marian",
     "*.spm": "marian",
 }
+# all that a tokenizer may be made of
+TOKENIZER_FILES = (
+    *(file for file in BY_FILE if "*" not in file),
+    *("vocab.json", "target.spm", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+)
 WITHOUT_TYPES = ("distilbert", "mpnet", "longformer", "gpt2", "t5", "mt5", "bart", "marian", "modernbert")
 NO_POSITIONS = ("t5", "mt5", "umt5", "longt5")  # relative positions: their length has no limit
 PADDED_POSITIONS = ("roberta", "xlmroberta", "camembert", "mpnet", "longformer")  # from pad_token_id + 1 on

@@ -1,3 +1,5 @@
-"""Training: one visible loop, its schedule, and resuming where it was cut off."""
+"""How models learn: one loop, batches of like length, what recipes share."""
 
-from gatonegro.training.loop import fit as fit
+from gatonegro.training.loop import fit, mixed_batches, without_attention_dropout
+
+__all__ = ["fit", "mixed_batches", "without_attention_dropout"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +15,35 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from gatonegro.errors import OptionError
+from gatonegro.packing import plan as plan_batches
+from gatonegro.wording import both
 
 Batch = TypeVar("Batch")
+M = TypeVar("M", bound=nn.Module)
+
+
+MIXED = 4096  # texts among which those of like length are put together
+
+
+def mixed_batches(lengths: Sequence[int], tokens: int, rng: random.Random) -> list[list[int]]:
+    """Indices of texts, a list a step: at most `tokens` in each, of like length together, all else in random order."""
+    order = list(range(len(lengths)))
+    rng.shuffle(order)
+    out = []
+    for a in range(0, len(order), MIXED):
+        chunk = order[a : a + MIXED]
+        out += [[chunk[i] for i in batch] for batch in plan_batches([lengths[i] for i in chunk], tokens)]
+    rng.shuffle(out)
+    return out
+
+
+def without_attention_dropout(model: M) -> M:
+    """The model, whose attention forgets nothing in training: PyTorch's fused operator knows no dropout on a CPU, and
+    the plain one takes far longer. The residuals keep theirs."""
+    for module in model.modules():
+        if isinstance(attend := getattr(module, "attend", None), nn.Module):
+            attend.dropout = 0.0  # type: ignore[assignment]
+    return model
 
 
 def fit(
@@ -60,8 +88,12 @@ def fit(
         saved = torch.load(state, weights_only=True, mmap=True)
         if saved["plan"] != plan:
             raise OptionError(
-                f"{state} is of another run ({saved['plan']}, and this one is {plan}); name another folder, or delete "
-                "it."
+                both(
+                    f"{state} is of another run ({saved['plan']}, and this one is {plan}); name another folder, or "
+                    "delete it.",
+                    f"{state} es de otro entrenamiento ({saved['plan']}, y este es {plan}); nombra otra carpeta, o "
+                    "bórralo.",
+                )
             )
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])

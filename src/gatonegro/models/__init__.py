@@ -1,0 +1,32 @@
+"""The `Auto*` classes: a configuration, its weights and a head, behind the face that `transformers` has.
+
+Inside, everything is packed; `Model.forward` takes a padded batch, packs it, and pads what comes out.
+"""
+
+from gatonegro.models.auto import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+)
+from gatonegro.models.loading import copy_to, head_of, load, load_config, precision
+from gatonegro.models.model import Model, initialise, share
+from gatonegro.models.output import ModelOutput
+
+__all__ = [
+    "AutoConfig",
+    "AutoModel",
+    "AutoModelForMaskedLM",
+    "AutoModelForSequenceClassification",
+    "AutoModelForTokenClassification",
+    "Model",
+    "ModelOutput",
+    "copy_to",
+    "head_of",
+    "initialise",
+    "load",
+    "load_config",
+    "precision",
+    "share",
+]

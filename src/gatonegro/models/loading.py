@@ -1,0 +1,173 @@
+"""Name or folder → model: its configuration, its tensors under our names, its head."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from gatonegro import checkpoints, hub
+from gatonegro.config import Config
+from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, OptionError
+from gatonegro.families import family_of
+from gatonegro.families.family import adopt, canonical, has_head, heads_named, read_config
+from gatonegro.models.model import Model, initialise
+from gatonegro.nn.heads import HEADS
+from gatonegro.preprocessing import KEY, preprocessing_of
+from gatonegro.tokenization import TOKENIZER_FILES
+from gatonegro.wording import both
+
+
+def load_config(source: hub.Source, head: str | None = None) -> Config:
+    """Read `config.json` of a source."""
+    path = source.file("config.json")
+    if path is None:
+        raise ConfigError(
+            both(
+                f"{source.name!r} has no config.json, so it is not a model that can be loaded; a folder that "
+                "save_pretrained wrote, or a model's name on the hub, has one.",
+                f"{source.name!r} no tiene config.json, así que no es un modelo que se pueda cargar; lo tiene una "
+                "carpeta que escribió save_pretrained, o el nombre de un modelo del hub.",
+            )
+        )
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        json.dumps(data, ensure_ascii=False).encode()  # half of a character could be read, and never be written
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(
+            both(f"{path}: is not valid JSON ({error!s:.200}).", f"{path}: no es JSON válido ({error!s:.200}).")
+        ) from error
+    except OSError as error:
+        why = error.strerror or error
+        raise ConfigError(both(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).")) from None
+    if not isinstance(data, dict):
+        kind = type(data).__name__
+        raise ConfigError(
+            both(f"{path}: must hold an object, not {kind}.", f"{path}: debe contener un objeto, no {kind}.")
+        )
+    try:
+        return read_config(family_of(data.get("model_type")), data, head)
+    except ConfigError as error:
+        raise ConfigError(f"{source.name}: {error}") from None
+
+
+def head_of(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> str | None:
+    """The head that a model's config.json names, if it names one for a task."""
+    config = load_config(hub.locate(name, revision=revision, local_files_only=local_files_only))
+    return next(iter(heads_named(family_of(config.model_type), config)), None)
+
+
+def load(
+    name: str | Path,
+    head: str,
+    *,
+    revision: str | None = None,
+    local_files_only: bool = False,
+    allow_pickle: bool = False,
+    num_labels: int | None = None,
+    dtype: torch.dtype | str | None = None,
+) -> Model:
+    """Read a model: its configuration, its tensors under our names, its head. In evaluation mode."""
+    if num_labels is not None and not head.endswith("classification"):
+        raise OptionError(
+            both(
+                f"num_labels= is for heads that classify, and this is {head}; leave it out.",
+                f"num_labels= es para las cabezas que clasifican, y esta es {head}; quítalo.",
+            )
+        )
+    source = hub.locate(name, revision=revision, local_files_only=local_files_only)
+    config = load_config(source, head)
+    if num_labels is not None and num_labels != config.num_labels:
+        config = config.with_labels(num_labels)
+    tensors = checkpoints.read(source, allow_pickle=allow_pickle)
+    try:
+        model = _assemble(config, head, tensors, fresh_head=num_labels is not None, dtype=dtype)
+    except GatonegroError as error:
+        raise type(error)(f"{source.name}: {error}") from None
+    model.name_or_path = source.name
+    if (wanted := preprocessing_of(source.name, config.extra.get(KEY))) is not None:  # so that a copy wants it too
+        model.config = replace(model.config, extra={**model.config.extra, KEY: wanted})
+    return model.eval()
+
+
+def copy_to(
+    folder: str | Path, name: str | Path, *, revision: str | None = None, local_files_only: bool = False
+) -> list[Path]:
+    """A model's files, fetched if need be, into a folder that can be carried elsewhere. Returns where they are.
+
+    The weights and the configuration come last, so that a copy which was cut off is no model.
+    """
+    source = hub.locate(name, revision=revision, local_files_only=local_files_only)
+    config = load_config(source)  # before hours are spent on a model that cannot be read here
+    folder = checkpoints.folder_of(folder)
+    files = [
+        path
+        for file in ("README.md", "generation_config.json", *TOKENIZER_FILES)
+        if (path := source.file(file)) is not None
+    ]
+    files += checkpoints.weight_files(source)
+    for path in files:
+        checkpoints.copy(path, folder / path.name)
+    wanted = preprocessing_of(source.name, config.extra.get(KEY))  # the copy's name may not tell
+    data = dict(config.extra) | ({KEY: wanted} if wanted else {})
+    checkpoints.write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    return [*(folder / path.name for path in files), folder / "config.json"]
+
+
+def _assemble(
+    config: Config, head: str, tensors: dict[str, Tensor], *, fresh_head: bool, dtype: torch.dtype | str | None
+) -> Model:
+    family = family_of(config.model_type)
+    tensors = canonical(family, config, tensors)
+    if head == "pooler" and not ("pooler" in family.heads and has_head(family, config, "pooler", tensors)):
+        head = "none"  # an encoder is whole without BERT's pooler
+    with torch.device("meta"):
+        model = Model(config, head)
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    state = adopt(family, config, head, tensors, {n for n in shapes if not (fresh_head and n.startswith("head."))})
+    kind = precision(dtype, next((t.dtype for t in state.values() if t.is_floating_point()), torch.float32))
+    state = {n: t.to(kind) if t.is_floating_point() else t for n, t in state.items() if n in shapes}
+    if fresh_head:
+        new = initialise(HEADS[head](config).to(kind), config.initializer_range).state_dict()
+        state = {f"head.{n}": t for n, t in new.items()} | {
+            n: t for n, t in state.items() if not n.startswith("head.") or t.shape == shapes[n]
+        }
+    for name, shape in shapes.items():
+        if not state[name].is_floating_point():
+            raise CheckpointError(
+                both(
+                    f"the tensor for {name!r} is {state[name].dtype}, and weights are numbers with a point; models "
+                    "that other programs have quantised cannot be read.",
+                    f"el tensor de {name!r} es {state[name].dtype}, y los pesos son números de coma flotante; los "
+                    "modelos cuantizados por otros programas no se pueden leer.",
+                )
+            )
+        if state[name].shape != shape:
+            raise CheckpointError(
+                both(
+                    f"the tensor for {name!r} is of shape {tuple(state[name].shape)}, but config.json asks for "
+                    f"{tuple(shape)}; the two belong to different models.",
+                    f"el tensor de {name!r} es de forma {tuple(state[name].shape)}, pero config.json pide "
+                    f"{tuple(shape)}; son de modelos distintos.",
+                )
+            )
+    model.load_state_dict(state, assign=True)
+    return model
+
+
+def precision(dtype: torch.dtype | str | None, own: torch.dtype) -> torch.dtype:
+    """fp32 unless another is asked for; "auto" is `own`, what the checkpoint holds."""
+    if dtype == "auto":
+        return own
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else torch.float32 if dtype is None else dtype
+    if found not in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
+        raise InputError(
+            both(
+                f'dtype must be "auto", "float32", "bfloat16", "float16" or "float64", not {dtype!r:.80}.',
+                f'dtype debe ser "auto", "float32", "bfloat16", "float16" o "float64", no {dtype!r:.80}.',
+            )
+        )
+    return found

@@ -1,0 +1,187 @@
+"""An encoder with a head: one forward pass, packed, and the padded face of `transformers` around it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gatonegro import checkpoints
+from gatonegro.config import Config
+from gatonegro.errors import InputError
+from gatonegro.families import family_of
+from gatonegro.families.family import release, write_config
+from gatonegro.models.output import ModelOutput
+from gatonegro.nn.describe import describe
+from gatonegro.nn.encoder import Embeddings, Encoder
+from gatonegro.nn.heads import HEADS
+from gatonegro.nn.loss import loss_of
+from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
+from gatonegro.packing import Packed, from_padded
+from gatonegro.wording import both
+
+
+class Model(nn.Module):
+    """An encoder with a head. One forward pass: `run`, packed in, packed out."""
+
+    def __init__(self, config: Config, head: str = "none"):
+        super().__init__()
+        self.config = config
+        self.task_head = head
+        self.name_or_path = ""
+        self.embeddings = Embeddings(config)
+        self.encoder = Encoder(config)
+        self.head = HEADS[head](config) if head in HEADS else None
+
+    def encode(self, packed: Packed) -> Tensor:
+        """Hidden states of the last layer. (t, hidden)"""
+        return self.encoder(self.embeddings(packed), packed.layout)
+
+    def run(self, packed: Packed, at: Tensor | None = None) -> Tensor:
+        """What the head says: (n, …) a sequence or (t, …) a token; without a head, hidden states (t, hidden).
+
+        With `at` (m,), a head for tokens is asked about those of the `t` alone: (m, …).
+        """
+        x = self.encode(packed)
+        if at is not None:
+            x = x[at]
+        return x if self.head is None else self.head(x, packed, self.embeddings.tokens)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        labels: Tensor | None = None,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        return_dict: bool | None = None,
+    ) -> ModelOutput | tuple[Any, ...]:
+        """A padded batch in, a `ModelOutput` out, as in `transformers`.
+
+        Args:
+            input_ids: (b, s) of the vocabulary; or `inputs_embeds` (b, s, hidden) in their place.
+            attention_mask: (b, s), 0 where there is no token; any pattern.
+            token_type_ids: (b, s), the segment of each token.
+            position_ids: (b, s), else by the family's rule.
+            labels: (b,) classes or (b, labels) for classification, (b, s) with -100 for "none" for token tasks.
+            output_attentions, output_hidden_states: also return what each layer computed.
+            return_dict: False gives a tuple of what there is.
+        """
+        packed, padding = from_padded(
+            self.config,
+            input_ids,
+            attention_mask,
+            token_type_ids,
+            position_ids,
+            inputs_embeds,
+            first=self.head is not None and self.head.per == "sequence",
+        )
+        looking: AbstractContextManager[dict] = nullcontext({})
+        if output_attentions or output_hidden_states:
+            looking = watch(self)
+        with looking as seen:
+            x = self.encode(packed)  # (t, hidden)
+            said = None if self.head is None else self.head(x, packed, self.embeddings.tokens)
+        out = ModelOutput()
+        if self.head is not None and said is not None:
+            said = padding.restore_rows(said) if self.head.per == "sequence" else padding.restore(said)
+        if self.task_head in ("none", "pooler"):
+            out.last_hidden_state, out.pooler_output = padding.restore(x), said
+        else:
+            out.logits = said
+        if output_hidden_states:
+            out.hidden_states = tuple(padding.restore(x) for x in layer_outputs(self, seen))
+        if output_attentions:
+            heads = self.config.num_attention_heads
+            out.attentions = tuple(
+                padding.restore_square([one.probs for one in layer], heads) for layer in layer_attentions(self, seen)
+            )
+        if labels is not None:
+            out.loss = loss_of(self.config, self.task_head, out.logits, labels)
+        return out.to_tuple() if return_dict is False else out
+
+    def resize_token_embeddings(self, count: int) -> nn.Embedding:
+        """Make room for `count` tokens, or cut to so many: `len(tokenizer)` after `add_tokens`. New ones are random.
+
+        Returns the token embeddings (count, hidden).
+        """
+        if not isinstance(count, int) or isinstance(count, bool) or not (self.config.pad_token_id or 0) < count < 2**31:
+            raise InputError(
+                both(
+                    f"the vocabulary cannot have {count!r:.80} tokens; pass len(tokenizer).",
+                    f"el vocabulario no puede tener {count!r:.80} tokens; pasa len(tokenizer).",
+                )
+            )
+        old, kept = self.embeddings.tokens.weight, min(count, self.config.vocab_size)
+        new = old.new_empty(count, old.shape[1]).normal_(std=self.config.initializer_range)
+        new[:kept] = old.detach()[:kept]
+        self.embeddings.tokens.weight = nn.Parameter(new, old.requires_grad)
+        self.embeddings.tokens.num_embeddings = count
+        bias = getattr(self.head, "bias", None)
+        if isinstance(bias, Tensor):  # a score a word of the vocabulary
+            self.head.bias = nn.Parameter(F.pad(bias.detach()[:kept], (0, count - kept)))  # type: ignore[union-attr]
+        self.config = replace(self.config, vocab_size=count)
+        return self.embeddings.tokens
+
+    def num_parameters(self, only_trainable: bool = False) -> int:
+        """How many numbers the model has learned."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad or not only_trainable)
+
+    def __repr__(self) -> str:
+        name = f"{self.name_or_path}: " if self.name_or_path else ""
+        return describe(self, f"{name}{self.num_parameters():,} parameters", self.config.hidden_size)
+
+    @property
+    def device(self) -> torch.device:
+        return self.embeddings.tokens.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.embeddings.tokens.weight.dtype
+
+    def save_pretrained(self, folder: str | Path, *, max_shard_size: int = 5 * 10**9, int8: bool = False) -> None:
+        """Write `config.json` and `model.safetensors`, which `transformers` reads back with the same logits.
+
+        With `int8`, matrices are stored as int8 rows with a scale each: a quarter of the size, for this library only.
+        """
+        family = family_of(self.config.model_type)
+        tensors = release(family, self.config, self.task_head, self.state_dict())
+        data = write_config(family, self.config, self.task_head) | {"dtype": str(self.dtype).removeprefix("torch.")}
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        folder = checkpoints.folder_of(folder)
+        checkpoints.write(
+            folder,
+            checkpoints.pack_int8(tensors) if int8 else tensors,
+            metadata={"gatonegro": "int8"} if int8 else None,
+            max_shard_size=max_shard_size,
+        )
+        checkpoints.write_text(folder / "config.json", text)
+
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def share(model: M) -> M:
+    """A copy whose parts are its own and whose weights are the original's: to put into another mode, say."""
+    weights = {id(t): t for t in (*model.parameters(), *model.buffers())}
+    return copy.deepcopy(model, weights)
+
+
+def initialise(module: M, std: float) -> M:
+    """Draw weights as the reference does: normal matrices, zero biases."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding):
+            nn.init.normal_(part.weight, std=std)
+        if isinstance(part, nn.Linear) and part.bias is not None:
+            nn.init.zeros_(part.bias)
+    return module

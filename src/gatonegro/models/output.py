@@ -1,0 +1,45 @@
+"""What a model says about a padded batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from torch import Tensor
+
+
+@dataclass
+class ModelOutput:
+    """What a model says about a batch of `b` rows and `s` columns. Indexable: what is None does not count."""
+
+    loss: Tensor | None = None  # ()
+    logits: Tensor | None = None  # (b, labels) or (b, s, labels) or (b, s, vocab)
+    last_hidden_state: Tensor | None = None  # (b, s, hidden); zeros where there was padding
+    pooler_output: Tensor | None = None  # (b, hidden)
+    hidden_states: tuple[Tensor, ...] | None = None  # layers + 1 of (b, s, hidden)
+    attentions: tuple[Tensor, ...] | None = None  # layers of (b, h, s, s)
+
+    def to_tuple(self) -> tuple[Any, ...]:
+        return tuple(v for f in fields(self) if (v := getattr(self, f.name)) is not None)
+
+    def keys(self) -> list[str]:
+        return [f.name for f in fields(self) if getattr(self, f.name) is not None]
+
+    def values(self) -> tuple[Any, ...]:
+        return self.to_tuple()
+
+    def items(self) -> list[tuple[str, Any]]:
+        return list(zip(self.keys(), self.to_tuple(), strict=True))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return getattr(self, key) if key in self else default
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.keys()
+
+    def __getitem__(self, key: int | slice | str) -> Any:
+        return getattr(self, key) if isinstance(key, str) else self.to_tuple()[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.to_tuple())
