@@ -635,9 +635,8 @@ def test_a_model_that_wants_its_texts_prepared_gets_them_so(tiny, tmp_path):
 
 def test_who_wants_its_texts_prepared_still_wants_it_when_saved(tiny, tmp_path):
     shutil.copytree(tiny, tmp_path / "robertuito-sentiment")
-    AutoModelForSequenceClassification.from_pretrained(tmp_path / "robertuito-sentiment").save_pretrained(
-        tmp_path / "m"
-    )
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "robertuito-sentiment")
+    model.save_pretrained(tmp_path / "m")
     AutoTokenizer.from_pretrained(tiny).save_pretrained(tmp_path / "m")
     assert same(
         pipeline("sentiment-analysis", model=tmp_path / "m")("@ana"),

@@ -11,9 +11,9 @@ import torch
 
 from gatonegro.errors import CheckpointError, GatonegroWarning, InputError, OptionError
 from gatonegro.models import Model
-from gatonegro.packing import Packed, pack, plan, windows
+from gatonegro.packing import pack, plan, windows
 from gatonegro.tasks.prepare import Change, prepared
-from gatonegro.tasks.task import RowError, Said, Task, whole
+from gatonegro.tasks.task import Encoded, RowError, Said, Task, whole
 from gatonegro.tokenization import Tokenizer
 from gatonegro.wording import both
 
@@ -101,11 +101,11 @@ class Pipeline:
         self, parts: Iterable[Iterable[Any]], options: Mapping[str, Any], size: int | None, first: int = FIRST_WINDOW
     ) -> Iterator[Any]:
         done = 0
-        said: set[str] = set()
+        told: set[str] = set()
         for window in (window for rows in parts for window in windows(rows, first, WINDOW)):
             for i, row in enumerate(window, done):
                 self._check(row, i, options)
-            yield from self._window(window, done, options, size, said)
+            yield from self._window(window, done, options, size, told)
             done += len(window)
 
     def _check(self, row: Any, number: int, options: Mapping[str, Any]) -> None:
@@ -115,13 +115,30 @@ class Pipeline:
             raise InputError(both(f"item {number} is {error}", f"el elemento {number} es {error}")) from None
 
     def _window(
-        self, rows: list[Any], first: int, options: Mapping[str, Any], size: int | None, said: set[str]
+        self, rows: list[Any], first: int, options: Mapping[str, Any], size: int | None, told: set[str]
     ) -> Iterator[Any]:
-        task, config = self.task_record, self.model.config
+        if self.change is not None:
+            rows = [prepared(row, self.change) for row in rows]
+        encoded = self._encoded(rows, first, options)
+        parts: list[list[int]] = [[] for _ in rows]  # the windows of each
+        for n, owner in enumerate(encoded.owners):
+            parts[owner].append(n)
+        _tell(encoded, parts, first, told)
+        lengths = [len(ids) for ids in encoded.ids]
+        batches = plan(lengths, TOKENS, size)
+        answers: dict[int, torch.Tensor] = {}
+        for batch in _progress(batches, len(batches), self.task, len(rows) == 1 and len(batches) >= LONG_TEXT):
+            answers.update(zip(batch, self._asked(encoded, batch, first), strict=True))
+        notes = encoded.notes or [None] * len(rows)
+        for row, part, note in zip(rows, parts, notes, strict=True):
+            said = Said(row, [answers[n] for n in part], [lengths[n] for n in part], note)
+            yield self.task_record.decode(self.tokenizer, self.model.config, said, options)
+
+    def _encoded(self, rows: list[Any], first: int, options: Mapping[str, Any]) -> Encoded:
+        """Rows as sequences, all of which this model can read."""
+        config = self.model.config
         try:
-            if self.change is not None:
-                rows = [prepared(row, self.change) for row in rows]
-            encoded = task.encode(self.tokenizer, config, rows, options)
+            encoded = self.task_record.encode(self.tokenizer, config, rows, options)
         except RowError as error:
             item = first + error.row
             raise InputError(both(f"item {item} {error}", f"el elemento {item} {error}")) from None
@@ -130,9 +147,7 @@ class Pipeline:
             raise InputError(
                 both(f"among items {first} to {last}: {error}", f"entre los elementos {first} y {last}: {error}")
             ) from None
-        lengths = [len(ids) for ids in encoded.ids]
-        segments = encoded.segments or ()
-        if any(max(kinds, default=0) >= config.type_vocab_size for kinds in segments):
+        if any(max(kinds, default=0) >= config.type_vocab_size for kinds in encoded.segments or ()):
             raise InputError(
                 both(
                     "the tokenizer marks more segments than the model has; pass the model's own tokenizer.",
@@ -158,55 +173,30 @@ class Pipeline:
                         "tokenizador y modelo son de modelos distintos; pasa el del modelo.",
                     )
                 )
-        parts: list[list[int]] = [[] for _ in rows]
-        for n, owner in enumerate(encoded.owners):
-            parts[owner].append(n)
-        if "long" not in said and len(lengths) > len(rows):
-            said.add("long")
-            item, many = next((first + i, len(part)) for i, part in enumerate(parts) if len(part) > 1)
-            warnings.warn(
-                both(
-                    f"item {item} is longer than the {encoded.limit} tokens that are read at a time: it is read in "
-                    f"{many} overlapping windows, and their answers are combined. This is said once.",
-                    f"el elemento {item} pasa de los {encoded.limit} tokens que se leen de una vez: se lee en {many} "
-                    "ventanas que se solapan, y se combinan sus respuestas. Este aviso sale una sola vez.",
-                ),
-                GatonegroWarning,
-                stacklevel=4,
-            )
-        answers: dict[int, torch.Tensor] = {}
-        if "cut" not in said and encoded.cut:
-            said.add("cut")
-            item = first + encoded.cut[0]
-            warnings.warn(
-                both(
-                    f"item {item} is a pair longer than {encoded.limit} tokens: its longer text is cut, since half a "
-                    "pair is no pair; truncation=True says that this is meant. This is said once.",
-                    f"el elemento {item} es un par de más de {encoded.limit} tokens: se corta su texto más largo, pues "
-                    "medio par no es un par; truncation=True dice que así se quiere. Este aviso sale una sola vez.",
-                ),
-                GatonegroWarning,
-                stacklevel=4,
-            )
-        batches = plan(lengths, TOKENS, size)
-        for batch in _progress(batches, len(batches), task.name, len(rows) == 1 and len(batches) >= LONG_TEXT):
-            packed = pack(
-                [encoded.ids[n] for n in batch],
-                config,
-                None if encoded.segments is None else [encoded.segments[n] for n in batch],
-                multiple=GRAIN if len(lengths) > 1 else 1,
-            )
-            at, counts = (
-                self._at(packed, [encoded.asked[n] for n in batch]) if encoded.asked is not None else (None, [])
-            )
-            with torch.inference_mode():
-                said_of = task.ask(self.model, packed.to(self.device), at).cpu()
-            if at is None:
-                said_of = said_of[: len(batch)]  # the rest is of the pads that fill it up
-            parts_of = said_of.unbind() if at is None else said_of.split(counts)
-            if not said_of.isfinite().all():
-                wrong = next(n for n, answer in zip(batch, parts_of, strict=True) if not answer.isfinite().all())
-                item, kind = first + encoded.owners[wrong], self.model.dtype
+        return encoded
+
+    def _asked(self, encoded: Encoded, batch: Sequence[int], first: int) -> Sequence[torch.Tensor]:
+        """What the model says of some sequences: an answer each."""
+        packed = pack(
+            [encoded.ids[n] for n in batch],
+            self.model.config,
+            None if encoded.segments is None else [encoded.segments[n] for n in batch],
+            multiple=GRAIN if len(encoded.ids) > 1 else 1,
+        )
+        at = None
+        if encoded.asked is not None:  # rows of the packed tokens
+            starts = packed.firsts.tolist()
+            places = [start + i for start, n in zip(starts, batch, strict=False) for i in encoded.asked[n]]
+            at = torch.tensor(places, dtype=torch.long, device=self.device)
+        with torch.inference_mode():
+            output = self.task_record.ask(self.model, packed.to(self.device), at).cpu()
+        if encoded.asked is None:
+            answers: Sequence[torch.Tensor] = output[: len(batch)].unbind()  # the rest is of the pads that fill it up
+        else:
+            answers = output.split([len(encoded.asked[n]) for n in batch])
+        for n, answer in zip(batch, answers, strict=True):
+            if not answer.isfinite().all():
+                item, kind = first + encoded.owners[n], self.model.dtype
                 raise CheckpointError(
                     both(
                         f"the model's answer to item {item} is no number: its weights are too large for {kind}. Try "
@@ -215,17 +205,38 @@ class Pipeline:
                         f"para {kind}. Prueba dtype='float32', o usa otro checkpoint.",
                     )
                 )
-            answers.update(zip(batch, parts_of, strict=True))
-        notes = encoded.notes or [None] * len(rows)
-        for row, part, note in zip(rows, parts, notes, strict=True):
-            said_of_row = Said(row, [answers[n] for n in part], [lengths[n] for n in part], note)
-            yield task.decode(self.tokenizer, config, said_of_row, options)
+        return answers
 
-    def _at(self, packed: Packed, asked: Sequence[Sequence[int]]) -> tuple[torch.Tensor, list[int]]:
-        """The packed rows of the tokens that are asked about, and how many there are of each sequence."""
-        firsts = packed.firsts.tolist()
-        at = [first + i for first, tokens in zip(firsts, asked, strict=False) for i in tokens]
-        return torch.tensor(at, dtype=torch.long, device=self.device), [len(tokens) for tokens in asked]
+
+def _tell(encoded: Encoded, parts: list[list[int]], first: int, told: set[str]) -> None:
+    """Warn of what was done to long rows, each once a call."""
+    limit = encoded.limit
+    if "long" not in told and len(encoded.ids) > len(parts):
+        told.add("long")
+        item, many = next((first + i, len(part)) for i, part in enumerate(parts) if len(part) > 1)
+        warnings.warn(
+            both(
+                f"item {item} is longer than the {limit} tokens that are read at a time: it is read in {many} "
+                "overlapping windows, and their answers are combined. This is said once.",
+                f"el elemento {item} pasa de los {limit} tokens que se leen de una vez: se lee en {many} ventanas que "
+                "se solapan, y se combinan sus respuestas. Este aviso sale una sola vez.",
+            ),
+            GatonegroWarning,
+            stacklevel=5,
+        )
+    if "cut" not in told and encoded.cut:
+        told.add("cut")
+        item = first + encoded.cut[0]
+        warnings.warn(
+            both(
+                f"item {item} is a pair longer than {limit} tokens: its longer text is cut, since half a pair is no "
+                "pair; truncation=True says that this is meant. This is said once.",
+                f"el elemento {item} es un par de más de {limit} tokens: se corta su texto más largo, pues medio par "
+                "no es un par; truncation=True dice que así se quiere. Este aviso sale una sola vez.",
+            ),
+            GatonegroWarning,
+            stacklevel=5,
+        )
 
 
 def _batch_size(value: Any) -> int | None:
