@@ -468,6 +468,25 @@ def test_get_keeps_what_a_name_told(tiny, run, tmp_path):
     assert pipeline("sentiment-analysis", model=tiny).change is None
 
 
+def test_get_does_not_mix_two_models(wide, tiny, run, refused, tmp_path):
+    shutil.copytree(wide, tmp_path / "other" / "x")
+    (folder,) = run("models", "--get", tmp_path / "other" / "x", "--to", tmp_path / "usb")[0].splitlines()
+    shutil.copytree(tiny, tmp_path / "x")
+    (tmp_path / "x" / "model.safetensors").rename(tmp_path / "x" / "pytorch_model.bin")
+    assert "holds another model (model.safetensors)" in refused(
+        "models", "--get", tmp_path / "x", "--to", tmp_path / "usb"
+    )
+    assert answers(run, folder) == answers(run, wide)
+
+
+def test_get_by_a_path_that_ends_in_dots_stays_below(tiny, run, tmp_path):
+    (tmp_path / "m" / "sub").mkdir(parents=True)
+    for path in tiny.iterdir():
+        shutil.copy(path, tmp_path / "m")
+    out, _ = run("models", "--get", tmp_path / "m" / "sub" / "..", "--to", tmp_path / "usb")
+    assert out == f"{tmp_path / 'usb' / 'm'}\n"
+
+
 def test_get_refuses_what_is_no_model_or_no_place(tiny, refused, tmp_path):
     assert "no such folder" in refused("models", "--get", "./nowhere", "--to", tmp_path)
     assert "is the model itself" in refused("models", "--get", tiny, "--to", tiny.parent)
@@ -546,6 +565,7 @@ def test_unsure_answers_are_marked(tiny, run, terminal):
     (sure,) = lines(run("sentiment", "--json", "-m", tiny, "el gato")[0])
     (unsure,) = lines(run("sentiment", "--json", "-m", tiny, "--min-score", "0.999", "el gato")[0])
     assert "unsure" not in sure and unsure == {**sure, "unsure": True}
+    assert run("sentiment", "-m", tiny, "--min-score", "0.999", "el gato")[0].split("\t")[1].endswith("?")
     (line,) = terminal(60, "sentiment", "-m", tiny, "--min-score", "0.999", "el gato")
     assert "? el gato" in line
 

@@ -375,7 +375,7 @@ def test_dtypes(tiny, classify, keyword):
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ({"task": "sentiment"}, OptionError, "'sentiment' is not known; did you mean 'sentiment-analysis'"),
+        ({"task": "sentiment"}, OptionError, "'sentiment' is not known. Did you mean 'sentiment-analysis'"),
         ({"task": 3}, OptionError, "3 is not known"),
         ({}, OptionError, "name a task"),
         ({"task": "sentiment-analysis", "model": 3}, InputError, "not an? int"),
@@ -670,7 +670,7 @@ def test_the_task_is_the_one_that_the_model_has_a_head_for(tiny, make_folder, to
         ("pooler", "feature-extraction"),
     ):
         folder = make_folder(head)
-        assert head == "pooler" or pipeline(model=folder).task == task
+        assert pipeline(model=folder).task == task
         assert pipeline(model=CLASSES[head].from_pretrained(folder), tokenizer=tokenizer).task == task
 
 

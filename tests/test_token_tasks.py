@@ -257,3 +257,38 @@ def test_a_long_text_does_not_take_the_square_of_its_length(tagger):
     with pytest.warns(GatonegroWarning):
         found = pipeline("ner", tagger, ignore_labels=[])("no " * 20_000)
     assert len(found) == 20_000 and found[-1]["end"] == 59_999
+
+
+@pytest.mark.parametrize("blanks", [" " * 100, "\n" * 100, "\t"])
+def test_blanks_do_not_move_a_place(tagger, blanks):
+    text = f"el 🤮{blanks}gato perro"
+    for name in ("spell-emoji", "robertuito"):
+        found = pipeline("ner", tagger, ignore_labels=[], preprocess=name)(text)
+        assert [text[one["start"] : one["end"]] for one in found][-2:] == ["gato", "perro"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda t: " ".join(t.split()[::-1]), lambda t: t.replace("el gato", "profesor"), lambda t: "no no no"],
+)
+def test_a_change_that_goes_beyond_words_names_the_whole_text(tagger, change):
+    text = "el gato el perro"
+    found = pipeline("ner", tagger, ignore_labels=[], preprocess=change)(text)
+    assert found and {(one["start"], one["end"]) for one in found} == {(0, len(text))}
+
+
+@pytest.mark.parametrize("change", [lambda t: None, len, lambda t: t.encode()])
+def test_a_change_into_what_is_no_text(tagger, filler, tiny, change):
+    for task, folder in (("ner", tagger), ("fill-mask", filler), ("text-classification", tiny)):
+        with pytest.raises(InputError, match=r"preprocess= gave (NoneType|int|bytes) for the text 'el \[MASK\]'"):
+            pipeline(task, folder, preprocess=change)("el [MASK]")
+
+
+def test_a_mask_that_was_cut_off_is_not_called_missing(filler):
+    with pytest.raises(InputError, match="item 0 has its mask behind what truncation=True leaves"):
+        pipeline("fill-mask", filler)("el " * 100 + "[MASK]", truncation=True)
+
+
+def test_targets_are_not_taken_for_texts(filler):
+    with pytest.raises(InputError, match=r"targets\[1\], with a lone surrogate"):
+        pipeline("fill-mask", filler)("[MASK]", targets=["gato", "\ud800"])

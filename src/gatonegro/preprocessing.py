@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 
-from gatonegro.errors import ConfigError, OptionError
+from gatonegro.errors import ConfigError, InputError, OptionError
 from gatonegro.wording import both
 
 # language → what stands for a mention, a link and "#", as the models were trained: RoBERTuito's, and BERTweet's
@@ -106,11 +106,12 @@ def preprocess_tweet(
         default if given is None else given
         for given, default in zip((user_token, url_token, hashtag_token), _tokens(lang), strict=True)
     )
-    if shorten and shorten < 0:
+    _check_text(text)
+    if shorten is not None and (not isinstance(shorten, int) or isinstance(shorten, bool) or not 0 <= shorten < 10**6):
         raise OptionError(
             both(
-                f"shorten={shorten}: letters cannot stand less than once. Give a number, or None to keep all.",
-                f"shorten={shorten}: una letra no puede estar menos de una vez. Da un número, o None para no acortar.",
+                f"shorten={shorten!r:.40}: give a whole number from 1 on, or None to keep all letters.",
+                f"shorten={shorten!r:.40}: da un número entero desde 1, o None para no acortar.",
             )
         )
 
@@ -152,6 +153,7 @@ def spell_emoji(text: str, known: Collection[str] = frozenset(), lang: str = "es
     OptionError: a language that is neither "es" nor "en".
     """
     _tokens(lang)
+    _check_text(text)
     if not EMOJI.search(text):  # most texts: do not even import the names
         return text
     pieces, end = [], 0
@@ -205,8 +207,16 @@ def preprocessing_of(name_or_path: str, config_value: object = None) -> str | No
     )
 
 
+def _check_text(text: object) -> None:
+    if not isinstance(text, str):
+        kind = type(text).__name__
+        raise InputError(
+            both(f"{kind} where a text is wanted; pass a str.", f"{kind} donde hace falta un texto; pasa un str.")
+        )
+
+
 def _tokens(lang: str) -> tuple[str, str, str]:
-    if lang not in TOKENS:
+    if not isinstance(lang, str) or lang not in TOKENS:
         known = ", ".join(TOKENS)
         raise OptionError(
             both(

@@ -14,7 +14,7 @@ from typing import Literal, cast
 
 Language = Literal["en", "es"]
 SPANISH = re.compile(
-    r"(es|spanish)([^a-z].*)?", re.IGNORECASE | re.DOTALL
+    r"(es|spanish|español|castellano)([^a-z].*)?", re.IGNORECASE | re.DOTALL
 )  # es  es_MX.UTF-8  es-AR  Spanish_Spain.1252
 
 Pair = tuple[str, str]  # the same in English and in Spanish, for `both(*pair)`
@@ -34,7 +34,7 @@ def language() -> Language:
     """
     if _chosen is not None:
         return _chosen
-    return "es" if SPANISH.fullmatch(os.environ.get("GATONEGRO_LANG") or _locale()) else "en"
+    return "es" if SPANISH.fullmatch((os.environ.get("GATONEGRO_LANG") or _locale()).strip()) else "en"
 
 
 def use(lang: str | None) -> None:

@@ -32,9 +32,19 @@ def get(args: Namespace) -> None:
     """Copy a model into a folder of its own below `--to`, from which `--model` reads it without a network."""
     from gatonegro.models import copy_to
 
-    to = Path(args.to or ".") / Path(args.get).name
+    name = Path(args.get).name
+    if name in ("", ".."):  # a folder under a name that says nothing
+        name = Path(args.get).resolve().name
+    to = Path(args.to or ".") / name
     files = copy_to(to, args.get, revision=args.revision, local_files_only=args.offline)
     megabytes = sum(path.stat().st_size for path in files) / 1e6
+    if any(path.suffix == ".bin" for path in files):
+        say(
+            both(
+                f"its weights are pickled, and are not read so. Write them anew: gatonegro convert {to} -o FOLDER",
+                f"sus pesos están en pickle, y así no se leen. Escríbelos de nuevo: gatonegro convert {to} -o CARPETA",
+            )
+        )
     say(
         both(
             f"{args.get}: {len(files)} files, {megabytes:.1f} MB. To use it, without a network: -m {to}",

@@ -55,7 +55,8 @@ def _as_tabs(text: str, found: list[dict]) -> None:
     if found is NOTHING:
         print_tabs("", "", text)
         return
-    print_tabs(*(value for one in found for value in (one["label"], f"{one['score']:.4f}")), text)
+    values = [v for one in found for v in (one["label"], f"{one['score']:.4f}" + "?" * ("unsure" in one))]
+    print_tabs(*values, text)
 
 
 def _for_people(labels: Iterable[str]) -> Show:

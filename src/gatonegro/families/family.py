@@ -85,6 +85,14 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
         value = data.get(key, family.defaults.get(key))
         if value is not None or key in data:
             values[name] = value
+    classes = data.get("architectures")
+    if classes is not None and not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
+        raise ConfigError(
+            both(
+                f"config.json: architectures must be a list of names, not {classes!r:.80}.",
+                f"config.json: architectures debe ser una lista de nombres, no {classes!r:.80}.",
+            )
+        )
     labels = data.get("id2label")
     if labels is None:
         count = data.get("num_labels", 2)

@@ -13,7 +13,7 @@ from gatonegro import checkpoints, hub
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, OptionError
 from gatonegro.families import family_of
-from gatonegro.families.family import adopt, canonical, has_head, heads_named, read_config
+from gatonegro.families.family import BARE, adopt, canonical, has_head, heads_named, read_config
 from gatonegro.models.model import Model, initialise
 from gatonegro.nn.heads import HEADS
 from gatonegro.preprocessing import KEY, preprocessing_of
@@ -55,9 +55,15 @@ def load_config(source: hub.Source, head: str | None = None) -> Config:
 
 
 def head_of(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> str | None:
-    """The head that a model's config.json names, if it names one for a task."""
-    config = load_config(hub.locate(name, revision=revision, local_files_only=local_files_only))
-    return next(iter(heads_named(family_of(config.model_type), config)), None)
+    """The head that a model's config.json names: "none" for one without a task, None where it does not say."""
+    source = hub.locate(name, revision=revision, local_files_only=local_files_only)
+    config = load_config(source)
+    family = family_of(config.model_type)
+    named = heads_named(family, config)
+    if not named and config.extra.get("architectures"):
+        bare = [family.heads[head].architecture for head in BARE if head in family.heads]
+        return "none" if set(bare) & set(config.extra["architectures"]) else None
+    return next(iter(named), None)
 
 
 def load(
@@ -109,12 +115,26 @@ def copy_to(
         if (path := source.file(file)) is not None
     ]
     files += checkpoints.weight_files(source)
+    strangers = sorted(_model_files(folder) - {path.name for path in files})
+    if strangers:  # they would be read in the place of what is copied
+        raise CheckpointError(
+            both(
+                f"{folder}: holds another model ({', '.join(strangers)}). Name another folder, or delete that one.",
+                f"{folder}: contiene otro modelo ({', '.join(strangers)}). Nombra otra carpeta, o borra esa.",
+            )
+        )
     for path in files:
         checkpoints.copy(path, folder / path.name)
     wanted = preprocessing_of(source.name, config.extra.get(KEY))  # the copy's name may not tell
     data = dict(config.extra) | ({KEY: wanted} if wanted else {})
     checkpoints.write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return [*(folder / path.name for path in files), folder / "config.json"]
+
+
+def _model_files(folder: Path) -> set[str]:
+    """What stands in a folder and would be read as part of a model, but for its configuration."""
+    kinds = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.json", *TOKENIZER_FILES)
+    return {path.name for kind in kinds for path in folder.glob(kind)}
 
 
 def _assemble(

@@ -79,9 +79,9 @@ def pipeline(
         close = next(iter(get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.5)), None)
         raise OptionError(
             both(
-                f"the task {task!r:.80} is not known; " + (f"did you mean {close!r}? " if close else "")
+                f"the task {task!r:.80} is not known. " + (f"Did you mean {close!r}? " if close else "")
                 + f"Known are {KNOWN}.",
-                f"no se conoce la tarea {task!r:.80}; " + (f"¿querías decir {close!r}? " if close else "")
+                f"no se conoce la tarea {task!r:.80}. " + (f"¿Querías decir {close!r}? " if close else "")
                 + f"Hay {KNOWN}.",
             )
         )  # fmt: skip

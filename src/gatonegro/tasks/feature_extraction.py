@@ -63,7 +63,7 @@ FEATURE_EXTRACTION = Task(
         ),
         "normalize": FLAG,
         "return_tensors": (
-            lambda kind: kind in (True, False, None, "pt"),
+            lambda kind: kind is None or isinstance(kind, bool) or (isinstance(kind, str) and kind == "pt"),
             ('True, False or "pt"', 'True, False o "pt"'),
         ),
         "truncation": FLAG,

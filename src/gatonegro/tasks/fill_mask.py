@@ -13,7 +13,7 @@ from gatonegro.config import Config
 from gatonegro.errors import GatonegroWarning, OptionError
 from gatonegro.models import Model
 from gatonegro.packing import Packed
-from gatonegro.tasks.task import FLAG, LENGTH, Encoded, RowError, Said, Task, whole
+from gatonegro.tasks.task import FLAG, LENGTH, Encoded, RowError, Said, Task, check_text, whole
 from gatonegro.tasks.tokens import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
 from gatonegro.wording import both
@@ -29,8 +29,18 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             )
         )
 
+    cut = options["truncation"]
+
     def masks(row: int, encoding: Any) -> list[int]:
         found = [i for i, token in enumerate(encoding.ids) if token == mask]
+        if not found and cut and tokenizer.mask_token in rows[row]:
+            raise RowError(
+                row,
+                both(
+                    "has its mask behind what truncation=True leaves of it; leave truncation out.",
+                    "tiene la máscara más allá de lo que deja truncation=True; quita truncation.",
+                ),
+            )
         if not found:
             token = tokenizer.mask_token
             raise RowError(
@@ -54,7 +64,8 @@ def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[st
     probs = torch.cat(said.answers).float().softmax(-1)  # (masks, vocab)
     ids = list(said.note.ids)
     places = [i for i, token in enumerate(ids) if token == tokenizer.mask_token_id]
-    candidates = None if options["targets"] is None else _targets(tokenizer, options["targets"], config)
+    targets = options["targets"]
+    candidates = None if targets is None else _targets(tokenizer, targets, config)
     if candidates is not None:
         probs = probs[:, candidates]
     scores, best = probs.topk(min(options["top_k"], probs.shape[1]))
@@ -77,23 +88,24 @@ def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[st
 def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> list[int]:
     """The ids of the words among which to choose; of a word that is several tokens, its first, which is said."""
     found: dict[int, None] = {}
-    for target in [targets] if isinstance(targets, str) else targets:
-        known = tokenizer.get_vocab().get(target)
+    for n, target in enumerate([targets] if isinstance(targets, str) else targets):
+        check_text(target, (f"targets[{n}],", f"targets[{n}],"))
+        known = tokenizer.backend_tokenizer.token_to_id(target)
         if known is None:
             pieces = tokenizer.encode(target, add_special_tokens=False)
             if not pieces:
                 raise OptionError(
                     both(
-                        f"the target {target!r} has no token of its own; leave it out.",
-                        f"el candidato {target!r} no tiene ningún token; quítalo.",
+                        f"the target {target!r:.40} has no token of its own; leave it out.",
+                        f"el candidato {target!r:.40} no tiene ningún token; quítalo.",
                     )
                 )
             known = pieces[0]
             token = tokenizer.convert_ids_to_tokens(known)
             warnings.warn(
                 both(
-                    f"the target {target!r} is no single token; {token!r} is taken.",
-                    f"el candidato {target!r} no es un solo token; se toma {token!r}.",
+                    f"the target {target!r:.40} is no single token; {token!r} is taken.",
+                    f"el candidato {target!r:.40} no es un solo token; se toma {token!r}.",
                 ),
                 GatonegroWarning,
                 stacklevel=6,

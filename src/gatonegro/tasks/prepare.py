@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
-from gatonegro.errors import OptionError
+from gatonegro.errors import InputError, OptionError
 from gatonegro.models import Model
 from gatonegro.preprocessing import KEY, PREPROCESS, known_emoji, preprocessing_of
 from gatonegro.tokenization import Tokenizer
@@ -25,22 +25,33 @@ class Prepared(str):
     change: Change
 
     def __new__(cls, original: str, change: Change) -> Prepared:
-        new = super().__new__(cls, change(original))
+        new = super().__new__(cls, changed(original, change))
         new.original, new.change = original, change
         return new
 
     @cached_property
     def _words(self) -> tuple[list[int], list[tuple[int, int, bool]]]:
-        """Where each of the user's words begins in the changed text; where it stands in theirs; if it is unchanged."""
-        starts, places, at = [], [], 0
+        """Where each of the user's words begins in the changed text; where it stands in theirs; if it is unchanged.
+
+        A word of theirs may be several here, and none. If the words, each changed by itself, are not those of the
+        whole, there is one entry: all comes from all.
+        """
+        here = list(WORD.finditer(self))
+        starts: list[int] = []
+        places: list[tuple[int, int, bool]] = []
+        at = 0
         for found in WORD.finditer(self.original):
-            changed = self.change(found[0]).strip()
-            if changed:
-                at = max(self.find(changed, at, at + len(changed) + 64), at)  # near by: blanks, and what they became
-                starts.append(at)
-                places.append((found.start(), found.end(), changed == found[0]))
-                at += len(changed)
-        return starts, places
+            parts = WORD.findall(changed(found[0], self.change))
+            if parts != [one[0] for one in here[at : at + len(parts)]]:
+                break
+            if parts:
+                starts.append(here[at].start())
+                places.append((found.start(), found.end(), parts == [found[0]]))
+                at += len(parts)
+        else:
+            if at == len(here):
+                return starts, places
+        return [0], [(0, len(self.original), False)]
 
     def back(self, start: int, end: int) -> tuple[int, int]:
         """The place in the user's text of `self[start:end]`; of part of a word that was changed, the whole word."""
@@ -50,10 +61,29 @@ class Prepared(str):
         while start < end - 1 and self[start].isspace():
             start += 1
         first, last = (max(bisect_right(starts, i) - 1, 0) for i in (start, end - 1))
-        begin, _, whole = places[first]
-        begin += start - starts[first] if whole else 0
-        stop, finish, whole = places[last]
-        return begin, min(stop + end - starts[last], finish) if whole else finish
+        begin, _, same = places[first]
+        stop, finish, last_same = places[last]
+        return (
+            begin + start - starts[first] if same else begin,
+            min(stop + end - starts[last], finish) if last_same else finish,
+        )
+
+
+def changed(text: str, change: Change) -> str:
+    """A text as `change` gives it.
+
+    InputError: it gives something else than a text.
+    """
+    new = change(text)
+    if not isinstance(new, str):
+        kind = type(new).__name__
+        raise InputError(
+            both(
+                f"preprocess= gave {kind} for the text {text!r:.40}, and a model reads str; let it return one.",
+                f"preprocess= dio {kind} para el texto {text!r:.40}, y un modelo lee str; haz que devuelva uno.",
+            )
+        )
+    return new
 
 
 def change_of(model: Model, tokenizer: Tokenizer, asked: str | Change | None) -> Change | None:
@@ -86,5 +116,5 @@ def prepared(row: Any, change: Change) -> Any:
     if isinstance(row, str):
         return Prepared(row, change)
     if isinstance(row, Mapping):
-        return {key: change(value) if isinstance(value, str) else value for key, value in row.items()}
+        return {key: changed(value, change) for key, value in row.items()}
     return row

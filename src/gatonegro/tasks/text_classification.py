@@ -161,7 +161,7 @@ TEXT_CLASSIFICATION = Task(
             (f"None or one of {', '.join(FUNCTIONS)}", f"None o una de {', '.join(FUNCTIONS)}"),
         ),
         "min_score": (
-            lambda s: s is None or (isinstance(s, int | float) and not isinstance(s, bool) and math.isfinite(s)),
+            lambda s: s is None or (isinstance(s, int | float) and not isinstance(s, bool) and abs(s) < math.inf),
             ("a number, or None", "un número, o None"),
         ),
         "max_length": LENGTH,

@@ -46,7 +46,7 @@ def encode_tokens(
         limit = min(limit, options["max_length"])
     special = tokenizer.num_special_tokens_to_add()
     room = limit - special
-    stride = room // 4 if options.get("stride") is None else options["stride"]
+    stride = max(0, room // 4) if options.get("stride") is None else options["stride"]
     if room < 1 or stride >= room:
         raise OptionError(
             both(
