@@ -7,7 +7,10 @@ label, kind. A letter before "*" is stretched, a "{word}" is one of `BLANKS`. Th
 - `negation` and `contrast`, what "no" and "pero" do; `verdict`, what may follow "pero";
 - `word`, interjections of many lands; `qué`, `es` and `está`, slang that goes into those frames;
 - `plain`, what an emoji decides; `fact`, no feeling, with people of every kind, and the same opinion of anybody;
-- `irony`, what follows "genial, ..." meant or not;
+- `irony`, what follows "genial, ..." meant or not; `twin`, the same praise of what went wrong and of what went well;
+- `slang`, sentences as they are said in one land or another; `adj`, adjectives that stand alone, in all their forms;
+- `deny`, longer sentences with "nadie", "nunca", "ni", "sin"; `caps`, shouted, on signs, in odd capitals;
+- `neutral`, no feeling, in words that often praise or blame;
 - `more`, complaints and praise told as facts, irony, mixed languages, shouting, chat spellings.
 """
 
@@ -16,6 +19,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 
 Rows = list[tuple[str, str]]
@@ -30,11 +34,16 @@ def every(label: str, texts: Iterable[str]) -> Rows:
     return [(text, label) for text in texts]
 
 
+@cache
+def lines(lang: str) -> list[list[str]]:
+    """The rows of `phrases.es.tsv` or `phrases.en.tsv`."""
+    table = Path(__file__).with_name(f"phrases.{lang}.tsv").read_text(encoding="utf-8")
+    return [line.split("\t") for line in table.splitlines()[1:]]
+
+
 def listed(lang: str, kind: str, label: str = "") -> Rows:
     """The rows of one kind in the tables beside this file, as they stand there."""
-    table = Path(__file__).with_name(f"phrases.{lang}.tsv").read_text(encoding="utf-8")
-    rows = [line.split("\t") for line in table.splitlines()[1:]]
-    return [(text, x) for text, x, k in rows if k == kind and label in ("", x)]
+    return [(text, x) for text, x, k in lines(lang) if k == kind and label in ("", x)]
 
 
 def subjects(lang: str) -> dict[str, list[list[str]]]:
@@ -185,8 +194,8 @@ ES_PEOPLE = "tu perro|tu primo|tu gato|mi abuelo|ese profe|tu hermano|este camar
 
 
 def es_words(rng: random.Random) -> Rows:
-    """One word, an interjection, regional slang."""
-    out = listed("es", "word")
+    """Regional slang in little frames."""
+    out = []
     for w, label in listed("es", "qué"):
         to = rng.choice(("tío", "amigo", "wey", "loco", "hermana"))
         out += every(label, [f"Qué {w}", f"¡Qué {w}!", f"Qué {w}, {to}"])
@@ -281,6 +290,51 @@ def es_irony(rng: random.Random) -> Rows:
     return [(good + rng.choice(split(forms[label])).format(text), label) for good, text, label in rows]
 
 
+def es_twins(rng: random.Random) -> Rows:
+    """The same words of praise, meant and not meant; what is typed after them seldom tells."""
+    ends = {"NEG": "...| 🙄| 👏👏👏| 🙃| 😒|!|!!| jajaja| 😡|…", "POS": "...| 😊| 👏👏👏| ❤️| 🥰|!|!!| jajaja| 🎉|…"}
+    out = []
+    for text, label in listed("es", "twin"):
+        out.append((text, label))
+        if rng.random() < 0.45:
+            out.append((text + rng.choice(ends[label].split("|")), label))
+    return out
+
+
+def forms(word: str) -> list[str]:
+    """A Spanish adjective for one and for many, for him and for her."""
+    if word[-1] == "o":
+        return [word[:-1] + end for end in ("o", "a", "os", "as")]
+    if word.endswith("dor"):
+        return [word + end for end in ("", "a", "es", "as")]
+    return [word, word + "s" if word[-1] in "aeiou" else word[:-1] + "ces" if word[-1] == "z" else word + "es"]
+
+
+# Adjectives of blame that are denied in earnest: "nada caro".
+ES_DENIED_BAD = """aburrido|pesado|lento|caro|sucio|feo|ruidoso|molesto|incómodo|peligroso|agobiante|confuso|frágil
+soso|antipático|arrogante|irritante|estresante"""
+# Praise that nobody denies like that.
+ES_UNDENIED = """increíble|formidable|admirable|memorable|inolvidable|adorable|triunfante|victorioso|agradecido|aliviado
+rico|bello|precioso|lujoso|lleno de vida|favorito|perfecto|impecable|genial"""
+
+
+def es_adjectives(rng: random.Random) -> Rows:
+    """An adjective and nothing more, or with "muy", "qué"; or denied, with "poco", "nada"."""
+    out = []
+    for w, label in listed("es", "adj"):
+        every_form = forms(w)
+        out += every(label, rng.sample(every_form, 2))
+        plain = not w.endswith("ísimo")
+        if label != "NEU" and plain:
+            before = rng.choice(("Muy", "Qué", "Súper", "Tan", "Bastante" if label == "NEG" else "Realmente"))
+            out.append((f"{before} {rng.choice(every_form)}", label))
+        if label == "POS" and plain and w not in split(ES_UNDENIED) and rng.random() < 0.7:
+            out.append((f"{rng.choice(('Nada', 'Poco', 'Nada', 'No es nada'))} {rng.choice(every_form[:2])}", "NEG"))
+        if w in split(ES_DENIED_BAD):
+            out += every("POS", [f"Nada {every_form[0]}", f"Para nada {every_form[0]}"])
+    return out
+
+
 # Words that are said with "not" and mean the contrary then.
 EN_DENIED_GOOD = "useful|interesting|clear|clean|quiet|comfortable|funny|exciting|reliable|tasty|kind|friendly|helpful"
 EN_DENIED_BAD = "boring|confusing|dirty|noisy|slow|dull|flimsy|bland|rude|arrogant"
@@ -332,8 +386,15 @@ Maker = Callable[[random.Random], Rows]
 KINDS: dict[str, list[tuple[Maker, dict[str, int]]]] = {
     "es": [
         (lambda rng: whole("es", "more", 1, rng), {"NEG": 400, "NEU": 200, "POS": 400}),
+        (lambda rng: whole("es", "slang", 2, rng), {"NEG": 420, "NEU": 270, "POS": 420}),
+        (es_twins, {"NEG": 320, "NEU": 0, "POS": 320}),
+        (lambda rng: whole("es", "deny", 2, rng), {"NEG": 250, "NEU": 250, "POS": 250}),
+        (lambda rng: whole("es", "neutral", 2, rng), {"NEG": 0, "NEU": 400, "POS": 0}),
+        (lambda rng: whole("es", "caps", 2, rng), {"NEG": 99, "NEU": 99, "POS": 99}),
         (es_irony, {"NEG": 100, "NEU": 0, "POS": 90}),
-        (es_words, {"NEG": 320, "NEU": 260, "POS": 320}),
+        (lambda rng: listed("es", "word"), {"NEG": 400, "NEU": 400, "POS": 400}),
+        (es_words, {"NEG": 300, "NEU": 200, "POS": 300}),
+        (es_adjectives, {"NEG": 260, "NEU": 110, "POS": 240}),
         (lambda rng: listed("es", "negation"), {"NEG": 99, "NEU": 99, "POS": 99}),
         (es_negation, {"NEG": 220, "NEU": 120, "POS": 240}),
         (es_contrast, {"NEG": 150, "NEU": 190, "POS": 150}),
@@ -343,10 +404,10 @@ KINDS: dict[str, list[tuple[Maker, dict[str, int]]]] = {
         (es_opinions, {"NEG": 140, "NEU": 0, "POS": 160}),
     ],
     "en": [
-        (lambda rng: whole("en", "more", 1, rng), {"NEG": 200, "NEU": 200, "POS": 200}),
+        (lambda rng: whole("en", "more", 1, rng), {"NEG": 260, "NEU": 260, "POS": 260}),
         (lambda rng: whole("en", "fact", 9, rng), {"NEG": 35, "NEU": 230, "POS": 35}),
         (lambda rng: listed("en", "plain"), {"NEG": 0, "NEU": 99, "POS": 0}),
-        (en_opinions, {"NEG": 200, "NEU": 90, "POS": 225}),
+        (en_opinions, {"NEG": 245, "NEU": 130, "POS": 270}),
         (en_contrast, {"NEG": 50, "NEU": 0, "POS": 50}),
         (lambda rng: emoji(rng, "en"), {"NEG": 80, "NEU": 80, "POS": 80}),
     ],
@@ -354,7 +415,15 @@ KINDS: dict[str, list[tuple[Maker, dict[str, int]]]] = {
 
 
 def typed(text: str, label: str, lang: str, rng: random.Random) -> str:
-    """As somebody may type it: with or without a full stop, a capital, exclamation marks."""
+    """As somebody may type it: with or without a full stop, a capital, exclamation marks; now and then shouted."""
+    if not text.isupper():
+        draw = rng.random()
+        if draw < 0.065:
+            text = text.upper()
+        elif draw < 0.075:
+            text = "".join(x.upper() if i % 2 else x.lower() for i, x in enumerate(text))
+        elif draw < 0.085:
+            text = text.title()
     if text[0].isalpha() and rng.random() < 0.75:
         text = text[0].upper() + text[1:]
     elif len(text) > 1 and text[1].islower() and rng.random() < 0.3:

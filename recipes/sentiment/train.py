@@ -1,9 +1,9 @@
 r"""Train `sentiment-es-en`, the built-in model: NEG / NEU / POS for Spanish and English.
 
-    python recipes/sentiment/train.py --data ../shared/data --base ../shared/models/multilingual-e5-small-es-en
+    python recipes/sentiment --data ../shared/data --base ../shared/models/multilingual-e5-small-es-en
     python recipes/sentiment/release.py --data ../shared/data
 
-Three stages, see `STAGES`, one after another, each from what the one before left. Seeded, logged to
+Four stages, see `STAGES`, one after another, each from what the one before left. Seeded, logged to
 `OUT/<stage>/log.jsonl`, resumable: the same line goes on where a killed run stopped. Without `--base`, the encoder
 comes from the hub's `intfloat/multilingual-e5-small`, whose vocabulary is larger. `--open` leaves out every source
 whose terms do not let anyone use what is made of it.
@@ -68,6 +68,7 @@ STAGES = {
     "third": Stage(
         passes=0.4, lr=4e-5, head_lr=2e-4, rare=-1.0, phrases=2, unlabelled=True, smoothing=0.05, average=0.99
     ),
+    "fourth": Stage(passes=0.2, lr=3e-5, head_lr=1e-4, rare=-1.0, phrases=2, smoothing=0.05, average=0.98),
 }
 
 
