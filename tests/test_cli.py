@@ -473,10 +473,27 @@ def test_get_does_not_mix_two_models(wide, tiny, run, refused, tmp_path):
     (folder,) = run("models", "--get", tmp_path / "other" / "x", "--to", tmp_path / "usb")[0].splitlines()
     shutil.copytree(tiny, tmp_path / "x")
     (tmp_path / "x" / "model.safetensors").rename(tmp_path / "x" / "pytorch_model.bin")
-    assert "holds another model (model.safetensors)" in refused(
+    assert "holds something else (model.safetensors)" in refused(
         "models", "--get", tmp_path / "x", "--to", tmp_path / "usb"
     )
     assert answers(run, folder) == answers(run, wide)
+
+
+def test_get_keeps_what_is_not_a_models(wide, run, refused, tmp_path):
+    theirs = tmp_path / "usb" / wide.name / "README.md"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("mine")
+    assert "holds something else (README.md)" in refused("models", "--get", wide, "--to", tmp_path / "usb")
+    assert theirs.read_text() == "mine"
+
+
+def test_get_says_of_a_pickle_that_it_must_be_written_anew(tiny, run, tmp_path):
+    folder = tmp_path / "pickled"
+    shutil.copytree(tiny, folder)
+    torch.save({}, folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+    _, err = run("models", "--get", folder, "--to", tmp_path / "usb")
+    assert "gatonegro convert" in err and "To use it" not in err
 
 
 def test_get_by_a_path_that_ends_in_dots_stays_below(tiny, run, tmp_path):
@@ -565,7 +582,7 @@ def test_unsure_answers_are_marked(tiny, run, terminal):
     (sure,) = lines(run("sentiment", "--json", "-m", tiny, "el gato")[0])
     (unsure,) = lines(run("sentiment", "--json", "-m", tiny, "--min-score", "0.999", "el gato")[0])
     assert "unsure" not in sure and unsure == {**sure, "unsure": True}
-    assert run("sentiment", "-m", tiny, "--min-score", "0.999", "el gato")[0].split("\t")[1].endswith("?")
+    assert run("sentiment", "-m", tiny, "--min-score", "0.999", "el gato")[0].split("\t")[0].endswith("?")
     (line,) = terminal(60, "sentiment", "-m", tiny, "--min-score", "0.999", "el gato")
     assert "? el gato" in line
 

@@ -1,5 +1,6 @@
 """`pipeline`: what `transformers` answers on the same folder; streams, columns, long texts; and whatever is passed."""
 
+import copy
 import json
 import math
 import shutil
@@ -423,6 +424,13 @@ def test_a_model_object_elsewhere_or_in_another_precision(model, tokenizer, clas
     assert ours.model.dtype == (torch.float32 if "device" in options else torch.bfloat16)
     assert model.dtype == torch.float32 and model.device == torch.device("cpu")
     assert [label(one) for one in ours(TEXTS[:3])] == [label(one) for one in classify(TEXTS[:3])]
+
+
+def test_a_model_object_with_labels_for_another_head(model, tokenizer):
+    model = copy.copy(model)
+    model.config = model.config.with_labels([f"L{i}" for i in range(model.config.num_labels + 1)])
+    with pytest.raises(OptionError, match=r"names \d labels, and its head gives \d"):
+        pipeline("sentiment-analysis", model=model, tokenizer=tokenizer)
 
 
 def test_a_model_object_needs_its_tokenizer(model, tokenizer, tiny, classify):

@@ -11,9 +11,17 @@ from tokenizers import Tokenizer as Backend
 from tokenizers.models import WordLevel
 
 import gatonegro
-from gatonegro import AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer, errors, hub, wording
+from gatonegro import (
+    AutoModel,
+    AutoModelForMaskedLM,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    errors,
+    hub,
+    wording,
+)
 from gatonegro.checkpoints import reading
-from gatonegro.config import RANGES
+from gatonegro.config import RANGES, Config
 from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError, MissingHeadError, PickleRefusedError
 from gatonegro.packing import HINTS
 from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs
@@ -309,3 +317,14 @@ def test_models_and_their_files(spanish, tiny, make_folder, tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ConfigError, match="no es JSON válido"):
         AutoModelForSequenceClassification.from_pretrained(tmp_path)
+
+
+def test_the_tree_of_a_model_speaks_the_language(monkeypatch):
+    from gatonegro.nn import describe
+
+    own = [kind for kind in describe.SHAPES if kind.__module__.startswith("gatonegro") and kind.__name__ != "Attend"]
+    assert set(own) == set(describe.SPANISH)  # Attend says a formula
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    model = AutoModel.from_config(Config("bert", 30, max_position_embeddings=8, **sizes))
+    monkeypatch.setenv("GATONEGRO_LANG", "es")
+    assert "parámetros" in repr(model) and "Capa tras capa." in repr(model) and "Layer after" not in repr(model)

@@ -117,7 +117,7 @@ def finished(run: Path, rows: list[Row]) -> tuple[Model, Tokenizer, float]:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with sentiment/")
-    parser.add_argument("--run", type=Path, default=Path("runs/sentiment/third"), help="a stage of train.py")
+    parser.add_argument("--run", type=Path, default=Path("runs/sentiment/fourth"), help="a stage of train.py")
     parser.add_argument("--also", type=Path, help="a stage of another run, to be measured beside")
     parser.add_argument("--to", type=Path, default=SHIPPED)
     args = parser.parse_args(argv)

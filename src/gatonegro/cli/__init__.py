@@ -112,8 +112,8 @@ COMMANDS: dict[str, Command] = {
                     "type": share,
                     "metavar": ("SCORE", "PUNTUACIÓN"),
                     "help": (
-                        "mark answers that score less as unsure",
-                        "marcar como dudosas las que puntúan menos",
+                        "mark answers that score less as unsure, with a ? after the label",
+                        "marcar como dudosas las que puntúan menos, con ? tras la etiqueta",
                     ),
                 },
             ),

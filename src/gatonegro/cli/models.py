@@ -38,19 +38,18 @@ def get(args: Namespace) -> None:
     to = Path(args.to or ".") / name
     files = copy_to(to, args.get, revision=args.revision, local_files_only=args.offline)
     megabytes = sum(path.stat().st_size for path in files) / 1e6
-    if any(path.suffix == ".bin" for path in files):
-        say(
-            both(
-                f"its weights are pickled, and are not read so. Write them anew: gatonegro convert {to} -o FOLDER",
-                f"sus pesos están en pickle, y así no se leen. Escríbelos de nuevo: gatonegro convert {to} -o CARPETA",
-            )
-        )
-    say(
-        both(
-            f"{args.get}: {len(files)} files, {megabytes:.1f} MB. To use it, without a network: -m {to}",
-            f"{args.get}: {len(files)} archivos, {megabytes:.1f} MB. Para usarlo, sin red: -m {to}",
-        )
+    what = both(
+        f"{args.get}: {len(files)} files, {megabytes:.1f} MB. ",
+        f"{args.get}: {len(files)} archivos, {megabytes:.1f} MB. ",
     )
+    if any(path.suffix == ".bin" for path in files):
+        what += both(
+            f"Its weights are pickled, and are not read so. Write them anew: gatonegro convert {to} -o FOLDER",
+            f"Sus pesos están en pickle, y así no se leen. Escríbelos de nuevo: gatonegro convert {to} -o CARPETA",
+        )
+    else:
+        what += both(f"To use it, without a network: -m {to}", f"Para usarlo, sin red: -m {to}")
+    say(what)
     print(to)
 
 

@@ -55,7 +55,7 @@ def _as_tabs(text: str, found: list[dict]) -> None:
     if found is NOTHING:
         print_tabs("", "", text)
         return
-    values = [v for one in found for v in (one["label"], f"{one['score']:.4f}" + "?" * ("unsure" in one))]
+    values = [v for one in found for v in (one["label"] + "?" * ("unsure" in one), f"{one['score']:.4f}")]
     print_tabs(*values, text)
 
 

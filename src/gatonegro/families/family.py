@@ -265,7 +265,8 @@ def _missing_head(head: str | None, first: str, there: str) -> str:
     if not str(head).endswith("classification"):
         return said + "."
     return said + both(
-        ", or pass num_labels= to begin a new head.", ", o pasa num_labels= para empezar una cabeza nueva."
+        ", or begin a new head, to be trained: AutoModelFor….from_pretrained(…, num_labels=).",
+        ", o empieza una cabeza nueva, por entrenar: AutoModelFor….from_pretrained(…, num_labels=).",
     )
 
 

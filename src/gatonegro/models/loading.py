@@ -116,11 +116,13 @@ def copy_to(
     ]
     files += checkpoints.weight_files(source)
     strangers = sorted(_model_files(folder) - {path.name for path in files})
+    if not strangers and (folder / "README.md").exists() and not (folder / "config.json").exists():
+        strangers = ["README.md"]  # somebody's own, and no card of a copy
     if strangers:  # they would be read in the place of what is copied
         raise CheckpointError(
             both(
-                f"{folder}: holds another model ({', '.join(strangers)}). Name another folder, or delete that one.",
-                f"{folder}: contiene otro modelo ({', '.join(strangers)}). Nombra otra carpeta, o borra esa.",
+                f"{folder}: holds something else ({', '.join(strangers)}). Name another folder, or delete that one.",
+                f"{folder}: contiene otra cosa ({', '.join(strangers)}). Nombra otra carpeta, o borra esa.",
             )
         )
     for path in files:

@@ -25,7 +25,7 @@ from gatonegro.nn.heads import HEADS
 from gatonegro.nn.loss import loss_of
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
 from gatonegro.packing import Packed, from_padded
-from gatonegro.wording import both
+from gatonegro.wording import both, number
 
 
 class Model(nn.Module):
@@ -139,7 +139,9 @@ class Model(nn.Module):
 
     def __repr__(self) -> str:
         name = f"{self.name_or_path}: " if self.name_or_path else ""
-        return describe(self, f"{name}{self.num_parameters():,} parameters", self.config.hidden_size)
+        count = number(self.num_parameters())
+        title = both(f"{name}{count} parameters", f"{name}{count} parámetros")
+        return describe(self, title, self.config.hidden_size)
 
     @property
     def device(self) -> torch.device:

@@ -11,6 +11,7 @@ from torch import nn
 from gatonegro.nn.attention import Attend, Attention
 from gatonegro.nn.encoder import Activation, AddNorm, Embedding, Embeddings, Encoder, EncoderLayer, FeedForward
 from gatonegro.nn.heads import MaskedLMHead, Pooler, SequenceClassificationHead, TokenClassificationHead
+from gatonegro.wording import both
 
 # Each says a part's shapes from the part and the size of a hidden state; t is the tokens of all sequences, n the
 # sequences, h the heads, d the width of a head.
@@ -29,8 +30,24 @@ SHAPES: dict[type[nn.Module], Callable[[Any, int], str]] = {
     Embedding: lambda m, x: f"(t) → (t, {m.embedding_dim})",
     nn.Linear: lambda m, x: f"(…, {m.in_features}) → (…, {m.out_features})",
     nn.LayerNorm: lambda m, x: f"(t, {x}) → (t, {x})",
-    nn.Dropout: lambda m, x: "in training only",
+    nn.Dropout: lambda m, x: both("in training only", "solo al entrenar"),
     Activation: lambda m, x: "(…) → (…)",
+}
+
+# what the first line of a part's docstring says, for those who read Spanish
+SPANISH: dict[type[nn.Module], str] = {
+    Embeddings: "Vectores de token, posición y segmento, sumados y normalizados.",
+    Encoder: "Capa tras capa.",
+    EncoderLayer: "Autoatención y luego red, cada una con su suma.",
+    Attention: "Cada token mira a su propia secuencia, una cabeza cada vez.",
+    AddNorm: "norm(x + f(x)), o x + f(norm(x)): la suma, escrita una sola vez.",
+    FeedForward: "Subir, una no linealidad, bajar; cada token por sí solo.",
+    Pooler: "El primer token, por una aplicación lineal y tanh, como BERT.",
+    SequenceClassificationHead: "Del primer token, un número por etiqueta para la secuencia.",
+    TokenClassificationHead: "Un número por etiqueta para cada token.",
+    MaskedLMHead: "Un número por palabra del vocabulario, con los vectores de los tokens.",
+    Embedding: "Un vector por número.",
+    Activation: "Cada número por sí solo.",
 }
 
 
@@ -46,10 +63,14 @@ def describe(model: nn.Module, title: str, hidden: int) -> str:
             part = model.get_submodule(".".join(path))
         shape = SHAPES.get(type(part)) if part is not None else None
         remark = shape(part, hidden) if shape else ""
-        own = type(part).__module__.startswith("gatonegro") and type(part).__doc__
+        own = type(part).__doc__ if part is not None and type(part).__module__.startswith("gatonegro") else None
+        own = own and both(own, SPANISH.get(type(part), own))  # type: ignore[arg-type]
         line = line.replace("in_features=", "").replace("out_features=", "").replace(", elementwise_affine=True", "")
         lines.append((line, f"{remark:<24} {str(own).splitlines()[0]}" if own else remark))
     width = max(len(line) for line, remark in lines if remark) + 2
     body = [f"{line:<{width}}# {remark}" if remark else line for line, remark in lines]
-    key = "t: tokens of all sequences, n: sequences, h: heads, d: width of a head"
+    key = both(
+        "t: tokens of all sequences, n: sequences, h: heads, d: width of a head",
+        "t: tokens de todas las secuencias, n: secuencias, h: cabezas, d: ancho de una cabeza",
+    )
     return "\n".join([f"# {title}", f"# {key}", *body])

@@ -76,7 +76,7 @@ def pipeline(
         task = next((name for name, known in TASKS.items() if known.head == head), "feature-extraction")
     record = TASKS.get(ALIASES.get(task, task)) if isinstance(task, str) else None
     if record is None:
-        close = next(iter(get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.5)), None)
+        close = next(iter(get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.65)), None)
         raise OptionError(
             both(
                 f"the task {task!r:.80} is not known. " + (f"Did you mean {close!r}? " if close else "")
@@ -116,6 +116,16 @@ def pipeline(
                 both(
                     f"{task} needs a model with a {record.head} head, and this one has {model.task_head}.",
                     f"{task} necesita un modelo con una cabeza {record.head}, y este tiene {model.task_head}.",
+                )
+            )
+        known, given = model.config.num_labels, getattr(getattr(model.head, "output", None), "out_features", None)
+        if given is not None and known != given:
+            raise OptionError(
+                both(
+                    f"the model's config names {known} labels, and its head gives {given}; name as many: "
+                    "model.config = model.config.with_labels([…]).",
+                    f"el config del modelo nombra {known} etiquetas, y su cabeza da {given}; nombra otras tantas: "
+                    "model.config = model.config.with_labels([…]).",
                 )
             )
         # the user's own object keeps its mode and its place

@@ -43,7 +43,7 @@ def save(tokenizer: Tokenizer, save_directory: str | Path) -> tuple[str, ...]:
     texts = {
         "tokenizer.json": tokenizer.backend_tokenizer.to_str(pretty=True),
         "tokenizer_config.json": json.dumps(config, indent=2, ensure_ascii=False),
-        "special_tokens_map.json": json.dumps(special, indent=2, ensure_ascii=False),
+        "special_tokens_map.json": json.dumps(_untyped(special), indent=2, ensure_ascii=False),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,3 +71,11 @@ def _plain(token: str, added: dict[str, Any]) -> Any:
     known = added.get(token)
     flags = {name: getattr(known, name, False) for name in ("lstrip", "rstrip", "single_word", "normalized")}
     return {"__type": "AddedToken", "content": token, "special": True, **flags} if any(flags.values()) else token
+
+
+def _untyped(special: dict[str, Any]) -> dict[str, Any]:
+    """Without what `transformers` writes into tokenizer_config.json alone, and warns of elsewhere."""
+    return {
+        name: {k: v for k, v in token.items() if k not in ("__type", "special")} if isinstance(token, dict) else token
+        for name, token in special.items()
+    }
