@@ -32,7 +32,7 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PA
 # rooms in which no error and no warning may be in English alone
 ROOMS = (
     "hub", "checkpoints", "models", "packing", "config", "tokenization", "families", "nn", "preprocessing", "tasks",
-    "training", "cli",
+    "training", "cli", "engine",
 )  # fmt: skip
 # the built-in errors that also reach the user, in parentheses
 OURS = {name for name in vars(errors) if name.endswith("Error")} | {"ValueError", "TypeError", "AttributeError"}

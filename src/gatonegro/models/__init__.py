@@ -10,7 +10,7 @@ from gatonegro.models.auto import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
 )
-from gatonegro.models.loading import copy_to, head_of, load, load_config, precision
+from gatonegro.models.loading import copy_to, head_of, load, load_config, load_fast, precision
 from gatonegro.models.model import Model, initialise, share
 from gatonegro.models.output import ModelOutput
 
@@ -27,6 +27,7 @@ __all__ = [
     "initialise",
     "load",
     "load_config",
+    "load_fast",
     "precision",
     "share",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 
 from gatonegro import checkpoints
 from gatonegro.config import Config
-from gatonegro.errors import InputError
+from gatonegro.engine import PRECISIONS, best_precision, fit_threads, put_twins
+from gatonegro.errors import InputError, OptionError
 from gatonegro.families import family_of
 from gatonegro.families.family import release, write_config
 from gatonegro.models.output import ModelOutput
@@ -24,7 +26,7 @@ from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
 from gatonegro.nn.loss import loss_of
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
-from gatonegro.packing import Packed, from_padded
+from gatonegro.packing import Packed, from_padded, pack
 from gatonegro.wording import both, number
 
 
@@ -36,6 +38,9 @@ class Model(nn.Module):
         self.config = config
         self.task_head = head
         self.name_or_path = ""
+        self.precision = ""  # of a faster twin, see `optimize`
+        self.stored_int8 = False  # whether the checkpoint holds int8 rows
+        self._source: Callable[[], Model] | None = None  # where PyTorch takes it for no part of this model
         self.embeddings = Embeddings(config)
         self.encoder = Encoder(config)
         self.head = HEADS[head](config) if head in HEADS else None
@@ -110,6 +115,58 @@ class Model(nn.Module):
             out.loss = loss_of(self.config, self.task_head, out.logits, labels)
         return out.to_tuple() if return_dict is False else out
 
+    def optimize(self, precision: str = "auto") -> Model:
+        """A twin that answers faster, in evaluation mode. This model stays as it is, and the twin remembers it.
+
+        Args:
+            precision: "fp32"; "bf16" or "fp16", in which the layers then compute; "int8", in which they multiply, with
+                a scale a token and a scale a row of weights; "auto" for what this machine is made for, by a table.
+
+        The twin shares the weights that it does not lay out anew. It cannot be trained or moved: do so with its
+        `source`, and optimize that again. What it saves is its source.
+        """
+        if self._source:
+            return self.source.optimize(precision)
+        if precision not in PRECISIONS:
+            known = ", ".join(map(repr, PRECISIONS))
+            raise OptionError(
+                both(
+                    f"precision must be one of {known}, not {precision!r:.80}.",
+                    f"precision debe ser uno de {known}, no {precision!r:.80}.",
+                )
+            )
+        fit_threads()
+        twin = share(self).eval()
+        twin.precision = best_precision(self.device, self.stored_int8) if precision == "auto" else precision
+        put_twins(twin, twin.precision, lambda: twin.encode(_sample(self.config).to(self.device)))
+        twin._source = lambda: self
+        return twin
+
+    @property
+    def source(self) -> Model:
+        """The model that this one is a faster twin of; itself, if it is none."""
+        return self._source() if self._source else self
+
+    def train(self, mode: bool = True) -> Model:
+        if mode:
+            self._only_source()
+        return super().train(mode)
+
+    def _apply(self, *args: Any, **options: Any) -> Model:
+        self._only_source()
+        return super()._apply(*args, **options)
+
+    def _only_source(self) -> None:
+        if self._source:
+            raise InputError(
+                both(
+                    "a faster twin cannot be trained, moved or changed; do so with model.source, and optimize that "
+                    "again.",
+                    "un gemelo rápido no se puede entrenar, mover ni cambiar; hazlo con model.source, y optimízalo de "
+                    "nuevo.",
+                )
+            )
+
     def resize_token_embeddings(self, count: int) -> nn.Embedding:
         """Make room for `count` tokens, or cut to so many: `len(tokenizer)` after `add_tokens`. New ones are random.
 
@@ -122,6 +179,7 @@ class Model(nn.Module):
                     f"el vocabulario no puede tener {count!r:.80} tokens; pasa len(tokenizer).",
                 )
             )
+        self._only_source()
         old, kept = self.embeddings.tokens.weight, min(count, self.config.vocab_size)
         new = old.new_empty(count, old.shape[1]).normal_(std=self.config.initializer_range)
         new[:kept] = old.detach()[:kept]
@@ -135,13 +193,15 @@ class Model(nn.Module):
 
     def num_parameters(self, only_trainable: bool = False) -> int:
         """How many numbers the model has learned."""
-        return sum(p.numel() for p in self.parameters() if p.requires_grad or not only_trainable)
+        return sum(p.numel() for p in self.source.parameters() if p.requires_grad or not only_trainable)
 
     def __repr__(self) -> str:
         name = f"{self.name_or_path}: " if self.name_or_path else ""
         count = number(self.num_parameters())
         title = both(f"{name}{count} parameters", f"{name}{count} parámetros")
-        return describe(self, title, self.config.hidden_size)
+        if self._source:
+            title += both(f"; its faster twin, in {self.precision}", f"; su gemelo rápido, en {self.precision}")
+        return describe(self.source, title, self.config.hidden_size)
 
     @property
     def device(self) -> torch.device:
@@ -156,6 +216,8 @@ class Model(nn.Module):
 
         With `int8`, matrices are stored as int8 rows with a scale each: a quarter of the size, for this library only.
         """
+        if self._source:
+            return self.source.save_pretrained(folder, max_shard_size=max_shard_size, int8=int8)
         family = family_of(self.config.model_type)
         tensors = release(family, self.config, self.task_head, self.state_dict())
         data = write_config(family, self.config, self.task_head) | {"dtype": str(self.dtype).removeprefix("torch.")}
@@ -177,6 +239,13 @@ def share(model: M) -> M:
     """A copy whose parts are its own and whose weights are the original's: to put into another mode, say."""
     weights = {id(t): t for t in (*model.parameters(), *model.buffers())}
     return copy.deepcopy(model, weights)
+
+
+def _sample(config: Config) -> Packed:
+    """Tokens drawn at random, always the same."""
+    length = min(64, config.max_tokens)
+    ids = torch.randint(config.vocab_size, (8, length), generator=torch.Generator().manual_seed(0))
+    return pack(ids.tolist(), config)
 
 
 def initialise(module: M, std: float) -> M:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -98,10 +99,10 @@ class AddNorm(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
-    def forward(self, x: Tensor, sublayer: Callable[[Tensor], Tensor]) -> Tensor:
+    def forward(self, x: Tensor, sublayer: nn.Module, *args: Any) -> Tensor:
         if self.before:
-            return x + self.dropout(sublayer(self.norm(x)))
-        return self.norm(x + self.dropout(sublayer(x)))
+            return x + self.dropout(sublayer(self.norm(x), *args))
+        return self.norm(x + self.dropout(sublayer(x, *args)))
 
 
 class EncoderLayer(nn.Module):
@@ -115,7 +116,7 @@ class EncoderLayer(nn.Module):
         self.feed_forward_add = AddNorm(config)
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        x = self.attention_add(x, lambda x: self.attention(x, layout))  # (t, hidden)
+        x = self.attention_add(x, self.attention, layout)  # (t, hidden)
         return self.feed_forward_add(x, self.feed_forward)  # (t, hidden)
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import torch
 
+from gatonegro.engine import fit_threads
 from gatonegro.errors import InputError, OptionError
-from gatonegro.models import Model, head_of, load, precision, share
+from gatonegro.models import Model, head_of, load, load_fast, share
+from gatonegro.models import precision as dtype_of
 from gatonegro.tasks.feature_extraction import FEATURE_EXTRACTION
 from gatonegro.tasks.fill_mask import FILL_MASK
 from gatonegro.tasks.loop import Pipeline
@@ -39,6 +41,7 @@ def pipeline(
     device: int | str | torch.device | None = None,
     dtype: torch.dtype | str | None = None,
     torch_dtype: torch.dtype | str | None = None,
+    precision: str | None = None,
     revision: str | None = None,
     local_files_only: bool = False,
     allow_pickle: bool = False,
@@ -55,7 +58,8 @@ def pipeline(
         tokenizer: the model's own unless given; a model object needs one.
         device: -1 or "cpu", a GPU's number, "cuda", "mps", or "auto" (a GPU where there is one). A model object
             stays where it is unless this is given.
-        dtype: as in `from_pretrained`; `torch_dtype` is its older name.
+        precision: as in `model.optimize`; "auto" for a model that is named, and for a model object nothing but itself.
+        dtype: as in `from_pretrained`; `torch_dtype` is its older name. The model then runs as it is, in that type.
         allow_pickle: as in `from_pretrained`.
         batch_size: at most so many texts at a time; batches are planned by tokens in any case.
         preprocess: what is done to a text before it is read: "auto" (what the model wants, see
@@ -86,6 +90,14 @@ def pipeline(
             )
         )  # fmt: skip
     record.known(options)
+    dtype = dtype if dtype is not None else torch_dtype
+    if dtype is not None and precision is not None:
+        raise OptionError(
+            both(
+                "pass precision= or dtype=, one of the two: dtype= is how the model runs as it is.",
+                "pasa precision= o dtype=, uno de los dos: dtype= es cómo funciona el modelo tal cual.",
+            )
+        )
     if model is None:
         model = record.model
         if model is None:
@@ -129,21 +141,22 @@ def pipeline(
                 )
             )
         # the user's own object keeps its mode and its place
-        asked = dtype if dtype is not None else torch_dtype
-        model = share(model) if device is None and asked is None else copy.deepcopy(model)
-        if asked is not None:
-            model = model.to(precision(asked, model.dtype))
+        if dtype is not None or device is not None:
+            model = copy.deepcopy(model.source)
+            model = model.to(model.device if device is None else _device(device))
+            model = model if dtype is None else model.to(dtype_of(dtype, model.dtype))
+        elif model.source is model and precision is None:
+            model = share(model)
+        if precision is not None:
+            model = model.optimize(precision)
     elif isinstance(model, str | Path):
         tokenizer = model if tokenizer is None else tokenizer
-        model = load(
-            model,
-            record.head,
-            revision=revision,
-            local_files_only=local_files_only,
-            allow_pickle=allow_pickle,
-            dtype=dtype if dtype is not None else torch_dtype,
-        )
-        device = "auto" if device is None else device
+        place = _device("auto" if device is None else device)
+        how: dict[str, Any] = {"revision": revision, "local_files_only": local_files_only, "allow_pickle": allow_pickle}
+        if dtype is None:
+            model = load_fast(model, record.head, precision=precision or "auto", device=place, **how)
+        else:
+            model = load(model, record.head, dtype=dtype, **how).to(place)
     else:
         kind = type(model).__name__
         raise InputError(
@@ -154,10 +167,9 @@ def pipeline(
         )
     if not isinstance(tokenizer, Tokenizer):
         tokenizer = AutoTokenizer.from_pretrained(tokenizer, revision=revision, local_files_only=local_files_only)
-    if device is not None:
-        model = model.to(_device(device))
     change = change_of(model, tokenizer, preprocess)
-    return Pipeline(record, model.eval(), tokenizer, batch_size, options, change)
+    fit_threads()
+    return Pipeline(record, model if model.precision else model.eval(), tokenizer, batch_size, options, change)
 
 
 def _device(device: int | str | torch.device) -> torch.device:

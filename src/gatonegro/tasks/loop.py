@@ -196,7 +196,7 @@ class Pipeline:
             answers = output.split([len(encoded.asked[n]) for n in batch])
         for n, answer in zip(batch, answers, strict=True):
             if not answer.isfinite().all():
-                item, kind = first + encoded.owners[n], self.model.dtype
+                item, kind = first + encoded.owners[n], self.model.precision or self.model.dtype
                 raise CheckpointError(
                     both(
                         f"the model's answer to item {item} is no number: its weights are too large for {kind}. Try "

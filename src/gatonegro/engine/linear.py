@@ -1,0 +1,192 @@
+"""act(x·Wᵀ + b) + add, as fast as the machine has an operator for it; and the test that each has to pass first.
+
+The fast operators are private to PyTorch. They are looked for and tried, once, before a model is built of them; where
+one is missing or answers wrongly, the plain one takes its place.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import cache
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gatonegro.engine.processor import vector_bits
+from gatonegro.errors import GatonegroWarning
+from gatonegro.nn.encoder import ACTIVATIONS
+from gatonegro.wording import both
+
+ROWS = 2048  # tokens in a batch of the planner, for which oneDNN lays weights out
+
+# activation → (name, arguments, algorithm) of oneDNN, which then computes it while it multiplies
+FUSED: dict[str | None, tuple[str, list, str]] = {
+    None: ("none", [], ""),
+    "relu": ("relu", [], ""),
+    "gelu": ("gelu", [], "none"),
+    "gelu_new": ("gelu", [], "tanh"),
+    "gelu_pytorch_tanh": ("gelu", [], "tanh"),
+    "silu": ("swish", [], ""),
+    "swish": ("swish", [], ""),
+    "tanh": ("tanh", [], ""),
+}
+# activation → the least number that it gives
+LEAST = {
+    "relu": 0.0,
+    "gelu": -0.17,
+    "gelu_new": -0.1701,
+    "gelu_pytorch_tanh": -0.1701,
+    "silu": -0.2785,
+    "swish": -0.2785,
+}
+
+
+def in_place(act: str, y: Tensor) -> Tensor:
+    """An activation of what nobody else holds; in the common case without a second tensor."""
+    return torch.ops.aten.gelu_(y) if act == "gelu" else ACTIVATIONS[act](y)
+
+
+class Linear(nn.Module):
+    """By PyTorch's public operators: right on every machine and device."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, act: str | None = None, smooth: Tensor | None = None):
+        super().__init__()
+        self.act = act
+        self.weight, self.bias = weight, bias
+
+    def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
+        y = F.linear(x, self.weight, self.bias)  # (t, n)
+        if self.act is not None:
+            y = in_place(self.act, y)
+        return y if add is None else y.add_(add)
+
+
+class Prepacked(nn.Module):
+    """By oneDNN, whose weights are laid out once, and which adds while it multiplies. fp32 and bf16."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, act: str | None = None, smooth: Tensor | None = None):
+        super().__init__()
+        # narrow vectors compute a GELU more slowly inside oneDNN than outside
+        inside = act in FUSED and (act in (None, "relu") or vector_bits() >= 512)
+        self.post = FUSED[act if inside else None]
+        self.act = None if inside else act
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), ROWS)
+        self.bias = bias
+
+    def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
+        if add is not None and self.act is None and self.post is FUSED[None]:
+            return torch.ops.mkldnn._linear_pointwise.binary(x, add, self.weight, self.bias, "add")  # (t, n)
+        y = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, *self.post)  # (t, n)
+        if self.act is not None:
+            y = in_place(self.act, y)
+        return y if add is None else y.add_(add)
+
+
+class Int8(nn.Module):
+    """By oneDNN's int8 operator: weights with a scale a row, inputs with a scale a token.
+
+    A token's scale is its own, so that a sentence gets the same answer alone and among others. Inputs are first divided
+    by `smooth` (k,), by which the weights are multiplied: large channels leave the others their digits, as in
+    SmoothQuant, https://arxiv.org/abs/2211.10438 §4. `low` is the least number that can come in, where there is one:
+    all 256 steps then lie above it, and what it takes away is in the bias.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        act: str | None = None,
+        smooth: Tensor | None = None,
+        low: float | None = None,
+    ):
+        super().__init__()
+        self.act, self.low, self.zero = act, low, 128 if low is None else 0
+        n, k = weight.shape
+        if smooth is not None:
+            weight = weight * smooth
+        self.shrink = None if smooth is None else 1 / smooth  # (k,)
+        rows, self.scales = quantise(weight, narrow=not wide_sums())  # (n, k), (n,)
+        self.zeros = torch.zeros(n, dtype=torch.long)
+        self.weight = torch.ops.onednn.qlinear_prepack(rows, [ROWS, k])
+        self.bias = torch.zeros(n) if bias is None else bias.float()
+        if low is not None:
+            self.bias = self.bias + low * (rows.sum(1, dtype=torch.int32) * self.scales)
+
+    def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
+        if self.shrink is not None:
+            x = x * self.shrink
+        if self.low is None:
+            scale = (
+                torch.maximum(x.amax(1, keepdim=True), -x.amin(1, keepdim=True)).clamp_(min=1e-30).div_(127)
+            )  # (t, 1)
+            q = x / scale
+        else:
+            scale = x.amax(1, keepdim=True).sub_(self.low).clamp_(min=1e-30).div_(255)
+            q = torch.addcmul(-self.low / scale, x, 1 / scale)  # (t, k)
+        q = torch.quantize_per_tensor(q, 1.0, self.zero, torch.quint8)
+        q = torch.empty(0, dtype=torch.uint8).set_(q.untyped_storage(), 0, q.shape, q.stride())  # its bytes, uncopied
+        y = torch.ops.onednn.qlinear_pointwise(
+            q, 1.0, self.zero, self.weight, self.scales, self.zeros, None, 1.0, 0, torch.float32, "none", [], "none"
+        )  # (t, n)
+        torch.addcmul(self.bias, y, scale, out=y)
+        if self.act is not None:
+            y = in_place(self.act, y)
+        return y if add is None else y.add_(add)
+
+
+def quantise(weight: Tensor, narrow: bool) -> tuple[Tensor, Tensor]:
+    """int8 rows (n, k) and a scale a row (n,).
+
+    Where sums of two products are kept in 16 bits (`narrow`), no two neighbours of a row may be larger than 128
+    together: 255 · 128 just fits.
+    """
+    largest = weight.abs().amax(1) / 127
+    if narrow:
+        pairs = F.pad(weight.abs(), (0, weight.shape[1] % 2)).unflatten(1, (-1, 2)).sum(2)  # (n, k / 2)
+        largest = torch.maximum(largest, pairs.amax(1) / 127)  # 127, since both may be rounded up
+    scales = largest.clamp(min=1e-30)
+    return (weight / scales[:, None]).round_().clamp_(-127, 127).to(torch.int8), scales
+
+
+@cache
+def wide_sums() -> bool:
+    """Whether the int8 operator keeps sums of two products that need more than 16 bits: VNNI does, AVX2 does not."""
+    k = 64
+    weight = torch.ops.onednn.qlinear_prepack(torch.full((16, k), 127, dtype=torch.int8), [16, k])
+    x = torch.full((16, k), 255, dtype=torch.uint8)
+    ones, zeros = torch.ones(16), torch.zeros(16, dtype=torch.long)
+    y = torch.ops.onednn.qlinear_pointwise(
+        x, 1.0, 0, weight, ones, zeros, None, 1.0, 0, torch.float32, "none", [], "none"
+    )
+    return bool((y == 255 * 127 * k).all())
+
+
+@cache
+def usable(kind: type[nn.Module], dtype: torch.dtype = torch.float32) -> bool:
+    """Whether an operator is there and agrees with the plain one; says so once where it does not."""
+    random = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(n, 96, generator=random) for n in (70, 48))
+    bias, add = (torch.randn(*size, generator=random) for size in ((48,), (70, 48)))
+    wanted = Linear(weight, bias)(x, add)
+    given = [t.to(dtype) for t in (weight, bias, x, add)]
+    try:
+        with torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # quantize_per_tensor warns, once, that it may be removed
+            found = kind(*given[:2])(*given[2:]).float()
+        error = float((found - wanted).abs().max() / wanted.abs().max())
+        why = "" if error < (1e-5 if kind is Prepacked and dtype == torch.float32 else 0.03) else f"{error:.2g}"
+    except (RuntimeError, AttributeError, NotImplementedError, TypeError) as failure:
+        why = str(failure).partition("\n")[0][:200]
+    if why:
+        warnings.warn(
+            both(
+                f"PyTorch's fast operator for {kind.__name__.lower()} {dtype} cannot be used here ({why}); a slower "
+                "one takes its place.",
+                f"el operador rápido de PyTorch para {kind.__name__.lower()} {dtype} no se puede usar aquí ({why}); lo "
+                "sustituye otro más lento.",
+            ),
+            GatonegroWarning,
+            stacklevel=2,
+        )
+    return not why

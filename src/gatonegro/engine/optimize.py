@@ -1,0 +1,95 @@
+"""From a model to its faster twin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from gatonegro.engine.linear import LEAST, Int8, Linear, Prepacked, usable
+from gatonegro.engine.processor import abilities
+from gatonegro.engine.twins import FastAddNorm, FastAttention, FastEncoder, FastFeedForward
+from gatonegro.nn.attention import Attention
+from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
+PRECISIONS = ("auto", *DTYPES)
+
+
+def best_precision(device: torch.device, stored_int8: bool) -> str:
+    """What "auto" means on a device, by what its maker says that it can do; nothing is timed.
+
+    int8 is for models that are stored so: what it does to their answers was measured when they were made.
+    """
+    if device.type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    if device.type != "cpu":
+        return "fp32"
+    wanted = ("int8", "bf16") if stored_int8 else ("bf16",)
+    return next((kind for kind in wanted if kind in abilities()), "fp32")
+
+
+@torch.inference_mode()
+def put_twins(model: nn.Module, precision: str, run: Callable[[], object]) -> None:
+    """Put faster modules in the place of a model's own, in the model itself: give it a copy that shares the weights.
+
+    `run` sends some tokens through the model: int8 looks at what becomes of them inside it.
+    """
+    device, dtype = next(model.parameters()).device, DTYPES[precision]
+    fast: type[nn.Module] = Linear
+    if device.type == "cpu" and usable(Prepacked, dtype):
+        fast = Prepacked
+    largest: dict[nn.Module, Tensor] = {}
+    if precision == "int8" and device.type == "cpu" and usable(Int8):
+        fast, largest = Int8, _inputs(model, run)
+    make = partial(_make, fast, dtype, largest)
+    for parent in list(model.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, Attention):
+                setattr(parent, name, FastAttention(child, make))
+            elif isinstance(child, FeedForward):
+                setattr(parent, name, FastFeedForward(child, make))
+            elif isinstance(child, AddNorm):
+                setattr(parent, name, FastAddNorm(child, dtype))
+            elif isinstance(child, Encoder):
+                setattr(parent, name, FastEncoder(child, dtype))
+
+
+def _make(
+    fast: type[nn.Module],
+    dtype: torch.dtype,
+    largest: dict[nn.Module, Tensor],
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    source: nn.Module,
+    act: str | None = None,
+    after: str | None = None,
+) -> nn.Module:
+    """A module that multiplies as `source` does; its inputs come out of the activation `after`."""
+    weight, bias = weight.detach().to(dtype), None if bias is None else bias.detach().to(dtype)
+    if fast is not Int8:
+        return fast(weight, bias, act)
+    if after in LEAST:
+        return Int8(weight, bias, act, low=LEAST[after])
+    # inputs and weights made equally hard to quantise, a half each
+    smooth = (largest[source].clamp(min=1e-5) / weight.abs().amax(0).clamp(min=1e-5)).sqrt()  # (k,)
+    return Int8(weight, bias, act, smooth / smooth.median())
+
+
+def _inputs(model: nn.Module, run: Callable[[], object]) -> dict[nn.Module, Tensor]:
+    """The largest number that comes into each channel of each Linear, (k,)."""
+    seen: dict[nn.Module, Tensor] = {}
+
+    def look(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        seen[module] = args[0].abs().amax(0)
+
+    hooks = [part.register_forward_pre_hook(look) for part in model.modules() if isinstance(part, nn.Linear)]
+    try:
+        run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen

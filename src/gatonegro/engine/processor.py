@@ -1,0 +1,86 @@
+"""What this machine's processor can do, and how many of its cores this process may use."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import torch
+
+# What the processor can multiply fast → names that PyTorch gives such a processor's abilities, any of which will do.
+ABILITIES = {
+    "bf16": ("amx_bf16", "avx512_bf16", "bf16"),
+    "int8": ("amx_int8", "avx512_vnni", "avx_vnni", "avx_vnni_int8"),
+}
+GROUPS, OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+
+
+@cache
+def abilities() -> frozenset[str]:
+    """Of `ABILITIES`, those that the processor has and that PyTorch may use.
+
+    `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA`, by which PyTorch and oneDNN are told to do without, are heeded:
+    https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html
+    """
+    has = {name for name, there in torch.cpu.get_capabilities().items() if there is True}
+    if has & {"sse2", "avx2"} and vector_bits() < 512:  # as it is, or as PyTorch was told
+        has &= {"avx_vnni", "avx_vnni_int8"} if vector_bits() == 256 else set()
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "ALL")).upper()
+    if limit not in ("ALL", "DEFAULT"):
+        has -= {"amx_bf16", "amx_int8"} if "AMX" not in limit else set()
+        has -= {"avx512_bf16"} if not limit.endswith(("BF16", "FP16", "AMX")) else set()
+        has -= {"avx512_vnni"} if limit in ("SSE41", "AVX", "AVX2", "AVX512_CORE") else set()
+    return frozenset(ability for ability, names in ABILITIES.items() if has.intersection(names))
+
+
+def vector_bits() -> int:
+    """Width of the vectors that PyTorch computes with: 512, 256, or 128 where it does not say."""
+    level = torch.backends.cpu.get_cpu_capability()
+    return 512 if level == "AVX512" else 256 if level in ("AVX2", "SVE256") else 128
+
+
+def cores() -> int:
+    """Cores that this process may use: those it is bound to, and no more than its control group's share of time."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([bound, *(math.ceil(share) for share in _shares())]))
+
+
+def _shares() -> Iterator[float]:
+    """Cores' worth of time that Linux grants to this process's control group and to those around it.
+
+    https://docs.kernel.org/admin-guide/cgroup-v2.html, and for the first version cgroup-v1/sched-bwc
+    """
+    try:
+        lines = OWN_GROUP.read_text().splitlines()
+    except OSError:  # no Linux
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = GROUPS / "cpu" if controllers else GROUPS
+        group = root / path.lstrip("/")
+        for folder in (group, *group.parents):
+            if not folder.is_relative_to(root):
+                break
+            with suppress(OSError, ValueError, IndexError):  # no such file, or no limit: "max", -1
+                names = ("cpu.cfs_quota_us", "cpu.cfs_period_us") if controllers else ("cpu.max",)
+                granted, period = (int(word) for name in names for word in (folder / name).read_text().split())
+                if granted > 0 and period > 0:
+                    yield granted / period
+
+
+@cache
+def fit_threads() -> int:
+    """Let PyTorch have no more threads than the process has cores, once, and say how many it has.
+
+    More threads than cores wait for each other: two processes that both take all cores slow down many times over.
+    What a user has set, by `OMP_NUM_THREADS` or `torch.set_num_threads`, is only ever lowered to the cores.
+    """
+    if torch.get_num_threads() > cores():
+        torch.set_num_threads(cores())
+    return torch.get_num_threads()

@@ -1,0 +1,351 @@
+"""The engine: faster twins agree with what they are twins of, on this machine and on lesser ones."""
+
+import json
+import os
+import warnings
+
+import pytest
+import torch
+
+from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, Config, pipeline
+from gatonegro.engine import best_precision, linear, processor
+from gatonegro.engine.linear import Int8, Linear, Prepacked, quantise, usable, wide_sums
+from gatonegro.errors import GatonegroWarning, InputError, OptionError
+from gatonegro.families import FAMILIES
+from gatonegro.models import Model, initialise
+from gatonegro.nn.encoder import ACTIVATIONS
+from gatonegro.packing import pack
+
+BOUNDS = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 1e-2, "int8": 1e-1}  # of a logit, where logits are about 1
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """A machine without hardware for a precision says so, which is right, and tested below."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=GatonegroWarning, message="PyTorch's fast operator")
+        yield
+
+
+def random_model(family="bert", head="sequence-classification", **values):
+    sizes = {"hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 160}
+    known = {
+        "vocab_size": 200,
+        "max_position_embeddings": 70,
+        "pad_token_id": FAMILIES[family].defaults["pad_token_id"],
+    }
+    config = Config(family, **{"type_vocab_size": 2, **sizes, **known, **FAMILIES[family].fixed, **values})
+    torch.manual_seed(0)
+    return initialise(Model(config, head), 0.1).eval()
+
+
+def random_ids(lengths, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randint(3, 200, (n,), generator=generator).tolist() for n in lengths]
+
+
+@torch.inference_mode()
+def logits(model, sequences):
+    return model.run(pack(sequences, model.config)).float()
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_twins_agree_with_their_source(family, precision):
+    model = random_model(family)
+    sequences = random_ids([60, 31, 31, 7, 1])
+    wanted, found = logits(model, sequences), logits(model.optimize(precision), sequences)
+    assert found.dtype == torch.float32
+    assert (wanted - found).abs().max() <= BOUNDS[precision] * max(1, wanted.abs().max())
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("act", ACTIVATIONS)
+@pytest.mark.parametrize("place", ["pre", "post"])
+def test_twins_of_every_activation_and_place_of_the_norm(act, place, precision):
+    model = random_model(hidden_act=act, norm_place=place)
+    sequences = random_ids([33, 9])
+    wanted, found = logits(model, sequences), logits(model.optimize(precision), sequences)
+    assert (wanted - found).abs().max() <= 2 * BOUNDS[precision] * max(1, wanted.abs().max())
+
+
+@pytest.mark.parametrize("head", ["none", "token-classification", "masked-lm", "pooler"])
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_twins_with_other_heads_and_the_padded_face(head, precision):
+    model = random_model(head=head)
+    twin = model.optimize(precision)
+    mask = torch.tensor([[1] * 20, [1] * 5 + [0] * 15, [0] * 3 + [1] * 17])
+    ids = torch.tensor(random_ids([20, 20, 20]))
+    with torch.no_grad():
+        wanted, found = model(ids, mask, output_hidden_states=True), twin(ids, mask, output_hidden_states=True)
+    name = "logits" if wanted.logits is not None else "last_hidden_state"
+    assert (wanted[name] - found[name]).abs().max() <= 2 * BOUNDS[precision] * max(1, wanted[name].abs().max())
+    assert [h.shape for h in found.hidden_states] == [h.shape for h in wanted.hidden_states]
+
+
+def test_a_token_that_only_looks_has_a_twin_too():
+    model = random_model()
+    ids, mask = torch.tensor(random_ids([9, 9])), torch.tensor([[0] * 4 + [1] * 5, [1] * 9])
+    with torch.no_grad():
+        assert torch.allclose(model(ids, mask).logits, model.optimize("fp32")(ids, mask).logits, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_packed_is_alone(precision):
+    twin = random_model().optimize(precision)
+    sequences = random_ids([60, 41, 41, 16, 3, 1])
+    sequences[2] = [7] * 41  # one that is unlike all others
+    together = logits(twin, sequences)
+    alone = torch.cat([logits(twin, [one]) for one in sequences])
+    if precision == "fp32":
+        assert (together - alone).abs().max() <= 1e-6 * max(1, together.abs().max())
+    assert torch.equal(together.argmax(1), alone.argmax(1))
+    assert (together - alone).abs().max() <= 1e-3  # a row's scale is its own: nothing of the others is in it
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_the_same_from_run_to_run(precision):
+    twin = random_model().optimize(precision)
+    sequences = random_ids([60, 31, 7])
+    assert all(torch.equal(logits(twin, sequences), logits(twin, sequences)) for _ in range(3))
+
+
+def test_a_large_channel_leaves_the_others_their_digits():
+    """One channel fifty times as large as the rest, as trained models have: smoothing must hold the error down."""
+    generator = torch.Generator().manual_seed(0)
+    x, weight = torch.randn(40, 64, generator=generator), torch.randn(32, 64, generator=generator) * 0.1
+    x[:, 5] *= 50
+    wanted = Linear(weight, None)(x)
+    smooth = (x.abs().amax(0) / weight.abs().amax(0)).sqrt()
+    rough, fine = ((wanted - Int8(weight, None, smooth=s)(x)).abs().mean() for s in (None, smooth / smooth.median()))
+    assert fine < rough / 3
+
+
+@pytest.mark.parametrize("k", [64, 63, 2, 1])
+def test_no_two_neighbours_overflow_16_bits(k):
+    weight = torch.randn(20, k, generator=torch.Generator().manual_seed(0))
+    rows, scales = quantise(weight, narrow=True)
+    pairs = torch.nn.functional.pad(rows.int().abs(), (0, k % 2)).unflatten(1, (-1, 2)).sum(2)
+    assert pairs.max() * 255 < 2**15
+    assert (rows * scales[:, None] - weight).abs().max() <= scales.max() / 2 + 1e-6
+    assert quantise(weight, narrow=False)[0].abs().max() == 127
+    assert quantise(torch.zeros(2, 4), narrow=True)[0].abs().max() == 0  # and no division by it
+
+
+def test_the_largest_inputs_are_multiplied_exactly():
+    """Bytes of 255 meet the largest weights: where sums of pairs saturate, this is wrong by a half."""
+    weight = torch.full((16, 128), 3.0)
+    x = torch.full((4, 128), 1.5)
+    for low in (None, 0.0):
+        assert torch.allclose(Int8(weight, None, low=low)(x), Linear(weight, None)(x), rtol=0.02)
+
+
+def test_no_numbers_stay_no_numbers():
+    for low in (None, -0.17):
+        twin = Int8(torch.randn(8, 16), None, low=low)
+        assert torch.isfinite(twin(torch.zeros(3, 16))).all()
+        x = torch.zeros(3, 16)
+        x[1, 2] = float("nan")
+        y = twin(x)
+        assert y[1].isnan().all() and torch.isfinite(y[[0, 2]]).all()
+
+
+def test_the_source_is_left_as_it_is_and_remembered(tmp_path):
+    model = random_model()
+    model.train()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    twin = model.optimize("int8")
+    assert model.training and not twin.training and twin.source is model and model.source is model
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert twin.precision == "int8" and "int8" in repr(twin).splitlines()[0]
+    assert twin.num_parameters() == model.num_parameters()
+    again = twin.optimize("fp32")
+    assert again.precision == "fp32" and again.source is model
+    twin.save_pretrained(tmp_path)
+    saved = AutoModelForSequenceClassification.from_pretrained(tmp_path)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in saved.state_dict().items())
+
+
+def test_a_twin_is_not_trained_or_moved():
+    twin = random_model().optimize("fp32")
+    twin.eval()
+    for change in (twin.train, twin.double, lambda: twin.to("meta"), lambda: twin.resize_token_embeddings(300)):
+        with pytest.raises(InputError, match=r"model\.source"):
+            change()
+
+
+@pytest.mark.parametrize("wrong", ["int4", "", None, 8, torch.float32])
+def test_precisions_that_are_none(wrong):
+    with pytest.raises(OptionError, match='"?auto'):
+        random_model().optimize(wrong)
+
+
+# --- the pipeline ---
+
+
+@pytest.mark.parametrize("precision", [*BOUNDS, "auto"])
+def test_pipelines_in_every_precision(tiny, precision):
+    texts = ["el gato es bueno", "la película fue muy mala", "no", "", "hotel " * 30] * 3
+    plain = pipeline("sentiment-analysis", model=tiny, dtype="float32")(texts)
+    fast = pipeline("sentiment-analysis", model=tiny, precision=precision)
+    assert fast.model.precision in BOUNDS and fast.model.source.precision == ""
+    for one, other in zip(plain, fast(texts), strict=True):
+        assert abs(one["score"] - other["score"]) < 0.1
+    assert {type(v) for v in fast(texts)[0].values()} == {str, float}
+
+
+def test_a_model_object_runs_in_its_own_precision_unless_another_is_named(tiny):
+    model, tokenizer = AutoModelForSequenceClassification.from_pretrained(tiny), AutoTokenizer.from_pretrained(tiny)
+    assert pipeline("sentiment-analysis", model=model, tokenizer=tokenizer).model.precision == ""
+    fast = pipeline("sentiment-analysis", model=model, tokenizer=tokenizer, precision="int8").model
+    assert fast.precision == "int8" and fast.source is model
+    twin = model.optimize("fp32")
+    assert pipeline("sentiment-analysis", model=twin, tokenizer=tokenizer).model is twin
+
+
+def test_precision_or_dtype(tiny):
+    with pytest.raises(OptionError, match="one of the two"):
+        pipeline("sentiment-analysis", model=tiny, precision="fp32", dtype="float32")
+    assert pipeline("sentiment-analysis", model=tiny, dtype="float64").model.dtype == torch.float64
+
+
+# --- this machine, and others ---
+
+
+def on_machine(monkeypatch, capabilities, level="AVX512", **environment):
+    for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(capabilities, True) | {"l2_cache_size": 1})
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: level)
+    processor.abilities.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "level", "environment", "stored", "other"),
+    [
+        (["sse2", "avx2"], "AVX2", {}, "fp32", "fp32"),
+        (["sse2", "avx2", "avx_vnni"], "AVX2", {}, "int8", "fp32"),
+        (["sse2", "avx2", "avx512_vnni"], "AVX512", {}, "int8", "fp32"),
+        (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX512", {}, "int8", "bf16"),
+        (["sse2", "avx2", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"], "AVX512", {}, "int8", "bf16"),
+        (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "DEFAULT", {}, "fp32", "fp32"),
+        (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX2", {}, "fp32", "fp32"),
+        (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX512", {"ONEDNN_MAX_CPU_ISA": "AVX2"}, "fp32", "fp32"),
+        (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX512", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}, "int8",
+         "fp32"),
+        (["neon", "bf16"], "DEFAULT", {}, "bf16", "bf16"),
+        (["neon"], "DEFAULT", {}, "fp32", "fp32"),
+    ],
+)  # fmt: skip
+def test_what_auto_means(monkeypatch, capabilities, level, environment, stored, other):
+    on_machine(monkeypatch, capabilities, level, **environment)
+    try:
+        assert best_precision(CPU, stored_int8=True) == stored
+        assert best_precision(CPU, stored_int8=False) == other
+    finally:
+        processor.abilities.cache_clear()
+
+
+@pytest.mark.parametrize(("native", "wanted"), [(True, "bf16"), (False, "fp16")])
+def test_what_auto_means_on_a_gpu(monkeypatch, native, wanted):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native)
+    assert best_precision(torch.device("cuda"), stored_int8=True) == wanted
+    assert best_precision(torch.device("mps"), stored_int8=True) == "fp32"
+
+
+SCRIPT = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from gatonegro import pipeline
+found = {}
+for precision in ("auto", "fp32", "int8", "bf16"):
+    clf = pipeline("sentiment-analysis", model=sys.argv[1], precision=precision)
+    found[precision] = [clf.model.precision, [one["score"] for one in clf(["el gato es bueno", "no", "la casa " * 9])]]
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("switch", [{"ATEN_CPU_CAPABILITY": "default"}, {"ONEDNN_MAX_CPU_ISA": "SSE41"}, {}])
+def test_a_machine_without_the_means_answers_rightly(tiny, python, switch):
+    ran = python("-c", SCRIPT, tiny, env=switch)
+    assert ran.returncode == 0, ran.stderr.decode()
+    found = json.loads(ran.stdout)
+    wanted = [one["score"] for one in pipeline("sentiment-analysis", model=tiny, dtype="float32")(
+        ["el gato es bueno", "no", "la casa " * 9])]  # fmt: skip
+    for precision, (_, scores) in found.items():
+        assert scores == pytest.approx(wanted, abs=1e-5 if precision == "fp32" else 0.1)
+    if switch:
+        assert found["auto"][0] == "fp32"
+
+
+def test_an_operator_that_is_gone_or_wrong_is_replaced_and_this_is_said(monkeypatch):
+    class Wrong(Linear):
+        def forward(self, x, add=None):
+            return super().forward(x, add) * 1.5
+
+    class Gone(Linear):
+        def forward(self, x, add=None):
+            raise AttributeError("'_OpNamespace' 'onednn' object has no attribute 'qlinear_pointwise'")
+
+    for kind, why in ((Wrong, "0.5"), (Gone, "no attribute")):
+        with pytest.warns(GatonegroWarning, match="slower one takes its place") as told:
+            assert not usable.__wrapped__(kind)
+        assert why in str(told[0].message)
+    monkeypatch.setattr("gatonegro.engine.optimize.usable", lambda *_: False)
+    model, sequences = random_model(), random_ids([30, 4])
+    for precision, bound in BOUNDS.items():
+        twin = model.optimize(precision)
+        assert not any(isinstance(part, Prepacked | Int8) for part in twin.modules())
+        wanted = logits(model, sequences)
+        assert (wanted - logits(twin, sequences)).abs().max() <= bound * max(1, wanted.abs().max())
+
+
+def test_saturation_is_noticed(monkeypatch):
+    assert isinstance(wide_sums(), bool)
+    assert linear.wide_sums() or processor.vector_bits() < 512
+
+
+# --- cores ---
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "shares"),
+    [
+        ("0::/\n", {"cpu.max": "max 100000"}, []),
+        ("0::/\n", {"cpu.max": "150000 100000"}, [1.5]),
+        ("0::/user/x\n", {"cpu.max": "400000 100000", "user/cpu.max": "50000 100000", "user/x/cpu.max": "max 1"}, [0.5, 4]),
+        ("4:cpu,cpuacct:/a\n2:pids:/a\n", {"cpu/a/cpu.cfs_quota_us": "200000", "cpu/a/cpu.cfs_period_us": "100000"}, [2]),
+        ("4:cpu:/a\n", {"cpu/a/cpu.cfs_quota_us": "-1", "cpu/a/cpu.cfs_period_us": "100000"}, []),
+        ("0::/\n", {"cpu.max": "nonsense"}, []),
+        ("0::/\n", {}, []),
+    ],
+)  # fmt: skip
+def test_a_share_of_time_is_respected(monkeypatch, tmp_path, own, files, shares):
+    for name, text in files.items():
+        (tmp_path / "groups" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "groups" / name).write_text(text + "\n")
+    (tmp_path / "own").write_text(own)
+    monkeypatch.setattr(processor, "GROUPS", tmp_path / "groups")
+    monkeypatch.setattr(processor, "OWN_GROUP", tmp_path / "own")
+    assert list(processor._shares()) == shares
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64), raising=False)
+    assert processor.cores() == max(1, min([64, *(int(-(-share // 1)) for share in shares)]))
+
+
+def test_no_linux(monkeypatch, tmp_path):
+    monkeypatch.setattr(processor, "OWN_GROUP", tmp_path / "none")
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert processor.cores() == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores")
+def test_threads_are_the_cores_that_the_process_is_bound_to(tiny, python):
+    ask = "from gatonegro import pipeline; pipeline('sentiment-analysis', model=sys.argv[1])('no')\n"
+    ask = f"import os, sys, torch; {{}}\n{ask}print(torch.get_num_threads())"
+    bound = "torch.set_num_threads(7); os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])"
+    assert python("-c", ask.format(bound), tiny).stdout.strip() == b"1"
+    assert python("-c", ask.format("torch.set_num_threads(1)"), tiny).stdout.strip() == b"1"  # never raised
