@@ -9,7 +9,7 @@ import torch
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, Config, pipeline
 from gatonegro.engine import best_precision, linear, processor
-from gatonegro.engine.linear import Int8, Linear, Prepacked, quantise, usable, wide_sums
+from gatonegro.engine.linear import FbgemmInt8, Int8, Linear, OnednnInt8, Prepacked, quantise, usable, wide_sums
 from gatonegro.errors import GatonegroWarning, InputError, OptionError
 from gatonegro.families import FAMILIES
 from gatonegro.models import Model, initialise
@@ -111,14 +111,18 @@ def test_the_same_from_run_to_run(precision):
     assert all(torch.equal(logits(twin, sequences), logits(twin, sequences)) for _ in range(3))
 
 
-def test_a_large_channel_leaves_the_others_their_digits():
+both_int8 = pytest.mark.parametrize("kind", [OnednnInt8, FbgemmInt8])
+
+
+@both_int8
+def test_a_large_channel_leaves_the_others_their_digits(kind):
     """One channel fifty times as large as the rest, as trained models have: smoothing must hold the error down."""
     generator = torch.Generator().manual_seed(0)
     x, weight = torch.randn(40, 64, generator=generator), torch.randn(32, 64, generator=generator) * 0.1
     x[:, 5] *= 50
     wanted = Linear(weight, None)(x)
     smooth = (x.abs().amax(0) / weight.abs().amax(0)).sqrt()
-    rough, fine = ((wanted - Int8(weight, None, smooth=s)(x)).abs().mean() for s in (None, smooth / smooth.median()))
+    rough, fine = ((wanted - kind(weight, None, smooth=s)(x)).abs().mean() for s in (None, smooth / smooth.median()))
     assert fine < rough / 3
 
 
@@ -133,17 +137,19 @@ def test_no_two_neighbours_overflow_16_bits(k):
     assert quantise(torch.zeros(2, 4), narrow=True)[0].abs().max() == 0  # and no division by it
 
 
-def test_the_largest_inputs_are_multiplied_exactly():
+@both_int8
+def test_the_largest_inputs_are_multiplied_exactly(kind):
     """Bytes of 255 meet the largest weights: where sums of pairs saturate, this is wrong by a half."""
     weight = torch.full((16, 128), 3.0)
     x = torch.full((4, 128), 1.5)
     for low in (None, 0.0):
-        assert torch.allclose(Int8(weight, None, low=low)(x), Linear(weight, None)(x), rtol=0.02)
+        assert torch.allclose(kind(weight, None, low=low)(x), Linear(weight, None)(x), rtol=0.02)
 
 
-def test_no_numbers_stay_no_numbers():
+@both_int8
+def test_no_numbers_stay_no_numbers(kind):
     for low in (None, -0.17):
-        twin = Int8(torch.randn(8, 16), None, low=low)
+        twin = kind(torch.randn(8, 16), None, low=low)
         assert torch.isfinite(twin(torch.zeros(3, 16))).all()
         x = torch.zeros(3, 16)
         x[1, 2] = float("nan")
@@ -177,7 +183,7 @@ def test_a_twin_is_not_trained_or_moved():
 
 @pytest.mark.parametrize("wrong", ["int4", "", None, 8, torch.float32])
 def test_precisions_that_are_none(wrong):
-    with pytest.raises(OptionError, match='"?auto'):
+    with pytest.raises(OptionError, match="auto"):
         random_model().optimize(wrong)
 
 
@@ -301,6 +307,20 @@ def test_an_operator_that_is_gone_or_wrong_is_replaced_and_this_is_said(monkeypa
         assert not any(isinstance(part, Prepacked | Int8) for part in twin.modules())
         wanted = logits(model, sequences)
         assert (wanted - logits(twin, sequences)).abs().max() <= bound * max(1, wanted.abs().max())
+
+
+@both_int8
+@pytest.mark.parametrize("low", [None, -0.17])
+@pytest.mark.parametrize("rows", [1, 7, 300])
+def test_int8_products(kind, low, rows):
+    generator = torch.Generator().manual_seed(0)
+    x, weight = torch.randn(rows, 96, generator=generator), torch.randn(40, 96, generator=generator)
+    x = x if low is None else torch.nn.functional.gelu(x)
+    bias, add = torch.randn(40, generator=generator), torch.randn(rows, 40, generator=generator)
+    wanted = Linear(weight, bias, "gelu")(x, add.clone())
+    found = kind(weight, bias, "gelu", low=low)(x, add.clone())
+    assert (wanted - found).abs().mean() < 0.01 * wanted.abs().max()
+    assert usable(kind)
 
 
 def test_saturation_is_noticed(monkeypatch):

@@ -84,7 +84,7 @@ class Prepacked(nn.Module):
 
 
 class Int8(nn.Module):
-    """By oneDNN's int8 operator: weights with a scale a row, inputs with a scale a token.
+    """By an int8 operator: weights with a scale a row, inputs with a scale a token.
 
     A token's scale is its own, so that a sentence gets the same answer alone and among others. Inputs are first divided
     by `smooth` (k,), by which the weights are multiplied: large channels leave the others their digits, as in
@@ -102,37 +102,71 @@ class Int8(nn.Module):
     ):
         super().__init__()
         self.act, self.low, self.zero = act, low, 128 if low is None else 0
-        n, k = weight.shape
         if smooth is not None:
             weight = weight * smooth
         self.shrink = None if smooth is None else 1 / smooth  # (k,)
-        rows, self.scales = quantise(weight, narrow=not wide_sums())  # (n, k), (n,)
-        self.zeros = torch.zeros(n, dtype=torch.long)
-        self.weight = torch.ops.onednn.qlinear_prepack(rows, [ROWS, k])
-        self.bias = torch.zeros(n) if bias is None else bias.float()
+        rows, scales = quantise(weight, narrow=not wide_sums())  # (n, k), (n,)
+        self.bias = torch.zeros(len(rows)) if bias is None else bias.float()
         if low is not None:
-            self.bias = self.bias + low * (rows.sum(1, dtype=torch.int32) * self.scales)
+            self.bias = self.bias + low * (rows.sum(1, dtype=torch.int32) * scales)
+        self.pack(rows, scales)
+
+    def pack(self, rows: Tensor, scales: Tensor) -> None:
+        """Lay int8 weights (n, k) and their scales (n,) out as the operator wants them."""
+        raise NotImplementedError
+
+    def multiply(self, q: Tensor) -> Tensor:
+        """Numbers (t, k) that are to be rounded to bytes, `zero` of them below 0 → (t, n)."""
+        raise NotImplementedError
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         if self.shrink is not None:
             x = x * self.shrink
         if self.low is None:
-            scale = (
-                torch.maximum(x.amax(1, keepdim=True), -x.amin(1, keepdim=True)).clamp_(min=1e-30).div_(127)
-            )  # (t, 1)
+            scale = torch.maximum(x.amax(1, keepdim=True), -x.amin(1, keepdim=True)).clamp_(min=1e-30).div_(127)  # (t, 1)
             q = x / scale
         else:
             scale = x.amax(1, keepdim=True).sub_(self.low).clamp_(min=1e-30).div_(255)
             q = torch.addcmul(-self.low / scale, x, 1 / scale)  # (t, k)
-        q = torch.quantize_per_tensor(q, 1.0, self.zero, torch.quint8)
-        q = torch.empty(0, dtype=torch.uint8).set_(q.untyped_storage(), 0, q.shape, q.stride())  # its bytes, uncopied
-        y = torch.ops.onednn.qlinear_pointwise(
-            q, 1.0, self.zero, self.weight, self.scales, self.zeros, None, 1.0, 0, torch.float32, "none", [], "none"
-        )  # (t, n)
+        y = self.multiply(q)
         torch.addcmul(self.bias, y, scale, out=y)
         if self.act is not None:
             y = in_place(self.act, y)
         return y if add is None else y.add_(add)
+
+
+class OnednnInt8(Int8):
+    """The faster one where sums are wide."""
+
+    def pack(self, rows: Tensor, scales: Tensor) -> None:
+        self.weight, self.scales = torch.ops.onednn.qlinear_prepack(rows, None), scales
+        self.zeros = torch.zeros(len(rows), dtype=torch.long)
+        # what `zero` adds to each sum is taken away with the bias: oneDNN would compute it at each call
+        self.offset = -self.zero * (rows.sum(1, dtype=torch.int32) * scales)  # (n,)
+
+    def multiply(self, q: Tensor) -> Tensor:
+        q = torch.quantize_per_tensor(q, 1.0, self.zero, torch.quint8)
+        q = torch.empty(0, dtype=torch.uint8).set_(q.untyped_storage(), 0, q.shape, q.stride())  # its bytes, uncopied
+        return torch.ops.onednn.qlinear_pointwise(
+            q, 1.0, 0, self.weight, self.scales, self.zeros, self.offset, 1.0, 0, torch.float32, "none", [], "none"
+        )
+
+
+class FbgemmInt8(Int8):
+    """The faster one where they are narrow, above all for few tokens; it rounds while it multiplies."""
+
+    def pack(self, rows: Tensor, scales: Tensor) -> None:
+        zeros = torch.zeros(len(rows), dtype=torch.long)
+        weight = torch.quantize_per_channel(rows * scales[:, None], scales.double(), zeros, 0, torch.qint8)
+        self.weight = torch.ops.quantized.linear_prepack(weight, None)
+
+    def multiply(self, q: Tensor) -> Tensor:
+        return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(q, 1.0, self.zero, self.weight)
+
+
+def int8() -> type[Int8]:
+    """The int8 operator for this machine."""
+    return OnednnInt8 if wide_sums() else FbgemmInt8
 
 
 def quantise(weight: Tensor, narrow: bool) -> tuple[Tensor, Tensor]:
@@ -151,7 +185,9 @@ def quantise(weight: Tensor, narrow: bool) -> tuple[Tensor, Tensor]:
 
 @cache
 def wide_sums() -> bool:
-    """Whether the int8 operator keeps sums of two products that need more than 16 bits: VNNI does, AVX2 does not."""
+    """Whether int8 operators keep sums of two products that need more than 16 bits: with VNNI they do, on AVX2 not."""
+    if not hasattr(torch.ops.onednn, "qlinear_pointwise"):
+        return False
     k = 64
     weight = torch.ops.onednn.qlinear_prepack(torch.full((16, k), 127, dtype=torch.int8), [16, k])
     x = torch.full((16, k), 255, dtype=torch.uint8)
@@ -172,19 +208,20 @@ def usable(kind: type[nn.Module], dtype: torch.dtype = torch.float32) -> bool:
     given = [t.to(dtype) for t in (weight, bias, x, add)]
     try:
         with torch.inference_mode(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # quantize_per_tensor warns, once, that it may be removed
+            warnings.simplefilter("ignore")  # PyTorch's quantize_… warn, once, that they may be removed
             found = kind(*given[:2])(*given[2:]).float()
         error = float((found - wanted).abs().max() / wanted.abs().max())
         why = "" if error < (1e-5 if kind is Prepacked and dtype == torch.float32 else 0.03) else f"{error:.2g}"
     except (RuntimeError, AttributeError, NotImplementedError, TypeError) as failure:
         why = str(failure).partition("\n")[0][:200]
     if why:
+        what = "int8" if issubclass(kind, Int8) else str(dtype).removeprefix("torch.")
         warnings.warn(
             both(
-                f"PyTorch's fast operator for {kind.__name__.lower()} {dtype} cannot be used here ({why}); a slower "
-                "one takes its place.",
-                f"el operador rápido de PyTorch para {kind.__name__.lower()} {dtype} no se puede usar aquí ({why}); lo "
-                "sustituye otro más lento.",
+                f"PyTorch's fast operator for {what} cannot be used here ({why}); a slower one takes its place. "
+                "precision='auto' chooses what is fast here.",
+                f"el operador rápido de PyTorch para {what} no se puede usar aquí ({why}); lo sustituye otro más lento. "
+                "precision='auto' elige lo que aquí es rápido.",
             ),
             GatonegroWarning,
             stacklevel=2,

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from gatonegro.engine.linear import LEAST, Int8, Linear, Prepacked, usable
+from gatonegro.engine.linear import LEAST, Int8, Linear, Prepacked, int8, usable
 from gatonegro.engine.processor import abilities
 from gatonegro.engine.twins import FastAddNorm, FastAttention, FastEncoder, FastFeedForward
 from gatonegro.nn.attention import Attention
@@ -42,8 +42,8 @@ def put_twins(model: nn.Module, precision: str, run: Callable[[], object]) -> No
     if device.type == "cpu" and usable(Prepacked, dtype):
         fast = Prepacked
     largest: dict[nn.Module, Tensor] = {}
-    if precision == "int8" and device.type == "cpu" and usable(Int8):
-        fast, largest = Int8, _inputs(model, run)
+    if precision == "int8" and device.type == "cpu" and usable(int8()):
+        fast, largest = int8(), _inputs(model, run)
     make = partial(_make, fast, dtype, largest)
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
@@ -70,13 +70,13 @@ def _make(
 ) -> nn.Module:
     """A module that multiplies as `source` does; its inputs come out of the activation `after`."""
     weight, bias = weight.detach().to(dtype), None if bias is None else bias.detach().to(dtype)
-    if fast is not Int8:
+    if not issubclass(fast, Int8):
         return fast(weight, bias, act)
     if after in LEAST:
-        return Int8(weight, bias, act, low=LEAST[after])
+        return fast(weight, bias, act, low=LEAST[after])
     # inputs and weights made equally hard to quantise, a half each
     smooth = (largest[source].clamp(min=1e-5) / weight.abs().amax(0).clamp(min=1e-5)).sqrt()  # (k,)
-    return Int8(weight, bias, act, smooth / smooth.median())
+    return fast(weight, bias, act, smooth / smooth.median())
 
 
 def _inputs(model: nn.Module, run: Callable[[], object]) -> dict[nn.Module, Tensor]:

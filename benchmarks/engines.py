@@ -1,0 +1,365 @@
+"""Sentences a second: gatonegro and every other engine that is installed, the same weights and texts, in one run.
+
+    python benchmarks/engines.py --shape distilbert --texts 256 --rounds 3
+
+The engines take turns, a round each, and each one's best round counts. All are given texts and tokenize them as they
+run. Beside each speed stands the share of the limit: the time that the encoder's matrix products would take at the best
+rate that one operator of PyTorch reaches here, in the same run, over the time taken. Writes
+`benchmarks/results/engines-<shape>.json`, `.md` and `.svg`. Others than ours and transformers' want
+`pip install onnx onnxruntime openvino nncf ctranslate2`; those that are not there, or fail, are said to be.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import transformers
+from material import HERE, SHAPES, machine, make_model, make_texts
+
+from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+from gatonegro.engine.linear import Prepacked, quantise
+from gatonegro.engine.processor import abilities
+
+Engine = Callable[[list[str]], np.ndarray]  # texts → logits (n, labels)
+BATCH = 32
+
+
+def chunks(texts: list[str], size: int, ordered: bool) -> Iterator[tuple[list[int], list[str]]]:
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i])) if ordered else list(range(len(texts)))
+    for i in range(0, len(order), size):
+        yield order[i : i + size], [texts[n] for n in order[i : i + size]]
+
+
+def batched(ask: Callable[[dict[str, np.ndarray]], np.ndarray], tokenizer, size: int, ordered: bool) -> Engine:
+    """An engine of a function from padded arrays to logits."""
+
+    def run(texts: list[str]) -> np.ndarray:
+        out: list[np.ndarray | None] = [None] * len(texts)
+        for rows, part in chunks(texts, size, ordered):
+            batch = tokenizer(part, padding=True, truncation=True, max_length=512, return_tensors="np")
+            for row, logits in zip(rows, ask(dict(batch)), strict=True):
+                out[row] = logits
+        return np.stack(out)  # type: ignore[arg-type]
+
+    return run
+
+
+# --- each gives names of engines and the engines; it may fail as a whole ---
+
+
+def ours(folder: Path) -> Iterator[tuple[str, Engine]]:
+    for precision in ("fp32", "bf16", "int8"):
+        if precision == "bf16" and "bf16" not in abilities():
+            continue
+        classify = pipeline("text-classification", model=folder, device="cpu", precision=precision)
+        names = {label: i for i, label in classify.model.config.id2label.items()}
+
+        def run(texts: list[str], classify=classify, names=names) -> np.ndarray:
+            found = classify(texts, top_k=None, function_to_apply="none")
+            return np.array([[one["score"] for one in sorted(row, key=lambda o: names[o["label"]])] for row in found])
+
+        yield f"gatonegro {precision}", run
+        yield f"gatonegro {precision}, one by one", lambda texts, run=run: np.concatenate([run([t]) for t in texts])
+
+
+def theirs(folder: Path) -> Iterator[tuple[str, Engine]]:
+    classify = transformers.pipeline("text-classification", model=str(folder), device="cpu", dtype=torch.float32)
+    names = {label: i for i, label in classify.model.config.id2label.items()}
+
+    def run(texts: list[str], **options) -> np.ndarray:
+        found = classify(texts, top_k=None, function_to_apply="none", **options)
+        return np.array([[one["score"] for one in sorted(row, key=lambda o: names[o["label"]])] for row in found])
+
+    yield "transformers, its pipeline's default", run
+    yield f"transformers, its pipeline, batch_size={BATCH}", lambda texts: run(texts, batch_size=BATCH)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        if name == "bf16" and "bf16" not in abilities():
+            continue
+        model = transformers.AutoModelForSequenceClassification.from_pretrained(str(folder), dtype=dtype).eval()
+
+        @torch.inference_mode()
+        def ask(batch: dict[str, np.ndarray], model=model) -> np.ndarray:
+            return model(**{k: torch.from_numpy(v) for k, v in batch.items()}).logits.float().numpy()
+
+        yield f"transformers {name}, one by one", batched(ask, tokenizer, 1, False)
+        yield f"transformers {name}, batches of {BATCH}, sorted", batched(ask, tokenizer, BATCH, True)
+
+
+def onnx(folder: Path) -> Path:
+    """The model as ONNX, exported once."""
+    path = folder / "model.onnx"
+    if path.exists():
+        return path
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(str(folder), attn_implementation="eager")
+    names = ["input_ids", "attention_mask"]
+    example = tuple(torch.ones(2, 8, dtype=torch.long) for _ in names)
+
+    class Logits(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model.eval()
+
+        def forward(self, input_ids, attention_mask):
+            return self.model(input_ids=input_ids, attention_mask=attention_mask).logits
+
+    free = {name: {0: "batch", 1: "length"} for name in names} | {"logits": {0: "batch"}}
+    torch.onnx.export(
+        Logits(), example, path, input_names=names, output_names=["logits"], dynamic_axes=free, dynamo=False
+    )
+    return path
+
+
+def onnxruntime(folder: Path) -> Iterator[tuple[str, Engine]]:
+    import onnxruntime as ort
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
+    plain, small = onnx(folder), folder / "model.int8.onnx"
+    quantize_dynamic(plain, small, weight_type=QuantType.QInt8, per_channel=True)
+    for name, path in (("fp32", plain), ("int8, dynamic", small)):
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+        def ask(batch: dict[str, np.ndarray], session=session) -> np.ndarray:
+            return session.run(None, {i.name: batch[i.name].astype(np.int64) for i in session.get_inputs()})[0]
+
+        yield f"ONNX Runtime {name}, one by one", batched(ask, tokenizer, 1, False)
+        yield f"ONNX Runtime {name}, batches of {BATCH}, sorted", batched(ask, tokenizer, BATCH, True)
+
+
+def openvino(folder: Path) -> Iterator[tuple[str, Engine]]:
+    import nncf
+    import openvino as ov
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
+    core, plain = ov.Core(), ov.convert_model(str(onnx(folder)))
+    calls = [dict(tokenizer([text], return_tensors="np")) for text in make_texts(tokenizer, 100, seed=2)[0]]
+    calls = [{k: v.astype(np.int64) for k, v in call.items() if k != "token_type_ids"} for call in calls]
+    small = nncf.quantize(
+        ov.convert_model(str(onnx(folder))), nncf.Dataset(calls), model_type=nncf.ModelType.TRANSFORMER
+    )
+    kinds = [("fp32", plain, "f32"), ("int8, NNCF", small, "f32")]
+    if "bf16" in abilities():
+        kinds.insert(1, ("bf16", plain, "bf16"))
+    for name, model, hint in kinds:
+        settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
+        compiled = core.compile_model(model, "CPU", settings | {"PERFORMANCE_HINT": "LATENCY"})
+
+        def ask(batch: dict[str, np.ndarray], compiled=compiled) -> np.ndarray:
+            return next(iter(compiled([batch["input_ids"], batch["attention_mask"]]).values()))
+
+        yield f"OpenVINO {name}, one by one", batched(ask, tokenizer, 1, False)
+        yield f"OpenVINO {name}, batches of {BATCH}, sorted", batched(ask, tokenizer, BATCH, True)
+
+
+def ctranslate2(folder: Path) -> Iterator[tuple[str, Engine]]:
+    import ctranslate2 as ct2
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    converted = folder / "ct2"
+    ct2.converters.TransformersConverter(str(folder)).convert(str(converted), force=True)
+    for name in ("float32", "int8"):
+        encoder = ct2.Encoder(str(converted), device="cpu", compute_type=name, intra_threads=torch.get_num_threads())
+
+        @torch.inference_mode()
+        def run(texts: list[str], size: int, ordered: bool, encoder=encoder) -> np.ndarray:
+            out: list[np.ndarray | None] = [None] * len(texts)
+            for rows, part in chunks(texts, size, ordered):
+                found = encoder.forward_batch(tokenizer(part, truncation=True, max_length=512)["input_ids"])
+                first = torch.from_numpy(np.array(found.last_hidden_state)[:, 0])  # (n, hidden)
+                head = model.head
+                for row, logits in zip(rows, head.output(head.activation(head.dense(first))).numpy(), strict=True):
+                    out[row] = logits
+            return np.stack(out)  # type: ignore[arg-type]
+
+        yield f"CTranslate2 {name}, one by one", lambda texts, run=run: run(texts, 1, False)
+        yield f"CTranslate2 {name}, batches of {BATCH}, sorted", lambda texts, run=run: run(texts, BATCH, True)
+
+
+def compiled(folder: Path) -> Iterator[tuple[str, Engine]]:
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(str(folder)).eval()
+    fast = torch.compile(model, dynamic=True)
+
+    @torch.inference_mode()
+    def ask(batch: dict[str, np.ndarray]) -> np.ndarray:
+        return fast(**{k: torch.from_numpy(v) for k, v in batch.items()}).logits.numpy()
+
+    yield f"torch.compile fp32, batches of {BATCH}, sorted", batched(ask, tokenizer, BATCH, True)
+
+
+# --- the limit ---
+
+
+def best_time(run: Callable[[], object], times: int = 7) -> float:
+    run()
+    took = []
+    for _ in range(times):
+        start = time.perf_counter()
+        run()
+        took.append(time.perf_counter() - start)
+    return min(took)
+
+
+@torch.inference_mode()
+def peaks(hidden: int) -> dict[str, float]:
+    """Multiplications and additions a second, in 10⁹, of the best operator that PyTorch has for each precision."""
+    found: dict[str, float] = {}
+    for rows in (512, 2048):
+        for n, k in ((4 * hidden, hidden), (hidden, 4 * hidden), (3 * hidden, hidden)):
+            x, weight = torch.randn(rows, k), torch.randn(n, k) * 0.03
+            bytes_ = torch.randint(0, 256, (rows, k), dtype=torch.uint8)
+            ways: dict[str, list[Callable[[], object]]] = {
+                "fp32": [lambda x=x, w=weight: F.linear(x, w), lambda x=x, p=Prepacked(weight, None): p(x)]
+            }
+            rows_, scales = quantise(weight, narrow=False)
+            zero_points = torch.zeros(n, dtype=torch.long)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                per_row = torch.quantize_per_channel(weight, scales.double(), zero_points, 0, torch.qint8)
+            onednn, fbgemm = (
+                torch.ops.onednn.qlinear_prepack(rows_, None),
+                torch.ops.quantized.linear_prepack(per_row, None),
+            )
+            ways["int8"] = [
+                lambda b=bytes_, p=onednn, s=scales, z=zero_points: torch.ops.onednn.qlinear_pointwise(
+                    b, 1.0, 0, p, s, z, None, 1.0, 0, torch.float32, "none", [], "none"
+                ),
+                lambda x=x, p=fbgemm: torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(x, 0.05, 128, p),
+            ]
+            if "bf16" in abilities():
+                half = (x.bfloat16(), weight.bfloat16())
+                packed = Prepacked(half[1], None)
+                ways["bf16"] = [lambda h=half: F.linear(*h), lambda h=half, p=packed: p(h[0])]
+            for precision, runs in ways.items():
+                rate = max(2 * rows * n * k / best_time(run) / 1e9 for run in runs)
+                found[precision] = max(found.get(precision, 0.0), rate)
+    return found
+
+
+def products(folder: Path, tokenizer, texts: list[str]) -> float:
+    """Multiplications and additions, in 10⁹, of the encoder's matrices for these texts, no padding."""
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    size = sum(part.weight.numel() for part in model.encoder.modules() if isinstance(part, torch.nn.Linear))
+    return 2 * size * sum(len(ids) for ids in tokenizer(texts)["input_ids"]) / 1e9
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shape", default="distilbert", help=f"{', '.join(SHAPES)}, or a built-in model")
+    parser.add_argument("--texts", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, help="by default as many as the process has cores")
+    parser.add_argument("--only", nargs="+", default=None, help="of: ours theirs onnxruntime openvino ctranslate2 compiled")
+    parser.add_argument("--out", type=Path, help="by default benchmarks/results/engines-<shape>")
+    args = parser.parse_args()
+    out = args.out or HERE / "results" / f"engines-{args.shape}"
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    warnings.simplefilter("ignore")
+    transformers.logging.set_verbosity_error()
+    makers = [ours, theirs, onnxruntime, openvino, ctranslate2, compiled]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_model(folder, args.shape)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        texts, where = make_texts(tokenizer, args.texts)
+        engines: dict[str, Engine] = {}
+        missing: dict[str, str] = {}
+        for maker in makers:
+            if args.only and maker.__name__ not in args.only:
+                continue
+            try:
+                for title, engine in maker(folder):
+                    engine(texts[:40])
+                    engines[title] = engine
+            except Exception as error:  # any engine may fail in its own way, and the others go on
+                missing[maker.__name__] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        limit, work = peaks(AutoModelForSequenceClassification.from_pretrained(folder).config.hidden_size), 0.0
+        work = products(folder, tokenizer, texts)
+        took: dict[str, list[float]] = {title: [] for title in engines}
+        logits: dict[str, np.ndarray] = {}
+        for _ in range(args.rounds):
+            for title, engine in engines.items():
+                start = time.perf_counter()
+                logits[title] = engine(texts)
+                took[title].append(time.perf_counter() - start)
+        again = peaks(AutoModelForSequenceClassification.from_pretrained(folder).config.hidden_size)
+        limit = {precision: max(rate, again[precision]) for precision, rate in limit.items()}
+    reference = next((x for title, x in logits.items() if title.startswith("transformers")), next(iter(logits.values())))
+    rows = {}
+    for title in engines:
+        best = min(took[title])
+        precision = next((p for p in ("int8", "bf16") if p in title), "fp32")
+        rows[title] = {
+            "sentences_per_s": round(len(texts) / best, 1),
+            "rounds": [round(len(texts) / t, 1) for t in took[title]],
+            "share_of_the_limit": round(work / limit[precision] / best, 2),
+            "same_labels": round(float((logits[title].argmax(1) == reference.argmax(1)).mean()), 3),
+            "logits_apart": float(f"{np.abs(logits[title] - reference).max():.1e}"),
+        }
+    command = f"python benchmarks/engines.py --shape {args.shape} --texts {args.texts} --rounds {args.rounds}"
+    result = {
+        "command": command,
+        "machine": machine("onnxruntime", "openvino", "nncf", "ctranslate2"),
+        "texts": where,
+        "peak_gflops": {k: round(v) for k, v in limit.items()},
+        "engines": rows,
+        "not_run": missing,
+    }
+    write(out, result)
+    print(out.with_suffix(".md").read_text(encoding="utf-8"))
+
+
+def write(out: Path, result: dict) -> None:
+    """The result as JSON, as a table, and as a picture."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    rows = result["engines"]
+    base = rows.get("transformers, its pipeline's default", {"sentences_per_s": 1})["sentences_per_s"]
+    lines = [f"`{result['command']}`", "", ", ".join(f"{k} {v}" for k, v in result["machine"].items()) + "."]
+    lines += [f"Texts: {result['texts']}. Best rate of one operator, 10⁹ operations a second: {result['peak_gflops']}."]
+    lines += [f"Not run: {name} ({why})." for name, why in result["not_run"].items()]
+    lines += ["", "| engine | sentences/s | × transformers' default | share of the limit | same labels | rounds |"]
+    lines += ["|---|---:|---:|---:|---:|---|"]
+    for name, row in sorted(rows.items(), key=lambda item: -item[1]["sentences_per_s"]):
+        speed = row["sentences_per_s"]
+        rounds = ", ".join(map(str, row["rounds"]))
+        lines.append(
+            f"| {name} | {speed} | {speed / base:.2f} | {row['share_of_the_limit']:.2f} | {row['same_labels']:.3f} | {rounds} |"
+        )
+    out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    out.with_suffix(".svg").write_text(picture(rows), encoding="utf-8")
+
+
+def picture(rows: dict[str, dict]) -> str:
+    """A bar an engine, longest first; ours in another colour. It carries its own background."""
+    ordered = sorted(rows.items(), key=lambda item: -item[1]["sentences_per_s"])
+    most, high, left, wide = ordered[0][1]["sentences_per_s"], 26, 330, 420
+    body = []
+    for i, (name, row) in enumerate(ordered):
+        y, length = 20 + i * high, row["sentences_per_s"] / most * wide
+        colour = "#f0b54a" if name.startswith("gatonegro") else "#7f8694"
+        body.append(f'<text x="{left - 10}" y="{y + 14}" text-anchor="end" fill="#e8e6e1">{name}</text>')
+        body.append(f'<rect x="{left}" y="{y}" width="{length:.0f}" height="18" rx="2" fill="{colour}"/>')
+        body.append(f'<text x="{left + length + 8:.0f}" y="{y + 14}" fill="#e8e6e1">{row["sentences_per_s"]}</text>')
+    size = f'width="{left + wide + 90}" height="{len(ordered) * high + 36}"'
+    style = 'font-family="system-ui, sans-serif" font-size="13"'
+    title = "<title>Sentences a second, by engine</title>"
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{title}<rect width="100%" height="100%" fill="#14161b"/>{"".join(body)}</svg>\n'
+
+
+if __name__ == "__main__":
+    main()

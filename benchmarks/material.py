@@ -1,0 +1,101 @@
+"""What the benchmarks share: shapes with random weights, real texts of given lengths, and what this machine is."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import platform
+import random
+import re
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
+from gatonegro.config import Config
+from gatonegro.engine import cores
+
+HERE = Path(__file__).parent
+SHARED = HERE.parents[1] / "shared" / "data"
+SHAPES = {
+    "distilbert": ("distilbert", {"hidden_size": 768, "num_hidden_layers": 6, "head_act": "relu"}),
+    "bert-base": ("bert", {"hidden_size": 768, "num_hidden_layers": 12, "type_vocab_size": 2}),
+}
+
+
+def make_model(folder: Path, shape: str) -> None:
+    """A model for `transformers` and us: one of `SHAPES` with random weights, or a copy of a built-in one."""
+    if shape not in SHAPES:
+        AutoModelForSequenceClassification.from_pretrained(shape).save_pretrained(folder)
+        AutoTokenizer.from_pretrained(shape).save_pretrained(folder)
+        return
+    vocab = SHARED / "tokenizers" / "bert-base-uncased" / "vocab.txt"
+    if vocab.exists():
+        words = vocab.read_text(encoding="utf-8").splitlines()
+    else:
+        words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"palabra{i}" for i in range(30517))]
+    ids = {word: i for i, word in enumerate(words)}
+    backend = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
+    backend.normalizer = normalizers.BertNormalizer()
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.post_processor = processors.BertProcessing(("[SEP]", ids["[SEP]"]), ("[CLS]", ids["[CLS]"]))
+    torch.manual_seed(0)
+    family, sizes = SHAPES[shape]
+    sizes = {"num_attention_heads": 12, "intermediate_size": 4 * sizes["hidden_size"], **sizes}
+    config = Config(family, len(words), max_position_embeddings=512, **sizes)
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
+    backend.save(str(folder / "tokenizer.json"))
+    names = {"tokenizer_class": "BertTokenizer", "pad_token": "[PAD]", "unk_token": "[UNK]"}
+    names |= {"cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]", "model_max_length": 512}
+    (folder / "tokenizer_config.json").write_text(json.dumps(names))
+
+
+def make_texts(tokenizer, count: int, seed: int = 1) -> tuple[list[str], str]:
+    """Texts whose lengths in tokens follow a log-normal distribution with a median of 22, from 4 to 126; and where they
+    are from: the research data beside the checkout, else made of its kind of words."""
+    rng = random.Random(seed)
+    wanted = []
+    while len(wanted) < count:
+        length = round(rng.lognormvariate(3.09, 0.7))
+        if 4 <= length <= 126:
+            wanted.append(length)
+    source = SHARED / "sentiment" / "en.train.tsv.gz"
+    if not source.exists():
+        return [" ".join(f"palabra{rng.randrange(30000)}" for _ in range(n - 2)) for n in wanted], "generated"
+    with gzip.open(source, "rt", encoding="utf-8", newline="") as f:
+        texts = [r["text"] for r in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE)]
+    texts = rng.sample(texts, 40_000)
+    by_length: dict[int, list[str]] = {}
+    for text, ids in zip(texts, tokenizer(texts)["input_ids"], strict=True):
+        by_length.setdefault(len(ids), []).append(text)
+    out = []
+    for n in wanted:
+        near = min((k for k, v in by_length.items() if v), key=lambda k: abs(k - n))
+        out.append(by_length[near].pop())
+    return out, "en.train.tsv.gz of the research data"
+
+
+def processor() -> str:
+    """Its name, as the system tells it."""
+    listed = Path("/proc/cpuinfo")
+    names = re.findall(r"^model name\s*: (.*)", listed.read_text() if listed.exists() else "", re.MULTILINE)
+    return names[0] if names else platform.processor()
+
+
+def machine(*packages: str) -> dict[str, str | int]:
+    """What a figure is worth nothing without: processor, its vectors and their abilities, threads, versions."""
+    from gatonegro.engine.processor import abilities
+
+    found = {"processor": processor(), "vectors": torch.backends.cpu.get_cpu_capability()}
+    found |= {"fast": ", ".join(sorted(abilities())) or "fp32 alone", "cores": cores(), "threads": torch.get_num_threads()}
+    found["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "unset")
+    for package in ("torch", "transformers", *packages):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
