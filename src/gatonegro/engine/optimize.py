@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from gatonegro.engine.linear import LEAST, Int8, Linear, Prepacked, int8, usable
 from gatonegro.engine.processor import abilities
-from gatonegro.engine.twins import FastAddNorm, FastAttention, FastEncoder, FastFeedForward
+from gatonegro.engine.twins import ByteEmbedding, FastAddNorm, FastAttention, FastEncoder, FastFeedForward
 from gatonegro.nn.attention import Attention
-from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
+from gatonegro.nn.encoder import AddNorm, Embedding, Encoder, FeedForward
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 PRECISIONS = ("auto", *DTYPES)
+MANY = 4096  # rows of an embedding from which it is worth keeping small
 
 
 def best_precision(device: torch.device, stored_int8: bool) -> str:
@@ -32,10 +33,11 @@ def best_precision(device: torch.device, stored_int8: bool) -> str:
 
 
 @torch.inference_mode()
-def put_twins(model: nn.Module, precision: str, run: Callable[[], object]) -> None:
+def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable[[], object]) -> None:
     """Put faster modules in the place of a model's own, in the model itself: give it a copy that shares the weights.
 
-    `run` sends some tokens through the model: int8 looks at what becomes of them inside it.
+    `run` sends some tokens through the model: int8 looks at what becomes of them inside it. Embeddings that are
+    `stored_int8` lose nothing when they are kept so.
     """
     device, dtype = next(model.parameters()).device, DTYPES[precision]
     fast: type[nn.Module] = Linear
@@ -55,6 +57,8 @@ def put_twins(model: nn.Module, precision: str, run: Callable[[], object]) -> No
                 setattr(parent, name, FastAddNorm(child, dtype))
             elif isinstance(child, Encoder):
                 setattr(parent, name, FastEncoder(child, dtype))
+            elif isinstance(child, Embedding) and stored_int8 and device.type == "cpu" and len(child.weight) > MANY:
+                setattr(parent, name, ByteEmbedding(child))
 
 
 def _make(
@@ -69,7 +73,8 @@ def _make(
     after: str | None = None,
 ) -> nn.Module:
     """A module that multiplies as `source` does; its inputs come out of the activation `after`."""
-    weight, bias = weight.detach().to(dtype), None if bias is None else bias.detach().to(dtype)
+    # a copy of the bias, which else would keep the whole file that it is mapped from
+    weight, bias = weight.detach().to(dtype), None if bias is None else bias.detach().to(dtype, copy=True)
     if not issubclass(fast, Int8):
         return fast(weight, bias, act)
     if after in LEAST:

@@ -65,6 +65,22 @@ class FastAddNorm(nn.Module):
         return self.norm(sublayer(x, *args, add=x))
 
 
+class ByteEmbedding(nn.Module):
+    """Vectors kept as int8 rows with a scale each: those that are looked up become numbers again."""
+
+    def __init__(self, source: nn.Embedding):
+        super().__init__()
+        scales = source.weight.detach().abs().amax(1, keepdim=True).clamp_(min=1e-30) / 127
+        self.rows, self.scales = (source.weight.detach() / scales).round_().to(torch.int8), scales  # (v, hidden), (v, 1)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.rows[ids] * self.scales[ids]  # (t, hidden)
+
+    @property
+    def weight(self) -> Tensor:
+        return self.rows * self.scales  # (v, hidden)
+
+
 class FastEncoder(nn.Module):
     """Layer after layer in another precision; what stands before and behind them is fp32."""
 

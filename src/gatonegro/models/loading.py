@@ -77,8 +77,12 @@ def load(
     allow_pickle: bool = False,
     num_labels: int | None = None,
     dtype: torch.dtype | str | None = None,
+    checked: bool = False,
 ) -> Model:
-    """Read a model: its configuration, its tensors under our names, its head. In evaluation mode."""
+    """Read a model: its configuration, its tensors under our names, its head. In evaluation mode.
+
+    With `checked`, it was read before, and its numbers need no second look.
+    """
     if num_labels is not None and not head.endswith("classification"):
         raise OptionError(
             both(
@@ -90,12 +94,14 @@ def load(
     config = load_config(source, head)
     if num_labels is not None and num_labels != config.num_labels:
         config = config.with_labels(num_labels)
-    tensors = checkpoints.read(source, allow_pickle=allow_pickle)
+    tensors = checkpoints.read(source, allow_pickle=allow_pickle, unpack=False, checked=checked)
+    stored_int8 = any(tensor.dtype == torch.int8 for tensor in tensors.values())
     try:
+        tensors = checkpoints.unpack_int8(tensors)
         model = _assemble(config, head, tensors, fresh_head=num_labels is not None, dtype=dtype)
     except GatonegroError as error:
         raise type(error)(f"{source.name}: {error}") from None
-    model.name_or_path = source.name
+    model.name_or_path, model.stored_int8 = source.name, stored_int8
     if (wanted := preprocessing_of(source.name, config.extra.get(KEY))) is not None:  # so that a copy wants it too
         model.config = replace(model.config, extra={**model.config.extra, KEY: wanted})
     return model.eval()
@@ -109,6 +115,10 @@ def load_fast(name: str | Path, head: str, *, precision: str, device: torch.devi
 
     twin = source().optimize(precision)
     twin._source = cache(source)
+    if not twin.stored_int8 and device.type == "cpu":
+        # what the twin shares is mapped anew, so that the pages which were read to lay weights out are given back
+        again = load(name, head, checked=True, **how)
+        twin.embeddings, twin.head = again.embeddings, again.head
     return twin
 
 

@@ -138,7 +138,7 @@ class Model(nn.Module):
         fit_threads()
         twin = share(self).eval()
         twin.precision = best_precision(self.device, self.stored_int8) if precision == "auto" else precision
-        put_twins(twin, twin.precision, lambda: twin.encode(_sample(self.config).to(self.device)))
+        put_twins(twin, twin.precision, self.stored_int8, lambda: twin.encode(_sample(self.config).to(self.device)))
         twin._source = lambda: self
         return twin
 
@@ -205,11 +205,11 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.embeddings.tokens.weight.device
+        return self.embeddings.positions.weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.embeddings.tokens.weight.dtype
+        return self.embeddings.positions.weight.dtype
 
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int = 5 * 10**9, int8: bool = False) -> None:
         """Write `config.json` and `model.safetensors`, which `transformers` reads back with the same logits.
