@@ -91,7 +91,11 @@ def machine(*packages: str) -> dict[str, str | int]:
     from gatonegro.engine.processor import abilities
 
     found = {"processor": processor(), "vectors": torch.backends.cpu.get_cpu_capability()}
-    found |= {"fast": ", ".join(sorted(abilities())) or "fp32 alone", "cores": cores(), "threads": torch.get_num_threads()}
+    found |= {
+        "fast": ", ".join(sorted(abilities())) or "fp32 alone",
+        "cores": cores(),
+        "threads": torch.get_num_threads(),
+    }
     found["OMP_WAIT_POLICY"] = os.environ.get("OMP_WAIT_POLICY", "unset")
     for package in ("torch", "transformers", *packages):
         try:

@@ -3,6 +3,7 @@
 import os
 
 os.environ["GATONEGRO_LANG"] = "en"  # whatever the locale, tests read English; child processes inherit it
+os.environ["GATONEGRO_CACHE"] = os.devnull  # what was tuned on this machine is no matter of the tests
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait for each other must not keep the cores busy
 
 import json

@@ -540,7 +540,7 @@ def test_all_of_the_help_is_in_two_languages(monkeypatch, capsys):
     assert same <= {
         "auto", "commit", "convert", "cuda", "gatonegro", "json", "lang", "matrices", "model", "models", "offline",
         "output", "pickle", "revision", "safetensors", "score", "sentiment", "text", "tokens", "ransformer",
-        "transformers", "version", "device", "error", "float", "help",
+        "transformers", "version", "device", "error", "float", "help", "bench", "precision", "tune",
     }, same  # fmt: skip
 
 
@@ -836,3 +836,29 @@ def test_progress_of_a_file(tiny, tty, tmp_path):
         tty.until("100%")
         assert process.wait(60) == 0
     assert len(lines(out.read_text())) == 100
+
+
+def test_bench_says_how_fast_each_precision_is_and_keeps_the_fastest(tiny, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("GATONEGRO_CACHE", str(tmp_path))
+    found = json.loads(run("bench", "-m", tiny, "--json")[0])
+    rows = {row["precision"]: row for row in found["precisions"]}
+    assert {"fp32", "int8"} <= set(rows) and all(
+        row["texts_per_s"] > 0 and row["ms_for_one"] > 0 for row in rows.values()
+    )
+    assert [row["precision"] for row in rows.values() if row["auto"]] == [pipeline(model=tiny).model.precision]
+    assert not list(tmp_path.iterdir())
+    out, err = run("bench", "-m", tiny, "--tune")
+    assert len(out.splitlines()) == len(rows) and str(tmp_path / "tuned.json") in err
+    assert (tmp_path / "tuned.json").exists()
+
+
+def test_bench_where_nothing_can_be_kept(tiny, run, monkeypatch):
+    monkeypatch.setenv("GATONEGRO_CACHE", str(tiny / "vocab.txt"))
+    assert "set GATONEGRO_CACHE to another folder" in run("bench", "-m", tiny, "--tune", status=1)[1]
+
+
+def test_sentiment_in_a_precision(tiny, run):
+    labels = [run("sentiment", "-m", tiny, "--precision", p, "el gato")[0].split("\t")[0] for p in ("fp32", "int8")]
+    assert labels[0] == labels[1]
+    with pytest.raises(SystemExit):
+        run("sentiment", "-m", tiny, "--precision", "int4", "el gato")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, Config, pipeline
-from gatonegro.engine import best_precision, linear, processor
+from gatonegro.engine import best_precision, linear, processor, tuned
 from gatonegro.engine.linear import FbgemmInt8, Int8, Linear, OnednnInt8, Prepacked, quantise, usable, wide_sums
 from gatonegro.errors import GatonegroWarning, InputError, OptionError
 from gatonegro.families import FAMILIES
@@ -255,6 +255,39 @@ def test_what_auto_means(monkeypatch, capabilities, level, environment, stored, 
         processor.abilities.cache_clear()
 
 
+def test_what_was_measured_here_is_heeded(monkeypatch, tmp_path):
+    monkeypatch.setenv("GATONEGRO_CACHE", str(tmp_path / "new" / "folder"))
+    assert tuned.recall(True) is None
+    path = tuned.remember("int8", "fp32")
+    assert best_precision(CPU, stored_int8=True) == "int8" and best_precision(CPU, stored_int8=False) == "fp32"
+    assert [file.name for file in path.parent.iterdir()] == ["tuned.json"]
+    for damaged in ("", "[]", "{", '{"x": 1}', json.dumps({tuned.machine(): ["int8"]}),
+                    json.dumps({tuned.machine(): {"fastest": "int3", "exact": 5}})):  # fmt: skip
+        path.write_text(damaged)
+        assert tuned.recall(True) is None
+        tuned.remember("bf16", "bf16")
+        assert tuned.recall(False) == "bf16"
+    monkeypatch.setattr(torch, "__version__", "3.0")  # another PyTorch may be otherwise
+    assert tuned.recall(True) is None
+
+
+@pytest.mark.parametrize(
+    ("platform", "names", "wanted"),
+    [
+        ("linux", {"XDG_CACHE_HOME": "/x"}, "/x/gatonegro/tuned.json"),
+        ("linux", {"HOME": "/h"}, "/h/.cache/gatonegro/tuned.json"),
+        ("win32", {"LOCALAPPDATA": "/l"}, "/l/gatonegro/tuned.json"),
+    ],
+)
+def test_where_it_is_kept(monkeypatch, platform, names, wanted):
+    for name in ("GATONEGRO_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in names.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.platform", platform)
+    assert tuned.place().as_posix() == wanted
+
+
 @pytest.mark.parametrize(("native", "wanted"), [(True, "bf16"), (False, "fp16")])
 def test_what_auto_means_on_a_gpu(monkeypatch, native, wanted):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native)
@@ -336,8 +369,8 @@ def test_saturation_is_noticed(monkeypatch):
     [
         ("0::/\n", {"cpu.max": "max 100000"}, []),
         ("0::/\n", {"cpu.max": "150000 100000"}, [1.5]),
-        ("0::/user/x\n", {"cpu.max": "400000 100000", "user/cpu.max": "50000 100000", "user/x/cpu.max": "max 1"}, [0.5, 4]),
-        ("4:cpu,cpuacct:/a\n2:pids:/a\n", {"cpu/a/cpu.cfs_quota_us": "200000", "cpu/a/cpu.cfs_period_us": "100000"}, [2]),
+        ("0::/u/x\n", {"cpu.max": "400000 100000", "u/cpu.max": "50000 100000", "u/x/cpu.max": "max 1"}, [0.5, 4]),
+        ("4:cpu,x:/a\n2:pids:/a\n", {"cpu/a/cpu.cfs_quota_us": "200000", "cpu/a/cpu.cfs_period_us": "100000"}, [2]),
         ("4:cpu:/a\n", {"cpu/a/cpu.cfs_quota_us": "-1", "cpu/a/cpu.cfs_period_us": "100000"}, []),
         ("0::/\n", {"cpu.max": "nonsense"}, []),
         ("0::/\n", {}, []),

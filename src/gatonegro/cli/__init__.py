@@ -126,6 +126,17 @@ COMMANDS: dict[str, Command] = {
                     "help": ("cpu, cuda, mps, a GPU's number or auto", "cpu, cuda, mps, el número de una GPU o auto"),
                 },
             ),
+            (
+                ("--precision",),
+                {
+                    "choices": ("auto", "fp32", "bf16", "fp16", "int8"),
+                    "default": "auto",
+                    "help": (
+                        "how exactly to compute: auto is what this machine is made for",
+                        "con qué precisión calcular: auto es aquella para la que está hecha esta máquina",
+                    ),
+                },
+            ),
             JSON,
             REVISION,
             OFFLINE,
@@ -168,6 +179,29 @@ COMMANDS: dict[str, Command] = {
             OFFLINE,
         ),
         "gatonegro models\n  gatonegro models --get dccuchile/bert-base-spanish-wwm-cased --to /media/usb",
+    ),
+    "bench": Command(
+        (
+            "how fast a model is on this machine, in each precision",
+            "lo rápido que va un modelo en esta máquina, en cada precisión",
+        ),
+        (
+            MODEL,
+            (
+                ("--tune",),
+                {
+                    "action": "store_true",
+                    "help": (
+                        "from now on, use the fastest where nobody asks for another",
+                        "desde ahora, usar la más rápida cuando no se pida otra",
+                    ),
+                },
+            ),
+            JSON,
+            REVISION,
+            OFFLINE,
+        ),
+        "gatonegro bench\n  gatonegro bench --tune",
     ),
     "convert": Command(
         (

@@ -28,6 +28,7 @@ def run(args: Namespace) -> None:
         "sentiment-analysis",
         args.model,
         device=args.device,
+        precision=args.precision,
         revision=args.revision,
         local_files_only=args.offline,
         top_k=args.top_k or 1,

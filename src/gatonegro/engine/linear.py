@@ -123,7 +123,9 @@ class Int8(nn.Module):
         if self.shrink is not None:
             x = x * self.shrink
         if self.low is None:
-            scale = torch.maximum(x.amax(1, keepdim=True), -x.amin(1, keepdim=True)).clamp_(min=1e-30).div_(127)  # (t, 1)
+            scale = (
+                torch.maximum(x.amax(1, keepdim=True), -x.amin(1, keepdim=True)).clamp_(min=1e-30).div_(127)
+            )  # (t, 1)
             q = x / scale
         else:
             scale = x.amax(1, keepdim=True).sub_(self.low).clamp_(min=1e-30).div_(255)
@@ -220,8 +222,8 @@ def usable(kind: type[nn.Module], dtype: torch.dtype = torch.float32) -> bool:
             both(
                 f"PyTorch's fast operator for {what} cannot be used here ({why}); a slower one takes its place. "
                 "precision='auto' chooses what is fast here.",
-                f"el operador rápido de PyTorch para {what} no se puede usar aquí ({why}); lo sustituye otro más lento. "
-                "precision='auto' elige lo que aquí es rápido.",
+                f"el operador rápido de PyTorch para {what} no se puede usar aquí ({why}); lo sustituye otro más "
+                "lento. precision='auto' elige lo que aquí es rápido.",
             ),
             GatonegroWarning,
             stacklevel=2,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gatonegro.engine.linear import LEAST, Int8, Linear, Prepacked, int8, usable
 from gatonegro.engine.processor import abilities
+from gatonegro.engine.tuned import recall
 from gatonegro.engine.twins import ByteEmbedding, FastAddNorm, FastAttention, FastEncoder, FastFeedForward
 from gatonegro.nn.attention import Attention
 from gatonegro.nn.encoder import AddNorm, Embedding, Encoder, FeedForward
@@ -20,7 +21,8 @@ MANY = 4096  # rows of an embedding from which it is worth keeping small
 
 
 def best_precision(device: torch.device, stored_int8: bool) -> str:
-    """What "auto" means on a device, by what its maker says that it can do; nothing is timed.
+    """What "auto" means on a device: what was measured there once, see `tuned`, else what a table says of a processor's
+    abilities. Nothing is timed.
 
     int8 is for models that are stored so: what it does to their answers was measured when they were made.
     """
@@ -28,6 +30,8 @@ def best_precision(device: torch.device, stored_int8: bool) -> str:
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     if device.type != "cpu":
         return "fp32"
+    if (best := recall(stored_int8)) is not None:
+        return best
     wanted = ("int8", "bf16") if stored_int8 else ("bf16",)
     return next((kind for kind in wanted if kind in abilities()), "fp32")
 
@@ -44,7 +48,7 @@ def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable
     if device.type == "cpu" and usable(Prepacked, dtype):
         fast = Prepacked
     largest: dict[nn.Module, Tensor] = {}
-    if precision == "int8" and device.type == "cpu" and usable(int8()):
+    if precision == "int8" and device.type == "cpu" and usable(int8()):  # type: ignore[arg-type]
         fast, largest = int8(), _inputs(model, run)
     make = partial(_make, fast, dtype, largest)
     for parent in list(model.modules()):

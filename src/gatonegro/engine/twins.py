@@ -71,7 +71,10 @@ class ByteEmbedding(nn.Module):
     def __init__(self, source: nn.Embedding):
         super().__init__()
         scales = source.weight.detach().abs().amax(1, keepdim=True).clamp_(min=1e-30) / 127
-        self.rows, self.scales = (source.weight.detach() / scales).round_().to(torch.int8), scales  # (v, hidden), (v, 1)
+        self.rows, self.scales = (
+            (source.weight.detach() / scales).round_().to(torch.int8),
+            scales,
+        )  # (v, hidden), (v, 1)
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.rows[ids] * self.scales[ids]  # (t, hidden)

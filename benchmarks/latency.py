@@ -1,0 +1,89 @@
+"""How long one text takes, by its length: gatonegro, transformers and ONNX Runtime, the same weights, in one run.
+
+    python benchmarks/latency.py --shape distilbert
+
+One text at a time, of 8 to 512 tokens, the engines in turns; the median and the 99th of a hundred of all times. Writes
+`benchmarks/results/latency-<shape>.json` and `.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+from engines import onnxruntime, ours, theirs
+from material import HERE, machine, make_model, make_texts
+
+from gatonegro import AutoTokenizer
+
+LENGTHS = (8, 16, 32, 64, 128, 256, 512)
+
+
+def texts_of(tokenizer, length: int, count: int) -> list[str]:
+    """Texts of so many tokens, its special ones included, made of words of real ones."""
+    words = " ".join(make_texts(tokenizer, 400)[0]).split()
+    out, start = [], 0
+    while len(out) < count:
+        low, high = 1, len(words) - start
+        while low < high:  # as many words as fit
+            middle = (low + high + 1) // 2
+            fits = len(tokenizer(" ".join(words[start : start + middle]))["input_ids"]) <= length
+            low, high = (middle, high) if fits else (low, middle - 1)
+        out.append(" ".join(words[start : start + low]))
+        start = (start + low) % (len(words) // 2)
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--shape", default="distilbert")
+    parser.add_argument("--times", type=int, default=40, help="calls for each engine and length")
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    transformers.logging.set_verbosity_error()
+    missing: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        make_model(folder, args.shape)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        engines = {}
+        for maker in (ours, theirs, onnxruntime):
+            try:
+                engines |= {t.removesuffix(", one by one"): run for t, run in maker(folder) if "one by one" in t}
+            except Exception as error:
+                missing[maker.__name__] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        table: dict[str, dict[int, list[float]]] = {title: {} for title in engines}
+        for length in LENGTHS:
+            texts = texts_of(tokenizer, length, 8)
+            took: dict[str, list[float]] = {title: [] for title in engines}
+            for n in range(-3, args.times):
+                for title, engine in engines.items():
+                    start = time.perf_counter()
+                    engine([texts[n % len(texts)]])
+                    if n >= 0:
+                        took[title].append(1000 * (time.perf_counter() - start))
+            for title, times in took.items():
+                table[title][length] = [round(float(np.percentile(times, p)), 1) for p in (50, 99)]
+    command = f"python benchmarks/latency.py --shape {args.shape} --times {args.times}"
+    result = {"command": command, "machine": machine("onnxruntime"), "ms_p50_p99": table, "not_run": missing}
+    out = HERE / "results" / f"latency-{args.shape}"
+    out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    lines = [f"`{command}`", "", ", ".join(f"{k} {v}" for k, v in result["machine"].items()) + ".", ""]
+    lines += ["Milliseconds for one text of so many tokens, the median and, in brackets, the 99th of a hundred.", ""]
+    lines += ["| engine | " + " | ".join(map(str, LENGTHS)) + " |", "|---|" + "---:|" * len(LENGTHS)]
+    for title, row in table.items():
+        lines.append(f"| {title} | " + " | ".join(f"{p50} ({p99})" for p50, p99 in row.values()) + " |")
+    lines += [f"Not run: {name} ({why})." for name, why in missing.items()]
+    out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(out.with_suffix(".md").read_text(encoding="utf-8"), torch.get_num_threads())
+
+
+if __name__ == "__main__":
+    main()

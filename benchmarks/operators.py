@@ -1,0 +1,129 @@
+"""Which of PyTorch's operators is fastest here: those that the engine uses, and those that lost.
+
+    python benchmarks/operators.py
+
+10⁹ operations a second for products of `rows` tokens with matrices of a feed-forward 768 → 3072, by each operator, best
+of several, in turns; and milliseconds of what stands between the products. Writes `benchmarks/results/operators.json`
+and `.md`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from material import HERE, machine
+
+from gatonegro.engine.linear import FbgemmInt8, OnednnInt8, quantise, wide_sums
+from gatonegro.engine.processor import abilities
+
+ROWS = (8, 16, 64, 256, 2048)
+K, N = 768, 3072
+TIMES = 9
+
+
+def best(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Seconds of each, the best of several, in turns."""
+    took = dict.fromkeys(ways, float("inf"))
+    for n in range(TIMES + 1):
+        for name, run in ways.items():
+            start = time.perf_counter()
+            run()
+            if n:
+                took[name] = min(took[name], time.perf_counter() - start)
+    return took
+
+
+def products(rows: int) -> dict[str, Callable[[], object]]:
+    x, weight, bias = torch.randn(rows, K), torch.randn(N, K) * 0.05, torch.randn(N)
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight)
+    small, scales = quantise(weight, narrow=not wide_sums())
+    zeros, bytes_ = torch.zeros(N, dtype=torch.long), torch.randint(0, 256, (rows, K), dtype=torch.uint8)
+    onednn = torch.ops.onednn.qlinear_prepack(small, None)
+    per_row = torch.quantize_per_channel(small * scales[:, None], scales.double(), zeros, 0, torch.qint8)
+    fbgemm = torch.ops.quantized.linear_prepack(per_row, None)
+
+    def qlinear(zero: int) -> Callable[[], object]:
+        return lambda: torch.ops.onednn.qlinear_pointwise(
+            bytes_, 1.0, zero, onednn, scales, zeros, bias, 1.0, 0, torch.float32, "none", [], "none"
+        )
+
+    ways: dict[str, Callable[[], object]] = {
+        "fp32, F.linear": lambda: F.linear(x, weight, bias),
+        "fp32, oneDNN, laid out once": lambda: torch.ops.mkldnn._linear_pointwise(x, packed, bias, "none", [], ""),
+        "int8, oneDNN, bytes given, zero point 128": qlinear(128),
+        "int8, oneDNN, bytes given, zero point 0": qlinear(0),
+        "int8, FBGEMM, rounds fp32 itself": lambda: torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(
+            x, 0.05, 128, fbgemm
+        ),
+        "int8, FBGEMM, finds the scale of the whole itself": lambda: torch.ops.quantized.linear_dynamic(x, fbgemm),
+        "int8, as the engine does with oneDNN": lambda m=OnednnInt8(weight, bias): m(x),
+        "int8, as the engine does with FBGEMM": lambda m=FbgemmInt8(weight, bias): m(x),
+    }
+    if "bf16" in abilities():
+        half, half_weight, half_bias = x.bfloat16(), weight.bfloat16(), bias.bfloat16()
+        half_packed = torch.ops.mkldnn._reorder_linear_weight(half_weight)
+        ways["bf16, F.linear"] = lambda: F.linear(half, half_weight, half_bias)
+        ways["bf16, oneDNN, laid out once"] = lambda: torch.ops.mkldnn._linear_pointwise(
+            half, half_packed, half_bias, "none", [], ""
+        )
+    return ways
+
+
+def between() -> dict[str, Callable[[], object]]:
+    """On what a feed-forward of 2,048 tokens has inside: (2048, 3072)."""
+    x, add = torch.randn(2048, N), torch.randn(2048, 1)
+    scale = x.abs().amax(1, keepdim=True) / 127
+    weight, narrow = torch.randn(N, K) * 0.05, torch.randn(2048, K)
+    packed, out = torch.ops.mkldnn._reorder_linear_weight(weight), torch.randn(2048, K)
+    down = torch.ops.mkldnn._reorder_linear_weight(torch.randn(K, N) * 0.05)
+    return {
+        "GELU": lambda: F.gelu(x),
+        "GELU, in place": lambda: torch.ops.aten.gelu_(x),
+        "product": lambda: torch.ops.mkldnn._linear_pointwise(narrow, packed, None, "none", [], ""),
+        "product with GELU inside": lambda: torch.ops.mkldnn._linear_pointwise(
+            narrow, packed, None, "gelu", [], "none"
+        ),
+        "product back": lambda: torch.ops.mkldnn._linear_pointwise(x, down, None, "none", [], ""),
+        "product back with the residual inside": lambda: torch.ops.mkldnn._linear_pointwise.binary(
+            x, out, down, None, "add"
+        ),
+        "largest of each row": lambda: torch.maximum(x.amax(1), -x.amin(1)),
+        "largest of each row, by abs": lambda: x.abs().amax(1),
+        "largest of each row, by a norm": lambda: torch.linalg.vector_norm(x, float("inf"), 1),
+        "bytes, quantize_per_tensor of x / scale": lambda: torch.quantize_per_tensor(x / scale, 1.0, 128, torch.quint8),
+        "bytes, quantize_per_channel by rows": lambda: torch.quantize_per_channel(
+            x, scale[:, 0].double(), torch.full((2048,), 128), 0, torch.quint8
+        ),
+        "bytes, by public operators": lambda: (x / scale).add_(128.5).to(torch.uint8),
+        "rows times their scales, and a bias": lambda: torch.addcmul(add, x, scale),
+    }
+
+
+@torch.inference_mode()
+def main() -> None:
+    warnings.simplefilter("ignore")
+    rates: dict[str, dict[int, int]] = {}
+    for rows in ROWS:
+        for name, seconds in best(products(rows)).items():
+            rates.setdefault(name, {})[rows] = round(2 * rows * K * N / seconds / 1e9)
+    passes = {name: round(1000 * seconds, 2) for name, seconds in best(between()).items()}
+    result = {"command": "python benchmarks/operators.py", "machine": machine(), "rates": rates, "ms": passes}
+    out = HERE / "results" / "operators"
+    out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    lines = [f"`{result['command']}`", "", ", ".join(f"{k} {v}" for k, v in result["machine"].items()) + "."]
+    lines += ["", f"10⁹ operations a second, {K} → {N}, by the number of tokens:", ""]
+    lines += ["| operator | " + " | ".join(map(str, ROWS)) + " |", "|---|" + "---:|" * len(ROWS)]
+    lines += [f"| {name} | " + " | ".join(map(str, row.values())) + " |" for name, row in rates.items()]
+    lines += ["", f"Milliseconds, on 2,048 tokens of {N}:", "", "| what | ms |", "|---|---:|"]
+    lines += [f"| {name} | {ms} |" for name, ms in passes.items()]
+    out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(out.with_suffix(".md").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""`gatonegro bench`: how fast a model is on this machine, in each precision."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+
+from gatonegro.cli.screen import print_json, print_tabs, say
+from gatonegro.errors import OptionError
+from gatonegro.wording import both
+
+SENTENCES = (
+    "El profesor es bueno, todo será sencillo.",
+    "No volvería a este hotel ni aunque me pagaran: la cama crujía, el baño olía mal y nadie cogía el teléfono.",
+    "The food was bad.",
+    "Genial",
+    "La clase empieza a las nueve en el aula tres, y quien llegue tarde espera fuera hasta el descanso.",
+    "I have been waiting for a course like this all my life, and it was worth every minute of it!",
+)
+COPIES = 24  # of the sentences, each copy with a number before it
+ROUNDS = 3
+
+
+def run(args: Namespace) -> None:
+    from gatonegro import pipeline
+    from gatonegro.engine import cores, tuned
+    from gatonegro.engine.processor import abilities
+
+    texts = [f"{i}. {sentence}" for i in range(COPIES) for sentence in SENTENCES]
+    model = args.model or "sentiment-es-en"
+    precisions = [p for p in ("fp32", "bf16", "int8") if p != "bf16" or "bf16" in abilities()]
+    how = {"revision": args.revision, "local_files_only": args.offline, "device": "cpu"}
+    engines = {p: pipeline(model=model, precision=p, **how) for p in precisions}
+    best: dict[str, list[float]] = {p: [float("inf")] * 2 for p in precisions}
+    for _ in range(ROUNDS + 1):  # the first is for warming up, and is never the best
+        for precision, engine in engines.items():  # in turns: what else the machine does hits all alike
+            for i, given in enumerate((texts, texts[:1])):
+                start = time.perf_counter()
+                engine(given)
+                best[precision][i] = min(best[precision][i], time.perf_counter() - start)
+    chosen = pipeline(model=model, **how).model.precision
+    rows = [
+        {
+            "precision": precision,
+            "texts_per_s": round(len(texts) / many, 1),
+            "ms_for_one": round(one * 1000, 1),
+            "auto": precision == chosen,
+        }
+        for precision, (many, one) in best.items()
+    ]
+    if args.json:
+        print_json({"model": str(model), "cores": cores(), "texts": len(texts), "precisions": rows})
+    elif sys.stdout.isatty():
+        _table(rows)
+    else:
+        for row in rows:
+            print_tabs(row["precision"], row["texts_per_s"], row["ms_for_one"], "auto" if row["auto"] else "")
+    if args.tune:
+        by_speed = sorted(precisions, key=lambda p: best[p][0])
+        exact = next(p for p in by_speed if p != "int8")
+        try:
+            where = tuned.remember(by_speed[0], exact)
+        except OSError as error:
+            raise OptionError(
+                both(
+                    f"the choice cannot be kept ({error}); set GATONEGRO_CACHE to another folder.",
+                    f"no se puede guardar la elección ({error}); pon otra carpeta en GATONEGRO_CACHE.",
+                )
+            ) from None
+        say(
+            both(
+                f'from now on, "auto" is {by_speed[0]} here for models stored as int8, and {exact} for others. '
+                f"To undo this, delete {where}",
+                f'desde ahora, "auto" es aquí {by_speed[0]} para los modelos guardados en int8, y {exact} para los '
+                f"demás. Para deshacerlo, borra {where}",
+            )
+        )
+
+
+def _table(rows: list[dict]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    names = (both("precision", "precisión"), both("texts/s", "textos/s"), both("ms for one", "ms para uno"), "")
+    for name, side in zip(names, ("left", "right", "right", "left"), strict=True):
+        table.add_column(name, justify=side, header_style="bold")  # type: ignore[arg-type]
+    for row in rows:
+        mark = "← auto" if row["auto"] else ""
+        table.add_row(row["precision"], f"{row['texts_per_s']:.1f}", f"{row['ms_for_one']:.1f}", mark)
+    Console(highlight=False).print(table)
