@@ -10,11 +10,13 @@ import torch
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, Config, pipeline
 from gatonegro.engine import best_precision, linear, processor, tuned
 from gatonegro.engine.linear import FbgemmInt8, Int8, Linear, OnednnInt8, Prepacked, quantise, usable, wide_sums
+from gatonegro.engine.twins import VarlenAttend, varlen_usable
 from gatonegro.errors import GatonegroWarning, InputError, OptionError
 from gatonegro.families import FAMILIES
 from gatonegro.models import Model, initialise
+from gatonegro.nn.attention import attend
 from gatonegro.nn.encoder import ACTIVATIONS
-from gatonegro.packing import pack
+from gatonegro.packing import Layout, pack
 
 BOUNDS = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 1e-2, "int8": 1e-1}  # of a logit, where logits are about 1
 CPU = torch.device("cpu")
@@ -185,6 +187,35 @@ def test_a_twin_is_not_trained_or_moved():
 def test_precisions_that_are_none(wrong):
     with pytest.raises(OptionError, match="auto"):
         random_model().optimize(wrong)
+
+
+def test_a_kernel_for_all_sequences_at_once(monkeypatch):
+    """The kernel of a GPU, played by a function of its signature: it is told where each sequence begins."""
+
+    def kernel(q, k, v, queries, keys, longest_query, longest_key):
+        assert all(x.is_contiguous() for x in (q, k, v)) and queries.dtype == keys.dtype == torch.int32
+        bounds = list(zip(queries.tolist(), queries.tolist()[1:], keys.tolist(), keys.tolist()[1:], strict=False))
+        assert max(b - a for a, b, _, _ in bounds) == longest_query and max(d - c for *_, c, d in bounds) == longest_key
+        return torch.cat([attend(q[a:b], k[c:d], v[c:d], Layout((b - a,), (d - c,))) for a, b, c, d in bounds])
+
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", kernel)
+    monkeypatch.setattr("gatonegro.engine.twins.varlen_usable", lambda *_: True)
+    model = random_model()
+    twin = model.optimize("fp32")
+    assert sum(isinstance(part, VarlenAttend) for part in twin.modules()) == 3
+    sequences = random_ids([60, 31, 31, 7, 1])
+    assert torch.allclose(logits(model, sequences), logits(twin, sequences), atol=1e-5)
+    ids, mask = torch.tensor(random_ids([9, 9])), torch.tensor([[0] * 4 + [1] * 5, [1] * 9])
+    with torch.no_grad():
+        wanted, found = model(ids, mask, output_attentions=True), twin(ids, mask, output_attentions=True)
+    assert torch.allclose(wanted.logits, found.logits, atol=1e-5)
+    assert torch.allclose(wanted.attentions[2], found.attentions[2], atol=1e-5)
+
+
+def test_without_a_gpu_there_is_no_such_kernel():
+    assert not varlen_usable(CPU, torch.bfloat16, 4, 24) and not varlen_usable(
+        torch.device("cuda"), torch.float32, 4, 24
+    )
 
 
 # --- the pipeline ---

@@ -48,6 +48,13 @@ class Layout:
         pairs = zip(self.queries, self.keys, strict=True)
         return [(len(list(group)), q, k) for (q, k), group in groupby(pairs)]
 
+    @cached_property
+    def starts(self) -> tuple[Tensor, Tensor]:
+        """Where each sequence begins among the queries, and among the keys, and where the last one ends. (n + 1,)"""
+        ends = (torch.tensor([0, *lengths], dtype=torch.int32).cumsum(0) for lengths in (self.queries, self.keys))
+        queries, keys = (end.to(torch.int32) for end in ends)
+        return queries, keys
+
 
 @dataclass(frozen=True)
 class Packed:

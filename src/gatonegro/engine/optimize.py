@@ -54,7 +54,7 @@ def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Attention):
-                setattr(parent, name, FastAttention(child, make))
+                setattr(parent, name, FastAttention(child, make, dtype))
             elif isinstance(child, FeedForward):
                 setattr(parent, name, FastFeedForward(child, make))
             elif isinstance(child, AddNorm):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gatonegro.nn.attention import Attention
+from gatonegro.nn.attention import Attend, Attention, attend
 from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
 from gatonegro.packing import Layout
 
@@ -23,12 +23,14 @@ Make = Callable[..., nn.Module]  # (weight, bias, act, inputs) → a module that
 class FastAttention(nn.Module):
     """q, k and v by one multiplication."""
 
-    def __init__(self, source: Attention, make: Make):
+    def __init__(self, source: Attention, make: Make, dtype: torch.dtype):
         super().__init__()
         self.heads = source.heads
+        width = source.query.out_features // self.heads
+        varlen = varlen_usable(source.query.weight.device, dtype, self.heads, width)
         parts = (source.query, source.key, source.value)
         self.qkv = make(torch.cat([p.weight for p in parts]), torch.cat([p.bias for p in parts]), source=source.query)
-        self.attend = source.attend
+        self.attend = VarlenAttend() if varlen else source.attend
         self.output = make(source.output.weight, source.output.bias, source=source.output)
 
     def forward(self, x: Tensor, layout: Layout, add: Tensor | None = None) -> Tensor:
@@ -36,6 +38,35 @@ class FastAttention(nn.Module):
         if layout.rows is not None:
             k, v = k[layout.rows], v[layout.rows]  # (u, h, d)
         return self.output(self.attend(q, k, v, layout).flatten(-2), add)  # (t, hidden)
+
+
+class VarlenAttend(Attend):
+    """All sequences by one kernel of a GPU that knows where each begins, https://arxiv.org/abs/2307.08691."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+        from torch.nn.attention.varlen import varlen_attn
+
+        self.kernel: Callable[..., Any] = varlen_attn
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Tensor:
+        queries, keys = (starts.to(q.device, non_blocking=True) for starts in layout.starts)  # (n + 1,) each
+        longest = max(layout.queries), max(layout.keys)
+        return self.kernel(q.contiguous(), k.contiguous(), v.contiguous(), queries, keys, *longest)  # (t, h, d)
+
+
+def varlen_usable(device: torch.device, dtype: torch.dtype, heads: int, width: int) -> bool:
+    """Whether that kernel is there for such heads, and agrees with `attend`."""
+    if device.type != "cuda" or dtype not in (torch.bfloat16, torch.float16):
+        return False
+    random = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(12, heads, width, generator=random).to(device, dtype) for _ in range(3))
+    layout = Layout((7, 4, 1), (7, 4, 1))
+    try:
+        found, wanted = VarlenAttend()(q, k, v, layout), attend(q, k, v, layout)
+    except (RuntimeError, ImportError, AttributeError, TypeError, NotImplementedError):
+        return False
+    return bool((found - wanted).abs().max() < 0.05)
 
 
 class FastFeedForward(nn.Module):

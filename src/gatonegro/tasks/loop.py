@@ -19,7 +19,8 @@ from gatonegro.wording import both
 
 WINDOW = 2048  # rows that are sorted by length together
 FIRST_WINDOW = 64  # the first answers come soon, and then by ever larger windows
-TOKENS = 2048  # a batch, on a CPU
+TOKENS = {"cpu": 2048}  # a batch, by the kind of device; more on all others
+TOKENS_ELSEWHERE = 32_768
 GRAIN = 64  # a batch is filled up to a multiple of so many tokens, so that kernels see few shapes
 LONG = 500  # rows from which a progress bar is worth its line
 LONG_TEXT = 20  # and batches, where one text alone is that long
@@ -125,7 +126,7 @@ class Pipeline:
             parts[owner].append(n)
         _tell(encoded, parts, first, told)
         lengths = [len(ids) for ids in encoded.ids]
-        batches = plan(lengths, TOKENS, size)
+        batches = plan(lengths, TOKENS.get(self.device.type, TOKENS_ELSEWHERE), size)
         answers: dict[int, torch.Tensor] = {}
         for batch in _progress(batches, len(batches), self.task, len(rows) == 1 and len(batches) >= LONG_TEXT):
             answers.update(zip(batch, self._asked(encoded, batch, first), strict=True))
