@@ -426,6 +426,20 @@ def test_no_linux(monkeypatch, tmp_path):
     assert processor.cores() == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system knows no forks")
+def test_a_fork_is_answered_and_nothing_is_said(tiny, python):
+    script = (
+        "import os, sys\nfrom gatonegro import AutoTokenizer, pipeline\n"
+        "tok = AutoTokenizer.from_pretrained(sys.argv[1]); tok(['el gato'] * 2000)\n"
+        "child = os.fork()\n"
+        "n = len(tok(['el gato'] * 2000)['input_ids'])\n"
+        "if not child: os._exit(n != 2000)\n"
+        "print(os.waitpid(child, 0)[1], n)"
+    )
+    ran = python("-W", "ignore::DeprecationWarning", "-c", script, tiny)
+    assert ran.stdout.split() == [b"0", b"2000"] and not ran.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system binds no process to cores")
 def test_threads_are_the_cores_that_the_process_is_bound_to(tiny, python):
     ask = "from gatonegro import pipeline; pipeline('sentiment-analysis', model=sys.argv[1])('no')\n"
