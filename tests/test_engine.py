@@ -1,7 +1,9 @@
 """The engine: faster twins agree with what they are twins of, on this machine and on lesser ones."""
 
+import copy
 import json
 import os
+import pickle
 import warnings
 
 import pytest
@@ -181,6 +183,43 @@ def test_a_twin_is_not_trained_or_moved():
     for change in (twin.train, twin.double, lambda: twin.to("meta"), lambda: twin.resize_token_embeddings(300)):
         with pytest.raises(InputError, match=r"model\.source"):
             change()
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
+def test_twins_of_models_in_other_types(precision, dtype):
+    model = random_model().to(dtype)
+    ids = torch.tensor(random_ids([20, 20]))
+    wanted, found = model(ids).logits.float(), model.optimize(precision)(ids).logits.float()
+    assert (wanted - found).abs().max() <= max(BOUNDS[precision], 5e-2 if dtype == torch.bfloat16 else 0) * 2
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_twins_give_no_gradients_and_need_none(precision):
+    model = random_model()
+    twin = model.optimize(precision)
+    embeds = torch.randn(1, 4, 96, requires_grad=True)
+    assert not twin(inputs_embeds=embeds).logits.requires_grad
+    assert model(inputs_embeds=embeds).logits.requires_grad
+    assert all(p.requires_grad for p in model.parameters())
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_twins_of_nothing(precision):
+    twin = random_model().optimize(precision)
+    assert twin(torch.zeros(0, 4, dtype=torch.long)).logits.shape == (0, 2)
+    empty = torch.zeros(2, 4, dtype=torch.long)
+    assert twin(empty, empty).logits.shape == (2, 2)
+
+
+@pytest.mark.parametrize("precision", BOUNDS)
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda twin: pickle.loads(pickle.dumps(twin))])
+def test_twins_are_copied_and_pickled(precision, again):
+    twin = random_model().optimize(precision)
+    sequences = random_ids([9, 4])
+    other = again(twin)
+    assert other.precision == precision and other.source is not twin.source
+    assert torch.allclose(logits(twin, sequences), logits(other, sequences), atol=1e-6)
 
 
 @pytest.mark.parametrize("wrong", ["int4", "", None, 8, torch.float32])

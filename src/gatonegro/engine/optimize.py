@@ -36,7 +36,7 @@ def best_precision(device: torch.device, stored_int8: bool) -> str:
     return next((kind for kind in wanted if kind in abilities()), "fp32")
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable[[], object]) -> None:
     """Put faster modules in the place of a model's own, in the model itself: give it a copy that shares the weights.
 
@@ -93,7 +93,7 @@ def _inputs(model: nn.Module, run: Callable[[], object]) -> dict[nn.Module, Tens
     seen: dict[nn.Module, Tensor] = {}
 
     def look(module: nn.Module, args: tuple[Tensor, ...]) -> None:
-        seen[module] = args[0].abs().amax(0)
+        seen[module] = args[0].abs().amax(0).float()
 
     hooks = [part.register_forward_pre_hook(look) for part in model.modules() if isinstance(part, nn.Linear)]
     try:

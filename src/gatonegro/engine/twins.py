@@ -122,6 +122,7 @@ class FastEncoder(nn.Module):
         super().__init__()
         self.layers, self.dtype = source.layers, dtype
 
+    @torch.no_grad()
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         kind, x = x.dtype, x.to(self.dtype)
         for layer in self.layers:

@@ -118,7 +118,7 @@ def load_fast(name: str | Path, head: str, *, precision: str, device: torch.devi
     if not twin.stored_int8 and device.type == "cpu":
         # what the twin shares is mapped anew, so that the pages which were read to lay weights out are given back
         again = load(name, head, checked=True, **how)
-        twin.embeddings, twin.head = again.embeddings, again.head
+        twin.embeddings, twin.head = again.requires_grad_(False).embeddings, again.head
     return twin
 
 

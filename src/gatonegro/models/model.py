@@ -136,7 +136,7 @@ class Model(nn.Module):
                 )
             )
         fit_threads()
-        twin = share(self).eval()
+        twin = share(self, trainable=False).eval()
         twin.precision = best_precision(self.device, self.stored_int8) if precision == "auto" else precision
         put_twins(twin, twin.precision, self.stored_int8, lambda: twin.encode(_sample(self.config).to(self.device)))
         twin._source = lambda: self
@@ -146,6 +146,10 @@ class Model(nn.Module):
     def source(self) -> Model:
         """The model that this one is a faster twin of; itself, if it is none."""
         return self._source() if self._source else self
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """A twin is copied and pickled as its source, and made anew: its operators' weights have no form on disk."""
+        return (Model.optimize, (self.source, self.precision)) if self._source else super().__reduce_ex__(protocol)
 
     def train(self, mode: bool = True) -> Model:
         if mode:
@@ -235,9 +239,14 @@ class Model(nn.Module):
 M = TypeVar("M", bound=nn.Module)
 
 
-def share(model: M) -> M:
-    """A copy whose parts are its own and whose weights are the original's: to put into another mode, say."""
-    weights = {id(t): t for t in (*model.parameters(), *model.buffers())}
+def share(model: M, trainable: bool = True) -> M:
+    """A copy whose parts are its own and whose weights are the original's: to put into another mode, say.
+
+    Not `trainable`, the copy knows the same numbers as parameters that need no gradient.
+    """
+    weights: dict[int, Tensor] = {id(t): t for t in model.buffers()}
+    for t in model.parameters():
+        weights[id(t)] = t if trainable else nn.Parameter(t.detach(), requires_grad=False)
     return copy.deepcopy(model, weights)
 
 
