@@ -23,6 +23,7 @@ from material import HERE, machine, make_model, make_texts
 
 from gatonegro import AutoTokenizer
 
+REST = 0.05  # seconds: threads spin on for a while after an answer, and would take the cores from the next engine
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 
 
@@ -65,6 +66,7 @@ def main() -> None:
             took: dict[str, list[float]] = {title: [] for title in engines}
             for n in range(-3, args.times):
                 for title, engine in engines.items():
+                    time.sleep(REST)
                     start = time.perf_counter()
                     engine([texts[n % len(texts)]])
                     if n >= 0:
