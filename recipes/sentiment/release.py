@@ -48,8 +48,8 @@ TITLES = {
 # what is said of a model that is measured beside
 ALSO = """
 "Open data only" is a model that `train.py --open --stages first third` made, without the sources whose terms do not let
-anyone use what is made of them. It is not shipped. Its expected calibration error is {0[ece]}, its accuracy {0[accuracy]},
-and {0[accuracy_at_80]} on the four fifths with the best scores; its mean score on noise is {noise}.
+anyone use what is made of them. It is not shipped. Its expected calibration error is {0[ece]}, its accuracy
+{0[accuracy]}, and {0[accuracy_at_80]} on the four fifths with the best scores; its mean score on noise is {noise}.
 """
 
 
