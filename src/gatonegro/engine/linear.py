@@ -188,9 +188,14 @@ def quantise(weight: Tensor, narrow: bool) -> tuple[Tensor, Tensor]:
 @cache
 def wide_sums() -> bool:
     """Whether int8 operators keep sums of two products that need more than 16 bits: with VNNI they do, on AVX2 not."""
-    if not hasattr(torch.ops.onednn, "qlinear_pointwise"):
-        return False
     k = 64
+    try:
+        return _multiplies_exactly(k)
+    except (RuntimeError, AttributeError, NotImplementedError, TypeError):  # there is none
+        return False
+
+
+def _multiplies_exactly(k: int) -> bool:
     weight = torch.ops.onednn.qlinear_prepack(torch.full((16, k), 127, dtype=torch.int8), [16, k])
     x = torch.full((16, k), 255, dtype=torch.uint8)
     ones, zeros = torch.ones(16), torch.zeros(16, dtype=torch.long)

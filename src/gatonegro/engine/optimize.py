@@ -45,11 +45,11 @@ def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable
     """
     device, dtype = next(model.parameters()).device, DTYPES[precision]
     fast: type[nn.Module] = Linear
-    if device.type == "cpu" and usable(Prepacked, dtype):
-        fast = Prepacked
     largest: dict[nn.Module, Tensor] = {}
     if precision == "int8" and device.type == "cpu" and usable(int8()):  # type: ignore[arg-type]
         fast, largest = int8(), _inputs(model, run)
+    elif device.type == "cpu" and torch.backends.mkldnn.is_available() and usable(Prepacked, dtype):
+        fast = Prepacked
     make = partial(_make, fast, dtype, largest)
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
@@ -62,7 +62,11 @@ def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable
             elif isinstance(child, Encoder):
                 setattr(parent, name, FastEncoder(child, dtype))
             elif isinstance(child, Embedding) and stored_int8 and device.type == "cpu" and len(child.weight) > MANY:
-                setattr(parent, name, ByteEmbedding(child))
+                small = ByteEmbedding(child)
+                if torch.allclose(
+                    small.weight, child.weight, rtol=1e-5, atol=1e-9
+                ):  # as it is, if nobody has changed it
+                    setattr(parent, name, small)
 
 
 def _make(

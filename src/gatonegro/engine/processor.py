@@ -26,7 +26,7 @@ def abilities() -> frozenset[str]:
     `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA`, by which PyTorch and oneDNN are told to do without, are heeded:
     https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html
     """
-    has = {name for name, there in torch.cpu.get_capabilities().items() if there is True}
+    has = {name for name, there in getattr(torch.cpu, "get_capabilities", dict)().items() if there is True}
     if has & {"sse2", "avx2"} and vector_bits() < 512:  # as it is, or as PyTorch was told
         has &= {"avx_vnni", "avx_vnni_int8"} if vector_bits() == 256 else set()
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "ALL")).upper()
@@ -34,6 +34,8 @@ def abilities() -> frozenset[str]:
         has -= {"amx_bf16", "amx_int8"} if "AMX" not in limit else set()
         has -= {"avx512_bf16"} if not limit.endswith(("BF16", "FP16", "AMX")) else set()
         has -= {"avx512_vnni"} if limit in ("SSE41", "AVX", "AVX2", "AVX512_CORE") else set()
+    if not torch.backends.mkldnn.is_available():  # whose operators those are
+        has = set()
     return frozenset(ability for ability, names in ABILITIES.items() if has.intersection(names))
 
 

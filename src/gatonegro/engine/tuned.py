@@ -51,7 +51,10 @@ def remember(fastest: str, fastest_exact: str) -> Path:
 
 def recall(stored_int8: bool) -> str | None:
     """The precision that was fastest here, int8 only for models that are stored so; None if nobody has measured."""
-    found = _read(place()).get(machine())
+    try:
+        found = _read(place()).get(machine())
+    except RuntimeError:  # there is no home
+        return None
     choice = found.get("fastest" if stored_int8 else "exact") if isinstance(found, dict) else None
     return choice if choice in ("fp32", "bf16", "int8") else None
 

@@ -51,7 +51,7 @@ class VarlenAttend(Attend):
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Tensor:
         queries, keys = (starts.to(q.device, non_blocking=True) for starts in layout.starts)  # (n + 1,) each
-        longest = max(layout.queries), max(layout.keys)
+        longest = max(layout.queries, default=0), max(layout.keys, default=0)
         return self.kernel(q.contiguous(), k.contiguous(), v.contiguous(), queries, keys, *longest)  # (t, h, d)
 
 

@@ -137,8 +137,11 @@ class Model(nn.Module):
             )
         fit_threads()
         twin = share(self, trainable=False).eval()
-        twin.precision = best_precision(self.device, self.stored_int8) if precision == "auto" else precision
-        put_twins(twin, twin.precision, self.stored_int8, lambda: twin.encode(_sample(self.config).to(self.device)))
+        if precision == "auto" or (precision == "int8" and self.device.type != "cpu"):  # int8 is for processors
+            precision = best_precision(self.device, self.stored_int8)
+        twin.precision = precision
+        small = self.stored_int8 and self.task_head != "masked-lm"  # whose head reads the embeddings' numbers
+        put_twins(twin, precision, small, lambda: twin.encode(_sample(self.config).to(self.device)))
         twin._source = lambda: self
         return twin
 
@@ -154,6 +157,7 @@ class Model(nn.Module):
     def train(self, mode: bool = True) -> Model:
         if mode:
             self._only_source()
+            self.stored_int8 = False  # no longer, once it has learned
         return super().train(mode)
 
     def _apply(self, *args: Any, **options: Any) -> Model:
@@ -184,6 +188,7 @@ class Model(nn.Module):
                 )
             )
         self._only_source()
+        self.stored_int8 = False
         old, kept = self.embeddings.tokens.weight, min(count, self.config.vocab_size)
         new = old.new_empty(count, old.shape[1]).normal_(std=self.config.initializer_range)
         new[:kept] = old.detach()[:kept]

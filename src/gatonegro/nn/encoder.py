@@ -70,7 +70,7 @@ class Embeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def forward(self, packed: Packed) -> Tensor:
-        x = self.tokens(packed.ids) if packed.embeds is None else packed.embeds.to(self.tokens.weight.dtype)
+        x = self.tokens(packed.ids) if packed.embeds is None else packed.embeds.to(self.positions.weight.dtype)
         x = x + self.positions(packed.positions)
         if self.segments is not None:
             x = x + (self.segments.weight[0] if packed.segments is None else self.segments(packed.segments))

@@ -145,7 +145,7 @@ def pipeline(
             model = copy.deepcopy(model.source)
             model = model.to(model.device if device is None else _device(device))
             model = model if dtype is None else model.to(dtype_of(dtype, model.dtype))
-        elif model.source is model and precision is None:
+        elif not model.precision and precision is None:
             model = share(model)
         if precision is not None:
             model = model.optimize(precision)
