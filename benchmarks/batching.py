@@ -9,13 +9,12 @@ Each mix of lengths as a list and one by one, in turns, the best of several. Wri
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
 import warnings
 
 from latency import texts_of
-from material import HERE, machine, make_texts
+from material import HERE, machine, make_texts, save
 
 from gatonegro import AutoTokenizer, pipeline
 
@@ -55,14 +54,10 @@ def main() -> None:
         rows[name] = {way: round(len(texts) / seconds, 1) for way, seconds in took.items()}
     command = f"python benchmarks/batching.py --model {args.model} --rounds {args.rounds}"
     result = {"command": command, "machine": machine(), "precision": classify.model.precision, "texts_per_s": rows}
-    out = HERE / "results" / f"batching-{args.model}"
-    out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    lines = [f"`{command}`, in {classify.model.precision}", ""]
-    lines += [", ".join(f"{k} {v}" for k, v in result["machine"].items()) + ".", ""]
+    lines = [f"Computed in {classify.model.precision}.", ""]
     lines += ["| texts | one by one, texts/s | as a list | times as fast |", "|---|---:|---:|---:|"]
     lines += [f"| {n} | {r['one by one']} | {r['list']} | {r['list'] / r['one by one']:.2f} |" for n, r in rows.items()]
-    out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(out.with_suffix(".md").read_text(encoding="utf-8"))
+    save(HERE / "results" / f"batching-{args.model}", result, lines)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ rate that one operator of PyTorch reaches here, in the same run, over the time t
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 import warnings
@@ -23,9 +22,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import transformers
-from material import HERE, SHAPES, machine, make_model, make_texts
+from material import HERE, SHAPES, machine, make_model, make_texts, save
 
-from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+from gatonegro import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 from gatonegro.engine.linear import Prepacked, quantise
 from gatonegro.engine.processor import abilities
 
@@ -291,8 +290,8 @@ def main() -> None:
                     engines[title] = engine
             except Exception as error:  # any engine may fail in its own way, and the others go on
                 missing[maker.__name__] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        limit, work = peaks(AutoModelForSequenceClassification.from_pretrained(folder).config.hidden_size), 0.0
-        work = products(folder, tokenizer, texts)
+        hidden = AutoConfig.from_pretrained(folder).hidden_size
+        limit, work = peaks(hidden), products(folder, tokenizer, texts)
         took: dict[str, list[float]] = {title: [] for title in engines}
         logits: dict[str, np.ndarray] = {}
         for _ in range(args.rounds):
@@ -300,7 +299,7 @@ def main() -> None:
                 start = time.perf_counter()
                 logits[title] = engine(texts)
                 took[title].append(time.perf_counter() - start)
-        again = peaks(AutoModelForSequenceClassification.from_pretrained(folder).config.hidden_size)
+        again = peaks(hidden)
         limit = {precision: max(rate, again[precision]) for precision, rate in limit.items()}
     reference = next(
         (x for title, x in logits.items() if title.startswith("transformers")), next(iter(logits.values()))
@@ -325,18 +324,15 @@ def main() -> None:
         "engines": rows,
         "not_run": missing,
     }
-    write(out, result)
-    print(out.with_suffix(".md").read_text(encoding="utf-8"))
+    save(out, result, table(result))
+    out.with_suffix(".svg").write_text(picture(rows), encoding="utf-8")
 
 
-def write(out: Path, result: dict) -> None:
-    """The result as JSON, as a table, and as a picture."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+def table(result: dict) -> list[str]:
+    """Engines, the fastest first."""
     rows = result["engines"]
     base = rows.get("transformers, its pipeline's default", {"sentences_per_s": 1})["sentences_per_s"]
-    lines = [f"`{result['command']}`", "", ", ".join(f"{k} {v}" for k, v in result["machine"].items()) + "."]
-    lines += [f"Texts: {result['texts']}. Best rate of one operator, 10⁹ operations a second: {result['peak_gflops']}."]
+    lines = [f"Texts: {result['texts']}. Best rate of one operator, 10⁹ operations a second: {result['peak_gflops']}."]
     lines += [f"Not run: {name} ({why})." for name, why in result["not_run"].items()]
     lines += ["", "| engine | sentences/s | × transformers' default | share of the limit | same labels | rounds |"]
     lines += ["|---|---:|---:|---:|---:|---|"]
@@ -345,8 +341,7 @@ def write(out: Path, result: dict) -> None:
         rounds = ", ".join(map(str, row["rounds"]))
         share, same = f"{row['share_of_the_limit']:.2f}", f"{row['same_labels']:.3f}"
         lines.append(f"| {name} | {speed} | {speed / base:.2f} | {share} | {same} | {rounds} |")
-    out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    out.with_suffix(".svg").write_text(picture(rows), encoding="utf-8")
+    return lines
 
 
 def picture(rows: dict[str, dict]) -> str:

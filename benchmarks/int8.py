@@ -8,12 +8,11 @@ Writes `benchmarks/results/int8.json` and `.md`.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import torch
-from material import HERE, machine
+from material import HERE, machine, save
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -41,12 +40,8 @@ def main() -> None:
         "score_apart_max": round(float(apart.max()), 4),
     }
     result = {"command": f"python benchmarks/int8.py --data {args.data}", "machine": machine(), "found": found}
-    out = HERE / "results" / "int8"
-    out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    lines = [f"`{result['command']}`", "", ", ".join(f"{k} {v}" for k, v in result["machine"].items()) + ".", ""]
-    lines += ["| | |", "|---|---:|", *(f"| {name.replace('_', ' ')} | {value} |" for name, value in found.items())]
-    out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(out.with_suffix(".md").read_text(encoding="utf-8"))
+    lines = ["", "| | |", "|---|---:|", *(f"| {name.replace('_', ' ')} | {value} |" for name, value in found.items())]
+    save(HERE / "results" / "int8", result, lines)
 
 
 if __name__ == "__main__":

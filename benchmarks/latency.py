@@ -9,17 +9,15 @@ One text at a time, of 8 to 512 tokens, the engines in turns; the median and the
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-import torch
 import transformers
 from engines import onnxruntime, ours, theirs
-from material import HERE, machine, make_model, make_texts
+from material import HERE, machine, make_model, make_texts, save
 
 from gatonegro import AutoTokenizer
 
@@ -75,16 +73,12 @@ def main() -> None:
                 table[title][length] = [round(float(np.percentile(times, p)), 1) for p in (50, 99)]
     command = f"python benchmarks/latency.py --shape {args.shape} --times {args.times}"
     result = {"command": command, "machine": machine("onnxruntime"), "ms_p50_p99": table, "not_run": missing}
-    out = HERE / "results" / f"latency-{args.shape}"
-    out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    lines = [f"`{command}`", "", ", ".join(f"{k} {v}" for k, v in result["machine"].items()) + ".", ""]
-    lines += ["Milliseconds for one text of so many tokens, the median and, in brackets, the 99th of a hundred.", ""]
+    lines = ["", "Milliseconds for one text of so many tokens, the median and, in brackets, the 99th of a hundred.", ""]
     lines += ["| engine | " + " | ".join(map(str, LENGTHS)) + " |", "|---|" + "---:|" * len(LENGTHS)]
     for title, row in table.items():
         lines.append(f"| {title} | " + " | ".join(f"{p50} ({p99})" for p50, p99 in row.values()) + " |")
     lines += [f"Not run: {name} ({why})." for name, why in missing.items()]
-    out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(out.with_suffix(".md").read_text(encoding="utf-8"), torch.get_num_threads())
+    save(HERE / "results" / f"latency-{args.shape}", result, lines)
 
 
 if __name__ == "__main__":

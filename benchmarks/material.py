@@ -86,6 +86,16 @@ def processor() -> str:
     return names[0] if names else platform.processor()
 
 
+def save(out: Path, result: dict, lines: list[str]) -> None:
+    """A result as JSON, and as a page: its command, the machine, and `lines`, which are printed too."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    head = [f"`{result['command']}`", "", ", ".join(f"{k} {v}" for k, v in result["machine"].items()) + "."]
+    page = "\n".join([*head, *lines]) + "\n"
+    out.with_suffix(".md").write_text(page, encoding="utf-8")
+    print(page)
+
+
 def machine(*packages: str) -> dict[str, str | int]:
     """What a figure is worth nothing without: processor, its vectors and their abilities, threads, versions."""
     from gatonegro.engine.processor import abilities

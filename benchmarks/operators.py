@@ -9,14 +9,13 @@ and `.md`.
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from material import HERE, machine
+from material import HERE, machine, save
 
 from gatonegro.engine.linear import FbgemmInt8, OnednnInt8, quantise, wide_sums
 from gatonegro.engine.processor import abilities
@@ -113,16 +112,12 @@ def main() -> None:
             rates.setdefault(name, {})[rows] = round(2 * rows * K * N / seconds / 1e9)
     passes = {name: round(1000 * seconds, 2) for name, seconds in best(between()).items()}
     result = {"command": "python benchmarks/operators.py", "machine": machine(), "rates": rates, "ms": passes}
-    out = HERE / "results" / "operators"
-    out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    lines = [f"`{result['command']}`", "", ", ".join(f"{k} {v}" for k, v in result["machine"].items()) + "."]
-    lines += ["", f"10⁹ operations a second, {K} → {N}, by the number of tokens:", ""]
+    lines = ["", f"10⁹ operations a second, {K} → {N}, by the number of tokens:", ""]
     lines += ["| operator | " + " | ".join(map(str, ROWS)) + " |", "|---|" + "---:|" * len(ROWS)]
     lines += [f"| {name} | " + " | ".join(map(str, row.values())) + " |" for name, row in rates.items()]
     lines += ["", f"Milliseconds, on 2,048 tokens of {N}:", "", "| what | ms |", "|---|---:|"]
     lines += [f"| {name} | {ms} |" for name, ms in passes.items()]
-    out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(out.with_suffix(".md").read_text(encoding="utf-8"))
+    save(HERE / "results" / "operators", result, lines)
 
 
 if __name__ == "__main__":

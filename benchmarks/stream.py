@@ -9,14 +9,13 @@ Writes `benchmarks/results/stream-<model>.json` and `.md`. Linux.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from material import HERE, machine, make_texts
+from material import HERE, machine, make_texts, save
 
 from gatonegro import AutoTokenizer, pipeline
 
@@ -52,13 +51,9 @@ def main() -> None:
             upcoming = min(2 * n, n + args.rows // 10)
     command = f"python benchmarks/stream.py --model {args.model} --rows {args.rows} --precision {args.precision}"
     result = {"command": command, "machine": machine(), "texts": where, "line": line}
-    out = HERE / "results" / f"stream-{args.model}"
-    out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    lines = [f"`{command}`", "", ", ".join(f"{k} {v}" for k, v in result["machine"].items()) + ".", ""]
-    lines += ["| rows | seconds | rows/s | memory that is not of files, MB |", "|---:|---:|---:|---:|"]
+    lines = ["", "| rows | seconds | rows/s | memory that is not of files, MB |", "|---:|---:|---:|---:|"]
     lines += [f"| {x['rows']:,} | {x['seconds']} | {x['rows'] / x['seconds']:.0f} | {x['mb']} |" for x in line]
-    out.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(out.with_suffix(".md").read_text(encoding="utf-8"))
+    save(HERE / "results" / f"stream-{args.model}", result, lines)
 
 
 if __name__ == "__main__":

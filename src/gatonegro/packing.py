@@ -51,8 +51,8 @@ class Layout:
     @cached_property
     def starts(self) -> tuple[Tensor, Tensor]:
         """Where each sequence begins among the queries, and among the keys, and where the last one ends. (n + 1,)"""
-        ends = (torch.tensor([0, *lengths], dtype=torch.int32).cumsum(0) for lengths in (self.queries, self.keys))
-        queries, keys = (end.to(torch.int32) for end in ends)
+        counts = (torch.tensor([0, *lengths]) for lengths in (self.queries, self.keys))
+        queries, keys = (each.cumsum(0, dtype=torch.int32) for each in counts)
         return queries, keys
 
 

@@ -7,7 +7,7 @@ import time
 from argparse import Namespace
 
 from gatonegro.cli.screen import print_json, print_tabs, say
-from gatonegro.errors import OptionError
+from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.wording import both
 
 SENTENCES = (
@@ -24,7 +24,7 @@ ROUNDS = 3
 
 def run(args: Namespace) -> None:
     from gatonegro import pipeline
-    from gatonegro.engine import cores, tuned
+    from gatonegro.engine import best_precision, cores, tuned
     from gatonegro.engine.processor import abilities
 
     texts = [f"{i}. {sentence}" for i in range(COPIES) for sentence in SENTENCES]
@@ -39,7 +39,8 @@ def run(args: Namespace) -> None:
                 start = time.perf_counter()
                 engine(given)
                 best[precision][i] = min(best[precision][i], time.perf_counter() - start)
-    chosen = pipeline(model=model, **how).model.precision
+    plain = engines["fp32"].model
+    chosen = best_precision(plain.device, plain.stored_int8)
     rows = [
         {
             "precision": precision,
@@ -61,7 +62,7 @@ def run(args: Namespace) -> None:
         exact = next(p for p in by_speed if p != "int8")
         try:
             where = tuned.remember(by_speed[0], exact)
-        except OSError as error:
+        except CheckpointError as error:
             raise OptionError(
                 both(
                     f"the choice cannot be kept ({error}); set GATONEGRO_CACHE to another folder.",

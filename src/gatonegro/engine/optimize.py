@@ -63,9 +63,7 @@ def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable
                 setattr(parent, name, FastEncoder(child, dtype))
             elif isinstance(child, Embedding) and stored_int8 and device.type == "cpu" and len(child.weight) > MANY:
                 small = ByteEmbedding(child)
-                if torch.allclose(
-                    small.weight, child.weight, rtol=1e-5, atol=1e-9
-                ):  # as it is, if nobody has changed it
+                if torch.allclose(small.weight, child.weight, rtol=1e-5, atol=1e-9):  # nobody has changed it
                     setattr(parent, name, small)
 
 

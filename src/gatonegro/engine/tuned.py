@@ -6,12 +6,12 @@ import json
 import os
 import platform
 import sys
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 import torch
 
+from gatonegro.checkpoints import write_text
 from gatonegro.engine.processor import abilities
 
 
@@ -37,15 +37,11 @@ def remember(fastest: str, fastest_exact: str) -> Path:
     """Keep the fastest precision, and the fastest of those that are not int8. Returns where.
 
     Raises:
-        OSError: it cannot be written there.
+        CheckpointError: it cannot be written there.
     """
     path = place()
     known = _read(path) | {machine(): {"fastest": fastest, "exact": fastest_exact}}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(known, file, indent=2)
-    Path(beside).replace(path)
+    write_text(path, json.dumps(known, indent=2))
     return path
 
 
@@ -60,9 +56,7 @@ def recall(stored_int8: bool) -> str | None:
 
 
 def _read(path: Path) -> dict:
-    with suppress(
-        OSError, ValueError, RecursionError, RuntimeError
-    ):  # not there, or damaged: as if nobody had measured
+    with suppress(OSError, ValueError, RecursionError):  # not there, or damaged: as if nobody had measured
         found = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, dict):
             return found

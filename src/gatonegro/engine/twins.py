@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gatonegro.engine.linear import quantise
 from gatonegro.nn.attention import Attend, Attention, attend
 from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
 from gatonegro.packing import Layout
@@ -101,11 +102,8 @@ class ByteEmbedding(nn.Module):
 
     def __init__(self, source: nn.Embedding):
         super().__init__()
-        scales = source.weight.detach().abs().amax(1, keepdim=True).clamp_(min=1e-30) / 127
-        self.rows, self.scales = (
-            (source.weight.detach() / scales).round_().to(torch.int8),
-            scales,
-        )  # (v, hidden), (v, 1)
+        self.rows, scales = quantise(source.weight.detach(), narrow=False)  # (v, hidden), (v,)
+        self.scales = scales[:, None]  # (v, 1)
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.rows[ids] * self.scales[ids]  # (t, hidden)
