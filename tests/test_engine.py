@@ -5,13 +5,16 @@ import json
 import os
 import pickle
 import warnings
+from importlib.machinery import PathFinder
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, Config, pipeline
-from gatonegro.engine import best_precision, linear, processor, tuned
-from gatonegro.engine.linear import FbgemmInt8, Int8, Linear, OnednnInt8, Prepacked, quantise, usable, wide_sums
+from gatonegro.engine import best_precision, kernels, processor, tuned
+from gatonegro.engine.linear import FbgemmInt8, Linear, OnednnInt8, Prepacked, quantise, usable, wide_sums
 from gatonegro.engine.twins import VarlenAttend, varlen_usable
 from gatonegro.errors import GatonegroWarning, InputError, OptionError
 from gatonegro.families import FAMILIES
@@ -20,6 +23,7 @@ from gatonegro.nn.attention import attend
 from gatonegro.nn.encoder import ACTIVATIONS
 from gatonegro.packing import Layout, pack
 
+look_anew = kernels.available.__wrapped__
 BOUNDS = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 1e-2, "int8": 1e-1}  # of a logit, where logits are about 1
 CPU = torch.device("cpu")
 
@@ -29,11 +33,23 @@ def quiet():
     """A machine without hardware for a precision says so, which is right, and tested below."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=GatonegroWarning, message="PyTorch's fast operator")
-        yield
+        yield usable(OnednnInt8), usable(FbgemmInt8)  # here, so that PyTorch's own warning is not met in a test
+
+
+@pytest.fixture(autouse=True, params=["kernels", "PyTorch"])
+def operators(request, monkeypatch):
+    """With the compiled kernels, and without."""
+    if request.param == "PyTorch":
+        monkeypatch.setattr(kernels, "available", lambda: False)
+        if getattr(request.node, "callspec", None) and request.node.callspec.params.get("kind") is kernels.KernelInt8:
+            pytest.skip("that is a kernel")
+    elif not kernels.available():
+        pytest.skip("gatonegro-kernels is not installed, or not for this processor")
+    return request.param
 
 
 def random_model(family="bert", head="sequence-classification", **values):
-    sizes = {"hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 160}
+    sizes = {"hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 3, "intermediate_size": 160}
     known = {
         "vocab_size": 200,
         "max_position_embeddings": 70,
@@ -115,7 +131,7 @@ def test_the_same_from_run_to_run(precision):
     assert all(torch.equal(logits(twin, sequences), logits(twin, sequences)) for _ in range(3))
 
 
-both_int8 = pytest.mark.parametrize("kind", [OnednnInt8, FbgemmInt8])
+both_int8 = pytest.mark.parametrize("kind", [OnednnInt8, FbgemmInt8, kernels.KernelInt8])
 
 
 @both_int8
@@ -128,6 +144,124 @@ def test_a_large_channel_leaves_the_others_their_digits(kind):
     smooth = (x.abs().amax(0) / weight.abs().amax(0)).sqrt()
     rough, fine = ((wanted - kind(weight, None, smooth=s)(x)).abs().mean() for s in (None, smooth / smooth.median()))
     assert fine < rough / 3
+
+
+@pytest.fixture(params=kernels.LEVELS)
+def level(request, monkeypatch):
+    """As on a processor for which another of the libraries is."""
+    if not kernels.LEVELS[request.param] <= processor.names():
+        pytest.skip(f"this processor has not what {request.param} needs")
+    monkeypatch.setattr(kernels, "level", lambda: request.param)
+    kernels.library.cache_clear()
+    yield request.param
+    kernels.library.cache_clear()
+
+
+needs_kernels = pytest.mark.parametrize("operators", ["kernels"], indirect=True)
+
+
+@needs_kernels
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    t=st.integers(0, 40), k=st.integers(1, 90), n=st.integers(1, 150), act=st.sampled_from(list(kernels.ACTS)),
+    kind=st.sampled_from(["fp32", "bf16", "int8", "int8 of bf16", "int8 above -0.17"]), added=st.booleans(),
+)  # fmt: skip
+def test_products_of_every_size(level, t, k, n, act, kind, added):
+    random = torch.Generator().manual_seed(t + 100 * k)
+    x, weight = (torch.randn(*size, generator=random) for size in ((t, k), (n, k)))
+    bias, add = torch.randn(n, generator=random), torch.randn(t, n, generator=random) if added else None
+    dtype = torch.bfloat16 if "bf16" in kind else torch.float32
+    x = torch.nn.functional.gelu(x).to(dtype) if "above" in kind else x.to(dtype)
+    wanted = Linear(weight, bias, act)(x.float(), add)
+    if "int8" in kind:
+        found = kernels.KernelInt8(weight, bias, act, low=-0.17 if "above" in kind else None)(x, add)
+    elif kernels.supports(dtype) and (dtype == torch.float32 or k % 2 == 0):
+        found = kernels.KernelLinear(weight.to(dtype), bias, act)(x, None if add is None else add.to(dtype))
+    else:
+        return
+    assert found.shape == (t, n)
+    scale = (x.float().abs() @ weight.abs().T).amax() + 1 if t else 1
+    assert ((wanted - found.float()).abs() <= (1e-6 if kind == "fp32" else 1e-2) * scale).all()
+
+
+@needs_kernels
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    lengths=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 70)), max_size=4), heads=st.integers(1, 3),
+    width=st.sampled_from([16, 32, 48, 64, 80, 128]), half=st.booleans(),
+)  # fmt: skip
+def test_attention_of_every_size(level, lengths, heads, width, half):
+    layout = Layout(tuple(q for q, _ in lengths), tuple(k for _, k in lengths))
+    random = torch.Generator().manual_seed(len(lengths))
+    dtype = torch.bfloat16 if half else torch.float32
+    q, k, v = (
+        torch.randn(sum(n), 3, heads, width, generator=random).to(dtype)[:, 1]
+        for n in (layout.queries, *[layout.keys] * 2)
+    )
+    found, wanted = kernels.KernelAttend()(q, k, v, layout), attend(q.float(), k.float(), v.float(), layout)
+    assert found.dtype == dtype and torch.allclose(found.float(), wanted, atol=2e-2 if half else 2e-6)
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_norms(level, dtype):
+    norm = torch.nn.LayerNorm(48, 1e-5)
+    torch.nn.init.normal_(norm.weight), torch.nn.init.normal_(norm.bias)
+    x = (torch.randn(7, 48) * 3 + 2).to(dtype)
+    found = kernels.KernelNorm(norm)(x).float()
+    assert torch.allclose(found, norm(x.float()), atol=1e-5 if dtype == torch.float32 else 5e-2)
+
+
+@needs_kernels
+def test_numbers_that_are_none_pass_through_kernels(level):
+    """They come out where they went in, and nowhere else: what is broken must be seen, and not spread."""
+    layout, (q, k, v) = Layout((3, 2), (3, 2)), torch.randn(5, 3, 1, 16).unbind(1)
+    for tensor in (q, k, v):
+        tensor[0, 0, 3] = float("nan")
+    seen = kernels.KernelAttend()(q, k, v, layout).isnan().flatten(1)  # (t, d)
+    assert seen.any(1).tolist() == [True, True, True, False, False]
+    for act in kernels.ACTS:
+        x = torch.randn(4, 16)
+        x[1, 2], x[2, 5] = float("nan"), float("inf")
+        y = kernels.KernelLinear(torch.randn(8, 16), None, act)(x)
+        assert y[1].isnan().all() and y[[0, 3]].isfinite().all()
+        y = kernels.KernelInt8(torch.randn(8, 16), None, act)(x)
+        assert not y[1:3].isfinite().any() and y[[0, 3]].isfinite().all()
+
+
+@needs_kernels
+def test_a_row_has_the_same_bits_alone_and_among_others(level):
+    x, weight = torch.randn(37, 3072), torch.randn(100, 3072)
+    for product in (kernels.KernelLinear(weight, None, "gelu"), kernels.KernelInt8(weight, None, "gelu")):
+        together = product(x)
+        assert all(torch.equal(product(x[i : i + 1])[0], together[i]) for i in (0, 5, 11, 36))
+
+
+@needs_kernels
+def test_every_library_agrees_with_pytorch(level):
+    assert kernels._apart() == ""
+
+
+def test_kernels_that_cannot_be_used(monkeypatch, tmp_path):
+    """A library for another machine, one that is wrong, none at all: PyTorch's operators take their place."""
+    (tmp_path / "gatonegro_kernels").mkdir()
+    (tmp_path / "gatonegro_kernels" / "__init__.py").write_text("")
+    spec = PathFinder.find_spec("gatonegro_kernels", [str(tmp_path)])
+    monkeypatch.setattr(kernels, "find_spec", lambda _: spec)
+    monkeypatch.setattr(kernels, "level", lambda: "avx2")
+    kernels.library.cache_clear()
+    try:
+        assert not look_anew()  # the package without a library: nothing is said
+        (tmp_path / "gatonegro_kernels" / "kernels_avx2.so").write_bytes(b"no library")
+        kernels.library.cache_clear()
+        with pytest.warns(GatonegroWarning, match="gatonegro-kernels cannot be used here"):
+            assert not look_anew()
+    finally:
+        kernels.library.cache_clear()
+    monkeypatch.setattr(kernels, "library", lambda: object())
+    monkeypatch.setattr(kernels, "_apart", lambda: "int8 0.5")
+    with pytest.warns(GatonegroWarning, match=r"int8 0\.5"):
+        assert not look_anew()
 
 
 @pytest.mark.parametrize("k", [64, 63, 2, 1])
@@ -147,7 +281,7 @@ def test_the_largest_inputs_are_multiplied_exactly(kind):
     weight = torch.full((16, 128), 3.0)
     x = torch.full((4, 128), 1.5)
     for low in (None, 0.0):
-        assert torch.allclose(kind(weight, None, low=low)(x), Linear(weight, None)(x), rtol=0.02)
+        assert torch.allclose(kind(weight, None, low=low)(x).float(), Linear(weight, None)(x), rtol=0.02)
 
 
 @both_int8
@@ -296,20 +430,29 @@ def on_machine(monkeypatch, capabilities, level="AVX512", **environment):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(capabilities, True) | {"l2_cache_size": 1})
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: level)
-    processor.abilities.cache_clear()
+    forget()
+
+
+def forget():
+    for found in (processor.names, processor.abilities):
+        found.cache_clear()
 
 
 @pytest.mark.parametrize(
     ("capabilities", "level", "environment", "stored", "other"),
     [
-        (["sse2", "avx2"], "AVX2", {}, "fp32", "fp32"),
+        (["sse2"], "DEFAULT", {}, "fp32", "fp32"),
+        (["sse2", "avx2"], "AVX2", {}, "int8", "fp32"),
         (["sse2", "avx2", "avx_vnni"], "AVX2", {}, "int8", "fp32"),
         (["sse2", "avx2", "avx512_vnni"], "AVX512", {}, "int8", "fp32"),
         (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX512", {}, "int8", "bf16"),
         (["sse2", "avx2", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8"], "AVX512", {}, "int8", "bf16"),
         (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "DEFAULT", {}, "fp32", "fp32"),
-        (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX2", {}, "fp32", "fp32"),
-        (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX512", {"ONEDNN_MAX_CPU_ISA": "AVX2"}, "fp32", "fp32"),
+        (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX2", {}, "int8", "fp32"),
+        (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX512", {"ONEDNN_MAX_CPU_ISA": "AVX2"}, "int8", "fp32"),
+        (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX512", {"ONEDNN_MAX_CPU_ISA": "SSE41"}, "fp32", "fp32"),
+        (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX512", {"ONEDNN_MAX_CPU_ISA": "AVX10_1_512"}, "int8",
+         "bf16"),
         (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX512", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}, "int8",
          "fp32"),
         (["neon", "bf16"], "DEFAULT", {}, "bf16", "bf16"),
@@ -322,7 +465,7 @@ def test_what_auto_means(monkeypatch, capabilities, level, environment, stored, 
         assert best_precision(CPU, stored_int8=True) == stored
         assert best_precision(CPU, stored_int8=False) == other
     finally:
-        processor.abilities.cache_clear()
+        forget()
 
 
 def test_what_was_measured_here_is_heeded(monkeypatch, tmp_path):
@@ -407,7 +550,7 @@ def test_an_operator_that_is_gone_or_wrong_is_replaced_and_this_is_said(monkeypa
     model, sequences = random_model(), random_ids([30, 4])
     for precision, bound in BOUNDS.items():
         twin = model.optimize(precision)
-        assert not any(isinstance(part, Prepacked | Int8) for part in twin.modules())
+        assert not any(isinstance(part, Prepacked | OnednnInt8 | FbgemmInt8) for part in twin.modules())
         wanted = logits(model, sequences)
         assert (wanted - logits(twin, sequences)).abs().max() <= bound * max(1, wanted.abs().max())
 
@@ -428,7 +571,7 @@ def test_int8_products(kind, low, rows):
 
 def test_saturation_is_noticed(monkeypatch):
     assert isinstance(wide_sums(), bool)
-    assert linear.wide_sums() or "int8" not in processor.abilities()
+    assert wide_sums() or not {"avx512_vnni", "avx_vnni"} & processor.names()
 
 
 # --- cores ---

@@ -105,11 +105,16 @@ class Int8(nn.Module):
         if smooth is not None:
             weight = weight * smooth
         self.shrink = None if smooth is None else 1 / smooth  # (k,)
-        rows, scales = quantise(weight, narrow=not wide_sums())  # (n, k), (n,)
+        rows, scales = quantise(weight, narrow=self.narrow())  # (n, k), (n,)
         self.bias = torch.zeros(len(rows)) if bias is None else bias.float()
         if low is not None:
             self.bias = self.bias + low * (rows.sum(1, dtype=torch.int32) * scales)
         self.pack(rows, scales)
+
+    @staticmethod
+    def narrow() -> bool:
+        """Whether the operator keeps sums of two products in 16 bits."""
+        return not wide_sums()
 
     def pack(self, rows: Tensor, scales: Tensor) -> None:
         """Lay int8 weights (n, k) and their scales (n,) out as the operator wants them."""

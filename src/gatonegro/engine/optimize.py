@@ -8,6 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from gatonegro.engine import kernels
 from gatonegro.engine.linear import LEAST, Int8, Linear, Prepacked, int8, usable
 from gatonegro.engine.processor import abilities
 from gatonegro.engine.tuned import recall
@@ -44,27 +45,41 @@ def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable
     `stored_int8` lose nothing when they are kept so.
     """
     device, dtype = next(model.parameters()).device, DTYPES[precision]
-    fast: type[nn.Module] = Linear
-    largest: dict[nn.Module, Tensor] = {}
-    if precision == "int8" and device.type == "cpu" and usable(int8()):  # type: ignore[arg-type]
-        fast, largest = int8(), _inputs(model, run)
-    elif device.type == "cpu" and torch.backends.mkldnn.is_available() and usable(Prepacked, dtype):
-        fast = Prepacked
+    fast, compiled = operator(precision, device), device.type == "cpu" and kernels.available()
+    largest = _inputs(model, run) if issubclass(fast, Int8) else {}
     make = partial(_make, fast, dtype, largest)
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Attention):
-                setattr(parent, name, FastAttention(child, make, dtype))
+                setattr(parent, name, FastAttention(child, make, dtype, compiled))
             elif isinstance(child, FeedForward):
                 setattr(parent, name, FastFeedForward(child, make))
             elif isinstance(child, AddNorm):
-                setattr(parent, name, FastAddNorm(child, dtype))
+                setattr(parent, name, FastAddNorm(child, dtype, compiled))
             elif isinstance(child, Encoder):
                 setattr(parent, name, FastEncoder(child, dtype))
             elif isinstance(child, Embedding) and stored_int8 and device.type == "cpu" and len(child.weight) > MANY:
                 small = ByteEmbedding(child)
                 if torch.allclose(small.weight, child.weight, rtol=1e-5, atol=1e-9):  # nobody has changed it
                     setattr(parent, name, small)
+    for parent in model.head.modules() if compiled and isinstance(model.head, nn.Module) else ():
+        for name, child in list(parent.named_children()):
+            if isinstance(child, nn.Linear) and child.weight.dtype == torch.float32:
+                setattr(parent, name, kernels.KernelLinear(child.weight.detach(), child.bias))
+
+
+def operator(precision: str, device: torch.device) -> type[nn.Module]:
+    """The fastest that multiplies in a precision and is usable on a device."""
+    if device.type != "cpu":
+        return Linear
+    dtype = torch.int8 if precision == "int8" else DTYPES[precision]
+    if kernels.supports(dtype) and kernels.available():
+        return kernels.KernelInt8 if precision == "int8" else kernels.KernelLinear
+    if precision == "int8" and usable(int8()):
+        return int8()
+    if torch.backends.mkldnn.is_available() and usable(Prepacked, DTYPES[precision]):
+        return Prepacked
+    return Linear
 
 
 def _make(

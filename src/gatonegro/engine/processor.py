@@ -14,29 +14,49 @@ import torch
 # What the processor can multiply fast → names that PyTorch gives such a processor's abilities, any of which will do.
 ABILITIES = {
     "bf16": ("amx_bf16", "avx512_bf16", "bf16"),
-    "int8": ("amx_int8", "avx512_vnni", "avx_vnni", "avx_vnni_int8"),
+    "int8": ("amx_int8", "avx512_vnni", "avx_vnni", "avx_vnni_int8", "avx2"),
+}
+# What oneDNN can be limited to, from the least, and where in that order an ability first is there.
+LIMITS = [
+    *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_BF16"),
+    *("AVX512_CORE_FP16", "AVX10_1_512", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16", "AVX10_1_512_AMX"),
+]
+THERE_FROM = {
+    "avx2": "AVX2",
+    "avx_vnni": "AVX2_VNNI",
+    "avx_vnni_int8": "AVX2_VNNI_2",
+    "avx512_vnni": "AVX512_CORE_VNNI",
+    "avx512_bf16": "AVX512_CORE_BF16",
+    "amx_int8": "AVX512_CORE_AMX",
+    "amx_bf16": "AVX512_CORE_AMX",
 }
 GROUPS, OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 @cache
-def abilities() -> frozenset[str]:
-    """Of `ABILITIES`, those that the processor has and that PyTorch may use.
+def names() -> frozenset[str]:
+    """PyTorch's names of what the processor has and PyTorch may use.
 
     `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA`, by which PyTorch and oneDNN are told to do without, are heeded:
     https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html
     """
     has = {name for name, there in getattr(torch.cpu, "get_capabilities", dict)().items() if there is True}
-    if has & {"sse2", "avx2"} and vector_bits() < 512:  # as it is, or as PyTorch was told
-        has &= {"avx_vnni", "avx_vnni_int8"} if vector_bits() == 256 else set()
+    if "sse2" in has and vector_bits() < 512:  # as it is, or as PyTorch was told
+        has = {name for name in has if not name.startswith(("avx512", "amx"))}
+    if "sse2" in has and vector_bits() < 256:
+        has = {name for name in has if not name.startswith("avx")}
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "ALL")).upper()
-    if limit not in ("ALL", "DEFAULT"):
-        has -= {"amx_bf16", "amx_int8"} if "AMX" not in limit else set()
-        has -= {"avx512_bf16"} if not limit.endswith(("BF16", "FP16", "AMX")) else set()
-        has -= {"avx512_vnni"} if limit in ("SSE41", "AVX", "AVX2", "AVX512_CORE") else set()
-    if not torch.backends.mkldnn.is_available():  # whose operators those are
-        has = set()
-    return frozenset(ability for ability, names in ABILITIES.items() if has.intersection(names))
+    if limit in LIMITS:
+        has -= {name for name, least in THERE_FROM.items() if LIMITS.index(least) > LIMITS.index(limit)}
+    return frozenset(has)
+
+
+@cache
+def abilities() -> frozenset[str]:
+    """Of `ABILITIES`, those that the processor has and that PyTorch has operators for."""
+    if not torch.backends.mkldnn.is_available():
+        return frozenset()
+    return frozenset(ability for ability, any_of in ABILITIES.items() if names().intersection(any_of))
 
 
 def vector_bits() -> int:

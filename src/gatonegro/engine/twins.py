@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gatonegro.engine.kernels import LANES, KernelAttend, KernelNorm
 from gatonegro.engine.linear import quantise
 from gatonegro.nn.attention import Attend, Attention, attend
 from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
@@ -24,14 +25,17 @@ Make = Callable[..., nn.Module]  # (weight, bias, act, inputs) → a module that
 class FastAttention(nn.Module):
     """q, k and v by one multiplication."""
 
-    def __init__(self, source: Attention, make: Make, dtype: torch.dtype):
+    def __init__(self, source: Attention, make: Make, dtype: torch.dtype, compiled: bool):
         super().__init__()
         self.heads = source.heads
         width = source.query.out_features // self.heads
-        varlen = varlen_usable(source.query.weight.device, dtype, self.heads, width)
         parts = (source.query, source.key, source.value)
         self.qkv = make(torch.cat([p.weight for p in parts]), torch.cat([p.bias for p in parts]), source=source.query)
-        self.attend = VarlenAttend() if varlen else source.attend
+        self.attend: nn.Module = source.attend
+        if varlen_usable(source.query.weight.device, dtype, self.heads, width):
+            self.attend = VarlenAttend()
+        elif compiled and dtype != torch.float16 and width % LANES == 0:
+            self.attend = KernelAttend()
         self.output = make(source.output.weight, source.output.bias, source=source.output)
 
     def forward(self, x: Tensor, layout: Layout, add: Tensor | None = None) -> Tensor:
@@ -86,10 +90,12 @@ class FastFeedForward(nn.Module):
 class FastAddNorm(nn.Module):
     """norm(x + f(x)), or x + f(norm(x)), where f adds x itself."""
 
-    def __init__(self, source: AddNorm, dtype: torch.dtype):
+    def __init__(self, source: AddNorm, dtype: torch.dtype, compiled: bool):
         super().__init__()
         self.before = source.before
-        self.norm = copy.deepcopy(source.norm).to(dtype)
+        self.norm: nn.Module = copy.deepcopy(source.norm).to(dtype)
+        if compiled and dtype != torch.float16 and len(source.norm.weight) % LANES == 0:
+            self.norm = KernelNorm(source.norm)
 
     def forward(self, x: Tensor, sublayer: nn.Module, *args: Any) -> Tensor:
         if self.before:

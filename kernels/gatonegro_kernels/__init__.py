@@ -1,0 +1,1 @@
+"""Compiled kernels for gatonegro, which finds the one for the processor beside this file."""

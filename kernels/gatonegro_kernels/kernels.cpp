@@ -1,0 +1,506 @@
+// What a Transformer's layers compute, for packed sequences: act(x·Wᵀ + b) + add in fp32, bf16 and int8, and attention.
+//
+// Plain C functions over pointers, called by ctypes. One multiplication serves all three precisions: a 32-bit word of a
+// row of x (one fp32, two bf16, four int8 numbers) is multiplied with the same word of `LANES × VECTORS` rows of W,
+// which lie side by side in a panel, and added to as many sums, which stay in registers until they are written for
+// good. The blocking is that of https://www.cs.utexas.edu/~flame/pubs/GotoTOMS_revision.pdf. Sums run over k in one
+// order whatever the number of rows, so that a sentence gets the same bits alone and among others.
+//
+// Vectors are GCC's, https://gcc.gnu.org/onlinedocs/gcc/Vector-Extensions.html; the compiler's flags set their width.
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <immintrin.h>
+#include <vector>
+
+namespace {
+
+#ifdef __AVX512F__
+constexpr int LANES = 16, VECTORS = 4;  // 6 × 4 sums, 4 vectors of W and one of x: 29 registers of 32
+#else
+constexpr int LANES = 8, VECTORS = 2;  // 6 × 2 sums: 15 of 16
+#endif
+constexpr int ROWS = 6, WIDE = LANES * VECTORS;
+constexpr ptrdiff_t STEPS = 1024;        // words of k at a time: a panel of W then stays in the second cache
+constexpr ptrdiff_t BLOCK = 192 * 1024;  // bytes of x at a time, for the same reason
+
+typedef float vf __attribute__((vector_size(LANES * 4)));
+typedef int32_t vi __attribute__((vector_size(LANES * 4)));
+typedef uint16_t vh __attribute__((vector_size(LANES * 2)));
+typedef uint8_t vb __attribute__((vector_size(LANES)));
+
+template <class V, class T>
+inline V load(const T* at) {
+  V v;
+  memcpy(&v, at, sizeof v);
+  return v;
+}
+template <class V, class T>
+inline void store(T* at, V v) {
+  memcpy(at, &v, sizeof v);
+}
+template <class To, class From>
+inline To bits(From v) {
+  To to;
+  memcpy(&to, &v, sizeof to);
+  return to;
+}
+inline vf all(float x) { return x - vf{}; }
+
+enum Kind { FP32, BF16 };  // of numbers in memory
+
+inline float number(uint16_t x) { return bits<float>(uint32_t(x) << 16); }
+inline float number(float x) { return x; }
+inline vf read(const float* at) { return load<vf>(at); }
+inline vf read(const uint16_t* at) { return bits<vf>(__builtin_convertvector(load<vh>(at), vi) << 16); }
+inline void write(float* at, vf v) { store(at, v); }
+inline void write(uint16_t* at, vf v) {  // rounded to the nearest, ties to even
+#ifdef __AVX512BF16__
+  store(at, _mm512_cvtneps_pbh(bits<__m512>(v)));
+#else
+  vi b = bits<vi>(v);
+  store(at, __builtin_convertvector((b + 0x7fff + ((b >> 16) & 1)) >> 16, vh));
+#endif
+}
+
+// The smaller and the larger of two, lane by lane; what is no number stays so where it comes second.
+inline vf least(vf a, vf b) { return a < b ? a : b; }
+inline vf most(vf a, vf b) { return a > b ? a : b; }
+
+// One number of all lanes: each lane with the one HALF away, then halves of that.
+template <int HALF = LANES / 2, class F>
+inline float fold(vf v, F f) {
+  if constexpr (HALF == 0)
+    return v[0];
+  else {
+    vi other;
+    for (int i = 0; i < LANES; i++) other[i] = i ^ HALF;
+    return fold<HALF / 2>(f(v, __builtin_shuffle(v, other)), f);
+  }
+}
+inline float largest(vf v) { return fold(v, most); }
+inline float total(vf v) {
+  return fold(v, [](vf a, vf b) { return a + b; });
+}
+
+// eˣ to about 1e-7: 2ⁿ by the exponent's bits, the rest by its series.
+inline vf exponential(vf x) {
+  x = most(all(-87.0f), least(all(88.0f), x));
+  vf n = x * 1.44269504f + 12582912.0f;  // the nearest whole number, in the low bits
+  vi whole = bits<vi>(n) - bits<vi>(all(12582912.0f));
+  n -= 12582912.0f;
+  vf r = x - n * 0.693359375f + n * 2.12194440e-4f;
+  vf p = all(1.0f / 5040);
+  for (float c : {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f}) p = p * r + c;
+  return p * bits<vf>((whole + 127) << 23);
+}
+
+// x·P(x²), P fitted at Chebyshev points of |x| ≤ 4 to about 3e-7; beyond that erf is ±1 in fp32.
+inline vf erf(vf x, float) {
+  x = most(all(-4.0f), least(all(4.0f), x));
+  vf u = x * x * 0.125f - 1.0f, p = vf{};
+  for (float c : {0.00237777759f, -0.00593571039f, 0.00375093124f, -0.00323996157f, 0.0145590445f, -0.0265476499f,
+                  0.0333403349f, -0.0441596173f, 0.0597130731f, -0.0750461966f, 0.0902441815f, -0.10768307f,
+                  0.13167277f, -0.176576898f, 0.353531033f})
+    p = p * u + c;
+  return p * x;
+}
+
+// The same of |x| ≤ 3 to about 2e-5, for what is written as bf16.
+inline vf erf(vf x, uint16_t) {
+  x = most(all(-3.0f), least(all(3.0f), x));
+  vf u = x * x * 0.222222222f - 1.0f, p = vf{};
+  for (float c : {0.006754524f, -0.01788026f, 0.02429862f, -0.03972952f, 0.07199569f, -0.1111348f, 0.1576291f,
+                  -0.2287303f, 0.4701278f})
+    p = p * u + c;
+  return p * x;
+}
+
+inline vf logistic(vf x) { return 1.0f / (1.0f + exponential(-x)); }
+
+enum Act { NONE, RELU, GELU, GELU_TANH, SILU, TANH };
+
+template <class Y>
+inline vf activate(vf x, int act) {
+  switch (act) {
+    case RELU:
+      return most(vf{}, x);
+    case GELU:
+      return 0.5f * x * (1.0f + erf(x * 0.70710678f, Y{}));
+    case GELU_TANH:
+      return x * logistic(1.59576912f * (x + 0.044715f * x * x * x));
+    case SILU:
+      return x * logistic(x);
+    case TANH:
+      return 2.0f * logistic(2.0f * x) - 1.0f;
+    default:
+      return x;
+  }
+}
+
+// sums += a word of x, in every lane, times LANES words of W.
+struct Fp32 {
+  typedef vf Sum;
+  static inline vf dot(vf sum, int32_t x, vi w) { return sum + bits<float>(x) * bits<vf>(w); }
+  static inline vf number(vf sum) { return sum; }
+};
+
+struct Int8 {  // unsigned x, signed W
+  typedef vi Sum;
+  static inline vi dot(vi sum, int32_t x, vi w) {
+#ifdef __AVX512VNNI__
+    return bits<vi>(_mm512_dpbusd_epi32(bits<__m512i>(sum), _mm512_set1_epi32(x), bits<__m512i>(w)));
+#elif defined(__AVX512F__)
+#error "compile for AVX-512 with VNNI"
+#elif defined(__AVXVNNI__)
+    return bits<vi>(_mm256_dpbusd_avx_epi32(bits<__m256i>(sum), _mm256_set1_epi32(x), bits<__m256i>(w)));
+#else  // sums of two in 16 bits: neighbours in W must not be larger than 128 together
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi32(x), bits<__m256i>(w));
+    return sum + bits<vi>(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#endif
+  }
+  static inline vf number(vi sum) { return __builtin_convertvector(sum, vf); }
+};
+
+#ifdef __AVX512BF16__
+struct Bf16 {
+  typedef vf Sum;
+  static inline vf dot(vf sum, int32_t x, vi w) {
+    return bits<vf>(_mm512_dpbf16_ps(bits<__m512>(sum), bits<__m512bh>(_mm512_set1_epi32(x)), bits<__m512bh>(w)));
+  }
+  static inline vf number(vf sum) { return sum; }
+};
+#endif
+
+// M rows of x, `stride` bytes apart, by V vectors of a panel, over `steps` words.
+template <class P, int M, int V>
+inline __attribute__((always_inline)) void multiply(typename P::Sum (&sum)[M][V], const char* x, ptrdiff_t stride,
+                                                    const char* w, ptrdiff_t steps, ptrdiff_t wide) {
+  for (ptrdiff_t s = 0; s < steps; s++) {
+    vi b[V];
+    for (int j = 0; j < V; j++) b[j] = load<vi>(w + s * wide + j * LANES * 4);
+    for (int i = 0; i < M; i++) {
+      int32_t word = load<int32_t>(x + i * stride + s * 4);
+      for (int j = 0; j < V; j++) sum[i][j] = P::dot(sum[i][j], word, b[j]);
+    }
+  }
+}
+
+struct Linear {
+  const char* x;
+  ptrdiff_t rows, stride, steps, n;  // of x: rows, bytes between them, words in each; columns of the result
+  const char* w;                     // panels (n / WIDE, steps, WIDE words)
+  const float *scale, *weight_scale, *offset, *bias;  // (rows,), (n,), (n,), (n,), padded to panels; the first for int8
+  const void* add;                                    // (rows, n), or none
+  void* y;                                            // (rows, n)
+  int act;
+};
+
+// Rows `row` to `row + M` of a panel, from sums to what is written.
+template <class P, class Y, int M>
+inline void finish(const Linear& l, typename P::Sum (&sum)[M][VECTORS], ptrdiff_t row, ptrdiff_t column) {
+  const ptrdiff_t left = l.n - column;
+  for (int i = 0; i < M; i++) {
+    Y* y = (Y*)l.y + (row + i) * l.n + column;
+    const Y* add = l.add ? (const Y*)l.add + (row + i) * l.n + column : nullptr;
+    for (int j = 0; j < VECTORS; j++) {
+      const ptrdiff_t at = column + j * LANES;
+      if (j * LANES >= left) break;
+      vf v = P::number(sum[i][j]);
+      if (l.scale) v = (v * read(l.weight_scale + at) + read(l.offset + at)) * l.scale[row + i];
+      v = activate<Y>(v + read(l.bias + at), l.act);
+      if ((j + 1) * LANES <= left) {
+        if (add) v += read(add + j * LANES);
+        write(y + j * LANES, v);
+      } else {
+        Y part[LANES];
+        const size_t bytes = (left - j * LANES) * sizeof(Y);
+        if (add) {
+          memset(part, 0, sizeof part);
+          memcpy(part, add + j * LANES, bytes);
+          v += read(part);
+        }
+        write(part, v);
+        memcpy(y + j * LANES, part, bytes);
+      }
+    }
+  }
+}
+
+template <class P, class Y, int M>
+void strip(const Linear& l, typename P::Sum* kept, ptrdiff_t row, ptrdiff_t column, ptrdiff_t from, ptrdiff_t to) {
+  typename P::Sum sum[M][VECTORS] = {};
+  if (from) memcpy(sum, kept, sizeof sum);
+  const char* w = l.w + (column / WIDE * l.steps + from) * WIDE * 4;
+  multiply<P, M, VECTORS>(sum, l.x + row * l.stride + from * 4, l.stride, w, to - from, WIDE * 4);
+  if (to < l.steps)
+    memcpy(kept, sum, sizeof sum);
+  else
+    finish<P, Y, M>(l, sum, row, column);
+}
+
+template <class P, class Y, int M = ROWS>
+inline void strips(const Linear& l, typename P::Sum* kept, ptrdiff_t row, ptrdiff_t rows, ptrdiff_t column,
+                   ptrdiff_t from, ptrdiff_t to) {
+  if (rows == M) return strip<P, Y, M>(l, kept, row, column, from, to);
+  if constexpr (M > 1) strips<P, Y, M - 1>(l, kept, row, rows, column, from, to);
+}
+
+template <class P, class Y>
+void linear(const Linear& l, int threads) {
+  ptrdiff_t block = BLOCK / l.stride / ROWS * ROWS;
+  block = block < 2 * ROWS ? 2 * ROWS : block > 16 * ROWS ? 16 * ROWS : block;
+  const ptrdiff_t blocks = (l.rows + block - 1) / block, panels = (l.n + WIDE - 1) / WIDE;
+#pragma omp parallel num_threads(threads)
+  {
+    std::vector<typename P::Sum> kept(l.steps > STEPS ? block * VECTORS : 0);
+#pragma omp for schedule(dynamic, 1)
+    for (ptrdiff_t task = 0; task < blocks * panels; task++) {
+      const ptrdiff_t first = task / panels * block, column = task % panels * WIDE;
+      const ptrdiff_t last = first + block < l.rows ? first + block : l.rows;
+      for (ptrdiff_t from = 0; from < l.steps; from += STEPS) {
+        const ptrdiff_t to = from + STEPS < l.steps ? from + STEPS : l.steps;
+        for (ptrdiff_t row = first; row < last; row += ROWS)
+          strips<P, Y>(l, kept.data() + (row - first) * VECTORS, row, last - row < ROWS ? last - row : ROWS, column,
+                       from, to);
+      }
+    }
+  }
+}
+
+// Rows of numbers to bytes: x · shrink = scale · (byte − 128), or with `low`, the least that can be, scale · byte +
+// low.
+template <class X>
+void quantise(const X* x, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t stride, const float* shrink, const float* low,
+              uint8_t* q, float* scale, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (ptrdiff_t row = 0; row < rows; row++) {
+    const X* from = x + row * k;
+    uint8_t* to = q + row * stride;
+    vf highest = all(low ? -3e38f : 0.0f), odd = {};  // odd: no number where one of the row's is none, or infinite
+    ptrdiff_t i = 0;
+    for (; i + LANES <= k; i += LANES) {
+      vf v = read(from + i);
+      if (shrink) v *= read(shrink + i);
+      odd += v - v;
+      highest = most(highest, low ? v : bits<vf>(bits<vi>(v) & 0x7fffffff));
+    }
+    float top = largest(highest), strange = total(odd);
+    for (; i < k; i++) {
+      float v = number(from[i]) * (shrink ? shrink[i] : 1.0f);
+      strange += v - v;
+      if (!low && v < 0) v = -v;
+      top = v > top ? v : top;
+    }
+    const float range = low ? top - *low : top, s = (range > 1e-30f ? range : 1e-30f) / (low ? 255 : 127);
+    scale[row] = s + strange;
+    const float times = 1.0f / s, plus = 12582912.0f + (low ? 0 : 128), less = low ? *low : 0.0f;
+    auto byte = [&](vf v) { return __builtin_convertvector(bits<vi>((v - less) * times + plus) & 255, vb); };
+    for (i = 0; i + LANES <= k; i += LANES) {
+      vf v = read(from + i);
+      if (shrink) v *= read(shrink + i);
+      store(to + i, byte(v));
+    }
+    for (; i < k; i++) to[i] = byte(all(number(from[i]) * (shrink ? shrink[i] : 1.0f)))[0];
+    for (; i < stride; i++) to[i] = 0;
+  }
+}
+
+// (x − mean) / √(variance + eps) · weight + bias, a row at a time; k is a multiple of LANES.
+template <class X>
+void norm(const X* x, ptrdiff_t rows, ptrdiff_t k, const float* weight, const float* bias, float eps, X* y,
+          int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (ptrdiff_t row = 0; row < rows; row++) {
+    const X* from = x + row * k;
+    vf sum = {}, squares = {};
+    for (ptrdiff_t i = 0; i < k; i += LANES) sum += read(from + i);
+    const float mean = total(sum) / k;
+    for (ptrdiff_t i = 0; i < k; i += LANES) {
+      vf v = read(from + i) - mean;
+      squares += v * v;
+    }
+    const float times = 1.0f / std::sqrt(total(squares) / k + eps);
+    for (ptrdiff_t i = 0; i < k; i += LANES)
+      write(y + row * k + i, (read(from + i) - mean) * times * read(weight + i) + read(bias + i));
+  }
+}
+
+struct Heads {
+  const void *q, *k, *v;  // rows of numbers, `stride` numbers apart, head beside head
+  ptrdiff_t q_stride, k_stride;
+  const int32_t *queries, *keys;  // where each sequence begins, and where the last one ends
+  ptrdiff_t sequences, heads, width;
+  float scale;
+  int causal;
+  void* y;  // (rows, heads · width)
+};
+
+// `count` vectors in groups: f(number of vectors, first column).
+template <int V = VECTORS, class F>
+inline void columns(ptrdiff_t count, F f, ptrdiff_t at = 0) {
+  for (; at + V <= count; at += V) f(std::integral_constant<int, V>{}, at * LANES);
+  if constexpr (V > 1) columns<V - 1>(count, f, at);
+}
+
+// LANES rows of LANES numbers, each row a vector, to columns: halves change places, then quarters, …
+template <int HALF = LANES / 2>
+inline __attribute__((always_inline)) void transpose(vf (&r)[LANES]) {
+  vi low, high;
+  for (int i = 0; i < LANES; i++) {
+    low[i] = i & HALF ? LANES + i - HALF : i;
+    high[i] = i & HALF ? LANES + i : i + HALF;
+  }
+  for (int i = 0; i < LANES; i++) {
+    if (i & HALF) continue;
+    vf a = r[i], b = r[i + HALF];
+    r[i] = __builtin_shuffle(a, b, low);
+    r[i + HALF] = __builtin_shuffle(a, b, high);
+  }
+  if constexpr (HALF > 1) transpose<HALF / 2>(r);
+}
+
+// M queries of a head: scores over all keys, softmax, the sum of values.
+template <class X, int M>
+void look(const Heads& a, const float* q, const float* kt, const float* v, float* scores, ptrdiff_t keys,
+          ptrdiff_t seen, X* y) {
+  const ptrdiff_t vectors = (keys + LANES - 1) / LANES, padded = vectors * LANES;
+  columns(vectors, [&](auto count, ptrdiff_t column) {
+    constexpr int V = decltype(count)::value;
+    vf sum[M][V] = {};
+    multiply<Fp32, M, V>(sum, (const char*)q, a.width * 4, (const char*)(kt + column), a.width, padded * 4);
+    for (int i = 0; i < M; i++)
+      for (int j = 0; j < V; j++) write(scores + i * padded + column + j * LANES, sum[i][j]);
+  });
+  float inverse[M];
+  for (int i = 0; i < M; i++) {
+    float* s = scores + i * padded;
+    const ptrdiff_t visible = a.causal ? seen + i : keys;
+    for (ptrdiff_t j = visible; j < padded; j++) s[j] = -1e30f;  // eˣ of which is 1e-38, and of all that counts 0
+    vf top = all(-1e30f), sum = {};
+    for (ptrdiff_t j = 0; j < padded; j += LANES) top = most(top, read(s + j));
+    const float m = largest(top);
+    for (ptrdiff_t j = 0; j < padded; j += LANES) {
+      vf e = exponential(read(s + j) - m);
+      sum += e;
+      write(s + j, e);
+    }
+    inverse[i] = keys ? 1.0f / total(sum) : 0.0f;
+  }
+  columns(a.width / LANES, [&](auto count, ptrdiff_t column) {
+    constexpr int V = decltype(count)::value;
+    vf sum[M][V] = {};
+    multiply<Fp32, M, V>(sum, (const char*)scores, padded * 4, (const char*)(v + column), keys, a.width * 4);
+    for (int i = 0; i < M; i++)
+      for (int j = 0; j < V; j++) write(y + i * a.heads * a.width + column + j * LANES, sum[i][j] * inverse[i]);
+  });
+}
+
+template <class X, int M = ROWS>
+inline void looks(int rows, const Heads& a, const float* q, const float* kt, const float* v, float* scores,
+                  ptrdiff_t keys, ptrdiff_t seen, X* y) {
+  if (rows == M) return look<X, M>(a, q, kt, v, scores, keys, seen, y);
+  if constexpr (M > 1) looks<X, M - 1>(rows, a, q, kt, v, scores, keys, seen, y);
+}
+
+template <class X>
+void attend(const Heads& a, int threads) {
+#pragma omp parallel num_threads(threads)
+  {
+    std::vector<float> room;
+#pragma omp for schedule(dynamic, 1)
+    for (ptrdiff_t task = 0; task < a.sequences * a.heads; task++) {
+      const ptrdiff_t n = task / a.heads, head = task % a.heads, width = a.width;
+      const ptrdiff_t first = a.queries[n], queries = a.queries[n + 1] - first, start = a.keys[n],
+                      keys = a.keys[n + 1] - start;
+      if (!queries) continue;
+      const ptrdiff_t padded = (keys + LANES - 1) / LANES * LANES;
+      room.resize(2 * padded * width + ROWS * (width + padded));
+      float *kt = room.data(), *v = kt + padded * width, *q = v + padded * width, *scores = q + ROWS * width;
+      const X *ks = (const X*)a.k + start * a.k_stride + head * width,
+              *vs = (const X*)a.v + start * a.k_stride + head * width;
+      for (ptrdiff_t j = 0; j < padded; j += LANES)
+        for (ptrdiff_t c = 0; c < width; c += LANES) {
+          vf block[LANES];
+          for (int i = 0; i < LANES; i++) block[i] = j + i < keys ? read(ks + (j + i) * a.k_stride + c) : vf{};
+          transpose(block);
+          for (int i = 0; i < LANES; i++) write(kt + (c + i) * padded + j, block[i]);
+        }
+      for (ptrdiff_t j = 0; j < keys; j++)
+        for (ptrdiff_t c = 0; c < width; c += LANES) write(v + j * width + c, read(vs + j * a.k_stride + c));
+      for (ptrdiff_t row = 0; row < queries; row += ROWS) {
+        const int rows = queries - row < ROWS ? queries - row : ROWS;
+        for (int i = 0; i < rows; i++)
+          for (ptrdiff_t c = 0; c < width; c += LANES)
+            write(q + i * width + c, read((const X*)a.q + (first + row + i) * a.q_stride + head * width + c) * a.scale);
+        looks<X>(rows, a, q, kt, v, scores, keys, keys - queries + row + 1,
+                 (X*)a.y + ((first + row) * a.heads + head) * width);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+int gatonegro_wide() { return WIDE; }
+
+int gatonegro_bf16() {
+#ifdef __AVX512BF16__
+  return 1;
+#else
+  return 0;
+#endif
+}
+
+void gatonegro_linear_fp32(const float* x, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t n, const char* w, const float* bias,
+                           int act, const float* add, float* y, int threads) {
+  linear<Fp32, float>({(const char*)x, rows, k * 4, k, n, w, nullptr, nullptr, nullptr, bias, add, y, act}, threads);
+}
+
+#ifdef __AVX512BF16__
+void gatonegro_linear_bf16(const uint16_t* x, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t n, const char* w,
+                           const float* bias, int act, const uint16_t* add, uint16_t* y, int threads) {
+  linear<Bf16, uint16_t>({(const char*)x, rows, k * 2, k / 2, n, w, nullptr, nullptr, nullptr, bias, add, y, act},
+                         threads);
+}
+#endif
+
+// `stride` bytes a row of q, a multiple of 4; `kinds` of x and of y, where add is of y's.
+void gatonegro_linear_int8(const void* x, int x_kind, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t stride,
+                           const float* shrink, const float* low, uint8_t* q, float* scale, ptrdiff_t n, const char* w,
+                           const float* weight_scale, const float* offset, const float* bias, int act, const void* add,
+                           void* y, int y_kind, int threads) {
+  if (x_kind == BF16)
+    quantise((const uint16_t*)x, rows, k, stride, shrink, low, q, scale, threads);
+  else
+    quantise((const float*)x, rows, k, stride, shrink, low, q, scale, threads);
+  const Linear l{(const char*)q, rows, stride, stride / 4, n, w, scale, weight_scale, offset, bias, add, y, act};
+  if (y_kind == BF16)
+    linear<Int8, uint16_t>(l, threads);
+  else
+    linear<Int8, float>(l, threads);
+}
+
+void gatonegro_norm(const void* x, int kind, ptrdiff_t rows, ptrdiff_t k, const float* weight, const float* bias,
+                    float eps, void* y, int threads) {
+  if (kind == BF16)
+    norm((const uint16_t*)x, rows, k, weight, bias, eps, (uint16_t*)y, threads);
+  else
+    norm((const float*)x, rows, k, weight, bias, eps, (float*)y, threads);
+}
+
+void gatonegro_attend(const void* q, const void* k, const void* v, int kind, ptrdiff_t q_stride, ptrdiff_t k_stride,
+                      const int32_t* queries, const int32_t* keys, ptrdiff_t sequences, ptrdiff_t heads,
+                      ptrdiff_t width, float scale, int causal, void* y, int threads) {
+  const Heads a{q, k, v, q_stride, k_stride, queries, keys, sequences, heads, width, scale, causal, y};
+  if (kind == BF16)
+    attend<uint16_t>(a, threads);
+  else
+    attend<float>(a, threads);
+}
+}
+#pragma GCC visibility pop

@@ -1,0 +1,211 @@
+"""Our own compiled kernels, where `gatonegro-kernels` is installed, in the place of PyTorch's operators.
+
+One call rounds the input, multiplies, adds the bias, activates and adds the residual. Unlike oneDNN's they compile
+nothing for a shape that they have not seen, and are as good for few tokens as for many.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import warnings
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gatonegro.engine.linear import Int8, Linear
+from gatonegro.engine.processor import names
+from gatonegro.errors import GatonegroWarning
+from gatonegro.nn.attention import Attend, attend
+from gatonegro.packing import Layout
+from gatonegro.wording import both
+
+WORDS = {torch.float32: 1, torch.bfloat16: 2, torch.int8: 4}  # numbers that are multiplied together
+LANES = 16  # a head's width and a norm's are multiples of it
+ACTS = {None: 0, "relu": 1, "gelu": 2, "gelu_new": 3, "gelu_pytorch_tanh": 3, "silu": 4, "swish": 4, "tanh": 5}
+AT, SIZE, INT, FLOAT = ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int, ctypes.c_float
+AVX2, AVX512 = {"avx2", "fma3", "f16c", "bmi2"}, {"avx512_f", "avx512_bw", "avx512_vl", "avx512_dq", "avx512_vnni"}
+LEVELS = {  # library → what a processor must have for it; the first that it has is its own
+    "avx512_bf16": AVX2 | AVX512 | {"avx512_bf16"},
+    "avx512": AVX2 | AVX512,
+    "avx2_vnni": AVX2 | {"avx_vnni"},
+    "avx2": AVX2,
+}
+SIGNATURES = {  # as in kernels.cpp
+    "linear_fp32": [AT, SIZE, SIZE, SIZE, AT, AT, INT, AT, AT, INT],
+    "linear_bf16": [AT, SIZE, SIZE, SIZE, AT, AT, INT, AT, AT, INT],
+    "linear_int8": [AT, INT, SIZE, SIZE, SIZE, AT, AT, AT, AT, SIZE, AT, AT, AT, AT, INT, AT, AT, INT, INT],
+    "norm": [AT, INT, SIZE, SIZE, AT, AT, FLOAT, AT, INT],
+    "attend": [AT, AT, AT, INT, SIZE, SIZE, AT, AT, SIZE, SIZE, SIZE, FLOAT, INT, AT, INT],
+}
+
+
+@cache
+def level() -> str | None:
+    """Which of the compiled libraries is for this processor; None if none is."""
+    return next((level for level, needs in LEVELS.items() if needs <= names()), None)
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The library for this processor; None where there is none."""
+    found = find_spec("gatonegro_kernels")
+    path = Path((found and found.origin) or "").parent / f"kernels_{level()}.so"
+    if not path.exists():
+        return None
+    for threads in (Path(torch.__file__).parent / "lib").glob("libgomp*"):  # PyTorch's, for the kernels to find
+        ctypes.CDLL(str(threads), ctypes.RTLD_GLOBAL)
+    kernels = ctypes.CDLL(str(path))
+    for name, arguments in SIGNATURES.items():
+        if (function := getattr(kernels, f"gatonegro_{name}", None)) is not None:
+            function.argtypes, function.restype = arguments, None
+    return kernels
+
+
+@cache
+def available() -> bool:
+    """Whether the kernels are installed, for this processor, and agree with PyTorch; says so where they do not."""
+    try:
+        why = "" if library() is None else _apart()
+    except (OSError, AttributeError, ctypes.ArgumentError) as failure:
+        why = str(failure)[:200]
+    if why:
+        warnings.warn(
+            both(
+                f"the kernels of gatonegro-kernels cannot be used here ({why}); PyTorch's operators take their place.",
+                f"los núcleos de gatonegro-kernels no se pueden usar aquí ({why}); los sustituyen los operadores de "
+                "PyTorch.",
+            ),
+            GatonegroWarning,
+            stacklevel=2,
+        )
+    return not why and library() is not None
+
+
+@torch.inference_mode()
+def _apart() -> str:
+    """What of the kernels' results is not as PyTorch's; nothing, if all is well."""
+    random = torch.Generator().manual_seed(0)
+    x, weight, bias, add = (torch.randn(*size, generator=random) for size in ((70, 96), (80, 96), (80,), (70, 80)))
+    layout, (q, k, v) = Layout((50, 20), (50, 20)), torch.randn(70, 3, 2, 32, generator=random).unbind(1)
+    norm, wanted = nn.LayerNorm(96), Linear(weight, bias, "gelu")(x, add)
+    pairs = {
+        "fp32": (KernelLinear(weight, bias, "gelu")(x, add), wanted, 1e-5),
+        "int8": (KernelInt8(weight, bias, "gelu")(x, add), wanted, 0.03),
+        "attention": (KernelAttend()(q, k, v, layout), attend(q, k, v, layout), 1e-5),
+        "norm": (KernelNorm(norm)(x), norm(x), 1e-5),
+    }
+    if supports(torch.bfloat16):
+        half = [t.bfloat16() for t in (weight, bias, x, add)]
+        pairs["bf16"] = (KernelLinear(*half[:2], "gelu")(*half[2:]), wanted, 0.03)
+    apart = {name: float((a - b).abs().max() / b.abs().max()) for name, (a, b, _) in pairs.items()}
+    return ", ".join(f"{name} {apart[name]:.2g}" for name in pairs if not apart[name] < pairs[name][2])
+
+
+def supports(dtype: torch.dtype) -> bool:
+    """Whether products of this type are among the kernels, and the fastest here: AMX, oneDNN's, is faster yet."""
+    if dtype in (torch.bfloat16, torch.int8) and "amx_int8" in names():
+        return False
+    return dtype in (torch.float32, torch.int8) or (dtype == torch.bfloat16 and level() == "avx512_bf16")
+
+
+def panels(weight: Tensor) -> Tensor:
+    """(n, k) → (n / wide, k / word, wide, word): what is multiplied together lies together."""
+    wide, word = library().gatonegro_wide(), WORDS[weight.dtype]  # type: ignore[union-attr]
+    n, k = weight.shape
+    padded = F.pad(weight, (0, -k % word, 0, -n % wide))
+    return padded.unflatten(1, (-1, word)).unflatten(0, (-1, wide)).transpose(1, 2).contiguous()
+
+
+def widened(vector: Tensor) -> Tensor:
+    """(n,) in fp32, with zeros behind it as `panels` has them."""
+    return F.pad(vector.float(), (0, -len(vector) % library().gatonegro_wide()))  # type: ignore[union-attr]
+
+
+def at(tensor: Tensor | None) -> int | None:
+    """Where its numbers are."""
+    return None if tensor is None else tensor.data_ptr()
+
+
+def half(tensor: Tensor) -> bool:
+    return tensor.dtype == torch.bfloat16
+
+
+class KernelLinear(nn.Module):
+    """act(x·Wᵀ + b) + add in fp32 or bf16."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, act: str | None = None, smooth: Tensor | None = None):
+        super().__init__()
+        self.size, self.act = tuple(weight.shape), ACTS[act]
+        self.weight = panels(weight)
+        self.bias = widened(torch.zeros(len(weight)) if bias is None else bias)
+        kernels = library()
+        self.run = kernels.gatonegro_linear_bf16 if half(weight) else kernels.gatonegro_linear_fp32  # type: ignore
+
+    def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
+        n, k = self.size
+        x, y = x.contiguous(), x.new_empty(len(x), n)
+        add = None if add is None else add.contiguous()
+        self.run(at(x), len(x), k, n, at(self.weight), at(self.bias), self.act, at(add), at(y), torch.get_num_threads())
+        return y  # (t, n)
+
+
+class KernelInt8(Int8):
+    """The same in int8. What is added to something is fp32; else bf16 is enough, since it will be rounded to bytes."""
+
+    def pack(self, rows: Tensor, scales: Tensor) -> None:
+        self.size = tuple(rows.shape)
+        self.offset = widened(-self.zero * (rows.sum(1, dtype=torch.int32) * scales))
+        self.weight, self.scales, self.bias = panels(rows), widened(scales), widened(self.bias)
+        self.least = None if self.low is None else torch.tensor(self.low)
+
+    @staticmethod
+    def narrow() -> bool:
+        return level() == "avx2"
+
+    def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
+        (n, k), t, x = self.size, len(x), x.contiguous()
+        add = None if add is None else add.contiguous()
+        bytes_, scale = torch.empty(t, k + -k % 4, dtype=torch.uint8), torch.empty(t)
+        y = torch.empty(t, n, dtype=torch.bfloat16 if add is None else torch.float32)
+        library().gatonegro_linear_int8(  # type: ignore[union-attr]
+            at(x), half(x), t, k, bytes_.shape[1], at(self.shrink), at(self.least), at(bytes_), at(scale),
+            n, at(self.weight), at(self.scales), at(self.offset), at(self.bias), ACTS[self.act], at(add),
+            at(y), half(y), torch.get_num_threads(),
+        )  # fmt: skip
+        return y  # (t, n)
+
+
+class KernelAttend(Attend):
+    """All sequences and heads by one call."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Tensor:
+        (_, heads, width), y = q.shape, torch.empty(q.shape, dtype=q.dtype)
+        queries, keys = layout.starts
+        library().gatonegro_attend(  # type: ignore[union-attr]
+            at(q), at(k), at(v), half(q), q.stride(0), k.stride(0), at(queries), at(keys),
+            len(layout.queries), heads, width, width**-0.5, False, at(y), torch.get_num_threads(),
+        )  # fmt: skip
+        return y  # (t, h, d)
+
+
+class KernelNorm(nn.Module):
+    """Layer norm, https://arxiv.org/abs/1607.06450, of fp32 or bf16."""
+
+    def __init__(self, source: nn.LayerNorm):
+        super().__init__()
+        self.weight, self.bias = (part.detach().float().contiguous() for part in (source.weight, source.bias))
+        self.eps = source.eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, y = x.contiguous(), torch.empty(x.shape, dtype=x.dtype)
+        library().gatonegro_norm(  # type: ignore[union-attr]
+            at(x), half(x), *x.shape, at(self.weight), at(self.bias), self.eps, at(y), torch.get_num_threads()
+        )
+        return y  # (t, hidden)
