@@ -3,12 +3,14 @@
 import os
 
 os.environ["GATONEGRO_LANG"] = "en"  # whatever the locale, tests read English; child processes inherit it
-os.environ["GATONEGRO_CACHE"] = os.devnull  # what was tuned on this machine is no matter of the tests
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that wait for each other must not keep the cores busy
 
+import atexit
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,7 +19,15 @@ from hypothesis import settings
 
 import gatonegro
 from gatonegro import Config
+from gatonegro.engine import tuned
 from gatonegro.models import Model, initialise
+
+# "auto" means fp32 to the tests, in processes of their own too: most compare numbers, and machines differ in what they
+# do fast. GATONEGRO_TEST_AUTO=1 leaves it as it is; all but comparisons of numbers must then pass as well.
+os.environ["GATONEGRO_CACHE"] = tempfile.mkdtemp(prefix="gatonegro-tests-")
+atexit.register(shutil.rmtree, os.environ["GATONEGRO_CACHE"], ignore_errors=True)
+if not os.environ.get("GATONEGRO_TEST_AUTO"):
+    tuned.remember("fp32", "fp32")
 
 # the same examples on every machine, however slow it is
 settings.register_profile("house", deadline=None, derandomize=True, database=None, max_examples=50)

@@ -424,6 +424,7 @@ def test_precision_or_dtype(tiny):
 
 
 def on_machine(monkeypatch, capabilities, level="AVX512", **environment):
+    monkeypatch.setenv("GATONEGRO_CACHE", os.devnull)  # nothing was measured there
     for name in ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():

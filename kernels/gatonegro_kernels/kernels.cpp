@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <immintrin.h>
+#include <type_traits>
 #include <vector>
 
 namespace {
@@ -47,8 +48,6 @@ inline To bits(From v) {
   return to;
 }
 inline vf all(float x) { return x - vf{}; }
-
-enum Kind { FP32, BF16 };  // of numbers in memory
 
 inline float number(uint16_t x) { return bits<float>(uint32_t(x) << 16); }
 inline float number(float x) { return x; }
@@ -187,29 +186,39 @@ inline __attribute__((always_inline)) void multiply(typename P::Sum (&sum)[M][V]
   }
 }
 
+struct Weights {
+  const char* panels;                  // (n / WIDE, k / word, WIDE, word)
+  const float *bias, *scale, *offset;  // (n,) each, padded to panels; the last two for int8
+  const float* shrink;                 // (k,), or none: by what x is multiplied before it is rounded
+  ptrdiff_t n, k;
+  float low;  // for int8: x · shrink = scale · (byte − zero) + low
+  int zero;
+  int word, act;  // numbers in a word: 1 for fp32, 2 for bf16, 4 for int8
+};
+
 struct Linear {
-  const char* x;
-  ptrdiff_t rows, stride, steps, n;  // of x: rows, bytes between them, words in each; columns of the result
-  const char* w;                     // panels (n / WIDE, steps, WIDE words)
-  const float *scale, *weight_scale, *offset, *bias;  // (rows,), (n,), (n,), (n,), padded to panels; the first for int8
-  const void* add;                                    // (rows, n), or none
-  void* y;                                            // (rows, n)
-  int act;
+  const Weights& w;
+  const void* x;                  // (rows, k)
+  ptrdiff_t rows, stride, steps;  // bytes between rows of what is multiplied, words in each
+  char* bytes;                    // (rows, stride), for x as int8, with
+  float* scale;                   // (rows,)
+  const void* add;                // (rows, n), or none
+  void* y;                        // (rows, n)
 };
 
 // Rows `row` to `row + M` of a panel, from sums to what is written.
 template <class P, class Y, int M>
 inline void finish(const Linear& l, typename P::Sum (&sum)[M][VECTORS], ptrdiff_t row, ptrdiff_t column) {
-  const ptrdiff_t left = l.n - column;
+  const ptrdiff_t left = l.w.n - column;
   for (int i = 0; i < M; i++) {
-    Y* y = (Y*)l.y + (row + i) * l.n + column;
-    const Y* add = l.add ? (const Y*)l.add + (row + i) * l.n + column : nullptr;
+    Y* y = (Y*)l.y + (row + i) * l.w.n + column;
+    const Y* add = l.add ? (const Y*)l.add + (row + i) * l.w.n + column : nullptr;
     for (int j = 0; j < VECTORS; j++) {
       const ptrdiff_t at = column + j * LANES;
       if (j * LANES >= left) break;
       vf v = P::number(sum[i][j]);
-      if (l.scale) v = (v * read(l.weight_scale + at) + read(l.offset + at)) * l.scale[row + i];
-      v = activate<Y>(v + read(l.bias + at), l.act);
+      if (l.scale) v = (v * read(l.w.scale + at) + read(l.w.offset + at)) * l.scale[row + i];
+      v = activate<Y>(v + read(l.w.bias + at), l.w.act);
       if ((j + 1) * LANES <= left) {
         if (add) v += read(add + j * LANES);
         write(y + j * LANES, v);
@@ -232,8 +241,9 @@ template <class P, class Y, int M>
 void strip(const Linear& l, typename P::Sum* kept, ptrdiff_t row, ptrdiff_t column, ptrdiff_t from, ptrdiff_t to) {
   typename P::Sum sum[M][VECTORS] = {};
   if (from) memcpy(sum, kept, sizeof sum);
-  const char* w = l.w + (column / WIDE * l.steps + from) * WIDE * 4;
-  multiply<P, M, VECTORS>(sum, l.x + row * l.stride + from * 4, l.stride, w, to - from, WIDE * 4);
+  const char* w = l.w.panels + (column / WIDE * l.steps + from) * WIDE * 4;
+  multiply<P, M, VECTORS>(sum, (l.scale ? l.bytes : (const char*)l.x) + row * l.stride + from * 4, l.stride, w,
+                          to - from, WIDE * 4);
   if (to < l.steps)
     memcpy(kept, sum, sizeof sum);
   else
@@ -247,14 +257,53 @@ inline void strips(const Linear& l, typename P::Sum* kept, ptrdiff_t row, ptrdif
   if constexpr (M > 1) strips<P, Y, M - 1>(l, kept, row, rows, column, from, to);
 }
 
-template <class P, class Y>
+// A row of numbers to bytes: x · shrink = scale · (byte − zero) + low. Without a zero there is a least number, low.
+template <class X>
+void quantise(const Weights& w, const X* from, ptrdiff_t stride, uint8_t* to, float* scale) {
+  const ptrdiff_t k = w.k;
+  const float *shrink = w.shrink, low = w.low;
+  const bool symmetric = w.zero;
+  vf highest = all(symmetric ? 0.0f : -3e38f), odd = {};  // odd: no number where one of the row's is none, or infinite
+  ptrdiff_t i = 0;
+  for (; i + LANES <= k; i += LANES) {
+    vf v = read(from + i);
+    if (shrink) v *= read(shrink + i);
+    odd += v - v;
+    highest = most(highest, symmetric ? bits<vf>(bits<vi>(v) & 0x7fffffff) : v);
+  }
+  float top = largest(highest), strange = total(odd);
+  for (; i < k; i++) {
+    float v = number(from[i]) * (shrink ? shrink[i] : 1.0f);
+    strange += v - v;
+    if (symmetric && v < 0) v = -v;
+    top = v > top ? v : top;
+  }
+  const float range = top - low, s = (range > 1e-30f ? range : 1e-30f) / (symmetric ? 127 : 255);
+  *scale = s + strange;
+  const float times = 1.0f / s, plus = 12582912.0f + w.zero;
+  auto byte = [&](vf v) { return __builtin_convertvector(bits<vi>((v - low) * times + plus) & 255, vb); };
+  for (i = 0; i + LANES <= k; i += LANES) {
+    vf v = read(from + i);
+    if (shrink) v *= read(shrink + i);
+    store(to + i, byte(v));
+  }
+  for (; i < k; i++) to[i] = byte(all(number(from[i]) * (shrink ? shrink[i] : 1.0f)))[0];
+  for (; i < stride; i++) to[i] = 0;
+}
+
+template <class P, class X, class Y>
 void linear(const Linear& l, int threads) {
   ptrdiff_t block = BLOCK / l.stride / ROWS * ROWS;
   block = block < 2 * ROWS ? 2 * ROWS : block > 16 * ROWS ? 16 * ROWS : block;
-  const ptrdiff_t blocks = (l.rows + block - 1) / block, panels = (l.n + WIDE - 1) / WIDE;
+  const ptrdiff_t blocks = (l.rows + block - 1) / block, panels = (l.w.n + WIDE - 1) / WIDE;
 #pragma omp parallel num_threads(threads)
   {
     std::vector<typename P::Sum> kept(l.steps > STEPS ? block * VECTORS : 0);
+    if constexpr (std::is_same_v<P, Int8>) {
+#pragma omp for schedule(static)
+      for (ptrdiff_t row = 0; row < l.rows; row++)
+        quantise(l.w, (const X*)l.x + row * l.w.k, l.stride, (uint8_t*)l.bytes + row * l.stride, l.scale + row);
+    }
 #pragma omp for schedule(dynamic, 1)
     for (ptrdiff_t task = 0; task < blocks * panels; task++) {
       const ptrdiff_t first = task / panels * block, column = task % panels * WIDE;
@@ -266,44 +315,6 @@ void linear(const Linear& l, int threads) {
                        from, to);
       }
     }
-  }
-}
-
-// Rows of numbers to bytes: x · shrink = scale · (byte − 128), or with `low`, the least that can be, scale · byte +
-// low.
-template <class X>
-void quantise(const X* x, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t stride, const float* shrink, const float* low,
-              uint8_t* q, float* scale, int threads) {
-#pragma omp parallel for num_threads(threads) schedule(static)
-  for (ptrdiff_t row = 0; row < rows; row++) {
-    const X* from = x + row * k;
-    uint8_t* to = q + row * stride;
-    vf highest = all(low ? -3e38f : 0.0f), odd = {};  // odd: no number where one of the row's is none, or infinite
-    ptrdiff_t i = 0;
-    for (; i + LANES <= k; i += LANES) {
-      vf v = read(from + i);
-      if (shrink) v *= read(shrink + i);
-      odd += v - v;
-      highest = most(highest, low ? v : bits<vf>(bits<vi>(v) & 0x7fffffff));
-    }
-    float top = largest(highest), strange = total(odd);
-    for (; i < k; i++) {
-      float v = number(from[i]) * (shrink ? shrink[i] : 1.0f);
-      strange += v - v;
-      if (!low && v < 0) v = -v;
-      top = v > top ? v : top;
-    }
-    const float range = low ? top - *low : top, s = (range > 1e-30f ? range : 1e-30f) / (low ? 255 : 127);
-    scale[row] = s + strange;
-    const float times = 1.0f / s, plus = 12582912.0f + (low ? 0 : 128), less = low ? *low : 0.0f;
-    auto byte = [&](vf v) { return __builtin_convertvector(bits<vi>((v - less) * times + plus) & 255, vb); };
-    for (i = 0; i + LANES <= k; i += LANES) {
-      vf v = read(from + i);
-      if (shrink) v *= read(shrink + i);
-      store(to + i, byte(v));
-    }
-    for (; i < k; i++) to[i] = byte(all(number(from[i]) * (shrink ? shrink[i] : 1.0f)))[0];
-    for (; i < stride; i++) to[i] = 0;
   }
 }
 
@@ -448,56 +459,35 @@ extern "C" {
 
 int gatonegro_wide() { return WIDE; }
 
-int gatonegro_bf16() {
+// `half` says whether x, or add and y, are bf16; `room` are rows · (k to a multiple of 4, and 4) bytes, for int8.
+void gatonegro_linear(const Weights* w, const void* x, int x_half, ptrdiff_t rows, void* room, const void* add, void* y,
+                      int y_half, int threads) {
+  const ptrdiff_t steps = (w->k + w->word - 1) / w->word;
+  float* scale = w->word == 4 ? (float*)room : nullptr;
+  const Linear l{*w, x, rows, steps * 4, steps, (char*)room + rows * 4, scale, add, y};
+  if (w->word == 1) return linear<Fp32, float, float>(l, threads);
 #ifdef __AVX512BF16__
-  return 1;
-#else
-  return 0;
+  if (w->word == 2) return linear<Bf16, uint16_t, uint16_t>(l, threads);
 #endif
+  if (x_half && y_half) return linear<Int8, uint16_t, uint16_t>(l, threads);
+  if (x_half) return linear<Int8, uint16_t, float>(l, threads);
+  if (y_half) return linear<Int8, float, uint16_t>(l, threads);
+  linear<Int8, float, float>(l, threads);
 }
 
-void gatonegro_linear_fp32(const float* x, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t n, const char* w, const float* bias,
-                           int act, const float* add, float* y, int threads) {
-  linear<Fp32, float>({(const char*)x, rows, k * 4, k, n, w, nullptr, nullptr, nullptr, bias, add, y, act}, threads);
-}
-
-#ifdef __AVX512BF16__
-void gatonegro_linear_bf16(const uint16_t* x, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t n, const char* w,
-                           const float* bias, int act, const uint16_t* add, uint16_t* y, int threads) {
-  linear<Bf16, uint16_t>({(const char*)x, rows, k * 2, k / 2, n, w, nullptr, nullptr, nullptr, bias, add, y, act},
-                         threads);
-}
-#endif
-
-// `stride` bytes a row of q, a multiple of 4; `kinds` of x and of y, where add is of y's.
-void gatonegro_linear_int8(const void* x, int x_kind, ptrdiff_t rows, ptrdiff_t k, ptrdiff_t stride,
-                           const float* shrink, const float* low, uint8_t* q, float* scale, ptrdiff_t n, const char* w,
-                           const float* weight_scale, const float* offset, const float* bias, int act, const void* add,
-                           void* y, int y_kind, int threads) {
-  if (x_kind == BF16)
-    quantise((const uint16_t*)x, rows, k, stride, shrink, low, q, scale, threads);
-  else
-    quantise((const float*)x, rows, k, stride, shrink, low, q, scale, threads);
-  const Linear l{(const char*)q, rows, stride, stride / 4, n, w, scale, weight_scale, offset, bias, add, y, act};
-  if (y_kind == BF16)
-    linear<Int8, uint16_t>(l, threads);
-  else
-    linear<Int8, float>(l, threads);
-}
-
-void gatonegro_norm(const void* x, int kind, ptrdiff_t rows, ptrdiff_t k, const float* weight, const float* bias,
+void gatonegro_norm(const void* x, int half, ptrdiff_t rows, ptrdiff_t k, const float* weight, const float* bias,
                     float eps, void* y, int threads) {
-  if (kind == BF16)
+  if (half)
     norm((const uint16_t*)x, rows, k, weight, bias, eps, (uint16_t*)y, threads);
   else
     norm((const float*)x, rows, k, weight, bias, eps, (float*)y, threads);
 }
 
-void gatonegro_attend(const void* q, const void* k, const void* v, int kind, ptrdiff_t q_stride, ptrdiff_t k_stride,
+void gatonegro_attend(const void* q, const void* k, const void* v, int half, ptrdiff_t q_stride, ptrdiff_t k_stride,
                       const int32_t* queries, const int32_t* keys, ptrdiff_t sequences, ptrdiff_t heads,
                       ptrdiff_t width, float scale, int causal, void* y, int threads) {
   const Heads a{q, k, v, q_stride, k_stride, queries, keys, sequences, heads, width, scale, causal, y};
-  if (kind == BF16)
+  if (half)
     attend<uint16_t>(a, threads);
   else
     attend<float>(a, threads);

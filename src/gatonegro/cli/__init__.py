@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import warnings
@@ -334,6 +335,7 @@ def language_asked(words: Sequence[str]) -> str | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. 0: done; 1: an error that the user can mend, said on stderr; 2: wrong usage; 130: Ctrl-C."""
+    gc.set_threshold(50_000)  # imports make many objects that stay, which would be searched through again and again
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # someone else's, or none
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no emoji is worth an error

@@ -35,9 +35,7 @@ LEVELS = {  # library → what a processor must have for it; the first that it h
     "avx2": AVX2,
 }
 SIGNATURES = {  # as in kernels.cpp
-    "linear_fp32": [AT, SIZE, SIZE, SIZE, AT, AT, INT, AT, AT, INT],
-    "linear_bf16": [AT, SIZE, SIZE, SIZE, AT, AT, INT, AT, AT, INT],
-    "linear_int8": [AT, INT, SIZE, SIZE, SIZE, AT, AT, AT, AT, SIZE, AT, AT, AT, AT, INT, AT, AT, INT, INT],
+    "linear": [AT, AT, INT, SIZE, AT, AT, AT, INT, INT],
     "norm": [AT, INT, SIZE, SIZE, AT, AT, FLOAT, AT, INT],
     "attend": [AT, AT, AT, INT, SIZE, SIZE, AT, AT, SIZE, SIZE, SIZE, FLOAT, INT, AT, INT],
 }
@@ -99,8 +97,8 @@ def _apart() -> str:
         "norm": (KernelNorm(norm)(x), norm(x), 1e-5),
     }
     if supports(torch.bfloat16):
-        half = [t.bfloat16() for t in (weight, bias, x, add)]
-        pairs["bf16"] = (KernelLinear(*half[:2], "gelu")(*half[2:]), wanted, 0.03)
+        short = KernelLinear(weight.bfloat16(), bias.bfloat16(), "gelu")(x.bfloat16(), add.bfloat16())
+        pairs["bf16"] = (short, wanted, 0.03)
     apart = {name: float((a - b).abs().max() / b.abs().max()) for name, (a, b, _) in pairs.items()}
     return ", ".join(f"{name} {apart[name]:.2g}" for name in pairs if not apart[name] < pairs[name][2])
 
@@ -134,49 +132,57 @@ def half(tensor: Tensor) -> bool:
     return tensor.dtype == torch.bfloat16
 
 
+class Weights(ctypes.Structure):
+    """As in kernels.cpp."""
+
+    _fields_ = [
+        *((name, AT) for name in ("panels", "bias", "scale", "offset", "shrink")),
+        *(("n", SIZE), ("k", SIZE), ("low", FLOAT), ("zero", INT), ("word", INT), ("act", INT)),
+    ]
+
+
 class KernelLinear(nn.Module):
     """act(x·Wᵀ + b) + add in fp32 or bf16."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, act: str | None = None, smooth: Tensor | None = None):
         super().__init__()
-        self.size, self.act = tuple(weight.shape), ACTS[act]
-        self.weight = panels(weight)
-        self.bias = widened(torch.zeros(len(weight)) if bias is None else bias)
-        kernels = library()
-        self.run = kernels.gatonegro_linear_bf16 if half(weight) else kernels.gatonegro_linear_fp32  # type: ignore
+        n, k = weight.shape
+        kept = panels(weight), widened(torch.zeros(n) if bias is None else bias)
+        self.weights = Weights(*map(at, kept), None, None, None, n, k, 0, 0, WORDS[weight.dtype], ACTS[act])
+        self.kept, self.place = kept, ctypes.addressof(self.weights)
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
-        n, k = self.size
-        x, y = x.contiguous(), x.new_empty(len(x), n)
-        add = None if add is None else add.contiguous()
-        self.run(at(x), len(x), k, n, at(self.weight), at(self.bias), self.act, at(add), at(y), torch.get_num_threads())
-        return y  # (t, n)
+        return multiply(self.weights.n, self.place, x, add, x.dtype)  # (t, n)
 
 
 class KernelInt8(Int8):
     """The same in int8. What is added to something is fp32; else bf16 is enough, since it will be rounded to bytes."""
 
-    def pack(self, rows: Tensor, scales: Tensor) -> None:
-        self.size = tuple(rows.shape)
-        self.offset = widened(-self.zero * (rows.sum(1, dtype=torch.int32) * scales))
-        self.weight, self.scales, self.bias = panels(rows), widened(scales), widened(self.bias)
-        self.least = None if self.low is None else torch.tensor(self.low)
-
     @staticmethod
     def narrow() -> bool:
         return level() == "avx2"
 
+    def pack(self, rows: Tensor, scales: Tensor) -> None:
+        offset = -self.zero * (rows.sum(1, dtype=torch.int32) * scales)
+        kept = panels(rows), *map(widened, (self.bias, scales, offset)), self.shrink
+        self.weights = Weights(*map(at, kept), *rows.shape, self.low or 0, self.zero, WORDS[rows.dtype], ACTS[self.act])
+        self.kept, self.place, self.bytes = kept, ctypes.addressof(self.weights), 4 + rows.shape[1] + -rows.shape[1] % 4
+
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
-        (n, k), t, x = self.size, len(x), x.contiguous()
-        add = None if add is None else add.contiguous()
-        bytes_, scale = torch.empty(t, k + -k % 4, dtype=torch.uint8), torch.empty(t)
-        y = torch.empty(t, n, dtype=torch.bfloat16 if add is None else torch.float32)
-        library().gatonegro_linear_int8(  # type: ignore[union-attr]
-            at(x), half(x), t, k, bytes_.shape[1], at(self.shrink), at(self.least), at(bytes_), at(scale),
-            n, at(self.weight), at(self.scales), at(self.offset), at(self.bias), ACTS[self.act], at(add),
-            at(y), half(y), torch.get_num_threads(),
-        )  # fmt: skip
-        return y  # (t, n)
+        room = torch.empty(len(x) * self.bytes, dtype=torch.uint8)
+        kind = torch.bfloat16 if add is None else torch.float32
+        return multiply(self.weights.n, self.place, x, add, kind, room)  # (t, n)
+
+
+def multiply(
+    n: int, weights: int, x: Tensor, add: Tensor | None, kind: torch.dtype, room: Tensor | None = None
+) -> Tensor:
+    x, y = x.contiguous(), torch.empty(len(x), n, dtype=kind)
+    library().gatonegro_linear(  # type: ignore[union-attr]
+        weights, at(x), half(x), len(x), at(room), at(add if add is None else add.contiguous()), at(y), half(y),
+        torch.get_num_threads(),
+    )  # fmt: skip
+    return y
 
 
 class KernelAttend(Attend):

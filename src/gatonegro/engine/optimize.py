@@ -12,7 +12,7 @@ from gatonegro.engine import kernels
 from gatonegro.engine.linear import LEAST, Int8, Linear, Prepacked, int8, usable
 from gatonegro.engine.processor import abilities
 from gatonegro.engine.tuned import recall
-from gatonegro.engine.twins import ByteEmbedding, FastAddNorm, FastAttention, FastEncoder, FastFeedForward
+from gatonegro.engine.twins import FastAddNorm, FastAttention, FastEncoder, FastFeedForward, as_bytes
 from gatonegro.nn.attention import Attention
 from gatonegro.nn.encoder import AddNorm, Embedding, Encoder, FeedForward
 
@@ -59,9 +59,7 @@ def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable
             elif isinstance(child, Encoder):
                 setattr(parent, name, FastEncoder(child, dtype))
             elif isinstance(child, Embedding) and stored_int8 and device.type == "cpu" and len(child.weight) > MANY:
-                small = ByteEmbedding(child)
-                if torch.allclose(small.weight, child.weight, rtol=1e-5, atol=1e-9):  # nobody has changed it
-                    setattr(parent, name, small)
+                setattr(parent, name, as_bytes(child) or child)
     for parent in model.head.modules() if compiled and isinstance(model.head, nn.Module) else ():
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Linear) and child.weight.dtype == torch.float32:
@@ -75,7 +73,7 @@ def operator(precision: str, device: torch.device) -> type[nn.Module]:
     dtype = torch.int8 if precision == "int8" else DTYPES[precision]
     if kernels.supports(dtype) and kernels.available():
         return kernels.KernelInt8 if precision == "int8" else kernels.KernelLinear
-    if precision == "int8" and usable(int8()):
+    if precision == "int8" and usable(int8()):  # type: ignore[arg-type]
         return int8()
     if torch.backends.mkldnn.is_available() and usable(Prepacked, DTYPES[precision]):
         return Prepacked
@@ -100,8 +98,8 @@ def _make(
         return fast(weight, bias, act)
     if after in LEAST:
         return fast(weight, bias, act, low=LEAST[after])
-    # inputs and weights made equally hard to quantise, a half each
-    smooth = (largest[source].clamp(min=1e-5) / weight.abs().amax(0).clamp(min=1e-5)).sqrt()  # (k,)
+    # inputs and weights made equally hard to quantise, a half each; a channel's weights count by their mean square
+    smooth = (largest[source].clamp(min=1e-5) / weight.square().mean(0).sqrt().clamp(min=1e-5)).sqrt()  # (k,)
     return fast(weight, bias, act, smooth / smooth.median())
 
 

@@ -104,12 +104,11 @@ class FastAddNorm(nn.Module):
 
 
 class ByteEmbedding(nn.Module):
-    """Vectors kept as int8 rows with a scale each: those that are looked up become numbers again."""
+    """Vectors kept as int8 rows (v, hidden) with a scale each (v,): those that are looked up become numbers again."""
 
-    def __init__(self, source: nn.Embedding):
+    def __init__(self, rows: Tensor, scales: Tensor):
         super().__init__()
-        self.rows, scales = quantise(source.weight.detach(), narrow=False)  # (v, hidden), (v,)
-        self.scales = scales[:, None]  # (v, 1)
+        self.rows, self.scales = rows, scales[:, None]  # (v, hidden), (v, 1)
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.rows[ids] * self.scales[ids]  # (t, hidden)
@@ -117,6 +116,17 @@ class ByteEmbedding(nn.Module):
     @property
     def weight(self) -> Tensor:
         return self.rows * self.scales  # (v, hidden)
+
+
+def as_bytes(source: nn.Embedding) -> ByteEmbedding | None:
+    """The same vectors to the last bit; None where bytes cannot say them, since somebody has changed them, say."""
+    parts = []
+    for some in source.weight.detach().split(1024):  # so many as stay in a processor's cache
+        rows, scales = quantise(some, narrow=False)
+        if not torch.equal(rows * scales[:, None], some):
+            return None
+        parts.append((rows, scales))
+    return ByteEmbedding(*map(torch.cat, zip(*parts, strict=True)))
 
 
 class FastEncoder(nn.Module):

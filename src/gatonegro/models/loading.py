@@ -116,9 +116,10 @@ def load_fast(name: str | Path, head: str, *, precision: str, device: torch.devi
     twin = source().optimize(precision)
     twin._source = cache(source)
     if not twin.stored_int8 and device.type == "cpu":
-        # what the twin shares is mapped anew, so that the pages which were read to lay weights out are given back
-        again = load(name, head, checked=True, **how)
-        twin.embeddings, twin.head = again.requires_grad_(False).embeddings, again.head
+        # embeddings are mapped anew, so that the pages which were read to lay weights out are given back
+        twin.embeddings = load(name, head, checked=True, **how).requires_grad_(False).embeddings
+        for parameter in twin.head.parameters() if twin.head is not None else ():  # and would keep the old ones
+            parameter.data = parameter.data.clone()
     return twin
 
 

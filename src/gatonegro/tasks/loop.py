@@ -18,7 +18,7 @@ from gatonegro.tokenization import Tokenizer
 from gatonegro.wording import both
 
 WINDOW = 2048  # rows that are sorted by length together
-FIRST_WINDOW = 64  # the first answers come soon, and then by ever larger windows
+FIRST_WINDOW = 256  # the first answers come soon, and then by ever larger windows
 TOKENS = {"cpu": 1024}  # a batch, by the kind of device; more on all others
 TOKENS_ELSEWHERE = 32_768
 GRAIN = 64  # a batch is filled up to a multiple of so many tokens, so that kernels see few shapes
