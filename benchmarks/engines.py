@@ -2,21 +2,24 @@
 
     python benchmarks/engines.py --shape distilbert --texts 256 --rounds 3
 
-The engines take turns, a round each, and each one's best round counts. All are given texts and tokenize them as they
-run. Beside each speed stands the share of the limit: the time that the encoder's matrix products would take at the best
-rate that one operator of PyTorch reaches here, in the same run, over the time taken. Writes
-`benchmarks/results/engines-<shape>.json`, `.md` and `.svg`. Others than ours and transformers' want
+The engines take turns, a round each, each maker's in a process of its own, and each one's best round counts. All are
+given texts and tokenize them as they run. Beside each speed stands the share of the limit: the time that the encoder's
+matrix products would take at the best rate that one operator of PyTorch reaches here, in the same run, over the time
+taken. Writes `benchmarks/results/engines-<shape>.json`, `.md` and `.svg`. Others than ours and transformers' want
 `pip install onnx onnxruntime openvino nncf ctranslate2`; those that are not there, or fail, are said to be.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +29,12 @@ import transformers
 from material import HERE, SHAPES, machine, make_model, make_texts, save
 
 from gatonegro import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, pipeline
+from gatonegro.engine import kernels
 from gatonegro.engine.linear import Prepacked, quantise
 from gatonegro.engine.processor import abilities
 
 Engine = Callable[[list[str]], np.ndarray]  # texts → logits (n, labels)
 BATCH = 32
-REST = 0.3  # seconds: threads spin on for a while after an answer, and would take the cores from the next engine
 
 
 def chunks(texts: list[str], size: int, ordered: bool) -> Iterator[tuple[list[int], list[str]]]:
@@ -57,29 +60,33 @@ def batched(ask: Callable[[dict[str, np.ndarray]], np.ndarray], tokenizer, size:
 # --- each gives names of engines and the engines; it may fail as a whole ---
 
 
-def ours(folder: Path) -> Iterator[tuple[str, Engine]]:
+def ours(folder: Path, title: str = "gatonegro {}") -> Iterator[tuple[str, Engine]]:
     for precision in ("fp32", "bf16", "int8"):
         if precision == "bf16" and "bf16" not in abilities():
             continue
-        classify = pipeline("text-classification", model=folder, device="cpu", precision=precision)
-        names = {label: i for i, label in classify.model.config.id2label.items()}
-
-        def run(texts: list[str], classify=classify, names=names) -> np.ndarray:
-            found = classify(texts, top_k=None, function_to_apply="none")
-            return np.array([[one["score"] for one in sorted(row, key=lambda o: names[o["label"]])] for row in found])
-
-        yield f"gatonegro {precision}", run
-        yield f"gatonegro {precision}, one by one", lambda texts, run=run: np.concatenate([run([t]) for t in texts])
+        run = asked(pipeline("text-classification", model=folder, device="cpu", precision=precision))
+        yield title.format(precision), run
+        yield f"{title.format(precision)}, one by one", lambda texts, run=run: np.concatenate([run([t]) for t in texts])
 
 
-def theirs(folder: Path) -> Iterator[tuple[str, Engine]]:
-    classify = transformers.pipeline("text-classification", model=str(folder), device="cpu", dtype=torch.float32)
+def ours_without_kernels(folder: Path) -> Iterator[tuple[str, Engine]]:
+    kernels.available = lambda: False
+    yield from ours(folder, "gatonegro {}, without kernels")
+
+
+def asked(classify) -> Engine:
+    """An engine of a pipeline, theirs or ours."""
     names = {label: i for i, label in classify.model.config.id2label.items()}
 
     def run(texts: list[str], **options) -> np.ndarray:
         found = classify(texts, top_k=None, function_to_apply="none", **options)
         return np.array([[one["score"] for one in sorted(row, key=lambda o: names[o["label"]])] for row in found])
 
+    return run
+
+
+def theirs(folder: Path) -> Iterator[tuple[str, Engine]]:
+    run = asked(transformers.pipeline("text-classification", model=str(folder), device="cpu", dtype=torch.float32))
     yield "transformers, its pipeline's default", run
     yield f"transformers, its pipeline, batch_size={BATCH}", lambda texts: run(texts, batch_size=BATCH)
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
@@ -201,6 +208,68 @@ def compiled(folder: Path) -> Iterator[tuple[str, Engine]]:
     yield f"torch.compile fp32, batches of {BATCH}, sorted", batched(ask, tokenizer, BATCH, True)
 
 
+# --- a process each, so that threads, memory and caches of one are not in the way of another ---
+
+
+def serve(pipe: Connection, maker: str, folder: Path, threads: int) -> None:
+    """Make a maker's engines, say their names, and answer until there is nothing more to do."""
+    warnings.simplefilter("ignore")
+    transformers.logging.set_verbosity_error()
+    torch.set_num_threads(threads)
+    try:
+        engines = dict(MAKERS[maker](folder))
+        pipe.send(list(engines))
+    except Exception as error:  # any engine may fail in its own way, and the others go on
+        return pipe.send(f"{type(error).__name__}: {error}".splitlines()[0][:200])
+    while (job := pipe.recv()) is not None:
+        title, calls = job
+        logits, took = [], []
+        for texts in calls:
+            start = time.perf_counter()
+            logits.append(engines[title](texts))
+            took.append(time.perf_counter() - start)
+        pipe.send((logits, took))
+
+
+class Engines:
+    """All engines of some makers, by name; `missing` are makers that failed, and why. For a `with`."""
+
+    def __init__(self, makers: Iterable[str], folder: Path):
+        self.workers: list[tuple[BaseProcess, Connection]] = []
+        self.pipes: dict[str, Connection] = {}
+        self.missing: dict[str, str] = {}
+        for maker in makers:
+            here, there = get_context("spawn").Pipe()
+            process = get_context("spawn").Process(target=serve, args=(there, maker, folder, torch.get_num_threads()))
+            process.start()
+            self.workers.append((process, here))
+            said = here.recv()
+            if isinstance(said, str):
+                self.missing[maker] = said
+            else:
+                self.pipes |= dict.fromkeys(said, here)
+
+    def __enter__(self) -> Engines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process, pipe in self.workers:
+            with suppress(OSError):
+                pipe.send(None)
+            process.join()
+
+    def ask(self, title: str, *calls: list[str]) -> tuple[list[np.ndarray], list[float]]:
+        """Logits and seconds of each call, made one after another."""
+        self.pipes[title].send((title, calls))
+        return self.pipes[title].recv()
+
+
+MAKERS = {
+    maker.__name__: maker
+    for maker in (ours, ours_without_kernels, theirs, onnxruntime, openvino, ctranslate2, compiled)
+}
+
+
 # --- the limit ---
 
 
@@ -265,52 +334,35 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, help="by default as many as the process has cores")
-    parser.add_argument(
-        "--only", nargs="+", default=None, help="of: ours theirs onnxruntime openvino ctranslate2 compiled"
-    )
+    parser.add_argument("--only", nargs="+", choices=MAKERS, metavar="MAKER", help=f"of: {' '.join(MAKERS)}")
     parser.add_argument("--out", type=Path, help="by default benchmarks/results/engines-<shape>")
     args = parser.parse_args()
     out = args.out or HERE / "results" / f"engines-{args.shape}"
     if args.threads:
         torch.set_num_threads(args.threads)
     warnings.simplefilter("ignore")
-    transformers.logging.set_verbosity_error()
-    makers = [ours, theirs, onnxruntime, openvino, ctranslate2, compiled]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_model(folder, args.shape)
         tokenizer = AutoTokenizer.from_pretrained(folder)
         texts, where = make_texts(tokenizer, args.texts)
-        engines: dict[str, Engine] = {}
-        missing: dict[str, str] = {}
-        for maker in makers:
-            if args.only and maker.__name__ not in args.only:
-                continue
-            try:
-                for title, engine in maker(folder):
-                    engine(texts[:40])
-                    engines[title] = engine
-            except Exception as error:  # any engine may fail in its own way, and the others go on
-                missing[maker.__name__] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        hidden = AutoConfig.from_pretrained(folder).hidden_size
-        limit, work = peaks(hidden), products(folder, tokenizer, texts)
-        gc.collect()
-        gc.freeze()  # what all these libraries have made is not searched through again while one of them answers
-        took: dict[str, list[float]] = {title: [] for title in engines}
+        limit, work = peaks(AutoConfig.from_pretrained(folder).hidden_size), products(folder, tokenizer, texts)
+        took: dict[str, list[float]] = {}
         logits: dict[str, np.ndarray] = {}
-        for _ in range(args.rounds):
-            for title, engine in engines.items():
-                time.sleep(REST)
-                start = time.perf_counter()
-                logits[title] = engine(texts)
-                took[title].append(time.perf_counter() - start)
-        again = peaks(hidden)
+        with Engines(args.only or MAKERS, folder) as engines:
+            missing = engines.missing
+            for _ in range(args.rounds):
+                for title in engines.pipes:
+                    (_, found), (_, seconds) = engines.ask(title, texts[:32], texts)  # the first to warm up
+                    logits[title] = found
+                    took.setdefault(title, []).append(seconds)
+        again = peaks(AutoConfig.from_pretrained(folder).hidden_size)
         limit = {precision: max(rate, again[precision]) for precision, rate in limit.items()}
     reference = next(
         (x for title, x in logits.items() if title.startswith("transformers")), next(iter(logits.values()))
     )
     rows = {}
-    for title in engines:
+    for title in logits:
         best = min(took[title])
         precision = next((p for p in ("int8", "bf16") if p in title), "fp32")
         rows[title] = {

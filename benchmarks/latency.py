@@ -9,21 +9,19 @@ One text at a time, of 8 to 512 tokens, the engines in turns; the median and the
 from __future__ import annotations
 
 import argparse
-import gc
 import tempfile
-import time
 import warnings
+from itertools import product
 from pathlib import Path
 
 import numpy as np
-import transformers
-from engines import onnxruntime, ours, theirs
+from engines import Engines
 from material import HERE, machine, make_model, make_texts, save
 
 from gatonegro import AutoTokenizer
 
 ROUNDS = 3  # in which the engines take turns, some calls in a row each
-REST = 0.05  # seconds: threads spin on for a while after an answer, and would take the cores from the next engine
+WARM = 5  # calls before those that count
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 
 
@@ -45,42 +43,31 @@ def texts_of(tokenizer, length: int, count: int) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", default="distilbert")
-    parser.add_argument("--times", type=int, default=15, help="calls for each engine and length, in each round")
+    parser.add_argument("--times", type=int, default=40, help="calls for each engine and length, in each round")
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    transformers.logging.set_verbosity_error()
-    missing: dict[str, str] = {}
+    table: dict[str, dict[int, list[float]]] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_model(folder, args.shape)
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        engines = {}
-        for maker in (ours, theirs, onnxruntime):
-            try:
-                engines |= {t.removesuffix(", one by one"): run for t, run in maker(folder) if "one by one" in t}
-            except Exception as error:
-                missing[maker.__name__] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
-        gc.collect()
-        gc.freeze()  # what all these libraries have made is not searched through again while one of them answers
-        table: dict[str, dict[int, list[float]]] = {title: {} for title in engines}
-        for length in LENGTHS:
-            texts = texts_of(tokenizer, length, 8)
-            took: dict[str, list[float]] = {title: [] for title in engines}
-            for _ in range(ROUNDS):
-                for title, engine in engines.items():
-                    time.sleep(REST)
-                    for n in range(-3, args.times):
-                        start = time.perf_counter()
-                        engine([texts[n % len(texts)]])
-                        if n >= 0:
-                            took[title].append(1000 * (time.perf_counter() - start))
-            for title, times in took.items():
-                table[title][length] = [round(float(np.percentile(times, p)), 1) for p in (50, 99)]
+        with Engines(("ours", "theirs", "onnxruntime"), folder) as engines:
+            missing = engines.missing
+            titles = [title for title in engines.pipes if "one by one" in title]
+            for length in LENGTHS:
+                texts = texts_of(tokenizer, length, 8)
+                took: dict[str, list[float]] = {title: [] for title in titles}
+                for _, title in product(range(ROUNDS), titles):
+                    calls = [[texts[n % len(texts)]] for n in range(WARM + args.times)]
+                    took[title] += [1000 * seconds for seconds in engines.ask(title, *calls)[1][WARM:]]
+                for title, times in took.items():
+                    row = table.setdefault(title.removesuffix(", one by one"), {})
+                    row[length] = [round(float(np.percentile(times, p)), 1) for p in (50, 99)]
     command = f"python benchmarks/latency.py --shape {args.shape} --times {args.times}"
     result = {"command": command, "machine": machine("onnxruntime"), "ms_p50_p99": table, "not_run": missing}
     lines = [
         "",
-        "Milliseconds for one text of so many tokens after another: median and, in brackets, the 99th of a hundred.",
+        "Milliseconds for one text of so many tokens after another: median and, in brackets, the 99th percentile.",
         "",
     ]
     lines += ["| engine | " + " | ".join(map(str, LENGTHS)) + " |", "|---|" + "---:|" * len(LENGTHS)]

@@ -17,8 +17,11 @@ import torch
 import torch.nn.functional as F
 from material import HERE, machine, save
 
+from gatonegro.engine import kernels
 from gatonegro.engine.linear import FbgemmInt8, OnednnInt8, quantise, wide_sums
 from gatonegro.engine.processor import abilities
+from gatonegro.nn.attention import attend
+from gatonegro.packing import Layout
 
 ROWS = (8, 16, 64, 256, 2048)
 K, N = 768, 3072
@@ -63,6 +66,12 @@ def products(rows: int) -> dict[str, Callable[[], object]]:
         "int8, as the engine does with oneDNN": lambda m=OnednnInt8(weight, bias): m(x),
         "int8, as the engine does with FBGEMM": lambda m=FbgemmInt8(weight, bias): m(x),
     }
+    if kernels.available():
+        ways["fp32, our kernel"] = lambda m=kernels.KernelLinear(weight, bias): m(x)
+        ways["int8, our kernel, rounding included"] = lambda m=kernels.KernelInt8(weight, bias): m(x)
+        ways["int8, our kernel, rounding and GELU included"] = lambda m=kernels.KernelInt8(weight, bias, "gelu"): m(x)
+    if kernels.available() and kernels.supports(torch.bfloat16):
+        ways["bf16, our kernel"] = lambda m=kernels.KernelLinear(weight.bfloat16(), bias), h=x.bfloat16(): m(h)
     if "bf16" in abilities():
         half, half_weight, half_bias = x.bfloat16(), weight.bfloat16(), bias.bfloat16()
         half_packed = torch.ops.mkldnn._reorder_linear_weight(half_weight)
@@ -70,6 +79,24 @@ def products(rows: int) -> dict[str, Callable[[], object]]:
         ways["bf16, oneDNN, laid out once"] = lambda: torch.ops.mkldnn._linear_pointwise(
             half, half_packed, half_bias, "none", [], ""
         )
+    return ways
+
+
+def attention() -> dict[str, Callable[[], object]]:
+    """75 sentences of 27 tokens, 12 heads of 64, and a layer norm of as many tokens."""
+    layout = Layout((27,) * 75, (27,) * 75)
+    q, k, v = torch.randn(27 * 75, 3, 12, 64).unbind(1)
+    half = [t.bfloat16() for t in (q, k, v)]
+    norm, x = torch.nn.LayerNorm(K), torch.randn(27 * 75, K)
+    ways: dict[str, Callable[[], object]] = {
+        "attention of 75 × 27 tokens, PyTorch's, fp32": lambda: attend(q, k, v, layout),
+        "attention of 75 × 27 tokens, PyTorch's, bf16": lambda: attend(*half, layout),
+        f"layer norm of {K}, PyTorch's, fp32": lambda: norm(x),
+    }
+    if kernels.available():
+        ways["attention of 75 × 27 tokens, our kernel, fp32"] = lambda m=kernels.KernelAttend(): m(q, k, v, layout)
+        ways["attention of 75 × 27 tokens, our kernel, bf16"] = lambda m=kernels.KernelAttend(): m(*half, layout)
+        ways[f"layer norm of {K}, our kernel, fp32"] = lambda m=kernels.KernelNorm(norm): m(x)
     return ways
 
 
@@ -110,12 +137,12 @@ def main() -> None:
     for rows in ROWS:
         for name, seconds in best(products(rows)).items():
             rates.setdefault(name, {})[rows] = round(2 * rows * K * N / seconds / 1e9)
-    passes = {name: round(1000 * seconds, 2) for name, seconds in best(between()).items()}
+    passes = {name: round(1000 * seconds, 2) for name, seconds in best(between() | attention()).items()}
     result = {"command": "python benchmarks/operators.py", "machine": machine(), "rates": rates, "ms": passes}
     lines = ["", f"10⁹ operations a second, {K} → {N}, by the number of tokens:", ""]
     lines += ["| operator | " + " | ".join(map(str, ROWS)) + " |", "|---|" + "---:|" * len(ROWS)]
     lines += [f"| {name} | " + " | ".join(map(str, row.values())) + " |" for name, row in rates.items()]
-    lines += ["", f"Milliseconds, on 2,048 tokens of {N}:", "", "| what | ms |", "|---|---:|"]
+    lines += ["", f"Milliseconds, on 2,048 tokens of {N}, or as it says:", "", "| what | ms |", "|---|---:|"]
     lines += [f"| {name} | {ms} |" for name, ms in passes.items()]
     save(HERE / "results" / "operators", result, lines)
 

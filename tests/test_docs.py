@@ -115,8 +115,9 @@ SHOWN = ("es.umsab", "es.opener", "es.turismo", "en.umsab", "en.sst2")
 # the engines whose speeds the READMEs show, in their order
 ENGINES = [
     "transformers, its pipeline's default", "transformers, its pipeline, batch_size=32",
-    "transformers fp32, batches of 32, sorted", "OpenVINO fp32, one by one", "ONNX Runtime int8, dynamic, one by one",
-    "CTranslate2 int8, batches of 32, sorted", "gatonegro fp32", "gatonegro int8",
+    "transformers bf16, batches of 32, sorted", "ONNX Runtime int8, dynamic, one by one",
+    "CTranslate2 int8, batches of 32, sorted", "OpenVINO int8, NNCF, batches of 32, sorted",
+    "gatonegro fp32", "gatonegro bf16", "gatonegro int8, without kernels", "gatonegro int8",
 ]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, Config, pipeline
-from gatonegro.engine import best_precision, kernels, processor, tuned
+from gatonegro.engine import best_precision, kernels, linear, processor, tuned
 from gatonegro.engine.linear import FbgemmInt8, Linear, OnednnInt8, Prepacked, quantise, usable, wide_sums
 from gatonegro.engine.twins import VarlenAttend, varlen_usable
 from gatonegro.errors import GatonegroWarning, InputError, OptionError
@@ -175,7 +175,7 @@ def test_products_of_every_size(level, t, k, n, act, kind, added):
     wanted = Linear(weight, bias, act)(x.float(), add)
     if "int8" in kind:
         found = kernels.KernelInt8(weight, bias, act, low=-0.17 if "above" in kind else None)(x, add)
-    elif kernels.supports(dtype) and (dtype == torch.float32 or k % 2 == 0):
+    elif kernels.supports(dtype):
         found = kernels.KernelLinear(weight.to(dtype), bias, act)(x, None if add is None else add.to(dtype))
     else:
         return
@@ -238,6 +238,70 @@ def test_a_row_has_the_same_bits_alone_and_among_others(level):
 
 
 @needs_kernels
+@pytest.mark.parametrize(("dtype", "k"), [(torch.float32, 2500), (torch.bfloat16, 4101), (torch.int8, 9001)])
+def test_products_longer_than_are_summed_at_a_time(level, dtype, k):
+    if not kernels.supports(dtype):
+        pytest.skip(f"{level} has no {dtype}")
+    x, weight = torch.randn(200, k), torch.randn(130, k)
+    wanted = Linear(weight, None, "gelu")(x)
+    if dtype == torch.int8:
+        found = kernels.KernelInt8(weight, None, "gelu")(x)
+    else:
+        found = kernels.KernelLinear(weight.to(dtype), None, "gelu")(x.to(dtype))
+    assert (wanted - found.float()).abs().max() < (1e-5 if dtype == torch.float32 else 2e-2) * wanted.abs().max()
+
+
+@needs_kernels
+def test_kernels_are_given_whatever_tensors():
+    """Of another type, transposed, expanded, in more dimensions, of another width: taken rightly or refused."""
+    x, weight, add = torch.randn(4, 6, 32), torch.randn(20, 32), torch.randn(20, 6, 4).permute(2, 1, 0)
+    wanted = Linear(weight, None)(x.clone(), add.clone())
+    exact, small = kernels.KernelLinear(weight, None), kernels.KernelInt8(weight, None)
+    turned = x.transpose(0, 1).contiguous().transpose(0, 1)
+    for same in (x, turned, x.double(), x.half(), x.bfloat16()):
+        assert torch.allclose(exact(same, add), wanted, atol=1e-5 if same.dtype.itemsize > 2 else 0.1)
+        assert torch.allclose(small(same, add), wanted, atol=0.5)
+    assert torch.allclose(exact(x, torch.ones(20)), Linear(weight, None)(x, torch.ones(4, 6, 20)), atol=1e-5)
+    for product in (exact, small, kernels.KernelNorm(torch.nn.LayerNorm(32))):
+        with pytest.raises(ValueError, match="rows of 31 numbers"):
+            product(torch.randn(3, 31))
+    layout, (q, k, v) = Layout((5,), (5,)), torch.randn(3, 2, 5, 16).transpose(1, 2)
+    assert torch.allclose(kernels.KernelAttend()(q, k, v, layout), attend(q, k, v, layout), atol=1e-6)
+
+
+@needs_kernels
+def test_rows_of_the_least_that_an_activation_gives():
+    """Rounded to bf16 it is a little less than the least; that must not become the largest byte."""
+    for act, least_at in (("silu", -1.2785), ("gelu", -0.7518), ("gelu_new", -0.7525), ("relu", -1.0)):
+        x = ACTIVATIONS[act](torch.full((2, 32), least_at)).bfloat16()
+        weight = torch.ones(16, 32)
+        found = kernels.KernelInt8(weight, None, low=linear.LEAST[act])(x).float()
+        assert torch.allclose(found, Linear(weight, None)(x.float()), atol=0.1)
+
+
+@pytest.mark.parametrize("values", [{}, {"num_attention_heads": 4}, {"intermediate_size": 33}, {"hidden_size": 36}])
+@pytest.mark.parametrize("precision", BOUNDS)
+def test_twins_of_odd_sizes_and_under_autocast(values, precision):
+    model, sequences = random_model(**values), random_ids([30, 5])
+    twin = model.optimize(precision)
+    wanted = logits(model, sequences)
+    assert (wanted - logits(twin, sequences)).abs().max() <= 2 * BOUNDS[precision] * max(1, wanted.abs().max())
+    with torch.autocast("cpu"):
+        assert (wanted - logits(twin, sequences)).abs().max() <= 0.2 * max(1, wanted.abs().max())
+
+
+@needs_kernels
+def test_kernels_of_another_form_are_refused(monkeypatch):
+    monkeypatch.setattr(kernels, "VERSION", 99)
+    kernels.library.cache_clear()
+    try:
+        with pytest.warns(GatonegroWarning, match="of form 1, and 99 is wanted"):
+            assert not look_anew()
+    finally:
+        kernels.library.cache_clear()
+
+
+@needs_kernels
 def test_every_library_agrees_with_pytorch(level):
     assert kernels._apart() == ""
 
@@ -252,6 +316,12 @@ def test_kernels_that_cannot_be_used(monkeypatch, tmp_path):
     kernels.library.cache_clear()
     try:
         assert not look_anew()  # the package without a library: nothing is said
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "kernels_avx2.so").write_bytes(b"somebody's")
+        monkeypatch.setattr(kernels, "find_spec", lambda _: None)
+        kernels.library.cache_clear()
+        assert not look_anew()  # no package
+        monkeypatch.setattr(kernels, "find_spec", lambda _: spec)
         (tmp_path / "gatonegro_kernels" / "kernels_avx2.so").write_bytes(b"no library")
         kernels.library.cache_clear()
         with pytest.warns(GatonegroWarning, match="gatonegro-kernels cannot be used here"):
@@ -457,6 +527,7 @@ def forget():
         (["sse2", "avx2", "avx512_vnni", "avx512_bf16"], "AVX512", {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_VNNI"}, "int8",
          "fp32"),
         (["neon", "bf16"], "DEFAULT", {}, "bf16", "bf16"),
+        (["neon", "bf16"], "SVE256", {"ONEDNN_MAX_CPU_ISA": "AVX2"}, "bf16", "bf16"),
         (["neon"], "DEFAULT", {}, "fp32", "fp32"),
     ],
 )  # fmt: skip

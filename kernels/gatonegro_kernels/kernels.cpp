@@ -344,7 +344,6 @@ struct Heads {
   const int32_t *queries, *keys;  // where each sequence begins, and where the last one ends
   ptrdiff_t sequences, heads, width;
   float scale;
-  int causal;
   void* y;  // (rows, heads · width)
 };
 
@@ -374,8 +373,7 @@ inline __attribute__((always_inline)) void transpose(vf (&r)[LANES]) {
 
 // M queries of a head: scores over all keys, softmax, the sum of values.
 template <class X, int M>
-void look(const Heads& a, const float* q, const float* kt, const float* v, float* scores, ptrdiff_t keys,
-          ptrdiff_t seen, X* y) {
+void look(const Heads& a, const float* q, const float* kt, const float* v, float* scores, ptrdiff_t keys, X* y) {
   const ptrdiff_t vectors = (keys + LANES - 1) / LANES, padded = vectors * LANES;
   columns(vectors, [&](auto count, ptrdiff_t column) {
     constexpr int V = decltype(count)::value;
@@ -387,8 +385,7 @@ void look(const Heads& a, const float* q, const float* kt, const float* v, float
   float inverse[M];
   for (int i = 0; i < M; i++) {
     float* s = scores + i * padded;
-    const ptrdiff_t visible = a.causal ? seen + i : keys;
-    for (ptrdiff_t j = visible; j < padded; j++) s[j] = -1e30f;  // eˣ of which is 1e-38, and of all that counts 0
+    for (ptrdiff_t j = keys; j < padded; j++) s[j] = -1e30f;  // eˣ of which is 1e-38, and of all that counts 0
     vf top = all(-1e30f), sum = {};
     for (ptrdiff_t j = 0; j < padded; j += LANES) top = most(top, read(s + j));
     const float m = largest(top);
@@ -410,9 +407,9 @@ void look(const Heads& a, const float* q, const float* kt, const float* v, float
 
 template <class X, int M = ROWS>
 inline void looks(int rows, const Heads& a, const float* q, const float* kt, const float* v, float* scores,
-                  ptrdiff_t keys, ptrdiff_t seen, X* y) {
-  if (rows == M) return look<X, M>(a, q, kt, v, scores, keys, seen, y);
-  if constexpr (M > 1) looks<X, M - 1>(rows, a, q, kt, v, scores, keys, seen, y);
+                  ptrdiff_t keys, X* y) {
+  if (rows == M) return look<X, M>(a, q, kt, v, scores, keys, y);
+  if constexpr (M > 1) looks<X, M - 1>(rows, a, q, kt, v, scores, keys, y);
 }
 
 template <class X>
@@ -445,8 +442,7 @@ void attend(const Heads& a, int threads) {
         for (int i = 0; i < rows; i++)
           for (ptrdiff_t c = 0; c < width; c += LANES)
             write(q + i * width + c, read((const X*)a.q + (first + row + i) * a.q_stride + head * width + c) * a.scale);
-        looks<X>(rows, a, q, kt, v, scores, keys, keys - queries + row + 1,
-                 (X*)a.y + ((first + row) * a.heads + head) * width);
+        looks<X>(rows, a, q, kt, v, scores, keys, (X*)a.y + ((first + row) * a.heads + head) * width);
       }
     }
   }
@@ -456,6 +452,8 @@ void attend(const Heads& a, int threads) {
 
 #pragma GCC visibility push(default)
 extern "C" {
+
+int gatonegro_version() { return 1; }  // of these functions' arguments
 
 int gatonegro_wide() { return WIDE; }
 
@@ -485,8 +483,8 @@ void gatonegro_norm(const void* x, int half, ptrdiff_t rows, ptrdiff_t k, const 
 
 void gatonegro_attend(const void* q, const void* k, const void* v, int half, ptrdiff_t q_stride, ptrdiff_t k_stride,
                       const int32_t* queries, const int32_t* keys, ptrdiff_t sequences, ptrdiff_t heads,
-                      ptrdiff_t width, float scale, int causal, void* y, int threads) {
-  const Heads a{q, k, v, q_stride, k_stride, queries, keys, sequences, heads, width, scale, causal, y};
+                      ptrdiff_t width, float scale, void* y, int threads) {
+  const Heads a{q, k, v, q_stride, k_stride, queries, keys, sequences, heads, width, scale, y};
   if (half)
     attend<uint16_t>(a, threads);
   else

@@ -23,8 +23,9 @@ from gatonegro.nn.attention import Attend, attend
 from gatonegro.packing import Layout
 from gatonegro.wording import both
 
+VERSION = 1  # of the functions' arguments, as in kernels.cpp
 WORDS = {torch.float32: 1, torch.bfloat16: 2, torch.int8: 4}  # numbers that are multiplied together
-LANES = 16  # a head's width and a norm's are multiples of it
+MULTIPLE = 16  # of which a head's width and a norm's must be
 ACTS = {None: 0, "relu": 1, "gelu": 2, "gelu_new": 3, "gelu_pytorch_tanh": 3, "silu": 4, "swish": 4, "tanh": 5}
 AT, SIZE, INT, FLOAT = ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int, ctypes.c_float
 AVX2, AVX512 = {"avx2", "fma3", "f16c", "bmi2"}, {"avx512_f", "avx512_bw", "avx512_vl", "avx512_dq", "avx512_vnni"}
@@ -37,7 +38,7 @@ LEVELS = {  # library → what a processor must have for it; the first that it h
 SIGNATURES = {  # as in kernels.cpp
     "linear": [AT, AT, INT, SIZE, AT, AT, AT, INT, INT],
     "norm": [AT, INT, SIZE, SIZE, AT, AT, FLOAT, AT, INT],
-    "attend": [AT, AT, AT, INT, SIZE, SIZE, AT, AT, SIZE, SIZE, SIZE, FLOAT, INT, AT, INT],
+    "attend": [AT, AT, AT, INT, SIZE, SIZE, AT, AT, SIZE, SIZE, SIZE, FLOAT, AT, INT],
 }
 
 
@@ -51,12 +52,18 @@ def level() -> str | None:
 def library() -> ctypes.CDLL | None:
     """The library for this processor; None where there is none."""
     found = find_spec("gatonegro_kernels")
-    path = Path((found and found.origin) or "").parent / f"kernels_{level()}.so"
+    if found is None or found.origin is None or level() is None:
+        return None
+    path = Path(found.origin).resolve().parent / f"kernels_{level()}.so"
     if not path.exists():
         return None
     for threads in (Path(torch.__file__).parent / "lib").glob("libgomp*"):  # PyTorch's, for the kernels to find
         ctypes.CDLL(str(threads), ctypes.RTLD_GLOBAL)
     kernels = ctypes.CDLL(str(path))
+    if (version := kernels.gatonegro_version()) != VERSION:
+        raise OSError(
+            f"gatonegro-kernels is of form {version}, and {VERSION} is wanted: install the one of this gatonegro"
+        )
     for name, arguments in SIGNATURES.items():
         if (function := getattr(kernels, f"gatonegro_{name}", None)) is not None:
             function.argtypes, function.restype = arguments, None
@@ -83,6 +90,11 @@ def available() -> bool:
     return not why and library() is not None
 
 
+def fits(dtype: torch.dtype, width: int) -> bool:
+    """Whether attention and norms of such numbers and width are among the kernels."""
+    return dtype in (torch.float32, torch.bfloat16) and width % MULTIPLE == 0
+
+
 @torch.inference_mode()
 def _apart() -> str:
     """What of the kernels' results is not as PyTorch's; nothing, if all is well."""
@@ -90,15 +102,22 @@ def _apart() -> str:
     x, weight, bias, add = (torch.randn(*size, generator=random) for size in ((70, 96), (80, 96), (80,), (70, 80)))
     layout, (q, k, v) = Layout((50, 20), (50, 20)), torch.randn(70, 3, 2, 32, generator=random).unbind(1)
     norm, wanted = nn.LayerNorm(96), Linear(weight, bias, "gelu")(x, add)
+    low = F.gelu(x)
+    smooth = x.abs().amax(0)
     pairs = {
         "fp32": (KernelLinear(weight, bias, "gelu")(x, add), wanted, 1e-5),
         "int8": (KernelInt8(weight, bias, "gelu")(x, add), wanted, 0.03),
+        "int8 above": (KernelInt8(weight, bias, low=-0.17)(low), Linear(weight, bias)(low), 0.03),
+        "int8 smoothed": (KernelInt8(weight, bias, smooth=smooth)(x.bfloat16()), Linear(weight, bias)(x), 0.03),
         "attention": (KernelAttend()(q, k, v, layout), attend(q, k, v, layout), 1e-5),
         "norm": (KernelNorm(norm)(x), norm(x), 1e-5),
     }
     if supports(torch.bfloat16):
         short = KernelLinear(weight.bfloat16(), bias.bfloat16(), "gelu")(x.bfloat16(), add.bfloat16())
         pairs["bf16"] = (short, wanted, 0.03)
+    shorts = [t.bfloat16() for t in (q, k, v)]
+    pairs["attention in bf16"] = (KernelAttend()(*shorts, layout), attend(q, k, v, layout), 0.03)
+    pairs["norm in bf16"] = (KernelNorm(norm)(x.bfloat16()), norm(x), 0.03)
     apart = {name: float((a - b).abs().max() / b.abs().max()) for name, (a, b, _) in pairs.items()}
     return ", ".join(f"{name} {apart[name]:.2g}" for name in pairs if not apart[name] < pairs[name][2])
 
@@ -132,6 +151,13 @@ def half(tensor: Tensor) -> bool:
     return tensor.dtype == torch.bfloat16
 
 
+def plain(x: Tensor, dtype: torch.dtype, *, width: int) -> Tensor:
+    """Rows of numbers as the kernels read them: of this type, (…, width), one after another."""
+    if x.shape[-1] != width:
+        raise ValueError(f"rows of {x.shape[-1]} numbers where the weights want {width}")
+    return x.to(dtype).contiguous()
+
+
 class Weights(ctypes.Structure):
     """As in kernels.cpp."""
 
@@ -141,21 +167,46 @@ class Weights(ctypes.Structure):
     ]
 
 
-class KernelLinear(nn.Module):
+class Kernel:
+    """What both products share: the weights as C++ sees them, and the call."""
+
+    weights: Weights
+    kept: tuple[Tensor | None, ...]  # what `weights` points to
+
+    def compute(self, x: Tensor, add: Tensor | None, dtype: torch.dtype, room: Tensor | None = None) -> Tensor:
+        n, rows = self.weights.n, x.shape[:-1].numel()
+        y = torch.empty(*x.shape[:-1], n, dtype=dtype)
+        add = None if add is None else plain(add.expand_as(y), dtype, width=n)
+        library().gatonegro_linear(  # type: ignore[union-attr]
+            self.place, at(x), half(x), rows, at(room), at(add), at(y), half(y), torch.get_num_threads()
+        )
+        return y  # (…, n)
+
+    @property
+    def place(self) -> int:
+        return ctypes.addressof(self.weights)
+
+    @property
+    def out_features(self) -> int:
+        return self.weights.n
+
+
+class KernelLinear(Kernel, nn.Module):
     """act(x·Wᵀ + b) + add in fp32 or bf16."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, act: str | None = None, smooth: Tensor | None = None):
-        super().__init__()
-        n, k = weight.shape
-        kept = panels(weight), widened(torch.zeros(n) if bias is None else bias)
-        self.weights = Weights(*map(at, kept), None, None, None, n, k, 0, 0, WORDS[weight.dtype], ACTS[act])
-        self.kept, self.place = kept, ctypes.addressof(self.weights)
+    def __init__(self, weight: Tensor, bias: Tensor | None, act: str | None = None):
+        nn.Module.__init__(self)
+        (n, k), word = weight.shape, WORDS[weight.dtype]
+        self.dtype, self.k, self.short = weight.dtype, k, -k % word
+        self.kept = panels(weight), widened(torch.zeros(n) if bias is None else bias)
+        self.weights = Weights(*map(at, self.kept), None, None, None, n, k + self.short, 0, 0, word, ACTS[act])
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
-        return multiply(self.weights.n, self.place, x, add, x.dtype)  # (t, n)
+        x = plain(x, self.dtype, width=self.k)
+        return self.compute(F.pad(x, (0, self.short)) if self.short else x, add, self.dtype)  # (t, n)
 
 
-class KernelInt8(Int8):
+class KernelInt8(Kernel, Int8):
     """The same in int8. What is added to something is fp32; else bf16 is enough, since it will be rounded to bytes."""
 
     @staticmethod
@@ -163,26 +214,16 @@ class KernelInt8(Int8):
         return level() == "avx2"
 
     def pack(self, rows: Tensor, scales: Tensor) -> None:
+        (n, k), word = rows.shape, WORDS[rows.dtype]
         offset = -self.zero * (rows.sum(1, dtype=torch.int32) * scales)
-        kept = panels(rows), *map(widened, (self.bias, scales, offset)), self.shrink
-        self.weights = Weights(*map(at, kept), *rows.shape, self.low or 0, self.zero, WORDS[rows.dtype], ACTS[self.act])
-        self.kept, self.place, self.bytes = kept, ctypes.addressof(self.weights), 4 + rows.shape[1] + -rows.shape[1] % 4
+        self.kept = panels(rows), *map(widened, (self.bias, scales, offset)), self.shrink
+        self.weights = Weights(*map(at, self.kept), n, k, self.low or 0, self.zero, word, ACTS[self.act])
+        self.bytes = 4 + k + -k % word  # a row takes: its scale, and its numbers
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
-        room = torch.empty(len(x) * self.bytes, dtype=torch.uint8)
-        kind = torch.bfloat16 if add is None else torch.float32
-        return multiply(self.weights.n, self.place, x, add, kind, room)  # (t, n)
-
-
-def multiply(
-    n: int, weights: int, x: Tensor, add: Tensor | None, kind: torch.dtype, room: Tensor | None = None
-) -> Tensor:
-    x, y = x.contiguous(), torch.empty(len(x), n, dtype=kind)
-    library().gatonegro_linear(  # type: ignore[union-attr]
-        weights, at(x), half(x), len(x), at(room), at(add if add is None else add.contiguous()), at(y), half(y),
-        torch.get_num_threads(),
-    )  # fmt: skip
-    return y
+        x = plain(x, torch.bfloat16 if half(x) else torch.float32, width=self.weights.k)
+        room = torch.empty(x.shape[:-1].numel() * self.bytes, dtype=torch.uint8)
+        return self.compute(x, add, torch.bfloat16 if add is None else torch.float32, room)  # (t, n)
 
 
 class KernelAttend(Attend):
@@ -193,10 +234,12 @@ class KernelAttend(Attend):
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Tensor:
         (_, heads, width), y = q.shape, torch.empty(q.shape, dtype=q.dtype)
+        if any(x.stride()[1:] != (width, 1) for x in (q, k, v)) or k.stride(0) != v.stride(0):
+            q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
         queries, keys = layout.starts
         library().gatonegro_attend(  # type: ignore[union-attr]
             at(q), at(k), at(v), half(q), q.stride(0), k.stride(0), at(queries), at(keys),
-            len(layout.queries), heads, width, width**-0.5, False, at(y), torch.get_num_threads(),
+            len(layout.queries), heads, width, width**-0.5, at(y), torch.get_num_threads(),
         )  # fmt: skip
         return y  # (t, h, d)
 
@@ -210,7 +253,8 @@ class KernelNorm(nn.Module):
         self.eps = source.eps
 
     def forward(self, x: Tensor) -> Tensor:
-        x, y = x.contiguous(), torch.empty(x.shape, dtype=x.dtype)
+        x = plain(x, torch.bfloat16 if half(x) else torch.float32, width=len(self.weight))
+        y = torch.empty_like(x)
         library().gatonegro_norm(  # type: ignore[union-attr]
             at(x), half(x), *x.shape, at(self.weight), at(self.bias), self.eps, at(y), torch.get_num_threads()
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from gatonegro.checkpoints import write_text
+from gatonegro.engine import kernels
 from gatonegro.engine.processor import abilities
 
 
@@ -30,7 +31,8 @@ def machine() -> str:
     """What a choice is good for: this processor, with what it may use, and this PyTorch."""
     able = "+".join(sorted(abilities())) or "plain"
     level = torch.backends.cpu.get_cpu_capability()
-    return f"{platform.node()} {platform.machine()} {level} {able} torch {torch.__version__}"
+    own = f", {kernels.level()} kernels" if kernels.available() else ""
+    return f"{platform.node()} {platform.machine()} {level} {able} torch {torch.__version__}{own}"
 
 
 def remember(fastest: str, fastest_exact: str) -> Path:

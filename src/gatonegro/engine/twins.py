@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gatonegro.engine.kernels import LANES, KernelAttend, KernelNorm
+from gatonegro.engine.kernels import KernelAttend, KernelNorm, fits
 from gatonegro.engine.linear import quantise
 from gatonegro.nn.attention import Attend, Attention, attend
 from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
@@ -34,7 +34,7 @@ class FastAttention(nn.Module):
         self.attend: nn.Module = source.attend
         if varlen_usable(source.query.weight.device, dtype, self.heads, width):
             self.attend = VarlenAttend()
-        elif compiled and dtype != torch.float16 and width % LANES == 0:
+        elif compiled and fits(dtype, width):
             self.attend = KernelAttend()
         self.output = make(source.output.weight, source.output.bias, source=source.output)
 
@@ -93,9 +93,8 @@ class FastAddNorm(nn.Module):
     def __init__(self, source: AddNorm, dtype: torch.dtype, compiled: bool):
         super().__init__()
         self.before = source.before
-        self.norm: nn.Module = copy.deepcopy(source.norm).to(dtype)
-        if compiled and dtype != torch.float16 and len(source.norm.weight) % LANES == 0:
-            self.norm = KernelNorm(source.norm)
+        compiled = compiled and fits(dtype, len(source.norm.weight))
+        self.norm: nn.Module = KernelNorm(source.norm) if compiled else copy.deepcopy(source.norm).to(dtype)
 
     def forward(self, x: Tensor, sublayer: nn.Module, *args: Any) -> Tensor:
         if self.before:
@@ -139,6 +138,7 @@ class FastEncoder(nn.Module):
     @torch.no_grad()
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         kind, x = x.dtype, x.to(self.dtype)
-        for layer in self.layers:
-            x = layer(x, layout)
+        with torch.autocast(x.device.type, enabled=False):  # a twin has a precision of its own
+            for layer in self.layers:
+                x = layer(x, layout)
         return x.to(kind)  # (t, hidden)

@@ -110,10 +110,10 @@ def load(
 def load_fast(name: str | Path, head: str, *, precision: str, device: torch.device, **how: Any) -> Model:
     """A model's faster twin, on a device. The model itself is let go, and read anew where somebody asks for it."""
 
-    def source() -> Model:
-        return load(name, head, **how).to(device)
+    def source(checked: bool = True) -> Model:
+        return load(name, head, checked=checked, **how).to(device)
 
-    twin = source().optimize(precision)
+    twin = source(checked=False).optimize(precision)
     twin._source = cache(source)
     if not twin.stored_int8 and device.type == "cpu":
         # embeddings are mapped anew, so that the pages which were read to lay weights out are given back

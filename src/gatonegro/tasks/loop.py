@@ -21,7 +21,6 @@ WINDOW = 2048  # rows that are sorted by length together
 FIRST_WINDOW = 256  # the first answers come soon, and then by ever larger windows
 TOKENS = {"cpu": 1024}  # a batch, by the kind of device; more on all others
 TOKENS_ELSEWHERE = 32_768
-GRAIN = 64  # a batch is filled up to a multiple of so many tokens, so that kernels see few shapes
 LONG = 500  # rows from which a progress bar is worth its line
 LONG_TEXT = 20  # and batches, where one text alone is that long
 
@@ -182,7 +181,7 @@ class Pipeline:
             [encoded.ids[n] for n in batch],
             self.model.config,
             None if encoded.segments is None else [encoded.segments[n] for n in batch],
-            multiple=GRAIN if len(encoded.ids) > 1 else 1,
+            multiple=_grain(sum(len(encoded.ids[n]) for n in batch)) if len(encoded.ids) > 1 else 1,
         )
         at = None
         if encoded.asked is not None:  # rows of the packed tokens
@@ -195,7 +194,7 @@ class Pipeline:
             answers: Sequence[torch.Tensor] = output[: len(batch)].unbind()  # the rest is of the pads that fill it up
         else:
             answers = output.split([len(encoded.asked[n]) for n in batch])
-        for n, answer in zip(batch, answers, strict=True):
+        for n, answer in zip(batch, answers, strict=True) if not output.isfinite().all() else ():
             if not answer.isfinite().all():
                 item, kind = first + encoded.owners[n], self.model.precision or self.model.dtype
                 raise CheckpointError(
@@ -249,6 +248,11 @@ def _batch_size(value: Any) -> int | None:
             f"batch_size debe ser un número entero, 1 o más, no {value!r}.",
         )
     )
+
+
+def _grain(tokens: int) -> int:
+    """A batch is filled up to a multiple of so many tokens, so that operators that are compiled for a shape see few."""
+    return 64 if tokens > 256 else 8
 
 
 def _progress(items: Iterable[Any], total: int, title: str, long: bool) -> Iterable[Any]:
