@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gatonegro.engine import kernels
 from gatonegro.engine.linear import LEAST, Int8, Linear, Prepacked, int8, usable
-from gatonegro.engine.processor import abilities
+from gatonegro.engine.processor import abilities, give_back
 from gatonegro.engine.tuned import recall
 from gatonegro.engine.twins import FastAddNorm, FastAttention, FastEncoder, FastFeedForward, as_bytes
 from gatonegro.nn.attention import Attention
@@ -64,6 +64,7 @@ def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Linear) and child.weight.dtype == torch.float32:
                 setattr(parent, name, kernels.KernelLinear(child.weight.detach(), child.bias))
+    give_back()
 
 
 def operator(precision: str, device: torch.device) -> type[nn.Module]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
 from collections.abc import Iterator
@@ -106,3 +107,9 @@ def fit_threads() -> int:
     if torch.get_num_threads() > cores():
         torch.set_num_threads(cores())
     return torch.get_num_threads()
+
+
+def give_back() -> None:
+    """Give free memory back to the system: laying weights out takes much for a moment, which glibc else keeps."""
+    with suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
