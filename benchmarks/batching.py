@@ -28,6 +28,8 @@ def mixes(tokenizer) -> dict[str, list[str]]:
         "256 tokens, 12 texts": long,
         "4 to 200 tokens, 32 texts": mixed,
         "500 tokens among 127 of 8": [*short[:127], *longest],
+        "two texts of 8": short[:2],
+        "three texts, of 8, 40 and 100": [short[0], *(texts_of(tokenizer, n, 1)[0] for n in (40, 100))],
         "two texts, of 8 and of 500": [short[0], *longest],
         "as reviews are, 128 texts": make_texts(tokenizer, 128)[0],
     }
@@ -36,7 +38,7 @@ def mixes(tokenizer) -> dict[str, list[str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="sentiment-es-en")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=9)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     classify = pipeline("text-classification", model=args.model, device="cpu")

@@ -8,14 +8,16 @@ Writes `benchmarks/results/start.json` and `.md`.
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-HERE = Path(__file__).parent
+from material import HERE, machine, save
+
+LEAST, MOST = 20, 16  # milliseconds of an import that is worth a line, and lines
 CLI = [sys.executable, "-m", "gatonegro"]
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
@@ -36,15 +38,21 @@ def main() -> None:
             begun = time.perf_counter()
             subprocess.run(command, check=True, capture_output=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
             seconds[name].append(round(time.perf_counter() - begun, 3))
+    program = "from gatonegro import pipeline; pipeline('sentiment-analysis')('El profesor es bueno')"
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", program], check=True, capture_output=True, text=True
+    ).stderr
+    imports = [(int(ms) // 1000, name) for ms, name in re.findall(r"\| +(\d+) \| ( *\S+)$", told, re.MULTILINE)]
+    imports = sorted(((ms, name.strip()) for ms, name in imports if ms >= LEAST), reverse=True)
     torch = min(seconds['python -c "import torch"'])
     rows = {name: {"best": min(s), "all": s, "times_torch": round(min(s) / torch, 2)} for name, s in seconds.items()}
-    result = {"command": f"python benchmarks/start.py --rounds {args.rounds}", "commands": rows}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
-    lines = [f"`{result['command']}`", "", "| command | best, s | × `import torch` |", "|---|---:|---:|"]
+    command = f"python benchmarks/start.py --rounds {args.rounds}"
+    result = {"command": command, "machine": machine(), "commands": rows, "imports_ms": imports}
+    lines = ["", "| command | best, s | × `import torch` |", "|---|---:|---:|"]
     lines += [f"| `{name}` | {row['best']:.2f} | {row['times_torch']:.2f} |" for name, row in rows.items()]
-    args.out.with_suffix(".md").write_text("\n".join(lines) + "\n")
-    print(args.out.with_suffix(".md").read_text())
+    lines += ["", f"What took {LEAST} ms and more to import, with what it imports itself, by `-X importtime`:", ""]
+    lines += ["| module | ms |", "|---|---:|", *(f"| `{name}` | {ms} |" for ms, name in imports[:MOST])]
+    save(args.out, result, lines)
 
 
 if __name__ == "__main__":

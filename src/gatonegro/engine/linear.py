@@ -20,7 +20,7 @@ from gatonegro.nn.encoder import ACTIVATIONS
 from gatonegro.wording import both
 
 ONE_AT_A_TIME = Lock()  # `catch_warnings` is for one thread at a time
-ROWS = 2048  # tokens in a batch of the planner, for which oneDNN lays weights out
+ROWS = 1024  # tokens in a batch of the planner, for which oneDNN lays weights out
 
 # activation → (name, arguments, algorithm) of oneDNN, which then computes it while it multiplies
 FUSED: dict[str | None, tuple[str, list, str]] = {
