@@ -373,6 +373,7 @@ def main() -> None:
             "logits_apart": float(f"{np.abs(logits[title] - reference).max():.1e}"),
         }
     command = f"python benchmarks/engines.py --shape {args.shape} --texts {args.texts} --rounds {args.rounds}"
+    command += f" --only {' '.join(args.only)}" if args.only else ""
     result = {
         "command": command,
         "machine": machine("onnxruntime", "openvino", "nncf", "ctranslate2"),

@@ -132,6 +132,19 @@ def test_figures_are_those_of_the_results(page):
     assert speeds == [str(engines["engines"][name]["sentences_per_s"]) for name in ENGINES]
 
 
+def test_two_million_reviews_are_computed_from_the_results():
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    results = ROOT / "benchmarks" / "results" / f"engines-{BUILT_IN}.json"
+    rate = json.loads(results.read_text(encoding="utf-8"))["engines"]["gatonegro int8"]["sentences_per_s"]
+    assert f"read {rate:.0f} of these texts a second" in page
+    assert f"{2_000_000 / (2 * rate) / 60:.0f} minutes" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_nothing_waits_to_be_filled_in(page):
+    assert "{{" not in page.read_text(encoding="utf-8")
+
+
 def test_the_card_is_its_template_with_the_figures_of_the_results():
     measured = json.loads((ROOT / "recipes" / "sentiment" / "figures.json").read_text(encoding="utf-8"))["sets"]
     template = (ROOT / "recipes" / "sentiment" / "card.md").read_text(encoding="utf-8")

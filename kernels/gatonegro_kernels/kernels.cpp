@@ -281,7 +281,10 @@ void quantise(const Weights& w, const X* from, ptrdiff_t stride, uint8_t* to, fl
   const float range = top - low, s = (range > 1e-30f ? range : 1e-30f) / (symmetric ? 127 : 255);
   *scale = s + strange;
   const float times = 1.0f / s, plus = 12582912.0f + w.zero;
-  auto byte = [&](vf v) { return __builtin_convertvector(bits<vi>((v - low) * times + plus) & 255, vb); };
+  // never below 0: what is a little less than the least would else become the largest byte
+  auto byte = [&](vf v) {
+    return __builtin_convertvector(bits<vi>(most(all(12582912.0f), (v - low) * times + plus)) & 255, vb);
+  };
   for (i = 0; i + LANES <= k; i += LANES) {
     vf v = read(from + i);
     if (shrink) v *= read(shrink + i);
