@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from gatonegro.engine.linear import Int8, Linear
 from gatonegro.engine.processor import names
-from gatonegro.errors import GatonegroWarning
+from gatonegro.errors import GatonegroWarning, InputError
 from gatonegro.nn.attention import Attend, attend
 from gatonegro.packing import Layout
 from gatonegro.wording import both
@@ -154,7 +154,12 @@ def half(tensor: Tensor) -> bool:
 def plain(x: Tensor, dtype: torch.dtype, *, width: int) -> Tensor:
     """Rows of numbers as the kernels read them: of this type, (…, width), one after another."""
     if x.shape[-1] != width:
-        raise ValueError(f"rows of {x.shape[-1]} numbers where the weights want {width}")
+        raise InputError(
+            both(
+                f"rows of {x.shape[-1]} numbers where the weights want {width}; they belong to different models.",
+                f"filas de {x.shape[-1]} números donde los pesos piden {width}; son de modelos distintos.",
+            )
+        )
     return x.to(dtype).contiguous()
 
 
