@@ -227,6 +227,12 @@ def test_numbers_that_are_none_pass_through_kernels(level):
         assert y[1].isnan().all() and y[[0, 3]].isfinite().all()
         y = kernels.KernelInt8(torch.randn(8, 16), None, act)(x)
         assert not y[1:3].isfinite().any() and y[[0, 3]].isfinite().all()
+    for number in (0x7FFFFFFF, -1, 0x7FC00000, 0x7F800001):  # of the many that are none
+        x = torch.randn(4, 16)
+        x.view(torch.int32)[1, 2] = number
+        assert kernels.KernelInt8(torch.randn(8, 16), None)(x)[1].isnan().all()
+    with pytest.raises(InputError, match="nothing to multiply"):
+        kernels.KernelLinear(torch.randn(8, 0), None)
 
 
 @needs_kernels
@@ -552,6 +558,10 @@ def test_what_was_measured_here_is_heeded(monkeypatch, tmp_path):
         assert tuned.recall(True) is None
         tuned.remember("bf16", "bf16")
         assert tuned.recall(False) == "bf16"
+    if hasattr(os, "mkfifo"):
+        path.unlink()
+        os.mkfifo(path)
+        assert tuned.recall(True) is None  # and does not wait for somebody to write
     monkeypatch.setattr(torch, "__version__", "3.0")  # another PyTorch may be otherwise
     assert tuned.recall(True) is None
 

@@ -58,8 +58,8 @@ inline void write(uint16_t* at, vf v) {  // rounded to the nearest, ties to even
 #ifdef __AVX512BF16__
   store(at, _mm512_cvtneps_pbh(bits<__m512>(v)));
 #else
-  vi b = bits<vi>(v);
-  store(at, __builtin_convertvector((b + 0x7fff + ((b >> 16) & 1)) >> 16, vh));
+  vi b = bits<vi>(v), rounded = (b + 0x7fff + ((b >> 16) & 1)) >> 16;
+  store(at, __builtin_convertvector(v == v ? rounded : (b >> 16) | 0x40, vh));  // no number stays none
 #endif
 }
 

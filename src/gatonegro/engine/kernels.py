@@ -133,6 +133,10 @@ def panels(weight: Tensor) -> Tensor:
     """(n, k) → (n / wide, k / word, wide, word): what is multiplied together lies together."""
     wide, word = library().gatonegro_wide(), WORDS[weight.dtype]  # type: ignore[union-attr]
     n, k = weight.shape
+    if not k:
+        raise InputError(
+            both("weights of no numbers have nothing to multiply.", "unos pesos sin números no multiplican.")
+        )
     padded = F.pad(weight, (0, -k % word, 0, -n % wide))
     return padded.unflatten(1, (-1, word)).unflatten(0, (-1, wide)).transpose(1, 2).contiguous()
 

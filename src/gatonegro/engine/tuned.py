@@ -59,6 +59,8 @@ def recall(stored_int8: bool) -> str | None:
 
 def _read(path: Path) -> dict:
     with suppress(OSError, ValueError, RecursionError):  # not there, or damaged: as if nobody had measured
+        if not path.is_file():  # a pipe, or a device, which may never end
+            return {}
         found = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(found, dict):
             return found
