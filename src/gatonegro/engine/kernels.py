@@ -90,9 +90,10 @@ def available() -> bool:
     return not why and library() is not None
 
 
-def fits(dtype: torch.dtype, width: int) -> bool:
-    """Whether attention and norms of such numbers and width are among the kernels."""
-    return dtype in (torch.float32, torch.bfloat16) and width % MULTIPLE == 0
+def fits(device: torch.device, dtype: torch.dtype, width: int) -> bool:
+    """Whether there are kernels for attention and norms of such numbers and width."""
+    known = dtype in (torch.float32, torch.bfloat16) and width % MULTIPLE == 0
+    return known and device.type == "cpu" and available()
 
 
 @torch.inference_mode()

@@ -39,8 +39,8 @@ LEAST = {
     "gelu": -0.17,
     "gelu_new": -0.1701,
     "gelu_pytorch_tanh": -0.1701,
-    "silu": -0.28,  # with what bf16 rounds away
-    "swish": -0.28,
+    "silu": -0.2785,
+    "swish": -0.2785,
 }
 
 

@@ -45,25 +45,26 @@ def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable
     `stored_int8` lose nothing when they are kept so.
     """
     device, dtype = next(model.parameters()).device, DTYPES[precision]
-    fast, compiled = operator(precision, device), device.type == "cpu" and kernels.available()
+    fast = operator(precision, device)
     largest = _inputs(model, run) if issubclass(fast, Int8) else {}
     make = partial(_make, fast, dtype, largest)
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Attention):
-                setattr(parent, name, FastAttention(child, make, dtype, compiled))
+                setattr(parent, name, FastAttention(child, make, dtype))
             elif isinstance(child, FeedForward):
                 setattr(parent, name, FastFeedForward(child, make))
             elif isinstance(child, AddNorm):
-                setattr(parent, name, FastAddNorm(child, dtype, compiled))
+                setattr(parent, name, FastAddNorm(child, dtype))
             elif isinstance(child, Encoder):
                 setattr(parent, name, FastEncoder(child, dtype))
             elif isinstance(child, Embedding) and stored_int8 and device.type == "cpu" and len(child.weight) > MANY:
                 setattr(parent, name, as_bytes(child) or child)
-    for parent in model.head.modules() if compiled and isinstance(model.head, nn.Module) else ():
+    exact = operator("fp32", device)
+    for parent in model.head.modules() if exact is kernels.KernelLinear and isinstance(model.head, nn.Module) else ():
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Linear) and child.weight.dtype == torch.float32:
-                setattr(parent, name, kernels.KernelLinear(child.weight.detach(), child.bias))
+                setattr(parent, name, exact(child.weight.detach(), child.bias))
     give_back()
 
 

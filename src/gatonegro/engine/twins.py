@@ -25,16 +25,16 @@ Make = Callable[..., nn.Module]  # (weight, bias, act, inputs) → a module that
 class FastAttention(nn.Module):
     """q, k and v by one multiplication."""
 
-    def __init__(self, source: Attention, make: Make, dtype: torch.dtype, compiled: bool):
+    def __init__(self, source: Attention, make: Make, dtype: torch.dtype):
         super().__init__()
         self.heads = source.heads
-        width = source.query.out_features // self.heads
+        device, width = source.query.weight.device, source.query.out_features // self.heads
         parts = (source.query, source.key, source.value)
         self.qkv = make(torch.cat([p.weight for p in parts]), torch.cat([p.bias for p in parts]), source=source.query)
         self.attend: nn.Module = source.attend
-        if varlen_usable(source.query.weight.device, dtype, self.heads, width):
+        if varlen_usable(device, dtype, self.heads, width):
             self.attend = VarlenAttend()
-        elif compiled and fits(dtype, width):
+        elif fits(device, dtype, width):
             self.attend = KernelAttend()
         self.output = make(source.output.weight, source.output.bias, source=source.output)
 
@@ -90,10 +90,10 @@ class FastFeedForward(nn.Module):
 class FastAddNorm(nn.Module):
     """norm(x + f(x)), or x + f(norm(x)), where f adds x itself."""
 
-    def __init__(self, source: AddNorm, dtype: torch.dtype, compiled: bool):
+    def __init__(self, source: AddNorm, dtype: torch.dtype):
         super().__init__()
         self.before = source.before
-        compiled = compiled and fits(dtype, len(source.norm.weight))
+        compiled = fits(source.norm.weight.device, dtype, len(source.norm.weight))
         self.norm: nn.Module = KernelNorm(source.norm) if compiled else copy.deepcopy(source.norm).to(dtype)
 
     def forward(self, x: Tensor, sublayer: nn.Module, *args: Any) -> Tensor:
