@@ -11,7 +11,9 @@ __version__ = "0.1.0"
 _HOMES = {
     "AutoConfig": "models",
     "AutoModel": "models",
+    "AutoModelForCausalLM": "models",
     "AutoModelForMaskedLM": "models",
+    "AutoModelForSeq2SeqLM": "models",
     "AutoModelForSequenceClassification": "models",
     "AutoModelForTokenClassification": "models",
     "AutoTokenizer": "tokenization",
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from gatonegro.models import (
         AutoConfig,
         AutoModel,
+        AutoModelForCausalLM,
         AutoModelForMaskedLM,
+        AutoModelForSeq2SeqLM,
         AutoModelForSequenceClassification,
         AutoModelForTokenClassification,
     )

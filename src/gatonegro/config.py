@@ -25,6 +25,9 @@ RANGES: tuple[tuple[str, Any, float, float, tuple[str, str]], ...] = (
         "a positive whole number below 10,000", "un número entero positivo menor que 10\N{NO-BREAK SPACE}000",
     )),
     ("type_vocab_size", int, 0, 2**31, ("a whole number", "un número entero")),
+    ("head_width", int, 1, 2**20, ("a positive whole number", "un número entero positivo")),
+    ("relative_buckets", int, 0, 2**20, ("a whole number", "un número entero")),
+    ("relative_distance", int, 1, 2**31, ("a positive whole number", "un número entero positivo")),
     ("pad_token_id", int, 0, 2**31, ("the id of a token", "el id de un token")),
     *((name, (int, float), 0, math.nextafter(1, 2), ("from 0 to 1", "un número de 0 a 1")) for name in (
         "layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout",
@@ -32,7 +35,7 @@ RANGES: tuple[tuple[str, Any, float, float, tuple[str, str]], ...] = (
     ("initializer_range", (int, float), 0, math.inf, ("a number of at least 0", "un número de 0 o más")),
 )  # fmt: skip
 MOST_LABELS = 1_000_000
-OPTIONAL = ("pad_token_id", "classifier_dropout")
+OPTIONAL = ("pad_token_id", "classifier_dropout", "head_width")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,24 @@ class Config:
     initializer_range: float = 0.02
     pad_token_id: int | None = 0
     position_rule: str = "column"  # "column": 0, 1, 2 …; "count": pad + 1 onwards, over the non-pads of a row
+    first_position: int = 0  # where "column" begins: BART leaves two places before
+    positions: str = "learned"  # "learned"; "sinusoid", the paper's waves; "none": `relative_buckets` serve instead
+    relative_buckets: int = 0  # of distances, each with a score a head that is added: T5's bias
+    relative_distance: int = 128  # beyond which all distances are in one bucket
+    embedding_scale: bool = False  # token embeddings times √hidden_size, as in the paper
+    embedding_norm: bool = True
+    norm: str = "layer"  # "layer"; "rms", of https://arxiv.org/abs/1910.07467
+    final_norm: bool = False  # behind the last layer, where norms stand "pre"
+    bias: bool = True  # whether linear maps of the layers have one
+    gated: bool = False  # act(x·W) ⊗ x·V in the feed-forward, https://arxiv.org/abs/2002.05202
+    head_width: int | None = None  # None: hidden_size / num_attention_heads
+    attention_scale: float | None = None  # of the scores; None: 1/√head_width
+    decoder: Config | None = None  # of an encoder–decoder: the decoder's own values
+    cross_attention: bool = False  # a decoder that looks at an encoder's result
+    decoder_only: bool = False
+    tied: bool = True  # scores of words by the token embeddings
+    head_scale: bool = False  # hidden states times 1/√hidden_size before them
+    head_bias: bool = False
     head_act: str = "tanh"  # between the two linear layers of the sequence classification head
     id2label: Mapping[int, str] = field(default_factory=lambda: {0: "LABEL_0", 1: "LABEL_1"})
     problem_type: str | None = None
@@ -97,7 +118,7 @@ class Config:
                     f"token; las primeras {self.position_offset} posiciones se reservan para el relleno.",
                 )
             )
-        if self.hidden_size % self.num_attention_heads:
+        if self.head_width is None and self.hidden_size % self.num_attention_heads:
             raise ConfigError(
                 both(
                     f"config.json: hidden_size {self.hidden_size} does not divide into "
@@ -144,12 +165,12 @@ class Config:
     @property
     def head_size(self) -> int:
         """The width of one attention head."""
-        return self.hidden_size // self.num_attention_heads
+        return self.head_width or self.hidden_size // self.num_attention_heads
 
     @property
     def position_offset(self) -> int:
         """The position of a row's first token: RoBERTa-like models keep the places up to the pad's for no one."""
-        return (self.pad_token_id or 0) + 1 if self.position_rule == "count" else 0
+        return (self.pad_token_id or 0) + 1 if self.position_rule == "count" else self.first_position
 
     @property
     def max_tokens(self) -> int:

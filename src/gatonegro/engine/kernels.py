@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from gatonegro.engine.linear import Int8, Linear
 from gatonegro.engine.processor import names
 from gatonegro.errors import GatonegroWarning, InputError
-from gatonegro.nn.attention import Attend, attend
+from gatonegro.nn.attention import Attend, Bias, attend
 from gatonegro.packing import Layout
 from gatonegro.wording import both
 
@@ -242,7 +242,7 @@ class KernelAttend(Attend):
     def __init__(self) -> None:
         super().__init__(0.0)
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Tensor:
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
         (_, heads, width), y = q.shape, torch.empty(q.shape, dtype=q.dtype)
         if any(x.stride()[1:] != (width, 1) for x in (q, k, v)) or k.stride(0) != v.stride(0):
             q, k, v = q.contiguous(), k.contiguous(), v.contiguous()

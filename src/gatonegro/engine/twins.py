@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gatonegro.engine.kernels import KernelAttend, KernelNorm, fits
 from gatonegro.engine.linear import quantise
-from gatonegro.nn.attention import Attend, Attention, attend
+from gatonegro.nn.attention import Attend, Attention, Bias, attend
 from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
 from gatonegro.packing import Layout
 
@@ -54,7 +54,7 @@ class VarlenAttend(Attend):
 
         self.kernel: Callable[..., Any] = varlen_attn
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Tensor:
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
         queries, keys = (starts.to(q.device, non_blocking=True) for starts in layout.starts)  # (n + 1,) each
         longest = max(layout.queries, default=0), max(layout.keys, default=0)
         return self.kernel(q.contiguous(), k.contiguous(), v.contiguous(), queries, keys, *longest)  # (t, h, d)
@@ -87,14 +87,20 @@ class FastFeedForward(nn.Module):
         return self.down(self.up(x), add)  # (t, hidden)
 
 
+def fast_norm(source: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """Ours, where it is compiled for such a norm."""
+    if isinstance(source, nn.LayerNorm) and fits(source.weight.device, dtype, len(source.weight)):
+        return KernelNorm(source)
+    return copy.deepcopy(source).to(dtype)
+
+
 class FastAddNorm(nn.Module):
     """norm(x + f(x)), or x + f(norm(x)), where f adds x itself."""
 
     def __init__(self, source: AddNorm, dtype: torch.dtype):
         super().__init__()
         self.before = source.before
-        compiled = fits(source.norm.weight.device, dtype, len(source.norm.weight))
-        self.norm: nn.Module = KernelNorm(source.norm) if compiled else copy.deepcopy(source.norm).to(dtype)
+        self.norm = fast_norm(source.norm, dtype)
 
     def forward(self, x: Tensor, sublayer: nn.Module, *args: Any) -> Tensor:
         if self.before:
@@ -105,9 +111,13 @@ class FastAddNorm(nn.Module):
 class ByteEmbedding(nn.Module):
     """Vectors kept as int8 rows (v, hidden) with a scale each (v,): those that are looked up become numbers again."""
 
+    rows: Tensor
+    scales: Tensor
+
     def __init__(self, rows: Tensor, scales: Tensor):
         super().__init__()
-        self.rows, self.scales = rows, scales[:, None]  # (v, hidden), (v, 1)
+        self.register_buffer("rows", rows, persistent=False)  # (v, hidden)
+        self.register_buffer("scales", scales[:, None], persistent=False)  # (v, 1)
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.rows[ids] * self.scales[ids]  # (t, hidden)

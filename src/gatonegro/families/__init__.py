@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from gatonegro.errors import ConfigError
+from gatonegro.families.bart import BART, MARIAN
 from gatonegro.families.bert import BERT
 from gatonegro.families.distilbert import DISTILBERT
 from gatonegro.families.family import Family
+from gatonegro.families.gpt2 import GPT2
 from gatonegro.families.roberta import CAMEMBERT, ROBERTA, XLM_ROBERTA
+from gatonegro.families.t5 import MT5, T5
 from gatonegro.wording import both
 
 FAMILIES: dict[str, Family] = {
@@ -15,6 +18,11 @@ FAMILIES: dict[str, Family] = {
     "roberta": ROBERTA,
     "xlm-roberta": XLM_ROBERTA,
     "camembert": CAMEMBERT,
+    "marian": MARIAN,
+    "bart": BART,
+    "t5": T5,
+    "mt5": MT5,
+    "gpt2": GPT2,
 }
 
 

@@ -7,6 +7,7 @@ A row of the table is `(name in the checkpoint, name in this house)` or the same
   tensor that means nothing to us (a saved buffer, an unused head).
 - `"transpose"`: the checkpoint holds the matrix the other way round (GPT-2's Conv1D).
 - `"split"`: one tensor of the checkpoint is several of ours, in equal parts along its first axis (fused Q, K, V).
+- `"transpose split"`: first the one, then the other.
 
 `{i}` stands for a layer's number, `*` for `weight` and `bias`.
 """
@@ -14,7 +15,7 @@ A row of the table is `(name in the checkpoint, name in this house)` or the same
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -48,6 +49,9 @@ class Family:
     fixed: Mapping[str, Any] = field(default_factory=dict)  # values that config.json does not spell
     ignored: tuple[str, ...] = ()  # tensors that may be there and say nothing
     refused: Mapping[str, Any] = field(default_factory=dict)  # key → the one value that is supported
+    # key of config.json → each value it may have → what that means to us
+    meanings: Mapping[str, Mapping[Any, Mapping[str, Any]]] = field(default_factory=dict)
+    decoder_keys: Mapping[str, str] | None = None  # as `keys`, where an encoder–decoder's decoder has its own
 
     @property
     def bare(self) -> str:
@@ -63,7 +67,13 @@ READ = (
     "max_position_embeddings", "type_vocab_size", "hidden_act", "layer_norm_eps", "hidden_dropout_prob",
     "attention_probs_dropout_prob", "classifier_dropout", "initializer_range", "pad_token_id",
 )  # fmt: skip
+RARE = ("head_width", "relative_buckets", "relative_distance")  # read of the families whose `keys` name them
 LABELS = ("id2label", "label2id", "num_labels", "problem_type")
+
+
+def _read(family: Family) -> tuple[str, ...]:
+    """The fields that a family's config.json spells."""
+    return (*READ, *(name for name in RARE if name in family.keys))
 
 
 def read_config(family: Family, data: Mapping[str, Any], head: str | None = None) -> Config:
@@ -77,8 +87,8 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
                 )
             )
     keys = {**family.keys, **(family.heads[head].config if head is not None and head in family.heads else {})}
-    values = {}
-    for name in READ:
+    values: dict[str, Any] = {}
+    for name in _read(family):
         if name in family.fixed:
             continue
         key = keys.get(name, name)
@@ -93,6 +103,21 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
                 f"config.json: architectures debe ser una lista de nombres, no {classes!r:.80}.",
             )
         )
+    if values.get("intermediate_size") is None and isinstance(values.get("hidden_size"), int):
+        values["intermediate_size"] = 4 * values["hidden_size"]  # GPT-2's may be null
+    if isinstance(places := values.get("max_position_embeddings"), int):
+        values["max_position_embeddings"] = places + family.fixed.get("first_position", 0)
+    for key, meaning in family.meanings.items():
+        value = data.get(key, family.defaults.get(key))
+        if not isinstance(value, str | bool | None) or value not in meaning:
+            known = ", ".join(map(repr, meaning))
+            raise ConfigError(
+                both(
+                    f"config.json: {key} is {value!r:.80}; known are {known}.",
+                    f"config.json: {key} es {value!r:.80}; se conocen {known}.",
+                )
+            )
+        values |= meaning[value]
     labels = data.get("id2label")
     if labels is None:
         count = data.get("num_labels", 2)
@@ -113,14 +138,19 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
         )
     try:
         labels = {int(i): label for i, label in labels.items()}
-        return Config(
+        config = Config(
             model_type=str(data["model_type"]),
             id2label=labels,
             problem_type=data.get("problem_type"),
             extra=dict(data),
-            **values,
             **family.fixed,
+            **values,
         )
+        if family.decoder_keys is None:
+            return config
+        own = {name: data.get(key, family.defaults.get(key)) for name, key in family.decoder_keys.items()}
+        own = {name: value for name, value in own.items() if value is not None}  # T5: as many layers as the encoder
+        return replace(config, decoder=replace(config, cross_attention=True, **own))
     except (TypeError, AttributeError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -136,12 +166,19 @@ def write_config(family: Family, config: Config, head: str | None = None) -> dic
     """`Config` → what `transformers` reads as `config.json`."""
     keys = {**family.keys, **(family.heads[head].config if head is not None and head in family.heads else {})}
     data = {k: v for k, v in config.extra.items() if k not in (*LABELS, "torch_dtype", "dtype")}
-    for name in READ:
+    for name in _read(family):
         if name not in family.fixed:
             key, value = keys.get(name, name), getattr(config, name)
             if name == "classifier_dropout" and value is None and key in family.defaults:
                 value = config.hidden_dropout_prob  # DistilBERT cannot leave it to the rest of the model
             data[key] = value
+    if "max_position_embeddings" not in family.fixed:
+        data[keys.get("max_position_embeddings", "max_position_embeddings")] -= config.first_position
+    for key, meaning in family.meanings.items():
+        fits = (value for value, said in meaning.items() if all(getattr(config, n) == v for n, v in said.items()))
+        data[key] = next(fits, data.get(key))
+    for name, key in (family.decoder_keys or {}).items():
+        data[key] = getattr(config.decoder, name)
     data["model_type"] = config.model_type
     if head is not None and head in family.heads:
         data["architectures"] = [family.heads[head].architecture]
@@ -174,7 +211,8 @@ def links(family: Family, config: Config, head: str | None) -> list[Link]:
 def _expand(rows: tuple[Row, ...], config: Config, prefix: str) -> Iterator[Link]:
     for name, ours, *operation in rows:
         targets = ours if isinstance(ours, tuple) else (ours,) if ours is not None else ()
-        for i in range(config.num_hidden_layers) if "{i}" in name + "".join(targets) else (0,):
+        stack = config.decoder or config if "".join(targets).startswith("decoder.") else config
+        for i in range(stack.num_hidden_layers) if "{i}" in name + "".join(targets) else (0,):
             for end in ("weight", "bias") if "*" in name else ("",):
                 filled = tuple(x.replace("{i}", str(i)).replace("*", end) for x in (prefix + name, *targets))
                 yield Link(filled[0], filled[1:], operation[0] if operation else "")
@@ -194,8 +232,8 @@ def adopt(
     for link in sorted(table, key=lambda link: link.operation == "share"):
         if link.name not in tensors:
             continue
-        tensor = tensors[link.name]
-        if link.operation == "split":
+        tensor = tensors[link.name].T if link.operation.startswith("transpose") else tensors[link.name]
+        if link.operation.endswith("split"):
             if not tensor.dim() or len(tensor) % len(link.ours):
                 raise CheckpointError(
                     both(
@@ -206,8 +244,6 @@ def adopt(
                     )
                 )
             out.update(zip(link.ours, tensor.chunk(len(link.ours)), strict=True))
-        elif link.operation == "transpose":
-            out[link.ours[0]] = tensor.T
         else:
             for ours in link.ours:
                 if link.operation == "share" and ours in out and not torch.equal(out[ours], tensor):
@@ -281,6 +317,16 @@ def canonical(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> 
     return {family.prefix + k if family.prefix + k in bare else k: v for k, v in tensors.items()}
 
 
+def untied(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> Config:
+    """The configuration as the tensors have it: `transformers` 5 writes of T5 v1.1 that its two vocabularies are one,
+    and stores both."""
+    stored = {ours: tensors.get(link.name) for link in links(family, config, "seq2seq-lm") for ours in link.ours}
+    own, words = stored.get("head.output.weight"), tensors.get(family.prefix + "shared.weight")
+    if not config.tied or own is None or words is None or torch.equal(own, words):
+        return config
+    return replace(config, tied=False)
+
+
 def has_head(family: Family, config: Config, head: str, tensors: Mapping[str, Tensor]) -> bool:
     """Whether every tensor of a head is there, under `canonical` names."""
     rows = _expand(family.heads[head].rows, config, "")
@@ -309,8 +355,6 @@ def release(family: Family, config: Config, head: str | None, tensors: Mapping[s
             continue
         # the bare model's tensors are written without the prefix
         name = link.name.removeprefix(family.prefix) if head in BARE else link.name
-        if link.operation == "split":
-            out[name] = torch.cat([tensors[ours] for ours in link.ours])
-        else:
-            out[name] = tensors[link.ours[0]].T if link.operation == "transpose" else tensors[link.ours[0]]
+        tensor = torch.cat([tensors[ours] for ours in link.ours]) if len(link.ours) > 1 else tensors[link.ours[0]]
+        out[name] = tensor.T if link.operation.startswith("transpose") else tensor
     return out

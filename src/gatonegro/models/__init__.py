@@ -6,22 +6,29 @@ Inside, everything is packed; `Model.forward` takes a padded batch, packs it, an
 from gatonegro.models.auto import (
     AutoConfig,
     AutoModel,
+    AutoModelForCausalLM,
     AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
 )
-from gatonegro.models.loading import copy_to, head_of, load, load_config, load_fast, precision
+from gatonegro.models.language import LanguageModel
+from gatonegro.models.loading import build, copy_to, head_of, load, load_config, load_fast, precision
 from gatonegro.models.model import Model, initialise, share
 from gatonegro.models.output import ModelOutput
 
 __all__ = [
     "AutoConfig",
     "AutoModel",
+    "AutoModelForCausalLM",
     "AutoModelForMaskedLM",
+    "AutoModelForSeq2SeqLM",
     "AutoModelForSequenceClassification",
     "AutoModelForTokenClassification",
+    "LanguageModel",
     "Model",
     "ModelOutput",
+    "build",
     "copy_to",
     "head_of",
     "initialise",

@@ -11,7 +11,7 @@ from gatonegro import hub
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
-from gatonegro.models.loading import load, load_config
+from gatonegro.models.loading import build, load, load_config
 from gatonegro.models.model import Model, initialise
 from gatonegro.wording import both
 
@@ -76,7 +76,7 @@ class AutoModel:
                 )
             )
         bare = family_of(config.model_type).bare
-        return initialise(Model(config, bare if cls.head == "pooler" else cls.head), config.initializer_range)
+        return initialise(build(config, bare if cls.head == "pooler" else cls.head), config.initializer_range)
 
 
 class AutoModelForSequenceClassification(AutoModel):
@@ -95,3 +95,15 @@ class AutoModelForMaskedLM(AutoModel):
     """An encoder with a score a word of the vocabulary for each token."""
 
     head = "masked-lm"
+
+
+class AutoModelForSeq2SeqLM(AutoModel):
+    """An encoder and a decoder with a score a word of the vocabulary for what is written next."""
+
+    head = "seq2seq-lm"
+
+
+class AutoModelForCausalLM(AutoModel):
+    """A decoder alone with a score a word of the vocabulary for what is written next."""
+
+    head = "causal-lm"

@@ -15,7 +15,8 @@ from gatonegro import checkpoints, hub
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, OptionError
 from gatonegro.families import family_of
-from gatonegro.families.family import BARE, adopt, canonical, has_head, heads_named, read_config
+from gatonegro.families.family import BARE, adopt, canonical, has_head, heads_named, read_config, untied
+from gatonegro.models.language import LanguageModel
 from gatonegro.models.model import Model, initialise
 from gatonegro.nn.heads import HEADS
 from gatonegro.preprocessing import KEY, preprocessing_of
@@ -163,6 +164,11 @@ def _model_files(folder: Path) -> set[str]:
     return {path.name for kind in kinds for path in folder.glob(kind)}
 
 
+def build(config: Config, head: str) -> Model:
+    """A model without numbers yet: the class is the configuration's choice."""
+    return (LanguageModel if config.decoder is not None or config.decoder_only else Model)(config, head)
+
+
 def _assemble(
     config: Config, head: str, tensors: dict[str, Tensor], *, fresh_head: bool, dtype: torch.dtype | str | None
 ) -> Model:
@@ -170,8 +176,9 @@ def _assemble(
     tensors = canonical(family, config, tensors)
     if head == "pooler" and not ("pooler" in family.heads and has_head(family, config, "pooler", tensors)):
         head = "none"  # an encoder is whole without BERT's pooler
+    config = untied(family, config, tensors)
     with torch.device("meta"):
-        model = Model(config, head)
+        model = build(config, head)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     state = adopt(family, config, head, tensors, {n for n in shapes if not (fresh_head and n.startswith("head."))})
     kind = precision(dtype, next((t.dtype for t in state.values() if t.is_floating_point()), torch.float32))

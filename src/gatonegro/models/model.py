@@ -23,7 +23,7 @@ from gatonegro.families.family import release, write_config
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
-from gatonegro.nn.heads import HEADS
+from gatonegro.nn.heads import HEADS, NextTokenHead
 from gatonegro.nn.loss import loss_of
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
 from gatonegro.packing import Packed, from_padded, pack
@@ -41,6 +41,9 @@ class Model(nn.Module):
         self.precision = ""  # of a faster twin, see `optimize`
         self.stored_int8 = False  # whether the checkpoint holds int8 rows
         self._source: Callable[[], Model] | None = None  # where PyTorch takes it for no part of this model
+        self._build(config, head)
+
+    def _build(self, config: Config, head: str) -> None:
         self.embeddings = Embeddings(config)
         self.encoder = Encoder(config)
         self.head = HEADS[head](config) if head in HEADS else None
@@ -196,7 +199,12 @@ class Model(nn.Module):
         self.embeddings.tokens.num_embeddings = count
         bias = getattr(self.head, "bias", None)
         if isinstance(bias, Tensor):  # a score a word of the vocabulary
-            self.head.bias = nn.Parameter(F.pad(bias.detach()[:kept], (0, count - kept)))  # type: ignore[union-attr]
+            longer = F.pad(bias.detach()[..., :kept], (0, count - kept))
+            self.head.bias = nn.Parameter(longer) if isinstance(bias, nn.Parameter) else longer  # type: ignore
+        if isinstance(self.head, NextTokenHead) and self.head.output is not None:
+            rows = old.new_empty(count, old.shape[1]).normal_(std=self.config.initializer_range)
+            rows[:kept] = self.head.output.weight.detach()[:kept]
+            self.head.output.weight, self.head.output.out_features = nn.Parameter(rows), count
         self.config = replace(self.config, vocab_size=count)
         return self.embeddings.tokens
 
@@ -214,11 +222,16 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.embeddings.positions.weight.device
+        return self._number.device
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.embeddings.positions.weight.dtype
+        return self._number.dtype
+
+    @property
+    def _number(self) -> Tensor:
+        """A tensor that is where the model is, and of its kind."""
+        return next(t for t in (*self.embeddings.parameters(), *self.embeddings.buffers()) if t.is_floating_point())
 
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int = 5 * 10**9, int8: bool = False) -> None:
         """Write `config.json` and `model.safetensors`, which `transformers` reads back with the same logits.

@@ -17,6 +17,7 @@ class ModelOutput:
     logits: Tensor | None = None  # (b, labels) or (b, s, labels) or (b, s, vocab)
     last_hidden_state: Tensor | None = None  # (b, s, hidden); zeros where there was padding
     pooler_output: Tensor | None = None  # (b, hidden)
+    encoder_last_hidden_state: Tensor | None = None  # (b, s, hidden), of an encoder–decoder
     hidden_states: tuple[Tensor, ...] | None = None  # layers + 1 of (b, s, hidden)
     attentions: tuple[Tensor, ...] | None = None  # layers of (b, h, s, s)
 

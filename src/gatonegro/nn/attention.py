@@ -6,6 +6,7 @@ step by step, for tests, for the trace and for people who read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -16,26 +17,36 @@ from torch import Tensor, nn
 from gatonegro.config import Config
 from gatonegro.packing import Layout
 
+
+class Embedding(nn.Embedding):
+    """A vector a number."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing: weights come from a checkpoint or from `initialise`.
+
+        PyTorch's own draw, on the meta device where models are built, would import its compiler: two seconds.
+        """
+
+
 # What is added to the scores of one run: (query length, key length) → (h, q, k), or (n, h, q, k) for run `(n, …)`.
 Bias = Callable[[int, int], Tensor]
 
 
 def _runs(q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Views of the packed tensors, a run of equal lengths at a time; nothing is copied."""
-    a = b = 0
-    for n, lq, lk in layout.runs:
-        yield (
-            q[a : a + n * lq].unflatten(0, (n, lq)).transpose(1, 2),  # (n, h, q, d)
-            k[b : b + n * lk].unflatten(0, (n, lk)).transpose(1, 2),  # (n, h, k, d)
-            v[b : b + n * lk].unflatten(0, (n, lk)).transpose(1, 2),  # (n, h, k, d)
-        )
-        a, b = a + n * lq, b + n * lk
+    runs, room = layout.runs, layout.room
+    # split at once: slices would each leave a gradient as large as the whole
+    queries = q.split([n * lq for n, lq, _ in runs])
+    keys, values = (x.split([n * (room or lk) for n, _, lk in runs]) for x in (k, v))
+    for (n, _, lk), *parts in zip(runs, queries, keys, values, strict=True):
+        qs, ks, vs = (x.unflatten(0, (n, -1)).transpose(1, 2) for x in parts)
+        yield qs, ks[:, :, :lk], vs[:, :, :lk]  # (n, h, q, d), (n, h, k, d) twice
 
 
 def _mask(q: int, k: int, causal: bool, window: int | None, bias: Bias | None, like: Tensor) -> Tensor | None:
     """What to add to the scores of queries that are the last `q` of `k` tokens; None where nothing is hidden."""
     mask = bias(q, k) if bias is not None else None
-    if causal or (window is not None and k > window + 1):
+    if (causal and q > 1) or (window is not None and k > window + 1):
         distance = torch.arange(k, device=like.device) - torch.arange(k - q, k, device=like.device)[:, None]  # (q, k)
         hidden = distance > 0 if causal else torch.zeros_like(distance, dtype=torch.bool)
         if window is not None:
@@ -61,14 +72,13 @@ def attend(
 
     `causal` hides later keys, `window` those further than so many tokens away, `scale` defaults to 1/√d.
     """
-    out = [
-        F.scaled_dot_product_attention(
-            qs, ks, vs, _mask(qs.shape[2], ks.shape[2], causal, window, bias, q), dropout, scale=scale
-        )
-        .transpose(1, 2)
-        .flatten(0, 1)
-        for qs, ks, vs in _runs(q, k, v, layout)
-    ]
+    out = []
+    for qs, ks, vs in _runs(q, k, v, layout):
+        # the operator's own mask is faster, and is the one wanted where queries and keys are the same tokens
+        own = causal and window is None and bias is None and qs.shape[2] == ks.shape[2]
+        mask = None if own else _mask(qs.shape[2], ks.shape[2], causal, window, bias, q)
+        y = F.scaled_dot_product_attention(qs, ks, vs, mask, dropout, is_causal=own, scale=scale)
+        out.append(y.transpose(1, 2).flatten(0, 1))
     return out[0] if len(out) == 1 else torch.cat(out) if out else torch.empty_like(q)  # (t, h, d)
 
 
@@ -105,36 +115,107 @@ def attend_plain(
     return seen
 
 
+class RelativeBias(nn.Module):
+    """A learned score a head for each distance, near ones apart and far ones together: T5's positions.
+
+    https://github.com/huggingface/transformers/blob/main/src/transformers/models/t5/modeling_t5.py
+    """
+
+    def __init__(self, config: Config, causal: bool = False):
+        super().__init__()
+        self.causal, self.buckets, self.far = causal, config.relative_buckets, config.relative_distance
+        self.scores = Embedding(config.relative_buckets, config.num_attention_heads)
+
+    def forward(self, q: int, k: int) -> Tensor:
+        """What is added to the scores of queries that are the last `q` of `k` tokens. (h, q, k)"""
+        distance = torch.arange(k)[None] - torch.arange(k - q, k)[:, None]  # (q, k)
+        kinds, bucket = self.buckets, torch.zeros_like(distance)
+        if self.causal:
+            distance = (-distance).clamp(min=0)
+        else:
+            kinds //= 2
+            bucket += (distance > 0) * kinds
+            distance = distance.abs()
+        near = kinds // 2
+        beyond = torch.log(distance.clamp(min=1).float() / near) / math.log(self.far / near) * (kinds - near)
+        bucket += torch.where(distance < near, distance, (near + beyond.long()).clamp(max=kinds - 1))
+        return self.scores(bucket.to(self.scores.weight.device)).permute(2, 0, 1)  # (h, q, k)
+
+
 class Attend(nn.Module):
     """softmax(q·kᵀ/√d)·v
 
     The function `attend` as a module without weights, so that a hook can see what goes in and what comes out.
     """
 
-    def __init__(self, dropout: float):
+    def __init__(self, dropout: float, causal: bool = False, scale: float | None = None):
         super().__init__()
-        self.dropout = dropout
+        self.dropout, self.causal, self.scale = dropout, causal, scale
 
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Tensor:
-        return attend(q, k, v, layout, dropout=self.dropout if self.training else 0.0)
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
+        dropout = self.dropout if self.training else 0.0
+        return attend(q, k, v, layout, causal=self.causal, scale=self.scale, bias=bias, dropout=dropout)
+
+    def plain(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> list[Seen]:
+        """The same in the open."""
+        return attend_plain(q, k, v, layout, causal=self.causal, scale=self.scale, bias=bias)
+
+
+class Kept:
+    """A layer's keys and values of the tokens so far, (n, room, h, d) each: the cache of a decoder."""
+
+    def __init__(self) -> None:
+        self.k = self.v = torch.empty(0, 0, 0, 0)
+
+    def add(self, k: Tensor, v: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
+        """Keep those of new tokens (t, h, d); returns all, as `layout.room` tells them apart. (n·room, h, d) each"""
+        if self.k.shape[1] < layout.room:
+            n, room, fresh = *self.k.shape[:2], (len(layout.keys), layout.room, *k.shape[1:])
+            old, self.k, self.v = (self.k, self.v), k.new_zeros(fresh), v.new_zeros(fresh)
+            if n:
+                self.k[:, :room], self.v[:, :room] = old
+        for all_, some in ((self.k, k), (self.v, v)):
+            all_.view(-1, *some.shape[1:]).index_copy_(0, layout.new, some)
+        return self.k.flatten(0, 1), self.v.flatten(0, 1)
+
+    def take(self, sequences: Tensor) -> None:
+        """Go on with these of the sequences, in this order; one may be there several times."""
+        self.k, self.v = self.k[sequences], self.v[sequences]
+
+
+Keys = tuple[Tensor, Tensor]  # keys and values, (u, h, d) each
 
 
 class Attention(nn.Module):
-    """Every token looks at its own sequence, a head at a time."""
+    """Every token looks at its own sequence, or at another that is its memory, a head at a time."""
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, causal: bool = False):
         super().__init__()
-        size = config.hidden_size
+        size, inner = config.hidden_size, config.num_attention_heads * config.head_size
         self.heads = config.num_attention_heads
-        self.query = nn.Linear(size, size)
-        self.key = nn.Linear(size, size)
-        self.value = nn.Linear(size, size)
-        self.attend = Attend(config.attention_probs_dropout_prob)
-        self.output = nn.Linear(size, size)
+        self.query = nn.Linear(size, inner, config.bias)
+        self.key = nn.Linear(size, inner, config.bias)
+        self.value = nn.Linear(size, inner, config.bias)
+        self.attend = Attend(config.attention_probs_dropout_prob, causal, config.attention_scale)
+        self.output = nn.Linear(inner, size, config.bias)
 
-    def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        memory = x if layout.rows is None else x[layout.rows]  # (u, hidden)
-        q = self.query(x).unflatten(-1, (self.heads, -1))  # (t, h, d)
+    def keys_of(self, memory: Tensor) -> Keys:
+        """Keys and values of hidden states (u, hidden)."""
         k = self.key(memory).unflatten(-1, (self.heads, -1))  # (u, h, d)
-        v = self.value(memory).unflatten(-1, (self.heads, -1))  # (u, h, d)
-        return self.output(self.attend(q, k, v, layout).flatten(-2))  # (t, h·d)
+        return k, self.value(memory).unflatten(-1, (self.heads, -1))  # (u, h, d)
+
+    def forward(
+        self,
+        x: Tensor,
+        layout: Layout,
+        bias: Bias | None = None,
+        memory: Tensor | Keys | None = None,
+        kept: Kept | None = None,
+    ) -> Tensor:
+        q = self.query(x).unflatten(-1, (self.heads, -1))  # (t, h, d)
+        if memory is None:
+            memory = x if layout.rows is None else x[layout.rows]  # (u, hidden)
+        k, v = self.keys_of(memory) if isinstance(memory, Tensor) else memory  # (u, h, d) each
+        if kept is not None:
+            k, v = kept.add(k, v, layout)
+        return self.output(self.attend(q, k, v, layout, bias).flatten(-2))  # (t, hidden)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gatonegro.config import Config
 from gatonegro.errors import ConfigError
-from gatonegro.nn.attention import Attention
+from gatonegro.nn.attention import Attention, Bias, Embedding, RelativeBias
 from gatonegro.packing import Layout, Packed
 from gatonegro.wording import both
 
@@ -48,33 +49,64 @@ class Activation(nn.Module):
         return self.name
 
 
-class Embedding(nn.Embedding):
-    """A vector a number."""
+@cache
+def _waves(places: int, width: int) -> Tensor:
+    """Sines of a position in the first half of a vector, cosines in the second, slower from place to place.
 
-    def reset_parameters(self) -> None:
-        """Draw nothing: weights come from a checkpoint or from `initialise`.
+    https://github.com/huggingface/transformers/blob/main/src/transformers/models/marian/modeling_marian.py
+    """
+    slow = 10_000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+    angle = torch.arange(places, dtype=torch.float64)[:, None] * slow  # (places, width / 2, rounded up)
+    return torch.cat([angle.sin(), angle[:, : width // 2].cos()], dim=-1).float()  # (places, width)
 
-        PyTorch's own draw, on the meta device where models are built, would import its compiler: two seconds.
-        """
 
-
-class Embeddings(nn.Module):
-    """Vectors for token, position and segment, added and normalised."""
+class Sinusoids(nn.Module):
+    """A vector a position that nobody learned, https://arxiv.org/abs/1706.03762 §3.5."""
 
     def __init__(self, config: Config):
         super().__init__()
-        self.tokens = Embedding(config.vocab_size, config.hidden_size)
-        self.positions = Embedding(config.max_position_embeddings, config.hidden_size)
+        self.places, self.width = config.max_position_embeddings, config.hidden_size
+
+    def forward(self, positions: Tensor) -> Tensor:
+        return _waves(self.places, self.width).to(positions.device)[positions]  # (t, hidden)
+
+
+POSITIONS: dict[str, Callable[[Config], nn.Module | None]] = {
+    "learned": lambda config: Embedding(config.max_position_embeddings, config.hidden_size),
+    "sinusoid": Sinusoids,
+    "none": lambda config: None,
+}
+
+
+def norm_of(config: Config) -> nn.Module:
+    """Layer norm, or the one that leaves the mean as it is."""
+    kind = nn.LayerNorm if config.norm == "layer" else nn.RMSNorm
+    return kind(config.hidden_size, config.layer_norm_eps)
+
+
+class Embeddings(nn.Module):
+    """Vectors for token, position and segment, added and normalised; each as far as the family has it."""
+
+    def __init__(self, config: Config, shared: bool = False):
+        super().__init__()
+        self.tokens: Embedding = None if shared else Embedding(config.vocab_size, config.hidden_size)  # type: ignore
+        self.scale = config.hidden_size**0.5 if config.embedding_scale else 1.0
+        self.positions = POSITIONS[config.positions](config)
         self.segments = Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
-        self.norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
+        self.norm = norm_of(config) if config.embedding_norm else None
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
-    def forward(self, packed: Packed) -> Tensor:
-        x = self.tokens(packed.ids) if packed.embeds is None else packed.embeds.to(self.positions.weight.dtype)
-        x = x + self.positions(packed.positions)
+    def forward(self, packed: Packed, tokens: nn.Module | None = None) -> Tensor:
+        """`tokens` are another's, where a decoder shares the encoder's."""
+        tokens = self.tokens if tokens is None else tokens
+        x = tokens(packed.ids) if packed.embeds is None else packed.embeds.to(tokens.weight.dtype)  # type: ignore
+        if self.scale != 1.0:
+            x = x * self.scale
+        if self.positions is not None:
+            x = x + self.positions(packed.positions).to(x.dtype)
         if self.segments is not None:
             x = x + (self.segments.weight[0] if packed.segments is None else self.segments(packed.segments))
-        return self.dropout(self.norm(x))  # (t, hidden)
+        return self.dropout(x if self.norm is None else self.norm(x))  # (t, hidden)
 
 
 class FeedForward(nn.Module):
@@ -82,12 +114,18 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Config):
         super().__init__()
-        self.up = nn.Linear(config.hidden_size, config.intermediate_size)
+        size, wide = config.hidden_size, config.intermediate_size
+        self.up = None if config.gated else nn.Linear(size, wide, config.bias)
+        self.gate = nn.Linear(size, wide, config.bias) if config.gated else None
+        self.value = nn.Linear(size, wide, config.bias) if config.gated else None
         self.activation = Activation(config.hidden_act)
-        self.down = nn.Linear(config.intermediate_size, config.hidden_size)
+        self.down = nn.Linear(wide, size, config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(self.activation(self.up(x)))  # (t, hidden)
+        if self.up is not None:
+            return self.down(self.activation(self.up(x)))  # (t, hidden)
+        assert self.gate is not None and self.value is not None
+        return self.down(self.activation(self.gate(x)) * self.value(x))  # (t, hidden)
 
 
 class AddNorm(nn.Module):
@@ -96,7 +134,7 @@ class AddNorm(nn.Module):
     def __init__(self, config: Config):
         super().__init__()
         self.before = config.norm_place == "pre"
-        self.norm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
+        self.norm = norm_of(config)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def forward(self, x: Tensor, sublayer: nn.Module, *args: Any) -> Tensor:
@@ -115,8 +153,8 @@ class EncoderLayer(nn.Module):
         self.feed_forward = FeedForward(config)
         self.feed_forward_add = AddNorm(config)
 
-    def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        x = self.attention_add(x, self.attention, layout)  # (t, hidden)
+    def forward(self, x: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
+        x = self.attention_add(x, self.attention, layout, bias)  # (t, hidden)
         return self.feed_forward_add(x, self.feed_forward)  # (t, hidden)
 
 
@@ -125,9 +163,11 @@ class Encoder(nn.Module):
 
     def __init__(self, config: Config):
         super().__init__()
+        self.relative = RelativeBias(config) if config.relative_buckets else None
         self.layers = nn.ModuleList(EncoderLayer(config.layer(i)) for i in range(config.num_hidden_layers))
+        self.norm = norm_of(config) if config.final_norm else None
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         for layer in self.layers:
-            x = layer(x, layout)
-        return x  # (t, hidden)
+            x = layer(x, layout, self.relative)
+        return x if self.norm is None else self.norm(x)  # (t, hidden)

@@ -78,9 +78,30 @@ class MaskedLMHead(nn.Module):
         return F.linear(x, tokens.weight, self.bias)  # (t, vocab)
 
 
+class NextTokenHead(nn.Module):
+    """A score a word of the vocabulary, for what follows each token."""
+
+    per = "token"
+    bias: Tensor | None
+
+    def __init__(self, config: Config):
+        super().__init__()
+        self.scale = config.hidden_size**-0.5 if config.head_scale else 1.0
+        self.output = None if config.tied else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        bias = torch.zeros(1, config.vocab_size) if config.head_bias else None  # in a row, as Marian and BART keep it
+        self.register_buffer("bias", bias)  # and which they do not train
+
+    def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
+        weight = tokens.weight if self.output is None else self.output.weight
+        bias = self.bias
+        return F.linear(x * self.scale, weight, None if bias is None else bias[0])  # (t, vocab)
+
+
 HEADS: dict[str, type[nn.Module]] = {
     "pooler": Pooler,
     "sequence-classification": SequenceClassificationHead,
     "token-classification": TokenClassificationHead,
     "masked-lm": MaskedLMHead,
+    "seq2seq-lm": NextTokenHead,
+    "causal-lm": NextTokenHead,
 }

@@ -8,7 +8,7 @@ from threading import get_ident
 
 from torch import Tensor, nn
 
-from gatonegro.nn.attention import Attend, Seen, attend_plain
+from gatonegro.nn.attention import Attend, Seen
 from gatonegro.nn.encoder import Embeddings, EncoderLayer
 
 
@@ -31,7 +31,7 @@ def watch(model: nn.Module) -> Iterator[dict[str, list[Tensor | list[Seen]]]]:
             if get_ident() != thread:
                 return
             if isinstance(module, Attend):
-                result = attend_plain(*args)
+                result = module.plain(*args)
             if isinstance(result, Tensor | list):
                 seen.setdefault(name, []).append(result)
 

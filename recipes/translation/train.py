@@ -1,0 +1,255 @@
+r"""Train `translate-es-en`, the built-in translator, one model for both directions.
+
+    python recipes/translation --data ../shared/data --base ../shared/models/multilingual-e5-small-es-en
+
+The encoder is the base's, a BERT whose numbers are those of a BART encoder once what it adds for the first segment is
+added to its positions; three layers of decoder begin as copies of some of its layers. Seeded, logged to
+`OUT/log.jsonl`, resumable: the same line goes on where a killed run stopped. `--start FOLDER` goes on from a model that
+was saved, with a new warm-up. `--scratch` leaves the base's numbers out, for comparison.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from data import Example, dev_pairs, mono, one_pass, pairs
+from torch import Tensor
+from vocabulary import SPECIAL, TO, Sampler, cut
+
+from gatonegro import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
+from gatonegro.families import family_of
+from gatonegro.families.family import read_config
+from gatonegro.models import LanguageModel
+from gatonegro.packing import Layout, Packed, pack
+from gatonegro.training import fit, mixed_batches, without_attention_dropout
+
+START, PAD, END = SPECIAL.index("</s>"), SPECIAL.index("<pad>"), SPECIAL.index("</s>")
+COPIED = (1, 6, 11)  # of the encoder's layers, where the decoder's begin
+TOKENS = 8192  # a step, read and written
+MULTIPLE = 64  # of tokens: few shapes
+SMOOTHING = 0.1
+LONGEST = 200  # tokens of a side
+
+CONFIG = {
+    "model_type": "bart",
+    "vocab_size": 16000,
+    "d_model": 384,
+    "encoder_layers": 12,
+    "encoder_attention_heads": 12,
+    "encoder_ffn_dim": 1536,
+    "decoder_layers": len(COPIED),
+    "decoder_attention_heads": 12,
+    "decoder_ffn_dim": 1536,
+    "max_position_embeddings": 512,
+    "activation_function": "gelu",
+    "dropout": 0.1,
+    "attention_dropout": 0.1,
+    "activation_dropout": 0.0,
+    "init_std": 0.02,
+    "scale_embedding": False,
+    "bos_token_id": 0,
+    "pad_token_id": PAD,
+    "eos_token_id": END,
+    "decoder_start_token_id": START,
+    "forced_eos_token_id": END,
+    "is_encoder_decoder": True,
+    "tie_word_embeddings": True,
+    "languages": ["es", "en"],
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Sequences of ids that are read, and those that are written for them, without the token that both end with."""
+
+    read: list[list[int]]
+    written: list[list[int]]
+
+
+class Steps(Sequence[Step]):
+    """Passes through the pairs, each varied and cut into pieces anew when its turn comes; all of one length."""
+
+    def __init__(self, passes: int, seed: int, examples, sampler: Sampler):
+        self.passes, self.seed, self.examples, self.sampler = passes, seed, examples, sampler
+        self.made = -1
+        self.steps: list[Step] = []
+        self._make(0)
+        self.length = len(self.steps)
+
+    def __len__(self) -> int:
+        return self.passes * self.length
+
+    def __getitem__(self, step: int) -> Step:  # type: ignore[override]
+        if step // self.length != self.made:
+            self._make(step // self.length)
+        return self.steps[step % self.length % len(self.steps)]
+
+    def _make(self, number: int) -> None:
+        rng = random.Random(self.seed * 1009 + number)
+        rows = [encode(one, self.sampler, rng) for one in self.examples(rng)]
+        rows = [(a, b) for a, b in rows if max(len(a), len(b)) <= LONGEST]
+        plan = mixed_batches([len(a) + len(b) for a, b in rows], TOKENS, rng)
+        steps = [sorted((rows[i] for i in batch), key=lambda row: (len(row[0]), len(row[1]))) for batch in plan]
+        self.steps = [Step(*map(list, zip(*step, strict=True))) for step in steps]  # type: ignore[arg-type]
+        self.made = number
+
+
+def encode(one: Example, sampler: Sampler, rng: random.Random | None = None) -> tuple[list[int], list[int]]:
+    """What is read, `>>en<< … </s>`, and what is written, without the end. Half of the texts are cut as they will be
+    in use."""
+    draw = rng if rng is not None and rng.random() < 0.5 else None
+    front = sampler.tokenizer.token_to_id(TO[one.to])
+    return [front, *sampler(one.source, draw), END], sampler(one.target, draw)
+
+
+def packed(step: Step, model: LanguageModel) -> tuple[Packed, Packed, Layout, Tensor]:
+    """Both sides, with a pair of pads behind them that fills them up; where each looks; and what is to be written."""
+    read, written = step.read, [[START, *ids] for ids in step.written]
+    wanted = torch.tensor([i for ids in step.written for i in (*ids, END)])
+    fill = [[PAD] * (MULTIPLE - sum(map(len, side)) % MULTIPLE) for side in (read, written)]
+    a, b = pack([*read, fill[0]], model.config), pack([*written, fill[1]], model.config.decoder or model.config)
+    return a, b, Layout(b.lengths, a.lengths), wanted
+
+
+def loss_of(model: LanguageModel, step: Step, smoothing: float = SMOOTHING) -> Tensor:
+    read, written, cross, wanted = packed(step, model)
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
+        x = model.decode(written, model.encode(read), cross)[: len(wanted)]
+        scores = model.next(x, written)
+    return F.cross_entropy(scores.float(), wanted, label_smoothing=smoothing)
+
+
+def has_bf16() -> bool:
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
+
+
+def begin(base: str | Path, rows: list[int], scratch: bool) -> LanguageModel:
+    """A BART whose encoder is the base's, with the base's vectors for the pieces that were kept."""
+    config = read_config(family_of("bart"), {**CONFIG, "vocab_size": len(rows)})
+    model = AutoModelForSeq2SeqLM.from_config(config)
+    assert isinstance(model, LanguageModel)
+    if scratch:
+        return model
+    source = AutoModel.from_pretrained(base)
+    with torch.no_grad():
+        old = source.embeddings
+        new = torch.stack([old.tokens.weight[i] if i >= 0 else old.tokens.weight.mean(0) for i in rows])
+        model.embeddings.tokens.weight.copy_(new)
+        places = old.positions.weight + old.segments.weight[0]
+        for part in (model.embeddings, model.decoder_embeddings):
+            part.positions.weight.zero_()
+            part.positions.weight[2:].copy_(places[: len(part.positions.weight) - 2])
+            part.norm.load_state_dict(old.norm.state_dict())
+        model.encoder.load_state_dict(source.encoder.state_dict())
+        for layer, number in zip(model.decoder.layers, COPIED, strict=True):
+            found = layer.load_state_dict(source.encoder.layers[number].state_dict(), strict=False)
+            assert all(name.startswith("cross_attention") for name in found.missing_keys)
+    return model
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with parallel/ and others")
+    parser.add_argument("--base", type=Path, required=True, help="encoder to start from, whose pieces are kept")
+    parser.add_argument("--start", type=Path, help="a model that was saved, to go on from")
+    parser.add_argument("--out", type=Path, default=Path("runs/translation"))
+    parser.add_argument("--passes", type=int, default=10)
+    parser.add_argument("--lr", type=float, default=5e-4, help="of the decoder")
+    parser.add_argument("--encoder-lr", type=float, default=2e-4)
+    parser.add_argument("--scratch", action="store_true", help="random numbers in the place of the base's")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stop-after", type=int, help="stop after this step, to be resumed")
+    args = parser.parse_args(argv)
+    torch.manual_seed(args.seed)
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    train, start = pairs(args.data), args.start or args.out / "begun"
+    if not (start / "config.json").exists():
+        texts = [text for pair in train for text in (pair.en, pair.es)]
+        texts += [s.text for lang in TO for s in mono(args.data, lang)]
+        tokenizer, rows = cut(args.base, texts)
+        begin(args.base, rows, args.scratch).save_pretrained(start)
+        tokenizer.save(str(start / "tokenizer.json"))
+        (start / "tokenizer_config.json").write_text(json.dumps(TOKENIZER, indent=2) + "\n", encoding="utf-8")
+    model = AutoModelForSeq2SeqLM.from_pretrained(start)
+    assert isinstance(model, LanguageModel)
+    without_attention_dropout(model)
+    tokenizer = AutoTokenizer.from_pretrained(start)
+    sampler = Sampler(tokenizer.backend_tokenizer)
+    steps = Steps(args.passes, args.seed, lambda rng: one_pass(train, rng), sampler)
+    dev = dev_steps(args.data, sampler)
+    print(f"{len(train)} pairs, {args.passes} passes of {steps.length} steps", file=sys.stderr)
+
+    def evaluate() -> dict[str, float]:
+        return {f"dev_{to}": mean_loss(model, of) for to, of in dev.items()}
+
+    new = ("decoder.", "decoder_embeddings.", "head.")
+    named = [(name, p) for name, p in model.named_parameters()]
+    groups = [
+        {
+            "params": [p for n, p in named if n.startswith(new) == ours and (p.dim() > 1) == matrix],
+            "lr": args.lr if ours else args.encoder_lr,
+            "weight_decay": 0.01 if matrix else 0.0,
+        }
+        for ours in (True, False)
+        for matrix in (True, False)
+    ]
+    fit(
+        model,
+        steps,
+        lambda step: loss_of(model, step),
+        groups,
+        out=args.out,
+        seed=args.seed,
+        evaluate=evaluate,
+        evaluate_every=500,
+        average=0.999,
+        warmup=0.04,
+        stop_after=args.stop_after,
+    )
+    model.save_pretrained(args.out / "model")
+    tokenizer.save_pretrained(args.out / "model")
+
+
+TOKENIZER = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "model_max_length": 512,
+    "model_input_names": ["input_ids", "attention_mask"],
+    "bos_token": "<s>",
+    "pad_token": "<pad>",
+    "eos_token": "</s>",
+    "unk_token": "<unk>",
+    "additional_special_tokens": list(TO.values()),
+    "clean_up_tokenization_spaces": False,
+}
+
+
+def dev_steps(data: Path, sampler: Sampler, most: int = 400) -> dict[str, list[Step]]:
+    """Some pairs of each source of the development set, both ways, as steps."""
+    rows = dev_pairs(data)
+    few = [row for source in sorted({r.source for r in rows}) for row in [r for r in rows if r.source == source][:most]]
+    out = {}
+    for to in TO:
+        examples = [Example(r.es, r.en, "en") if to == "en" else Example(r.en, r.es, "es") for r in few]
+        coded = [encode(one, sampler) for one in examples]
+        coded.sort(key=lambda row: (len(row[0]), len(row[1])))
+        out[to] = [Step(*map(list, zip(*coded[i : i + 128], strict=True))) for i in range(0, len(coded), 128)]
+    return out
+
+
+def mean_loss(model: LanguageModel, steps: list[Step]) -> float:
+    counts = [sum(len(ids) + 1 for ids in step.written) for step in steps]
+    losses = [float(loss_of(model, step, 0.0)) * n for step, n in zip(steps, counts, strict=True)]
+    return sum(losses) / sum(counts)
+
+
+if __name__ == "__main__":
+    main()

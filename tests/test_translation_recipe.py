@@ -1,0 +1,181 @@
+"""The translator's recipe: cleaning, variation that keeps both sides together, the vocabulary's ids."""
+
+import json
+import random
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "translation"
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    """The recipe's modules under names of their own: another recipe has a `data` too."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    made = []
+    for name in ("data", "vocabulary"):
+        spec = spec_from_file_location(f"translation_{name}", RECIPE / f"{name}.py")
+        module = sys.modules[spec.name] = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        made.append(module)
+    return made
+
+
+@pytest.fixture(scope="module")
+def data(recipe):
+    return recipe[0]
+
+
+@pytest.fixture(scope="module")
+def vocabulary(recipe):
+    return recipe[1]
+
+
+TEXTS = ["el gato negro duerme", "the black cat sleeps", "el gato y el perro", "the cat and the dog", "¿dónde está?"]
+PIECES = ["▁el", "▁gato", "▁negro", "▁the", "▁cat", "▁black", "▁perro", "▁dog", "▁y", "▁and", "▁du", "erme", "ga", "to"]
+RARE = ["▁never", "▁nunca", "▁jamás"]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory) -> Path:
+    """A tokenizer.json as the base model's: specials first, scores, Metaspace."""
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "▁", *PIECES, *sorted(set("".join(TEXTS)) - {" "}), *RARE, "न", "க"]
+    space = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+    made = {
+        "version": "1.0",
+        "normalizer": {"type": "NFKC"},
+        "pre_tokenizer": space,
+        "decoder": space,
+        "model": {"type": "Unigram", "unk_id": 3, "vocab": [[p, -0.1 * i] for i, p in enumerate(pieces)]},
+    }
+    folder = tmp_path_factory.mktemp("base")
+    (folder / "tokenizer.json").write_text(json.dumps(made), encoding="utf-8")
+    return folder
+
+
+def test_cleaning(data):
+    rows = [
+        ("countrys\x92 debts", "las deudas del ano y la mano, manana", "news"),
+        ("Hello.", "¿ Hola?", "tatoeba"),
+        ("hello", "¡hola!", "tatoeba"),  # again, but for case and points
+        ("-l want it.", "-Lo quiero.", "opensubtitles"),
+        ("What?", "No.", "opensubtitles"),
+        ("Call *f* now.", "Llama a *f* (*call*) ahora.", "python-docs"),
+        ("Call *name* now.", "Llama a *nombre* ahora.", "python-docs"),
+        ("", "Nada.", "tatoeba"),
+        ("Yes.", "Esto no es de ninguna manera lo que dice el otro lado.", "tatoeba"),
+    ]
+    found = [(p.en, p.es) for p in data.clean(data.Pair(*row) for row in rows)]
+    assert found == [
+        ("countrys' debts", "las deudas del año y la mano, mañana"),
+        ("Hello.", "¿Hola?"),
+        ("-I want it.", "-Lo quiero."),
+        ("Call *f* now.", "Llama a *f* ahora."),
+    ]
+
+
+def test_variation_keeps_both_sides_together(data):
+    pair = data.Pair("Tom saw 25 dogs.", "Tom vio 25 perros.", "tatoeba")
+    rng = random.Random(1)
+    tests = (str.isupper, str.islower, lambda t: t.endswith("."))
+    seen = Counter()
+    for _ in range(4000):
+        for direction in data.DIRECTIONS:
+            new = data.vary(pair, rng, direction)
+            for test in tests:
+                assert test(new.en) == test(new.es)
+                seen[test, test(new.en)] += 1
+            assert re.findall(r"\d+", new.en) == re.findall(r"\d+", new.es)
+            said, dicho = re.split("saw", new.en, flags=re.I)[0], re.split("vio", new.es, flags=re.I)[0]
+            assert said == dicho or (direction == "es-en" and not said.isascii() and dicho.isascii())  # "Iván", "Ivan"
+    assert len(seen) == 6  # each kind was met, and its absence
+
+
+def test_accents_are_left_out_of_a_source_only(data):
+    pair = data.Pair("Where is it?", "¿Dónde está mi ñandú zurdo?", "news")
+    rng = random.Random(1)
+    to_spanish = {data.vary(pair, rng, "en-es").es for _ in range(2000)}
+    to_english = {data.vary(pair, rng, "es-en") for _ in range(2000)}
+    assert not any("Donde" in text for text in to_spanish)
+    assert {p.es for p in to_english} >= {
+        "Donde esta mi ñandu zurdo?",
+        "Donde esta mi nandu zurdo?",
+        "Dónde está mi ñandú zurdo?",
+    }
+    assert all(p.en.startswith(("Where", "where", "WHERE")) for p in to_english if "Donde" in p.es and p.es[-1] == "?")
+
+
+def test_a_question_loses_both_its_marks(data):
+    question = data.without_stop(data.Pair("Where is it?", "¿Dónde está mi ñandú?", "tatoeba"))
+    assert (question.en, question.es) == ("Where is it", "Dónde está mi ñandú")
+    half = data.Pair("Is it, Tom?", "Tom, ¿lo es?", "tatoeba")
+    assert data.without_stop(half) == half
+
+
+def test_what_is_copied_stands_on_both_sides(data):
+    rng = random.Random(2)
+    for _ in range(500):
+        new = data.with_copy(data.Pair("It rains.", "Llueve.", "news"), rng)
+        left = [re.split(word, text)[0] for word, text in (("It", new.en), ("Llueve", new.es))]
+        right = [re.split(word, text)[1] for word, text in (("rains", new.en), ("Llueve", new.es))]
+        assert left[0] == left[1] and right[0] == right[1] and left[0] + right[0] != "."
+
+
+def test_a_pass_has_every_pair_both_ways_and_is_seeded(data):
+    rows = [data.Pair(f"Sentence number {i}.", f"Frase número {i}.", "news") for i in range(10, 60)]
+    one, again, other = (data.one_pass(rows, random.Random(seed)) for seed in (1, 1, 2))
+    assert one == again != other
+    assert Counter(e.to for e in one) == {"es": 50, "en": 50}
+    glued = [e for e in one if len(e.source.split(". ")) > 1]
+    assert glued and all(re.findall(r"\d+", e.source) == re.findall(r"\d+", e.target) for e in glued)
+
+
+def test_tokens_become_text(data):
+    assert data.detokenise('dijo ( EFE ) : " ¿ qué ? " , y no .') == 'dijo (EFE): "¿qué?", y no.'
+    assert data.detokenise("it 's n't") == "it'sn't" and data.detokenise("i do n't .") == "i don't."
+    text = "El Sr. Gómez llegó. ¿Y qué? Nada en EE. UU. cambió."
+    assert list(data.sentences(text))[:2] == ["El Sr. Gómez llegó.", "¿Y qué?"]
+
+
+def test_ids_of_the_cut_are_the_same_pieces(vocabulary, base):
+    old = [p for p, _ in json.loads((base / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]]
+    tokenizer, ids = vocabulary.cut(base, TEXTS, size=len(old) - len(RARE))
+    assert tokenizer.get_vocab_size() == len(ids) == len(old) - len(RARE)
+    assert ids[:4] == [0, 1, 2, 3] and ids[-2:] == [-1, -1]
+    assert [tokenizer.id_to_token(i) for i in range(len(ids) - 2)] == [old[i] for i in ids[:-2]]
+    kept = set(tokenizer.get_vocab())
+    assert not kept & {*RARE, "न", "க"} and set("".join(TEXTS)) - {" "} <= kept
+
+    encoded = tokenizer.encode(">>en<<el gato negro")
+    assert encoded.tokens == [">>en<<", "▁el", "▁gato", "▁negro", "</s>"]
+    assert tokenizer.encode(">>en<< el gato negro").tokens == encoded.tokens
+    assert tokenizer.decode(encoded.ids) == "el gato negro"
+
+
+def test_sampling_is_seeded_and_spells_the_same(vocabulary, base):
+    tokenizer, ids = vocabulary.cut(base, TEXTS, size=60)
+    assert len(ids) <= 60
+    sampler = vocabulary.Sampler(tokenizer, alpha=0.1)
+    texts = TEXTS * 20
+    plain = [e.ids for e in tokenizer.encode_batch(texts)]
+    assert vocabulary.sampled(sampler, texts) == plain
+    one, again, other = (vocabulary.sampled(sampler, texts, random.Random(seed)) for seed in (1, 1, 2))
+    assert one == again != other and one != plain
+    assert tokenizer.decode_batch(one) == texts
+    assert sampler("gato 漢字") == tokenizer.encode("gato 漢字", add_special_tokens=False).ids
+
+
+@pytest.mark.shared
+def test_on_the_research_data(data, vocabulary, shared):
+    folder = shared / "data"
+    if not (folder / "parallel").is_dir():
+        pytest.skip("no pairs")
+    pairs = data.pairs(folder)
+    assert len(pairs) > 130_000 and {p.source for p in pairs} == {"tatoeba", "python-docs", "news", "opensubtitles"}
+    dev = {(data.key(p.en), data.key(p.es)) for p in data.dev_pairs(folder)}
+    assert len(dev) > 6000 and not any((data.key(p.en), data.key(p.es)) in dev for p in pairs)
