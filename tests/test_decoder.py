@@ -157,9 +157,9 @@ def test_cached_is_uncached(pair):
     wanted = [part for part in full.split(whole.lengths)]
     kept = [Kept() for _ in ours.decoder.layers]
     keys = None if memory is None else ours.decoder.keys_of(memory)
-    done, steps = [0, 0, 0], [(2, 1, 3), (1, 1, 1), (3, 1, 0)]  # so many new tokens of each; a prompt, then one, then
+    done, steps = [0, 0, 0], [(2, 1, 3), (1, 1, 1), (3, 1, 0)]  # so many new tokens of each
     for step in steps:
-        counts = [n for n in step]
+        counts = list(step)
         parts = [written[i][done[i] : done[i] + n] for i, n in enumerate(counts)]
         lengths = tuple(done[i] + n for i, n in enumerate(counts))
         new = pack(parts, own)

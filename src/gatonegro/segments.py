@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from gatonegro.errors import OptionError
 from gatonegro.wording import both
 
-# After NEVER, "." ends no sentence; after RARELY and initials ("J. K.", "U.S.", "EE. UU."), it does only before a title
-# or one of OPENERS: not in "St. Mary", "pág. 12", "s. XIX".
+# After NEVER, "." ends no sentence; after RARELY and initials ("J. K.", "U.S.", "EE. UU."), it does only before
+# one of OPENERS: not in "St. Mary", "pág. 12", "s. XIX".
 NEVER, RARELY, OPENERS = (
     frozenset(words.split())
     for words in (
@@ -30,8 +30,8 @@ NEVER, RARELY, OPENERS = (
         porque que quien qué se según si sin sobre su sus sí también te todo todos tras tú un una y ya yo él""",
     )
 )
-SMALL = """zero cero|a an one un una uno|two dos|three tres|four cuatro|five cinco|six seis|seven siete|eight ocho
-    |nine nueve|ten diez|eleven once|twelve doce"""
+SMALL = """zero cero|one un una uno|two dos|three tres|four cuatro|five cinco|six seis|seven siete|eight ocho|nine
+    nueve|ten diez|eleven once|twelve doce"""
 SPELLED = {word: str(n) for n, words in enumerate(SMALL.split("|")) for word in words.split()}
 
 EOL = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"  # as str.splitlines has them
@@ -47,13 +47,13 @@ STOP = re.compile(
     re.VERBOSE,
 )
 BEFORE, AFTER = re.compile(r"[\w.°]*$"), re.compile(r"""([\s"'“‘«(\[¿¡*_—–-]*)(\w+|[^\s,;:.)\]…])""")
-INITIALS = re.compile(r"[A-ZÀ-ÖØ-Þ]|([A-Z])\1|(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")  # EE. UU.: twice for a plural
+INITIALS = re.compile(r"[A-ZÀ-ÖØ-Þ]|([A-HJ-LN-UYZ])\1|(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")  # EE. UU.: twice for a plural
 KEPT = re.compile(
-    rf"""{TAG} | `[^`{EOL}]+` | &\#?\w{{1,31}}; | \[[ xX]\] | [{EMOJI}]+ | (?<![\w.,]){DIGITS}(?!\w)
+    rf"""{TAG} | `[^`{EOL}]+` | &\#?\w{{1,31}}; | \[[ xX]\] | [{EMOJI}]+
     | (?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+
     | (?: \b(?i:https?://|ftp://|www\.) | {HOST}/ )[^\s<>"«»“”`]*[\w/] | {HOST}(?![@.-]\w)
     | \$?\{{{{?[ ]?[\w.:!,\[\]-]*[ ]?\}}?\}} | %(?:\(\w+\)|\d+\$)?[-+\#\d.]*[sdifgxr@](?!\w) | (?<![\w$])\$[A-Za-z_]\w*
-    | (?<!\w)(?: :[a-z][a-z\d_+-]*:(?!\w) | @\w+ | \#\d*[^\W\d]\w* )""",
+    | (?<!\w)(?: :[a-z][a-z\d_+-]*:(?!\w) | @\w+ | \#\d*[^\W\d]\w* ) | (?<![\w.,]){DIGITS}(?!\w)""",
     re.VERBOSE,
 )
 NUMBER, WORD = re.compile(DIGITS), re.compile(r"[^\W\d_]+")
@@ -139,8 +139,7 @@ def _ends(text: str, stop: re.Match[str]) -> bool:
         if word in NEVER or (word == "no" and first.isdecimal()):
             return False
         if word in RARELY or INITIALS.fullmatch(before[0]):  # the "A" in "J. A. Coe" opens nothing
-            opens = first in NEVER or (first in OPENERS and not text.startswith(".", after.end()))
-            return opens and first != after[2]
+            return first in OPENERS and first != after[2] and not text.startswith(".", after.end())
     return not after[2][0].islower() or not {"¿", "¡"}.isdisjoint(after[1])
 
 

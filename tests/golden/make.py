@@ -47,12 +47,14 @@ LONG = " ".join(EN * 4)
 
 Keywords = dict[str, Any]
 Call = tuple[str, Any, Keywords]  # task, inputs, keywords
-WRONG = ([], "", ["", ES[1]], " ", 5, None, {"text": ES[0]}, [ES[0], 5], ("a", "b"), [[ES[0]]])
+WRONG: tuple[Any, ...] = ([], "", ["", ES[1]], " ", 5, None, {"text": ES[0]}, [ES[0], 5], [[ES[0]]])
 
 
 def sequence_to_sequence(task: str, texts: list[str], low: list[list[int]]) -> Iterator[Call]:
     """What all three tasks understand; `low` are ids that a plain answer has, to be forbidden."""
     one = texts[0]
+    inputs: Any
+    keywords: Keywords
     for inputs in (*texts, texts, [one]):
         yield task, inputs, {}
     for inputs in (one, texts):
@@ -99,13 +101,13 @@ def sequence_to_sequence(task: str, texts: list[str], low: list[list[int]]) -> I
     yield task, LONG, {}
     yield task, LONG, {"truncation": True}
     yield task, LONG, {"truncation": "longest_first", "num_beams": 1}
-    for inputs in WRONG:
-        yield task, inputs, {}
+    yield from ((task, wrong, {}) for wrong in WRONG)
 
 
 def text_generation(task: str, low: list[list[int]]) -> Iterator[Call]:
     one = PROMPTS[0]
-    short = {"max_new_tokens": 12, "do_sample": False}
+    keywords: Keywords
+    short: Keywords = {"max_new_tokens": 12, "do_sample": False}
     for inputs in (*PROMPTS, PROMPTS, [one]):
         yield task, inputs, short
     for keywords in (
@@ -160,8 +162,7 @@ def text_generation(task: str, low: list[list[int]]) -> Iterator[Call]:
     yield task, LONG, short | {"handle_long_generation": "hole"}
     yield task, LONG, short | {"handle_long_generation": "hole", "return_full_text": False}
     yield task, LONG, short | {"handle_long_generation": "hole", "max_new_tokens": 64}
-    for inputs in WRONG:
-        yield task, inputs, short
+    yield from ((task, wrong, short) for wrong in WRONG)
     yield task, [{"role": "user", "content": one}], short
 
 
@@ -200,7 +201,8 @@ def calls(kind: str, low: list[list[int]]) -> Iterator[Call]:
 
 def settings(low: list[list[int]]) -> Iterator[dict[str, Any]]:
     """Keywords of `generate`; what they leave out, generation_config.json says."""
-    plain = {"max_new_tokens": 20, "do_sample": False}
+    keywords: Keywords
+    plain: Keywords = {"max_new_tokens": 20, "do_sample": False}
     yield plain | {"num_beams": 1}
     for keywords in (
         {},
@@ -282,7 +284,10 @@ def main() -> None:
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(1)
     versions = {module.__name__: module.__version__ for module in (transformers, torch, tokenizers, sentencepiece)}
-    files, inputs, pipelines, generate = {}, {}, [], []
+    files: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
+    pipelines: list[dict[str, Any]] = []
+    generate: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as room:
         for kind in KINDS:
             folder = make(kind, Path(room) / kind)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError
+from gatonegro.generation import GenerationConfig, Written, write
 from gatonegro.models.model import Model
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.attention import Kept, Keys
@@ -26,6 +27,7 @@ class LanguageModel(Model):
     """What comes next, token by token: of what was written so far and, with an encoder, of what was read."""
 
     decoder: Decoder
+    generation_config = GenerationConfig()
 
     def _build(self, config: Config, head: str) -> None:
         self.embeddings = Embeddings(config)
@@ -102,9 +104,9 @@ class LanguageModel(Model):
                     raise InputError(
                         both(
                             "an encoder–decoder needs decoder_input_ids, what is written so far, or labels; to let it "
-                            "write, use gatonegro.generate(model, …) or a pipeline.",
+                            "write, use model.generate(…) or a pipeline.",
                             "un codificador–decodificador necesita decoder_input_ids, lo que hay escrito, o labels; "
-                            "para que escriba, usa gatonegro.generate(model, …) o un pipeline.",
+                            "para que escriba, usa model.generate(…) o un pipeline.",
                         )
                     )
                 decoder_input_ids = self.shift_right(labels)
@@ -121,7 +123,8 @@ class LanguageModel(Model):
             if out.logits is None or labels.shape != out.logits.shape[:2]:
                 raise InputError(
                     both(
-                        f"labels are of shape {tuple(labels.shape)}, and what is written of shape {tuple(ends.keep.shape)}.",
+                        f"labels are of shape {tuple(labels.shape)}, and what is written of shape "
+                        f"{tuple(ends.keep.shape)}.",
                         f"labels es de forma {tuple(labels.shape)}, y lo escrito de forma {tuple(ends.keep.shape)}.",
                     )
                 )
@@ -131,11 +134,117 @@ class LanguageModel(Model):
             out.loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten().long())
         return out.to_tuple() if return_dict is False else out
 
+    def _other_files(self) -> dict[str, dict[str, Any]]:
+        said = {f.name: getattr(self.generation_config, f.name) for f in fields(GenerationConfig)}
+        return {"generation_config.json": {k: v for k, v in said.items() if v != getattr(GenerationConfig, k)}}
+
+    @torch.no_grad()
+    def generate(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+        **options: Any,
+    ) -> Tensor:
+        """What the model writes for each row, as `transformers`' `generate` gives it. (b · num_return_sequences, w)
+
+        Args:
+            input_ids: (b, s) for the encoder to read, or for a decoder alone to go on from.
+            attention_mask: (b, s), 0 where there is no token.
+            decoder_input_ids: (b, w), what is written already; else `decoder_start_token_id` alone.
+            options: those of `GenerationConfig`; what is not named is as the model's files say.
+
+        Raises:
+            OptionError: an option that is not known, or whose value makes no sense.
+            InputError: a row without a token, or too long for the model.
+        """
+        config = self.generation_config.with_options(options)
+        rows = _rows("input_ids", input_ids, attention_mask)
+        width = input_ids.shape[1] if input_ids is not None else 0
+        if self.config.decoder is None:
+            sources, beginnings = None, rows
+        else:
+            sources, width = rows, 1
+            beginnings = [[self.start_token]] * len(rows)
+            if decoder_input_ids is not None:
+                beginnings, width = _rows("decoder_input_ids", decoder_input_ids, None), decoder_input_ids.shape[1]
+        if config.max_new_tokens is None and config.max_length is not None:  # which counts padding
+            config = replace(config, max_length=None, max_new_tokens=max(1, config.max_length - width))
+        written = [one for some in self.write(sources, beginnings, config) for one in some]
+        pad = config.pad_token_id if config.pad_token_id is not None else (config.ends or [0])[0]
+        if self.config.decoder is None and written:  # as it was padded
+            fronts = [row for row in input_ids.tolist() for _ in range(config.num_return_sequences)]  # type: ignore
+            ids = [[*front, *one.new] for front, one in zip(fronts, written, strict=True)]
+        else:
+            ids = [one.ids for one in written]
+        longest = max(map(len, ids), default=0)
+        return torch.tensor([[*row, *[pad] * (longest - len(row))] for row in ids], device=self.device)
+
+    def write(
+        self,
+        sources: Sequence[Sequence[int]] | None,
+        beginnings: Sequence[Sequence[int]] | None = None,
+        options: GenerationConfig | None = None,
+        put: Callable[[int], None] | None = None,
+    ) -> list[list[Written]]:
+        """What the model writes, without padding: of each source `num_return_sequences` sequences, the best first.
+
+        Args:
+            sources: ids of each text; for a decoder alone None, and `beginnings` are the texts.
+            beginnings: ids that each sequence begins with; else `decoder_start_token_id`.
+            put: is told each token of a single sequence as soon as it is chosen.
+        """
+        options = self.generation_config if options is None else options
+        if beginnings is None:
+            beginnings = [[self.start_token]] * len(sources or ())
+        most = (self.config.decoder or self.config).max_tokens
+        for i, ids in enumerate(beginnings):
+            if not 0 < len(ids) < most:
+                raise InputError(
+                    both(
+                        f"row {i} begins with {len(ids)} tokens; the model can go on from 1 to {most - 1}.",
+                        f"la fila {i} empieza con {len(ids)} tokens; el modelo puede seguir a partir de 1 a {most - 1}.",
+                    )
+                )
+        limits = [min(options.limit(len(ids)), most) for ids in beginnings]
+        return write(self, sources, beginnings, limits, options, put)
+
+    @property
+    def start_token(self) -> int:
+        """The token that an encoder–decoder's sequences begin with."""
+        own, files = self.generation_config, self.config.extra
+        for token in (own.decoder_start_token_id, files.get("decoder_start_token_id"), own.bos_token_id):
+            if token is not None:
+                return int(token)
+        return self.config.pad_token_id or 0
+
     def shift_right(self, labels: Tensor) -> Tensor:
         """What a decoder reads to write `labels` (b, w): the token that it begins with, and all labels but the last."""
-        start = self.config.extra.get("decoder_start_token_id", self.config.pad_token_id)
-        shifted = torch.cat([labels.new_full((len(labels), 1), start), labels[:, :-1]], dim=1)
+        shifted = torch.cat([labels.new_full((len(labels), 1), self.start_token), labels[:, :-1]], dim=1)
         return shifted.masked_fill(shifted == -100, self.config.pad_token_id or 0)
+
+
+def _rows(name: str, ids: Tensor | None, mask: Tensor | None) -> list[list[int]]:
+    """The ids of each row that the mask shows."""
+    if not isinstance(ids, Tensor) or ids.dim() != 2 or ids.is_floating_point():
+        raise InputError(
+            both(
+                f"{name} must be a tensor of ids of shape (batch, length); with the tokenizer's return_tensors='pt', a "
+                "batch is passed with two stars: model.generate(**batch).",
+                f"{name} debe ser un tensor de ids de forma (lote, longitud); con return_tensors='pt' en el "
+                "tokenizador, un lote se pasa con dos asteriscos: model.generate(**batch).",
+            )
+        )
+    keep = torch.ones_like(ids) if mask is None else mask
+    rows = [row[seen != 0].tolist() for row, seen in zip(ids, keep, strict=True)]
+    if not all(rows):
+        raise InputError(
+            both(
+                f"row {rows.index([])} of {name} has no token.",
+                f"la fila {rows.index([])} de {name} no tiene ningún token.",
+            )
+        )
+    return rows
 
 
 def _matched(memory: Tensor, packed: Packed, padding: Padding, written: Packed, ends: Padding) -> tuple[Tensor, Layout]:

@@ -16,6 +16,7 @@ from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, OptionError
 from gatonegro.families import family_of
 from gatonegro.families.family import BARE, adopt, canonical, has_head, heads_named, read_config, untied
+from gatonegro.generation import GenerationConfig, generation_config
 from gatonegro.models.language import LanguageModel
 from gatonegro.models.model import Model, initialise
 from gatonegro.nn.heads import HEADS
@@ -24,18 +25,8 @@ from gatonegro.tokenization import TOKENIZER_FILES
 from gatonegro.wording import both
 
 
-def load_config(source: hub.Source, head: str | None = None) -> Config:
-    """Read `config.json` of a source."""
-    path = source.file("config.json")
-    if path is None:
-        raise ConfigError(
-            both(
-                f"{source.name!r} has no config.json, so it is not a model that can be loaded; a folder that "
-                "save_pretrained wrote, or a model's name on the hub, has one.",
-                f"{source.name!r} no tiene config.json, así que no es un modelo que se pueda cargar; lo tiene una "
-                "carpeta que escribió save_pretrained, o el nombre de un modelo del hub.",
-            )
-        )
+def _json(path: Path) -> dict[str, Any]:
+    """What a file of the model says."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         json.dumps(data, ensure_ascii=False).encode()  # half of a character could be read, and never be written
@@ -51,6 +42,22 @@ def load_config(source: hub.Source, head: str | None = None) -> Config:
         raise ConfigError(
             both(f"{path}: must hold an object, not {kind}.", f"{path}: debe contener un objeto, no {kind}.")
         )
+    return data
+
+
+def load_config(source: hub.Source, head: str | None = None) -> Config:
+    """Read `config.json` of a source."""
+    path = source.file("config.json")
+    if path is None:
+        raise ConfigError(
+            both(
+                f"{source.name!r} has no config.json, so it is not a model that can be loaded; a folder that "
+                "save_pretrained wrote, or a model's name on the hub, has one.",
+                f"{source.name!r} no tiene config.json, así que no es un modelo que se pueda cargar; lo tiene una "
+                "carpeta que escribió save_pretrained, o el nombre de un modelo del hub.",
+            )
+        )
+    data = _json(path)
     try:
         return read_config(family_of(data.get("model_type")), data, head)
     except ConfigError as error:
@@ -103,6 +110,8 @@ def load(
     except GatonegroError as error:
         raise type(error)(f"{source.name}: {error}") from None
     model.name_or_path, model.stored_int8 = source.name, stored_int8
+    if isinstance(model, LanguageModel):
+        model.generation_config = _generation_of(source, config)
     if (wanted := preprocessing_of(source.name, config.extra.get(KEY))) is not None:  # so that a copy wants it too
         model.config = replace(model.config, extra={**model.config.extra, KEY: wanted})
     return model.eval()
@@ -162,6 +171,18 @@ def _model_files(folder: Path) -> set[str]:
     """What stands in a folder and would be read as part of a model, but for its configuration."""
     kinds = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.json", *TOKENIZER_FILES)
     return {path.name for kind in kinds for path in folder.glob(kind)}
+
+
+def _generation_of(source: hub.Source, config: Config) -> GenerationConfig:
+    """How a model writes: what generation_config.json says, and older models' config.json."""
+    path, said = source.file("generation_config.json"), {}
+    if path is not None:
+        said = _json(path)
+    return generation_config({**config.extra, **said} if path is None else {**_ids_of(config), **said})
+
+
+def _ids_of(config: Config) -> dict[str, Any]:
+    return {name: config.extra.get(name) for name in config.extra if name.endswith("_token_id")}
 
 
 def build(config: Config, head: str) -> Model:

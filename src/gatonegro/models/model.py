@@ -251,7 +251,13 @@ class Model(nn.Module):
             metadata={"gatonegro": "int8"} if int8 else None,
             max_shard_size=max_shard_size,
         )
+        for name, said in self._other_files().items():
+            checkpoints.write_text(folder / name, json.dumps(said, indent=2) + "\n")
         checkpoints.write_text(folder / "config.json", text)
+
+    def _other_files(self) -> dict[str, dict[str, Any]]:
+        """What else `save_pretrained` writes, by the file's name."""
+        return {}
 
 
 M = TypeVar("M", bound=nn.Module)

@@ -1,0 +1,178 @@
+"""How to write: the options of `generate`, named as in `transformers`, and what a model's files say of them.
+
+https://huggingface.co/docs/transformers/main_classes/text_generation#transformers.GenerationConfig
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any
+
+from gatonegro.errors import ConfigError, GatonegroError, OptionError
+from gatonegro.wording import both
+
+DEFAULT_LENGTH = 20  # new tokens, where nobody names a limit, as in the reference
+
+
+def _number(low: float, high: float = float("inf"), open_end: bool = False) -> Callable[[Any], bool]:
+    def fits(x: Any) -> bool:
+        real = isinstance(x, int | float) and not isinstance(x, bool)
+        return real and (low < x if open_end else low <= x) and x <= high and x == x
+
+    return fits
+
+
+def _whole(low: int) -> Callable[[Any], bool]:
+    return lambda x: isinstance(x, int) and not isinstance(x, bool) and low <= x < 2**31
+
+
+def _flag(x: Any) -> bool:
+    return isinstance(x, bool)
+
+
+def _ids(x: Any) -> bool:
+    return isinstance(x, list | tuple) and all(map(_whole(0), x))
+
+
+WHOLE = ("a whole number of at least {}", "un número entero, {} o más")
+# option → what it may be: a test, and the same in words, English and Spanish
+ALLOWED: dict[str, tuple[Callable[[Any], bool], tuple[str, str]]] = {
+    **{
+        name: (_whole(low), (WHOLE[0].format(low), WHOLE[1].format(low)))
+        for low, names in (
+            (1, "max_length max_new_tokens num_beams num_return_sequences"),
+            (0, "min_length min_new_tokens top_k no_repeat_ngram_size encoder_no_repeat_ngram_size seed"),
+            (0, "forced_bos_token_id forced_eos_token_id bos_token_id pad_token_id decoder_start_token_id"),
+        )
+        for name in names.split()
+    },
+    "length_penalty": (_number(float("-inf")), ("a number", "un número")),
+    "repetition_penalty": (_number(0, open_end=True), ("a number above 0", "un número mayor que 0")),
+    "temperature": (_number(0, open_end=True), ("a number above 0", "un número mayor que 0")),
+    "top_p": (_number(0, 1, open_end=True), ("above 0 and at most 1", "mayor que 0, y 1 como mucho")),
+    "early_stopping": (
+        lambda x: isinstance(x, bool) or x == "never",
+        ('True, False or "never"', 'True, False o "never"'),
+    ),
+    "do_sample": (_flag, ("True or False", "True o False")),
+    "stop_loops": (_flag, ("True or False", "True o False")),
+    "eos_token_id": (
+        lambda x: _whole(0)(x) or _ids(x),
+        ("the id of a token, or a list of them", "el id de un token, o una lista de ellos"),
+    ),
+    "bad_words_ids": (
+        lambda x: isinstance(x, list | tuple) and all(_ids(word) and word for word in x),
+        ("a list of lists of token ids", "una lista de listas de ids de tokens"),
+    ),
+    "suppress_tokens": (_ids, ("a list of token ids", "una lista de ids de tokens")),
+    "begin_suppress_tokens": (_ids, ("a list of token ids", "una lista de ids de tokens")),
+}
+# what other values of the reference's options would ask for, which is not done here; its own defaults ask for nothing
+IDLE: dict[str, tuple[Any, ...]] = {
+    "num_beam_groups": (1,), "diversity_penalty": (0.0,), "penalty_alpha": (), "typical_p": (1.0,), "min_p": (),
+    "epsilon_cutoff": (0.0,), "eta_cutoff": (0.0,), "guidance_scale": (1.0,), "renormalize_logits": (False,),
+    "encoder_repetition_penalty": (1.0,), "exponential_decay_length_penalty": (), "sequence_bias": (), "top_h": (),
+    "constraints": (), "force_words_ids": (), "forced_decoder_ids": (), "remove_invalid_values": (False,),
+    "dola_layers": (), "use_cache": (True, False), "output_scores": (False,), "output_attentions": (False,),
+    "output_hidden_states": (False,), "output_logits": (False,), "return_dict_in_generate": (False,),
+    "stop_strings": (), "max_time": (), "is_assistant": (False,), "low_memory": (False,), "token_healing": (False,),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GenerationConfig:
+    """How a model writes. What is None is left to the model's own habits, or not done."""
+
+    max_length: int | None = None  # tokens of the decoder, its beginning included
+    max_new_tokens: int | None = None  # wins over it
+    min_length: int = 0
+    min_new_tokens: int | None = None
+    num_beams: int = 1
+    num_return_sequences: int = 1
+    length_penalty: float = 1.0  # a sequence's score is the sum of its log-probabilities / length ** this
+    early_stopping: bool | str = False
+    do_sample: bool = False
+    temperature: float = 1.0
+    top_k: int = 50  # 0: all
+    top_p: float = 1.0
+    seed: int | None = None
+    repetition_penalty: float = 1.0
+    no_repeat_ngram_size: int = 0
+    encoder_no_repeat_ngram_size: int = 0
+    bad_words_ids: list[list[int]] | None = None
+    suppress_tokens: list[int] | None = None
+    begin_suppress_tokens: list[int] | None = None
+    forced_bos_token_id: int | None = None
+    forced_eos_token_id: int | None = None
+    bos_token_id: int | None = None
+    eos_token_id: int | list[int] | None = None
+    pad_token_id: int | None = None
+    decoder_start_token_id: int | None = None
+    stop_loops: bool = False  # end a sequence that goes round in circles
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value, (fits, words) = getattr(self, field.name), ALLOWED[field.name]
+            if not fits(value) and not (value is None and field.default is None):
+                wanted = both(*words)
+                raise OptionError(
+                    both(
+                        f"{field.name} must be {wanted}, not {value!r:.80}.",
+                        f"{field.name} debe ser {wanted}, no {value!r:.80}.",
+                    )
+                )
+
+    @property
+    def ends(self) -> list[int]:
+        """The tokens that end a sequence."""
+        ids = self.eos_token_id
+        return [] if ids is None else [ids] if isinstance(ids, int) else list(ids)
+
+    def with_options(self, options: Mapping[str, Any]) -> GenerationConfig:
+        """The same with other values; None leaves an option as it is.
+
+        Raises OptionError for one that is not known, or whose value makes no sense.
+        """
+        known = {field.name for field in fields(self)}
+        for name, value in options.items():
+            if name in known or value is None or (name in IDLE and value in IDLE[name]):
+                continue
+            close = next(iter(get_close_matches(name, known, 1, 0.7)), None)
+            raise OptionError(
+                both(
+                    f"{name}={value!r:.80} is not known here" + (f". Did you mean {close}?" if close else "."),
+                    f"{name}={value!r:.80} no se conoce aquí" + (f". ¿Querías decir {close}?" if close else "."),
+                )
+            )
+        named = {name: value for name, value in options.items() if name in known and value is not None}
+        if named.get("max_length") is not None and "max_new_tokens" not in named:
+            named["max_new_tokens"] = None  # what a call says wins over what a file says, by whichever name
+        changed = replace(self, **named)
+        if changed.num_return_sequences > changed.num_beams and not changed.do_sample:
+            raise OptionError(
+                both(
+                    f"num_return_sequences={changed.num_return_sequences} needs as many beams, or do_sample=True: "
+                    f"there are {changed.num_beams}.",
+                    f"num_return_sequences={changed.num_return_sequences} necesita otros tantos haces (num_beams), o "
+                    f"do_sample=True: hay {changed.num_beams}.",
+                )
+            )
+        return changed
+
+    def limit(self, begun: int) -> int:
+        """How long a sequence may become that begins with so many tokens."""
+        if self.max_new_tokens is None and self.max_length is not None:
+            return self.max_length
+        return begun + (DEFAULT_LENGTH if self.max_new_tokens is None else self.max_new_tokens)
+
+
+def generation_config(data: Mapping[str, Any]) -> GenerationConfig:
+    """What `generation_config.json`, or an older `config.json`, says as a dict. Keys that are not about writing, or
+    that are not known here, are left alone."""
+    known = {field.name: field for field in fields(GenerationConfig)}
+    try:
+        return GenerationConfig(**{k: v for k, v in data.items() if k in known and v is not None})
+    except GatonegroError as error:
+        raise ConfigError(f"generation_config.json: {error}") from None
