@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import sacrebleu
 import torch
 import torch.nn.functional as F
 from data import Example, dev_pairs, mono, one_pass, pairs
@@ -28,8 +29,10 @@ from vocabulary import SPECIAL, TO, Sampler, cut
 from gatonegro import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
 from gatonegro.families import family_of
 from gatonegro.families.family import read_config
+from gatonegro.generation import GenerationConfig
 from gatonegro.models import LanguageModel
 from gatonegro.packing import Layout, Packed, pack
+from gatonegro.tokenization import Tokenizer
 from gatonegro.training import fit, mixed_batches, without_attention_dropout
 
 START, PAD, END = SPECIAL.index("</s>"), SPECIAL.index("<pad>"), SPECIAL.index("</s>")
@@ -194,7 +197,8 @@ def main(argv: list[str] | None = None) -> None:
     print(f"{len(train)} pairs, {args.passes} passes of {steps.length} steps", file=sys.stderr)
 
     def evaluate() -> dict[str, float]:
-        return {f"dev_{to}": mean_loss(model, of) for to, of in dev.items()}
+        losses = {f"dev_{to}": mean_loss(model, of) for to, of in dev.items()}
+        return losses | {f"chrf_{to}": chrf(model, tokenizer, args.data, to) for to in TO}
 
     new = ("decoder.", "decoder_embeddings.", "head.")
     named = [(name, p) for name, p in model.named_parameters()]
@@ -215,7 +219,7 @@ def main(argv: list[str] | None = None) -> None:
         out=args.out,
         seed=args.seed,
         evaluate=evaluate,
-        evaluate_every=250,
+        evaluate_every=steps.length // 2 // 50 * 50,
         average=0.999,
         warmup=0.04,
         stop_after=args.stop_after,
@@ -254,6 +258,18 @@ def mean_loss(model: LanguageModel, steps: list[Step]) -> float:
     counts = [sum(len(ids) + 1 for ids in step.written) for step in steps]
     losses = [float(loss_of(model, step, 0.0)) * n for step, n in zip(steps, counts, strict=True)]
     return sum(losses) / sum(counts)
+
+
+def chrf(model: LanguageModel, tokenizer: Tokenizer, data: Path, to: str, most: int = 60) -> float:
+    """Of some pairs of each source of the development set, written greedily."""
+    rows = dev_pairs(data)
+    few = [row for source in sorted({r.source for r in rows}) for row in [r for r in rows if r.source == source][:most]]
+    few.sort(key=lambda row: len(row.en))
+    texts, wanted = ([row.es for row in few], [row.en for row in few])[:: 1 if to == "en" else -1]
+    ids = tokenizer([f"{TO[to]} {text}" for text in texts], truncation=True)["input_ids"]
+    written = model.write(ids, options=GenerationConfig(max_new_tokens=100, eos_token_id=END, pad_token_id=PAD))
+    found = [tokenizer.decode(some[0].ids, skip_special_tokens=True) for some in written]
+    return sacrebleu.corpus_chrf(found, [wanted]).score
 
 
 if __name__ == "__main__":

@@ -1,0 +1,177 @@
+"""From a run of `train.py` to what is shipped: int8 weights, tokenizer, and a card with measured figures.
+
+    python recipes/translation/release.py --data ../shared/data
+
+Takes the running mean of the weights from the run's last state, if the run is not finished. Writes the folder of the
+model; what it is worth, by `sacrebleu`, to `benchmarks/results/translation-quality.json` and `.md`; the curve of its
+training to `benchmarks/results/translation-training.svg`; and the card from `card.md`, in which `{{name}}` stands for a
+figure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import sacrebleu
+import torch
+from data import Pair, dev_pairs
+from train import CONFIG, END, PAD, START, TO
+
+from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
+from gatonegro.generation import GenerationConfig
+from gatonegro.models import LanguageModel
+
+HERE = Path(__file__).resolve().parent
+SHIPPED = HERE.parents[1] / "models" / "gatonegro_models" / "translate-es-en"
+RESULTS = HERE.parents[1] / "benchmarks" / "results"
+WRITING = GenerationConfig(
+    max_length=CONFIG["max_position_embeddings"],
+    num_beams=4,
+    eos_token_id=END,
+    pad_token_id=PAD,
+    bos_token_id=0,
+    decoder_start_token_id=START,
+    forced_eos_token_id=END,
+    stop_loops=True,
+)
+TITLES = {
+    "tatoeba": "Tatoeba, everyday sentences",
+    "flores-dev": "FLORES-200 dev, Wikipedia",
+    "wmt12": "newstest2012, news",
+    "opensubtitles": "OpenSubtitles",
+}
+
+
+def finished(run: Path) -> LanguageModel:
+    """The model that a run left or, if it is not finished, the mean of its weights so far."""
+    if (run / "model" / "config.json").exists():
+        model = AutoModelForSeq2SeqLM.from_pretrained(run / "model")
+    else:
+        model = AutoModelForSeq2SeqLM.from_pretrained(run / "begun")
+        state = torch.load(run / "state.pt", weights_only=True, mmap=True)
+        with torch.no_grad():
+            for parameter, mean in zip(model.parameters(), state["average"], strict=True):
+                parameter.copy_(mean)
+    assert isinstance(model, LanguageModel)
+    return model
+
+
+def measure(folder: Path, rows: list[Pair], beams: int) -> dict[str, Any]:
+    """BLEU and chrF of each set, both ways."""
+    translate = pipeline("translation", folder, num_beams=beams, local_files_only=True)
+    out: dict[str, Any] = {}
+    for name in TITLES:
+        some = [row for row in rows if row.source == name]
+        for source, target in (("es", "en"), ("en", "es")):
+            texts, wanted = [getattr(row, source) for row in some], [getattr(row, target) for row in some]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = [one["translation_text"] for one in translate(texts, src_lang=source, tgt_lang=target)]
+            out[f"{name}.{source}-{target}"] = {
+                "texts": len(some),
+                "bleu": round(sacrebleu.corpus_bleu(found, [wanted]).score, 1),
+                "chrf": round(sacrebleu.corpus_chrf(found, [wanted]).score / 100, 3),
+            }
+            print(name, source, target, out[f"{name}.{source}-{target}"], flush=True)
+    return out
+
+
+def table(figures: dict[str, Any]) -> str:
+    lines = ["| set | texts | es → en BLEU | chrF | en → es BLEU | chrF |", "|---|---:|---:|---:|---:|---:|"]
+    for name, title in TITLES.items():
+        there, back = figures[f"{name}.es-en"], figures[f"{name}.en-es"]
+        values = (f"{way['bleu']:.1f} | {way['chrf']:.3f}" for way in (there, back))
+        lines.append(f"| {title} | {there['texts']:,} | {' | '.join(values)} |")
+    return "\n".join(lines)
+
+
+def curve(log: list[dict[str, float]]) -> str:
+    """Loss and chrF by step, as a picture."""
+    width, height, left, bottom = 720, 320, 50, 40
+    last = max(record["step"] for record in log)
+    series = {
+        "training loss": [(r["step"], r["loss"]) for r in log],
+        "dev loss": [(r["step"], (r["dev_es"] + r["dev_en"]) / 2) for r in log if "dev_es" in r],
+        "dev chrF / 10": [(r["step"], (r["chrf_es"] + r["chrf_en"]) / 20) for r in log if "chrf_es" in r],
+    }
+    top = max(value for line in series.values() for _, value in line)
+    body = []
+    for (name, line), colour in zip(series.items(), ("#888", "#2563eb", "#c2410c"), strict=True):
+        places = [
+            (left + (width - left - 130) * step / last, height - bottom - (height - bottom - 20) * value / top)
+            for step, value in line
+        ]
+        if not places:
+            continue
+        points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        body.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        x, y = places[-1]
+        body.append(f'<text x="{x + 8:.0f}" y="{y + 4:.0f}" fill="{colour}">{name} {line[-1][1]:.2f}</text>')
+    for value in range(0, int(top) + 1, 2):
+        y = height - bottom - (height - bottom - 20) * value / top
+        body.append(f'<text x="{left - 8}" y="{y + 4:.0f}" text-anchor="end" fill="#888">{value}</text>')
+        body.append(f'<line x1="{left}" x2="{width - 130}" y1="{y:.0f}" y2="{y:.0f}" stroke="#888" opacity=".25"/>')
+    middle = (left + width - 130) // 2
+    body.append(f'<text x="{middle}" y="{height - 10}" text-anchor="middle" fill="#888">steps: {last:,.0f}</text>')
+    size, style = f'viewBox="0 0 {width} {height}"', 'font-family="sans-serif" font-size="12"'
+    return f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>{"".join(body)}</svg>\n'
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with parallel/")
+    parser.add_argument("--run", type=Path, default=Path("runs/translation"), help="where train.py wrote")
+    parser.add_argument("--to", type=Path, default=SHIPPED)
+    parser.add_argument("--most", type=int, help="of each set, only so many pairs (for a quick look)")
+    args = parser.parse_args(argv)
+    start = args.run / "begun"
+    model = finished(args.run)
+    model.generation_config = WRITING
+    model.config = replace(model.config, extra={**model.config.extra, "languages": ["es", "en"]})
+    model.save_pretrained(args.to, int8=True)
+    AutoTokenizer.from_pretrained(start).save_pretrained(args.to)
+
+    rows = dev_pairs(args.data)
+    if args.most:
+        rows = [row for name in TITLES for row in [r for r in rows if r.source == name][: args.most]]
+    log = [json.loads(line) for line in (args.run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    command = f"python recipes/translation/release.py --data {os.path.relpath(args.data)}"
+    figures = {
+        "command": command + (f" --most {args.most}" if args.most else ""),
+        "sacrebleu": sacrebleu.__version__,
+        "signature": "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp",
+        "parameters": model.num_parameters(),
+        "bytes": (args.to / "model.safetensors").stat().st_size,
+        "beam 4": measure(args.to, rows, 4),
+        "greedy": measure(args.to, rows, 1),
+        "training": {"steps": log[-1]["step"], "loss": log[-1]["loss"]},
+    }
+    if args.to != SHIPPED:
+        return
+    result = RESULTS / "translation-quality.json"
+    result.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    lines = f"# How well `translate-es-en` translates\n\n`{figures['command']}`, sacrebleu {sacrebleu.__version__}\n\n"
+    lines += f"Beam 4, int8:\n\n{table(figures['beam 4'])}\n\nGreedy, int8:\n\n{table(figures['greedy'])}\n"
+    result.with_suffix(".md").write_text(lines, encoding="utf-8")
+    (RESULTS / "translation-training.svg").write_text(curve(log), encoding="utf-8")
+    card = (HERE / "card.md").read_text(encoding="utf-8")
+    values = {
+        "table": table(figures["beam 4"]),
+        "parameters": f"{round(figures['parameters'] / 1e6)}",
+        "megabytes": f"{round(figures['bytes'] / 1e6)}",
+        "steps": f"{figures['training']['steps']:,.0f}",
+        **{f"{name}.bleu": f"{one['bleu']}" for name, one in figures["beam 4"].items()},
+    }
+    for name, value in values.items():
+        card = card.replace("{{" + name + "}}", value)
+    (args.to / "README.md").write_text(card, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
