@@ -322,8 +322,9 @@ def test_tokens_in_a_terminal_move_no_cursor(tiny, terminal):
 
 def test_models(built_in, run, terminal, no_socket):
     folder = built_in(True)
-    one, other = lines(run("models", "--json")[0])
-    assert other == {"name": "demo-en", "task": "text-classification", "installed": False}
+    one, *others = lines(run("models", "--json")[0])
+    tasks = {"translate-es-en": "translation", "demo-en": "text-classification"}
+    assert others == [{"name": name, "task": task, "installed": False} for name, task in tasks.items()]
     size = round(sum(file.stat().st_size for file in folder.iterdir()) / 1e6, 1)
     assert one == {
         "name": "sentiment-es-en",
@@ -541,6 +542,7 @@ def test_all_of_the_help_is_in_two_languages(monkeypatch, capsys):
         "auto", "commit", "convert", "cuda", "gatonegro", "json", "lang", "matrices", "model", "models", "offline",
         "output", "pickle", "revision", "safetensors", "score", "sentiment", "text", "tokens", "ransformer",
         "transformers", "version", "device", "error", "float", "help", "bench", "precision", "tune",
+        "translate", "align", "beam", "from", "nbest",
     }, same  # fmt: skip
 
 

@@ -94,6 +94,38 @@ def test_logits_are_the_references(pair):
         close(a.logits[real], b.logits[real])
 
 
+def test_what_layers_compute_is_the_references(pair):
+    theirs, ours = pair
+    inputs = batch(ours)
+    theirs.set_attn_implementation("eager")
+    with torch.no_grad():
+        asked = {"output_attentions": True, "output_hidden_states": True}
+        a, b = ours(**inputs, **asked), theirs(**inputs, **asked)
+    theirs.set_attn_implementation("sdpa")
+    mask = inputs["attention_mask"] != 0
+    if ours.config.decoder is None:
+        pairs = [(a.hidden_states[:-1], b.hidden_states[:-1], mask)]  # the last is behind the last norm there
+        heads = [(a.attentions, b.attentions, mask, mask)]
+    else:
+        whole = torch.ones_like(inputs["decoder_input_ids"]) != 0
+        pairs = [
+            (a.encoder_hidden_states[:-1], b.encoder_hidden_states[:-1], mask),
+            (a.decoder_hidden_states[:-1], b.decoder_hidden_states[:-1], whole),
+        ]
+        heads = [
+            (a.encoder_attentions, b.encoder_attentions, mask, mask),
+            (a.decoder_attentions, b.decoder_attentions, whole, whole),
+            (a.cross_attentions, b.cross_attentions, whole, mask),
+        ]
+    for found, wanted, rows in pairs:
+        for x, y in zip(found, wanted, strict=True):
+            close(x[rows], y[rows])
+    for found, wanted, rows, columns in heads:
+        for x, y in zip(found, wanted, strict=True):
+            real = (rows[:, None, :, None] & columns[:, None, None, :]).float()
+            close(x * real, y * real)
+
+
 def test_losses_and_gradients_are_the_references(pair):
     theirs, ours = pair
     inputs = batch(ours)
@@ -154,19 +186,22 @@ def test_cached_is_uncached(pair):
         cross = Layout(tuple(map(len, written)), packed.lengths)
     whole = pack(written, own)
     full = ours.next(ours.decode(whole, memory, cross), whole)  # (t, vocab)
-    wanted = [part for part in full.split(whole.lengths)]
+    wanted = list(full.split(whole.lengths))
     kept = [Kept() for _ in ours.decoder.layers]
     keys = None if memory is None else ours.decoder.keys_of(memory)
+    places: list[list[int]] = [[], [], []]  # of each sequence's tokens in the cache
     done, steps = [0, 0, 0], [(2, 1, 3), (1, 1, 1), (3, 1, 0)]  # so many new tokens of each
     for step in steps:
         counts = list(step)
         parts = [written[i][done[i] : done[i] + n] for i, n in enumerate(counts)]
         lengths = tuple(done[i] + n for i, n in enumerate(counts))
         new = pack(parts, own)
-        places = torch.cat([torch.arange(done[i], lengths[i]) for i in range(3)]) + own.position_offset
-        new = type(new)(new.ids, places, new.lengths)
+        positions = torch.cat([torch.arange(done[i], lengths[i]) for i in range(3)]) + own.position_offset
+        new = type(new)(new.ids, positions, new.lengths)
         at = None if cross is None else Layout(tuple(counts), cross.keys)
-        layout = Layout(tuple(counts), lengths, room=4 if step is steps[0] else 8)
+        for own_places, n in zip(places, counts, strict=True):
+            own_places += range(sum(map(len, places)), sum(map(len, places)) + n)
+        layout = Layout(tuple(counts), lengths, places=torch.tensor([i for some in places for i in some]))
         found = ours.next(ours.decode(new, keys, at, kept, layout), new)
         for i, part in enumerate(found.split(counts)):
             close(part, wanted[i][done[i] : lengths[i]])

@@ -10,9 +10,12 @@ from torch import nn
 import gatonegro
 from gatonegro import AutoModelForSequenceClassification, Config
 from gatonegro.families import FAMILIES
-from gatonegro.models import Model, initialise
+from gatonegro.families.family import read_config
+from gatonegro.models import Model, build, initialise
+from gatonegro.nn.decoder import DecoderLayer
 from gatonegro.nn.encoder import EncoderLayer
 
+ENCODERS = [name for name in FAMILIES if "sequence-classification" in FAMILIES[name].heads]
 PACKAGE = Path(gatonegro.__file__).parent
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 
@@ -32,7 +35,7 @@ def classes():
     return [(path, node) for path, tree in TREES.items() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ENCODERS)
 def test_every_linear_of_the_encoder_sees_each_token_once_and_nothing_else(family):
     ours = model(family)
     rows = {}
@@ -48,10 +51,16 @@ def test_every_linear_of_the_encoder_sees_each_token_once_and_nothing_else(famil
     assert all(len(shapes) == 1 for shapes in rows.values())
 
 
-def test_one_encoder_layer_serves_all_families():
-    assert [node.name for _, node in classes() if node.name.endswith("Layer")] == ["EncoderLayer"]
-    for family in FAMILIES:
+def test_one_encoder_layer_and_one_decoder_layer_serve_all_families():
+    assert sorted(node.name for _, node in classes() if node.name.endswith("Layer")) == ["DecoderLayer", "EncoderLayer"]
+    for family in ENCODERS:
         assert {type(layer) for layer in model(family).encoder.layers} == {EncoderLayer}
+    for family in FAMILIES.keys() - set(ENCODERS):
+        with torch.device("meta"):
+            made = build(read_config(FAMILIES[family], {"model_type": family}), "none")
+        assert {type(layer) for layer in made.decoder.layers} == {DecoderLayer}
+        if made.config.decoder is not None:
+            assert {type(layer) for layer in made.encoder.layers} == {EncoderLayer}
 
 
 def test_families_are_values_and_names():

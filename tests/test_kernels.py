@@ -56,21 +56,66 @@ def test_products_of_every_size(level, t, k, n, act, kind, added):
 
 
 @needs_kernels
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     lengths=st.lists(st.tuples(st.integers(0, 20), st.integers(0, 70)), max_size=4), heads=st.integers(1, 3),
-    width=st.sampled_from([16, 32, 48, 64, 80, 128]), half=st.booleans(),
+    width=st.sampled_from([16, 32, 48, 64, 80, 128]), half=st.booleans(), causal=st.booleans(),
+    scale=st.sampled_from([None, 0.1]), cached=st.booleans(),
 )  # fmt: skip
-def test_attention_of_every_size(level, lengths, heads, width, half):
-    layout = Layout(tuple(q for q, _ in lengths), tuple(k for _, k in lengths))
+def test_attention_of_every_size(level, lengths, heads, width, half, causal, scale, cached):
+    """Also of queries that are the last of a sequence, of keys that lie about in a cache, some of them twice."""
+    keys = tuple(max(q, k) if causal else k for q, k in lengths)
     random = torch.Generator().manual_seed(len(lengths))
+    rows = sum(keys) + 9 if cached else sum(keys)
+    places = torch.randint(rows, (sum(keys),), generator=random, dtype=torch.int32) if cached else None
+    layout = Layout(tuple(q for q, _ in lengths), keys, places=places)
     dtype = torch.bfloat16 if half else torch.float32
     q, k, v = (
-        torch.randn(sum(n), 3, heads, width, generator=random).to(dtype)[:, 1]
-        for n in (layout.queries, *[layout.keys] * 2)
+        torch.randn(n, 3, heads, width, generator=random).to(dtype)[:, 1] for n in (sum(layout.queries), rows, rows)
     )
-    found, wanted = kernels.KernelAttend()(q, k, v, layout), attend(q.float(), k.float(), v.float(), layout)
+    found = kernels.KernelAttend(causal, scale)(q, k, v, layout)
+    wanted = attend(q.float(), k.float(), v.float(), layout, causal=causal, scale=scale)
     assert found.dtype == dtype and torch.allclose(found.float(), wanted, atol=2e-2 if half else 2e-6)
+
+
+@needs_kernels
+def test_attention_with_something_added_to_its_scores_is_pytorchs():
+    layout, (q, k, v) = Layout((5, 2), (5, 2)), torch.randn(7, 3, 2, 16).unbind(1)
+    found = kernels.KernelAttend(True, 1.0)(q, k, v, layout, lambda q, k: torch.ones(2, q, k).tril())
+    assert torch.equal(
+        found, attend(q, k, v, layout, causal=True, scale=1.0, bias=lambda q, k: torch.ones(2, q, k).tril())
+    )
+
+
+@needs_kernels
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.integers(0, 5), n=st.one_of(st.integers(1, 70), st.integers(1000, 5000)), count=st.integers(1, 12),
+    banned=st.integers(0, 3), few=st.booleans(),
+)  # fmt: skip
+def test_the_best_scores(level, rows, n, count, banned, few):
+    """As PyTorch finds them; equal ones in their order."""
+    random = torch.Generator().manual_seed(n)
+    scores = 4 * torch.randn(rows, n, generator=random)
+    if few:
+        scores = scores.round()
+    bans = torch.randint(n, (rows, banned), generator=random).tolist()
+    values, places, sums = kernels.best(scores.clone(), count, bans)
+    assert torch.allclose(sums, scores.logsumexp(-1), atol=1e-5)
+    kernels.ban(scores, bans)
+    ordered, order = scores.sort(descending=True, stable=True)
+    assert torch.equal(values, ordered[:, :count])
+    real = values > float("-inf")
+    assert torch.equal(places[real], order[:, :count][real]) and bool(((places >= 0) & (places < n)).all())
+
+
+@needs_kernels
+def test_scores_that_are_none(level):
+    x = torch.randn(4, 3000)
+    x[0, 7], x[1] = float("nan"), float("-inf")
+    values, places, sums = kernels.best(x.clone(), 2)
+    assert sums[0].isnan() and sums[1] == values[1, 0] == float("-inf") and sums[2:].isfinite().all()
+    assert torch.equal(places[2:], x[2:].topk(2).indices)
 
 
 @needs_kernels
@@ -119,6 +164,7 @@ def test_a_row_has_the_same_bits_alone_and_among_others(level):
 def test_products_longer_than_are_summed_at_a_time(level, dtype, k):
     if not kernels.supports(dtype):
         pytest.skip(f"{level} has no {dtype}")
+    torch.manual_seed(0)
     x, weight = torch.randn(200, k), torch.randn(130, k)
     wanted = Linear(weight, None, "gelu")(x)
     if dtype == torch.int8:
@@ -161,7 +207,7 @@ def test_kernels_of_another_form_are_refused(monkeypatch):
     monkeypatch.setattr(kernels, "VERSION", 99)
     kernels.library.cache_clear()
     try:
-        with pytest.warns(GatonegroWarning, match="of form 1, and 99 is wanted"):
+        with pytest.warns(GatonegroWarning, match="of form 2, and 99 is wanted"):
             assert not look_anew()
     finally:
         kernels.library.cache_clear()

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <cstring>
 #include <immintrin.h>
+#include <limits>
 #include <type_traits>
 #include <vector>
 
@@ -25,6 +26,8 @@ constexpr int LANES = 8, VECTORS = 2;  // 6 × 2 sums: 15 of 16
 constexpr int ROWS = 6, WIDE = LANES * VECTORS;
 constexpr ptrdiff_t STEPS = 1024;        // words of k at a time: a panel of W then stays in the second cache
 constexpr ptrdiff_t BLOCK = 192 * 1024;  // bytes of x at a time, for the same reason
+constexpr ptrdiff_t FEW = 2;             // queries for which keys are not worth laying out
+constexpr ptrdiff_t LITTLE = 1 << 16;    // numbers that one thread has read and written before another has woken
 
 typedef float vf __attribute__((vector_size(LANES * 4)));
 typedef int32_t vi __attribute__((vector_size(LANES * 4)));
@@ -299,13 +302,19 @@ void linear(const Linear& l, int threads) {
   ptrdiff_t block = BLOCK / l.stride / ROWS * ROWS;
   block = block < 2 * ROWS ? 2 * ROWS : block > 16 * ROWS ? 16 * ROWS : block;
   const ptrdiff_t blocks = (l.rows + block - 1) / block, panels = (l.w.n + WIDE - 1) / WIDE;
+  auto to_bytes = [&](ptrdiff_t row) {
+    if constexpr (std::is_same_v<P, Int8>)
+      quantise(l.w, (const X*)l.x + row * l.w.k, l.stride, (uint8_t*)l.bytes + row * l.stride, l.scale + row);
+  };
+  const bool few = l.rows * l.w.k <= LITTLE;
+  for (ptrdiff_t row = 0; few && row < l.rows; row++) to_bytes(row);
+  if (l.rows * l.steps * l.w.n <= 8 * LITTLE) threads = 1;
 #pragma omp parallel num_threads(threads)
   {
     std::vector<typename P::Sum> kept(l.steps > STEPS ? block * VECTORS : 0);
-    if constexpr (std::is_same_v<P, Int8>) {
+    if (!few) {
 #pragma omp for schedule(static)
-      for (ptrdiff_t row = 0; row < l.rows; row++)
-        quantise(l.w, (const X*)l.x + row * l.w.k, l.stride, (uint8_t*)l.bytes + row * l.stride, l.scale + row);
+      for (ptrdiff_t row = 0; row < l.rows; row++) to_bytes(row);
     }
 #pragma omp for schedule(dynamic, 1)
     for (ptrdiff_t task = 0; task < blocks * panels; task++) {
@@ -325,7 +334,7 @@ void linear(const Linear& l, int threads) {
 template <class X>
 void norm(const X* x, ptrdiff_t rows, ptrdiff_t k, const float* weight, const float* bias, float eps, X* y,
           int threads) {
-#pragma omp parallel for num_threads(threads) schedule(static)
+#pragma omp parallel for num_threads(rows* k <= LITTLE ? 1 : threads) schedule(static)
   for (ptrdiff_t row = 0; row < rows; row++) {
     const X* from = x + row * k;
     vf sum = {}, squares = {};
@@ -345,9 +354,11 @@ struct Heads {
   const void *q, *k, *v;  // rows of numbers, `stride` numbers apart, head beside head
   ptrdiff_t q_stride, k_stride;
   const int32_t *queries, *keys;  // where each sequence begins, and where the last one ends
+  const int32_t* places;          // the row of k and v of each key; none: one after another
   ptrdiff_t sequences, heads, width;
   float scale;
-  void* y;  // (rows, heads · width)
+  bool causal;  // queries are a sequence's last tokens, and see no later one
+  void* y;      // (rows, heads · width)
 };
 
 // `count` vectors in groups: f(number of vectors, first column).
@@ -374,9 +385,26 @@ inline __attribute__((always_inline)) void transpose(vf (&r)[LANES]) {
   if constexpr (HALF > 1) transpose<HALF / 2>(r);
 }
 
-// M queries of a head: scores over all keys, softmax, the sum of values.
+// Scores (padded,) of which `seen` count, to what their softmax divides by their sum. Returns 1 / sum.
+inline float weigh(float* s, ptrdiff_t seen, ptrdiff_t padded) {
+  seen = seen > 0 ? seen : 0;
+  for (ptrdiff_t j = seen; j < padded; j++) s[j] = -1e30f;  // eˣ of which is 1e-38, and of all that counts 0
+  vf top = all(-1e30f), sum = {};
+  for (ptrdiff_t j = 0; j < padded; j += LANES) top = most(top, read(s + j));
+  const float m = largest(top);
+  for (ptrdiff_t j = 0; j < padded; j += LANES) {
+    vf e = exponential(read(s + j) - m);
+    sum += e;
+    write(s + j, e);
+  }
+  return seen ? 1.0f / total(sum) : 0.0f;
+}
+
+// M queries of a head: scores over all keys, softmax, the sum of values. The first sees `seen` keys, and with `more`
+// each one more than the one before.
 template <class X, int M>
-void look(const Heads& a, const float* q, const float* kt, const float* v, float* scores, ptrdiff_t keys, X* y) {
+void look(const Heads& a, const float* q, const float* kt, const float* v, float* scores, ptrdiff_t keys,
+          ptrdiff_t seen, int more, X* y) {
   const ptrdiff_t vectors = (keys + LANES - 1) / LANES, padded = vectors * LANES;
   columns(vectors, [&](auto count, ptrdiff_t column) {
     constexpr int V = decltype(count)::value;
@@ -386,19 +414,7 @@ void look(const Heads& a, const float* q, const float* kt, const float* v, float
       for (int j = 0; j < V; j++) write(scores + i * padded + column + j * LANES, sum[i][j]);
   });
   float inverse[M];
-  for (int i = 0; i < M; i++) {
-    float* s = scores + i * padded;
-    for (ptrdiff_t j = keys; j < padded; j++) s[j] = -1e30f;  // eˣ of which is 1e-38, and of all that counts 0
-    vf top = all(-1e30f), sum = {};
-    for (ptrdiff_t j = 0; j < padded; j += LANES) top = most(top, read(s + j));
-    const float m = largest(top);
-    for (ptrdiff_t j = 0; j < padded; j += LANES) {
-      vf e = exponential(read(s + j) - m);
-      sum += e;
-      write(s + j, e);
-    }
-    inverse[i] = keys ? 1.0f / total(sum) : 0.0f;
-  }
+  for (int i = 0; i < M; i++) inverse[i] = weigh(scores + i * padded, seen + i * more, padded);
   columns(a.width / LANES, [&](auto count, ptrdiff_t column) {
     constexpr int V = decltype(count)::value;
     vf sum[M][V] = {};
@@ -410,17 +426,41 @@ void look(const Heads& a, const float* q, const float* kt, const float* v, float
 
 template <class X, int M = ROWS>
 inline void looks(int rows, const Heads& a, const float* q, const float* kt, const float* v, float* scores,
-                  ptrdiff_t keys, X* y) {
-  if (rows == M) return look<X, M>(a, q, kt, v, scores, keys, y);
-  if constexpr (M > 1) looks<X, M - 1>(rows, a, q, kt, v, scores, keys, y);
+                  ptrdiff_t keys, ptrdiff_t seen, int more, X* y) {
+  if (rows == M) return look<X, M>(a, q, kt, v, scores, keys, seen, more, y);
+  if constexpr (M > 1) looks<X, M - 1>(rows, a, q, kt, v, scores, keys, seen, more, y);
+}
+
+// One query of a head, in the same steps, but keys and values are read where they are: `at` says where each is.
+template <class X, class At>
+void glance(const Heads& a, const float* q, const X* k, const X* v, At at, float* scores, ptrdiff_t seen, X* y) {
+  const ptrdiff_t padded = (seen + LANES - 1) / LANES * LANES;
+  for (ptrdiff_t j = 0; j < seen; j++) {
+    const X* key = k + at(j);
+    vf sum = {};
+    for (ptrdiff_t c = 0; c < a.width; c += LANES) sum += read(q + c) * read(key + c);
+    scores[j] = total(sum);
+  }
+  const float inverse = weigh(scores, seen, padded);
+  columns(a.width / LANES, [&](auto count, ptrdiff_t column) {
+    constexpr int V = decltype(count)::value;
+    vf sum[V] = {};
+    for (ptrdiff_t j = 0; j < seen; j++) {
+      const X* value = v + at(j) + column;
+      for (int i = 0; i < V; i++) sum[i] += scores[j] * read(value + i * LANES);
+    }
+    for (int i = 0; i < V; i++) write(y + column + i * LANES, sum[i] * inverse);
+  });
 }
 
 template <class X>
 void attend(const Heads& a, int threads) {
-#pragma omp parallel num_threads(threads)
+  const ptrdiff_t size = a.sequences ? (a.queries[a.sequences] + a.keys[a.sequences]) * a.heads * a.width : 0;
+  const int chunk = a.sequences >= 4 * threads ? a.heads : 1;
+#pragma omp parallel num_threads(size <= LITTLE ? 1 : threads)
   {
     std::vector<float> room;
-#pragma omp for schedule(dynamic, 1)
+#pragma omp for schedule(dynamic, chunk)
     for (ptrdiff_t task = 0; task < a.sequences * a.heads; task++) {
       const ptrdiff_t n = task / a.heads, head = task % a.heads, width = a.width;
       const ptrdiff_t first = a.queries[n], queries = a.queries[n + 1] - first, start = a.keys[n],
@@ -429,26 +469,92 @@ void attend(const Heads& a, int threads) {
       const ptrdiff_t padded = (keys + LANES - 1) / LANES * LANES;
       room.resize(2 * padded * width + ROWS * (width + padded));
       float *kt = room.data(), *v = kt + padded * width, *q = v + padded * width, *scores = q + ROWS * width;
-      const X *ks = (const X*)a.k + start * a.k_stride + head * width,
-              *vs = (const X*)a.v + start * a.k_stride + head * width;
+      const X *ks = (const X*)a.k + head * width, *vs = (const X*)a.v + head * width;
+      auto at = [&](ptrdiff_t j) { return (a.places ? a.places[start + j] : start + j) * a.k_stride; };
+      auto scaled = [&](ptrdiff_t row, float* to) {
+        for (ptrdiff_t c = 0; c < width; c += LANES)
+          write(to + c, read((const X*)a.q + (first + row) * a.q_stride + head * width + c) * a.scale);
+      };
+      auto seen = [&](ptrdiff_t row) { return a.causal ? keys - queries + row + 1 : keys; };  // may be less than none
+      X* y = (X*)a.y + (first * a.heads + head) * width;
+      if (queries <= FEW) {
+        for (ptrdiff_t row = 0; row < queries; row++) {
+          scaled(row, q);
+          glance(a, q, ks, vs, at, scores, seen(row), y + row * a.heads * width);
+        }
+        continue;
+      }
       for (ptrdiff_t j = 0; j < padded; j += LANES)
         for (ptrdiff_t c = 0; c < width; c += LANES) {
           vf block[LANES];
-          for (int i = 0; i < LANES; i++) block[i] = j + i < keys ? read(ks + (j + i) * a.k_stride + c) : vf{};
+          for (int i = 0; i < LANES; i++) block[i] = j + i < keys ? read(ks + at(j + i) + c) : vf{};
           transpose(block);
           for (int i = 0; i < LANES; i++) write(kt + (c + i) * padded + j, block[i]);
         }
       for (ptrdiff_t j = 0; j < keys; j++)
-        for (ptrdiff_t c = 0; c < width; c += LANES) write(v + j * width + c, read(vs + j * a.k_stride + c));
+        for (ptrdiff_t c = 0; c < width; c += LANES) write(v + j * width + c, read(vs + at(j) + c));
       for (ptrdiff_t row = 0; row < queries; row += ROWS) {
         const int rows = queries - row < ROWS ? queries - row : ROWS;
-        for (int i = 0; i < rows; i++)
-          for (ptrdiff_t c = 0; c < width; c += LANES)
-            write(q + i * width + c, read((const X*)a.q + (first + row + i) * a.q_stride + head * width + c) * a.scale);
-        looks<X>(rows, a, q, kt, v, scores, keys, (X*)a.y + ((first + row) * a.heads + head) * width);
+        for (int i = 0; i < rows; i++) scaled(row + i, q + i * width);
+        looks<X>(rows, a, q, kt, v, scores, keys, seen(row), a.causal, y + row * a.heads * width);
       }
     }
   }
+}
+
+// Lanes in which a is larger than b, as bits.
+inline unsigned larger(vf a, vf b) {
+#ifdef __AVX512F__
+  return _mm512_cmp_ps_mask(bits<__m512>(a), bits<__m512>(b), _CMP_GT_OQ);
+#else
+  return _mm256_movemask_ps(_mm256_cmp_ps(bits<__m256>(a), bits<__m256>(b), _CMP_GT_OQ));
+#endif
+}
+
+// Of a row, the log of the sum of exponentials, and the `count` largest numbers that are not banned, the largest first
+// and equal ones in their order. What is missing is -inf, at the first places.
+float best(const float* x, ptrdiff_t n, ptrdiff_t count, const int32_t* ban, const int32_t* bans, float* values,
+           int64_t* places) {
+  constexpr ptrdiff_t PART = 64 * LANES;  // stays in the first cache between its largest and its sum
+  const float none = -std::numeric_limits<float>::infinity();
+  ptrdiff_t found = 0;
+  float m = -3e38f;
+  vf sum = {};
+  auto put = [&](float value, ptrdiff_t place) {
+    if (found == count && !(value > values[count - 1])) return;
+    for (const int32_t* b = ban; b < bans; b++)
+      if (*b == place) return;
+    ptrdiff_t at = found < count ? found++ : count - 1;
+    for (; at && value > values[at - 1]; at--) values[at] = values[at - 1], places[at] = places[at - 1];
+    values[at] = value, places[at] = place;
+  };
+  for (ptrdiff_t from = 0; from < n; from += PART) {
+    const ptrdiff_t to = from + PART < n ? from + PART : n;
+    float part[LANES];
+    auto take = [&](ptrdiff_t i) {  // what stands behind the row's end counts nothing
+      if (i + LANES <= n) return read(x + i);
+      for (int j = 0; j < LANES; j++) part[j] = i + j < n ? x[i + j] : none;
+      return read(part);
+    };
+    vf top = all(none);
+    for (ptrdiff_t i = from; i < to; i += LANES) top = most(top, take(i));
+    const float highest = largest(top);
+    if (highest > m) {
+      sum *= exponential(all(m - highest));
+      m = highest;
+    }
+    for (ptrdiff_t i = from; i < to; i += LANES) sum += exponential(take(i) - m);
+    if (count && (found < count || highest > values[count - 1]))
+      for (ptrdiff_t i = from; i < to; i += LANES) {
+        const vf v = take(i);
+        for (unsigned over = larger(v, all(found < count ? none : values[count - 1])); over; over &= over - 1) {
+          const int j = __builtin_ctz(over);
+          put(v[j], i + j);
+        }
+      }
+  }
+  for (ptrdiff_t place = 0; found < count; place++) values[found] = none, places[found++] = place < n ? place : n - 1;
+  return m > -3e38f ? m + std::log(total(sum)) : none;
 }
 
 }  // namespace
@@ -456,7 +562,7 @@ void attend(const Heads& a, int threads) {
 #pragma GCC visibility push(default)
 extern "C" {
 
-int gatonegro_version() { return 1; }  // of these functions' arguments
+int gatonegro_version() { return 2; }  // of these functions' arguments
 
 int gatonegro_wide() { return WIDE; }
 
@@ -468,7 +574,8 @@ void gatonegro_linear(const Weights* w, const void* x, int x_half, ptrdiff_t row
   const Linear l{*w, x, rows, steps * 4, steps, (char*)room + rows * 4, scale, add, y};
   if (w->word == 1) return linear<Fp32, float, float>(l, threads);
 #ifdef __AVX512BF16__
-  if (w->word == 2) return linear<Bf16, uint16_t, uint16_t>(l, threads);
+  if (w->word == 2 && y_half) return linear<Bf16, uint16_t, uint16_t>(l, threads);
+  if (w->word == 2) return linear<Bf16, uint16_t, float>(l, threads);
 #endif
   if (x_half && y_half) return linear<Int8, uint16_t, uint16_t>(l, threads);
   if (x_half) return linear<Int8, uint16_t, float>(l, threads);
@@ -485,13 +592,21 @@ void gatonegro_norm(const void* x, int half, ptrdiff_t rows, ptrdiff_t k, const 
 }
 
 void gatonegro_attend(const void* q, const void* k, const void* v, int half, ptrdiff_t q_stride, ptrdiff_t k_stride,
-                      const int32_t* queries, const int32_t* keys, ptrdiff_t sequences, ptrdiff_t heads,
-                      ptrdiff_t width, float scale, void* y, int threads) {
-  const Heads a{q, k, v, q_stride, k_stride, queries, keys, sequences, heads, width, scale, y};
+                      const int32_t* queries, const int32_t* keys, const int32_t* places, ptrdiff_t sequences,
+                      ptrdiff_t heads, ptrdiff_t width, float scale, int causal, void* y, int threads) {
+  const Heads a{q, k, v, q_stride, k_stride, queries, keys, places, sequences, heads, width, scale, bool(causal), y};
   if (half)
     attend<uint16_t>(a, threads);
   else
     attend<float>(a, threads);
+}
+
+// `bans` are places of each row that do not count among its `count` largest; those of row i begin at starts[i].
+void gatonegro_best(const float* x, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t count, const int32_t* starts,
+                    const int32_t* bans, float* values, int64_t* places, float* sums, int threads) {
+#pragma omp parallel for num_threads(rows* n <= LITTLE ? 1 : threads) schedule(dynamic, 1)
+  for (ptrdiff_t i = 0; i < rows; i++)
+    sums[i] = best(x + i * n, n, count, bans + starts[i], bans + starts[i + 1], values + i * count, places + i * count);
 }
 }
 #pragma GCC visibility pop

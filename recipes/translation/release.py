@@ -21,7 +21,7 @@ from typing import Any
 import sacrebleu
 import torch
 from data import Pair, dev_pairs
-from train import CONFIG, END, PAD, START, TO
+from train import CONFIG, END, PAD, START
 
 from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
 from gatonegro.generation import GenerationConfig

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sacrebleu
 import torch
@@ -31,15 +32,16 @@ from gatonegro.families import family_of
 from gatonegro.families.family import read_config
 from gatonegro.generation import GenerationConfig
 from gatonegro.models import LanguageModel
+from gatonegro.nn.attention import Attend, Attention
 from gatonegro.packing import Layout, Packed, pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fit, mixed_batches, without_attention_dropout
+from gatonegro.training import fit, mixed_batches
 
 START, PAD, END = SPECIAL.index("</s>"), SPECIAL.index("<pad>"), SPECIAL.index("</s>")
 LAYERS = 8  # of the base's twelve: the last ones make one vector of a text, which is not wanted here
 COPIED = (1, 4, 7)  # of them, where the decoder's begin
 TOKENS = 8192  # a step, read and written
-MULTIPLE = 64  # of tokens: few shapes
+MULTIPLE = 256  # of tokens: kernels that are compiled for a shape then meet few
 SMOOTHING = 0.1
 LONGEST = 200  # tokens of a side
 
@@ -126,11 +128,26 @@ def packed(step: Step, model: LanguageModel) -> tuple[Packed, Packed, Layout, Te
 
 def loss_of(model: LanguageModel, step: Step, smoothing: float = SMOOTHING) -> Tensor:
     read, written, cross, wanted = packed(step, model)
-    # of short texts, the fused operator's gradients take twice as long as those of the plain sums
-    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()), sdpa_kernel(SDPBackend.MATH):
+    with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
         x = model.decode(written, model.encode(read), cross)[: len(wanted)]
         scores = model.next(x, written)
     return F.cross_entropy(scores.float(), wanted, label_smoothing=smoothing)
+
+
+class ShortAttend(Attend):
+    """Attention as it is fastest learned of short texts: by plain sums, since the fused operator's gradients take twice
+    as long; in fp32, since for bf16 a kernel would be compiled for each new pair of lengths."""
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, *args: Any) -> Tensor:
+        with torch.autocast("cpu", enabled=False), sdpa_kernel(SDPBackend.MATH):
+            return super().forward(q.float(), k.float(), v.float(), *args).to(q.dtype)
+
+
+def with_short_attention(model: LanguageModel) -> LanguageModel:
+    for module in model.modules():
+        if isinstance(module, Attention):
+            module.attend = ShortAttend(0.0, module.attend.causal, module.attend.scale)
+    return model
 
 
 def has_bf16() -> bool:
@@ -189,7 +206,7 @@ def main(argv: list[str] | None = None) -> None:
         (start / "tokenizer_config.json").write_text(json.dumps(TOKENIZER, indent=2) + "\n", encoding="utf-8")
     model = AutoModelForSeq2SeqLM.from_pretrained(start)
     assert isinstance(model, LanguageModel)
-    without_attention_dropout(model)
+    with_short_attention(model)
     tokenizer = AutoTokenizer.from_pretrained(start)
     sampler = Sampler(tokenizer.backend_tokenizer)
     steps = Steps(args.passes, args.seed, lambda rng: one_pass(train, rng), sampler)

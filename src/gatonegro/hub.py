@@ -19,7 +19,11 @@ from gatonegro.errors import GatonegroWarning, HubError, OptionError
 from gatonegro.wording import Pair, both, number
 
 # short name → task; the weights are a distribution of their own, one folder a model
-BUILT_IN = {"sentiment-es-en": "text-classification", "demo-en": "text-classification"}
+BUILT_IN = {
+    "sentiment-es-en": "text-classification",
+    "translate-es-en": "translation",
+    "demo-en": "text-classification",
+}
 DISTRIBUTION, PACKAGE = "gatonegro-models", "gatonegro_models"
 
 # what is a path and can be no hub name: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors

@@ -34,14 +34,14 @@ class Layout:
     The two differ in cross-attention and with a cache; in self-attention `keys` is `queries`, but for tokens that
     look and are not looked at: then `rows` (u,) says which packed tokens are keys.
 
-    With `room`, the keys of each sequence begin so many rows after those of the one before, as in a cache whose
-    sequences grow.
+    With `places` (u,), the keys are not all that there are, one sequence after another, but those rows: of a cache,
+    say, in which sequences share what they began with.
     """
 
     queries: tuple[int, ...]
     keys: tuple[int, ...]
     rows: Tensor | None = None
-    room: int = 0
+    places: Tensor | None = None
 
     @cached_property
     def runs(self) -> list[tuple[int, int, int]]:
@@ -55,18 +55,9 @@ class Layout:
     @cached_property
     def starts(self) -> tuple[Tensor, Tensor]:
         """Where each sequence begins among the queries, and among the keys, and where the last one ends. (n + 1,)"""
-        steps = (self.room,) * len(self.keys) if self.room else self.keys
-        counts = (torch.tensor([0, *lengths]) for lengths in (self.queries, steps))
+        counts = (torch.tensor([0, *lengths]) for lengths in (self.queries, self.keys))
         queries, keys = (each.cumsum(0, dtype=torch.int32) for each in counts)
         return queries, keys
-
-    @cached_property
-    def new(self) -> Tensor:
-        """The rows of a cache with `room` in which this step's tokens are kept: each sequence's last keys. (t,)"""
-        first = [i * self.room + k - q for i, (q, k) in enumerate(zip(self.queries, self.keys, strict=True))]
-        if set(self.queries) == {1}:
-            return torch.tensor(first)
-        return torch.cat([torch.arange(row, row + q) for row, q in zip(first, self.queries, strict=True)])
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import pytest
 
 from gatonegro import AutoTokenizer
 from gatonegro.tokenization import TruncationWarning
+from gatonegro.tokenization.sentencepiece import read
 
 pytestmark = pytest.mark.shared
 
@@ -185,6 +186,55 @@ def test_offsets_and_text_of_a_joint_vocabulary_are_those_that_transformers_make
     for skip in (False, True):
         decoded = (tokenizer.batch_decode(ids, skip_special_tokens=skip) for tokenizer in (ours, theirs))
         assert different(texts, *decoded) == []
+
+
+@pytest.fixture(scope="module")
+def writing(shared, tmp_path_factory):
+    """Folders of models that write, of real vocabularies: Marian's ids are the pieces' in another order, some of
+    them missing, and GPT-2's vocabulary is RoBERTa's with GPT-2's own token at the end."""
+    root, real = tmp_path_factory.mktemp("writing"), shared / "tokenizers"
+    for kind, name in (
+        ("marian", "marian-es-en"),
+        ("bart", "roberta-base"),
+        ("gpt2", "roberta-base"),
+        ("t5", "t5-small"),
+    ):
+        shutil.copytree(real / name, root / kind)
+        config = {"model_type": kind, "max_position_embeddings": 10**6, "n_positions": 10**6}
+        (root / kind / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    for side in ("source.spm", "target.spm"):
+        shutil.copy(real / "marian-es-en" / "vocab.esen.spm", root / "marian" / side)
+    (root / "marian" / "vocab.esen.spm").unlink()
+    pieces = [p for p, _, _ in read((root / "marian" / "source.spm").read_bytes()).pieces if p[:1] != "<"]
+    pieces = ["</s>", "<unk>", *(p for i, p in enumerate(sorted(pieces)) if i % 50), ">>es<<", "<pad>"]
+    gpt2 = [*json.loads((root / "gpt2" / "vocab.json").read_text(encoding="utf-8")), "<|endoftext|>"]
+    for kind, vocab in (("marian", pieces), ("gpt2", gpt2)):
+        text = json.dumps({token: i for i, token in enumerate(vocab)})
+        (root / kind / "vocab.json").write_text(text, encoding="utf-8")
+    return root
+
+
+@pytest.mark.parametrize("kind", ["marian", "bart", "gpt2", "t5"])
+def test_models_that_write_read_every_sentence_and_their_answers_as_transformers_does(
+    kind, writing, shared, hf, tmp_path
+):
+    every = [*(text for number in (0, 1) for text in column(shared / "parallel" / "dev.tsv", number)), *ODD]
+    every += [f">>es<< {text}" for text in every[::20]]
+    assert len(every) > 13_000
+    ours = AutoTokenizer.from_pretrained(writing / kind)
+    ours.save_pretrained(tmp_path)
+    shutil.copy(writing / kind / "config.json", tmp_path)
+    mask = {"mask_token": hf.AddedToken("<mask>", lstrip=True)} if kind == "bart" else {}  # see `roberta`
+    for folder, options, texts in ((writing / kind, mask, every), (tmp_path, {}, every[::5])):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            theirs = hf.AutoTokenizer.from_pretrained(str(folder), model_max_length=10**6, **options)
+        for side in ("text", "text_target"):
+            ids = ours(**{side: texts}).input_ids
+            assert different(texts, ids, theirs(**{side: texts})["input_ids"]) == []
+        for skip in (False, True):
+            decoded = (tokenizer.batch_decode(ids, skip_special_tokens=skip) for tokenizer in (ours, theirs))
+            assert different(texts, *decoded) == []
 
 
 # ---------------------------------------------------------------- what is known by heart

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import warnings
+from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +26,7 @@ from gatonegro.nn.attention import Attend, Bias, attend
 from gatonegro.packing import Layout
 from gatonegro.wording import both
 
-VERSION = 1  # of the functions' arguments, as in kernels.cpp
+VERSION = 2  # of the functions' arguments, as in kernels.cpp
 WORDS = {torch.float32: 1, torch.bfloat16: 2, torch.int8: 4}  # numbers that are multiplied together
 MULTIPLE = 16  # of which a head's width and a norm's must be
 ACTS = {None: 0, "relu": 1, "gelu": 2, "gelu_new": 3, "gelu_pytorch_tanh": 3, "silu": 4, "swish": 4, "tanh": 5}
@@ -38,7 +41,8 @@ LEVELS = {  # library → what a processor must have for it; the first that it h
 SIGNATURES = {  # as in kernels.cpp
     "linear": [AT, AT, INT, SIZE, AT, AT, AT, INT, INT],
     "norm": [AT, INT, SIZE, SIZE, AT, AT, FLOAT, AT, INT],
-    "attend": [AT, AT, AT, INT, SIZE, SIZE, AT, AT, SIZE, SIZE, SIZE, FLOAT, AT, INT],
+    "attend": [AT, AT, AT, INT, SIZE, SIZE, AT, AT, AT, SIZE, SIZE, SIZE, FLOAT, INT, AT, INT],
+    "best": [AT, SIZE, SIZE, SIZE, AT, AT, AT, AT, AT, INT],
 }
 
 
@@ -165,7 +169,7 @@ def plain(x: Tensor, dtype: torch.dtype, *, width: int) -> Tensor:
                 f"filas de {x.shape[-1]} números donde los pesos piden {width}; son de modelos distintos.",
             )
         )
-    return x.to(dtype).contiguous()
+    return (x if x.dtype == dtype else x.to(dtype)).contiguous()
 
 
 class Weights(ctypes.Structure):
@@ -181,10 +185,13 @@ class Kernel:
     """What both products share: the weights as C++ sees them, and the call."""
 
     weights: Weights
+    place: int  # of `weights`
+    out_features: int
     kept: tuple[Tensor | None, ...]  # what `weights` points to
+    gives: torch.dtype | None = None  # where something else than the precision's own is wanted
 
     def compute(self, x: Tensor, add: Tensor | None, dtype: torch.dtype, room: Tensor | None = None) -> Tensor:
-        n, rows = self.weights.n, x.shape[:-1].numel()
+        n, rows, dtype = self.out_features, x.shape[:-1].numel(), self.gives or dtype
         y = torch.empty(*x.shape[:-1], n, dtype=dtype)
         add = None if add is None else plain(add.expand_as(y), dtype, width=n)
         library().gatonegro_linear(  # type: ignore[union-attr]
@@ -192,13 +199,9 @@ class Kernel:
         )
         return y  # (…, n)
 
-    @property
-    def place(self) -> int:
-        return ctypes.addressof(self.weights)
-
-    @property
-    def out_features(self) -> int:
-        return self.weights.n
+    def lay_out(self, *weights: Any) -> None:
+        self.weights = Weights(*weights)
+        self.place, self.out_features = ctypes.addressof(self.weights), self.weights.n
 
 
 class KernelLinear(Kernel, nn.Module):
@@ -209,7 +212,7 @@ class KernelLinear(Kernel, nn.Module):
         (n, k), word = weight.shape, WORDS[weight.dtype]
         self.dtype, self.k, self.short = weight.dtype, k, -k % word
         self.kept = panels(weight), widened(torch.zeros(n) if bias is None else bias)
-        self.weights = Weights(*map(at, self.kept), None, None, None, n, k + self.short, 0, 0, word, ACTS[act])
+        self.lay_out(*map(at, self.kept), None, None, None, n, k + self.short, 0, 0, word, ACTS[act])
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         x = plain(x, self.dtype, width=self.k)
@@ -227,31 +230,64 @@ class KernelInt8(Kernel, Int8):
         (n, k), word = rows.shape, WORDS[rows.dtype]
         offset = -self.zero * (rows.sum(1, dtype=torch.int32) * scales)
         self.kept = panels(rows), *map(widened, (self.bias, scales, offset)), self.shrink
-        self.weights = Weights(*map(at, self.kept), n, k, self.low or 0, self.zero, word, ACTS[self.act])
-        self.bytes = 4 + k + -k % word  # a row takes: its scale, and its numbers
+        self.lay_out(*map(at, self.kept), n, k, self.low or 0, self.zero, word, ACTS[self.act])
+        self.k, self.bytes = k, 4 + k + -k % word  # a row takes: its scale, and its numbers
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
-        x = plain(x, torch.bfloat16 if half(x) else torch.float32, width=self.weights.k)
+        x = plain(x, torch.bfloat16 if half(x) else torch.float32, width=self.k)
         room = torch.empty(x.shape[:-1].numel() * self.bytes, dtype=torch.uint8)
         return self.compute(x, add, torch.bfloat16 if add is None else torch.float32, room)  # (t, n)
 
 
 class KernelAttend(Attend):
-    """All sequences and heads by one call."""
+    """All sequences and heads by one call; by PyTorch's operator where something is added to the scores."""
 
-    def __init__(self) -> None:
-        super().__init__(0.0)
+    def __init__(self, causal: bool = False, scale: float | None = None) -> None:
+        super().__init__(0.0, causal, scale)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
+        if bias is not None:
+            return super().forward(q, k, v, layout, bias)
         (_, heads, width), y = q.shape, torch.empty(q.shape, dtype=q.dtype)
         if any(x.stride()[1:] != (width, 1) for x in (q, k, v)) or k.stride(0) != v.stride(0):
             q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
         queries, keys = layout.starts
         library().gatonegro_attend(  # type: ignore[union-attr]
-            at(q), at(k), at(v), half(q), q.stride(0), k.stride(0), at(queries), at(keys),
-            len(layout.queries), heads, width, width**-0.5, at(y), torch.get_num_threads(),
+            at(q), at(k), at(v), half(q), q.stride(0), k.stride(0), at(queries), at(keys), at(layout.places),
+            len(layout.queries), heads, width, width**-0.5 if self.scale is None else self.scale, self.causal, at(y),
+            torch.get_num_threads(),
         )  # fmt: skip
         return y  # (t, h, d)
+
+
+def best(scores: Tensor, count: int, banned: Sequence[Sequence[int]] = ()) -> tuple[Tensor, Tensor, Tensor]:
+    """Of each row (rows, n), the `count` largest that are not among its `banned` ones, the largest first, and their
+    places; and the log of the sum of all exponentials. (rows, count) twice, (rows,)
+
+    The scores have served then, and may be changed.
+    """
+    rows, n = scores.shape
+    count = min(count, n)
+    if scores.device.type != "cpu" or not available():
+        sums = scores.logsumexp(-1)
+        ban(scores, banned)
+        return *scores.topk(count), sums
+    scores = scores.float().contiguous()
+    starts = torch.tensor([0, *accumulate(map(len, banned or [()] * rows))], dtype=torch.int32)  # (rows + 1,)
+    bans = torch.tensor([place for some in banned for place in some], dtype=torch.int32)
+    values, sums = scores.new_empty(rows, count), scores.new_empty(rows)
+    places = torch.empty(rows, count, dtype=torch.long)
+    library().gatonegro_best(  # type: ignore[union-attr]
+        at(scores), rows, n, count, at(starts), at(bans), at(values), at(places), at(sums), torch.get_num_threads()
+    )
+    return values, places, sums
+
+
+def ban(scores: Tensor, banned: Sequence[Sequence[int]]) -> None:
+    """No chance, in place, to what is banned of each row."""
+    if any(banned):
+        rows, places = torch.tensor([(row, place) for row, some in enumerate(banned) for place in some]).T
+        scores[rows, places] = float("-inf")
 
 
 class KernelNorm(nn.Module):

@@ -12,9 +12,19 @@ from gatonegro.engine import kernels
 from gatonegro.engine.linear import LEAST, Int8, Linear, Prepacked, int8, usable
 from gatonegro.engine.processor import abilities, give_back
 from gatonegro.engine.tuned import recall
-from gatonegro.engine.twins import FastAddNorm, FastAttention, FastEncoder, FastFeedForward, as_bytes
+from gatonegro.engine.twins import (
+    FastAddNorm,
+    FastAttention,
+    FastDecoder,
+    FastEncoder,
+    FastFeedForward,
+    FastHead,
+    as_bytes,
+)
 from gatonegro.nn.attention import Attention
+from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Embedding, Encoder, FeedForward
+from gatonegro.nn.heads import NextTokenHead
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 PRECISIONS = ("auto", *DTYPES)
@@ -48,16 +58,20 @@ def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable
     fast = operator(precision, device)
     largest = _inputs(model, run) if issubclass(fast, Int8) else {}
     make = partial(_make, fast, dtype, largest)
+    if isinstance(model.head, NextTokenHead):
+        model.head = FastHead(model.head, model.embeddings.tokens, make, dtype)  # type: ignore[union-attr, arg-type]
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Attention):
-                setattr(parent, name, FastAttention(child, make, dtype))
+                setattr(parent, name, FastAttention(child, make, dtype, cross=name == "cross_attention"))
             elif isinstance(child, FeedForward):
                 setattr(parent, name, FastFeedForward(child, make))
             elif isinstance(child, AddNorm):
                 setattr(parent, name, FastAddNorm(child, dtype))
             elif isinstance(child, Encoder):
                 setattr(parent, name, FastEncoder(child, dtype))
+            elif isinstance(child, Decoder):
+                setattr(parent, name, FastDecoder(child, dtype))
             elif isinstance(child, Embedding) and stored_int8 and device.type == "cpu" and len(child.weight) > MANY:
                 setattr(parent, name, as_bytes(child) or child)
     exact = operator("fp32", device)
@@ -106,13 +120,14 @@ def _make(
 
 
 def _inputs(model: nn.Module, run: Callable[[], object]) -> dict[nn.Module, Tensor]:
-    """The largest number that comes into each channel of each Linear, (k,)."""
+    """The largest number that comes into each channel of each Linear, and of the head, (k,)."""
     seen: dict[nn.Module, Tensor] = {}
 
     def look(module: nn.Module, args: tuple[Tensor, ...]) -> None:
         seen[module] = args[0].abs().amax(0).float()
 
-    hooks = [part.register_forward_pre_hook(look) for part in model.modules() if isinstance(part, nn.Linear)]
+    looked_at = [part for part in model.modules() if isinstance(part, nn.Linear | NextTokenHead)]
+    hooks = [part.register_forward_pre_hook(look) for part in looked_at]
     try:
         run()
     finally:

@@ -7,54 +7,84 @@ residual as `add`, which the last multiplication adds while it computes.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gatonegro.engine.kernels import KernelAttend, KernelNorm, fits
+from gatonegro.engine.kernels import Kernel, KernelAttend, KernelNorm, fits
 from gatonegro.engine.linear import quantise
-from gatonegro.nn.attention import Attend, Attention, Bias, attend
+from gatonegro.nn.attention import Attend, Attention, Bias, Kept, Keys, attend
+from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
-from gatonegro.packing import Layout
+from gatonegro.nn.heads import NextTokenHead
+from gatonegro.packing import Layout, Packed
 
 Make = Callable[..., nn.Module]  # (weight, bias, act, inputs) → a module that multiplies
 
 
 class FastAttention(nn.Module):
-    """q, k and v by one multiplication."""
+    """q, k and v by one multiplication; of a memory, k and v by one."""
 
-    def __init__(self, source: Attention, make: Make, dtype: torch.dtype):
+    def __init__(self, source: Attention, make: Make, dtype: torch.dtype, cross: bool = False):
         super().__init__()
-        self.heads = source.heads
-        device, width = source.query.weight.device, source.query.out_features // self.heads
-        parts = (source.query, source.key, source.value)
-        self.qkv = make(torch.cat([p.weight for p in parts]), torch.cat([p.bias for p in parts]), source=source.query)
+        self.heads, self.width = source.heads, source.query.out_features // source.heads
+        first = (source.query,) if cross else (source.query, source.key, source.value)
+        self.own = _joined(first, make)
+        self.memory = _joined((source.key, source.value), make) if cross else None
+        device = source.query.weight.device
         self.attend: nn.Module = source.attend
-        if varlen_usable(device, dtype, self.heads, width):
-            self.attend = VarlenAttend()
-        elif fits(device, dtype, width):
-            self.attend = KernelAttend()
+        if varlen_usable(device, dtype, self.heads, self.width):
+            self.attend = VarlenAttend(source.attend.causal, source.attend.scale)
+        elif fits(device, dtype, self.width):
+            self.attend = KernelAttend(source.attend.causal, source.attend.scale)
         self.output = make(source.output.weight, source.output.bias, source=source.output)
 
-    def forward(self, x: Tensor, layout: Layout, add: Tensor | None = None) -> Tensor:
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.heads, -1)).unbind(1)  # (t, h, d) each
-        if layout.rows is not None:
-            k, v = k[layout.rows], v[layout.rows]  # (u, h, d)
-        return self.output(self.attend(q, k, v, layout).flatten(-2), add)  # (t, hidden)
+    def keys_of(self, memory: Tensor) -> Keys:
+        assert self.memory is not None
+        k, v = self.memory(memory).view(-1, 2, self.heads, self.width).unbind(1)  # (u, h, d) each
+        return k, v
+
+    def forward(
+        self,
+        x: Tensor,
+        layout: Layout,
+        bias: Bias | None = None,
+        memory: Tensor | Keys | None = None,
+        kept: Kept | None = None,
+        add: Tensor | None = None,
+    ) -> Tensor:
+        if memory is None:
+            q, k, v = self.own(x).view(-1, 3, self.heads, self.width).unbind(1)  # (t, h, d) each
+            if layout.rows is not None:
+                k, v = k[layout.rows], v[layout.rows]  # (u, h, d)
+            if kept is not None:
+                k, v = kept.add(k, v)
+        else:
+            q = self.own(x).view(-1, self.heads, self.width)  # (t, h, d)
+            k, v = self.keys_of(memory) if isinstance(memory, Tensor) else memory  # (u, h, d) each
+        return self.output(self.attend(q, k, v, layout, bias).flatten(-2), add)  # (t, hidden)
+
+
+def _joined(parts: Sequence[nn.Linear], make: Make) -> nn.Module:
+    """Linear maps of the same input as one, their results beside each other."""
+    bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
+    return make(torch.cat([part.weight for part in parts]), bias, source=parts[0])
 
 
 class VarlenAttend(Attend):
     """All sequences by one kernel of a GPU that knows where each begins, https://arxiv.org/abs/2307.08691."""
 
-    def __init__(self) -> None:
-        super().__init__(0.0)
+    def __init__(self, causal: bool = False, scale: float | None = None) -> None:
+        super().__init__(0.0, causal, scale)
         from torch.nn.attention.varlen import varlen_attn
 
         self.kernel: Callable[..., Any] = varlen_attn
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
+        if self.causal or self.scale is not None or bias is not None or layout.places is not None:
+            return super().forward(q, k, v, layout, bias)
         queries, keys = (starts.to(q.device, non_blocking=True) for starts in layout.starts)  # (n + 1,) each
         longest = max(layout.queries, default=0), max(layout.keys, default=0)
         return self.kernel(q.contiguous(), k.contiguous(), v.contiguous(), queries, keys, *longest)  # (t, h, d)
@@ -79,12 +109,16 @@ class FastFeedForward(nn.Module):
 
     def __init__(self, source: FeedForward, make: Make):
         super().__init__()
-        act = source.activation.name
-        self.up = make(source.up.weight, source.up.bias, act=act, source=source.up)
-        self.down = make(source.down.weight, source.down.bias, after=act, source=source.down)
+        act, first = source.activation.name, source.up or source.gate
+        assert first is not None
+        self.up = make(first.weight, first.bias, act=act, source=first)
+        self.value = None if source.value is None else _joined([source.value], make)
+        after = act if self.value is None else None
+        self.down = make(source.down.weight, source.down.bias, after=after, source=source.down)
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
-        return self.down(self.up(x), add)  # (t, hidden)
+        up = self.up(x)  # (t, wide)
+        return self.down(up if self.value is None else up.mul_(self.value(x)), add)  # (t, hidden)
 
 
 def fast_norm(source: nn.Module, dtype: torch.dtype) -> nn.Module:
@@ -138,17 +172,59 @@ def as_bytes(source: nn.Embedding) -> ByteEmbedding | None:
     return ByteEmbedding(*map(torch.cat, zip(*parts, strict=True)))
 
 
-class FastEncoder(nn.Module):
+class FastHead(nn.Module):
+    """Scores of words in the twin's precision: the largest product of a step. What it gives is fp32."""
+
+    per = "token"
+
+    def __init__(self, source: NextTokenHead, tokens: nn.Module, make: Make, dtype: torch.dtype):
+        super().__init__()
+        weight: Tensor = (tokens if source.output is None else source.output).weight  # type: ignore[assignment]
+        weight = weight if source.scale == 1.0 else weight * source.scale
+        self.product, self.dtype = make(weight, None if source.bias is None else source.bias[0], source=source), dtype
+        if isinstance(self.product, Kernel):
+            self.product.gives = torch.float32
+
+    def forward(self, x: Tensor, packed: Packed, tokens: nn.Module) -> Tensor:
+        return self.product(x.to(self.dtype)).float()  # (t, vocab)
+
+
+class FastEncoder(Encoder):
     """Layer after layer in another precision; what stands before and behind them is fp32."""
 
     def __init__(self, source: Encoder, dtype: torch.dtype):
-        super().__init__()
-        self.layers, self.dtype = source.layers, dtype
+        nn.Module.__init__(self)
+        self.layers, self.relative, self.dtype = source.layers, source.relative, dtype
+        self.norm = None if source.norm is None else fast_norm(source.norm, dtype)
 
     @torch.no_grad()
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        kind, x = x.dtype, x.to(self.dtype)
         with torch.autocast(x.device.type, enabled=False):  # a twin has a precision of its own
-            for layer in self.layers:
-                x = layer(x, layout)
-        return x.to(kind)  # (t, hidden)
+            return super().forward(x.to(self.dtype), layout).to(x.dtype)  # (t, hidden)
+
+
+class FastDecoder(Decoder):
+    """The same of a decoder."""
+
+    def __init__(self, source: Decoder, dtype: torch.dtype):
+        nn.Module.__init__(self)
+        self.layers, self.relative, self.dtype = source.layers, source.relative, dtype
+        self.norm = None if source.norm is None else fast_norm(source.norm, dtype)
+
+    @torch.no_grad()
+    def keys_of(self, memory: Tensor) -> list[Keys]:
+        with torch.autocast(memory.device.type, enabled=False):
+            return super().keys_of(memory.to(self.dtype))
+
+    @torch.no_grad()
+    def forward(
+        self,
+        x: Tensor,
+        layout: Layout,
+        memory: Tensor | Sequence[Keys] | None = None,
+        cross: Layout | None = None,
+        kept: Sequence[Kept] | None = None,
+    ) -> Tensor:
+        memory = memory.to(self.dtype) if isinstance(memory, Tensor) else memory
+        with torch.autocast(x.device.type, enabled=False):
+            return super().forward(x.to(self.dtype), layout, memory, cross, kept).to(x.dtype)  # (t, hidden)

@@ -1,7 +1,7 @@
 """Writing, token by token: greedy, beams and sampling over a cache."""
 
-from gatonegro.generation.options import GenerationConfig, generation_config
+from gatonegro.generation.options import ALLOWED, IDLE, GenerationConfig, generation_config
 from gatonegro.generation.search import Written, loops, write
 from gatonegro.generation.writing import Writer
 
-__all__ = ["GenerationConfig", "Writer", "Written", "generation_config", "loops", "write"]
+__all__ = ["ALLOWED", "IDLE", "GenerationConfig", "Writer", "Written", "generation_config", "loops", "write"]

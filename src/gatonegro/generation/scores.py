@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gatonegro.engine.kernels import ban
 from gatonegro.generation.options import GenerationConfig
 
 NEVER = float("-inf")
@@ -27,40 +28,70 @@ class Row:
 
 
 Rule = Callable[[Tensor, Sequence[Row]], None]  # changes scores (rows, vocab) in place
+Ban = Callable[[Row], Sequence[int]]  # tokens that must not follow
+Where = Callable[[Row], bool]
 
 
-def rules(options: GenerationConfig, sources: Sequence[Sequence[int]], limits: Sequence[int]) -> list[Rule]:
+@dataclass(frozen=True)
+class Rules:
+    """What the options ask for, in the reference's order."""
+
+    penalties: Sequence[Rule]
+    bans: Sequence[Ban]
+    forces: Sequence[tuple[int, Where]]  # a token, and where nothing else may follow
+    warpers: Sequence[Rule]
+
+    @property
+    def few(self) -> bool:
+        """Whether of each row but a few scores are changed."""
+        return not self.penalties and not self.warpers
+
+    def banned(self, rows: Sequence[Row]) -> list[list[int]]:
+        return [[token for ban in self.bans for token in ban(row)] for row in rows] if self.bans else []
+
+    def forced(self, rows: Sequence[Row]) -> list[tuple[int, int]]:
+        """Rows for which the next token is settled, and the token."""
+        return [(i, token) for token, where in self.forces for i, row in enumerate(rows) if where(row)]
+
+    def change(self, scores: Tensor, rows: Sequence[Row]) -> None:
+        """Change scores (rows, vocab) in place."""
+        for rule in self.penalties:
+            rule(scores, rows)
+        ban(scores, self.banned(rows))
+        for i, token in self.forced(rows):
+            scores[i] = NEVER
+            scores[i, token] = 0.0
+        for rule in self.warpers:
+            rule(scores, rows)
+
+
+def rules(options: GenerationConfig, sources: Sequence[Sequence[int]], limits: Sequence[int]) -> Rules:
     """Those that the options ask for.
 
     `sources` are the ids that each of the call's inputs has, `limits` how long what is written for it may become.
     """
-    ends = options.ends
-    out: list[Rule] = []
-    if options.repetition_penalty != 1.0:
-        out.append(_penalise(options.repetition_penalty))
+    ends, least = options.ends, options.min_new_tokens or 0
+    bans: list[Ban] = []
+    forces: list[tuple[int, Where]] = []
     if options.no_repeat_ngram_size:
-        out.append(_no_repeat(options.no_repeat_ngram_size))
+        bans.append(_no_repeat(options.no_repeat_ngram_size))
     if options.encoder_no_repeat_ngram_size:
-        out.append(_no_repeat(options.encoder_no_repeat_ngram_size, sources))
+        bans.append(_no_repeat(options.encoder_no_repeat_ngram_size, sources))
     if options.bad_words_ids:
-        out.append(_no_words([list(word) for word in options.bad_words_ids if list(word) not in [[e] for e in ends]]))
-    if options.min_length and ends:
-        out.append(_forbid(ends, lambda row: len(row.ids) < options.min_length))
-    if options.min_new_tokens and ends:
-        least = options.min_new_tokens
-        out.append(_forbid(ends, lambda row: len(row.ids) - row.begun < least))
-    if options.forced_bos_token_id is not None:
-        out.append(_force(options.forced_bos_token_id, lambda row: len(row.ids) == 1))
-    if options.forced_eos_token_id is not None:
-        out.append(_force(options.forced_eos_token_id, lambda row: len(row.ids) == limits[row.source] - 1))
+        bans.append(_no_words([list(word) for word in options.bad_words_ids if list(word) not in [[e] for e in ends]]))
+    if (options.min_length or least) and ends:
+        bans.append(lambda row: ends if len(row.ids) < options.min_length or len(row.ids) - row.begun < least else ())
     if options.suppress_tokens:
-        out.append(_forbid(options.suppress_tokens, lambda row: True))
+        bans.append(lambda row: options.suppress_tokens or ())
     if options.begin_suppress_tokens:
-        extra = int(options.forced_bos_token_id is not None)
-        out.append(
-            _forbid(options.begin_suppress_tokens, lambda row: len(row.ids) == row.begun + extra * (row.begun == 1))
-        )
-    return out
+        extra, never = int(options.forced_bos_token_id is not None), options.begin_suppress_tokens
+        bans.append(lambda row: never if len(row.ids) == row.begun + extra * (row.begun == 1) else ())
+    if options.forced_bos_token_id is not None:
+        forces.append((options.forced_bos_token_id, lambda row: len(row.ids) == 1))
+    if options.forced_eos_token_id is not None:
+        forces.append((options.forced_eos_token_id, lambda row: len(row.ids) == limits[row.source] - 1))
+    penalties = [_penalise(options.repetition_penalty)] if options.repetition_penalty != 1.0 else []
+    return Rules(penalties, bans, forces, warpers(options) if options.do_sample else [])
 
 
 def warpers(options: GenerationConfig) -> list[Rule]:
@@ -103,7 +134,7 @@ def _penalise(penalty: float) -> Rule:
     return rule
 
 
-def _no_repeat(size: int, sources: Sequence[Sequence[int]] | None = None) -> Rule:
+def _no_repeat(size: int, sources: Sequence[Sequence[int]] | None = None) -> Ban:
     """No `size` tokens in a row may come twice; or, of those of the source, be copied."""
 
     def after(ids: Sequence[int]) -> dict[tuple[int, ...], list[int]]:
@@ -114,42 +145,20 @@ def _no_repeat(size: int, sources: Sequence[Sequence[int]] | None = None) -> Rul
 
     read = None if sources is None else [after(ids) for ids in sources]
 
-    def rule(scores: Tensor, rows: Sequence[Row]) -> None:
-        for row, own in zip(rows, scores, strict=True):
-            seen = after(row.ids) if read is None else read[row.source]
-            last = tuple(row.ids[len(row.ids) - size + 1 :])
-            own[seen.get(last, []) if len(last) == size - 1 else []] = NEVER
+    def ban(row: Row) -> Sequence[int]:
+        last = tuple(row.ids[len(row.ids) - size + 1 :])
+        if len(last) < size - 1:
+            return ()
+        return (after(row.ids) if read is None else read[row.source]).get(last, ())
 
-    return rule
+    return ban
 
 
-def _no_words(words: list[list[int]]) -> Rule:
+def _no_words(words: list[list[int]]) -> Ban:
     single = [word[0] for word in words if len(word) == 1]
     longer = [word for word in words if len(word) > 1]
 
-    def rule(scores: Tensor, rows: Sequence[Row]) -> None:
-        scores[:, single] = NEVER
-        for word in longer:
-            for row, own in zip(rows, scores, strict=True):
-                if row.ids[1 - len(word) :] == word[:-1]:
-                    own[word[-1]] = NEVER
+    def ban(row: Row) -> Sequence[int]:
+        return [*single, *(word[-1] for word in longer if row.ids[1 - len(word) :] == word[:-1])]
 
-    return rule
-
-
-def _forbid(ids: Sequence[int], where: Callable[[Row], bool]) -> Rule:
-    def rule(scores: Tensor, rows: Sequence[Row]) -> None:
-        found = [i for i, row in enumerate(rows) if where(row)]
-        if found:
-            scores[torch.tensor(found)[:, None], torch.tensor(list(ids))] = NEVER
-
-    return rule
-
-
-def _force(token: int, where: Callable[[Row], bool]) -> Rule:
-    def rule(scores: Tensor, rows: Sequence[Row]) -> None:
-        found = [i for i, row in enumerate(rows) if where(row)]
-        scores[found] = NEVER
-        scores[found, token] = 0.0
-
-    return rule
+    return ban

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gatonegro.engine.kernels import best
 from gatonegro.generation.options import GenerationConfig
-from gatonegro.generation.scores import Row, Rule, rules, warpers
+from gatonegro.generation.scores import NEVER, Row, rules
 from gatonegro.generation.writing import Writer, Writing
 
 GONE = -1e9  # the reference's score of what must not be chosen
@@ -28,6 +29,7 @@ class Written:
     score: float  # the sum of the log-probabilities / length ** length_penalty
     ended: bool  # by itself; else the limit cut it
     looped: bool = False  # whether its end goes round in circles
+    attention: Tensor | None = None  # where somebody asked what its tokens looked at
 
     @property
     def new(self) -> list[int]:
@@ -67,20 +69,23 @@ def _greedy(
     """The likeliest token, or one drawn, a row a sequence."""
     copies = [i for i in range(len(beginnings)) for _ in range(options.num_return_sequences)]
     rows = [Row(list(beginnings[i]), len(beginnings[i]), i) for i in copies]
-    changes = _changes(sources, beginnings, limits, options)
+    asked = rules(options, beginnings if sources is None else sources, limits)
     random = torch.Generator().manual_seed(options.seed) if options.seed is not None else None
     ends, out = set(options.ends), [[] for _ in beginnings]  # type: tuple[set[int], list[list[Written]]]
     writing = Writing(model, None if sources is None else [sources[i] for i in copies], [row.ids for row in rows])
-    scores = writing.start()
-    while True:
-        scores = scores.float().cpu()
-        for change in changes:
-            change(scores, rows)
+
+    def choose(scores: Tensor, first: int) -> tuple[Tensor, ...]:
+        """The next token of rows from the `first` on, and its log-probability. (rows,) each"""
+        asked.change(scores, rows[first : first + len(scores)])
         if options.do_sample:
-            chosen = torch.multinomial(scores.softmax(-1), 1, generator=random).flatten()
-        else:
-            chosen = scores.argmax(-1)
-        gained = scores.gather(1, chosen[:, None]).flatten() - scores.logsumexp(-1)
+            scores = scores.cpu()
+            chosen = torch.multinomial(scores.softmax(-1), 1, generator=random)
+            return chosen[:, 0], scores.gather(1, chosen)[:, 0] - scores.logsumexp(-1)
+        values, chosen, sums = best(scores, 1)
+        return chosen[:, 0], values[:, 0] - sums
+
+    chosen, gained = writing.start(choose)
+    while True:
         stay = []
         for i, (row, token, gain) in enumerate(zip(rows, chosen.tolist(), gained.tolist(), strict=True)):
             row.ids.append(token)
@@ -89,29 +94,19 @@ def _greedy(
                 put(token)
             if token in ends or len(row.ids) >= limits[row.source] or _stuck(row, options):
                 score = row.score / (len(row.ids) - row.begun) ** options.length_penalty
-                out[row.source].append(_written(row, score, token in ends))
+                out[row.source].append(_written(row, score, token in ends, limits[row.source], options))
             else:
                 stay.append(i)
         if not stay:
             return out
         rows = [rows[i] for i in stay]
         writing.take(stay, stay)
-        scores = writing.step([row.ids[-1] for row in rows])
+        chosen, gained = writing.step([row.ids[-1] for row in rows], choose)
 
 
-def _changes(
-    sources: Sequence[Sequence[int]] | None,
-    beginnings: Sequence[Sequence[int]],
-    limits: Sequence[int],
-    options: GenerationConfig,
-) -> list[Rule]:
-    """What is done to scores before a token is chosen."""
-    asked = rules(options, beginnings if sources is None else sources, limits)
-    return [*asked, *(warpers(options) if options.do_sample else ())]
-
-
-def _written(row: Row, score: float, ended: bool) -> Written:
-    return Written(row.ids, row.begun, score, ended, loops(row.ids[row.begun :]))
+def _written(row: Row, score: float, ended: bool, limit: int, options: GenerationConfig) -> Written:
+    forced = options.forced_eos_token_id is not None and len(row.ids) >= limit
+    return Written(row.ids, row.begun, score, ended and not forced, loops(row.ids[row.begun :]))
 
 
 def _stuck(row: Row, options: GenerationConfig) -> bool:
@@ -132,13 +127,11 @@ class Source:
     number: int
     found: list[tuple[float, Row, bool]]  # score, sequence, whether it ended by itself
 
-    def finish(self, tried: Sequence[tuple[Row, bool, bool]], length: int, options: GenerationConfig) -> None:
-        """Those of the tried sequences that end, at this length, if they are good enough."""
-        if options.early_stopping is True and len(self.found) == options.num_beams:
+    def finish(self, done: Sequence[tuple[Row, bool]], length: int, options: GenerationConfig) -> None:
+        """Sequences that end, at this length, and whether by themselves, if they are good enough."""
+        if not done or (options.early_stopping is True and len(self.found) == options.num_beams):
             return
-        for row, done, ended in tried:
-            if done:
-                self.found.append((row.score / length**options.length_penalty, row, ended))
+        self.found += [(row.score / length**options.length_penalty, row, ended) for row, ended in done]
         self.found = sorted(self.found, key=lambda one: -one[0])[: options.num_beams]
 
 
@@ -151,7 +144,7 @@ def _beams(
     put: Callable[[int], None] | None,
 ) -> list[list[Written]]:
     """The `num_beams` best sequences of each source side by side. A source leaves when none can get better."""
-    changes = _changes(sources, beginnings, limits, options)
+    asked = rules(options, beginnings if sources is None else sources, limits)
     random = torch.Generator().manual_seed(options.seed) if options.seed is not None else None
     ends, beams = set(options.ends), options.num_beams
     wide = max(2, 1 + len(ends)) * beams  # so many that one is left for each beam where the others end
@@ -160,48 +153,57 @@ def _beams(
     ]
     going = [Source(i, []) for i in range(len(beginnings))]
     out: list[list[Written]] = [[] for _ in beginnings]
-    writing = Writing(model, sources, beginnings)
-    scores = writing.start().repeat_interleave(beams, 0)
-    writing.spread(beams)
-    while True:
-        total = _continued(scores, rows, changes, beams)  # (sources, beams · vocab)
-        if options.do_sample:
-            best = torch.multinomial(total.softmax(-1).clamp(min=1e-30), wide, generator=random)
-            gains, vocab = total.gather(1, best), total.shape[1] // beams
+    writing = Writing(model, sources, beginnings, beams)
+
+    def choose(scores: Tensor, first: int) -> tuple[Tensor, ...]:
+        """How the sources of rows from the `first` on may go on: the sum of log-probabilities, which of the source's
+        rows, with which token. (sources, wide) each"""
+        some = rows[first : first + len(scores)]
+        if asked.few and not options.do_sample:
+            logs, tokens, sums = best(scores, wide, asked.banned(some))  # (rows, wide)
+            logs -= sums[:, None]
+            for i, token in asked.forced(some):
+                logs[i], logs[i, 0], tokens[i, 0] = NEVER, 0.0, token
         else:
-            (gains, best), vocab = total.topk(min(wide, total.shape[1])), total.shape[1] // beams
+            logs = scores.cpu().log_softmax(-1)  # (rows, vocab)
+            asked.change(logs, some)
+            tokens = torch.arange(logs.shape[1]).expand_as(logs)
+        each = logs.shape[1]
+        logs = (logs + torch.tensor([row.score for row in some], device=logs.device)[:, None]).view(-1, beams * each)
+        if options.do_sample:
+            places = torch.multinomial(logs.softmax(-1).clamp(min=1e-30), wide, generator=random)
+        else:
+            places = logs.topk(min(wide, logs.shape[1])).indices
+        return logs.gather(1, places), places // each, tokens.reshape(len(logs), -1).gather(1, places)
+
+    found = writing.start(choose)
+    while True:
         stay, parents, grown = [], [], []  # type: tuple[list[int], list[int], list[Row]]
-        for s, (source, values, places) in enumerate(zip(going, gains.tolist(), best.tolist(), strict=True)):
-            came = [s * beams + place // vocab for place in places]
-            tried = []
-            for i, place, value in zip(came, places, values, strict=True):
-                row = Row([*rows[i].ids, place % vocab], rows[i].begun, source.number, value)
-                ended = row.ids[-1] in ends
-                tried.append((row, ended or len(row.ids) >= limits[source.number] or _stuck(row, options), ended))
-            length = len(tried[0][0].ids) - tried[0][0].begun
-            source.finish(tried[:beams], length, options)
-            open_ = [i for i, (_, done, _) in enumerate(tried) if not done][:beams]
-            if len(open_) == beams and _can_improve(source, tried[open_[0]][0].score, length, limits, options):
+        for s, (source, *tried) in enumerate(zip(going, *(each.tolist() for each in found), strict=True)):
+            done, open_ = [], []  # type: tuple[list[tuple[Row, bool]], list[tuple[Row, int]]]
+            for rank, (value, beam, token) in enumerate(zip(*tried, strict=True)):
+                old, ended = rows[s * beams + beam], token in ends
+                row = Row([*old.ids, token], old.begun, source.number, value)
+                if ended or len(row.ids) >= limits[source.number] or _stuck(row, options):
+                    done += [(row, ended)] if rank < beams else []
+                else:
+                    open_.append((row, s * beams + beam))
+                    if len(open_) == beams:
+                        break
+            length = len(old.ids) + 1 - old.begun
+            source.finish(done, length, options)
+            if len(open_) == beams and _can_improve(source, open_[0][0].score, length, limits, options):
                 stay.append(s)
-                parents += [came[i] for i in open_]
-                grown += [tried[i][0] for i in open_]
+                parents += [parent for _, parent in open_]
+                grown += [row for row, _ in open_]
             else:
-                kept = source.found[: options.num_return_sequences]
-                out[source.number] = [_written(row, score, ended) for score, row, ended in kept]
+                kept, limit = source.found[: options.num_return_sequences], limits[source.number]
+                out[source.number] = [_written(row, score, ended, limit, options) for score, row, ended in kept]
         if not stay:
             return out
         going, rows = [going[s] for s in stay], grown
         writing.take(parents, stay)
-        scores = writing.step([row.ids[-1] for row in rows])
-
-
-def _continued(scores: Tensor, rows: list[Row], changes: list[Rule], beams: int) -> Tensor:
-    """The sum of log-probabilities of each beam with each token behind it. (sources, beams · vocab)"""
-    logs = scores.float().cpu().log_softmax(-1)  # (rows, vocab)
-    for change in changes:
-        change(logs, rows)
-    logs += torch.tensor([row.score for row in rows])[:, None]
-    return logs.view(-1, beams * logs.shape[1])
+        found = writing.step([row.ids[-1] for row in rows], choose)
 
 
 def _can_improve(source: Source, best: float, length: int, limits: Sequence[int], options: GenerationConfig) -> bool:

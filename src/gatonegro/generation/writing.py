@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gatonegro.config import Config
@@ -13,7 +15,8 @@ from gatonegro.nn.attention import Kept, Keys
 from gatonegro.nn.decoder import Decoder
 from gatonegro.packing import Layout, Packed, pack
 
-ROOM = 32  # tokens by which a cache grows
+ROOM = 32  # tokens by which lists of places grow
+SCORES = 2**22  # at a time: such memory is used again and again, much more is asked of the system anew each time
 
 
 class Writer(Protocol):
@@ -39,70 +42,93 @@ class Writer(Protocol):
     def next(self, x: Tensor, packed: Packed) -> Tensor: ...
 
 
-class Writing:
-    """Some sequences, each a row; rows of one source stand together, and look at it together.
+# scores (rows, vocab) of rows from a number on → what is chosen of them, each a tensor whose first dimension is theirs
+Choose = Callable[[Tensor, int], tuple[Tensor, ...]]
 
-    A step computes one token a row, and nothing else: rows that are finished leave with `take`.
+
+class Writing:
+    """Some sequences, each a row; `copies` rows of one source stand together, begin alike and look at it together.
+
+    A step computes one token a row, and nothing else: rows that are finished leave with `take`. Keys and values stay
+    where they were kept first, whatever becomes of the rows; each row has a list of its tokens' places.
     """
 
-    def __init__(self, model: Writer, sources: Sequence[Sequence[int]] | None, beginnings: Sequence[Sequence[int]]):
-        self.model = model
-        self.config = model.config.decoder or model.config
+    def __init__(
+        self,
+        model: Writer,
+        sources: Sequence[Sequence[int]] | None,
+        beginnings: Sequence[Sequence[int]],
+        copies: int = 1,
+    ):
+        self.model, self.begin, self.copies = model, beginnings, copies
+        self.offset = (model.config.decoder or model.config).position_offset
+        self.together = max(1, SCORES // (copies * model.config.vocab_size))  # sources that are scored together
         self.kept = [Kept() for _ in model.decoder.layers]
-        self.lengths = [0] * len(beginnings)  # of each row, tokens that are kept
-        self.room = 0  # tokens of each row for which the cache has a place
-        self.copies = 1  # rows that each source has
+        self.count = 0  # tokens that are kept
+        self.lengths = torch.zeros(len(beginnings), dtype=torch.long)  # of each row
+        self.places = torch.zeros(len(beginnings), 0, dtype=torch.int32)  # (rows, room), of each row's tokens
         self.keys: list[Keys] | None = None  # a layer, of all sources
-        self.read: tuple[int, ...] = ()  # tokens of each source
+        self.cross: Layout | None = None
         if sources is not None:
             packed = pack(sources, model.config).to(model.device)
-            self.keys, self.read = model.decoder.keys_of(model.encode(packed)), packed.lengths
-        self.begin = [list(ids) for ids in beginnings]
+            self.keys = model.decoder.keys_of(model.encode(packed))
+            self.cross = Layout(tuple(map(len, beginnings)), packed.lengths)
 
-    def start(self) -> Tensor:
-        """The scores of what follows each beginning. (rows, vocab)"""
+    def start(self, choose: Choose) -> list[Tensor]:
+        """What is chosen to follow each beginning."""
         x, packed = self._decode(self.begin)
-        last = torch.tensor(packed.lengths).cumsum(0) - 1
-        return self.model.next(x[last.to(x.device)], packed)
+        rows = torch.arange(len(self.begin)).repeat_interleave(self.copies)
+        self.lengths, self.places = self.lengths[rows], self.places[rows]
+        if self.cross is not None:
+            self.cross = replace(self.cross, queries=(self.copies,) * len(self.begin))
+        return self._choose(x[(torch.tensor(packed.lengths).cumsum(0) - 1).to(x.device)], packed, choose, self.copies)
 
-    def step(self, tokens: Sequence[int]) -> Tensor:
-        """One more token a row, and the scores of what follows. (rows, vocab)"""
-        return self.model.next(*self._decode([[token] for token in tokens]))
+    def step(self, tokens: Sequence[int], choose: Choose) -> list[Tensor]:
+        """One more token a row, and what is chosen to follow."""
+        return self._choose(*self._decode([[token] for token in tokens]), choose, 1)
 
     def _decode(self, new: Sequence[Sequence[int]]) -> tuple[Tensor, Packed]:
-        counts = tuple(map(len, new))
-        lengths = tuple(a + b for a, b in zip(self.lengths, counts, strict=True))
-        ids = torch.tensor([i for row in new for i in row])
-        places = torch.cat([torch.arange(a, b) for a, b in zip(self.lengths, lengths, strict=True)])
-        packed = Packed(ids, places + self.config.position_offset, counts).to(self.model.device)
-        self.room = max(self.room, -(-max(lengths) // ROOM) * ROOM)
-        layout = Layout(counts, lengths, room=self.room)
-        # rows of one source are queries of one sequence: its keys are there once
-        together = tuple(sum(counts[i : i + self.copies]) for i in range(0, len(counts), self.copies))
-        cross = None if self.keys is None else Layout(together, self.read)
-        x = self.model.decode(packed, self.keys, cross, self.kept, layout)
-        self.lengths = list(lengths)
-        return x, packed
+        """Hidden states (t, hidden) of new tokens of each row."""
+        counts, before, device = tuple(map(len, new)), self.lengths, self.model.device
+        self.lengths = before + torch.tensor(counts)
+        if (missing := int(self.lengths.max()) - self.places.shape[1]) > 0:
+            self.places = F.pad(self.places, (0, missing + ROOM))
+        column, held = self._held()
+        fresh = held & (column >= before[:, None])
+        first, self.count = self.count, self.count + sum(counts)
+        self.places[fresh] = torch.arange(first, self.count, dtype=torch.int32)
+        ids, positions = torch.tensor([i for row in new for i in row]), column.expand_as(held)[fresh]
+        packed = Packed(ids, positions + self.offset, counts).to(device)
+        layout = Layout(counts, tuple(self.lengths.tolist()), places=self.places[held].to(device))
+        return self.model.decode(packed, self.keys, self.cross, self.kept, layout), packed
 
-    def spread(self, copies: int) -> None:
-        """So many rows of each source, that begin alike."""
-        if copies > 1:
-            rows = torch.arange(len(self.lengths)).repeat_interleave(copies)
-            self._keep(rows)
-            self.copies *= copies
+    def _held(self) -> tuple[Tensor, Tensor]:
+        """Numbers of tokens (room,), and of which of them each row has a place (rows, room)."""
+        column = torch.arange(self.places.shape[1])
+        return column, column < self.lengths[:, None]
+
+    def _choose(self, x: Tensor, packed: Packed, choose: Choose, times: int) -> list[Tensor]:
+        """Scores of a few rows after another, so that all do not lie in memory together; each counts `times`."""
+        few = self.together * self.copies // times
+        parts = []
+        for i in range(0, len(x), few):
+            scores = self.model.next(x[i : i + few], packed).float()  # (rows, vocab)
+            parts.append(choose(scores if times == 1 else scores.repeat_interleave(times, 0), i * times))
+        return [torch.cat(part) for part in zip(*parts, strict=True)]
 
     def take(self, rows: Sequence[int], sources: Sequence[int]) -> None:
         """Go on with these rows, in this order, which are all that these sources have."""
-        if len(sources) < len(self.lengths) // self.copies and self.keys is not None:
-            parts = torch.tensor(self.read).cumsum(0).tolist()
-            places = torch.cat([torch.arange(parts[i] - self.read[i], parts[i]) for i in sources])
-            places = places.to(self.model.device)
-            self.keys = [(k[places], v[places]) for k, v in self.keys]
-            self.read = tuple(self.read[i] for i in sources)
-        if list(rows) != list(range(len(self.lengths))):
-            self._keep(torch.tensor(rows, dtype=torch.long))
-
-    def _keep(self, rows: Tensor) -> None:
-        for kept in self.kept:
-            kept.take(rows.to(self.model.device))
-        self.lengths = [self.lengths[i] for i in rows.tolist()]
+        self.lengths, self.places = self.lengths[rows], self.places[rows]
+        if self.cross is not None and len(sources) < len(self.cross.keys):
+            keys, looked_at = self.cross.keys, self.cross.places
+            if looked_at is None:
+                looked_at = torch.arange(sum(keys), dtype=torch.int32, device=self.model.device)
+            parts, left = looked_at.split(keys), tuple(keys[i] for i in sources)
+            self.cross = Layout((self.copies,) * len(left), left, places=torch.cat([parts[i] for i in sources]))
+        if self.count > 2 * int(self.lengths.sum()):  # most of what is kept is of rows that have left
+            _, held = self._held()
+            alive, places = torch.unique(self.places[held], return_inverse=True)
+            self.places[held] = places.int()
+            for kept in self.kept:
+                kept.take(alive.to(self.model.device))
+            self.count = len(alive)

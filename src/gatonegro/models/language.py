@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError
@@ -19,6 +20,7 @@ from gatonegro.nn.attention import Kept, Keys
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
+from gatonegro.nn.watch import watch
 from gatonegro.packing import Layout, Packed, Padding, from_padded
 from gatonegro.wording import both
 
@@ -82,6 +84,8 @@ class LanguageModel(Model):
         position_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
         return_dict: bool | None = None,
     ) -> ModelOutput | tuple[Any, ...]:
         """A padded batch in, a `ModelOutput` out, as in `transformers`.
@@ -92,12 +96,17 @@ class LanguageModel(Model):
             decoder_input_ids: (b, w), what is written so far; else made of `labels`, one place later.
             decoder_attention_mask: (b, w).
             labels: (b, w), or (b, s) for a decoder alone; -100 for "none". The loss is the mean over tokens.
+            output_attentions, output_hidden_states: also return what each layer computed.
             return_dict: False gives a tuple of what there is.
         """
         packed, padding = from_padded(self.config, input_ids, attention_mask, None, position_ids, inputs_embeds)
-        out = ModelOutput()
+        out, read = ModelOutput(), padding
+        looking: AbstractContextManager[dict] = nullcontext({})
+        if output_attentions or output_hidden_states:
+            looking = watch(self)
         if self.config.decoder is None:
-            x, ends = self.decode(packed), padding
+            with looking as seen:
+                x = self.decode(packed)
         else:
             if decoder_input_ids is None:
                 if labels is None:
@@ -110,22 +119,25 @@ class LanguageModel(Model):
                         )
                     )
                 decoder_input_ids = self.shift_right(labels)
-            memory = self.encode(packed)  # (u, hidden)
-            written, ends = from_padded(self.config.decoder, decoder_input_ids, decoder_attention_mask)
-            x = self.decode(written, *_matched(memory, packed, padding, written, ends))  # (t, hidden)
-            out.encoder_last_hidden_state = padding.restore(memory)
+            written, padding = from_padded(self.config.decoder, decoder_input_ids, decoder_attention_mask)
+            with looking as seen:
+                memory = self.encode(packed)  # (u, hidden)
+                x = self.decode(written, *_matched(memory, packed, read, written, padding))  # (t, hidden)
+            out.encoder_last_hidden_state = read.restore(memory)
             packed = written
+        if output_hidden_states or output_attentions:
+            self._tell(out, seen, read, padding, output_hidden_states, output_attentions)
         if self.head is None:
-            out.last_hidden_state = ends.restore(x)
+            out.last_hidden_state = padding.restore(x)
         else:
-            out.logits = ends.restore(self.next(x, packed))
+            out.logits = padding.restore(self.next(x, packed))
         if labels is not None:
             if out.logits is None or labels.shape != out.logits.shape[:2]:
                 raise InputError(
                     both(
                         f"labels are of shape {tuple(labels.shape)}, and what is written of shape "
-                        f"{tuple(ends.keep.shape)}.",
-                        f"labels es de forma {tuple(labels.shape)}, y lo escrito de forma {tuple(ends.keep.shape)}.",
+                        f"{tuple(padding.keep.shape)}.",
+                        f"labels es de forma {tuple(labels.shape)}, y lo escrito de forma {tuple(padding.keep.shape)}.",
                     )
                 )
             logits, wanted = out.logits, labels
@@ -133,6 +145,25 @@ class LanguageModel(Model):
                 logits, wanted = logits[:, :-1], labels[:, 1:]
             out.loss = F.cross_entropy(logits.flatten(0, 1), wanted.flatten().long())
         return out.to_tuple() if return_dict is False else out
+
+    def _tell(
+        self, out: ModelOutput, seen: dict, read: Padding, written: Padding, hidden: bool, attentions: bool
+    ) -> None:
+        """What `watch` saw, as `transformers` names and pads it."""
+        stacks = (("decoder", written),) if self.config.decoder is None else (("encoder", read), ("decoder", written))
+        for stack, padding in stacks:
+            front = "" if self.config.decoder is None else f"{stack}_"
+            if hidden:
+                begun = "decoder_embeddings" if front == "decoder_" else "embeddings"
+                states = [seen[begun][0], *(seen[name][0] for name in seen_layers(seen, stack))]
+                setattr(out, f"{front}hidden_states", tuple(padding.restore(x) for x in states))
+            if attentions:
+                layers = [seen[f"{name}.attention.attend"][0] for name in seen_layers(seen, stack)]
+                probs = [[one.probs for one in layer] for layer in layers]
+                setattr(out, f"{front}attentions", tuple(padding.restore_square(x, len(x[0])) for x in probs))
+        if attentions and self.config.decoder is not None:
+            layers = [seen[f"{name}.cross_attention.attend"][0] for name in seen_layers(seen, "decoder")]
+            out.cross_attentions = tuple(_across([one.probs for one in layer], read, written) for layer in layers)
 
     def _other_files(self) -> dict[str, dict[str, Any]]:
         said = {f.name: getattr(self.generation_config, f.name) for f in fields(GenerationConfig)}
@@ -203,7 +234,7 @@ class LanguageModel(Model):
                 raise InputError(
                     both(
                         f"row {i} begins with {len(ids)} tokens; the model can go on from 1 to {most - 1}.",
-                        f"la fila {i} empieza con {len(ids)} tokens; el modelo puede seguir a partir de 1 a {most - 1}.",
+                        f"la fila {i} empieza con {len(ids)} tokens; el modelo sigue a partir de 1 a {most - 1}.",
                     )
                 )
         limits = [min(options.limit(len(ids)), most) for ids in beginnings]
@@ -222,6 +253,22 @@ class LanguageModel(Model):
         """What a decoder reads to write `labels` (b, w): the token that it begins with, and all labels but the last."""
         shifted = torch.cat([labels.new_full((len(labels), 1), self.start_token), labels[:, :-1]], dim=1)
         return shifted.masked_fill(shifted == -100, self.config.pad_token_id or 0)
+
+
+def seen_layers(seen: dict, stack: str) -> list[str]:
+    """The names of a stack's layers, in order."""
+    count = sum(name.startswith(f"{stack}.layers.") and name.count(".") == 2 for name in seen)
+    return [f"{stack}.layers.{i}" for i in range(count)]
+
+
+def _across(blocks: Sequence[Tensor], read: Padding, written: Padding) -> Tensor:
+    """A matrix (h, w, s) a sequence → (b, h, w, s), zeros where there was padding."""
+    (b, w), s = written.keep.shape, read.keep.shape[1]
+    out = torch.zeros(b, len(blocks[0]) if blocks else 0, w, s)
+    for row, block in zip(written.order.tolist(), blocks, strict=True):
+        queries, keys = written.keep[row].nonzero().flatten(), read.keep[row].nonzero().flatten()
+        out[row][:, queries[:, None], keys] = block.float()
+    return out
 
 
 def _rows(name: str, ids: Tensor | None, mask: Tensor | None) -> list[list[int]]:

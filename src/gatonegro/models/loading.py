@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gatonegro import checkpoints, hub
 from gatonegro.config import Config
-from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, OptionError
+from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, MissingHeadError, OptionError
 from gatonegro.families import family_of
 from gatonegro.families.family import BARE, adopt, canonical, has_head, heads_named, read_config, untied
 from gatonegro.generation import GenerationConfig, generation_config
@@ -194,6 +194,16 @@ def _assemble(
     config: Config, head: str, tensors: dict[str, Tensor], *, fresh_head: bool, dtype: torch.dtype | str | None
 ) -> Model:
     family = family_of(config.model_type)
+    if head not in (*BARE, *family.heads):
+        known = ", ".join(name for name in family.heads if name not in BARE)
+        raise MissingHeadError(
+            both(
+                f"a {config.model_type} model has no {head} head; it can have: {known}. Name a model that was made for "
+                "the task.",
+                f"un modelo {config.model_type} no tiene cabeza {head}; puede tener: {known}. Indica un modelo hecho "
+                "para la tarea.",
+            )
+        )
     tensors = canonical(family, config, tensors)
     if head == "pooler" and not ("pooler" in family.heads and has_head(family, config, "pooler", tensors)):
         head = "none"  # an encoder is whole without BERT's pooler

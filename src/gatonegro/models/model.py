@@ -144,7 +144,7 @@ class Model(nn.Module):
             precision = best_precision(self.device, self.stored_int8)
         twin.precision = precision
         small = self.stored_int8 and self.task_head != "masked-lm"  # whose head reads the embeddings' numbers
-        put_twins(twin, precision, small, lambda: twin.encode(_sample(self.config).to(self.device)))
+        put_twins(twin, precision, small, lambda: twin.run(_sample(self.config).to(self.device)))
         twin._source = lambda: self
         return twin
 
@@ -276,7 +276,7 @@ def share(model: M, trainable: bool = True) -> M:
 
 def _sample(config: Config) -> Packed:
     """Tokens drawn at random, always the same."""
-    length = min(64, config.max_tokens)
+    length = min(64, config.max_tokens, (config.decoder or config).max_tokens)
     ids = torch.randint(config.vocab_size, (1, length), generator=torch.Generator().manual_seed(0))
     return pack(ids.tolist(), config)
 

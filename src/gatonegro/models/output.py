@@ -20,6 +20,12 @@ class ModelOutput:
     encoder_last_hidden_state: Tensor | None = None  # (b, s, hidden), of an encoder–decoder
     hidden_states: tuple[Tensor, ...] | None = None  # layers + 1 of (b, s, hidden)
     attentions: tuple[Tensor, ...] | None = None  # layers of (b, h, s, s)
+    # of an encoder–decoder, where w is what is written
+    decoder_hidden_states: tuple[Tensor, ...] | None = None  # layers + 1 of (b, w, hidden)
+    decoder_attentions: tuple[Tensor, ...] | None = None  # layers of (b, h, w, w)
+    cross_attentions: tuple[Tensor, ...] | None = None  # layers of (b, h, w, s)
+    encoder_hidden_states: tuple[Tensor, ...] | None = None
+    encoder_attentions: tuple[Tensor, ...] | None = None
 
     def to_tuple(self) -> tuple[Any, ...]:
         return tuple(v for f in fields(self) if (v := getattr(self, f.name)) is not None)

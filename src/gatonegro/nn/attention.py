@@ -33,19 +33,21 @@ Bias = Callable[[int, int], Tensor]
 
 
 def _runs(q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Views of the packed tensors, a run of equal lengths at a time; nothing is copied."""
-    runs, room = layout.runs, layout.room
+    """Views of the packed tensors, a run of equal lengths at a time; nothing is copied but keys out of a cache."""
+    runs = layout.runs
+    if layout.places is not None:
+        k, v = k[layout.places], v[layout.places]  # (u, h, d) each
     # split at once: slices would each leave a gradient as large as the whole
     queries = q.split([n * lq for n, lq, _ in runs])
-    keys, values = (x.split([n * (room or lk) for n, _, lk in runs]) for x in (k, v))
-    for (n, _, lk), *parts in zip(runs, queries, keys, values, strict=True):
+    keys, values = (x.split([n * lk for n, _, lk in runs]) for x in (k, v))
+    for (n, _, _), *parts in zip(runs, queries, keys, values, strict=True):
         qs, ks, vs = (x.unflatten(0, (n, -1)).transpose(1, 2) for x in parts)
-        yield qs, ks[:, :, :lk], vs[:, :, :lk]  # (n, h, q, d), (n, h, k, d) twice
+        yield qs, ks, vs  # (n, h, q, d), (n, h, k, d) twice
 
 
 def _mask(q: int, k: int, causal: bool, window: int | None, bias: Bias | None, like: Tensor) -> Tensor | None:
     """What to add to the scores of queries that are the last `q` of `k` tokens; None where nothing is hidden."""
-    mask = bias(q, k) if bias is not None else None
+    mask = bias(q, k).to(like.dtype) if bias is not None else None
     if (causal and q > 1) or (window is not None and k > window + 1):
         distance = torch.arange(k, device=like.device) - torch.arange(k - q, k, device=like.device)[:, None]  # (q, k)
         hidden = distance > 0 if causal else torch.zeros_like(distance, dtype=torch.bool)
@@ -162,25 +164,29 @@ class Attend(nn.Module):
 
 
 class Kept:
-    """A layer's keys and values of the tokens so far, (n, room, h, d) each: the cache of a decoder."""
+    """A layer's keys and values of all tokens so far, (u, h, d) each: the cache of a decoder.
+
+    `Layout.places` says which of them a sequence looks at, so that none is moved where sequences end or change places.
+    """
 
     def __init__(self) -> None:
-        self.k = self.v = torch.empty(0, 0, 0, 0)
+        self.k = self.v = torch.empty(0, 0, 0)
+        self.count = 0
 
-    def add(self, k: Tensor, v: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
-        """Keep those of new tokens (t, h, d); returns all, as `layout.room` tells them apart. (n·room, h, d) each"""
-        if self.k.shape[1] < layout.room:
-            n, room, fresh = *self.k.shape[:2], (len(layout.keys), layout.room, *k.shape[1:])
-            old, self.k, self.v = (self.k, self.v), k.new_zeros(fresh), v.new_zeros(fresh)
-            if n:
-                self.k[:, :room], self.v[:, :room] = old
-        for all_, some in ((self.k, k), (self.v, v)):
-            all_.view(-1, *some.shape[1:]).index_copy_(0, layout.new, some)
-        return self.k.flatten(0, 1), self.v.flatten(0, 1)
+    def add(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Keep those of new tokens (t, h, d) behind the others; returns all. (u, h, d) each"""
+        before, self.count = self.count, self.count + len(k)
+        if self.count > len(self.k):
+            old, room = (self.k, self.v), (2 * self.count, *k.shape[1:])
+            self.k, self.v = k.new_empty(room), v.new_empty(room)
+            if before:
+                self.k[:before], self.v[:before] = (x[:before] for x in old)
+        self.k[before : self.count], self.v[before : self.count] = k, v
+        return self.k[: self.count], self.v[: self.count]
 
-    def take(self, sequences: Tensor) -> None:
-        """Go on with these of the sequences, in this order; one may be there several times."""
-        self.k, self.v = self.k[sequences], self.v[sequences]
+    def take(self, rows: Tensor) -> None:
+        """Go on with these alone."""
+        self.k, self.v, self.count = self.k[rows], self.v[rows], len(rows)
 
 
 Keys = tuple[Tensor, Tensor]  # keys and values, (u, h, d) each
@@ -217,5 +223,5 @@ class Attention(nn.Module):
             memory = x if layout.rows is None else x[layout.rows]  # (u, hidden)
         k, v = self.keys_of(memory) if isinstance(memory, Tensor) else memory  # (u, h, d) each
         if kept is not None:
-            k, v = kept.add(k, v, layout)
+            k, v = kept.add(k, v)
         return self.output(self.attend(q, k, v, layout, bias).flatten(-2))  # (t, hidden)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from torch import Tensor, nn
 
@@ -68,7 +69,8 @@ class Decoder(nn.Module):
             cross: whose queries are those of `layout`, and whose keys lie in `memory`.
             kept: a cache a layer, to which the keys and values of these tokens are added.
         """
+        bias = None if self.relative is None else cache(self.relative)  # the same for all layers
         for i, layer in enumerate(self.layers):
             at = memory if memory is None or isinstance(memory, Tensor) else memory[i]
-            x = layer(x, layout, self.relative, at, cross, None if kept is None else kept[i])
+            x = layer(x, layout, bias, at, cross, None if kept is None else kept[i])
         return x if self.norm is None else self.norm(x)  # (t, hidden)

@@ -168,6 +168,7 @@ class Encoder(nn.Module):
         self.norm = norm_of(config) if config.final_norm else None
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
+        bias = None if self.relative is None else cache(self.relative)  # the same for all layers
         for layer in self.layers:
-            x = layer(x, layout, self.relative)
+            x = layer(x, layout, bias)
         return x if self.norm is None else self.norm(x)  # (t, hidden)

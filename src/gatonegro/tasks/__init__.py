@@ -19,13 +19,26 @@ from gatonegro.tasks.fill_mask import FILL_MASK
 from gatonegro.tasks.loop import Pipeline
 from gatonegro.tasks.prepare import Change, change_of
 from gatonegro.tasks.task import Task
+from gatonegro.tasks.text2text import SUMMARIZATION, TEXT2TEXT
 from gatonegro.tasks.text_classification import TEXT_CLASSIFICATION
+from gatonegro.tasks.text_generation import TEXT_GENERATION
 from gatonegro.tasks.token_classification import TOKEN_CLASSIFICATION
+from gatonegro.tasks.translation import NAMED, TRANSLATION
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 from gatonegro.wording import both
 
 TASKS: dict[str, Task] = {
-    task.name: task for task in (TEXT_CLASSIFICATION, TOKEN_CLASSIFICATION, FILL_MASK, FEATURE_EXTRACTION)
+    task.name: task
+    for task in (
+        TEXT_CLASSIFICATION,
+        TOKEN_CLASSIFICATION,
+        FILL_MASK,
+        FEATURE_EXTRACTION,
+        TRANSLATION,
+        SUMMARIZATION,
+        TEXT2TEXT,
+        TEXT_GENERATION,
+    )
 }
 ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
 
@@ -78,6 +91,8 @@ def pipeline(
         elif isinstance(model, str | Path):
             head = head_of(model, revision=revision, local_files_only=local_files_only) or head
         task = next((name for name, known in TASKS.items() if known.head == head), "feature-extraction")
+    if isinstance(task, str) and NAMED.fullmatch(task):
+        options, task = {"direction": task, **options}, TRANSLATION.name
     record = TASKS.get(ALIASES.get(task, task)) if isinstance(task, str) else None
     if record is None:
         close = next(iter(get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.65)), None)
@@ -131,7 +146,7 @@ def pipeline(
                 )
             )
         known, given = model.config.num_labels, getattr(getattr(model.head, "output", None), "out_features", None)
-        if given is not None and known != given:
+        if record.head.endswith("classification") and given not in (None, known):
             raise OptionError(
                 both(
                     f"the model's config names {known} labels, and its head gives {given}; name as many: "

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from gatonegro.errors import CheckpointError, GatonegroWarning, InputError, OptionError
+from gatonegro.errors import CheckpointError, InputError, OptionError
 from gatonegro.models import Model
 from gatonegro.packing import pack, plan, windows
 from gatonegro.tasks.prepare import Change, prepared
 from gatonegro.tasks.task import Encoded, RowError, Said, Task, whole
+from gatonegro.tasks.tell import tell_read, tell_written
 from gatonegro.tokenization import Tokenizer
 from gatonegro.wording import both
 
@@ -21,6 +21,7 @@ WINDOW = 2048  # rows that are sorted by length together
 FIRST_WINDOW = 256  # the first answers come soon, and then by ever larger windows
 TOKENS = {"cpu": 1024}  # a batch, by the kind of device; more on all others
 TOKENS_ELSEWHERE = 32_768
+WRITTEN = 2048  # read by a batch whose sequences are then written side by side
 LONG = 500  # rows from which a progress bar is worth its line
 LONG_TEXT = 20  # and batches, where one text alone is that long
 
@@ -120,19 +121,39 @@ class Pipeline:
         if self.change is not None:
             rows = [prepared(row, self.change) for row in rows]
         encoded = self._encoded(rows, first, options)
-        parts: list[list[int]] = [[] for _ in rows]  # the windows of each
-        for n, owner in enumerate(encoded.owners):
-            parts[owner].append(n)
-        _tell(encoded, parts, first, told)
-        lengths = [len(ids) for ids in encoded.ids]
-        batches = plan(lengths, TOKENS.get(self.device.type, TOKENS_ELSEWHERE), size)
-        answers: dict[int, torch.Tensor] = {}
-        for batch in _progress(batches, len(batches), self.task, len(rows) == 1 and len(batches) >= LONG_TEXT):
-            answers.update(zip(batch, self._asked(encoded, batch, first), strict=True))
+        if self.task_record.write is None:
+            tell_read(encoded, _parts(encoded, rows), first, told)
+        answers = self._batches(encoded, 0, first, options, size, len(rows) == 1)
+        if self.task_record.again is not None:
+            encoded, asked = (
+                self.task_record.again(self.tokenizer, self.model.config, encoded, answers, options),
+                len(answers),
+            )
+            answers |= self._batches(encoded, asked, first, options, size, False)
+        if self.task_record.write is not None:
+            tell_written(encoded, answers, first, told)
+        parts, lengths = _parts(encoded, rows), [len(ids) for ids in encoded.ids]
         notes = encoded.notes or [None] * len(rows)
         for row, part, note in zip(rows, parts, notes, strict=True):
             said = Said(row, [answers[n] for n in part], [lengths[n] for n in part], note)
             yield self.task_record.decode(self.tokenizer, self.model.config, said, options)
+
+    def _batches(
+        self, encoded: Encoded, done: int, first: int, options: Mapping[str, Any], size: int | None, alone: bool
+    ) -> dict[int, Any]:
+        """What the model says of the sequences from `done` on."""
+        kind, task = self.device.type, self.task_record
+        tokens = TOKENS.get(kind, TOKENS_ELSEWHERE) if task.write is None else WRITTEN
+        batches = plan([len(ids) for ids in encoded.ids[done:]], tokens, size)
+        answers: dict[int, Any] = {}
+        for few in _progress(batches, len(batches), self.task, alone and len(batches) >= LONG_TEXT):
+            batch = [done + n for n in few]
+            if task.write is None:
+                answers.update(zip(batch, self._asked(encoded, batch, first), strict=True))
+            else:
+                said = task.write(self.model, self.tokenizer, [encoded.ids[n] for n in batch], options)
+                answers.update(zip(batch, said, strict=True))
+        return answers
 
     def _encoded(self, rows: list[Any], first: int, options: Mapping[str, Any]) -> Encoded:
         """Rows as sequences, all of which this model can read."""
@@ -189,6 +210,7 @@ class Pipeline:
             places = [start + i for start, n in zip(starts, batch, strict=False) for i in encoded.asked[n]]
             at = torch.tensor(places, dtype=torch.long, device=self.device)
         with torch.inference_mode():
+            assert self.task_record.ask is not None
             output = self.task_record.ask(self.model, packed.to(self.device), at).cpu()
         if encoded.asked is None:
             answers: Sequence[torch.Tensor] = output[: len(batch)].unbind()  # the rest is of the pads that fill it up
@@ -208,35 +230,12 @@ class Pipeline:
         return answers
 
 
-def _tell(encoded: Encoded, parts: list[list[int]], first: int, told: set[str]) -> None:
-    """Warn of what was done to long rows, each once a call."""
-    limit = encoded.limit
-    if "long" not in told and len(encoded.ids) > len(parts):
-        told.add("long")
-        item, many = next((first + i, len(part)) for i, part in enumerate(parts) if len(part) > 1)
-        warnings.warn(
-            both(
-                f"item {item} is longer than the {limit} tokens that are read at a time: it is read in {many} "
-                "overlapping windows, and their answers are combined. This is said once.",
-                f"el elemento {item} pasa de los {limit} tokens que se leen de una vez: se lee en {many} ventanas que "
-                "se solapan, y se combinan sus respuestas. Este aviso sale una sola vez.",
-            ),
-            GatonegroWarning,
-            stacklevel=5,
-        )
-    if "cut" not in told and encoded.cut:
-        told.add("cut")
-        item = first + encoded.cut[0]
-        warnings.warn(
-            both(
-                f"item {item} is a pair longer than {limit} tokens: its longer text is cut, since half a pair is no "
-                "pair; truncation=True says that this is meant. This is said once.",
-                f"el elemento {item} es un par de más de {limit} tokens: se corta su texto más largo, pues medio par "
-                "no es un par; truncation=True dice que así se quiere. Este aviso sale una sola vez.",
-            ),
-            GatonegroWarning,
-            stacklevel=5,
-        )
+def _parts(encoded: Encoded, rows: Sequence[Any]) -> list[list[int]]:
+    """The sequences of each row."""
+    parts: list[list[int]] = [[] for _ in rows]
+    for n, owner in enumerate(encoded.owners):
+        parts[owner].append(n)
+    return parts
 
 
 def _batch_size(value: Any) -> int | None:

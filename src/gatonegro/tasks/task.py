@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError
+from gatonegro.generation import Written
 from gatonegro.models import Model
 from gatonegro.packing import Packed
 from gatonegro.tokenization import Tokenizer
@@ -54,7 +55,9 @@ class Said:
     """What a model said of one row."""
 
     row: Any
-    answers: list[Tensor]  # one a window: () or (labels,) …, or (m, …) of the tokens that were asked about
+    answers: list[
+        Any
+    ]  # one a window, what `write` gave or a tensor: () or (labels,) …, or (m, …) of the tokens that were asked about
     lengths: list[int]  # tokens of each window
     note: Any = None
 
@@ -74,6 +77,8 @@ class Task:
     `single(inputs, options)`: whether what a user passes is one row, and no list of rows.
     `check(row, options)` refuses a row that is no input for the task.
     `encode(tokenizer, config, rows, options)` → `Encoded`.
+    `write(model, tokenizer, ids, options)` → of each sequence, what the model writes; in the place of `ask`.
+    `again(tokenizer, config, encoded, answers, options)` → `Encoded` with further sequences behind, to be asked too.
     `ask(model, packed, at)` → a tensor with one entry a sequence or, where `Encoded.asked` names tokens, one for each
     of these: rows `at` (m,) of the packed ones.
     `decode(tokenizer, config, said, options)` → what the user gets for one row.
@@ -84,8 +89,10 @@ class Task:
     head: str
     check: Callable[[Any, Mapping[str, Any]], None]
     encode: Callable[[Tokenizer, Config, Sequence[Any], Mapping[str, Any]], Encoded]
-    ask: Callable[[Model, Packed, Tensor | None], Tensor]
     decode: Callable[[Tokenizer, Config, Said, Mapping[str, Any]], Any]
+    ask: Callable[[Model, Packed, Tensor | None], Tensor] | None = None
+    write: Callable[[Model, Tokenizer, Sequence[Sequence[int]], Mapping[str, Any]], list[list[Written]]] | None = None
+    again: Callable[[Tokenizer, Config, Encoded, Mapping[int, Any], Mapping[str, Any]], Encoded] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)  # keyword → default
     allowed: Mapping[str, Allowed] = field(default_factory=dict)
     model: str | None = None  # the built-in one

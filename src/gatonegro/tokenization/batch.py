@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatonegro.errors import InputError, MissingExtraError
+from gatonegro.tokenization.inputs import as_list
 from gatonegro.wording import both
+
+CODE = "\U0010ffff>"  # for the ">>" of ">>es<<" where Marian's takes it for one token
 
 
 class BatchEncoding(dict):
@@ -42,7 +45,7 @@ class BatchEncoding(dict):
 
     def tokens(self, batch_index: int = 0) -> list[str]:
         """The tokens of a row, special tokens and padding included."""
-        return self._row(batch_index).tokens
+        return [token.replace(CODE, ">>") for token in self._row(batch_index).tokens]
 
     def word_ids(self, batch_index: int = 0) -> list[int | None]:
         """For each token of the row, the number of the word that it belongs to; None for special tokens."""
@@ -81,6 +84,31 @@ class BatchEncoding(dict):
         return self.encodings[index]
 
 
+def as_columns(rows: Any) -> tuple[dict[str, Any], str | None]:
+    """Rows by name, from a dict of them or from a list of dicts; and the kind of tensors that they were, if any."""
+    items = as_list(rows)
+    names = items[0] if items else rows
+    known = isinstance(names, Mapping) and "input_ids" in names
+    if not known or not all(isinstance(row, Mapping) and row.keys() == names.keys() for row in items or ()):
+        raise InputError(
+            both(
+                "pad takes what a call of the tokenizer gave, or a list of such: a dict that has 'input_ids', or dicts "
+                "of the same names",
+                "pad recibe lo que dio una llamada al tokenizador, o una lista de ello: un dict que tenga 'input_ids', "
+                "o varios con los mismos nombres",
+            )
+        )
+    columns = {name: [row[name] for row in items] for name in names} if items else dict(rows)
+    first = next(iter(columns["input_ids"]), None) if isinstance(columns["input_ids"], list) else columns["input_ids"]
+    kind = {"torch": "pt", "numpy": "np"}.get(type(first).__module__.partition(".")[0])
+    return {name: _plain(values) for name, values in columns.items()}, kind
+
+
+def _plain(values: Any) -> Any:
+    values = values.tolist() if hasattr(values, "tolist") else values
+    return list(map(_plain, values)) if isinstance(values, (list, tuple)) else values
+
+
 def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
     """Rows of numbers → int64 tensors `(rows, length)`; `kind` is "pt", "np" or "tf".
 
@@ -108,7 +136,8 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
                     "tensor: pasa padding=True (y truncation=True si algún texto puede ser demasiado largo)",
                 )
             )
-        array = np.asarray(rows, dtype=np.int64)
+        array = np.asarray(rows)
+        array = array.astype(np.float32 if array.size and array.dtype.kind == "f" else np.int64)
         arrays[name] = array if rows else array.reshape(0, 0)
     if kind == "pt":
         import torch

@@ -10,7 +10,7 @@ from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from gatonegro.tokenization.sentencepiece import BPE, CONTROL, HIDDEN, USER_DEFINED, SentencePiece, merges
+from gatonegro.tokenization.sentencepiece import BPE, CONTROL, USER_DEFINED, SentencePiece, merges
 
 TYPES = ("input_ids", "token_type_ids", "attention_mask")
 NO_TYPES = ("input_ids", "attention_mask")
@@ -93,19 +93,10 @@ def byte_level(vocab: dict[str, int], ranks: list[tuple[str, str]], prefix_space
     return tokenizer
 
 
-def from_pieces(
-    spm: SentencePiece, name: str, ids: dict[str, int] | None = None, lower: bool = False, extra_ids: int = 100
-) -> Tokenizer:
-    """A SentencePiece file's: with its own ids, with those of `ids`, or as the family `name` renumbers them."""
+def from_pieces(spm: SentencePiece, name: str, lower: bool = False, extra_ids: int = 100) -> Tokenizer:
+    """A SentencePiece file's: with its own ids, or as the family `name` renumbers them."""
     scores, unk_id = [(text, score) for text, score, _ in spm.pieces], spm.unk_id
-    if ids:  # Marian's vocab.json, for two SentencePiece files: what only the target has must match no source text
-        known, unk_id = dict(scores), ids["<unk>"]
-        visible = {text for text in ids if text in known or (text[:1] in "<>" and text[-1:] in "<>")}
-        scores = [
-            (text if text in visible else HIDDEN + text, known.get(text, 0.0))
-            for text in sorted(ids, key=ids.__getitem__)
-        ]
-    elif name in OFFSET:
+    if name in OFFSET:
         front, gone = OFFSET[name]
         scores, unk_id = [*front, *scores[gone:], ("<mask>", 0.0)], 3
     elif name in ("t5", "mt5"):
@@ -132,8 +123,6 @@ def from_pieces(
         tokenizer.pre_tokenizer = space
     tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.decoder = decoders.Metaspace("▁", scheme)
-    if ids:
-        tokenizer.decoder = decoders.Sequence([decoders.Replace(HIDDEN, ""), tokenizer.decoder])
     if spm.byte_fallback:
         strip = [decoders.Strip(" ", 1, 0)] if spm.add_dummy_prefix else []
         tokenizer.decoder = decoders.Sequence(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from gatonegro.errors import InputError, TokenizerError
@@ -229,3 +230,17 @@ def _count(part: list[Any], batched: bool) -> str:
 
 def _leaves(item: Any) -> list[str]:
     return [item] if isinstance(item, str) else [text for part in item for text in _leaves(part)]
+
+
+@contextmanager
+def damage(what: str) -> Iterator[None]:
+    """Whatever goes wrong inside comes out as a TokenizerError that names the file."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit, MemoryError):
+        raise
+    except BaseException as error:  # a Rust panic is a BaseException
+        kind = "" if isinstance(error, TokenizerError) else both("damaged? ", "¿dañado? ")
+        raise TokenizerError(
+            both(f"{what} cannot be used: {kind}{error}", f"no se puede usar {what}: {kind}{error}")
+        ) from None

@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.errors import InputError
+from gatonegro.tokenization.batch import as_columns
 from gatonegro.tokenization.inputs import choice, whole
 from gatonegro.wording import both, number
 
@@ -61,8 +62,8 @@ def limit_of(
     return limit
 
 
-def pad_rows(tokenizer: Tokenizer, rows: list[Any], length: int | None, multiple: int | None, side: str | None) -> None:
-    """Pad to `length`, else to the longest, and on to a multiple."""
+def padded(tokenizer: Tokenizer, length: int, multiple: int | None) -> int:
+    """`length` on to a multiple; an InputError where nothing can be padded, or not to such a length."""
     if tokenizer.pad_token is None:
         raise InputError(
             both(
@@ -72,7 +73,6 @@ def pad_rows(tokenizer: Tokenizer, rows: list[Any], length: int | None, multiple
                 "o tokenizer.add_special_tokens({'pad_token': '[PAD]'})",
             )
         )
-    length = length or max(map(len, rows), default=0)
     multiple = 1 if multiple is None else whole("pad_to_multiple_of", multiple, 1)
     length = -(-length // multiple) * multiple
     if length > MOST_PADDED:
@@ -84,9 +84,54 @@ def pad_rows(tokenizer: Tokenizer, rows: list[Any], length: int | None, multiple
                 "pad_to_multiple_of=",
             )
         )
+    return length
+
+
+def pad_rows(
+    tokenizer: Tokenizer, backend: Any, rows: list[Any], length: int | None, multiple: int | None, side: str | None
+) -> None:
+    """Pad rows that `backend` made to `length`, else to the longest, and on to a multiple."""
+    length = padded(tokenizer, length or max(map(len, rows), default=0), multiple)
     side = choice("padding_side", side or tokenizer.padding_side, ("right", "left"))
+    pad_id = backend.token_to_id(tokenizer.pad_token)
     for row in rows:
-        row.pad(length, direction=side, pad_id=tokenizer.pad_token_id, pad_token=tokenizer.pad_token)
+        row.pad(length, direction=side, pad_id=pad_id, pad_token=tokenizer.pad_token)
+
+
+def pad_columns(
+    tokenizer: Tokenizer, columns: dict[str, Any], length: int | None, multiple: int | None, side: str | None
+) -> None:
+    """The same for rows of numbers, by name; what is no input of a model stays as it is."""
+    longest = padded(tokenizer, length or max(map(len, columns["input_ids"]), default=0), multiple)
+    left = choice("padding_side", side or tokenizer.padding_side, ("right", "left")) == "left"
+    fills = {"input_ids": tokenizer.pad_token_id, "attention_mask": 0, "token_type_ids": 0, "special_tokens_mask": 1}
+    for name in fills.keys() & columns.keys():
+        more = [[fills[name]] * (longest - len(row)) for row in columns[name]]
+        columns[name] = [b + row if left else row + b for row, b in zip(columns[name], more, strict=True)]
+
+
+def pad_batch(
+    tokenizer: Tokenizer,
+    given: Any,
+    padding: bool | str | None,
+    max_length: int | None,
+    multiple: int | None,
+    side: str | None,
+    mask: bool,
+) -> tuple[dict[str, Any], str | None]:
+    """What calls gave, padded, with an attention mask if that is wanted; and which kind of tensors it held."""
+    columns, kind = as_columns(given)
+    pad = choice("padding", padding, ("longest", "max_length"))
+    ids = columns["input_ids"]
+    single = bool(ids) and not isinstance(ids[0], list)
+    if single:
+        columns = {name: [values] for name, values in columns.items()}
+    if mask and "attention_mask" not in columns:
+        columns["attention_mask"] = [[1] * len(row) for row in columns["input_ids"]]
+    if pad:
+        length = limit_of(tokenizer, None, pad, max_length, multiple) if pad == "max_length" else None
+        pad_columns(tokenizer, columns, length, multiple, side)
+    return {name: values[0] for name, values in columns.items()} if single else columns, kind
 
 
 def say_what_was_cut(tokenizer: Tokenizer, rows: list[Any], asked: int | None, limit: int | None) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,9 @@ from tokenizers import Tokenizer as Backend
 
 from gatonegro import hub
 from gatonegro.errors import TokenizerError
-from gatonegro.tokenization import families, sentencepiece
+from gatonegro.tokenization import families, marian, sentencepiece
 from gatonegro.tokenization.families import FAMILIES, NO_TYPES, TYPES
+from gatonegro.tokenization.inputs import damage
 from gatonegro.tokenization.lengths import NO_LIMIT
 from gatonegro.tokenization.tokenizer import Tokenizer
 from gatonegro.wording import both
@@ -81,16 +80,20 @@ def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
     """The tokenizer of a `hub.Source`; `asked` are the user's own settings, which win over the files'."""
     model = _json(source, "config.json")
     config = {**_json(source, "special_tokens_map.json"), **_json(source, "tokenizer_config.json"), **asked}
-    file, path = _vocabulary(source)
+    said = _class(config) or _squeeze(model.get("model_type"))
+    file, path = _vocabulary(source, ("source.spm", *BY_FILE) if said == "marian" else tuple(BY_FILE))
     name = _family(source, config, model, file)
-    with _damage(both(f"{file} of {source.name}", f"{file} de {source.name}")):
+    made = _marian(source, config) if file == "source.spm" else None
+    with damage(both(f"{file} of {source.name}", f"{file} de {source.name}")):
         backend = _backend(source, file, path, name, config)
-    with _damage(both(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}")):
+    with damage(both(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}")):
         _add_missing(backend, config, _json(source, "added_tokens.json"))
         named, more = _special(backend, name, file != "tokenizer.json", config)
         if file != "tokenizer.json":
             families.finish(backend, FAMILIES[name], named, bool(config.get("add_prefix_space")))
-    with _damage(both(f"the configuration of {source.name}", f"la configuración de {source.name}")):
+    if made:
+        made.reader(marian.SOURCE, backend, named)
+    with damage(both(f"the configuration of {source.name}", f"la configuración de {source.name}")):
         sides = {side: str(config.get(side) or "right") for side in ("padding_side", "truncation_side")}
         if not set(sides.values()) <= {"right", "left"}:
             raise TokenizerError(
@@ -108,14 +111,15 @@ def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
             embeddings=int(model.get("vocab_size") or 0),
             clean_up_tokenization_spaces=clean,
             name_or_path=str(source.name),
+            marian=made,
             **sides,
         )
 
 
-def _vocabulary(source: Any) -> tuple[str, Path]:
-    """Which of BY_FILE the source has first, and where."""
+def _vocabulary(source: Any, files: tuple[str, ...]) -> tuple[str, Path]:
+    """Which of `files` the source has first, and where."""
     folder = Path(getattr(source, "folder", None) or source.name)
-    for file in BY_FILE:
+    for file in files:
         if "*" not in file:
             paths = [source.file(file)]
         else:  # only a folder on this machine can be searched
@@ -141,9 +145,8 @@ def _vocabulary(source: Any) -> tuple[str, Path]:
 
 def _family(source: Any, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
     """The row of FAMILIES to use, or "" for a tokenizer.json of which nothing else is known."""
-    said = _squeeze(config.get("tokenizer_class")).removesuffix("fast").removesuffix("tokenizer")
     kind = FAMILIES[BY_FILE[file]].kind if BY_FILE[file] else None
-    for name in ("" if said in ("pretrained", "tokenizersbackend") else said, _squeeze(model.get("model_type"))):
+    for name in (_class(config), _squeeze(model.get("model_type"))):
         if name in FAMILIES and kind in (None, FAMILIES[name].kind):
             return name
         if name and kind:
@@ -161,14 +164,47 @@ def _family(source: Any, config: dict[str, Any], model: dict[str, Any], file: st
     return BY_FILE[file]
 
 
+def _class(config: dict[str, Any]) -> str:
+    """The tokenizer's class, as FAMILIES spells it; "" where it says nothing."""
+    said = _squeeze(config.get("tokenizer_class")).removesuffix("fast").removesuffix("tokenizer")
+    return "" if said in ("pretrained", "tokenizersbackend") else said
+
+
+def _marian(source: Any, config: dict[str, Any]) -> marian.Marian:
+    if config.get("separate_vocabs"):
+        raise TokenizerError(
+            both(
+                f"{source.name} has a vocabulary for each language (separate_vocabs, target_vocab.json), which this "
+                "library does not read: use a model whose vocab.json is for both, or transformers",
+                f"{source.name} tiene un vocabulario para cada lengua (separate_vocabs, target_vocab.json), y esta "
+                "biblioteca no los lee: usa un modelo cuyo vocab.json sea para ambas, o transformers",
+            )
+        )
+    paths = {name: source.file(name) for name in marian.FILES}
+    if missing := ", ".join(name for name, path in paths.items() if path is None):
+        raise TokenizerError(
+            both(
+                f"{source.name} has a source.spm and lacks {missing}: copy it from where the model came from",
+                f"{source.name} tiene un source.spm y le falta {missing}: cópialo de donde vino el modelo",
+            )
+        )
+    languages = {name: config[name] for name in ("source_lang", "target_lang") if config.get(name)}
+    return marian.Marian({name: Path(path).read_bytes() for name, path in paths.items()}, languages, str(source.name))
+
+
 def _backend(source: Any, file: str, path: Path, name: str, config: dict[str, Any]) -> Backend:
-    lower = config.get("do_lower_case")
+    lower, space = config.get("do_lower_case"), config.get("add_prefix_space")
     if file == "tokenizer.json":
         backend = Backend.from_file(str(path))
         if lower is not None and type(backend.normalizer).__name__ == "BertNormalizer":
             normalizer = backend.normalizer
             normalizer.lowercase = bool(lower)
             backend.normalizer = normalizer
+        for part in ("pre_tokenizer", "post_processor"):
+            step = getattr(backend, part)
+            if space is not None and type(step).__name__ in ("ByteLevel", "RobertaProcessing"):
+                step.add_prefix_space = bool(space)
+                setattr(backend, part, step)
         return backend
     if file == "vocab.txt":
         vocab = {token: i for i, token in enumerate(_lines(path))}
@@ -177,10 +213,12 @@ def _backend(source: Any, file: str, path: Path, name: str, config: dict[str, An
         return families.wordpiece(vocab, unk, lower, config.get("strip_accents"), chinese)
     if file == "merges.txt":
         ranks: Any = [tuple(line.split(" ")) for line in _lines(path) if line and line[:8] != "#version"]
-        return families.byte_level(_json(source, "vocab.json"), ranks, bool(config.get("add_prefix_space")))
-    ids = _json(source, "vocab.json") if file == "source.spm" else {}
+        return families.byte_level(_json(source, "vocab.json"), ranks, bool(space))
+    if file == "source.spm":
+        special = [_token(config.get(key) or token).content for key, token in FAMILIES[name].named.items()]
+        return marian.vocabulary(_json(source, "vocab.json"), special)
     spm = sentencepiece.read(path.read_bytes())
-    return families.from_pieces(spm, name, ids, bool(lower), int(config.get("extra_ids", 100)))
+    return families.from_pieces(spm, name, bool(lower), int(config.get("extra_ids", 100)))
 
 
 def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]) -> None:
@@ -251,7 +289,7 @@ def _json(source: Any, name: str) -> dict[str, Any]:
     path = source.file(name)
     if path is None:
         return {}
-    with _damage(both(f"{name} of {source.name}", f"{name} de {source.name}")):
+    with damage(both(f"{name} of {source.name}", f"{name} de {source.name}")):
         read = json.loads(Path(path).read_text(encoding="utf-8"))
         if not isinstance(read, dict):
             kind = type(read).__name__
@@ -283,17 +321,3 @@ def _token(value: Any) -> AddedToken:
 
 def _squeeze(name: Any) -> str:
     return str(name or "").lower().replace("-", "").replace("_", "")
-
-
-@contextmanager
-def _damage(what: str) -> Iterator[None]:
-    """Whatever goes wrong inside comes out as a TokenizerError that names the file."""
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit, MemoryError):
-        raise
-    except BaseException as error:  # a Rust panic is a BaseException
-        kind = "" if isinstance(error, TokenizerError) else both("damaged? ", "¿dañado? ")
-        raise TokenizerError(
-            both(f"{what} cannot be used: {kind}{error}", f"no se puede usar {what}: {kind}{error}")
-        ) from None

@@ -40,17 +40,25 @@ def save(tokenizer: Tokenizer, save_directory: str | Path) -> tuple[str, ...]:
         "clean_up_tokenization_spaces": tokenizer.clean_up_tokenization_spaces,
         **special,
     }
-    texts = {
-        "tokenizer.json": tokenizer.backend_tokenizer.to_str(pretty=True),
-        "tokenizer_config.json": json.dumps(config, indent=2, ensure_ascii=False),
-        "special_tokens_map.json": json.dumps(_untyped(special), indent=2, ensure_ascii=False),
-    }
+    if type(before := tokenizer.backend_tokenizer.pre_tokenizer).__name__ == "ByteLevel":
+        config["add_prefix_space"] = before.add_prefix_space  # transformers 4 takes it to be False
+    if tokenizer.marian:  # of a folder with this class, both take the files that it came from
+        decoder = {
+            str(i): {"content": token.content, "special": token.special, **_flags(token)}
+            for i, token in sorted(tokenizer.backend_tokenizer.get_added_tokens_decoder().items())
+        }
+        config |= {"tokenizer_class": "MarianTokenizer", **tokenizer.marian.languages, "added_tokens_decoder": decoder}
+        files = dict(tokenizer.marian.files)
+    else:
+        files = {"tokenizer.json": _bytes(tokenizer.backend_tokenizer.to_str(pretty=True))}
+    files["tokenizer_config.json"] = _bytes(json.dumps(config, indent=2, ensure_ascii=False))
+    files["special_tokens_map.json"] = _bytes(json.dumps(_untyped(special), indent=2, ensure_ascii=False))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
+        for name, data in files.items():
             beside = folder / f".{name}.{os.getpid()}"
             try:
-                beside.write_text(text + "\n", encoding="utf-8")
+                beside.write_bytes(data)
                 beside.replace(folder / name)
             finally:
                 beside.unlink(missing_ok=True)
@@ -63,14 +71,22 @@ def save(tokenizer: Tokenizer, save_directory: str | Path) -> tuple[str, ...]:
                 "tuya, o hay un archivo en su lugar: escribe en otra carpeta",
             )
         ) from error
-    return tuple(str(folder / name) for name in texts)
+    return tuple(str(folder / name) for name in files)
 
 
 def _plain(token: str, added: dict[str, Any]) -> Any:
     """A plain string, unless the token has flags that a reader would not guess from one."""
     known = added.get(token)
-    flags = {name: getattr(known, name, False) for name in ("lstrip", "rstrip", "single_word", "normalized")}
+    flags = _flags(known)
     return {"__type": "AddedToken", "content": token, "special": True, **flags} if any(flags.values()) else token
+
+
+def _flags(token: Any) -> dict[str, bool]:
+    return {name: getattr(token, name, False) for name in ("lstrip", "rstrip", "single_word", "normalized")}
+
+
+def _bytes(text: str) -> bytes:
+    return f"{text}\n".encode()
 
 
 def _untyped(special: dict[str, Any]) -> dict[str, Any]:

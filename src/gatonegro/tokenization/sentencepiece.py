@@ -14,7 +14,6 @@ from gatonegro.errors import TokenizerError
 from gatonegro.wording import both
 
 UNIGRAM, BPE = 1, 2  # TrainerSpec.model_type
-HIDDEN = "\u2060"  # before a piece that is to match no text
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # SentencePiece.type
 
 

@@ -16,9 +16,9 @@ from tokenizers import Tokenizer as Backend
 from gatonegro.errors import InputError
 from gatonegro.tokenization.batch import BatchEncoding, to_tensors
 from gatonegro.tokenization.inputs import as_batch, as_ids, as_token, choice, run, shorter, whole
-from gatonegro.tokenization.lengths import NO_LIMIT, limit_of, pad_rows, say_what_was_cut
+from gatonegro.tokenization.lengths import NO_LIMIT, limit_of, pad_batch, pad_rows, say_what_was_cut
+from gatonegro.tokenization.marian import SOURCE, TARGET, Marian, Reader
 from gatonegro.tokenization.saving import save
-from gatonegro.tokenization.sentencepiece import HIDDEN
 from gatonegro.wording import both
 
 CLEAN = {
@@ -30,6 +30,8 @@ CLEAN = {
 } | {  # what decode writes closer, in this order
     f" {ending}": ending for ending in ("n't", "'m", "'s", "'ve", "'re")
 }
+
+APART = ("self", "text", "text_pair", "text_target", "text_pair_target", "max_target_length", "_side")
 
 
 class _Special:
@@ -84,10 +86,12 @@ class Tokenizer:
         truncation_side: str = "right",
         clean_up_tokenization_spaces: bool = False,
         name_or_path: str = "",
+        marian: Marian | None = None,
     ) -> None:
         backend.no_truncation()  # a tokenizer.json may bring both; here they belong to the call
         backend.no_padding()
-        self.backend_tokenizer = backend
+        self.backend_tokenizer = backend  # Marian's has ids and names only: its readers cut the texts
+        self.marian = marian
         self.named = named  # "pad_token" → "<pad>", for those of NAMES that it has
         self.additional_special_tokens = list(additional)
         self.model_input_names = list(model_input_names)
@@ -104,13 +108,16 @@ class Tokenizer:
 
     def __call__(
         self,
-        text: Any,
+        text: Any = None,
         text_pair: Any = None,
+        text_target: Any = None,
+        text_pair_target: Any = None,
         *,
         add_special_tokens: bool = True,
         padding: bool | str | None = False,
         truncation: bool | str | None = None,
         max_length: int | None = None,
+        max_target_length: int | None = None,
         stride: int = 0,
         is_split_into_words: bool = False,
         pad_to_multiple_of: int | None = None,
@@ -122,8 +129,12 @@ class Tokenizer:
         return_special_tokens_mask: bool = False,
         return_offsets_mapping: bool | None = None,
         return_length: bool = False,
+        _side: str = SOURCE,
     ) -> BatchEncoding:
         """Encode a text, a list of texts, or pairs (`text_pair`, or a list of 2-tuples).
+
+        `text_target` is what a model is to learn to write: beside `text`, its ids are the batch's `labels`. Marian
+        has pieces of its own for it. `max_target_length` cuts it, where that is not `max_length`.
 
         `padding`: False, True or "longest", "max_length". `truncation`: False, True or "longest_first",
         "only_first", "only_second"; `max_length` counts special tokens. With `return_overflowing_tokens=True`
@@ -134,13 +145,20 @@ class Tokenizer:
         Raises InputError for what is not text, naming the item. Warns (TruncationWarning) where a text is cut
         shorter than `max_length` asks, or is too long for the model and not cut.
         """
+        if text_target is not None:
+            options = {name: value for name, value in locals().items() if name not in APART}
+            options["max_length"] = max_length if max_target_length is None else max_target_length
+            labels = self(text_target, text_pair_target, **options, _side=TARGET)
+            if text is None:
+                return labels
         inputs, batched, pairs = as_batch(text, text_pair, is_split_into_words)
         pad = choice("padding", padding, ("longest", "max_length"))
         if truncation is None and max_length is not None and pad is None:
             truncation = True  # as in transformers, max_length alone cuts
         cut = choice("truncation", truncation, ("longest_first", "only_first", "only_second"))
         limit = limit_of(self, cut, pad, max_length, pad_to_multiple_of)
-        backend = self.backend_tokenizer
+        reader = self._reader(_side)
+        backend = reader.backend if reader else self.backend_tokenizer
         if cut and limit:
             special = self.num_special_tokens_to_add(pairs) if add_special_tokens else 0
             if limit < special or whole("stride", stride, 0) >= max(1, limit - special):
@@ -153,8 +171,10 @@ class Tokenizer:
                     )
                 )
             if pairs and not is_split_into_words and not return_overflowing_tokens:
-                inputs = [shorter(self.backend_tokenizer, pair, limit, self.truncation_side) for pair in inputs]
-            backend = self._twin(limit, stride if return_overflowing_tokens else 0, cut, self.truncation_side)
+                inputs = [shorter(backend, pair, limit, self.truncation_side) for pair in inputs]
+            backend = self._twin(
+                backend, (_side, limit, stride if return_overflowing_tokens else 0, cut, self.truncation_side)
+            )
         fast = return_offsets_mapping is False
         encode = backend.encode_batch_fast if fast else backend.encode_batch
         rows = run(encode, inputs, is_split_into_words, add_special_tokens)
@@ -166,7 +186,8 @@ class Tokenizer:
         else:
             say_what_was_cut(self, rows, max_length, limit if cut else None)
         if pad:
-            pad_rows(self, rows, limit if pad == "max_length" else None, pad_to_multiple_of, padding_side)
+            length = limit if pad == "max_length" else None
+            pad_rows(self, backend, rows, length, pad_to_multiple_of, padding_side)
         columns = (
             ("input_ids", "ids", True),
             ("token_type_ids", "type_ids", return_token_type_ids),
@@ -179,13 +200,38 @@ class Tokenizer:
             for name, field, asked in columns
             if (name in self.model_input_names if asked is None else asked)
         }
+        if reader and "input_ids" in data:
+            data["input_ids"] = [reader.ids(row) for row in rows]
         if return_length:
             data["length"] = [len(row) for row in rows]
         if return_overflowing_tokens:
             data["overflow_to_sample_mapping"] = owners
         elif not batched and return_tensors is None:
             data = {name: values[0] for name, values in data.items()}
-        return BatchEncoding(to_tensors(data, return_tensors) if return_tensors else data, None if fast else rows)
+        batch = BatchEncoding(to_tensors(data, return_tensors) if return_tensors else data, None if fast else rows)
+        if text_target is not None:
+            batch["labels"] = labels["input_ids"]
+        return batch
+
+    def pad(
+        self,
+        encoded_inputs: Any,
+        padding: bool | str | None = True,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        padding_side: str | None = None,
+        return_attention_mask: bool | None = None,
+        return_tensors: str | None = None,
+    ) -> BatchEncoding:
+        """Pad what calls gave, a batch or a list of them, one a row: for the collator of a data loader.
+
+        `labels`, and whatever else is no input of a model, stay as they are. Raises InputError where this tokenizer
+        has no padding token.
+        """
+        asked = "attention_mask" in self.model_input_names if return_attention_mask is None else return_attention_mask
+        columns, kind = pad_batch(self, encoded_inputs, padding, max_length, pad_to_multiple_of, padding_side, asked)
+        kind = return_tensors or kind
+        return BatchEncoding(to_tensors(columns, kind) if kind else columns)
 
     def encode(self, text: Any, text_pair: Any = None, **options: Any) -> list[int]:
         """The ids of one text (or pair), special tokens included; `options` are those of a call."""
@@ -201,7 +247,9 @@ class Tokenizer:
                     "tokenize recibe un solo texto; para una lista, llama al tokenizador y pide batch.tokens(i)",
                 )
             )
-        return run(self.backend_tokenizer.encode_batch, inputs, False, add_special_tokens)[0].tokens
+        reader = self._reader(SOURCE)
+        backend = reader.backend if reader else self.backend_tokenizer
+        return BatchEncoding({}, run(backend.encode_batch, inputs, False, add_special_tokens)).tokens()
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """How many special tokens a call adds to one text, or to a pair."""
@@ -214,8 +262,12 @@ class Tokenizer:
         token_ids: Any,
         skip_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool | None = None,
+        spaces_between_special_tokens: bool = True,
     ) -> Any:
-        """The text of ids (an int, a list, an array or a tensor); a list of texts for rows of ids."""
+        """The text of ids (an int, a list, an array or a tensor); a list of texts for rows of ids.
+
+        `spaces_between_special_tokens` is accepted; as with all fast tokenizers, the decoder decides.
+        """
         ids = as_ids(token_ids)
         if ids and isinstance(ids[0], list):
             return [self.decode(row, skip_special_tokens, clean_up_tokenization_spaces) for row in ids]
@@ -241,8 +293,7 @@ class Tokenizer:
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
         """The token of an id, or the tokens of a list; None for an id that the vocabulary does not have."""
         skipped = set(self.all_special_ids) if skip_special_tokens else ()
-        found = [self.backend_tokenizer.id_to_token(index) for index in as_ids(ids) if index not in skipped]
-        tokens = [token and token.removeprefix(HIDDEN) for token in found]
+        tokens = [self.backend_tokenizer.id_to_token(index) for index in as_ids(ids) if index not in skipped]
         return tokens[0] if isinstance(ids, int) and tokens else tokens
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
@@ -295,6 +346,8 @@ class Tokenizer:
         before, backend = len(self), self.backend_tokenizer
         (backend.add_special_tokens if special_tokens else backend.add_tokens)(tokens)
         self._twins.clear()
+        if self.marian:
+            self.marian.readers.clear()
         if before < len(self) > self._embeddings:
             warnings.warn(
                 both(
@@ -354,7 +407,8 @@ class Tokenizer:
     def save_pretrained(self, save_directory: str | Path) -> tuple[str, ...]:
         """Write `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json`; returns their paths.
 
-        `transformers` 4 and 5 read them back with the same ids.
+        Marian has, in the place of `tokenizer.json`, the files that it came from. `transformers` 4 and 5 read them
+        back with the same ids.
         """
         return save(self, save_directory)
 
@@ -369,18 +423,21 @@ class Tokenizer:
 
     # ------------------------------------------------------------------ inside
 
-    def _twin(self, *key: Any) -> Backend:
-        """A backend that cuts. Cutting is a state of the Rust tokenizer, and changing it while another thread
+    def _reader(self, side: str) -> Reader | None:
+        """What cuts texts of that side, where that is not the backend itself."""
+        return self.marian.reader(side, self.backend_tokenizer, self.named) if self.marian else None
+
+    def _twin(self, base: Backend, key: tuple[Any, ...]) -> Backend:
+        """`base` that cuts. Cutting is a state of the Rust tokenizer, and changing it while another thread
         encodes is an error there; so each way of cutting has its own tokenizer, around the same model."""
         twin = self._twins.get(key)
         if twin is None:
-            base = self.backend_tokenizer
             twin = Backend(base.model)
             for part in ("normalizer", "pre_tokenizer", "post_processor"):
                 if getattr(base, part) is not None:
                     setattr(twin, part, getattr(base, part))
             twin.add_tokens([token for _, token in sorted(base.get_added_tokens_decoder().items())])
-            length, stride, strategy, side = key
+            _, length, stride, strategy, side = key
             twin.enable_truncation(length, stride=stride, strategy=strategy, direction=side)
             if len(self._twins) >= 16:  # a caller that tries every length must not fill the memory
                 self._twins.clear()

@@ -1,0 +1,64 @@
+"""A text for a text: summaries, and whatever else an encoder–decoder was taught."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from gatonegro.config import Config
+from gatonegro.tasks.task import Encoded, Said, Task
+from gatonegro.tasks.tokens import check_str
+from gatonegro.tasks.writing import ALLOWED_HERE, OPTIONS, cut, flat, prefix_of, text_of, written
+from gatonegro.tokenization import Tokenizer
+
+MOST = 4096  # tokens that are read of a text where positions have no end
+
+
+def encode(
+    tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any], *, task: str
+) -> Encoded:
+    """Each text with what the model wants in front of it. One that is too long loses its end."""
+    limit, front = min(config.max_tokens, MOST), prefix_of(config, task)
+    if cut(options):
+        limit = min(limit, tokenizer.model_max_length)
+    ids = tokenizer([front + row for row in rows], truncation=False, max_length=limit)["input_ids"]
+    long = [i for i, some in enumerate(ids) if len(some) > limit]
+    shorter = tokenizer([front + rows[i] for i in long], truncation=True, max_length=limit)["input_ids"] if long else ()
+    for i, some in zip(long, shorter, strict=True):
+        ids[i] = some
+    return Encoded(ids, range(len(rows)), limit, cut=[] if cut(options) else long)
+
+
+def decode(
+    tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[str, Any], *, key: str
+) -> list[dict[str, Any]]:
+    (answers,) = said.answers
+    out = []
+    for one in answers:
+        if options["return_tensors"]:
+            out.append({f"{key}_token_ids": one.ids})
+        else:
+            out.append({f"{key}_text": text_of(tokenizer, one.ids, options)})
+        if options["return_scores"]:
+            out[-1]["score"] = one.score
+    return out
+
+
+def _task(name: str, key: str, example: str) -> Task:
+    return Task(
+        name=name,
+        head="seq2seq-lm",
+        check=check_str,
+        encode=partial(encode, task=name),
+        write=partial(written, task=name),
+        decode=partial(decode, key=key),
+        wrap=flat,
+        options=OPTIONS,
+        allowed=ALLOWED_HERE,
+        example=example,
+    )
+
+
+SUMMARIZATION = _task("summarization", "summary", "facebook/bart-large-cnn")
+TEXT2TEXT = _task("text2text-generation", "generated", "google-t5/t5-small")
