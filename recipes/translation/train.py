@@ -86,13 +86,13 @@ class Steps(Sequence[Step]):
 
     def __init__(self, passes: int, seed: int, examples, sampler: Sampler):
         self.passes, self.seed, self.examples, self.sampler = passes, seed, examples, sampler
-        self.made = -1
+        self.made, self.most = -1, passes * 10**6
         self.steps: list[Step] = []
         self._make(0)
         self.length = len(self.steps)
 
     def __len__(self) -> int:
-        return self.passes * self.length
+        return min(self.most, self.passes * self.length)
 
     def __getitem__(self, step: int) -> Step:  # type: ignore[override]
         if step // self.length != self.made:
@@ -186,6 +186,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--start", type=Path, help="a model that was saved, to go on from")
     parser.add_argument("--out", type=Path, default=Path("runs/translation"))
     parser.add_argument("--passes", type=int, default=10)
+    parser.add_argument("--steps", type=int, help="at most so many in all, in the place of whole passes")
     parser.add_argument("--lr", type=float, default=5e-4, help="of the decoder")
     parser.add_argument("--encoder-lr", type=float, default=2e-4)
     parser.add_argument("--scratch", action="store_true", help="random numbers in the place of the base's")
@@ -210,6 +211,8 @@ def main(argv: list[str] | None = None) -> None:
     tokenizer = AutoTokenizer.from_pretrained(start)
     sampler = Sampler(tokenizer.backend_tokenizer)
     steps = Steps(args.passes, args.seed, lambda rng: one_pass(train, rng), sampler)
+    if args.steps:
+        steps.most = args.steps
     dev = dev_steps(args.data, sampler)
     print(f"{len(train)} pairs, {args.passes} passes of {steps.length} steps", file=sys.stderr)
 
@@ -237,7 +240,7 @@ def main(argv: list[str] | None = None) -> None:
         seed=args.seed,
         evaluate=evaluate,
         evaluate_every=steps.length // 2 // 50 * 50,
-        average=0.999,
+        average=0.999 if len(steps) > 2000 else 0.99,
         warmup=0.04,
         stop_after=args.stop_after,
     )
