@@ -11,6 +11,8 @@ from typing import Any
 from gatonegro.cli.screen import print_json, print_tabs, progress, texts, visible
 from gatonegro.wording import both
 
+BEAMS = 4  # where nobody says
+
 Show = Callable[[str, list[dict[str, Any]]], None]
 
 
@@ -27,7 +29,7 @@ def run(args: Namespace) -> None:
         local_files_only=args.offline,
         src_lang=args.source,
         tgt_lang=args.to,
-        num_beams=max(args.beam, args.nbest or 1) if args.beam or args.nbest else None,
+        num_beams=max(args.beam or 1, args.nbest or 1) if args.beam or (args.nbest or 0) > BEAMS else None,
         num_return_sequences=args.nbest,
         return_scores=True,
         return_languages=True,

@@ -23,8 +23,7 @@ LEAST = 0.15  # of its attention that a word pays to another for a link
 def attention(model: LanguageModel, source: Sequence[int], target: Sequence[int]) -> Tensor:
     """What each token of a translation looks at, the mean of a layer's heads. (target, source)
 
-    A token's row is that in which it is read, not that in which it is written: https://arxiv.org/abs/2004.14837.
-    Of the layers, the last but one: https://arxiv.org/abs/1909.02074.
+    A token's row is that in which it is written. Of the layers, the last but one: https://arxiv.org/abs/1909.02074.
     """
     read, written = pack([source], model.config), pack([[model.start_token, *target]], model.config.decoder)  # type: ignore[arg-type]
     layers = len(model.decoder.layers)
@@ -32,7 +31,7 @@ def attention(model: LanguageModel, source: Sequence[int], target: Sequence[int]
     with torch.inference_mode(), watch(model) as seen:
         memory = model.encode(read.to(model.device))
         model.decode(written.to(model.device), memory, Layout(written.lengths, read.lengths))
-    return seen[name][0][0].probs.mean(0)[1:].float().cpu()  # type: ignore[union-attr]
+    return seen[name][0][0].probs.mean(0)[:-1].float().cpu()  # type: ignore[union-attr]
 
 
 def with_attention(
