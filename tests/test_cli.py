@@ -891,3 +891,9 @@ def test_translate_keeps_its_lines(run, translator):
 
 def test_translate_with_a_model_without_a_decoder(run, tiny):
     assert "seq2seq" in run("translate", "-m", tiny, "hola", status=1)[1]
+
+
+def test_convert_keeps_how_a_model_writes(run, translator, tmp_path):
+    run("convert", translator, "-o", tmp_path / "out")
+    kept = json.loads((tmp_path / "out" / "generation_config.json").read_text(encoding="utf-8"))
+    assert kept == json.loads((translator / "generation_config.json").read_text(encoding="utf-8"))

@@ -39,6 +39,8 @@ def run(args: Namespace) -> None:
         AutoTokenizer.from_pretrained(args.name, **where).save_pretrained(out)
     except TokenizerError as error:
         say(both(f"no tokenizer was written: {error}", f"no se escribió ningún tokenizador: {error}"))
+    if (habits := source.file("generation_config.json")) is not None:  # how it writes
+        checkpoints.copy(habits, out / "generation_config.json")
     card = source.file("README.md")
     if card is not None and not (out / "README.md").exists():  # a README that stands there is its owner's
         checkpoints.copy(card, out / "README.md")
