@@ -8,8 +8,7 @@ for answer in translate(["El profesor es bueno, todo será sencillo.", "Where is
 # → The teacher is good, everything will be easy.
 # → ¿Dónde está la biblioteca?
 
-letter = "El tren sale a las 10:30.\n\n- Mi hermana vive en {ciudad}.\n"
+letter = "El tren sale a las 10:30.\n- Mi hermana vive en {ciudad}."
 print(translate(letter)[0]["translation_text"])  # sentence by sentence, and laid out as it was
 # → The train leaves at 10:30.
-# →
 # → - My sister lives in {ciudad}.
