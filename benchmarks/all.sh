@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All benchmarks, one after another, on a machine that does nothing else: about half an hour. Results go to
+# All benchmarks, one after another, on a machine that does nothing else: about an hour. Results go to
 # benchmarks/results. What the engines of others want is in engines.py.
 #
 #     bash benchmarks/all.sh [../shared/data]
@@ -15,8 +15,10 @@ python benchmarks/batching.py
 python benchmarks/operators.py
 python benchmarks/memory.py
 python benchmarks/stream.py --rows 1000000
+python benchmarks/translation.py
 if [ -d "$data" ]; then
     python benchmarks/int8.py --data "$data"
     python benchmarks/long_texts.py
+    python benchmarks/translation.py --model translate-es-en --front ">>en<< " --texts "$data/parallel/dev.tsv"
 fi
 if python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then python benchmarks/gpu.py; fi

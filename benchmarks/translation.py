@@ -1,7 +1,7 @@
 """Source tokens a second of engines that translate: gatonegro, transformers and CTranslate2, the same weights and ids.
 
     python benchmarks/translation.py                                    random weights, in the shape of opus-mt's models
-    python benchmarks/translation.py --model FOLDER --texts FILE        a model of the family, and a text a line
+    python benchmarks/translation.py --model translate-es-en --front ">>en<< " --texts ../shared/data/parallel/dev.tsv
 
 All run in this process and take turns, a round each; each one's best round counts. Sentences of random ids have
 log-normal lengths with a median of 18. Sorted by length, each group of 64 is told to write as many tokens as its
@@ -52,6 +52,14 @@ def make_sources(count: int) -> Ids:
     return [[*(rng.randrange(2, VOCABULARY - 1) for _ in range(n - 1)), 0] for n in lengths]
 
 
+def read(path: Path) -> list[str]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if path.suffix != ".tsv":
+        return lines
+    column = lines[0].split("\t").index("es")
+    return [line.split("\t")[column] for line in lines[1:]]
+
+
 # --- the engines ---
 
 
@@ -69,7 +77,7 @@ def ours(folder: Path) -> Iterator[tuple[str, Engine]]:
 
 
 def theirs(folder: Path) -> Iterator[tuple[str, Engine]]:
-    model = transformers.MarianMTModel.from_pretrained(folder, dtype=torch.float32).eval()
+    model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32).eval()
     pad = model.config.pad_token_id
 
     @torch.inference_mode()
@@ -85,15 +93,19 @@ def theirs(folder: Path) -> Iterator[tuple[str, Engine]]:
 
 def ctranslate2(folder: Path) -> Iterator[tuple[str, Engine]]:
     import ctranslate2 as ct2
-    from ctranslate2.converters.transformers import MarianMTLoader
+    from ctranslate2.converters.transformers import BartLoader, MarianMTLoader
 
-    model = transformers.MarianMTModel.from_pretrained(folder, dtype=torch.float32)
-    words = ["</s>", "<unk>", *(f"w{i}" for i in range(2, model.config.vocab_size - 1))]  # ids in words
-    loader = MarianMTLoader()
+    model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32)
+    config, marian = model.config, model.config.model_type == "marian"
+    words = [f"w{i}" for i in range(config.vocab_size - marian)]  # ids as words; Marian's last is the pad, which goes
+    loader = MarianMTLoader() if marian else BartLoader()
+    config.normalize_before = False
     with torch.no_grad():
         spec = loader.get_model_spec(model)
         loader.set_vocabulary(spec, words)
-        spec.config.eos_token, spec.config.unk_token, spec.config.decoder_start_token = "</s>", "<unk>", "</s>"
+        spec.config.eos_token = spec.config.bos_token = words[config.eos_token_id]
+        spec.config.unk_token = words[3 if config.eos_token_id == 2 else 1]
+        spec.config.decoder_start_token = words[config.eos_token_id]  # a zero vector, in Marian
         spec.validate()
         spec.optimize(quantization="int8")
         (folder / "ct2").mkdir()
@@ -132,8 +144,9 @@ def seconds(run: Engine, sources: Ids, batch: int, beams: int, free: bool) -> tu
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, help="a folder; by default random weights")
-    parser.add_argument("--texts", type=Path, help="a text a line, for --model")
+    parser.add_argument("--model", help="a built-in one or a folder; by default random weights")
+    parser.add_argument("--texts", type=Path, help="for --model: a text a line, or the column es of a table")
+    parser.add_argument("--front", default="", help="what stands in front of each text")
     parser.add_argument("--sentences", type=int, default=256)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--only", nargs="+", choices=MAKERS, default=list(MAKERS), metavar="MAKER")
@@ -149,8 +162,9 @@ def main() -> None:
             sources = make_sources(args.sentences)
         else:
             AutoModelForSeq2SeqLM.from_pretrained(args.model).save_pretrained(folder)  # as all can read it
-            lines = args.texts.read_text(encoding="utf-8").splitlines()[: args.sentences]
-            sources = AutoTokenizer.from_pretrained(args.model)(lines)["input_ids"]
+            lines = read(args.texts)
+            lines = lines[:: max(1, len(lines) // args.sentences)][: args.sentences]
+            sources = AutoTokenizer.from_pretrained(args.model)([args.front + line for line in lines])["input_ids"]
         sources.sort(key=len, reverse=True)
         engines: dict[str, Engine] = {}
         missing = {}
@@ -166,9 +180,9 @@ def main() -> None:
                     took, tokens = seconds(run, sources, batch, beams, args.model is not None)
                     key = f"{'greedy' if beams == 1 else f'{beams} beams'}, {batch} at a time"
                     speeds.setdefault(title, {}).setdefault(key, []).append(round(tokens / took, 1))
-    name = args.model.name if args.model else "marian"
+    name = Path(args.model).name if args.model else "marian"
     command = f"python benchmarks/translation.py --sentences {args.sentences} --rounds {args.rounds}"
-    command += f" --model {args.model} --texts {args.texts}" if args.model else ""
+    command += f" --model {args.model} --front '{args.front}' --texts {args.texts}" if args.model else ""
     result = {
         "command": command,
         "machine": machine("ctranslate2"),
