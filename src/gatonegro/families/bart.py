@@ -8,37 +8,42 @@ from __future__ import annotations
 
 from gatonegro.families.family import Family, Head, Row
 
-GENERATORS = {"Bart": "BartForConditionalGeneration", "Marian": "MarianMTModel"}
-DEFAULTS = {
-    "Bart": {"vocab_size": 50265, "pad_token_id": 1},
-    "Marian": {"vocab_size": 58101, "pad_token_id": 58100},
-}
+SHARED: tuple[Row, ...] = (  # the same words are read and written
+    ("shared.weight", "embeddings.tokens.weight"),
+    ("encoder.embed_tokens.weight", "embeddings.tokens.weight", "share"),
+    ("decoder.embed_tokens.weight", "embeddings.tokens.weight", "share"),
+)
 
 
 def _layers(stack: str, attentions: dict[str, str]) -> tuple[Row, ...]:
     """The rows of an encoder or a decoder, whose `attentions` are {its name in the checkpoint: ours}."""
-    theirs, ours = f"{stack}.layers.{{i}}", f"{stack}.layers.{{i}}"
+    layer = f"{stack}.layers.{{i}}"  # as in the house
     parts = {"q_proj": "query", "k_proj": "key", "v_proj": "value", "out_proj": "output"}
     return (
         *(
-            (f"{theirs}.{name}.{part}.*", f"{ours}.{own}.{mine}.*")
+            (f"{layer}.{name}.{part}.*", f"{layer}.{own}.{mine}.*")
             for name, own in attentions.items()
             for part, mine in parts.items()
         ),
-        *((f"{theirs}.{name}_layer_norm.*", f"{ours}.{own}_add.norm.*") for name, own in attentions.items()),
-        (f"{theirs}.fc1.*", f"{ours}.feed_forward.up.*"),
-        (f"{theirs}.fc2.*", f"{ours}.feed_forward.down.*"),
-        (f"{theirs}.final_layer_norm.*", f"{ours}.feed_forward_add.norm.*"),
+        *((f"{layer}.{name}_layer_norm.*", f"{layer}.{own}_add.norm.*") for name, own in attentions.items()),
+        (f"{layer}.fc1.*", f"{layer}.feed_forward.up.*"),
+        (f"{layer}.fc2.*", f"{layer}.feed_forward.down.*"),
+        (f"{layer}.final_layer_norm.*", f"{layer}.feed_forward_add.norm.*"),
     )
 
 
-def _family(name: str, rows: tuple[Row, ...], **values: object) -> Family:
+def _family(
+    name: str,
+    generator: str,
+    words: dict[str, int],
+    rows: tuple[Row, ...],
+    ignored: tuple[str, ...] = (),
+    **fixed: object,
+) -> Family:
     return Family(
         prefix="model.",
         rows=(
-            ("shared.weight", "embeddings.tokens.weight"),
-            ("encoder.embed_tokens.weight", "embeddings.tokens.weight", "share"),
-            ("decoder.embed_tokens.weight", "embeddings.tokens.weight", "share"),
+            *SHARED,
             *rows,
             *_layers("encoder", {"self_attn": "attention"}),
             *_layers("decoder", {"self_attn": "attention", "encoder_attn": "cross_attention"}),
@@ -46,7 +51,7 @@ def _family(name: str, rows: tuple[Row, ...], **values: object) -> Family:
         heads={
             "none": Head(f"{name}Model"),
             "seq2seq-lm": Head(
-                GENERATORS[name],
+                generator,
                 (
                     ("final_logits_bias", "head.bias"),
                     ("lm_head.weight", "embeddings.tokens.weight", "share"),
@@ -82,11 +87,11 @@ def _family(name: str, rows: tuple[Row, ...], **values: object) -> Family:
             "attention_dropout": 0.0,
             "init_std": 0.02,
             "scale_embedding": False,
-            **DEFAULTS[name],
+            **words,
         },
         meanings={"scale_embedding": {False: {"embedding_scale": False}, True: {"embedding_scale": True}}},
-        fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-5, "head_bias": True, **values},
-        ignored=("encoder.version", "decoder.version", "embed_positions.weight") if rows == () else (),
+        fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-5, "head_bias": True, **fixed},
+        ignored=ignored,
         refused={"normalize_before": False, "share_encoder_decoder_embeddings": True},
     )
 
@@ -97,5 +102,15 @@ LEARNED: tuple[Row, ...] = tuple(
     for theirs, part in (("embed_positions.weight", "positions.weight"), ("layernorm_embedding.*", "norm.*"))
 )
 
-BART = _family("Bart", LEARNED, first_position=2)
-MARIAN = _family("Marian", (), positions="sinusoid", embedding_norm=False)
+BART = _family(
+    "Bart", "BartForConditionalGeneration", {"vocab_size": 50265, "pad_token_id": 1}, LEARNED, first_position=2
+)
+MARIAN = _family(
+    "Marian",
+    "MarianMTModel",
+    {"vocab_size": 58101, "pad_token_id": 58100},
+    (),
+    ("encoder.version", "decoder.version", "embed_positions.weight"),
+    positions="sinusoid",
+    embedding_norm=False,
+)

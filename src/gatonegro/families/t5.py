@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gatonegro.families.bart import SHARED
 from gatonegro.families.family import Family, Head, Row
 
 
@@ -33,9 +34,7 @@ def _family(name: str, scaled: bool, **defaults: Any) -> Family:
     return Family(
         prefix="",
         rows=(
-            ("shared.weight", "embeddings.tokens.weight"),
-            ("encoder.embed_tokens.weight", "embeddings.tokens.weight", "share"),
-            ("decoder.embed_tokens.weight", "embeddings.tokens.weight", "share"),
+            *SHARED,
             *_layers("encoder", {"SelfAttention": "attention"}),
             *_layers("decoder", {"SelfAttention": "attention", "EncDecAttention": "cross_attention"}),
         ),

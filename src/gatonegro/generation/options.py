@@ -37,7 +37,7 @@ def _ids(x: Any) -> bool:
 
 
 WHOLE = ("a whole number of at least {}", "un número entero, {} o más")
-# option → what it may be: a test, and the same in words, English and Spanish
+# of each field of `GenerationConfig` what it may be: a test, and the same in words, English and Spanish
 ALLOWED: dict[str, tuple[Callable[[Any], bool], tuple[str, str]]] = {
     **{
         name: (_whole(low), (WHOLE[0].format(low), WHOLE[1].format(low)))
@@ -135,18 +135,17 @@ class GenerationConfig:
 
         Raises OptionError for one that is not known, or whose value makes no sense.
         """
-        known = {field.name for field in fields(self)}
         for name, value in options.items():
-            if name in known or value is None or (name in IDLE and value in IDLE[name]):
+            if name in ALLOWED or value is None or (name in IDLE and value in IDLE[name]):
                 continue
-            close = next(iter(get_close_matches(name, known, 1, 0.7)), None)
+            close = next(iter(get_close_matches(name, ALLOWED, 1, 0.7)), None)
             raise OptionError(
                 both(
                     f"{name}={value!r:.80} is not known here" + (f". Did you mean {close}?" if close else "."),
                     f"{name}={value!r:.80} no se conoce aquí" + (f". ¿Querías decir {close}?" if close else "."),
                 )
             )
-        named = {name: value for name, value in options.items() if name in known and value is not None}
+        named = {name: value for name, value in options.items() if name in ALLOWED and value is not None}
         if named.get("max_length") is not None and "max_new_tokens" not in named:
             named["max_new_tokens"] = None  # what a call says wins over what a file says, by whichever name
         changed = replace(self, **named)
@@ -171,8 +170,7 @@ class GenerationConfig:
 def generation_config(data: Mapping[str, Any]) -> GenerationConfig:
     """What `generation_config.json`, or an older `config.json`, says as a dict. Keys that are not about writing, or
     that are not known here, are left alone."""
-    known = {field.name: field for field in fields(GenerationConfig)}
     try:
-        return GenerationConfig(**{k: v for k, v in data.items() if k in known and v is not None})
+        return GenerationConfig(**{k: v for k, v in data.items() if k in ALLOWED and v is not None})
     except GatonegroError as error:
         raise ConfigError(f"generation_config.json: {error}") from None

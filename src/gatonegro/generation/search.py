@@ -50,12 +50,14 @@ def write(
         sources: ids that the encoder reads; None for a decoder alone.
         beginnings: ids that each sequence begins with.
         limits: how long each may become.
-        put: is told each token of a single sequence as soon as it is chosen.
+        put: is told each token of a single sequence as soon as it is chosen; there is none with beams.
     """
     if not beginnings:
         return []
     with torch.inference_mode():
-        return (_greedy if options.num_beams == 1 else _beams)(model, sources, beginnings, limits, options, put)
+        if options.num_beams == 1:
+            return _greedy(model, sources, beginnings, limits, options, put)
+        return _beams(model, sources, beginnings, limits, options)
 
 
 def _greedy(
@@ -141,7 +143,6 @@ def _beams(
     beginnings: Sequence[Sequence[int]],
     limits: Sequence[int],
     options: GenerationConfig,
-    put: Callable[[int], None] | None,
 ) -> list[list[Written]]:
     """The `num_beams` best sequences of each source side by side. A source leaves when none can get better."""
     asked = rules(options, beginnings if sources is None else sources, limits)

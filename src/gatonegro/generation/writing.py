@@ -60,7 +60,7 @@ class Writing:
         beginnings: Sequence[Sequence[int]],
         copies: int = 1,
     ):
-        self.model, self.begin, self.copies = model, beginnings, copies
+        self.model, self.begin, self.copies, self.device = model, beginnings, copies, model.device
         self.offset = (model.config.decoder or model.config).position_offset
         self.together = max(1, SCORES // (copies * model.config.vocab_size))  # sources that are scored together
         self.kept = [Kept() for _ in model.decoder.layers]
@@ -70,7 +70,7 @@ class Writing:
         self.keys: list[Keys] | None = None  # a layer, of all sources
         self.cross: Layout | None = None
         if sources is not None:
-            packed = pack(sources, model.config).to(model.device)
+            packed = pack(sources, model.config).to(self.device)
             self.keys = model.decoder.keys_of(model.encode(packed))
             self.cross = Layout(tuple(map(len, beginnings)), packed.lengths)
 
@@ -89,7 +89,7 @@ class Writing:
 
     def _decode(self, new: Sequence[Sequence[int]]) -> tuple[Tensor, Packed]:
         """Hidden states (t, hidden) of new tokens of each row."""
-        counts, before, device = tuple(map(len, new)), self.lengths, self.model.device
+        counts, before = tuple(map(len, new)), self.lengths
         self.lengths = before + torch.tensor(counts)
         if (missing := int(self.lengths.max()) - self.places.shape[1]) > 0:
             self.places = F.pad(self.places, (0, missing + ROOM))
@@ -98,8 +98,8 @@ class Writing:
         first, self.count = self.count, self.count + sum(counts)
         self.places[fresh] = torch.arange(first, self.count, dtype=torch.int32)
         ids, positions = torch.tensor([i for row in new for i in row]), column.expand_as(held)[fresh]
-        packed = Packed(ids, positions + self.offset, counts).to(device)
-        layout = Layout(counts, tuple(self.lengths.tolist()), places=self.places[held].to(device))
+        packed = Packed(ids, positions + self.offset, counts).to(self.device)
+        layout = Layout(counts, tuple(self.lengths.tolist()), places=self.places[held].to(self.device))
         return self.model.decode(packed, self.keys, self.cross, self.kept, layout), packed
 
     def _held(self) -> tuple[Tensor, Tensor]:
@@ -122,7 +122,7 @@ class Writing:
         if self.cross is not None and len(sources) < len(self.cross.keys):
             keys, looked_at = self.cross.keys, self.cross.places
             if looked_at is None:
-                looked_at = torch.arange(sum(keys), dtype=torch.int32, device=self.model.device)
+                looked_at = torch.arange(sum(keys), dtype=torch.int32, device=self.device)
             parts, left = looked_at.split(keys), tuple(keys[i] for i in sources)
             self.cross = Layout((self.copies,) * len(left), left, places=torch.cat([parts[i] for i in sources]))
         if self.count > 2 * int(self.lengths.sum()):  # most of what is kept is of rows that have left
@@ -130,5 +130,5 @@ class Writing:
             alive, places = torch.unique(self.places[held], return_inverse=True)
             self.places[held] = places.int()
             for kept in self.kept:
-                kept.take(alive.to(self.model.device))
+                kept.take(alive.to(self.device))
             self.count = len(alive)

@@ -175,14 +175,11 @@ def _model_files(folder: Path) -> set[str]:
 
 def _generation_of(source: hub.Source, config: Config) -> GenerationConfig:
     """How a model writes: what generation_config.json says, and older models' config.json."""
-    path, said = source.file("generation_config.json"), {}
-    if path is not None:
-        said = _json(path)
-    return generation_config({**config.extra, **said} if path is None else {**_ids_of(config), **said})
-
-
-def _ids_of(config: Config) -> dict[str, Any]:
-    return {name: config.extra.get(name) for name in config.extra if name.endswith("_token_id")}
+    path = source.file("generation_config.json")
+    if path is None:
+        return generation_config(config.extra)
+    ids = {name: value for name, value in config.extra.items() if name.endswith("_token_id")}
+    return generation_config({**ids, **_json(path)})
 
 
 def build(config: Config, head: str) -> Model:

@@ -125,11 +125,8 @@ class Pipeline:
             tell_read(encoded, _parts(encoded, rows), first, told)
         answers = self._batches(encoded, 0, first, options, size, len(rows) == 1)
         if self.task_record.again is not None:
-            encoded, asked = (
-                self.task_record.again(self.tokenizer, self.model.config, encoded, answers, options),
-                len(answers),
-            )
-            answers |= self._batches(encoded, asked, first, options, size, False)
+            encoded = self.task_record.again(self.tokenizer, self.model.config, encoded, answers, options)
+            answers |= self._batches(encoded, len(answers), first, options, size, False)
         if self.task_record.write is not None:
             tell_written(encoded, answers, first, told)
         parts, lengths = _parts(encoded, rows), [len(ids) for ids in encoded.ids]

@@ -123,6 +123,11 @@ class Task:
         return dict(options)
 
 
+def truncates(options: Mapping[str, Any]) -> bool:
+    """Whether the user said that long texts are to lose their end."""
+    return options["truncation"] not in (False, None, "do_not_truncate")
+
+
 def whole(least: int) -> Callable[[Any], bool]:
     """Whether a value is a whole number of at least `least`."""
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least

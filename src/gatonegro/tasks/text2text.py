@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any
 
 from gatonegro.config import Config
-from gatonegro.tasks.task import Encoded, Said, Task
+from gatonegro.tasks.task import Encoded, Said, Task, truncates
 from gatonegro.tasks.tokens import check_str
-from gatonegro.tasks.writing import ALLOWED_HERE, OPTIONS, cut, flat, prefix_of, text_of, written
+from gatonegro.tasks.writing import ALLOWED_HERE, OPTIONS, flat, prefix_of, text_of, written
 from gatonegro.tokenization import Tokenizer
 
 MOST = 4096  # tokens that are read of a text where positions have no end
@@ -20,14 +20,13 @@ def encode(
 ) -> Encoded:
     """Each text with what the model wants in front of it. One that is too long loses its end."""
     limit, front = min(config.max_tokens, MOST), prefix_of(config, task)
-    if cut(options):
+    if truncates(options):
         limit = min(limit, tokenizer.model_max_length)
-    ids = tokenizer([front + row for row in rows], truncation=False, max_length=limit)["input_ids"]
+    ids = tokenizer([front + row for row in rows], truncation=truncates(options), max_length=limit)["input_ids"]
     long = [i for i, some in enumerate(ids) if len(some) > limit]
-    shorter = tokenizer([front + rows[i] for i in long], truncation=True, max_length=limit)["input_ids"] if long else ()
-    for i, some in zip(long, shorter, strict=True):
-        ids[i] = some
-    return Encoded(ids, range(len(rows)), limit, cut=[] if cut(options) else long)
+    for i in long:
+        ids[i] = tokenizer(front + rows[i], truncation=True, max_length=limit)["input_ids"]
+    return Encoded(ids, range(len(rows)), limit, cut=long)
 
 
 def decode(

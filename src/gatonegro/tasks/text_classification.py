@@ -13,7 +13,7 @@ from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError
 from gatonegro.models import Model
 from gatonegro.packing import Packed
-from gatonegro.tasks.task import LENGTH, Encoded, Said, Task, check_text, whole
+from gatonegro.tasks.task import LENGTH, Encoded, Said, Task, check_text, truncates, whole
 from gatonegro.tokenization import Tokenizer
 from gatonegro.wording import both
 
@@ -62,7 +62,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     pairs = [None if isinstance(row, str) else row.get("text_pair") for row in rows]
     alone = [i for i, pair in enumerate(pairs) if pair is None]
     paired = [i for i, pair in enumerate(pairs) if pair is not None]
-    cut = options["truncation"] not in (False, None, "do_not_truncate")
+    cut = truncates(options)
     room = limit - tokenizer.num_special_tokens_to_add()
     if room < 1 or (paired and limit - tokenizer.num_special_tokens_to_add(pair=True) < 2):
         raise OptionError(

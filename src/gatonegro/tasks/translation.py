@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 from gatonegro.config import Config
@@ -14,9 +15,9 @@ from gatonegro.language import guess
 from gatonegro.models import LanguageModel, Model
 from gatonegro.segments import Segment, around, missing, segments
 from gatonegro.tasks.alignment import links, with_attention
-from gatonegro.tasks.task import FLAG, Encoded, Said, Task
+from gatonegro.tasks.task import FLAG, Encoded, Said, Task, truncates
 from gatonegro.tasks.tokens import check_str
-from gatonegro.tasks.writing import ALLOWED_HERE, OPTIONS, TEXT, cut, flat, prefix_of, text_of, written
+from gatonegro.tasks.writing import ALLOWED_HERE, OPTIONS, TEXT, flat, prefix_of, text_of, written
 from gatonegro.tokenization import Tokenizer
 from gatonegro.wording import both
 
@@ -43,11 +44,6 @@ class Document:
     source: str | None = None  # the language that it is taken to be in, and the one that is wanted, if they are known
     target: str | None = None
 
-    @property
-    def asked(self) -> list[Part]:
-        """The sentences, in the order in which they are asked for."""
-        return [part for part in self.parts if part.asked is not None]
-
 
 def languages(options: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """From which language and into which, as far as that was said."""
@@ -67,8 +63,8 @@ def name_of(config: Config, options: Mapping[str, Any]) -> str:
 
 def targets(tokenizer: Tokenizer, config: Config) -> list[str]:
     """The languages that a model is asked for by a tag."""
-    known, vocab = config.extra.get("languages") or (), tokenizer.get_vocab()
-    return [lang for lang in known if isinstance(lang, str) and TAG.format(lang) in vocab]
+    known, there = config.extra.get("languages") or (), tokenizer.backend_tokenizer.token_to_id
+    return [lang for lang in known if isinstance(lang, str) and there(TAG.format(lang)) is not None]
 
 
 def direction(text: str, known: list[str], options: Mapping[str, Any]) -> tuple[str, str, str | None]:
@@ -97,7 +93,7 @@ def read(
 ) -> list[Read]:
     """The ids of sentences. One that is too long for the model is cut where that hurts least."""
     texts = [front + segment.text for segment in whole if segment.translate]
-    ids = iter(tokenizer(texts, truncation=cut(options), max_length=limit)["input_ids"] if texts else ())
+    ids = iter(tokenizer(texts, truncation=truncates(options), max_length=limit)["input_ids"] if texts else ())
     out: list[Read] = []
     for segment in whole:
         own = list(next(ids)) if segment.translate else []
@@ -123,10 +119,9 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             ways = source, target
             front += TAG.format(target) + " "
             same = target if seems == target != source else ""
-        whole = segments(row) if options["sentences"] else [Segment(row, True)]
-        found = [(Segment(row, False), [])] if same else read(tokenizer, front, whole, limit, options)
-        numbers = iter(range(len(found)))
-        parts = [Part(segment.text, next(numbers) if own else None) for segment, own in found]
+        whole = segments(row) if options["sentences"] and not same else [Segment(row, not same)]
+        found, places = read(tokenizer, front, whole, limit, options), count()
+        parts = [Part(segment.text, next(places) if own else None) for segment, own in found]
         notes.append(Document(parts, front, same, *ways))
         ids += [own for _, own in found if own]
         owners += [i for _, own in found if own]
@@ -138,28 +133,21 @@ def again(
 ) -> Encoded:
     """Sentences whose translation lost a number, a link or a placeholder are asked for once more, in the pieces
     between what was lost."""
-    ids, owners, seen = list(encoded.ids), list(encoded.owners), [0] * len(encoded.notes or ())
-    counts = [owners.count(i) for i in range(len(seen))] if len(seen) < 2 else _counts(owners, len(seen))
-    for n, owner in enumerate(encoded.owners):
-        document: Document = encoded.notes[owner]  # type: ignore[index]
-        part = document.asked[seen[owner]]
-        seen[owner] += 1
-        if not options["keep"] or (lost := missing(part.text, text_of(tokenizer, answers[n][0].ids, options))) == []:
-            continue
-        for segment, own in read(tokenizer, document.front, around(part.text, lost), encoded.limit, options):
-            part.instead.append(Part(segment.text, counts[owner] if own else None))
-            if own:
-                ids.append(own)
-                owners.append(owner)
-                counts[owner] += 1
+    ids, owners = list(encoded.ids), list(encoded.owners)
+    numbers = count()  # sequences stand in the order of their sentences
+    for owner, document in enumerate(encoded.notes or () if options["keep"] else ()):
+        asked = [part for part in document.parts if part.asked is not None]
+        places = count(len(asked))
+        for part in asked:
+            lost = missing(part.text, text_of(tokenizer, answers[next(numbers)][0].ids, options))
+            if not lost:
+                continue
+            for segment, own in read(tokenizer, document.front, around(part.text, lost), encoded.limit, options):
+                part.instead.append(Part(segment.text, next(places) if own else None))
+                if own:
+                    ids.append(own)
+                    owners.append(owner)
     return replace(encoded, ids=ids, owners=owners)
-
-
-def _counts(owners: Sequence[int], rows: int) -> list[int]:
-    counts = [0] * rows
-    for owner in owners:
-        counts[owner] += 1
-    return counts
 
 
 def write(
@@ -169,7 +157,7 @@ def write(
     if not options["return_alignments"]:
         return out
     assert isinstance(model, LanguageModel)
-    tags = [tokenizer.get_vocab()[TAG.format(lang)] for lang in targets(tokenizer, model.config)]
+    tags = tokenizer.convert_tokens_to_ids([TAG.format(lang) for lang in targets(tokenizer, model.config)])
     aligned = []
     for source, some in zip(ids, out, strict=True):
         front = int(source[0] in tags)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any
 
 import torch
@@ -30,7 +29,7 @@ def _idle(values: tuple[Any, ...]) -> Allowed:
 
 TEXT: Allowed = (lambda x: x is None or isinstance(x, str), ("a text, or None", "un texto, o None"))
 OPTIONS: dict[str, Any] = {
-    **dict.fromkeys((*(field.name for field in fields(GenerationConfig)), *IDLE)),
+    **dict.fromkeys((*ALLOWED, *IDLE)),
     "return_tensors": False,  # ids in the place of text
     "return_text": True,
     "return_scores": False,
@@ -82,9 +81,8 @@ def how(
     usual: dict[str, Any] = {"num_beams": beams if own.num_beams == 1 else None}
     if own.max_length is None and own.max_new_tokens is None:
         usual["max_new_tokens"] = NEW_TOKENS
-    known = {field.name for field in fields(GenerationConfig)}
-    said = {name: value for name, value in said_by_model(model.config, task).items() if name in known}
-    asked = {name: value for name, value in options.items() if name in known}
+    said = {name: value for name, value in said_by_model(model.config, task).items() if name in ALLOWED}
+    asked = {name: value for name, value in options.items() if name in ALLOWED}
     if options["stop_sequence"] is not None:
         stop = tokenizer(options["stop_sequence"], add_special_tokens=False)["input_ids"]
         asked["eos_token_id"] = stop[:1] if model.config.decoder is not None else stop
@@ -130,26 +128,8 @@ def text_of(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, Any]
     )
 
 
-def cut(options: Mapping[str, Any]) -> bool:
-    """Whether the user said that long texts are to lose their end."""
-    return options["truncation"] not in (False, None, "do_not_truncate")
-
-
 def flat(inputs: Any, answers: Any, called_with: Mapping[str, Any]) -> Any:
     """A list of answers a row, or where there is one a row, these."""
     if isinstance(inputs, str) or not all(len(some) == 1 for some in answers):
         return answers
     return [some[0] for some in answers]
-
-
-__all__ = [
-    "ALLOWED_HERE",
-    "NEW_TOKENS",
-    "OPTIONS",
-    "flat",
-    "how",
-    "prefix_of",
-    "said_by_model",
-    "text_of",
-    "written",
-]
