@@ -42,7 +42,7 @@ from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 from gatonegro.models import Model, initialise
 from gatonegro.packing import pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fit, mixed_batches, without_attention_dropout
+from gatonegro.training import fit, has_bf16, mixed_batches, without_attention_dropout
 
 
 @dataclass(frozen=True)
@@ -182,10 +182,6 @@ def _weight(row: Row, weights: dict[str, torch.Tensor]) -> torch.Tensor:
     if (row.lang, row.source) not in SOURCES or _blind(row):
         return torch.tensor(1.0)
     return weights[row.lang][row.label]
-
-
-def has_bf16() -> bool:
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
 
 
 def score(model: Model, tokenizer: Tokenizer, rows: list[Row]) -> dict[str, float]:

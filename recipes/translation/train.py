@@ -35,7 +35,7 @@ from gatonegro.models import LanguageModel
 from gatonegro.nn.attention import Attend, Attention
 from gatonegro.packing import Layout, Packed, pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fit, mixed_batches
+from gatonegro.training import fit, has_bf16, mixed_batches
 
 START, PAD, END = SPECIAL.index("</s>"), SPECIAL.index("<pad>"), SPECIAL.index("</s>")
 LAYERS = 8  # of the base's twelve: the last ones make one vector of a text, which is not wanted here
@@ -148,10 +148,6 @@ def with_short_attention(model: LanguageModel) -> LanguageModel:
         if isinstance(module, Attention):
             module.attend = ShortAttend(0.0, module.attend.causal, module.attend.scale)
     return model
-
-
-def has_bf16() -> bool:
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
 
 
 def begin(base: str | Path, rows: list[int], scratch: bool) -> LanguageModel:

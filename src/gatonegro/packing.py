@@ -152,13 +152,17 @@ class Padding:
         """One row a sequence, as packed → the order of the padded batch; zeros for a row without tokens."""
         return x.new_zeros((len(self.keep), *x.shape[1:])).index_copy(0, self.order, x)
 
-    def restore_square(self, blocks: Sequence[Tensor], heads: int) -> Tensor:
-        """A matrix (h, q, k) a sequence → (b, h, s, s), zeros where there was padding."""
-        b, s = self.keep.shape
-        out = torch.zeros(b, heads, s, s, dtype=blocks[0].dtype if blocks else None, device=self.keep.device)
+    def restore_square(self, blocks: Sequence[Tensor], heads: int, read: Padding | None = None) -> Tensor:
+        """A matrix (h, q, k) a sequence → (b, h, s, s), zeros where there was padding.
+
+        With `read`, what is looked at is another batch's rows, and padded as that was.
+        """
+        looked_at = (self if read is None else read).keep
+        (b, s), u = self.keep.shape, looked_at.shape[1]
+        out = torch.zeros(b, heads, s, u, dtype=blocks[0].dtype if blocks else None, device=self.keep.device)
         for row, block in zip(self.order.tolist(), blocks, strict=True):
-            keys = self.keep[row].nonzero().flatten()
-            out[row][:, keys[:, None], keys] = block[:, block.shape[1] - len(keys) :]  # less one that only looks
+            queries, keys = self.keep[row].nonzero().flatten(), looked_at[row].nonzero().flatten()
+            out[row][:, queries[:, None], keys] = block[:, block.shape[1] - len(queries) :]  # less one that only looks
         return out
 
 

@@ -8,8 +8,9 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, tee
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,17 @@ def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("gatonegro", total=size)
         yield lambda text: bar.advance(task, len(text.encode()) + 1)
+
+
+def answered(
+    arguments: list[str], parts: Iterable[list[str]], stream: Callable[[Iterable[list[str]]], Iterator[Any]]
+) -> Iterator[tuple[str, Any]]:
+    """Each text with what a pipeline's `stream` answers, and a bar that moves."""
+    ours, theirs = tee(parts)
+    with progress(arguments) as done:
+        for text, found in zip(chain.from_iterable(ours), stream(theirs), strict=True):
+            yield text, found
+            done(text)
 
 
 def print_json(record: dict[str, Any]) -> None:

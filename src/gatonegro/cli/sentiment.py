@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterable
-from itertools import chain, tee
 from typing import Any
 
-from gatonegro.cli.screen import print_json, print_tabs, progress, texts, visible
+from gatonegro.cli.screen import answered, print_json, print_tabs, texts, visible
 from gatonegro.wording import both
 
 # A label is told by its word and its sign; the colour only helps.
@@ -21,7 +20,7 @@ Show = Callable[[str, list[dict]], None]
 
 
 def run(args: Namespace) -> None:
-    ours, theirs = tee(texts(args.texts))
+    parts = texts(args.texts)
     from gatonegro import pipeline
 
     classify = pipeline(
@@ -38,10 +37,8 @@ def run(args: Namespace) -> None:
         show = _as_json(args.top_k is not None)
     else:
         show = _for_people(classify.model.config.id2label.values()) if sys.stdout.isatty() else _as_tabs
-    with progress(args.texts) as done:
-        for text, found in zip(chain.from_iterable(ours), classify.stream(theirs), strict=True):
-            show(text, found if text.strip() else NOTHING)  # what is blank has no sentiment, whatever a model says
-            done(text)
+    for text, found in answered(args.texts, parts, classify.stream):
+        show(text, found if text.strip() else NOTHING)  # what is blank has no sentiment, whatever a model says
 
 
 def _as_json(several: bool) -> Show:

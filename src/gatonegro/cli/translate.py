@@ -5,20 +5,18 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Callable
-from itertools import chain, tee
 from typing import Any
 
-from gatonegro.cli.screen import print_json, print_tabs, progress, texts, visible
+from gatonegro.cli.screen import answered, print_json, print_tabs, texts, visible
 from gatonegro.wording import both
-
-BEAMS = 4  # where nobody says
 
 Show = Callable[[str, list[dict[str, Any]]], None]
 
 
 def run(args: Namespace) -> None:
-    ours, theirs = tee(texts(args.texts))
+    parts = texts(args.texts)
     from gatonegro import pipeline
+    from gatonegro.tasks.writing import BEAMS
 
     translate = pipeline(
         "translation",
@@ -39,10 +37,8 @@ def run(args: Namespace) -> None:
         show: Show = _as_json
     else:
         show = _for_people() if sys.stdout.isatty() else _as_lines
-    with progress(args.texts) as done:
-        for text, found in zip(chain.from_iterable(ours), translate.stream(theirs), strict=True):
-            show(text, found)
-            done(text)
+    for text, found in answered(args.texts, parts, translate.stream):
+        show(text, found)
 
 
 def _as_json(text: str, found: list[dict[str, Any]]) -> None:

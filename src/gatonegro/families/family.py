@@ -320,8 +320,9 @@ def canonical(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> 
 def untied(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> Config:
     """The configuration as the tensors have it: `transformers` 5 writes of T5 v1.1 that its two vocabularies are one,
     and stores both."""
-    stored = {ours: tensors.get(link.name) for link in links(family, config, "seq2seq-lm") for ours in link.ours}
-    own, words = stored.get("head.output.weight"), tensors.get(family.prefix + "shared.weight")
+    rows = family.heads["seq2seq-lm"].rows if "seq2seq-lm" in family.heads else ()
+    own = next((tensors.get(name) for name, ours, *_ in rows if ours == "head.output.weight"), None)
+    words = tensors.get(family.prefix + "shared.weight")
     if not config.tied or own is None or words is None or torch.equal(own, words):
         return config
     return replace(config, tied=False)

@@ -16,11 +16,11 @@ from gatonegro.errors import InputError
 from gatonegro.generation import GenerationConfig, Written, write
 from gatonegro.models.model import Model
 from gatonegro.models.output import ModelOutput
-from gatonegro.nn.attention import Kept, Keys
+from gatonegro.nn.attention import Kept, Keys, Seen
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
-from gatonegro.nn.watch import watch
+from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
 from gatonegro.packing import Layout, Packed, Padding, from_padded
 from gatonegro.wording import both
 
@@ -150,20 +150,22 @@ class LanguageModel(Model):
         self, out: ModelOutput, seen: dict, read: Padding, written: Padding, hidden: bool, attentions: bool
     ) -> None:
         """What `watch` saw, as `transformers` names and pads it."""
-        stacks = (("decoder", written),) if self.config.decoder is None else (("encoder", read), ("decoder", written))
-        for stack, padding in stacks:
-            front = "" if self.config.decoder is None else f"{stack}_"
+        own = self.config.decoder
+        stacks = [("encoder", "embeddings", read, self.config), ("decoder", "decoder_embeddings", written, own)]
+        if own is None:
+            stacks = [("decoder", "embeddings", written, self.config)]
+        for stack, begun, padding, config in stacks:
+            assert config is not None
+            front = f"{stack}_" if own is not None else ""
             if hidden:
-                begun = "decoder_embeddings" if front == "decoder_" else "embeddings"
-                states = [seen[begun][0], *(seen[name][0] for name in seen_layers(seen, stack))]
+                states = layer_outputs(self, seen, stack, begun)
                 setattr(out, f"{front}hidden_states", tuple(padding.restore(x) for x in states))
             if attentions:
-                layers = [seen[f"{name}.attention.attend"][0] for name in seen_layers(seen, stack)]
-                probs = [[one.probs for one in layer] for layer in layers]
-                setattr(out, f"{front}attentions", tuple(padding.restore_square(x, len(x[0])) for x in probs))
-        if attentions and self.config.decoder is not None:
-            layers = [seen[f"{name}.cross_attention.attend"][0] for name in seen_layers(seen, "decoder")]
-            out.cross_attentions = tuple(_across([one.probs for one in layer], read, written) for layer in layers)
+                layers = layer_attentions(self, seen, stack)
+                setattr(out, f"{front}attentions", _restored(layers, config, padding))
+        if attentions and own is not None:
+            layers = layer_attentions(self, seen, "decoder", "cross_attention")
+            out.cross_attentions = _restored(layers, own, written, read)
 
     def _other_files(self) -> dict[str, dict[str, Any]]:
         said = {f.name: getattr(self.generation_config, f.name) for f in fields(GenerationConfig)}
@@ -255,20 +257,12 @@ class LanguageModel(Model):
         return shifted.masked_fill(shifted == -100, self.config.pad_token_id or 0)
 
 
-def seen_layers(seen: dict, stack: str) -> list[str]:
-    """The names of a stack's layers, in order."""
-    count = sum(name.startswith(f"{stack}.layers.") and name.count(".") == 2 for name in seen)
-    return [f"{stack}.layers.{i}" for i in range(count)]
-
-
-def _across(blocks: Sequence[Tensor], read: Padding, written: Padding) -> Tensor:
-    """A matrix (h, w, s) a sequence → (b, h, w, s), zeros where there was padding."""
-    (b, w), s = written.keep.shape, read.keep.shape[1]
-    out = torch.zeros(b, len(blocks[0]) if blocks else 0, w, s)
-    for row, block in zip(written.order.tolist(), blocks, strict=True):
-        queries, keys = written.keep[row].nonzero().flatten(), read.keep[row].nonzero().flatten()
-        out[row][:, queries[:, None], keys] = block.float()
-    return out
+def _restored(
+    layers: Sequence[Sequence[Seen]], config: Config, padding: Padding, read: Padding | None = None
+) -> tuple[Tensor, ...]:
+    """The probabilities of each layer's attention, padded."""
+    heads = config.num_attention_heads
+    return tuple(padding.restore_square([one.probs for one in layer], heads, read) for layer in layers)
 
 
 def _rows(name: str, ids: Tensor | None, mask: Tensor | None) -> list[list[int]]:

@@ -9,7 +9,6 @@ from threading import get_ident
 from torch import Tensor, nn
 
 from gatonegro.nn.attention import Attend, Seen
-from gatonegro.nn.encoder import Embeddings, EncoderLayer
 
 
 @contextmanager
@@ -43,12 +42,16 @@ def watch(model: nn.Module) -> Iterator[dict[str, list[Tensor | list[Seen]]]]:
             handle.remove()
 
 
-def layer_outputs(model: nn.Module, seen: dict) -> list[Tensor]:
-    """The hidden states (t, hidden) before the first layer and after each, from what `watch` recorded."""
-    kinds = (Embeddings, EncoderLayer)
-    return [seen[name][0] for name, module in model.named_modules() if isinstance(module, kinds)]
+def layer_outputs(model: nn.Module, seen: dict, stack: str = "encoder", begun: str = "embeddings") -> list[Tensor]:
+    """The hidden states (t, hidden) before a stack's first layer and after each, from what `watch` recorded."""
+    return [seen[begun][0], *(seen[name][0] for name in _layers(model, stack))]
 
 
-def layer_attentions(model: nn.Module, seen: dict) -> list[list[Seen]]:
-    """What each layer's attention did, a `Seen` a sequence, from what `watch` recorded."""
-    return [seen[name][0] for name, module in model.named_modules() if isinstance(module, Attend)]
+def layer_attentions(model: nn.Module, seen: dict, stack: str = "encoder", part: str = "attention") -> list[list[Seen]]:
+    """What each layer's attention did, a `Seen` a sequence, from what `watch` recorded; of a decoder's layers,
+    `part` may be "cross_attention"."""
+    return [seen[f"{name}.{part}.attend"][0] for name in _layers(model, stack)]
+
+
+def _layers(model: nn.Module, stack: str) -> list[str]:
+    return [f"{stack}.layers.{i}" for i in range(len(model.get_submodule(f"{stack}.layers")))]  # type: ignore[arg-type]

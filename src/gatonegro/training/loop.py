@@ -48,6 +48,11 @@ def without_attention_dropout(model: M) -> M:
     return model
 
 
+def has_bf16() -> bool:
+    """Whether training gains by computing in bf16 what need not be exact."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
+
+
 def keep_memory() -> None:
     """Let the process keep what a step has used: asked of the system anew each time, fresh pages take up to half of a
     step. Where the C library is not glibc, nothing is done. https://man7.org/linux/man-pages/man3/mallopt.3.html"""
