@@ -86,7 +86,7 @@ def test_variation_keeps_both_sides_together(data):
     seen = Counter()
     for _ in range(4000):
         for direction in data.DIRECTIONS:
-            new = data.vary(pair, rng, direction)
+            new = data.vary(pair, rng, direction, [])
             for test in tests:
                 assert test(new.en) == test(new.es)
                 seen[test, test(new.en)] += 1
@@ -96,11 +96,25 @@ def test_variation_keeps_both_sides_together(data):
     assert len(seen) == 6  # each kind was met, and its absence
 
 
+def test_names_are_copied_and_new_ones_are_made(data):
+    pair = data.Pair("I came from Boston to see Mary.", "Vine de Boston a ver a María.", "tatoeba")
+    known = data.names([pair, data.Pair("See Málaga, Tom.", "Ve Málaga, Tom.", "news"), pair])
+    assert known == ["Boston", "Málaga", "Tom"]
+    seen, rng = set(), random.Random(1)
+    for _ in range(500):
+        new = data.with_names(pair, rng, known)
+        place, person = re.fullmatch(r"I came from (\w+) to see (\w+)\.", new.en).groups()
+        there, someone = re.fullmatch(r"Vine de (\w+) a ver a (\w+)\.", new.es).groups()
+        assert place == there and (person == someone or (person, someone) == ("Mary", "María"))
+        seen |= {place, person}
+    assert {"Boston", "Málaga", "Tom", "Bosaga", "Mary", "Ana"} <= seen
+
+
 def test_accents_are_left_out_of_a_source_only(data):
     pair = data.Pair("Where is it?", "¿Dónde está mi ñandú zurdo?", "news")
     rng = random.Random(1)
-    to_spanish = {data.vary(pair, rng, "en-es").es for _ in range(2000)}
-    to_english = {data.vary(pair, rng, "es-en") for _ in range(2000)}
+    to_spanish = {data.vary(pair, rng, "en-es", []).es for _ in range(2000)}
+    to_english = {data.vary(pair, rng, "es-en", []) for _ in range(2000)}
     assert not any("Donde" in text for text in to_spanish)
     assert {p.es for p in to_english} >= {
         "Donde esta mi ñandu zurdo?",

@@ -12,7 +12,7 @@ import json
 import random
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +20,7 @@ from typing import Any, Literal
 Direction = Literal["es-en", "en-es"]
 DIRECTIONS: tuple[Direction, Direction] = ("es-en", "en-es")
 SHORT = 90  # characters; two such texts may be glued into one example
-TALK = ("tatoeba", "opensubtitles")  # what is short and has names in it
+NAMED = ("tatoeba", "opensubtitles", "news")  # what has names of people and places in it
 
 # windows-1252 that was read as latin-1, in 170 pairs of news; no width at all; an accent in the place of quotes
 MISREAD = str.maketrans({"\x91": "'", "\x92": "'", "\x93": '"', "\x94": '"', "\x96": "–", "\u200b": "", "¨": '"'})
@@ -190,6 +190,8 @@ Pavel Luca Pierre Hans Raj Omar Daniel David Martín Samuel Jorge Bill Jack"""
 WOMEN = """Ana Lucía Carmen Elena Sofía Laura Marta Isabel Julia Rosa Emma Sarah Alice Jane Fatima Yuki Mei Olga Giulia
 Claire Ingrid Priya Leila Paula Clara Nuria Beatriz Susan Anna"""
 NAMES = {"Tom": MEN.split(), "Mary": WOMEN.split()}
+# a capital within a sentence: where both sides have the word, it is a name that is copied
+NAME = re.compile(r"(?<=[\w,] )[A-ZÁÉÍÓÚÑ][a-záéíóúñüç]{2,}\b(?!['’-]\w)")
 NUMBER = re.compile(r"(?<![\w.,:/-])[1-9]\d{1,3}(?![\w/-]|[.,:]\d)")
 
 
@@ -241,15 +243,35 @@ def with_copy(pair: Pair, rng: random.Random) -> Pair:
     return both(pair, lambda t: t + mark + made)
 
 
-def with_names(pair: Pair, rng: random.Random) -> Pair:
-    """Tatoeba speaks of Tom and Mary, a sixth of it; other people exist. And 30 is not the only number."""
+def names(pairs: Iterable[Pair]) -> list[str]:
+    """Words that stand with a capital within both sides of a pair: names that both languages spell alike."""
+    kept = (p for p in pairs if p.source != "python-docs")
+    return sorted({name for p in kept for name in set(NAME.findall(p.en)) & set(NAME.findall(p.es))})
+
+
+def name_of(known: list[str], rng: random.Random) -> str:
+    """One of the known names, or, since there are others, the front of one and the rest of another."""
+    name = rng.choice(known)
+    if rng.random() < 0.3:
+        other = rng.choice(known)
+        name = name[: (len(name) + 1) // 2] + other[len(other) // 2 :]
+    return name
+
+
+def with_names(pair: Pair, rng: random.Random, known: list[str]) -> Pair:
+    """Tatoeba speaks of Tom and Mary, a sixth of it, and of Boston; other people and places exist, and a translator
+    has to copy what they are called. And 30 is not the only number."""
     for name, others in NAMES.items():
         if name in pair.en and rng.random() < 0.4:
             there = name if name in pair.es else "María"
             if len(re.findall(rf"\b{name}\b", pair.en)) == len(re.findall(rf"\b{there}\b", pair.es)):
-                other = rng.choice(others)
+                other = rng.choice(others) if not known or rng.random() < 0.5 else name_of(known, rng)
                 en = re.sub(rf"\b{name}\b", other, pair.en)
                 pair = replace(pair, en=en, es=re.sub(rf"\b{there}\b", other, pair.es))
+    shared = sorted(set(NAME.findall(pair.en)) & set(NAME.findall(pair.es)) - NAMES.keys())
+    if known and shared and rng.random() < 0.5:
+        old, new = rng.choice(shared), name_of(known, rng)
+        pair = both(pair, lambda t: re.sub(rf"\b{old}\b", new, t))
     found = NUMBER.findall(pair.en)
     if len(found) == 1 and found == NUMBER.findall(pair.es) and rng.random() < 0.3:
         old = found[0]
@@ -261,11 +283,11 @@ def with_names(pair: Pair, rng: random.Random) -> Pair:
     return pair
 
 
-def vary(pair: Pair, rng: random.Random, direction: Direction) -> Pair:
+def vary(pair: Pair, rng: random.Random, direction: Direction, known: list[str]) -> Pair:
     """The same pair as people also type it; what is done is done to both sides, but for accents: no one wants a
     translation without them."""
-    if pair.source in TALK:
-        pair = with_names(pair, rng)
+    if pair.source in NAMED:
+        pair = with_names(pair, rng, known)
     kind = rng.random()
     if kind < 0.02:
         pair = both(pair, str.upper)
@@ -289,19 +311,22 @@ def can_glue(pair: Pair) -> bool:
     return whole and pair.source != "python-docs" and max(len(pair.en), len(pair.es)) <= SHORT
 
 
-def one_pass(pairs: list[Pair], rng: random.Random, glued: float = 0.08) -> list[Example]:
+def one_pass(
+    pairs: list[Pair], rng: random.Random, glued: float = 0.08, back: Sequence[Example] = ()
+) -> list[Example]:
     """Every pair both ways, varied anew and shuffled; a share has one or two more short pairs glued to it, so that the
-    model goes on after a full stop."""
+    model goes on after a full stop. `back` is what was translated back, in one direction and as it is."""
+    known = names(pairs)
     short = [p for p in pairs if can_glue(p)]
     share = glued * len(pairs) / max(1, len(short))
-    examples = []
+    examples = list(back)
     for pair in pairs:
         for direction in DIRECTIONS:
             one = pair
             if can_glue(pair) and rng.random() < share:
                 for _ in range(1 + (rng.random() < 0.2)):
                     one = glue(one, rng.choice(short))
-            one = vary(one, rng, direction)
+            one = vary(one, rng, direction, known)
             if direction == "es-en":
                 examples.append(Example(one.es, one.en, "en"))
             else:

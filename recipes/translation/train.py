@@ -5,7 +5,8 @@ r"""Train `translate-es-en`, the built-in translator, one model for both directi
 The encoder is the base's first layers, a BERT whose numbers are those of a BART encoder once what it adds for the first
 segment is added to its positions; three layers of decoder begin as copies of some of its layers. Seeded, logged to
 `OUT/log.jsonl`, resumable: the same line goes on where a killed run stopped. `--start FOLDER` goes on from a model that
-was saved, with a new warm-up. `--scratch` leaves the base's numbers out, for comparison.
+was saved, with a new warm-up. `--back FILE` adds what `back.py` translated back. `--scratch` leaves the base's numbers
+out, for comparison.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 import sacrebleu
 import torch
 import torch.nn.functional as F
+from back import read
 from data import Example, dev_pairs, mono, one_pass, pairs
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
@@ -180,6 +182,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with parallel/ and others")
     parser.add_argument("--base", type=Path, required=True, help="encoder to start from, whose pieces are kept")
     parser.add_argument("--start", type=Path, help="a model that was saved, to go on from")
+    parser.add_argument("--back", type=Path, help="what back.py wrote")
     parser.add_argument("--out", type=Path, default=Path("runs/translation"))
     parser.add_argument("--passes", type=int, default=10)
     parser.add_argument("--steps", type=int, help="at most so many in all, in the place of whole passes")
@@ -193,6 +196,7 @@ def main(argv: list[str] | None = None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
 
     train, start = pairs(args.data), args.start or args.out / "begun"
+    back = read(args.back) if args.back else []
     if not (start / "config.json").exists():
         texts = [text for pair in train for text in (pair.en, pair.es)]
         # films alone would be a third of all words
@@ -206,7 +210,7 @@ def main(argv: list[str] | None = None) -> None:
     with_short_attention(model)
     tokenizer = AutoTokenizer.from_pretrained(start)
     sampler = Sampler(tokenizer.backend_tokenizer)
-    steps = Steps(args.passes, args.seed, lambda rng: one_pass(train, rng), sampler)
+    steps = Steps(args.passes, args.seed, lambda rng: one_pass(train, rng, back=back), sampler)
     if args.steps:
         steps.most = args.steps
     dev = dev_steps(args.data, sampler)
