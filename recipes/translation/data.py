@@ -311,9 +311,7 @@ def can_glue(pair: Pair) -> bool:
     return whole and pair.source != "python-docs" and max(len(pair.en), len(pair.es)) <= SHORT
 
 
-def one_pass(
-    pairs: list[Pair], rng: random.Random, glued: float = 0.08, back: Sequence[Example] = ()
-) -> list[Example]:
+def one_pass(pairs: list[Pair], rng: random.Random, glued: float = 0.08, back: Sequence[Example] = ()) -> list[Example]:
     """Every pair both ways, varied anew and shuffled; a share has one or two more short pairs glued to it, so that the
     model goes on after a full stop. `back` is what was translated back, in one direction and as it is."""
     known = names(pairs)
