@@ -262,14 +262,14 @@ def with_names(pair: Pair, rng: random.Random, known: list[str]) -> Pair:
     """Tatoeba speaks of Tom and Mary, a sixth of it, and of Boston; other people and places exist, and a translator
     has to copy what they are called. And 30 is not the only number."""
     for name, others in NAMES.items():
-        if name in pair.en and rng.random() < 0.4:
+        if name in pair.en and rng.random() < 0.5:
             there = name if name in pair.es else "María"
             if len(re.findall(rf"\b{name}\b", pair.en)) == len(re.findall(rf"\b{there}\b", pair.es)):
                 other = rng.choice(others) if not known or rng.random() < 0.5 else name_of(known, rng)
                 en = re.sub(rf"\b{name}\b", other, pair.en)
                 pair = replace(pair, en=en, es=re.sub(rf"\b{there}\b", other, pair.es))
     shared = sorted(set(NAME.findall(pair.en)) & set(NAME.findall(pair.es)) - NAMES.keys())
-    if known and shared and rng.random() < 0.5:
+    if known and shared and rng.random() < 0.7:
         old, new = rng.choice(shared), name_of(known, rng)
         pair = both(pair, lambda t: re.sub(rf"\b{old}\b", new, t))
     found = NUMBER.findall(pair.en)
