@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ CONFIG = {
     "max_position_embeddings": 512,
     "activation_function": "gelu",
     "dropout": 0.1,
-    "attention_dropout": 0.1,
+    "attention_dropout": 0.0,
     "activation_dropout": 0.0,
     "init_std": 0.02,
     "scale_embedding": False,
@@ -195,7 +196,9 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
 
-    train, start = pairs(args.data), args.start or args.out / "begun"
+    train, start = pairs(args.data), args.out / "begun"
+    if args.start and not start.exists():
+        shutil.copytree(args.start, start)
     back = read(args.back) if args.back else []
     if not (start / "config.json").exists():
         texts = [text for pair in train for text in (pair.en, pair.es)]
@@ -239,7 +242,7 @@ def main(argv: list[str] | None = None) -> None:
         out=args.out,
         seed=args.seed,
         evaluate=evaluate,
-        evaluate_every=steps.length // 2 // 50 * 50,
+        evaluate_every=max(50, steps.length // 2 // 50 * 50),
         average=0.999 if len(steps) > 2000 else 0.99,
         warmup=0.04,
         stop_after=args.stop_after,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gatonegro.errors import OptionError
@@ -53,9 +53,24 @@ KEPT = re.compile(
     | (?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+
     | (?: \b(?i:https?://|ftp://|www\.) | {HOST}/ )[^\s<>"«»“”`]*[\w/] | {HOST}(?![@.-]\w)
     | \$?\{{{{?[ ]?[\w.:!,\[\]-]*[ ]?\}}?\}} | %(?:\(\w+\)|\d+\$)?[-+\#\d.]*[sdifgxr@](?!\w) | (?<![\w$])\$[A-Za-z_]\w*
-    | (?<!\w)(?: :[a-z][a-z\d_+-]*:(?!\w) | @\w+ | \#\d*[^\W\d]\w* ) | (?<![\w.,]){DIGITS}(?!\w)""",
+    | (?<!\w)(?: :[a-z][a-z\d_+-]*:(?!\w) | @\w+ | \#\d*[^\W\d]\w* )
+    | (?<![\w.,])(?:[$£€]\ ?)?{DIGITS}(?:[ \u00a0\u202f]?(?:[%€£$]|°[CF]?(?!\w)))?(?!\w)
+    | (?<![\w.,-])(?=[A-Z]{{0,15}}\d|\d{{1,15}}[A-Z])[A-Z\d]{{2,}}(?:-[A-Z\d]+)*(?![\w-])""",
     re.VERBOSE,
 )
+AMOUNT = re.compile(rf"([$£€]?) ?({DIGITS})[ \u00a0\u202f]?([%€£$]|°[CF]?|)")
+SIGNS = {
+    sign: re.compile(words, re.IGNORECASE)
+    for sign, words in {
+        "$": "dollar|dólar|peso|buck",
+        "€": "euro",
+        "£": "pound|libra",
+        "%": "percent|per cent|por ?cien",
+        "°": "degree|grado",
+        "°C": "degree|grado|celsius|centigrad",
+        "°F": "degree|grado|fahrenheit",
+    }.items()
+}
 NUMBER, WORD = re.compile(DIGITS), re.compile(r"[^\W\d_]+")
 CORE = re.compile(rf"([\s•{EMOJI}]*)(.*[^\s•{EMOJI}])(.*)", re.DOTALL)
 
@@ -96,10 +111,14 @@ def kept(text: str) -> list[str]:
 def missing(source: str, translation: str) -> list[str]:
     """Those of `kept(source)` that the translation lost, each as often as it is lost.
 
-    Numbers are compared by their digits, so that 1,000 is 1.000 and 1 000, and those up to 12 may be words.
+    Numbers are compared by their value, so that 1,000 is 1.000 and 1 000; those up to 12 may be words, and so may the
+    sign of an amount.
     """
     held = Counter(map(_key, kept(translation))) | Counter(map(_key, NUMBER.findall(translation)))
     held.update(SPELLED[word] for word in WORD.findall(translation.lower()) if word in SPELLED)
+    for sign, words in SIGNS.items():
+        if words.search(translation):
+            held |= Counter({number + sign: n for number, n in held.items()})
     lost = []
     for item in kept(source):
         held[_key(item)] -= 1
@@ -108,15 +127,19 @@ def missing(source: str, translation: str) -> list[str]:
     return lost
 
 
-def around(text: str, lost: Collection[str] | None = None) -> list[Segment]:
-    """A sentence cut at what must be kept (all of it, or what `missing` gave), to translate what is between."""
-    at = frozenset(kept(text) if lost is None else lost)
+def holds(source: str, translation: str) -> bool:
+    """Whether a translation lost nothing that it must hold, and has no tag, link or placeholder that it made up."""
+    invented = (item for item in missing(translation, source) if not NUMBER.fullmatch(item))
+    return not missing(source, translation) and next(invented, None) is None
+
+
+def around(text: str) -> list[Segment]:
+    """A sentence cut at all that must be kept, to translate what is between."""
     parts: list[Segment] = []
     end = 0
     for found in KEPT.finditer(text):
-        if found[0] in at:
-            parts += [*_peeled(text[end : found.start()]), Segment(found[0], False)]
-            end = found.end()
+        parts += [*_peeled(text[end : found.start()]), Segment(found[0], False)]
+        end = found.end()
     return [*parts, *_peeled(text[end:])]
 
 
@@ -162,7 +185,15 @@ def _peeled(text: str) -> list[Segment]:
 
 
 def _key(item: str) -> str:
-    """What it is compared by: 1,000 is 1000 and 05 is 5, but 0.5 is not."""
-    if item.isdecimal():
-        return item.lstrip("0") or "0"
-    return re.sub(r"\D", "", item) if NUMBER.fullmatch(item) else item
+    """What it is compared by: 1,000 is 1000 and 1.75 is 1,75, but not 175; 05 is 5; of an amount, its sign counts."""
+    number = NUMBER.search(item)
+    if number is None or not AMOUNT.fullmatch(item):
+        return item
+    first, *rest = re.split(r"\D", number[0])
+    if any(len(group) != 3 for group in rest[:1]) or len(first) > 3:
+        value = ".".join((first, *rest))  # a decimal fraction, a time, a date
+    elif len(rest[-1] if rest else "000") != 3:
+        value = "".join((first, *rest[:-1])) + "." + rest[-1]
+    else:
+        value = "".join((first, *rest))
+    return (value.lstrip("0") or "0") + "".join(AMOUNT.fullmatch(item).group(1, 3)).strip()  # type: ignore[union-attr]

@@ -181,8 +181,10 @@ COMMANDS: dict[str, Command] = {
                     "type": count,
                     "metavar": ("N", "N"),
                     "help": (
-                        "so many translations side by side, of which the best wins; 1 is fastest",
-                        "tantas traducciones a la vez, de las que gana la mejor; 1 es lo más rápido",
+                        "so many translations side by side, of which the best wins; 1 is fastest (default: the "
+                        "model's own, 4 for the built-in one)",
+                        "tantas traducciones a la vez, de las que gana la mejor; 1 es lo más rápido (por defecto, lo "
+                        "que pide el modelo; 4 en el incluido)",
                     ),
                 },
             ),
@@ -191,7 +193,11 @@ COMMANDS: dict[str, Command] = {
                 {
                     "type": count,
                     "metavar": ("N", "N"),
-                    "help": ("the N best translations, with scores", "las N mejores traducciones, con puntuación"),
+                    "help": (
+                        "the N best translations, with scores: mean log-probabilities, better the nearer to 0",
+                        "las N mejores traducciones, con puntuación: log-probabilidad media, mejor cuanto más cerca de "
+                        "0",
+                    ),
                 },
             ),
             (
@@ -207,7 +213,8 @@ COMMANDS: dict[str, Command] = {
             REVISION,
             OFFLINE,
         ),
-        'gatonegro translate "El gato negro duerme."\n  gatonegro translate --to es < letter.txt > carta.txt',
+        'gatonegro translate "El gato negro duerme."\n  gatonegro translate --nbest 3 --align "El gato negro duerme."\n'
+        "  gatonegro translate --to es < letter.txt > carta.txt",
     ),
     "tokens": Command(
         (

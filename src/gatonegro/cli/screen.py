@@ -138,9 +138,11 @@ def print_tabs(*values: Any) -> None:
     print(*(" ".join(re.split(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]", str(v))) for v in values), sep="\t", flush=True)
 
 
-def visible(text: str) -> str:
-    """A text as one line of a terminal: white space made single spaces, control characters pictures."""
-    return " ".join(text.split()).translate(PICTURES)
+def visible(text: str, indented: bool = False) -> str:
+    """A text as one line of a terminal: white space made single spaces, control characters pictures. `indented`: what
+    stands in front of it stays."""
+    front = text[: len(text) - len(text.lstrip(" \t"))].expandtabs(4) if indented else ""
+    return front + " ".join(text.split()).translate(PICTURES)
 
 
 def say(message: object) -> None:

@@ -16,7 +16,6 @@ Show = Callable[[str, list[dict[str, Any]]], None]
 def run(args: Namespace) -> None:
     parts = texts(args.texts)
     from gatonegro import pipeline
-    from gatonegro.tasks.writing import BEAMS
 
     translate = pipeline(
         "translation",
@@ -27,60 +26,84 @@ def run(args: Namespace) -> None:
         local_files_only=args.offline,
         src_lang=args.source,
         tgt_lang=args.to,
-        num_beams=max(args.beam or 1, args.nbest or 1) if args.beam or (args.nbest or 0) > BEAMS else None,
+        num_beams=max(args.beam, args.nbest or 1) if args.beam else None,
         num_return_sequences=args.nbest,
         return_scores=True,
         return_languages=True,
         return_alignments=args.align,
     )
+    many = args.nbest or 1
     if args.json:
-        show: Show = _as_json
+        show: Show = _as_json(many)
+    elif sys.stdout.isatty():
+        show = _for_people(len(args.texts) != 1 and (many > 1 or args.align))
     else:
-        show = _for_people() if sys.stdout.isatty() else _as_lines
+        show = _as_lines(many)
     for text, found in answered(args.texts, parts, translate.stream):
-        show(text, found)
+        show(text, list({one["translation_text"]: one for one in reversed(found)}.values())[::-1])  # each once
 
 
-def _as_json(text: str, found: list[dict[str, Any]]) -> None:
-    best = found[0]
-    record = {
-        "text": text,
-        "translation": best["translation_text"],
-        "from": best["src_lang"],
-        "to": best["tgt_lang"],
-        "score": best["score"],
-    }
-    if len(found) > 1:
-        record["translations"] = [{"translation": one["translation_text"], "score": one["score"]} for one in found]
-    if "alignments" in best:
-        record["alignments"] = best["alignments"]
-    print_json(record)
+def _as_json(many: int) -> Show:
+    def show(text: str, found: list[dict[str, Any]]) -> None:
+        best = found[0]
+        record = {
+            "text": text,
+            "translation": best["translation_text"],
+            "from": best["src_lang"],
+            "to": best["tgt_lang"],
+            "score": best["score"],
+        }
+        record |= {name: best[name] for name in ("unfinished", "alignments") if name in best}
+        if many > 1:
+            names = {"translation_text": "translation", "score": "score", "alignments": "alignments"}
+            record["translations"] = [{names[k]: v for k, v in one.items() if k in names} for one in found]
+        print_json(record)
+
+    return show
 
 
-def _as_lines(text: str, found: list[dict[str, Any]]) -> None:
-    """A translation a line; of several, each with its score; of aligned words, pairs behind it."""
-    for one in found:
-        pairs = [" ".join(f"{link['source']}→{link['target']}" for link in one.get("alignments", ()))]
-        scores = [f"{one['score']:.4f}"] if len(found) > 1 else []
-        print_tabs(*scores, one["translation_text"], *(pairs if "alignments" in one else []))
+def _as_lines(many: int) -> Show:
+    """A translation a line, laid out as its text was; of several, each with its score in front; of aligned words, pairs
+    behind it."""
+
+    def show(text: str, found: list[dict[str, Any]]) -> None:
+        for one in found:
+            pairs = [" ".join(f"{link['source']}→{link['target']}" for link in one.get("alignments", ()))]
+            score = "" if one["score"] is None else f"{one['score']:.4f}"
+            values = [*([score] if many > 1 else []), one["translation_text"], *(pairs if "alignments" in one else [])]
+            if len(values) == 1:
+                print(*values, flush=True)
+            else:
+                print_tabs(*values)
+
+    return show
 
 
-def _for_people() -> Show:
-    """The translation; what is not the best below it, and under that which word came from which."""
+def _for_people(apart: bool) -> Show:
+    """The translation; what is not the best below it, and under that which word came from which. `apart`: each text
+    stands above what was made of it."""
     from rich.console import Console
+    from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
 
     def show(text: str, found: list[dict[str, Any]]) -> None:
-        if not text.strip():
-            console.print(Text(both("(empty)", "(vacío)"), "dim"))
-            return
+        if apart and text.strip():
+            console.print(Text(visible(text), "dim"))
         for i, one in enumerate(found):
-            score = f"{one['score']:7.2f}  " if len(found) > 1 else ""
-            console.print(Text.assemble((score, "dim"), (visible(one["translation_text"]), "" if i else "bold")))
+            lines = (visible(line, indented=True) for line in one["translation_text"].splitlines())
+            shown = Text("\n".join(lines), "" if i else "bold")
             if one.get("alignments"):
-                pairs = "  ".join(f"{visible(link['source'])}→{visible(link['target'])}" for link in one["alignments"])
-                console.print(Text(" " * len(score) + pairs, "cyan"))
+                pairs = (f"{visible(link['source'])}→{visible(link['target'])}" for link in one["alignments"])
+                shown.append("\n" + "  ".join(pairs), "cyan")
+            block = Table.grid(padding=(0, 2))  # so that long lines hang beside the score
+            if len(found) > 1:
+                block.add_row(Text(f"{one['score']:6.2f}", "dim"), shown)
+            else:
+                block.add_row(shown)
+            console.print(block)
+        if apart and text.strip():
+            console.print()
 
     return show

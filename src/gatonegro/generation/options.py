@@ -56,6 +56,7 @@ ALLOWED: dict[str, tuple[Callable[[Any], bool], tuple[str, str]]] = {
         lambda x: isinstance(x, bool) or x == "never",
         ('True, False or "never"', 'True, False o "never"'),
     ),
+    "renormalize_logits": (_flag, ("True or False", "True o False")),
     "do_sample": (_flag, ("True or False", "True o False")),
     "stop_loops": (_flag, ("True or False", "True o False")),
     "eos_token_id": (
@@ -72,7 +73,7 @@ ALLOWED: dict[str, tuple[Callable[[Any], bool], tuple[str, str]]] = {
 # what other values of the reference's options would ask for, which is not done here; its own defaults ask for nothing
 IDLE: dict[str, tuple[Any, ...]] = {
     "num_beam_groups": (1,), "diversity_penalty": (0.0,), "penalty_alpha": (), "typical_p": (1.0,), "min_p": (),
-    "epsilon_cutoff": (0.0,), "eta_cutoff": (0.0,), "guidance_scale": (1.0,), "renormalize_logits": (False,),
+    "epsilon_cutoff": (0.0,), "eta_cutoff": (0.0,), "guidance_scale": (1.0,),
     "encoder_repetition_penalty": (1.0,), "exponential_decay_length_penalty": (), "sequence_bias": (), "top_h": (),
     "constraints": (), "force_words_ids": (), "forced_decoder_ids": (), "remove_invalid_values": (False,),
     "dola_layers": (), "use_cache": (True, False), "output_scores": (False,), "output_attentions": (False,),
@@ -97,6 +98,7 @@ class GenerationConfig:
     temperature: float = 1.0
     top_k: int = 50  # 0: all
     top_p: float = 1.0
+    renormalize_logits: bool = False  # log-probabilities of what may follow, without what is forbidden
     seed: int | None = None
     repetition_penalty: float = 1.0
     no_repeat_ngram_size: int = 0

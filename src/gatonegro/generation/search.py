@@ -11,13 +11,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gatonegro.engine.kernels import best
+from gatonegro.engine.kernels import ban, best
 from gatonegro.generation.options import GenerationConfig
 from gatonegro.generation.scores import NEVER, Row, rules
 from gatonegro.generation.writing import Writer, Writing
 
 GONE = -1e9  # the reference's score of what must not be chosen
-LOOP, PERIOD = 24, 12  # a loop is so many tokens or more, of at most so many again and again
+# a loop is at most so many tokens again and again: thrice and 24 tokens at least, or 8 times
+PERIOD, LEAST, TIMES = 12, 24, 8
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Written:
     @property
     def new(self) -> list[int]:
         return self.ids[self.begun :]
+
+    @property
+    def unfinished(self) -> str | None:
+        """ "loop" or "limit", where it did not end well."""
+        return "loop" if self.looped else None if self.ended else "limit"
 
 
 def write(
@@ -108,7 +114,10 @@ def _greedy(
 
 def _written(row: Row, score: float, ended: bool, limit: int, options: GenerationConfig) -> Written:
     forced = options.forced_eos_token_id is not None and len(row.ids) >= limit
-    return Written(row.ids, row.begun, score, ended and not forced, loops(row.ids[row.begun :]))
+    ids = row.ids[row.begun :]
+    while ids and ids[-1] in options.ends:
+        ids.pop()
+    return Written(row.ids, row.begun, score, ended and not forced, loops(ids))
 
 
 def _stuck(row: Row, options: GenerationConfig) -> bool:
@@ -118,8 +127,12 @@ def _stuck(row: Row, options: GenerationConfig) -> bool:
 
 def loops(ids: Sequence[int]) -> bool:
     """Whether the end of a sequence is the same few tokens again and again: "mar mar mar"."""
-    tail = ids[-LOOP:]
-    return len(tail) == LOOP and any(tail[period:] == tail[:-period] for period in range(1, PERIOD + 1))
+    for period in range(1, min(PERIOD, len(ids) // 3) + 1):
+        size = max(3 * period, min(LEAST, TIMES * period))
+        tail = ids[-size:]
+        if len(tail) == size and tail[period:] == tail[:-period]:
+            return True
+    return False
 
 
 @dataclass
@@ -161,13 +174,18 @@ def _beams(
         rows, with which token. (sources, wide) each"""
         some = rows[first : first + len(scores)]
         if asked.few and not options.do_sample:
-            logs, tokens, sums = best(scores, wide, asked.banned(some))  # (rows, wide)
+            banned = asked.banned(some)
+            if options.renormalize_logits:  # what is forbidden counts for nothing then
+                ban(scores, banned)
+            logs, tokens, sums = best(scores, wide, banned)  # (rows, wide)
             logs -= sums[:, None]
             for i, token in asked.forced(some):
                 logs[i], logs[i, 0], tokens[i, 0] = NEVER, 0.0, token
         else:
             logs = scores.cpu().log_softmax(-1)  # (rows, vocab)
             asked.change(logs, some)
+            if options.renormalize_logits:
+                logs = logs.log_softmax(-1)
             tokens = torch.arange(logs.shape[1]).expand_as(logs)
         each = logs.shape[1]
         logs = (logs + torch.tensor([row.score for row in some], device=logs.device)[:, None]).view(-1, beams * each)

@@ -92,7 +92,8 @@ class LanguageModel(Model):
 
         Args:
             input_ids: (b, s) of the vocabulary; or `inputs_embeds` (b, s, hidden) in their place.
-            attention_mask: (b, s), 0 where there is no token; any pattern.
+            attention_mask: (b, s), 0 where there is no token; any pattern. T5 measures distances in tokens, so
+                that with holes between tokens its numbers are not the reference's.
             decoder_input_ids: (b, w), what is written so far; else made of `labels`, one place later.
             decoder_attention_mask: (b, w).
             labels: (b, w), or (b, s) for a decoder alone; -100 for "none". The loss is the mean over tokens.
@@ -184,7 +185,7 @@ class LanguageModel(Model):
         Args:
             input_ids: (b, s) for the encoder to read, or for a decoder alone to go on from.
             attention_mask: (b, s), 0 where there is no token.
-            decoder_input_ids: (b, w), what is written already; else `decoder_start_token_id` alone.
+            decoder_input_ids: (b, w), what is written already, `decoder_start_token_id` in front of it or not.
             options: those of `GenerationConfig`; what is not named is as the model's files say.
 
         Raises:
@@ -192,7 +193,7 @@ class LanguageModel(Model):
             InputError: a row without a token, or too long for the model.
         """
         config = self.generation_config.with_options(options)
-        rows = _rows("input_ids", input_ids, attention_mask)
+        rows = _rows("input_ids", input_ids, attention_mask, self.config.vocab_size)
         width = input_ids.shape[1] if input_ids is not None else 0
         if self.config.decoder is None:
             sources, beginnings = None, rows
@@ -200,7 +201,10 @@ class LanguageModel(Model):
             sources, width = rows, 1
             beginnings = [[self.start_token]] * len(rows)
             if decoder_input_ids is not None:
-                beginnings, width = _rows("decoder_input_ids", decoder_input_ids, None), decoder_input_ids.shape[1]
+                beginnings = _rows("decoder_input_ids", decoder_input_ids, None, self.config.vocab_size)
+                if any(ids[0] != self.start_token for ids in beginnings):
+                    beginnings = [[self.start_token, *ids] for ids in beginnings]
+                width = max(map(len, beginnings))
         if config.max_new_tokens is None and config.max_length is not None:  # which counts padding
             config = replace(config, max_length=None, max_new_tokens=max(1, config.max_length - width))
         written = [one for some in self.write(sources, beginnings, config) for one in some]
@@ -265,7 +269,7 @@ def _restored(
     return tuple(padding.restore_square([one.probs for one in layer], heads, read) for layer in layers)
 
 
-def _rows(name: str, ids: Tensor | None, mask: Tensor | None) -> list[list[int]]:
+def _rows(name: str, ids: Tensor | None, mask: Tensor | None, vocabulary: int) -> list[list[int]]:
     """The ids of each row that the mask shows."""
     if not isinstance(ids, Tensor) or ids.dim() != 2 or ids.is_floating_point():
         raise InputError(
@@ -274,6 +278,26 @@ def _rows(name: str, ids: Tensor | None, mask: Tensor | None) -> list[list[int]]
                 "batch is passed with two stars: model.generate(**batch).",
                 f"{name} debe ser un tensor de ids de forma (lote, longitud); con return_tensors='pt' en el "
                 "tokenizador, un lote se pasa con dos asteriscos: model.generate(**batch).",
+            )
+        )
+    if mask is not None and (not isinstance(mask, Tensor) or mask.shape != ids.shape):
+        found = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+        raise InputError(
+            both(
+                f"attention_mask ({found}) must have the shape of {name}, {tuple(ids.shape)}; pass the tokenizer's "
+                "own.",
+                f"attention_mask ({found}) debe tener la forma de {name}, {tuple(ids.shape)}; pasa la del "
+                "tokenizador.",
+            )
+        )
+    if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < vocabulary:
+        wrong = int(ids.min()) if int(ids.min()) < 0 else int(ids.max())
+        raise InputError(
+            both(
+                f"{name} has the id {wrong}, and the model's vocabulary is 0 … {vocabulary - 1}: it is that of another "
+                "tokenizer.",
+                f"{name} tiene el id {wrong}, y el vocabulario del modelo es 0 … {vocabulary - 1}: es el de otro "
+                "tokenizador.",
             )
         )
     keep = torch.ones_like(ids) if mask is None else mask

@@ -68,24 +68,30 @@ def links(
     ends = [len(tokenizer.decode(list(target_ids[: i + 1]), skip_special_tokens=True)) for i in range(len(target_ids))]
     wrote = list(zip([0, *ends], ends, strict=False))
     theirs, ours = list(WORD.finditer(source)), list(WORD.finditer(target))
-    words = torch.zeros(len(ours), len(theirs))
-    for i, (a, b) in enumerate(wrote[: len(seen)]):
-        for j, (c, d) in enumerate(read[: seen.shape[1]]):
-            t, s = _word(ours, a, b), _word(theirs, c, d)
-            if t is not None and s is not None:
-                words[t, s] += seen[i, j]
+    columns = torch.zeros(seen.shape[1], len(theirs))  # (source tokens, words)
+    rows = torch.zeros(len(ours), len(seen))  # (words, target tokens)
+    for j, place in enumerate(read[: seen.shape[1]]):
+        if (word := _word(theirs, *place)) is not None:
+            columns[j, word] = 1
+    for i, place in enumerate(wrote[: len(seen)]):
+        if (word := _word(ours, *place)) is not None:
+            rows[word, i] = 1
+    words = rows @ seen @ columns  # (words, words)
+    # a comma comes from no word, nor a word from a comma
+    signs = [torch.tensor([not one[0][0].isalnum() for one in some], dtype=torch.bool) for some in (ours, theirs)]
+    words *= signs[0][:, None] == signs[1]
     if not words.numel():
         return []
-    rows = words / words.sum(1, keepdim=True).clamp(min=1e-9)
-    best = (rows == rows.amax(1, keepdim=True)) | (words == words.amax(0, keepdim=True))
-    found = best & (rows >= LEAST)
+    shares = words / words.sum(1, keepdim=True).clamp(min=1e-9)
+    best = (shares == shares.amax(1, keepdim=True)) | (words == words.amax(0, keepdim=True))
+    found = best & (shares >= LEAST)
     return [
         {
             "source": theirs[s][0],
             "target": ours[t][0],
             "source_span": list(theirs[s].span()),
             "target_span": list(ours[t].span()),
-            "score": round(float(rows[t, s]), 4),
+            "score": round(float(shares[t, s]), 4),
         }
         for t, s in found.nonzero().tolist()
     ]

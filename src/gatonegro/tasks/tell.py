@@ -29,10 +29,10 @@ WRITTEN: dict[str, Pair] = {
         "mayor. Este aviso sale una sola vez.",
     ),
     "same": (
-        "item {item} seems to be in the wanted language ({language}) already, and is left as it is; pass src_lang= if "
-        "it is not. This is said once.",
-        "el elemento {item} parece estar ya en el idioma pedido ({language}), y se deja como está; pasa src_lang= si "
-        "no lo está. Este aviso sale una sola vez.",
+        "item {item}, or a sentence of it, seems to be in the wanted language ({language}) already, and is left as it "
+        "is; if it is not, say which it is in (src_lang=, --from). This is said once.",
+        "el elemento {item}, o una frase suya, parece estar ya en el idioma pedido ({language}), y se deja como está; "
+        "si no lo está, di en cuál está (src_lang=, --from). Este aviso sale una sola vez.",
     ),
 }
 
@@ -41,8 +41,7 @@ def tell_written(encoded: Encoded, answers: Mapping[int, Any], first: int, told:
     """Warn of what did not end well."""
     found: dict[tuple[str, str], int] = {("read", ""): encoded.cut[0]} if encoded.cut else {}
     for n, some in answers.items():
-        kind = "loop" if some[0].looped else "" if some[0].ended else "limit"
-        if kind:
+        if kind := some[0].unfinished:
             found[kind, ""] = min(encoded.owners[n], found.get((kind, ""), encoded.owners[n]))
     for i, note in enumerate(encoded.notes or ()):
         if getattr(note, "same", ""):

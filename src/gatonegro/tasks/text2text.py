@@ -40,7 +40,7 @@ def decode(
         else:
             out.append({f"{key}_text": text_of(tokenizer, one.ids, options)})
         if options["return_scores"]:
-            out[-1]["score"] = one.score
+            out[-1] |= {"score": one.score} | ({"unfinished": one.unfinished} if one.unfinished else {})
     return out
 
 

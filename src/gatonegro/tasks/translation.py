@@ -13,7 +13,7 @@ from gatonegro.errors import OptionError
 from gatonegro.generation import Written
 from gatonegro.language import guess
 from gatonegro.models import LanguageModel, Model
-from gatonegro.segments import Segment, around, missing, segments
+from gatonegro.segments import Segment, around, holds, segments
 from gatonegro.tasks.alignment import links, with_attention
 from gatonegro.tasks.task import FLAG, Encoded, Said, Task, truncates
 from gatonegro.tasks.tokens import check_str
@@ -36,12 +36,12 @@ class Part:
 
 @dataclass
 class Document:
-    """A row: its parts, what stands in front of its sentences, and the language that it is in already, if it is."""
+    """A row: its parts, what stands in front of its sentences, and from which language into which it goes."""
 
     parts: list[Part]
     front: str
-    same: str
-    source: str | None = None  # the language that it is taken to be in, and the one that is wanted, if they are known
+    same: str = ""  # the wanted language, where some of it is in it already
+    source: str | None = None  # as far as it is known
     target: str | None = None
 
 
@@ -67,22 +67,37 @@ def targets(tokenizer: Tokenizer, config: Config) -> list[str]:
     return [lang for lang in known if isinstance(lang, str) and there(TAG.format(lang)) is not None]
 
 
-def direction(text: str, known: list[str], options: Mapping[str, Any]) -> tuple[str, str, str | None]:
-    """From which language into which a text is to go, and which it seems to be in."""
+def ways(tokenizer: Tokenizer, known: list[str], options: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """From which language and into which: as it was said, where the model can do that."""
     source, target = languages(options)
-    for lang in (source, target):
-        if lang is not None and lang not in known:
+    own = tokenizer.marian.languages if tokenizer.marian else {}
+    if any(piece.startswith(">>") for piece in tokenizer.get_vocab()) if own and (source or target) else False:
+        own = {}  # a group of languages, which the text itself asks for
+    for lang, name, only in ((source, "src_lang", "source_lang"), (target, "tgt_lang", "target_lang")):
+        can = known or [own[only]] if only in own else known
+        if lang is not None and can and lang not in can:
+            close = re.split(r"[-_]", lang.lower())[0]
+            hint = close if close in can else None
             raise OptionError(
                 both(
-                    f"the language {lang!r:.40} is not known to this model; it knows {', '.join(known)}.",
-                    f"este modelo no conoce el idioma {lang!r:.40}; conoce {', '.join(known)}.",
+                    f"{name}={lang!r:.40} is not known to this model; it knows {', '.join(can)}."
+                    + (f" Pass {hint!r}." if hint else ""),
+                    f"este modelo no conoce {name}={lang!r:.40}; conoce {', '.join(can)}."
+                    + (f" Pasa {hint!r}." if hint else ""),
                 )
             )
-    seems = guess(text)
-    if target is None:
-        found = source or (seems if seems in known else known[0])
-        target = next((lang for lang in known if lang != found), found)
-    return source or next((lang for lang in known if lang != target), target), target, seems
+    if source is not None and source == target:
+        raise OptionError(
+            both(
+                f"from {source} to {target} there is nothing to translate; name two languages.",
+                f"de {source} a {target} no hay nada que traducir; nombra dos idiomas.",
+            )
+        )
+    return (source, target) if known else (source or own.get("source_lang"), target or own.get("target_lang"))
+
+
+def other(known: list[str], lang: str | None) -> str | None:
+    return next((one for one in known if one != lang), None)
 
 
 Read = tuple[Segment, list[int]]  # a sentence and its ids, or what goes through and none
@@ -106,23 +121,30 @@ def read(
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Documents into sentences; what is in the wanted language already goes through as it is."""
+    """Documents into sentences. Where nobody said which language a text is in, sentences that seem to be in the wanted
+    one go through as they are."""
     limit, known = min(config.max_tokens, tokenizer.model_max_length), targets(tokenizer, config)
     prefix = prefix_of(config, name_of(config, options))
+    said, (from_, to) = languages(options)[0], ways(tokenizer, known, options)
     ids: list[list[int]] = []
     owners: list[int] = []
     notes: list[Document] = []
     for i, row in enumerate(rows):
-        front, same, ways = prefix, "", languages(options)
+        source, target = from_, to
         if known:
-            source, target, seems = direction(row, known, options)
-            ways = source, target
-            front += TAG.format(target) + " "
-            same = target if seems == target != source else ""
-        whole = segments(row) if options["sentences"] and not same else [Segment(row, not same)]
-        found, places = read(tokenizer, front, whole, limit, options), count()
-        parts = [Part(segment.text, next(places) if own else None) for segment, own in found]
-        notes.append(Document(parts, front, same, *ways))
+            found_in = said or guess(row)
+            target = target or other(known, found_in if found_in in known else known[0])
+            source = source or (other(known, target) if found_in in known else None)
+        document = Document([], prefix + (TAG.format(target) + " " if known else ""), "", source, target)
+        whole = segments(row) if options["sentences"] else [Segment(row, True)]
+        if said is None and target is not None:
+            seems = guess(row)
+            done = {one for one in whole if one.translate and (guess(one.text) or seems) == target}
+            whole = [replace(one, translate=False) if one in done else one for one in whole]
+            document.same = target if done else ""
+        found, places = read(tokenizer, document.front, whole, limit, options), count()
+        document.parts = [Part(segment.text, next(places) if own else None) for segment, own in found]
+        notes.append(document)
         ids += [own for _, own in found if own]
         owners += [i for _, own in found if own]
     return Encoded(ids, owners, limit, notes=notes)
@@ -131,18 +153,17 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
 def again(
     tokenizer: Tokenizer, config: Config, encoded: Encoded, answers: Mapping[int, Any], options: Mapping[str, Any]
 ) -> Encoded:
-    """Sentences whose translation lost a number, a link or a placeholder are asked for once more, in the pieces
-    between what was lost."""
+    """Sentences whose translation lost a number, a link or a placeholder, or has one more, are asked for once more, in
+    the pieces between all of these."""
     ids, owners = list(encoded.ids), list(encoded.owners)
     numbers = count()  # sequences stand in the order of their sentences
     for owner, document in enumerate(encoded.notes or () if options["keep"] else ()):
         asked = [part for part in document.parts if part.asked is not None]
         places = count(len(asked))
         for part in asked:
-            lost = missing(part.text, text_of(tokenizer, answers[next(numbers)][0].ids, options))
-            if not lost:
+            if holds(part.text, text_of(tokenizer, answers[next(numbers)][0].ids, options)):
                 continue
-            for segment, own in read(tokenizer, document.front, around(part.text, lost), encoded.limit, options):
+            for segment, own in read(tokenizer, document.front, around(part.text), encoded.limit, options):
                 part.instead.append(Part(segment.text, next(places) if own else None))
                 if own:
                     ids.append(own)
@@ -157,13 +178,18 @@ def write(
     if not options["return_alignments"]:
         return out
     assert isinstance(model, LanguageModel)
-    tags = tokenizer.convert_tokens_to_ids([TAG.format(lang) for lang in targets(tokenizer, model.config)])
+    tags = [[tokenizer.backend_tokenizer.token_to_id(TAG.format(lang))] for lang in targets(tokenizer, model.config)]
+    prefix = prefix_of(model.config, name_of(model.config, options)).strip()
+    begins = [*tags, tokenizer(prefix, add_special_tokens=False)["input_ids"]]
     aligned = []
     for source, some in zip(ids, out, strict=True):
-        front = int(source[0] in tags)
-        other = [tag for tag in tags if tag != source[0]] if front else []
-        back = other if len(other) == 1 else None
-        aligned.append([with_attention(model, source, one, front, back) for one in some])
+        text = (i for i, token in enumerate(source) if token not in tokenizer.all_special_ids or [token] in tags)
+        first = next(text, 0)
+        begin = next((ids for ids in begins if list(source[first : first + len(ids)]) == ids), [])
+        front = [*source[:first], *begin]
+        others = [tag for tag in tags if tag != begin] if begin in tags else []
+        back = [*source[:first], *others[0]] if len(others) == 1 else None
+        aligned.append([with_attention(model, source, one, len(front), back) for one in some])
     return aligned
 
 
@@ -189,9 +215,12 @@ def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[st
             _put_together(part, said.answers, number, tokenizer, options, place)
         out.append({"translation_text": place.text})
         if options["return_scores"]:
-            out[-1]["score"] = sum(one.score for one in place.used) / len(place.used) if place.used else 0.0
+            if odd := next((one.unfinished for one in place.used if one.unfinished), None):
+                out[-1]["unfinished"] = odd
+            out[-1]["score"] = sum(one.score for one in place.used) / len(place.used) if place.used else None
         if options["return_languages"]:
-            out[-1] |= {"src_lang": document.same or document.source, "tgt_lang": document.target}
+            source = document.source if place.used else document.same or document.source
+            out[-1] |= {"src_lang": source, "tgt_lang": document.target}
         if options["return_alignments"]:
             out[-1]["alignments"] = place.links
     return out

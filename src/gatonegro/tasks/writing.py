@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from gatonegro.config import Config
 from gatonegro.errors import OptionError
 from gatonegro.generation import ALLOWED, IDLE, GenerationConfig, Written
 from gatonegro.models import LanguageModel, Model
@@ -60,14 +61,14 @@ ALLOWED_HERE: dict[str, Allowed] = {
 }
 
 
-def said_by_model(model_config: Any, task: str) -> Mapping[str, Any]:
+def said_by_model(model_config: Config, task: str) -> Mapping[str, Any]:
     """What an older config.json says of a task: `task_specific_params`, as T5's has them."""
     known = model_config.extra.get("task_specific_params")
     said = known.get(task) if isinstance(known, Mapping) else None
     return said if isinstance(said, Mapping) else {}
 
 
-def prefix_of(model_config: Any, task: str) -> str:
+def prefix_of(model_config: Config, task: str) -> str:
     """What stands in front of a text: T5 is told the task so."""
     prefix = said_by_model(model_config, task).get("prefix", model_config.extra.get("prefix"))
     return prefix if isinstance(prefix, str) else ""
@@ -86,7 +87,11 @@ def how(
     if options["stop_sequence"] is not None:
         stop = tokenizer(options["stop_sequence"], add_special_tokens=False)["input_ids"]
         asked["eos_token_id"] = stop[:1] if model.config.decoder is not None else stop
-    return own.with_options(usual).with_options(said).with_options(asked)
+    usually = own.with_options(usual).with_options(said)
+    many = asked.get("num_return_sequences") or 1
+    if asked.get("num_beams") is None and not asked.get("do_sample") and many > usually.num_beams:
+        asked["num_beams"] = many
+    return usually.with_options(asked)
 
 
 def written(
