@@ -109,6 +109,17 @@ class Config:
                     f"{self.vocab_size - 1}.",
                 )
             )
+        if self.relative_buckets and not (
+            self.relative_buckets >= 4 and self.relative_distance > self.relative_buckets
+        ):
+            raise ConfigError(
+                both(
+                    f"config.json: {self.relative_buckets} buckets of distances up to {self.relative_distance}: there "
+                    "must be 4 buckets or more, at most twice as many as distances.",
+                    f"config.json: {self.relative_buckets} grupos de distancias hasta {self.relative_distance}: debe "
+                    "haber 4 grupos o más, y como mucho el doble que distancias.",
+                )
+            )
         if self.max_tokens < 1:
             raise ConfigError(
                 both(

@@ -188,9 +188,9 @@ def from_padded(
         raise InputError(
             both("pass input_ids or inputs_embeds, one of the two.", "pasa input_ids o inputs_embeds, uno de los dos.")
         )
-    input_ids = _whole("input_ids", input_ids)
-    token_type_ids = _whole("token_type_ids", token_type_ids)
-    position_ids = _whole("position_ids", position_ids)
+    input_ids = whole_tensor("input_ids", input_ids)
+    token_type_ids = whole_tensor("token_type_ids", token_type_ids)
+    position_ids = whole_tensor("position_ids", position_ids)
     _tensor("attention_mask", attention_mask)
     _tensor("inputs_embeds", inputs_embeds)
     given = input_ids if input_ids is not None else inputs_embeds
@@ -307,7 +307,7 @@ def _tensor(name: str, value: object) -> None:
         )
 
 
-def _whole(name: str, ids: Tensor | None) -> Tensor | None:
+def whole_tensor(name: str, ids: Tensor | None) -> Tensor | None:
     """Ids as int64, which int32 may stay."""
     _tensor(name, ids)
     if ids is None or ids.dtype in (torch.int64, torch.int32):

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from gatonegro.cli.screen import answered, print_json, print_tabs, texts, visible
-from gatonegro.wording import both
 
 Show = Callable[[str, list[dict[str, Any]]], None]
 

@@ -24,8 +24,8 @@ def _number(low: float, high: float = float("inf"), open_end: bool = False) -> C
     return fits
 
 
-def _whole(low: int) -> Callable[[Any], bool]:
-    return lambda x: isinstance(x, int) and not isinstance(x, bool) and low <= x < 2**31
+def _whole(low: int, high: int = 2**31 - 1) -> Callable[[Any], bool]:
+    return lambda x: isinstance(x, int) and not isinstance(x, bool) and low <= x <= high
 
 
 def _flag(x: Any) -> bool:
@@ -37,20 +37,27 @@ def _ids(x: Any) -> bool:
 
 
 WHOLE = ("a whole number of at least {}", "un número entero, {} o más")
+MANY = 1000  # beams, or sequences of one source: more would fill the memory and help nobody
 # of each field of `GenerationConfig` what it may be: a test, and the same in words, English and Spanish
 ALLOWED: dict[str, tuple[Callable[[Any], bool], tuple[str, str]]] = {
     **{
         name: (_whole(low), (WHOLE[0].format(low), WHOLE[1].format(low)))
         for low, names in (
-            (1, "max_length max_new_tokens num_beams num_return_sequences"),
+            (1, "max_length max_new_tokens"),
             (0, "min_length min_new_tokens top_k no_repeat_ngram_size encoder_no_repeat_ngram_size seed"),
             (0, "forced_bos_token_id forced_eos_token_id bos_token_id pad_token_id decoder_start_token_id"),
         )
         for name in names.split()
     },
-    "length_penalty": (_number(float("-inf")), ("a number", "un número")),
-    "repetition_penalty": (_number(0, open_end=True), ("a number above 0", "un número mayor que 0")),
-    "temperature": (_number(0, open_end=True), ("a number above 0", "un número mayor que 0")),
+    **dict.fromkeys(
+        ("num_beams", "num_return_sequences"),
+        (_whole(1, MANY), (f"a whole number from 1 to {MANY}", f"un número entero, de 1 a {MANY}")),
+    ),
+    "length_penalty": (_number(-100, 100), ("a number from -100 to 100", "un número, de -100 a 100")),
+    **dict.fromkeys(
+        ("repetition_penalty", "temperature"),
+        (_number(1e-4, 1e4), ("a number from 0.0001 to 10000", "un número, de 0.0001 a 10000")),
+    ),
     "top_p": (_number(0, 1, open_end=True), ("above 0 and at most 1", "mayor que 0, y 1 como mucho")),
     "early_stopping": (
         lambda x: isinstance(x, bool) or x == "never",
@@ -161,6 +168,26 @@ class GenerationConfig:
                 )
             )
         return changed
+
+    def check_ids(self, vocabulary: int) -> None:
+        """Raise OptionError where an option names a token that the model does not have."""
+        for field in fields(self):
+            found = getattr(self, field.name)
+            if found is None or not field.name.endswith(("_token_id", "_ids", "_tokens")) or "new" in field.name:
+                continue
+            ids = (
+                [found]
+                if isinstance(found, int)
+                else [i for x in found for i in (x if isinstance(x, list | tuple) else [x])]
+            )
+            if wrong := [i for i in ids if i >= vocabulary]:
+                raise OptionError(
+                    both(
+                        f"{field.name}: there is no token {wrong[0]}; the model's vocabulary is 0 … {vocabulary - 1}.",
+                        f"{field.name}: no existe el token {wrong[0]}; el vocabulario del modelo es 0 … "
+                        f"{vocabulary - 1}.",
+                    )
+                )
 
     def limit(self, begun: int) -> int:
         """How long a sequence may become that begins with so many tokens."""

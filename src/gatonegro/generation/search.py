@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from gatonegro.engine.kernels import ban, best
+from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.generation.options import GenerationConfig
 from gatonegro.generation.scores import NEVER, Row, rules
 from gatonegro.generation.writing import Writer, Writing
+from gatonegro.wording import both
 
 GONE = -1e9  # the reference's score of what must not be chosen
 # a loop is at most so many tokens again and again: thrice and 24 tokens at least, or 8 times
@@ -87,9 +89,11 @@ def _greedy(
         asked.change(scores, rows[first : first + len(scores)])
         if options.do_sample:
             scores = scores.cpu()
+            _check(scores.amax(-1))
             chosen = torch.multinomial(scores.softmax(-1), 1, generator=random)
             return chosen[:, 0], scores.gather(1, chosen)[:, 0] - scores.logsumexp(-1)
         values, chosen, sums = best(scores, 1)
+        _check(values[:, 0] - sums)
         return chosen[:, 0], values[:, 0] - sums
 
     chosen, gained = writing.start(choose)
@@ -110,6 +114,27 @@ def _greedy(
         rows = [rows[i] for i in stay]
         writing.take(stay, stay)
         chosen, gained = writing.step([row.ids[-1] for row in rows], choose)
+
+
+def _check(scores: Tensor) -> None:
+    """Whether the best score of each row is a number: no weight was too large, and something may follow. (rows,)"""
+    if scores.isfinite().all():
+        return
+    if scores.isnan().any():
+        raise CheckpointError(
+            both(
+                "the model's scores are no numbers: its weights are too large for the type it runs in. Try "
+                "dtype='float32', or take another checkpoint.",
+                "las puntuaciones del modelo no son números: sus pesos son demasiado grandes para el tipo en que "
+                "funciona. Prueba dtype='float32', o usa otro checkpoint.",
+            )
+        )
+    raise OptionError(
+        both(
+            "no token may follow: suppress_tokens, bad_words_ids and the like forbid them all. Forbid fewer.",
+            "ningún token puede seguir: suppress_tokens, bad_words_ids y demás los prohíben todos. Prohíbe menos.",
+        )
+    )
 
 
 def _written(row: Row, score: float, ended: bool, limit: int, options: GenerationConfig) -> Written:
@@ -189,6 +214,7 @@ def _beams(
             tokens = torch.arange(logs.shape[1]).expand_as(logs)
         each = logs.shape[1]
         logs = (logs + torch.tensor([row.score for row in some], device=logs.device)[:, None]).view(-1, beams * each)
+        _check(logs.amax(-1))
         if options.do_sample:
             places = torch.multinomial(logs.softmax(-1).clamp(min=1e-30), wide, generator=random)
         else:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatonegro.config import Config
-from gatonegro.errors import InputError
+from gatonegro.errors import InputError, MissingHeadError
 from gatonegro.generation import GenerationConfig, Written, write
 from gatonegro.models.model import Model
 from gatonegro.models.output import ModelOutput
@@ -21,7 +21,7 @@ from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
-from gatonegro.packing import Layout, Packed, Padding, from_padded
+from gatonegro.packing import Layout, Packed, Padding, from_padded, whole_tensor
 from gatonegro.wording import both
 
 
@@ -58,6 +58,10 @@ class LanguageModel(Model):
         else:
             x = self.decoder_embeddings(packed, self.embeddings.tokens)
         return self.decoder(x, layout or packed.layout, memory, cross, kept)
+
+    def encode(self, packed: Packed) -> Tensor:
+        """Hidden states (t, hidden) of what is read: the encoder's, or those of a decoder alone."""
+        return super().encode(packed) if self.config.decoder is not None else self.decode(packed)
 
     def next(self, x: Tensor, packed: Packed) -> Tensor:
         """A score a word of the vocabulary for what follows each of these hidden states. (t, vocab)"""
@@ -121,6 +125,7 @@ class LanguageModel(Model):
                     )
                 decoder_input_ids = self.shift_right(labels)
             written, padding = from_padded(self.config.decoder, decoder_input_ids, decoder_attention_mask)
+            _same_count(len(read.keep), len(padding.keep))
             with looking as seen:
                 memory = self.encode(packed)  # (u, hidden)
                 x = self.decode(written, *_matched(memory, packed, read, written, padding))  # (t, hidden)
@@ -192,18 +197,35 @@ class LanguageModel(Model):
             OptionError: an option that is not known, or whose value makes no sense.
             InputError: a row without a token, or too long for the model.
         """
+        if self.head is None:
+            raise MissingHeadError(
+                both(
+                    "this model has no head, so it cannot write; load it with AutoModelForSeq2SeqLM or "
+                    "AutoModelForCausalLM.",
+                    "este modelo no tiene cabeza, así que no puede escribir; cárgalo con AutoModelForSeq2SeqLM o "
+                    "AutoModelForCausalLM.",
+                )
+            )
         config = self.generation_config.with_options(options)
         rows = _rows("input_ids", input_ids, attention_mask, self.config.vocab_size)
         width = input_ids.shape[1] if input_ids is not None else 0
         if self.config.decoder is None:
             sources, beginnings = None, rows
+            if decoder_input_ids is not None:
+                raise InputError(
+                    both(
+                        "decoder_input_ids are for an encoder–decoder; this model goes on from input_ids.",
+                        "decoder_input_ids es para un codificador–decodificador; este modelo sigue a input_ids.",
+                    )
+                )
         else:
             sources, width = rows, 1
-            beginnings = [[self.start_token]] * len(rows)
+            start = self.start_token(config)
+            beginnings = [[start]] * len(rows)
             if decoder_input_ids is not None:
                 beginnings = _rows("decoder_input_ids", decoder_input_ids, None, self.config.vocab_size)
-                if any(ids[0] != self.start_token for ids in beginnings):
-                    beginnings = [[self.start_token, *ids] for ids in beginnings]
+                if all(ids[0] != start for ids in beginnings):
+                    beginnings = [[start, *ids] for ids in beginnings]
                 width = max(map(len, beginnings))
         if config.max_new_tokens is None and config.max_length is not None:  # which counts padding
             config = replace(config, max_length=None, max_new_tokens=max(1, config.max_length - width))
@@ -215,7 +237,8 @@ class LanguageModel(Model):
         else:
             ids = [one.ids for one in written]
         longest = max(map(len, ids), default=0)
-        return torch.tensor([[*row, *[pad] * (longest - len(row))] for row in ids], device=self.device)
+        filled = [[*row, *[pad] * (longest - len(row))] for row in ids]
+        return torch.tensor(filled, dtype=torch.long, device=self.device).view(len(ids), longest)
 
     def write(
         self,
@@ -232,8 +255,11 @@ class LanguageModel(Model):
             put: is told each token of a single sequence as soon as it is chosen.
         """
         options = self.generation_config if options is None else options
+        options.check_ids(self.config.vocab_size)
         if beginnings is None:
-            beginnings = [[self.start_token]] * len(sources or ())
+            beginnings = [[self.start_token(options)]] * len(sources or ())
+        if sources is not None:
+            _same_count(len(sources), len(beginnings))
         most = (self.config.decoder or self.config).max_tokens
         for i, ids in enumerate(beginnings):
             if not 0 < len(ids) < most:
@@ -246,10 +272,9 @@ class LanguageModel(Model):
         limits = [min(options.limit(len(ids)), most) for ids in beginnings]
         return write(self, sources, beginnings, limits, options, put)
 
-    @property
-    def start_token(self) -> int:
+    def start_token(self, options: GenerationConfig | None = None) -> int:
         """The token that an encoder–decoder's sequences begin with."""
-        own, files = self.generation_config, self.config.extra
+        own, files = options or self.generation_config, self.config.extra
         for token in (own.decoder_start_token_id, files.get("decoder_start_token_id"), own.bos_token_id):
             if token is not None:
                 return int(token)
@@ -257,7 +282,7 @@ class LanguageModel(Model):
 
     def shift_right(self, labels: Tensor) -> Tensor:
         """What a decoder reads to write `labels` (b, w): the token that it begins with, and all labels but the last."""
-        shifted = torch.cat([labels.new_full((len(labels), 1), self.start_token), labels[:, :-1]], dim=1)
+        shifted = torch.cat([labels.new_full((len(labels), 1), self.start_token()), labels[:, :-1]], dim=1)
         return shifted.masked_fill(shifted == -100, self.config.pad_token_id or 0)
 
 
@@ -271,7 +296,8 @@ def _restored(
 
 def _rows(name: str, ids: Tensor | None, mask: Tensor | None, vocabulary: int) -> list[list[int]]:
     """The ids of each row that the mask shows."""
-    if not isinstance(ids, Tensor) or ids.dim() != 2 or ids.is_floating_point():
+    ids = whole_tensor(name, ids)
+    if ids is None or ids.dim() != 2:
         raise InputError(
             both(
                 f"{name} must be a tensor of ids of shape (batch, length); with the tokenizer's return_tensors='pt', a "
@@ -286,8 +312,7 @@ def _rows(name: str, ids: Tensor | None, mask: Tensor | None, vocabulary: int) -
             both(
                 f"attention_mask ({found}) must have the shape of {name}, {tuple(ids.shape)}; pass the tokenizer's "
                 "own.",
-                f"attention_mask ({found}) debe tener la forma de {name}, {tuple(ids.shape)}; pasa la del "
-                "tokenizador.",
+                f"attention_mask ({found}) debe tener la forma de {name}, {tuple(ids.shape)}; pasa la del tokenizador.",
             )
         )
     if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < vocabulary:
@@ -301,7 +326,7 @@ def _rows(name: str, ids: Tensor | None, mask: Tensor | None, vocabulary: int) -
             )
         )
     keep = torch.ones_like(ids) if mask is None else mask
-    rows = [row[seen != 0].tolist() for row, seen in zip(ids, keep, strict=True)]
+    rows = [row[seen > 0].tolist() for row, seen in zip(ids, keep, strict=True)]
     if not all(rows):
         raise InputError(
             both(
@@ -310,6 +335,16 @@ def _rows(name: str, ids: Tensor | None, mask: Tensor | None, vocabulary: int) -
             )
         )
     return rows
+
+
+def _same_count(read: int, written: int) -> None:
+    if read != written:
+        raise InputError(
+            both(
+                f"there are {read} rows to read, and {written} of decoder_input_ids; pass one for each.",
+                f"hay {read} filas que leer, y {written} de decoder_input_ids; pasa una para cada una.",
+            )
+        )
 
 
 def _matched(memory: Tensor, packed: Packed, padding: Padding, written: Packed, ends: Padding) -> tuple[Tensor, Layout]:

@@ -25,7 +25,7 @@ def attention(model: LanguageModel, source: Sequence[int], target: Sequence[int]
 
     A token's row is that in which it is written. Of the layers, the last but one: https://arxiv.org/abs/1909.02074.
     """
-    read, written = pack([source], model.config), pack([[model.start_token, *target]], model.config.decoder)  # type: ignore[arg-type]
+    read, written = pack([source], model.config), pack([[model.start_token(), *target]], model.config.decoder)  # type: ignore[arg-type]
     layers = len(model.decoder.layers)
     name = f"decoder.layers.{max(0, layers - 2)}.cross_attention.attend"
     with torch.inference_mode(), watch(model) as seen:
@@ -57,15 +57,16 @@ def with_attention(
 
 
 def links(
-    tokenizer: Tokenizer, source: str, target_ids: Sequence[int], target: str, seen: Tensor
+    tokenizer: Tokenizer, source: str, target_ids: Sequence[int], target: str, seen: Tensor, skip: bool = True
 ) -> list[dict[str, Any]]:
     """Pairs of words, with their places in both texts and how sure they are.
 
     Args:
         seen: what `with_attention` found. (target tokens, source tokens)
+        skip: whether `target` was decoded without special tokens.
     """
     read = tokenizer(source, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
-    ends = [len(tokenizer.decode(list(target_ids[: i + 1]), skip_special_tokens=True)) for i in range(len(target_ids))]
+    ends = [len(tokenizer.decode(list(target_ids[: i + 1]), skip_special_tokens=skip)) for i in range(len(target_ids))]
     wrote = list(zip([0, *ends], ends, strict=False))
     theirs, ours = list(WORD.finditer(source)), list(WORD.finditer(target))
     columns = torch.zeros(seen.shape[1], len(theirs))  # (source tokens, words)

@@ -57,13 +57,15 @@ def name_of(config: Config, options: Mapping[str, Any]) -> str:
     source, target = languages(options)
     if source is not None and target is not None:
         return f"translation_{source}_to_{target}"
-    known = config.extra.get("task_specific_params") or {}
-    return next((name for name in known if name.startswith("translation")), "translation")
+    known = config.extra.get("task_specific_params")
+    names = [name for name in known if NAMED.fullmatch(str(name))] if isinstance(known, Mapping) else []
+    return next((name for name in names if target is None or name.endswith(f"_to_{target}")), "translation")
 
 
 def targets(tokenizer: Tokenizer, config: Config) -> list[str]:
     """The languages that a model is asked for by a tag."""
-    known, there = config.extra.get("languages") or (), tokenizer.backend_tokenizer.token_to_id
+    known, there = config.extra.get("languages"), tokenizer.backend_tokenizer.token_to_id
+    known = known if isinstance(known, list) else []
     return [lang for lang in known if isinstance(lang, str) and there(TAG.format(lang)) is not None]
 
 
@@ -136,8 +138,10 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             target = target or other(known, found_in if found_in in known else known[0])
             source = source or (other(known, target) if found_in in known else None)
         document = Document([], prefix + (TAG.format(target) + " " if known else ""), "", source, target)
-        whole = segments(row) if options["sentences"] else [Segment(row, True)]
-        if said is None and target is not None:
+        # a streamer is told of one sequence, whatever becomes of it
+        at_once = options["streamer"] is not None or not options["sentences"]
+        whole = [Segment(row, True)] if at_once else segments(row)
+        if said is None and target is not None and options["streamer"] is None:
             seems = guess(row)
             done = {one for one in whole if one.translate and (guess(one.text) or seems) == target}
             whole = [replace(one, translate=False) if one in done else one for one in whole]
@@ -157,7 +161,8 @@ def again(
     the pieces between all of these."""
     ids, owners = list(encoded.ids), list(encoded.owners)
     numbers = count()  # sequences stand in the order of their sentences
-    for owner, document in enumerate(encoded.notes or () if options["keep"] else ()):
+    keep = options["keep"] and options["streamer"] is None
+    for owner, document in enumerate(encoded.notes or () if keep else ()):
         asked = [part for part in document.parts if part.asked is not None]
         places = count(len(asked))
         for part in asked:
@@ -178,19 +183,25 @@ def write(
     if not options["return_alignments"]:
         return out
     assert isinstance(model, LanguageModel)
-    tags = [[tokenizer.backend_tokenizer.token_to_id(TAG.format(lang))] for lang in targets(tokenizer, model.config)]
-    prefix = prefix_of(model.config, name_of(model.config, options)).strip()
-    begins = [*tags, tokenizer(prefix, add_special_tokens=False)["input_ids"]]
+    prefix = tokenizer(prefix_of(model.config, name_of(model.config, options)).strip(), add_special_tokens=False)
+    tags = tokenizer.convert_tokens_to_ids([TAG.format(lang) for lang in targets(tokenizer, model.config)])
     aligned = []
     for source, some in zip(ids, out, strict=True):
-        text = (i for i, token in enumerate(source) if token not in tokenizer.all_special_ids or [token] in tags)
-        first = next(text, 0)
-        begin = next((ids for ids in begins if list(source[first : first + len(ids)]) == ids), [])
-        front = [*source[:first], *begin]
-        others = [tag for tag in tags if tag != begin] if begin in tags else []
-        back = [*source[:first], *others[0]] if len(others) == 1 else None
-        aligned.append([with_attention(model, source, one, len(front), back) for one in some])
+        front, back = in_front(source, tokenizer.all_special_ids, tags, prefix["input_ids"])
+        aligned.append([with_attention(model, source, one, front, back) for one in some])
     return aligned
+
+
+def in_front(
+    ids: Sequence[int], special: Sequence[int], tags: Sequence[int], prefix: Sequence[int]
+) -> tuple[int, list[int] | None]:
+    """How many tokens of a source stand before its text: special ones, and a language's tag or the task's prefix; and
+    what stands there on the way back, where a model has two tags."""
+    first = next((i for i, token in enumerate(ids) if token not in special or token in tags), 0)
+    if ids[first] in tags:
+        others = [tag for tag in tags if tag != ids[first]]
+        return first + 1, [*ids[:first], *others] if len(others) == 1 else None
+    return first + len(prefix) * (list(ids[first : first + len(prefix)]) == list(prefix)), None
 
 
 @dataclass
@@ -207,7 +218,12 @@ def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[st
     """The document, as often as sequences were asked for, put together of the best sentences, the second best …"""
     document: Document = said.note
     if options["return_tensors"]:
-        return [{"translation_token_ids": one.ids} for one in said.answers[0]] if said.answers else []
+        many = max(map(len, said.answers), default=0)
+        asked = [part.asked for whole in document.parts for part in whole.instead or [whole] if part.asked is not None]
+        return [
+            {"translation_token_ids": [i for n in asked for i in said.answers[n][min(k, len(said.answers[n]) - 1)].ids]}
+            for k in range(many)
+        ]
     out: list[dict[str, Any]] = []
     for number in range(max([1, *map(len, said.answers)])):
         place = Place()
@@ -239,7 +255,7 @@ def _put_together(
         text = text_of(tokenizer, one.ids, options)
         place.used.append(one)
         if one.attention is not None:
-            for link in links(tokenizer, part.text, one.new, text, one.attention):
+            for link in links(tokenizer, part.text, one.new, text, one.attention, options["skip_special_tokens"]):
                 for side, begun in (("source_span", place.source), ("target_span", len(place.text))):
                     link[side] = [begun + at for at in link[side]]
                 place.links.append(link)
@@ -268,7 +284,11 @@ TRANSLATION = Task(
     },
     allowed={
         **ALLOWED_HERE,
-        **dict.fromkeys(("direction", "src_lang", "tgt_lang"), TEXT),
+        **dict.fromkeys(("src_lang", "tgt_lang"), TEXT),
+        "direction": (
+            lambda x: x is None or (isinstance(x, str) and NAMED.fullmatch(x) is not None),
+            ('as "translation_es_to_en", or None', 'como "translation_es_to_en", o None'),
+        ),
         "sentences": FLAG,
         "keep": FLAG,
         "return_languages": FLAG,

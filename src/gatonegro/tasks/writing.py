@@ -28,7 +28,10 @@ def _idle(values: tuple[Any, ...]) -> Allowed:
     return (lambda value: value is None or value in values), (known, known)
 
 
-TEXT: Allowed = (lambda x: x is None or isinstance(x, str), ("a text, or None", "un texto, o None"))
+TEXT: Allowed = (
+    lambda x: x is None or (isinstance(x, str) and x != ""),
+    ("a text that is not empty, or None", "un texto que no esté vacío, o None"),
+)
 OPTIONS: dict[str, Any] = {
     **dict.fromkeys((*ALLOWED, *IDLE)),
     "return_tensors": False,  # ids in the place of text
@@ -100,7 +103,7 @@ def written(
     """What an encoder–decoder writes of each sequence."""
     assert isinstance(model, LanguageModel)
     config = how(model, tokenizer, task, options)
-    with streamed(options, [[model.start_token]] * len(ids), config) as put:
+    with streamed(options, [[model.start_token(config)]] * len(ids), config) as put:
         return model.write(ids, options=config, put=put)
 
 
@@ -120,9 +123,11 @@ def streamed(
                 "streamer= es para un solo texto a la vez, escrito sin haces: pasa num_beams=1.",
             )
         )
-    streamer.put(torch.tensor([list(beginnings[0])]))
-    yield lambda token: streamer.put(torch.tensor([token]))
-    streamer.end()
+    try:
+        streamer.put(torch.tensor([list(beginnings[0])]))
+        yield lambda token: streamer.put(torch.tensor([token]))
+    finally:
+        streamer.end()
 
 
 def text_of(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, Any]) -> str:

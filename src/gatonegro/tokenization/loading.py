@@ -82,6 +82,15 @@ def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
     config = {**_json(source, "special_tokens_map.json"), **_json(source, "tokenizer_config.json"), **asked}
     said = _class(config) or _squeeze(model.get("model_type"))
     file, path = _vocabulary(source, ("source.spm", *BY_FILE) if said == "marian" else tuple(BY_FILE))
+    if file == "*.spm" and source.file("target.spm") is not None:  # which reads what the model writes
+        raise TokenizerError(
+            both(
+                f"{source.name} has target.spm and no source.spm, which reads the texts; fetch it from where the model "
+                "comes from.",
+                f"{source.name} tiene target.spm y no source.spm, que es el que lee los textos; tráelo de donde viene "
+                "el modelo.",
+            )
+        )
     name = _family(source, config, model, file)
     made = _marian(source, config) if file == "source.spm" else None
     with damage(both(f"{file} of {source.name}", f"{file} de {source.name}")):
