@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,12 @@ import pytest
 import torch
 from generative import KINDS, make
 
-from gatonegro import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from gatonegro import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from gatonegro.engine import kernels
-from gatonegro.generation import GenerationConfig, write
+from gatonegro.errors import CheckpointError, InputError, MissingHeadError, OptionError
+from gatonegro.generation import GenerationConfig, loops, write
+from gatonegro.generation.scores import Row
+from gatonegro.generation.search import _written
 from gatonegro.generation.writing import Writing
 from gatonegro.models import LanguageModel
 
@@ -68,6 +72,109 @@ def test_ids_and_scores_are_the_references(writers, kind):
             assert scores == pytest.approx(record["scores"], rel=1e-4, abs=1e-4), record
             scored += 1
     assert scored > 20
+
+
+@pytest.mark.parametrize(
+    ("ids", "wanted"),
+    [
+        ([5] * 8, True),
+        ([1, 2, *[5] * 7], False),  # "ja ja ja"
+        ([9, *[5, 6] * 8], True),
+        ([5, 6] * 7, False),
+        ([*range(12)] * 3, True),
+        ([*range(12)] * 2, False),
+        ([*range(8)] * 3, True),
+        ([], False),
+    ],
+)
+def test_loops(ids, wanted):
+    assert loops(ids) is wanted
+
+
+def test_a_loop_that_ends_is_one():
+    """Whether it ends by itself, or the limit's forced end stands behind it."""
+    options = GenerationConfig(eos_token_id=1, forced_eos_token_id=1)
+    row = Row([0, *[7] * 20, 1], 1, 0)
+    assert _written(row, 0.0, True, 100, options).unfinished == "loop"
+    assert _written(row, 0.0, True, 22, options).unfinished == "loop"
+    assert _written(Row([0, 7, 8, 1], 1, 0), 0.0, True, 100, options).unfinished is None
+
+
+def test_scores_may_leave_out_what_is_forbidden(models):
+    """As the reference normalises them: the log-probabilities of all that may follow make 1."""
+    model = models["marian"]
+    never = [[i] for i in range(10, 100)]
+    sums = {}
+    for renormalize in (False, True):
+        options = GenerationConfig(
+            num_beams=2, num_return_sequences=2, max_new_tokens=1, eos_token_id=0, bad_words_ids=never,
+            renormalize_logits=renormalize,
+        )  # fmt: skip
+        (found,) = model.write([[5, 6, 0]], options=options)
+        sums[renormalize] = [one.score for one in found]
+    lost = [b - a for a, b in zip(*sums.values(), strict=True)]
+    assert lost[0] > 1e-4 and lost[0] == pytest.approx(lost[1], abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["marian", "gpt2"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"bad_words_ids": [[10_000]]}, "bad_words_ids: there is no token 10000"),
+        ({"forced_bos_token_id": 10_000}, "forced_bos_token_id"),
+        ({"eos_token_id": [3, 10_000]}, "eos_token_id"),
+        ({"suppress_tokens": [10_000]}, "suppress_tokens"),
+        ({"length_penalty": 10**9}, "length_penalty must be a number from -100 to 100"),
+        ({"temperature": float("inf"), "do_sample": True}, "temperature"),
+        ({"num_beams": 10**6}, "num_beams must be a whole number from 1 to 1000"),
+        ({"suppress_tokens": "all", "do_sample": True}, "no token may follow"),
+        ({"suppress_tokens": "all", "num_beams": 1}, "no token may follow"),
+        ({"suppress_tokens": "all", "num_beams": 2}, "no token may follow"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(models, kind, options, said):
+    model = models[kind]
+    if options.get("suppress_tokens") == "all":
+        options = options | {"suppress_tokens": list(range(model.config.vocab_size))}
+    with pytest.raises(OptionError, match=said):
+        model.generate(torch.tensor([[5, 6]]), max_new_tokens=4, **options)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_rows_must_match(models, beams):
+    for model in (models["marian"], models["t5"].optimize("fp32")):
+        ids = torch.tensor([[5, 6], [7, 8]])
+        for rows in (1, 20):
+            with pytest.raises(InputError, match=f"there are 2 rows to read, and {rows} of decoder_input_ids"):
+                model.generate(ids, decoder_input_ids=torch.full((rows, 1), 2), num_beams=beams)
+    with pytest.raises(InputError, match="2 rows to read, and 1"):
+        models["marian"](ids, decoder_input_ids=ids[:1])
+    with pytest.raises(InputError, match="goes on from input_ids"):
+        models["gpt2"].generate(ids, decoder_input_ids=ids)
+
+
+def test_numbers_that_are_none_are_no_text(models):
+    model = copy.deepcopy(models["marian"])
+    with torch.no_grad():
+        model.decoder.layers[0].feed_forward.down.weight.fill_(3e38)
+    for options in ({"num_beams": 1}, {"num_beams": 3}, {"do_sample": True}):
+        with pytest.raises(CheckpointError, match="no numbers"):
+            model.generate(torch.tensor([[5, 6]]), max_new_tokens=4, **options)
+
+
+def test_the_start_of_a_call_wins(models):
+    model = models["marian"]
+    found = model.generate(torch.tensor([[5, 6]]), decoder_start_token_id=9, max_new_tokens=3)
+    assert found[0, 0] == 9
+    assert model.generate(torch.tensor([[5, 6]], dtype=torch.int16), max_new_tokens=3).dtype == torch.int64
+    assert model.generate(torch.zeros(0, 3, dtype=torch.long)).shape == (0, 0)
+
+
+def test_a_model_without_a_head_does_not_write(tmp_path):
+    for kind in ("marian", "gpt2"):
+        model = AutoModel.from_pretrained(make(kind, tmp_path / kind))
+        with pytest.raises(MissingHeadError, match="cannot write"):
+            model.generate(torch.tensor([[5, 6]]))
 
 
 def test_only_what_is_unfinished_is_computed(models):

@@ -95,6 +95,22 @@ def test_what_has_no_words_stays(translate, text):
         assert translate(text, return_scores=True) == [{"translation_text": text, "score": None}]
 
 
+def test_letters_that_it_does_not_know_go_through(translate):
+    with pytest.warns(GatonegroWarning, match="item 1.* letters that the model does not know"):
+        found = translate(["El gato duerme.", "你好世界。 El perro come.", "مرحبا بالعالم"], tgt_lang="en")
+    assert found[1]["translation_text"].startswith("你好世界。 ") and found[2]["translation_text"] == "مرحبا بالعالم"
+
+
+def test_a_tag_in_a_text_is_text(translate):
+    assert ">>es<<" in text(translate("Escribe >>es<< aquí.", tgt_lang="en"))
+
+
+def test_ids_of_a_document_are_those_of_all_its_sentences(translate):
+    (found,) = translate("El gato duerme. El perro come.", return_tensors=True)
+    whole = translate.tokenizer.decode(found["translation_token_ids"], skip_special_tokens=True)
+    assert "cat" in whole and "dog" in whole
+
+
 def test_words_are_aligned_both_ways(translate):
     (found,) = translate("El perro duerme, y el gato come.", return_alignments=True, num_beams=4)
     pairs = {(link["source"], link["target"]) for link in found["alignments"]}

@@ -169,6 +169,27 @@ def test_tokens_come_one_by_one(parts):
         write(["a", "b"], streamer=streamer)
 
 
+def test_a_stream_ends_whatever_is_written(parts):
+    class Streamer:
+        ended = 0
+
+        def put(self, token):
+            if self.fails:
+                raise OSError("gone")
+
+        def end(self):
+            self.ended += 1
+
+    translate = pipeline("translation", *parts["marian"], num_beams=1, max_new_tokens=5)
+    for text, fails in (("El gato. El perro 37 de https://a.org/b.", False), ("12345", False), ("El gato", True)):
+        streamer = Streamer()
+        streamer.fails = fails
+        with warnings.catch_warnings(), suppress(OSError):
+            warnings.simplefilter("ignore", GatonegroWarning)
+            translate(text, streamer=streamer)
+        assert streamer.ended == 1, text
+
+
 def test_scores_and_alignments(parts):
     translate = pipeline("translation", *parts["marian"], max_new_tokens=12)
     with warnings.catch_warnings():

@@ -89,11 +89,11 @@ def _greedy(
         asked.change(scores, rows[first : first + len(scores)])
         if options.do_sample:
             scores = scores.cpu()
-            _check(scores.amax(-1))
+            _check(scores.amax(-1), scores)
             chosen = torch.multinomial(scores.softmax(-1), 1, generator=random)
             return chosen[:, 0], scores.gather(1, chosen)[:, 0] - scores.logsumexp(-1)
         values, chosen, sums = best(scores, 1)
-        _check(values[:, 0] - sums)
+        _check(values[:, 0], scores)
         return chosen[:, 0], values[:, 0] - sums
 
     chosen, gained = writing.start(choose)
@@ -116,9 +116,9 @@ def _greedy(
         chosen, gained = writing.step([row.ids[-1] for row in rows], choose)
 
 
-def _check(scores: Tensor) -> None:
-    """Whether the best score of each row is a number: no weight was too large, and something may follow. (rows,)"""
-    if scores.isfinite().all():
+def _check(best: Tensor, scores: Tensor) -> None:
+    """Whether the best score of each row (rows,) is a number: no weight was too large, and something may follow."""
+    if best.isfinite().all():
         return
     if scores.isnan().any():
         raise CheckpointError(
@@ -214,7 +214,7 @@ def _beams(
             tokens = torch.arange(logs.shape[1]).expand_as(logs)
         each = logs.shape[1]
         logs = (logs + torch.tensor([row.score for row in some], device=logs.device)[:, None]).view(-1, beams * each)
-        _check(logs.amax(-1))
+        _check(logs.amax(-1), scores)
         if options.do_sample:
             places = torch.multinomial(logs.softmax(-1).clamp(min=1e-30), wide, generator=random)
         else:

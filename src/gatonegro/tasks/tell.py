@@ -28,6 +28,12 @@ WRITTEN: dict[str, Pair] = {
         "lo que se escribió para el elemento {item} llegó a su límite antes de acabar; pasa un max_new_tokens= "
         "mayor. Este aviso sale una sola vez.",
     ),
+    "strange": (
+        "item {item}, or a sentence of it, is written in letters that the model does not know, and is left as it is. "
+        "This is said once.",
+        "el elemento {item}, o una frase suya, está en letras que el modelo no conoce, y se deja como está. Este aviso "
+        "sale una sola vez.",
+    ),
     "same": (
         "item {item}, or a sentence of it, seems to be in the wanted language ({language}) already, and is left as it "
         "is; if it is not, say which it is in (src_lang=, --from). This is said once.",
@@ -46,6 +52,8 @@ def tell_written(encoded: Encoded, answers: Mapping[int, Any], first: int, told:
     for i, note in enumerate(encoded.notes or ()):
         if getattr(note, "same", ""):
             found.setdefault(("same", note.same), i)
+        if getattr(note, "strange", False):
+            found.setdefault(("strange", ""), i)
     for (kind, language), row in found.items():
         if kind + language not in told:
             told.add(kind + language)

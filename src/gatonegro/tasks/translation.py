@@ -41,6 +41,7 @@ class Document:
     parts: list[Part]
     front: str
     same: str = ""  # the wanted language, where some of it is in it already
+    strange: bool = False  # whether some of it is written in letters that the model does not know
     source: str | None = None  # as far as it is known
     target: str | None = None
 
@@ -73,8 +74,8 @@ def ways(tokenizer: Tokenizer, known: list[str], options: Mapping[str, Any]) -> 
     """From which language and into which: as it was said, where the model can do that."""
     source, target = languages(options)
     own = tokenizer.marian.languages if tokenizer.marian else {}
-    if any(piece.startswith(">>") for piece in tokenizer.get_vocab()) if own and (source or target) else False:
-        own = {}  # a group of languages, which the text itself asks for
+    if own and (source or target) and any(piece.startswith(">>") for piece in tokenizer.get_vocab()):
+        own = {}  # groups of languages; the text itself says which one is wanted
     for lang, name, only in ((source, "src_lang", "source_lang"), (target, "tgt_lang", "target_lang")):
         can = known or [own[only]] if only in own else known
         if lang is not None and can and lang not in can:
@@ -98,7 +99,7 @@ def ways(tokenizer: Tokenizer, known: list[str], options: Mapping[str, Any]) -> 
     return (source, target) if known else (source or own.get("source_lang"), target or own.get("target_lang"))
 
 
-def other(known: list[str], lang: str | None) -> str | None:
+def _other(known: list[str], lang: str | None) -> str | None:
     return next((one for one in known if one != lang), None)
 
 
@@ -108,12 +109,16 @@ Read = tuple[Segment, list[int]]  # a sentence and its ids, or what goes through
 def read(
     tokenizer: Tokenizer, front: str, whole: Sequence[Segment], limit: int, options: Mapping[str, Any]
 ) -> list[Read]:
-    """The ids of sentences. One that is too long for the model is cut where that hurts least."""
+    """The ids of sentences. One that is too long for the model is cut where that hurts least; one whose letters it does
+    not know goes through."""
     texts = [front + segment.text for segment in whole if segment.translate]
     ids = iter(tokenizer(texts, truncation=truncates(options), max_length=limit)["input_ids"] if texts else ())
     out: list[Read] = []
     for segment in whole:
         own = list(next(ids)) if segment.translate else []
+        if tokenizer.unk_token_id in own:
+            known = tokenizer.decode([i for i in own if i != tokenizer.unk_token_id], skip_special_tokens=True)
+            own = own if 2 * sum(map(str.isalpha, known)) >= sum(map(str.isalpha, segment.text)) else []
         if len(own) > limit and len(segment.text) > 1:
             longest = max(1, min(len(segment.text) // 2, len(segment.text) * limit // len(own) * 3 // 4))
             out += read(tokenizer, front, segments(segment.text, longest), limit, options)
@@ -132,22 +137,23 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     owners: list[int] = []
     notes: list[Document] = []
     for i, row in enumerate(rows):
+        seems = said or guess(row)
         source, target = from_, to
         if known:
-            found_in = said or guess(row)
-            target = target or other(known, found_in if found_in in known else known[0])
-            source = source or (other(known, target) if found_in in known else None)
-        document = Document([], prefix + (TAG.format(target) + " " if known else ""), "", source, target)
+            target = target or _other(known, seems if seems in known else known[0])
+            source = source or (_other(known, target) if seems in known else None)
+        front = prefix + (TAG.format(target) + " " if known else "")
+        document = Document([], front, source=source, target=target)
         # a streamer is told of one sequence, whatever becomes of it
         at_once = options["streamer"] is not None or not options["sentences"]
         whole = [Segment(row, True)] if at_once else segments(row)
         if said is None and target is not None and options["streamer"] is None:
-            seems = guess(row)
             done = {one for one in whole if one.translate and (guess(one.text) or seems) == target}
             whole = [replace(one, translate=False) if one in done else one for one in whole]
             document.same = target if done else ""
         found, places = read(tokenizer, document.front, whole, limit, options), count()
         document.parts = [Part(segment.text, next(places) if own else None) for segment, own in found]
+        document.strange = any(segment.translate and not own for segment, own in found)
         notes.append(document)
         ids += [own for _, own in found if own]
         owners += [i for _, own in found if own]
