@@ -4,8 +4,8 @@
 
 Takes the running mean of the weights from the run's last state, if the run is not finished. Writes the folder of the
 model; what it is worth, by `sacrebleu`, to `benchmarks/results/translation-quality.json` and `.md`; the curve of its
-training to `benchmarks/results/translation-training.svg`; and the card from `card.md`, in which `{{name}}` stands for a
-figure.
+training to `benchmarks/results/translation-training.svg` and `.jsonl`; and the card from `card.md`, in which `{{name}}`
+stands for a figure.
 """
 
 from __future__ import annotations
@@ -62,9 +62,13 @@ def finished(run: Path) -> LanguageModel:
     return model
 
 
+def records(path: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def measure(folder: Path, rows: list[Pair], beams: int) -> dict[str, Any]:
     """BLEU and chrF of each set, both ways."""
-    translate = pipeline("translation", folder, num_beams=beams, local_files_only=True)
+    translate = pipeline("translation", folder, num_beams=beams, precision="int8", local_files_only=True)
     out: dict[str, Any] = {}
     for name in TITLES:
         some = [row for row in rows if row.source == name]
@@ -128,6 +132,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with parallel/")
     parser.add_argument("--run", type=Path, default=Path("runs/translation"), help="where train.py wrote")
     parser.add_argument("--to", type=Path, default=SHIPPED)
+    parser.add_argument("--go-on", action="store_true", help="the run began with what is shipped: join their logs")
     parser.add_argument("--most", type=int, help="of each set, only so many pairs (for a quick look)")
     args = parser.parse_args(argv)
     start = args.run / "begun"
@@ -140,7 +145,10 @@ def main(argv: list[str] | None = None) -> None:
     rows = dev_pairs(args.data)
     if args.most:
         rows = [row for name in TITLES for row in [r for r in rows if r.source == name][: args.most]]
-    log = [json.loads(line) for line in (args.run / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    history = RESULTS / "translation-training.jsonl"
+    log = records(history) if args.go_on else []
+    done = log[-1]["step"] if log else 0
+    log += [{**record, "step": done + record["step"]} for record in records(args.run / "log.jsonl")]
     command = f"python recipes/translation/release.py --data {os.path.relpath(args.data)}"
     figures = {
         "command": command + (f" --most {args.most}" if args.most else ""),
@@ -159,8 +167,13 @@ def main(argv: list[str] | None = None) -> None:
     lines = f"# How well `translate-es-en` translates\n\n`{figures['command']}`, sacrebleu {sacrebleu.__version__}\n\n"
     lines += f"Beam 4, int8:\n\n{table(figures['beam 4'])}\n\nGreedy, int8:\n\n{table(figures['greedy'])}\n"
     result.with_suffix(".md").write_text(lines, encoding="utf-8")
+    history.write_text("".join(json.dumps(record) + "\n" for record in log), encoding="utf-8")
     (RESULTS / "translation-training.svg").write_text(curve(log), encoding="utf-8")
-    card = (HERE / "card.md").read_text(encoding="utf-8")
+    (args.to / "README.md").write_text(card(figures), encoding="utf-8")
+
+
+def card(figures: dict[str, Any]) -> str:
+    text = (HERE / "card.md").read_text(encoding="utf-8")
     values = {
         "table": table(figures["beam 4"]),
         "parameters": f"{round(figures['parameters'] / 1e6)}",
@@ -169,8 +182,8 @@ def main(argv: list[str] | None = None) -> None:
         **{f"{name}.bleu": f"{one['bleu']}" for name, one in figures["beam 4"].items()},
     }
     for name, value in values.items():
-        card = card.replace("{{" + name + "}}", value)
-    (args.to / "README.md").write_text(card, encoding="utf-8")
+        text = text.replace("{{" + name + "}}", value)
+    return text
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class Head:
 class Family:
     """A `model_type`: values and names, no code of its own."""
 
-    prefix: str  # of the encoder's tensors in a checkpoint with a head; absent in one without
+    prefix: str  # of all tensors but the head's in a checkpoint with a head; absent in one without
     rows: tuple[Row, ...]
     heads: Mapping[str, Head]
     defaults: Mapping[str, Any]  # what the reference assumes where config.json is silent

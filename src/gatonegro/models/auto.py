@@ -25,7 +25,7 @@ class AutoConfig:
 
 
 class AutoModel:
-    """The encoder alone: `last_hidden_state`, and `pooler_output` where the checkpoint has BERT's pooler."""
+    """A model without its head: `last_hidden_state`, and `pooler_output` where the checkpoint has BERT's pooler."""
 
     head: ClassVar[str] = "pooler"
 

@@ -1,4 +1,4 @@
-"""What stands on the encoder: from hidden states to logits."""
+"""What stands on the last layer: from hidden states to logits."""
 
 from __future__ import annotations
 

@@ -66,7 +66,8 @@ def pipeline(
 
     Args:
         task: "sentiment-analysis" or "text-classification", "ner" or "token-classification", "fill-mask",
-            "feature-extraction"; by default the one that the model has a head for.
+            "feature-extraction", "translation" or with its languages "translation_es_to_en", "summarization",
+            "text2text-generation", "text-generation"; by default the one that the model has a head for.
         model: a folder, a built-in's short name, a name on the hub, or a model; by default the built-in one.
         tokenizer: the model's own unless given; a model object needs one.
         device: -1 or "cpu", a GPU's number, "cuda", "mps", or "auto" (a GPU where there is one). A model object
