@@ -1,8 +1,10 @@
 """The translator's recipe: cleaning, variation that keeps both sides together, the vocabulary's ids."""
 
+import gzip
 import json
 import random
 import re
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,12 +19,17 @@ def recipe():
     """The recipe's modules under names of their own: another recipe has a `data` too."""
     from importlib.util import module_from_spec, spec_from_file_location
 
-    made = []
-    for name in ("data", "vocabulary"):
+    made, others = [], sys.modules.pop("data", None)
+    for name in ("data", "vocabulary", "back"):
         spec = spec_from_file_location(f"translation_{name}", RECIPE / f"{name}.py")
         module = sys.modules[spec.name] = module_from_spec(spec)
+        if name == "back":  # which asks for `data`
+            sys.modules["data"] = made[0]
         spec.loader.exec_module(module)
         made.append(module)
+    sys.modules.pop("data")
+    if others is not None:
+        sys.modules["data"] = others
     return made
 
 
@@ -182,6 +189,69 @@ def test_sampling_is_seeded_and_spells_the_same(vocabulary, base):
     assert one == again != other and one != plain
     assert tokenizer.decode_batch(one) == texts
     assert sampler("gato 漢字") == tokenizer.encode("gato 漢字", add_special_tokens=False).ids
+
+
+def test_a_run_from_pairs_to_a_model_that_is_shipped(vocabulary, base, tmp_path):
+    """Real processes: train, be stopped, go on, translate back, train with that, and release."""
+    pytest.importorskip("sacrebleu", reason="the recipe measures with it: pip install sacrebleu")
+    from gatonegro import AutoModelForSeq2SeqLM, pipeline
+    from gatonegro.families import family_of
+    from gatonegro.families.family import read_config
+
+    tokenizer, ids = vocabulary.cut(base, TEXTS, size=70)
+    sizes = {"d_model": 32, "max_position_embeddings": 512, "vocab_size": len(ids)}
+    for side in ("encoder", "decoder"):
+        sizes |= {f"{side}_layers": 1, f"{side}_attention_heads": 2, f"{side}_ffn_dim": 32}
+    special = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2}
+    config = read_config(family_of("bart"), {"model_type": "bart", "languages": ["es", "en"], **sizes, **special})
+    start = tmp_path / "start"
+    AutoModelForSeq2SeqLM.from_config(config).save_pretrained(start)
+    tokenizer.save(str(start / "tokenizer.json"))
+    (start / "tokenizer_config.json").write_text(json.dumps({
+        "tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>",
+        "additional_special_tokens": [">>es<<", ">>en<<"], "model_max_length": 512,
+    }))  # fmt: skip
+
+    shared = tmp_path / "data"
+    (shared / "parallel").mkdir(parents=True)
+    rows = [f"the {a} cat and the dog {i}\tel gato {a} y el perro {i}\ttatoeba" for i in range(400) for a in "abc"]
+    with gzip.open(shared / "parallel" / "train.tsv.gz", "wt", encoding="utf-8") as f:
+        f.write("\n".join(["en\tes\tsource", *rows]))
+    dev = [f"the cat {name}\tel gato {name}\t{name}" for name in ("tatoeba", "flores-dev", "wmt12", "opensubtitles")]
+    (shared / "parallel" / "dev.tsv").write_text("\n".join(["en\tes\tsource", *dev]), encoding="utf-8")
+
+    def run(*words):
+        command = [sys.executable, *map(str, words), "--data", str(shared)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    train = (RECIPE, "--base", base, "--start", start, "--out", tmp_path / "run", "--passes", 1)
+    run(*train, "--stop-after", 2)
+    run(*train)
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in log][0] == 2 and log[-1]["step"] > 2 and "chrf_es" in log[-1]
+
+    released = tmp_path / "released"
+    done = run(RECIPE / "release.py", "--run", tmp_path / "run", "--to", released)
+    assert "tatoeba es en" in done.stdout
+    assert pipeline("translation", released, num_beams=1)("el gato", src_lang="es", max_new_tokens=3)
+    missing = subprocess.run([sys.executable, RECIPE, "--data", shared, "--base", base, "--start", tmp_path / "none",
+                              "--out", tmp_path / "other"], capture_output=True, text=True, check=False)  # fmt: skip
+    assert missing.returncode and "none" in missing.stderr
+
+
+def test_what_was_translated_back(recipe, tmp_path):
+    """Loops, losses and copies are left out."""
+    rows = [("El gato duerme.", "The cat sleeps.", "en"), ("la la la la la la la la", "The.", "en"), ("Same.", "Same.", "es")]
+    path = tmp_path / "back.tsv.gz"
+    with gzip.open(path, "wt", encoding="utf-8") as f:
+        f.write("\n".join(map("\t".join, [("source", "target", "to"), *rows])))
+    data, back = recipe[0], recipe[2]
+    (found,) = back.read(path)
+    assert (found.source, found.target, found.to) == rows[0]
+    pairs = [data.Pair(f"One {i}.", f"Uno {i}.", "news") for i in range(5)]
+    assert found in data.one_pass(pairs, random.Random(1), back=[found])
 
 
 @pytest.mark.shared
