@@ -605,7 +605,7 @@ def test_unsure_answers_are_marked(tiny, run, terminal):
         (["sentiment", "x", "-m"], "expected one argument"),
         (["convert", "x"], "required: -o/--output"),
         (["convert", "-o", "x"], "required: NAME"),
-        (["sentimento", "x"], "invalid choice: 'sentimento'"),
+        (["sentimento", "x"], "there is no 'sentimento'; did you mean sentiment?"),
     ],
 )
 def test_wrong_usage(arguments, said, capsys):

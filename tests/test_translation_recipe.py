@@ -230,7 +230,7 @@ def test_a_run_from_pairs_to_a_model_that_is_shipped(vocabulary, base, tmp_path)
     run(*train, "--stop-after", 2)
     run(*train)
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert [record["step"] for record in log][0] == 2 and log[-1]["step"] > 2 and "chrf_es" in log[-1]
+    assert next(record["step"] for record in log) == 2 and log[-1]["step"] > 2 and "chrf_es" in log[-1]
 
     released = tmp_path / "released"
     done = run(RECIPE / "release.py", "--run", tmp_path / "run", "--to", released)
@@ -243,7 +243,11 @@ def test_a_run_from_pairs_to_a_model_that_is_shipped(vocabulary, base, tmp_path)
 
 def test_what_was_translated_back(recipe, tmp_path):
     """Loops, losses and copies are left out."""
-    rows = [("El gato duerme.", "The cat sleeps.", "en"), ("la la la la la la la la", "The.", "en"), ("Same.", "Same.", "es")]
+    rows = [
+        ("El gato duerme.", "The cat sleeps.", "en"),
+        ("la la la la la la la la", "The.", "en"),
+        ("Same.", "Same.", "es"),
+    ]
     path = tmp_path / "back.tsv.gz"
     with gzip.open(path, "wt", encoding="utf-8") as f:
         f.write("\n".join(map("\t".join, [("source", "target", "to"), *rows])))

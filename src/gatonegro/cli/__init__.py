@@ -37,6 +37,19 @@ argparse._ = lambda text: ARGPARSE.get(text, text) if language() == "es" else te
 class Parser(argparse.ArgumentParser):
     """argparse, which also says what a mistyped option may have meant, under the usage of the command it was for."""
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        from difflib import get_close_matches
+
+        close = get_close_matches(str(value), list(action.choices or ()), 1)
+        if action.choices is not None and value not in action.choices and close:
+            raise argparse.ArgumentError(
+                None,
+                both(
+                    f"there is no {value!r}; did you mean {close[0]}?", f"no hay {value!r}; ¿querías decir {close[0]}?"
+                ),
+            )
+        super()._check_value(action, value)
+
     def unknown(self, words: Sequence[str]) -> None:
         """End with the words that no argument takes, and what they may have meant."""
         from difflib import get_close_matches

@@ -64,7 +64,7 @@ def _show(record: dict[str, Any]) -> None:
         width = max(map(len, record["figures"]), default=0)
         title = both("figures", "cifras")
         for name, value in record["figures"].items():
-            shown = f"{value:.3f}" if isinstance(value, float) else value
+            shown = f"{value:.{3 if abs(value) <= 1 else 1}f}" if isinstance(value, float) else value
             rows.append((title, f"{name:<{width}}  {shown}"))
             title = ""
     else:

@@ -51,7 +51,7 @@ class FastAttention(nn.Module):
         x: Tensor,
         layout: Layout,
         bias: Bias | None = None,
-        memory: Tensor | Keys | None = None,
+        memory: Keys | None = None,
         kept: Kept | None = None,
         add: Tensor | None = None,
     ) -> Tensor:
@@ -63,7 +63,7 @@ class FastAttention(nn.Module):
                 k, v = kept.add(k, v)
         else:
             q = self.own(x).view(-1, self.heads, self.width)  # (t, h, d)
-            k, v = self.keys_of(memory) if isinstance(memory, Tensor) else memory  # (u, h, d) each
+            k, v = memory  # (u, h, d) each
         return self.output(self.attend(q, k, v, layout, bias).flatten(-2), add)  # (t, hidden)
 
 
@@ -189,13 +189,17 @@ class FastHead(nn.Module):
         return self.product(x.to(self.dtype)).float()  # (t, vocab)
 
 
-class FastEncoder(Encoder):
+class _Stack(nn.Module):
     """Layer after layer in another precision; what stands before and behind them is fp32."""
 
-    def __init__(self, source: Encoder, dtype: torch.dtype):
+    def __init__(self, source: Encoder | Decoder, dtype: torch.dtype):
         nn.Module.__init__(self)
         self.layers, self.relative, self.dtype = source.layers, source.relative, dtype
         self.norm = None if source.norm is None else fast_norm(source.norm, dtype)
+
+
+class FastEncoder(_Stack, Encoder):
+    """An encoder in another precision."""
 
     @torch.no_grad()
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
@@ -203,13 +207,8 @@ class FastEncoder(Encoder):
             return super().forward(x.to(self.dtype), layout).to(x.dtype)  # (t, hidden)
 
 
-class FastDecoder(Decoder):
-    """The same of a decoder."""
-
-    def __init__(self, source: Decoder, dtype: torch.dtype):
-        nn.Module.__init__(self)
-        self.layers, self.relative, self.dtype = source.layers, source.relative, dtype
-        self.norm = None if source.norm is None else fast_norm(source.norm, dtype)
+class FastDecoder(_Stack, Decoder):
+    """A decoder in another precision."""
 
     @torch.no_grad()
     def keys_of(self, memory: Tensor) -> list[Keys]:
@@ -221,10 +220,9 @@ class FastDecoder(Decoder):
         self,
         x: Tensor,
         layout: Layout,
-        memory: Tensor | Sequence[Keys] | None = None,
+        memory: Sequence[Keys] | None = None,
         cross: Layout | None = None,
         kept: Sequence[Kept] | None = None,
     ) -> Tensor:
-        memory = memory.to(self.dtype) if isinstance(memory, Tensor) else memory
         with torch.autocast(x.device.type, enabled=False):
             return super().forward(x.to(self.dtype), layout, memory, cross, kept).to(x.dtype)  # (t, hidden)

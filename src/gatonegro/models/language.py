@@ -50,13 +50,16 @@ class LanguageModel(Model):
         """Hidden states of the decoder's last layer. (t, hidden)
 
         Args:
-            memory, cross, kept: see `Decoder.forward`.
+            memory: the encoder's result (u, hidden), or what `Decoder.keys_of` made of it.
+            cross, kept: see `Decoder.forward`.
             layout: with `kept`, where each sequence's new tokens and all its keys are.
         """
         if self.config.decoder is None:
             x = self.embeddings(packed)
         else:
             x = self.decoder_embeddings(packed, self.embeddings.tokens)
+        if isinstance(memory, Tensor):
+            memory = self.decoder.keys_of(memory)
         return self.decoder(x, layout or packed.layout, memory, cross, kept)
 
     def encode(self, packed: Packed) -> Tensor:

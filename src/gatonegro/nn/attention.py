@@ -215,13 +215,13 @@ class Attention(nn.Module):
         x: Tensor,
         layout: Layout,
         bias: Bias | None = None,
-        memory: Tensor | Keys | None = None,
+        memory: Keys | None = None,
         kept: Kept | None = None,
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (self.heads, -1))  # (t, h, d)
         if memory is None:
-            memory = x if layout.rows is None else x[layout.rows]  # (u, hidden)
-        k, v = self.keys_of(memory) if isinstance(memory, Tensor) else memory  # (u, h, d) each
+            memory = self.keys_of(x if layout.rows is None else x[layout.rows])
+        k, v = memory  # (u, h, d) each
         if kept is not None:
             k, v = kept.add(k, v)
         return self.output(self.attend(q, k, v, layout, bias).flatten(-2))  # (t, hidden)

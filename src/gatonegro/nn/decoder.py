@@ -31,7 +31,7 @@ class DecoderLayer(nn.Module):
         x: Tensor,
         layout: Layout,
         bias: Bias | None = None,
-        memory: Tensor | Keys | None = None,
+        memory: Keys | None = None,
         cross: Layout | None = None,
         kept: Kept | None = None,
     ) -> Tensor:
@@ -51,26 +51,27 @@ class Decoder(nn.Module):
         self.norm = norm_of(config) if config.final_norm else None
 
     def keys_of(self, memory: Tensor) -> list[Keys]:
-        """What each layer looks at of an encoder's result (u, hidden): computed once, however much is written."""
+        """What each layer looks at of an encoder's result (u, hidden), keys and values (u, h, d): computed once a text,
+        however much is written."""
         return [layer.cross_attention.keys_of(memory) for layer in self.layers]  # type: ignore
 
     def forward(
         self,
         x: Tensor,
         layout: Layout,
-        memory: Tensor | Sequence[Keys] | None = None,
+        memory: Sequence[Keys] | None = None,
         cross: Layout | None = None,
         kept: Sequence[Kept] | None = None,
     ) -> Tensor:
         """Hidden states of the last layer. (t, hidden)
 
         Args:
-            memory: the encoder's result (u, hidden), or what `keys_of` made of it.
+            memory: what `keys_of` made of the encoder's result, a layer.
             cross: whose queries are those of `layout`, and whose keys lie in `memory`.
             kept: a cache a layer, to which the keys and values of these tokens are added.
         """
         bias = None if self.relative is None else cache(self.relative)  # the same for all layers
         for i, layer in enumerate(self.layers):
-            at = memory if memory is None or isinstance(memory, Tensor) else memory[i]
-            x = layer(x, layout, bias, at, cross, None if kept is None else kept[i])
+            own, at = None if kept is None else kept[i], None if memory is None else memory[i]
+            x = layer(x, layout, bias, at, cross, own)
         return x if self.norm is None else self.norm(x)  # (t, hidden)

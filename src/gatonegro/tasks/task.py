@@ -106,6 +106,8 @@ class Task:
             if name not in self.options:
                 hint = HINTS.get(name) or next(iter(get_close_matches(name, self.options, 1)), None)
                 known = ", ".join(sorted(self.options))
+                if len(self.options) > 30:  # of `generate`, say
+                    known = ", ".join([*get_close_matches(name, self.options, 6, 0.3), "…"])
                 raise OptionError(
                     both(
                         f"{self.name} does not know the option {name!r}; " + (f"try {hint}; " if hint else "")

@@ -210,63 +210,57 @@ def in_front(
     return first + len(prefix) * (list(ids[first : first + len(prefix)]) == list(prefix)), None
 
 
-@dataclass
-class Place:
-    """How far a document has been put together, on both sides, and what is to be told of it."""
-
-    source: int = 0
-    text: str = ""
-    used: list[Written] = field(default_factory=list)
-    links: list[dict[str, Any]] = field(default_factory=list)
-
-
 def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The document, as often as sequences were asked for, put together of the best sentences, the second best …"""
     document: Document = said.note
-    if options["return_tensors"]:
-        many = max(map(len, said.answers), default=0)
-        asked = [part.asked for whole in document.parts for part in whole.instead or [whole] if part.asked is not None]
-        return [
-            {"translation_token_ids": [i for n in asked for i in said.answers[n][min(k, len(said.answers[n]) - 1)].ids]}
-            for k in range(many)
-        ]
+    parts = [one for part in document.parts for one in part.instead or [part]]
     out: list[dict[str, Any]] = []
     for number in range(max([1, *map(len, said.answers)])):
-        place = Place()
-        for part in document.parts:
-            _put_together(part, said.answers, number, tokenizer, options, place)
-        out.append({"translation_text": place.text})
+        chosen = [None if part.asked is None else ranked(said.answers[part.asked], number) for part in parts]
+        used = [one for one in chosen if one is not None]
+        if options["return_tensors"]:
+            out += [{"translation_token_ids": [i for one in used for i in one.ids]}] if used else []
+            continue
+        texts = [
+            part.text if one is None else text_of(tokenizer, one.ids, options)
+            for part, one in zip(parts, chosen, strict=True)
+        ]
+        out.append({"translation_text": "".join(texts)})
         if options["return_scores"]:
-            if odd := next((one.unfinished for one in place.used if one.unfinished), None):
+            if odd := next((one.unfinished for one in used if one.unfinished), None):
                 out[-1]["unfinished"] = odd
-            out[-1]["score"] = sum(one.score for one in place.used) / len(place.used) if place.used else None
+            out[-1]["score"] = sum(one.score for one in used) / len(used) if used else None
         if options["return_languages"]:
-            source = document.source if place.used else document.same or document.source
-            out[-1] |= {"src_lang": source, "tgt_lang": document.target}
+            out[-1] |= {"src_lang": document.source if used else document.same or document.source}
+            out[-1] |= {"tgt_lang": document.target}
         if options["return_alignments"]:
-            out[-1]["alignments"] = place.links
+            out[-1]["alignments"] = aligned(tokenizer, parts, chosen, texts, options)
     return out
 
 
-def _put_together(
-    part: Part, answers: Sequence[Any], number: int, tokenizer: Tokenizer, options: Mapping[str, Any], place: Place
-) -> None:
-    for one in part.instead:
-        _put_together(one, answers, number, tokenizer, options, place)
-    if part.instead:
-        return
-    text = part.text
-    if part.asked is not None:
-        one = answers[part.asked][min(number, len(answers[part.asked]) - 1)]
-        text = text_of(tokenizer, one.ids, options)
-        place.used.append(one)
-        if one.attention is not None:
-            for link in links(tokenizer, part.text, one.new, text, one.attention, options["skip_special_tokens"]):
-                for side, begun in (("source_span", place.source), ("target_span", len(place.text))):
-                    link[side] = [begun + at for at in link[side]]
-                place.links.append(link)
-    place.source += len(part.text)
-    place.text += text
+def ranked(some: Sequence[Written], number: int) -> Written:
+    return some[min(number, len(some) - 1)]
+
+
+def aligned(
+    tokenizer: Tokenizer,
+    parts: Sequence[Part],
+    chosen: Sequence[Written | None],
+    texts: Sequence[str],
+    options: Mapping[str, Any],
+) -> list[dict[str, Any]]:
+    """Which words of a document come from which, at their places in the whole."""
+    found: list[dict[str, Any]] = []
+    source = target = 0
+    for part, one, text in zip(parts, chosen, texts, strict=True):
+        if one is not None and one.attention is not None:
+            skip = options["skip_special_tokens"]
+            for link in links(tokenizer, part.text, one.new, text, one.attention, skip):
+                link["source_span"] = [source + at for at in link["source_span"]]
+                link["target_span"] = [target + at for at in link["target_span"]]
+                found.append(link)
+        source, target = source + len(part.text), target + len(text)
+    return found
 
 
 TRANSLATION = Task(
