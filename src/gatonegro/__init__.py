@@ -18,12 +18,14 @@ _HOMES = {
     "AutoModelForTokenClassification": "models",
     "AutoTokenizer": "tokenization",
     "Config": "config",
+    "diagnose": "language",
     "pipeline": "tasks",
 }
 __all__ = [*_HOMES]
 
 if TYPE_CHECKING:
     from gatonegro.config import Config
+    from gatonegro.language import diagnose
     from gatonegro.models import (
         AutoConfig,
         AutoModel,

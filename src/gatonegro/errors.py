@@ -13,6 +13,10 @@ class InputError(GatonegroError, ValueError):
     """The text, batch or argument that was passed cannot be used."""
 
 
+class LanguageMismatchError(InputError):
+    """A text in a language that the model was not made for, with `language_check="error"`."""
+
+
 class ConfigError(GatonegroError, ValueError):
     """`config.json` is missing a value, contradicts itself or names an unknown architecture."""
 
@@ -47,3 +51,7 @@ class OptionError(GatonegroError, TypeError):
 
 class GatonegroWarning(UserWarning):
     """Something that changes an answer, said once: a text cut into windows, say."""
+
+
+class LanguageMismatchWarning(GatonegroWarning):
+    """Texts in a language that the model was not made for: its answers to them are not to be trusted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import sys
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import torch
 
 from gatonegro.engine import fit_threads
 from gatonegro.errors import InputError, OptionError
+from gatonegro.hub import built_in_models
+from gatonegro.language import built_in_languages
 from gatonegro.models import Model, head_of, load, load_fast, share
 from gatonegro.models import precision as dtype_of
 from gatonegro.tasks.feature_extraction import FEATURE_EXTRACTION
@@ -60,6 +63,7 @@ def pipeline(
     allow_pickle: bool = False,
     batch_size: int | None = None,
     preprocess: str | Change | None = "auto",
+    language_check: str = "warn",
     **options: Any,
 ) -> Pipeline:
     """A function from texts to answers.
@@ -78,6 +82,7 @@ def pipeline(
         batch_size: at most so many texts at a time; batches are planned by tokens in any case.
         preprocess: what is done to a text before it is read: "auto" (what the model wants, see
             `gatonegro.preprocessing`), a name of its table, a function, or None. Lists of words are left as they are.
+        language_check: what is done about texts in a language that the model was not made for, see `Pipeline`.
         options: the task's own, for every call; a call may change them.
 
     >>> pipeline("sentiment-analysis")("El profesor es bueno, todo será sencillo")
@@ -185,7 +190,18 @@ def pipeline(
         tokenizer = AutoTokenizer.from_pretrained(tokenizer, revision=revision, local_files_only=local_files_only)
     change = change_of(model, tokenizer, preprocess)
     fit_threads()
-    return Pipeline(record, model if model.precision else model.eval(), tokenizer, batch_size, options, change)
+    running = model if model.precision else model.eval()
+
+    @cache
+    def fitting(language: str) -> Pipeline | None:
+        """A pipeline with a built-in model for this task and language."""
+        for name in built_in_models():
+            if head_of(name) == record.head and language in built_in_languages(name):
+                how: dict[str, Any] = {"device": device, "precision": precision, "preprocess": preprocess}
+                return pipeline(task, name, **how, language_check="off", **options)
+        return None
+
+    return Pipeline(record, running, tokenizer, batch_size, options, change, language_check, fitting)
 
 
 def _device(device: int | str | torch.device) -> torch.device:

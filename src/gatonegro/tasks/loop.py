@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
 
 from gatonegro.errors import CheckpointError, InputError, OptionError
+from gatonegro.language import Languages, languages_of, match
 from gatonegro.models import Model
 from gatonegro.packing import pack, plan, windows
+from gatonegro.tasks.fit import LanguageCheck, check_of, text_of_row
 from gatonegro.tasks.prepare import Change, prepared
 from gatonegro.tasks.task import Encoded, RowError, Said, Task, whole
 from gatonegro.tasks.tell import tell_read, tell_written
@@ -22,6 +25,7 @@ FIRST_WINDOW = 256  # the first answers come soon, and then by ever larger windo
 TOKENS = {"cpu": 1024}  # a batch, by the kind of device; more on all others
 TOKENS_ELSEWHERE = 32_768
 WRITTEN = 2048  # read by a batch whose sequences are then written side by side
+Route = Callable[[str], "Pipeline | None"]
 LONG = 500  # rows from which a progress bar is worth its line
 LONG_TEXT = 20  # and batches, where one text alone is that long
 
@@ -41,6 +45,8 @@ class Pipeline:
         batch_size: int | None,
         options: Mapping[str, Any],
         change: Change | None = None,
+        language_check: str = "warn",
+        route: Route | None = None,
     ):
         self.task_record = task
         self.task = task.name
@@ -49,6 +55,8 @@ class Pipeline:
         self.change = change  # what is done to a text before it is read
         self.batch_size = _batch_size(batch_size)
         self.options = {**task.options, **task.known(options)}
+        self.language_check = check_of(language_check)
+        self.route = route  # a language → a pipeline that fits it, or None
 
     def __repr__(self) -> str:
         return f"Pipeline({self.task!r}, {self.model.name_or_path or 'a model without a name'!r}, {self.device})"
@@ -57,20 +65,35 @@ class Pipeline:
     def device(self) -> torch.device:
         return self.model.device
 
-    def __call__(self, inputs: Any, *, batch_size: int | None = None, **options: Any) -> Any:
+    @cached_property
+    def languages(self) -> Languages:
+        """What the model was made for, as far as its files on this machine say."""
+        return languages_of(self.tokenizer, self.model.config.extra, self.tokenizer.name_or_path or None)
+
+    def __call__(
+        self, inputs: Any, *, batch_size: int | None = None, language_check: str | None = None, **options: Any
+    ) -> Any:
         """Answer. `options` are those of the task, here for this call alone.
+
+        Args:
+            language_check: what is done about texts in a language that the model was not made for: "warn" (once a
+                call), "error", "route" (a built-in model that fits answers these, and each answer names its model), or
+                "off".
 
         Raises:
             InputError: an item is not what the task reads; the message numbers it, from 0.
+            LanguageMismatchError: with "error", the first such text.
             OptionError: a keyword that the task does not know.
         """
         merged = {**self.options, **self.task_record.known(options)}
         size = self.batch_size if batch_size is None else _batch_size(batch_size)
         task = self.task_record
+        check = self._check_languages(language_check)
         if task.single(inputs, merged):
-            return task.wrap(inputs, next(self._answers([[inputs]], merged, size)), options)
+            (answer,) = self._answers([[inputs]], merged, size, check)
+            return task.wrap(inputs, answer, options)
         if isinstance(inputs, Iterator):
-            return self._answers([inputs], merged, size, first=1)  # its next row may keep us waiting
+            return self._answers([inputs], merged, size, check, first=1)  # its next row may keep us waiting
         if isinstance(inputs, Iterable) and not isinstance(inputs, bytes):
             shape = getattr(inputs, "shape", (0,))
             if len(shape) != 1:
@@ -82,7 +105,7 @@ class Pipeline:
                     )
                 )
             rows = list(inputs)
-            answers = _progress(self._answers([rows], merged, size), len(rows), self.task, len(rows) >= LONG)
+            answers = _progress(self._answers([rows], merged, size, check), len(rows), self.task, len(rows) >= LONG)
             return task.wrap(inputs, list(answers), options)
         task.check(inputs, merged)
         kind = type(inputs).__name__
@@ -96,18 +119,51 @@ class Pipeline:
     def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:
         """Answer all rows of a part before the next part is asked for, which may keep us waiting: lines that a person
         types, say."""
-        return self._answers(parts, self.options, self.batch_size)
+        return self._answers(parts, self.options, self.batch_size, self._check_languages(None))
+
+    def _check_languages(self, mode: str | None) -> LanguageCheck:
+        mode = self.language_check if mode is None else check_of(mode)
+        languages = self.languages if mode != "off" else Languages((), "config")
+        return LanguageCheck(languages, self.tokenizer, str(self.model.name_or_path or ""), mode)
 
     def _answers(
-        self, parts: Iterable[Iterable[Any]], options: Mapping[str, Any], size: int | None, first: int = FIRST_WINDOW
+        self,
+        parts: Iterable[Iterable[Any]],
+        options: Mapping[str, Any],
+        size: int | None,
+        check: LanguageCheck,
+        first: int = FIRST_WINDOW,
     ) -> Iterator[Any]:
         done = 0
         told: set[str] = set()
-        for window in (window for rows in parts for window in windows(rows, first, WINDOW)):
-            for i, row in enumerate(window, done):
-                self._check(row, i, options)
-            yield from self._window(window, done, options, size, told)
-            done += len(window)
+        answer = self._routed if check.mode == "route" else self._window
+        for rows in parts:
+            for window in windows(rows, first, WINDOW):
+                for i, row in enumerate(window, done):
+                    self._check(row, i, options)
+                check.look(window, done)
+                yield from answer(window, done, options, size, told)
+                done += len(window)
+                if first == 1:  # a generator, whose end may be far
+                    check.tell()
+            check.tell()
+
+    def _routed(
+        self, rows: list[Any], first: int, options: Mapping[str, Any], size: int | None, told: set[str]
+    ) -> Iterator[Any]:
+        """Each row by a model that fits its language, in the given order; each answer names its model."""
+        whose = [self._fitting(row) for row in rows]
+        answers = {}
+        for one in dict.fromkeys(whose):
+            own = [row for row, who in zip(rows, whose, strict=True) if who is one]
+            answers[one] = one._window(own, first, options, size, told)
+        for one in whose:
+            yield _named(next(answers[one]), str(one.model.name_or_path))
+
+    def _fitting(self, row: Any) -> Pipeline:
+        found = match(text_of_row(row), self.languages, self.tokenizer)
+        other = self.route(found.language) if self.route and found.fits is False and found.language else None
+        return other or self
 
     def _check(self, row: Any, number: int, options: Mapping[str, Any]) -> None:
         try:
@@ -225,6 +281,22 @@ class Pipeline:
                     )
                 )
         return answers
+
+
+def _named(answer: Any, model: str) -> Any:
+    """An answer that says which model gave it."""
+    if isinstance(answer, list):
+        return [_named(one, model) for one in answer]
+    if isinstance(answer, dict):
+        return {**answer, "model": model}
+    raise OptionError(
+        both(
+            'language_check="route" is for tasks whose answers can name their model; this one gives numbers. Use '
+            '"warn" or "error".',
+            'language_check="route" es para tareas cuyas respuestas pueden nombrar su modelo; esta da números. Usa '
+            '"warn" o "error".',
+        )
+    )
 
 
 def _parts(encoded: Encoded, rows: Sequence[Any]) -> list[list[int]]:

@@ -1,0 +1,158 @@
+"""`diagnose`: does a model fit the language of a text, and by what evidence?"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from typing import Any
+
+from gatonegro.errors import GatonegroError, InputError
+from gatonegro.hub import built_in_models, locate
+from gatonegro.language.fit import WORD, Languages, languages_of, match, name_of, samples, tokens_per_word
+from gatonegro.tokenization import Tokenizer
+from gatonegro.tokenization.loading import load
+from gatonegro.wording import both
+
+DEFAULT = "sentiment-es-en"
+SHOWN = 8  # torn words in a report
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What can be said of a text and a model without asking the model."""
+
+    text: str
+    model: str
+    language: str | None  # ISO 639
+    confidence: float  # how likely that language is, from 0 to 1
+    model_languages: tuple[str, ...]  # none: it is for many, or nothing says
+    known_by: str  # "config", "card" or "tokenizer"
+    tokens_per_word: float
+    usual: float  # tokens a word that its tokenizer needs in the language that it is best at
+    torn: tuple[tuple[str, tuple[str, ...]], ...]  # words in many pieces, and the pieces
+    unknown: tuple[str, ...]  # what the tokenizer has no piece for
+    mixed: bool  # of two languages, one of them the model's
+    fits: bool | None  # None: it cannot be told
+    advice: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    def __str__(self) -> str:
+        """A report to read, in the user's language."""
+        said = {True: both("yes", "sí"), False: both("no", "no"), None: both("cannot be told", "no se puede decir")}
+        language = f"{name_of(self.language)}, {self.confidence:.2f}" if self.language else "?"
+        by = {
+            "config": both("by its config", "según su config"),
+            "card": both("by its card", "según su ficha"),
+            "tokenizer": both("by what its tokenizer cuts least", "según lo que su tokenizador corta menos"),
+        }[self.known_by]
+        known = ", ".join(map(name_of, self.model_languages)) or both("many languages", "muchos idiomas")
+        usual = both(
+            f"{self.tokens_per_word:.2f} a word; in its best language {self.usual:.2f}",
+            f"{self.tokens_per_word:.2f} por palabra; en su mejor idioma, {self.usual:.2f}",
+        )
+        rows = [
+            (both("language", "idioma"), language),
+            (both("model", "modelo"), f"{self.model}: {known} ({by})"),
+            ("tokens", usual),
+        ]
+        if self.torn:
+            more = " …" if len(self.torn) > SHOWN else ""
+            rows.append((both("torn", "rotas"), "  ".join("·".join(pieces) for _, pieces in self.torn[:SHOWN]) + more))
+        if self.unknown:
+            rows.append((both("unknown", "desconocido"), "  ".join(self.unknown[:SHOWN])))
+        rows.append((both("fits", "encaja"), said[self.fits]))
+        width = max(len(name) for name, _ in rows)
+        lines = [self.text if len(self.text) < 100 else self.text[:99] + "…"]
+        lines += [f"  {name:<{width}}  {value}" for name, value in rows]
+        return "\n".join([*lines, f"  → {self.advice}"] if self.advice else lines)
+
+
+def diagnose(text_or_texts: str | list[str], model: Any = None) -> Diagnosis | list[Diagnosis]:
+    """Whether a model fits the language of a text. Reads tokenizer, config and card, and no weights.
+
+    Args:
+        text_or_texts: a text, or a list of them, which gives a list.
+        model: a folder, a built-in's short name, a name on the hub, or a pipeline; by default the built-in sentiment
+            model.
+
+    Raises:
+        InputError: what is no text.
+        HubError, TokenizerError, ConfigError: the model cannot be read.
+
+    >>> diagnose("El profesor es bueno, todo será sencillo", model="demo-en").fits
+    False
+    """
+    texts: list[str] = [text_or_texts] if isinstance(text_or_texts, str) else list(text_or_texts)
+    for i, text in enumerate(texts):
+        if not isinstance(text, str):
+            kind = type(text).__name__
+            raise InputError(
+                both(
+                    f"item {i} is {kind} where a text is wanted; pass a str.",
+                    f"el elemento {i} es {kind} donde hace falta un texto; pasa un str.",
+                )
+            )
+    if hasattr(model, "tokenizer") and hasattr(model, "model"):
+        tokenizer, name = model.tokenizer, model.model.name_or_path or "?"
+        languages = languages_of(tokenizer, model.model.config.extra, tokenizer.name_or_path or None)
+    else:
+        name = DEFAULT if model is None else str(model)
+        tokenizer, languages = _read(name)
+    found = [_diagnosis(text, name, tokenizer, languages) for text in texts]
+    return found[0] if isinstance(text_or_texts, str) else found
+
+
+@lru_cache(16)
+def _read(name: str) -> tuple[Tokenizer, Languages]:
+    source = locate(name)
+    path = source.file("config.json")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8")) if path else {}
+    except (OSError, ValueError):
+        config = {}  # its tokenizer may be had all the same
+    tokenizer = load(source, {})
+    return tokenizer, languages_of(tokenizer, config if isinstance(config, dict) else {}, source)
+
+
+def _diagnosis(text: str, name: str, tokenizer: Tokenizer, languages: Languages) -> Diagnosis:
+    found = match(text, languages, tokenizer)
+    words = list(dict.fromkeys(WORD.findall(text)))
+    pieces = {word: tokenizer.tokenize(word) for word in words}
+    plain = {word: tuple(piece.strip("▁Ġ#") or piece for piece in some) for word, some in pieces.items()}
+    torn = tuple((w, p) for w, p in plain.items() if len(p) > 2 or (len(p) == 2 and len(w) < 6))
+    unknown = tuple(w for w, some in pieces.items() if tokenizer.unk_token is not None and tokenizer.unk_token in some)
+    usual = min(tokens_per_word(tokenizer, sample["sentences"]) for sample in samples().values())
+    return Diagnosis(
+        text, name, found.language, round(found.share, 4), languages.codes, languages.how,
+        round(tokens_per_word(tokenizer, [text]), 3), round(usual, 3), torn, unknown, found.mixed, found.fits,
+        _advice(found.language, found.fits, languages),
+    )  # fmt: skip
+
+
+def _advice(language: str | None, fits: bool | None, languages: Languages) -> str:
+    if fits is not False:
+        return ""
+    theirs = ", ".join(map(name_of, languages.codes))
+    others = [name for name in built_in_models() if language in built_in_languages(name)]
+    another = both(
+        f"take one that knows {name_of(language)}" + (f": {', '.join(others)}" if others else ""),
+        f"usa uno que sepa {name_of(language)}" + (f": {', '.join(others)}" if others else ""),
+    )
+    return both(
+        f"this model was made for {theirs}, and its answer to {name_of(language)} is not to be trusted; {another}.",
+        f"este modelo se hizo para {theirs}, y su respuesta al {name_of(language)} no es de fiar; {another}.",
+    )
+
+
+def built_in_languages(name: str) -> tuple[str, ...]:
+    """What a built-in model was made for; nothing, where it cannot be read."""
+    try:
+        return _read(name)[1].codes
+    except GatonegroError:
+        return ()

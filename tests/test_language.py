@@ -1,0 +1,246 @@
+"""Which language a text is in, whether a model fits it, and what pipelines say and do about it."""
+
+import csv
+import json
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from gatonegro import AutoTokenizer, diagnose, hub, pipeline
+from gatonegro.errors import GatonegroError, InputError, LanguageMismatchError, LanguageMismatchWarning, OptionError
+from gatonegro.language import Languages, guess, likely, match
+from gatonegro.language.fit import OWN, enough, languages_of, measured
+
+SPANISH = "El profesor es bueno, todo será sencillo"
+ENGLISH = "The teacher is good, everything will be easy"
+
+built_in = pytest.mark.skipif(
+    "demo-en" not in hub.built_in_models(), reason="the built-in models are not installed: pip install ./models"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("El gato negro", "es"),
+        ("The black cat", "en"),
+        ("EL GATO NEGRO DUERME EN CASA", "es"),
+        ("no one saw us", "en"),
+        ("José García lives in Málaga.", None),
+        ("", None),
+        ("12 🐈 …", None),
+        ("Zorg", None),
+        ("\x00\n\t", None),
+        ("He vuelto.", None),  # one word is English, one Spanish
+    ],
+)
+def test_guesses(text, wanted):
+    assert guess(text) == wanted
+
+
+def test_of_long_texts_only_the_front_is_read():
+    assert guess("El gato negro duerme. " * 50 + "The black cat sleeps. " * 100_000) == "es"
+    assert next(iter(likely("猫が寝ています。"))) == "ja"
+
+
+@pytest.mark.parametrize(
+    ("text", "codes", "fits"),
+    [
+        (SPANISH, ("en",), False),
+        (ENGLISH, ("en",), True),
+        (SPANISH, ("es", "en"), True),
+        ("O profesor galego fala moi amodo na súa aula", ("es",), None),  # Galician: a relative of Spanish
+        ("Der Hund schläft heute lange im Garten", ("es", "en"), False),
+        ("Hola", ("en",), None),  # too little is said
+        ("Tom Hanks, Boston 1999 🎬", ("es",), None),
+        ("猫が寝ています。犬も寝ています。", ("es", "en"), False),
+        (SPANISH, (), None),  # for many languages
+        ("", ("en",), None),
+    ],
+)
+def test_matches(text, codes, fits):
+    assert match(text, Languages(codes, "card")).fits is fits
+
+
+@built_in
+@pytest.mark.parametrize("text", ["el check-in fue super smooth", "hicimos un meeting con el team y fue super cool"])
+def test_mixed_text_is_a_case_of_its_own(text):
+    found = diagnose(text, "demo-en")
+    assert found.mixed and found.fits is None and found.language == "es"
+    assert not diagnose(SPANISH, "demo-en").mixed
+
+
+@built_in
+def test_the_courses_sentence_under_an_english_model():
+    found = diagnose(SPANISH, model="demo-en")
+    assert (found.language, found.model_languages, found.known_by, found.fits) == ("es", ("en",), "config", False)
+    assert found.confidence > 0.9 and found.tokens_per_word > 1.5 * found.usual
+    assert dict(found.torn)["profesor"] == ("prof", "es", "or") and found.unknown == ()
+    assert "sentiment-es-en" in found.advice and "Spanish" in found.advice
+    report = str(found)
+    assert "prof·es·or" in report and "English (by its config)" in report and "→ this model was made for" in report
+    assert json.loads(found.to_json())["fits"] is False
+    assert diagnose([SPANISH, ENGLISH])[0].fits is diagnose(ENGLISH).fits is True
+    assert diagnose(pipeline("sentiment-analysis", "demo-en")("x") and SPANISH, model="demo-en") == found
+
+
+@built_in
+def test_a_pipeline_can_be_asked_about():
+    assert diagnose(SPANISH, pipeline("sentiment-analysis", "demo-en")).fits is False
+    with pytest.raises(InputError, match="item 1 is int"):
+        diagnose(["a", 1])
+    with pytest.raises(GatonegroError):
+        diagnose("a", model="./there-is-none")
+
+
+def folder_of(path, sample, **config):
+    """A tokenizer that knows the words of some sentences whole, and letters."""
+    words = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}
+    letters = "abcdefghijklmnopqrstuvwxyzáéíóúñç.,¿?'-"
+    for piece in (*letters, *("##" + c for c in letters), *" ".join(sample).lower().replace(".", "").split()):
+        words.setdefault(piece, len(words))
+    path.mkdir()
+    (path / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    (path / "config.json").write_text(json.dumps({"model_type": "bert", **config}))
+    (path / "tokenizer_config.json").write_text('{"do_lower_case": true, "strip_accents": false}')
+    return path
+
+
+def test_a_models_languages(tmp_path):
+    from gatonegro.language.fit import samples
+
+    spanish = samples()["es"]["sentences"]
+    folder = folder_of(tmp_path / "es", spanish)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    found = languages_of(tokenizer, {}, str(folder))
+    assert found == Languages(("es",), "tokenizer")
+    assert next(iter(measured(tokenizer))) == "es"
+
+    (folder / "README.md").write_text("---\nlanguage: gl\n---\n# x\n", encoding="utf-8")
+    assert languages_of(tokenizer, {}, str(folder)) == Languages(("gl",), "card")
+    (folder / "README.md").write_text("---\nlanguage:\n- multilingual\n---\n", encoding="utf-8")
+    assert languages_of(tokenizer, {}, str(folder)) == Languages((), "card")
+    (folder / "README.md").write_text("---\nlanguage: [\n---\n", encoding="utf-8")  # damaged
+    assert languages_of(tokenizer, {}, str(folder)).how == "tokenizer"
+    assert languages_of(tokenizer, {"languages": ["fr"]}, str(folder)) == Languages(("fr",), "config")
+    for strange in ("fr", [1], {}, None):
+        assert languages_of(tokenizer, {"languages": strange}, str(folder)).how == "tokenizer"
+
+    nothing = folder_of(tmp_path / "none", [])
+    assert languages_of(AutoTokenizer.from_pretrained(nothing), {}, None).codes == ()
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "known", "unknown"),
+    [
+        ("bert-base-uncased", "en", "es fr de pt ca it"),
+        ("roberta-base", "en", "es fr de pt ca it"),
+        ("beto-cased", "es", "en fr de pt"),
+        ("robertuito-base-uncased", "es", "de fr nl tr"),
+        ("bert-base-multilingual-cased", "es en fr de pt it ca nl", ""),
+        ("t5-small", "en de ro", "es tr ru"),
+    ],
+)
+def test_real_tokenizers_are_told_apart(shared, name, known, unknown):
+    tokenizer = AutoTokenizer.from_pretrained(shared / "data" / "tokenizers" / name)
+    codes = set(languages_of(tokenizer, {}).codes)
+    assert set(known.split()) <= codes and not codes & set(unknown.split())
+    assert OWN < 1.4
+
+
+@pytest.fixture(scope="module")
+def english():
+    return pipeline("sentiment-analysis", "demo-en")
+
+
+@built_in
+class TestPipelines:
+    def test_one_warning_a_call_with_counts_and_an_example(self, english):
+        texts = [ENGLISH, SPANISH, "ok", "Me encanta este curso tan bonito", "🐈"] * 3
+        with pytest.warns(LanguageMismatchWarning) as seen:
+            english(texts)
+        (one,) = seen
+        said = str(one.message)
+        assert "item 1 ('El profesor es bueno" in said and "Spanish" in said and "demo-en was made for English" in said
+        assert "6 of 15" in said
+
+    @pytest.mark.parametrize(
+        "texts", [ENGLISH, "", "Juan Pérez, Bogotá", "2024-11-27", "😀😀😀", "hola", [ENGLISH] * 300]
+    )
+    def test_silence(self, english, texts):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            english(texts)
+            english(SPANISH, language_check="off")
+
+    def test_an_error_names_the_item(self, english):
+        with pytest.raises(LanguageMismatchError, match=r"item 1 .*Spanish"):
+            english([ENGLISH, SPANISH], language_check="error")
+        strict = pipeline("sentiment-analysis", "demo-en", language_check="error")
+        with pytest.raises(LanguageMismatchError):
+            strict(SPANISH)
+        assert strict(ENGLISH)[0]["label"] == "POSITIVE"
+
+    def test_each_text_is_sent_to_a_model_that_fits(self, english):
+        texts = [SPANISH, ENGLISH, "Me encanta este curso tan bonito", "Zut"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = english(texts, language_check="route")
+            assert list(english(iter(texts), language_check="route")) == found
+        assert [one["model"] for one in found] == ["sentiment-es-en", "demo-en", "sentiment-es-en", "demo-en"]
+        assert found[0]["label"] == "POS" and found[1]["label"] == "POSITIVE"
+        both = english([SPANISH], language_check="route", top_k=2)
+        assert [[one["model"] for one in some] for some in both] == [["sentiment-es-en"] * 2]
+        numbers = pipeline("feature-extraction", "demo-en", language_check="route")
+        with pytest.raises(OptionError, match="name their model"):
+            numbers([ENGLISH])
+
+    def test_generators_are_told_soon(self, english):
+        answers = english(text for text in [SPANISH] + [ENGLISH] * 5000)
+        next(answers)
+        with pytest.warns(LanguageMismatchWarning):
+            next(answers)
+
+    def test_wrong_modes(self, english):
+        for mode in ("loud", True, 1, ["warn"]):
+            with pytest.raises(OptionError, match="language_check must be one of 'warn'"):
+                english(ENGLISH, language_check=mode)
+        with pytest.raises(OptionError, match="language_check"):
+            pipeline("sentiment-analysis", "demo-en", language_check="loud")
+
+    def test_long_inputs_are_sampled(self, english, monkeypatch):
+        from gatonegro.tasks import fit
+
+        looked = []
+        monkeypatch.setattr(fit, "match", lambda text, *more: looked.append(text) or match(text, *more))
+        english([ENGLISH[:12]] * 1000)
+        assert 64 <= len(looked) <= 64 + 1000 // 8
+        assert all(len(text) <= 300 for text in looked)
+
+
+@built_in
+def test_the_detector_is_loaded_when_first_needed():
+    code = (
+        "import sys, gatonegro; from gatonegro import diagnose; assert 'fasttext' not in sys.modules; "
+        "diagnose('El gato', 'demo-en'); assert 'fasttext' in sys.modules and 'torch' not in sys.modules; "
+        "assert 'requests' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.shared
+def test_hardly_a_false_warning_and_hardly_a_miss(shared):
+    """On sentences of the research data that say enough: the figures stand in benchmarks/results/languages.md."""
+    with (shared / "data" / "langid" / "sentences.tsv").open(encoding="utf-8") as f:
+        rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
+    texts = {lang: [r["text"] for r in rows if r["lang"] == lang] for lang in ("es", "en")}
+    for lang in ("es", "en"):
+        wrong = [t for t in texts[lang] if match(t, Languages(("es", "en"), "card")).fits is False]
+        assert len(wrong) < 0.005 * len(texts[lang]), wrong
+    tokenizer = AutoTokenizer.from_pretrained(shared / "data" / "tokenizers" / "bert-base-uncased")
+    long = [t for t in texts["es"] if enough(t)]
+    missed = [t for t in long if match(t, Languages(("en",), "card"), tokenizer).fits is not False]
+    assert len(missed) < 0.01 * len(long), missed
