@@ -244,3 +244,14 @@ def test_hardly_a_false_warning_and_hardly_a_miss(shared):
     long = [t for t in texts["es"] if enough(t)]
     missed = [t for t in long if match(t, Languages(("en",), "card"), tokenizer).fits is not False]
     assert len(missed) < 0.01 * len(long), missed
+
+
+@built_in
+def test_the_command_line():
+    run = [sys.executable, "-m", "gatonegro", "diagnose", "-m", "demo-en"]
+    done = subprocess.run([*run, SPANISH, "hola"], capture_output=True, text=True, check=True)
+    first, second = done.stdout.split("\n\n")
+    assert first.startswith(SPANISH + "\n  language  Spanish, 0.9") and "\n  → this model" in first
+    assert second.startswith("hola\n")
+    done = subprocess.run([*run, "--json"], input=f"{SPANISH}\n", capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["torn"][0] == ["profesor", ["prof", "es", "or"]]

@@ -216,6 +216,14 @@ COMMANDS: dict[str, Command] = {
         'gatonegro translate "El gato negro duerme."\n  gatonegro translate --nbest 3 --align "El gato negro duerme."\n'
         "  gatonegro translate --to es < letter.txt > carta.txt",
     ),
+    "diagnose": Command(
+        (
+            "whether a model fits the language of a text, with the evidence",
+            "si un modelo encaja con el idioma de un texto, y por qué",
+        ),
+        (TEXTS, MODEL, JSON),
+        'gatonegro diagnose -m demo-en "El profesor es bueno, todo será sencillo"',
+    ),
     "tokens": Command(
         (
             "the tokens of a text, their ids and where they stand",

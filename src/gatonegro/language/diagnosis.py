@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, overload
 
 from gatonegro.errors import GatonegroError, InputError
 from gatonegro.hub import built_in_models, locate
@@ -44,7 +44,7 @@ class Diagnosis:
 
     def __str__(self) -> str:
         """A report to read, in the user's language."""
-        said = {True: both("yes", "sí"), False: both("no", "no"), None: both("cannot be told", "no se puede decir")}
+        said = {True: both("yes", "sí"), False: "no", None: both("cannot be told", "no se puede decir")}
         language = f"{name_of(self.language)}, {self.confidence:.2f}" if self.language else "?"
         by = {
             "config": both("by its config", "según su config"),
@@ -73,6 +73,10 @@ class Diagnosis:
         return "\n".join([*lines, f"  → {self.advice}"] if self.advice else lines)
 
 
+@overload
+def diagnose(text_or_texts: str, model: Any = None) -> Diagnosis: ...
+@overload
+def diagnose(text_or_texts: list[str], model: Any = None) -> list[Diagnosis]: ...
 def diagnose(text_or_texts: str | list[str], model: Any = None) -> Diagnosis | list[Diagnosis]:
     """Whether a model fits the language of a text. Reads tokenizer, config and card, and no weights.
 

@@ -1,0 +1,33 @@
+"""`gatonegro diagnose`: does a model fit the language of a text?"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from itertools import chain
+
+from gatonegro.cli.screen import print_json, texts, visible
+
+
+def run(args: Namespace) -> None:
+    from gatonegro.language import diagnose
+
+    for n, text in enumerate(chain.from_iterable(texts(args.texts))):
+        found = diagnose(text, args.model)
+        if args.json:
+            print_json(found.to_dict())
+            continue
+        if n:
+            print()  # an empty line between texts
+        title, *lines = str(found).split("\n  ")
+        if not sys.stdout.isatty():
+            print(visible(title), *lines, sep="\n  ", flush=True)
+            continue
+        from rich.console import Console
+        from rich.padding import Padding
+        from rich.text import Text
+
+        console = Console(highlight=False)
+        console.print(Text(visible(title), "italic"))
+        for line in lines:
+            console.print(Padding(Text(line, "bold" if line.startswith("→") else ""), (0, 0, 0, 2)))
