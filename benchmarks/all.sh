@@ -19,6 +19,8 @@ python benchmarks/translation.py
 if [ -d "$data" ]; then
     python benchmarks/int8.py --data "$data"
     python benchmarks/long_texts.py
+    python benchmarks/alignment.py
+    python benchmarks/languages.py --data "$data"
     python benchmarks/translation.py --model translate-es-en --front ">>en<< " --texts "$data/parallel/dev.tsv"
 fi
 if python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; then python benchmarks/gpu.py; fi

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from itertools import chain
+from textwrap import fill, indent
 
 from gatonegro.cli.screen import print_json, texts, visible
 
@@ -24,10 +25,10 @@ def run(args: Namespace) -> None:
             print(visible(title), *lines, sep="\n  ", flush=True)
             continue
         from rich.console import Console
-        from rich.padding import Padding
         from rich.text import Text
 
         console = Console(highlight=False)
         console.print(Text(visible(title), "italic"))
         for line in lines:
-            console.print(Padding(Text(line, "bold" if line.startswith("→") else ""), (0, 0, 0, 2)))
+            hanging = indent(fill(line, console.width - 6, drop_whitespace=False, subsequent_indent="  "), "  ")
+            console.print(Text(hanging, "bold" if line.startswith("→") else ""))

