@@ -19,12 +19,14 @@ _HOMES = {
     "AutoTokenizer": "tokenization",
     "Config": "config",
     "diagnose": "language",
+    "explain": "glassbox",
     "pipeline": "tasks",
 }
 __all__ = [*_HOMES]
 
 if TYPE_CHECKING:
     from gatonegro.config import Config
+    from gatonegro.glassbox import explain
     from gatonegro.language import diagnose
     from gatonegro.models import (
         AutoConfig,

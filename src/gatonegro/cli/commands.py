@@ -224,6 +224,49 @@ COMMANDS: dict[str, Command] = {
         (TEXTS, MODEL, JSON),
         'gatonegro diagnose -m demo-en "El profesor es bueno, todo será sencillo"',
     ),
+    "explain": Command(
+        (
+            "every step from a text to an answer, with the real numbers",
+            "cada paso de un texto a su respuesta, con los números de verdad",
+        ),
+        (
+            TEXTS,
+            (
+                MODEL[0],
+                {
+                    **MODEL[1],
+                    "help": (
+                        'folder, built-in name, hub name, or "toy", the worked example of three words (default: the '
+                        "built-in sentiment-es-en)",
+                        "carpeta, nombre de un modelo incluido o del hub, o toy, el ejemplo de tres palabras hecho a "
+                        "mano (por defecto, el incluido sentiment-es-en)",
+                    ),
+                },
+            ),
+            (
+                ("-o", "--output"),
+                {
+                    "metavar": ("FILE", "ARCHIVO"),
+                    "help": (
+                        "to a file: .json, .safetensors or .npz (the exact tensors), .txt",
+                        "a un archivo: .json, .safetensors o .npz (los tensores exactos), .txt",
+                    ),
+                },
+            ),
+            (
+                ("--layers",),
+                {
+                    "type": count,
+                    "metavar": ("N", "N"),
+                    "help": ("print the first N layers only", "mostrar solo las N primeras capas"),
+                },
+            ),
+            JSON,
+            REVISION,
+            OFFLINE,
+        ),
+        'gatonegro explain --model toy "El gato negro"\n  gatonegro explain "El gato negro duerme" -o gato.safetensors',
+    ),
     "tokens": Command(
         (
             "the tokens of a text, their ids and where they stand",

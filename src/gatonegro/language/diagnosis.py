@@ -15,6 +15,7 @@ from gatonegro.tokenization.loading import load
 from gatonegro.wording import both
 
 DEFAULT = "sentiment-es-en"
+LONGEST = 10_000  # characters whose words are looked at
 SHOWN = 8  # torn words in a report
 
 
@@ -126,7 +127,7 @@ def _read(name: str) -> tuple[Tokenizer, Languages]:
 
 def _diagnosis(text: str, name: str, tokenizer: Tokenizer, languages: Languages) -> Diagnosis:
     found = match(text, languages, tokenizer)
-    words = list(dict.fromkeys(WORD.findall(text)))
+    words = list(dict.fromkeys(WORD.findall(text[:LONGEST])))
     pieces = {word: tokenizer.tokenize(word) for word in words}
     plain = {word: tuple(piece.strip("▁Ġ#") or piece for piece in some) for word, some in pieces.items()}
     torn = tuple((w, p) for w, p in plain.items() if len(p) > 2 or (len(p) == 2 and len(w) < 6))
@@ -134,7 +135,7 @@ def _diagnosis(text: str, name: str, tokenizer: Tokenizer, languages: Languages)
     usual = min(tokens_per_word(tokenizer, sample["sentences"]) for sample in samples().values())
     return Diagnosis(
         text, name, found.language, round(found.share, 4), languages.codes, languages.how,
-        round(tokens_per_word(tokenizer, [text]), 3), round(usual, 3), torn, unknown, found.mixed, found.fits,
+        round(tokens_per_word(tokenizer, [text[:LONGEST]]), 3), round(usual, 3), torn, unknown, found.mixed, found.fits,
         _advice(found.language, found.fits, languages),
     )  # fmt: skip
 

@@ -119,9 +119,8 @@ def measured(tokenizer: Tokenizer) -> dict[str, float]:
 
 
 def tokens_per_word(tokenizer: Tokenizer, texts: list[str]) -> float:
-    rows = tokenizer(texts, add_special_tokens=False)["input_ids"]
-    unknown = tokenizer.unk_token_id
-    tokens = sum(UNKNOWN if i == unknown else 1 for row in rows for i in row)
+    pieces = (piece for text in texts for piece in tokenizer.tokenize(text))
+    tokens = sum(UNKNOWN if piece == tokenizer.unk_token else 1 for piece in pieces)
     return tokens / max(1, sum(len(WORD.findall(text)) for text in texts))
 
 

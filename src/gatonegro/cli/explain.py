@@ -1,0 +1,38 @@
+"""`gatonegro explain`: every step from a text to an answer."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from itertools import chain
+
+from gatonegro.cli.screen import say, texts
+from gatonegro.errors import OptionError
+from gatonegro.wording import both
+
+
+def run(args: Namespace) -> None:
+    parts = texts(args.texts)
+    from gatonegro.glassbox import explain
+    from gatonegro.glassbox.text import show
+
+    if args.output and len(args.texts) != 1:
+        raise OptionError(
+            both(
+                f"{args.output} takes one text; pass one as an argument.",
+                f"{args.output} es para un solo texto; pasa uno como argumento.",
+            )
+        )
+    for n, text in enumerate(chain.from_iterable(parts)):
+        found = explain(text, args.model, revision=args.revision, local_files_only=args.offline)
+        if args.output:
+            say(both(f"written to {found.save(args.output)}", f"escrito en {found.save(args.output)}"))
+            continue
+        if args.json:
+            print(found.to_json(), flush=True)
+            continue
+        if n:
+            print()  # an empty line between texts
+        from rich.console import Console
+
+        show(found, Console(highlight=False, width=None if sys.stdout.isatty() else 100), args.layers)

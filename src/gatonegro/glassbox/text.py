@@ -1,0 +1,124 @@
+"""An explanation as text: for a file, a pipe, a terminal with colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from gatonegro.glassbox.explanation import Array, Explanation, Step
+
+NUMBERS = 4  # of a vector, that are shown
+WIDE = 12  # tokens, up to which a table of attention is shown whole
+SHADES = " ░▒▓█"
+
+
+def plain(explanation: Explanation, width: int = 100) -> str:
+    """Without colours."""
+    from rich.console import Console
+
+    out = StringIO()
+    show(explanation, Console(file=out, width=width, color_system=None, highlight=False))
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def printable(text: str) -> str:
+    """With nothing in it that could move a cursor."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def show(explanation: Explanation, console: Any, layers: int | None = None) -> None:
+    """Print the steps, of the first layers if so many are named."""
+    from rich.text import Text
+
+    es = explanation.lang == "es"
+    console.print(Text(printable(explanation.text), "bold"))
+    console.print(Text(("modelo: " if es else "model: ") + (explanation.model or "?"), "dim"))
+    for note in explanation.notes:
+        console.print(Text("! " + note[es], "yellow"))
+    if explanation.fit is not None and explanation.fit.fits is False:
+        console.print(Text("! " + explanation.fit.advice, "yellow"))
+    for step in explanation.steps:
+        if layers is None or step.layer is None or step.layer < layers:
+            _step(step, explanation, console)
+    if explanation.answer:
+        label, score = explanation.answer[0]
+        console.print(Text(f"→ {label} {score:.3f}", "bold green"))
+    if explanation.written:
+        console.print(Text(printable("→ " + " ".join(explanation.written)), "bold green"))
+
+
+def _step(step: Step, explanation: Explanation, console: Any) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    es = explanation.lang == "es"
+    where = "" if step.layer is None else (" · capa " if es else " · layer ") + str(step.layer + 1)
+    console.print()
+    console.print(Text(f"{step.number}. {step.title}{where}", "bold cyan"))
+    console.print(Padding(Text(step.text), (0, 0, 0, 3)))
+    console.print(Padding(Text(step.formula, "italic"), (0, 0, 0, 3)))
+    for line in step.work:
+        console.print(Padding(Text(line[es]), (0, 0, 0, 5)))
+    if not step.work:
+        for name, x in step.tensors.items():
+            console.print(Padding(_tensor(name, x, step, explanation), (0, 0, 0, 5)))
+    for note in step.notes:
+        console.print(Padding(Text("✎ " + note[es], "yellow"), (0, 0, 0, 3)))
+
+
+def _tensor(name: str, x: Array, step: Step, explanation: Explanation) -> Any:
+    """A tensor's name and shape, and a few of its numbers; attention, averaged over the heads, as a table."""
+    from rich.console import Group
+    from rich.text import Text
+
+    shape = "×".join(map(str, x.shape))
+    head = Text.assemble((f"{name} ", "bold"), (f"({shape})", "dim"))
+    if name == "probs" and x.ndim == 3 and max(x.shape[1:]) <= WIDE:
+        return Group(head, _attention(x.mean(0), step, explanation))
+    if x.ndim == 1 and x.dtype.kind == "f" and explanation.answer and len(x) == len(explanation.answer):
+        return Text.assemble(head, "  ", "  ".join(f"{n:.4f}" for n in x))
+    return Text.assemble(head, "  ", _some(x))
+
+
+def _some(x: Array) -> str:
+    """The first numbers of the first vector."""
+    first = x
+    while first.ndim > 1:
+        first = first[0]
+    numbers = [f"{n:.3f}" if x.dtype.kind == "f" else str(n) for n in first[:NUMBERS].tolist()]
+    return "[" + ", ".join(numbers) + (", …" if len(first) > NUMBERS or x.ndim > 1 else "") + "]"
+
+
+def _attention(probs: Array, step: Step, explanation: Explanation) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    rows, columns = (list(some) for some in _sides(step, explanation))
+    if len(rows) != probs.shape[0] or len(columns) != probs.shape[1]:
+        return Text("")
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    for token in columns:
+        table.add_column(Text(printable(token)), justify="right")
+    for token, row in zip(rows, probs, strict=True):
+        table.add_row(Text(printable(token)), *(_cell(float(p)) for p in np.nan_to_num(row)))
+    return table
+
+
+def _sides(step: Step, explanation: Explanation) -> Iterator[tuple[str, ...]]:
+    """The tokens that look, and those that are looked at."""
+    written = explanation.written[:-1]
+    looks = written if step.name.startswith("decoder.") else explanation.tokens
+    yield looks
+    yield explanation.tokens if ".cross." in step.name else looks
+
+
+def _cell(p: float) -> Any:
+    from rich.text import Text
+
+    shade = SHADES[min(len(SHADES) - 1, int(p * len(SHADES)))]
+    return Text(f"{shade}{p:.2f}", "bold" if p >= 0.3 else "")

@@ -1,0 +1,150 @@
+"""The course's worked example: three words, vectors of three numbers, one head, every sum written out.
+
+It goes through `EncoderLayer` itself, with the weights that are stated here, and not through sums of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from gatonegro.config import Config
+from gatonegro.errors import InputError
+from gatonegro.glassbox.explanation import Explanation, Step
+from gatonegro.glassbox.record import layer_steps, step
+from gatonegro.glassbox.story import STORY
+from gatonegro.nn.encoder import EncoderLayer
+from gatonegro.nn.watch import watch
+from gatonegro.packing import Layout
+from gatonegro.wording import Pair, both
+
+WORDS = {"El": (1.0, 1.0, 1.0), "gato": (1.0, 2.0, 3.0), "negro": (2.0, 3.0, 4.0)}
+W = ((1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 1.0))  # W_Q = W_K = W_V, vectors being rows: x·W
+SAME = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))  # W_O and W_1: what goes in comes out
+DOWN = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # W_2: each number a place further
+EPS = 1e-5
+
+
+def layer() -> EncoderLayer:
+    """The encoder layer of the example, with its weights."""
+    config = Config(
+        "toy", vocab_size=3, hidden_size=3, num_hidden_layers=1, num_attention_heads=1, intermediate_size=3,
+        max_position_embeddings=3, hidden_act="relu", layer_norm_eps=EPS, hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    made = EncoderLayer(config).double().eval()
+    attention, ff = made.attention, made.feed_forward
+    with torch.no_grad():
+        for part, weight in (
+            (attention.query, W), (attention.key, W), (attention.value, W), (attention.output, SAME), (ff.up, SAME),
+            (ff.down, DOWN),
+        ):  # fmt: skip
+            assert part is not None
+            part.weight.copy_(torch.tensor(weight).T)  # PyTorch keeps x·W as W's rows
+            part.bias.zero_()
+    return made
+
+
+def toy(text: str, lang: str) -> Explanation:
+    """`explain(text, model="toy")`."""
+    words = text.split()
+    if not words or any(word not in WORDS for word in words) or len(words) > 12:
+        known = " ".join(WORDS)
+        raise InputError(
+            both(
+                f"the toy model knows three words, {known}, and reads 12 at most; not {text!r:.60}.",
+                f"el modelo de juguete sabe tres palabras, {known}, y lee 12 como mucho; no {text!r:.60}.",
+            )
+        )
+    made, x = layer(), torch.tensor([WORDS[word] for word in words], dtype=torch.float64)  # (t, 3)
+    with torch.no_grad(), watch(made) as seen:
+        made(x, Layout((len(words),), (len(words),)))
+    first = step("vectorization", lang, "", formula="x = E[word]", tensors={"x": x})
+    ids = {word: i for i, word in enumerate(WORDS)}
+    found = [replace(first, work=tuple(_same(f"{word} = E[{ids[word]}] = {_row(WORDS[word])}") for word in words))]
+    for one in layer_steps(made, seen, x, "", 0, lang):
+        notes = tuple(note for note in (STORY[one.kind].course,) if note)
+        found.append(replace(one, layer=0, work=tuple(_work(one, words)), notes=notes))
+    return Explanation(text, "toy", lang, tuple(words), tuple(found))
+
+
+def _same(line: str) -> Pair:
+    return line, line
+
+
+def _number(x: float) -> str:
+    """3 as 3, 0.3333 with four digits, what is very small by its power of ten."""
+    return f"{x:.0f}" if x == round(x) else f"{x:.4f}" if abs(x) >= 1e-3 else f"{x:.1e}"
+
+
+def _row(x: object) -> str:
+    return "[" + ", ".join(_number(float(n)) for n in x) + "]"  # type: ignore[attr-defined]
+
+
+def _times(a: object, b: object) -> str:
+    """A sum of products, written out."""
+    return " + ".join(f"{_number(float(m))}·{_number(float(n))}" for m, n in zip(a, b, strict=True))  # type: ignore
+
+
+def _work(one: Step, words: list[str]) -> list[Pair]:
+    """Every product and exponential of a step."""
+    lines: list[Pair] = []
+    if one.kind == "linear":
+        for name in "QKV":
+            weight = one.weights[f"W_{name}"]  # (out, in)
+            for word, x, y in zip(words, one.tensors["x"], one.tensors[name][0], strict=True):
+                lines += [
+                    _same(f"{name}({word})_{j + 1} = {_times(x, weight[j])} = {_number(y[j])}") for j in range(len(y))
+                ]
+    elif one.kind == "attention":
+        for a, q, scores in zip(words, one.tensors["Q"][0], one.tensors["scores"][0], strict=True):
+            for b, k, s in zip(words, one.tensors["Q"][0], scores, strict=True):  # W_K is W_Q here
+                lines.append(
+                    _same(f"S({a}, {b}) = ({_times(q, k)}) / √3 = {_number(float(q @ k))} / √3 = {_number(s)}")
+                )
+    elif one.kind == "softmax":
+        for a, scores, probs in zip(words, one.tensors["scores"][0], one.tensors["probs"][0], strict=True):
+            top = float(max(scores))  # taken away from all, which changes no share and keeps numbers small
+            powers = [math.exp(float(s) - top) for s in scores]
+            below = " + ".join(f"e^({_number(float(s) - top)})" for s in scores)
+            total = _number(sum(powers))
+            for b, s, power, p in zip(words, scores, powers, probs, strict=True):
+                up = f"e^({_number(float(s) - top)})"
+                lines.append(_same(f"A({a}, {b}) = {up} / ({below}) = {_number(power)} / {total} = {_number(p)}"))
+        lines += _contexts(one, words)
+    elif one.kind == "add":
+        for word, x, y, r in zip(words, *(one.tensors[name] for name in ("x", "attention", "sum")), strict=True):
+            lines.append(_same(f"{word}: {_row(x)} + {_row(y)} = {_row(r)}"))
+    elif one.kind == "norm":
+        for word, r, y in zip(words, one.tensors["sum"], one.tensors["y"], strict=True):
+            lines.append(_normed(word, r, y))
+    elif one.kind == "feed_forward":
+        for i, word in enumerate(words):
+            y, up, bent, down, total, z = (
+                one.tensors[name][i] for name in ("y", "up", "activation", "down", "sum", "z")
+            )
+            lines.append(_same(f"{word}·W_1 = {_row(y)} → {_row(up)};  ReLU → {_row(bent)};  ·W_2 → {_row(down)}"))
+            lines.append(_same(f"{word}: {_row(y)} + {_row(down)} = {_row(total)}"))
+            lines.append(_normed(word, total, z))
+    return lines
+
+
+def _contexts(one: Step, words: list[str]) -> list[Pair]:
+    lines = []
+    for word, probs, context in zip(words, one.tensors["probs"][0], one.tensors["context"][0], strict=True):
+        parts = " + ".join(f"{_number(p)}·V({other})" for p, other in zip(probs, words, strict=True))
+        lines.append(_same(f"context({word}) = {parts} = {_row(context)}"))
+    return lines
+
+
+def _normed(word: str, r: Tensor | object, y: object) -> Pair:
+    numbers = [float(n) for n in r]  # type: ignore[union-attr]
+    mean = sum(numbers) / len(numbers)
+    variance = sum((n - mean) ** 2 for n in numbers) / len(numbers)
+    rest = (
+        f"{_number(mean)}, {_number(variance)}: ({_row(r)} − {_number(mean)}) / √({_number(variance)} + ε) = {_row(y)}"
+    )
+    return f"{word}: mean, variance {rest}", f"{word}: media, varianza {rest}"

@@ -1,0 +1,256 @@
+"""The glass box: the worked example by hand, and of real models that what is told is what was computed."""
+
+import copy
+import json
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from generative import KINDS, make
+
+from gatonegro import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoModelForMaskedLM,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    explain,
+    hub,
+    pipeline,
+)
+from gatonegro.errors import GatonegroError, InputError, OptionError
+from gatonegro.glassbox.toy import WORDS, W
+
+built_in = pytest.mark.skipif(
+    "demo-en" not in hub.built_in_models(), reason="the built-in models are not installed: pip install ./models"
+)
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return explain("El gato negro", model="toy", lang="es")
+
+
+def test_the_worked_example_is_the_courses(toy):
+    assert [step.number for step in toy.steps] == [1, 2, 3, 4, 5, 6, 7]
+    linear = toy["linear"].tensors
+    for name in "QKV":
+        assert linear[name][0].tolist() == [[2, 1, 2], [4, 2, 4], [6, 3, 6]]
+    assert toy["vectorization"].tensors["x"].tolist() == [list(v) for v in WORDS.values()]
+
+
+def test_the_worked_example_by_hand(toy):
+    """Each step again by NumPy alone."""
+    x = np.array(list(WORDS.values()))
+    q = x @ np.array(W)
+    scores = q @ q.T / 3**0.5
+    probs = np.exp(scores - scores.max(1, keepdims=True))
+    probs /= probs.sum(1, keepdims=True)
+    total = x + probs @ q
+
+    def norm(r):
+        return (r - r.mean(1, keepdims=True)) / np.sqrt(r.var(1, keepdims=True) + 1e-5)
+
+    y = norm(total)
+    down = np.maximum(y, 0) @ np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]])
+    wanted = {
+        "attention": ("scores", scores[None]), "softmax": ("probs", probs[None]), "add": ("sum", total),
+        "norm": ("y", y), "feed_forward": ("z", norm(y + down)),
+    }  # fmt: skip
+    for name, (tensor, numbers) in wanted.items():
+        np.testing.assert_allclose(toy[name].tensors[tensor], numbers, atol=1e-12)
+
+
+def test_every_product_and_exponential_is_written_out(toy):
+    lines = {step.kind: [line[1] for line in step.work] for step in toy.steps}
+    assert "Q(gato)_1 = 1·1 + 2·0 + 3·1 = 4" in lines["linear"] and len(lines["linear"]) == 27
+    assert "S(El, gato) = (2·4 + 1·2 + 2·4) / √3 = 18 / √3 = 10.3923" in lines["attention"]
+    assert len([line for line in lines["softmax"] if line.startswith("A(")]) == 9
+    assert all("e^(" in line for line in lines["softmax"] if line.startswith("A("))
+    assert "media, varianza" in lines["norm"][0] and "ReLU → [0.7071, 0, 0.7071]" in lines["feed_forward"][0]
+    assert {step.kind for step in toy.steps if step.notes} == {"linear", "softmax", "add", "norm", "feed_forward"}
+    said, english = str(toy), str(explain("El gato negro", model="toy", lang="en"))
+    assert "Autoatención" in said and "El curso aplica softmax" in said
+    assert "Self-attention" in english and "The course takes softmax" in english and "media" not in english
+
+
+@pytest.mark.parametrize("text", ["", "El perro", "el gato", "El " * 13, "<script>"])
+def test_the_toy_knows_three_words(text):
+    with pytest.raises(InputError, match="El gato negro"):
+        explain(text, model="toy")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return {kind: make(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
+
+
+@pytest.fixture(scope="module")
+def parts(folders):
+    found = {}
+    for kind, folder in folders.items():
+        auto = AutoModelForCausalLM if kind == "gpt2" else AutoModelForSeq2SeqLM
+        found[kind] = auto.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_told_of_models_that_write_is_what_they_compute(parts, kind):
+    model, tokenizer = parts[kind]
+    found = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=5)
+    ids = torch.tensor([tokenizer.convert_tokens_to_ids(list(found.tokens))])
+    written = torch.tensor([tokenizer.convert_tokens_to_ids(list(found.written))])[:, :-1]
+    batch = {"input_ids": written} if kind == "gpt2" else {"input_ids": ids, "decoder_input_ids": written}
+    with torch.no_grad():
+        out = model(**batch, output_hidden_states=True, output_attentions=True)
+    layers = model.config.decoder.num_hidden_layers if model.config.decoder else model.config.num_hidden_layers
+    attentions = out.decoder_attentions if kind != "gpt2" else out.attentions
+    hidden = out.decoder_hidden_states if kind != "gpt2" else out.hidden_states
+    for i in range(layers):
+        own = next(s for s in found.steps if s.name == f"decoder.{i}.softmax")
+        np.testing.assert_allclose(own.tensors["probs"], attentions[i][0], atol=1e-6)
+        assert np.isneginf(own.tensors["scores"][:, 0, 1:]).all()  # nobody sees what comes later
+        if kind != "gpt2":
+            cross = found[f"decoder.{i}.cross.softmax"].tensors["probs"]
+            np.testing.assert_allclose(cross, out.cross_attentions[i][0], atol=1e-6)
+        np.testing.assert_allclose(
+            found[f"decoder.{i}.feed_forward"].tensors["z"], hidden[i + 1][0], atol=2e-6, rtol=1e-5
+        )
+    likeliest = out.logits[0].softmax(-1).topk(5)
+    np.testing.assert_allclose(found["next"].tensors["probs"], likeliest.values, atol=1e-6)
+    new = found.written[-5:] if kind != "gpt2" else found.written[len(found.tokens) :]
+    assert new and set(new) <= set(tokenizer.get_vocab())
+
+
+HEADS = {
+    "sequence-classification": AutoModelForSequenceClassification,
+    "token-classification": AutoModelForTokenClassification,
+    "masked-lm": AutoModelForMaskedLM,
+    "none": AutoModel,
+}
+
+
+@pytest.mark.parametrize("family", ["bert", "distilbert"])
+@pytest.mark.parametrize("head", HEADS)
+def test_what_is_told_of_encoders_is_what_they_compute(make_folder, family, head):
+    folder = make_folder(head, model_type=family, type_vocab_size=2 if family == "bert" else 0)
+    model, tokenizer = HEADS[head].from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    found = explain("the black cat", model, tokenizer=tokenizer, lang="en")
+    batch = tokenizer("the black cat", return_tensors="pt")
+    batch = {name: batch[name] for name in ("input_ids", "attention_mask")}
+    with torch.no_grad():
+        out = model(**batch, output_hidden_states=True, output_attentions=True)
+    np.testing.assert_allclose(found["vectorization"].tensors["x"], out.hidden_states[0][0], atol=1e-6)
+    for i, probs in enumerate(out.attentions):
+        np.testing.assert_allclose(found[f"encoder.{i}.softmax"].tensors["probs"], probs[0], atol=1e-6)
+        z = found[f"encoder.{i}.feed_forward"].tensors["z"]
+        np.testing.assert_allclose(z, out.hidden_states[i + 1][0], atol=1e-6)
+    last = found.steps[-1].tensors
+    if head == "none":
+        np.testing.assert_allclose(last["z"], out.last_hidden_state[0], atol=1e-6)
+    elif head == "masked-lm":
+        np.testing.assert_allclose(last["probs"], out.logits[0].softmax(-1).topk(5).values, atol=1e-6)
+    else:
+        np.testing.assert_allclose(last["logits"], out.logits[0], atol=1e-5)
+    if head == "sequence-classification":
+        assert found.answer[0][1] == pytest.approx(float(out.logits.softmax(-1).max()), abs=1e-6)
+
+
+@built_in
+class TestBuiltIn:
+    def test_each_step_follows_from_the_one_before(self):
+        found = explain("El gato negro duerme", lang="es")
+        linear, scores = found["encoder.3.linear"], found["encoder.3.attention"].tensors["scores"]
+        q = linear.tensors["x"] @ linear.weights["W_Q"].T + linear.weights["b_Q"]
+        np.testing.assert_allclose(linear.tensors["Q"].transpose(1, 0, 2).reshape(q.shape), q, atol=1e-4)
+        mine = linear.tensors["Q"] @ linear.tensors["K"].transpose(0, 2, 1) / linear.tensors["Q"].shape[-1] ** 0.5
+        np.testing.assert_allclose(scores, mine, atol=1e-4)
+        softmax, add, norm = (found[f"encoder.3.{name}"] for name in ("softmax", "add", "norm"))
+        np.testing.assert_allclose(softmax.tensors["probs"].sum(-1), 1, atol=1e-5)
+        np.testing.assert_allclose(add.tensors["sum"], add.tensors["x"] + add.tensors["attention"], atol=1e-6)
+        r = norm.tensors["sum"]
+        y = (r - r.mean(1, keepdims=True)) / np.sqrt(r.var(1, keepdims=True) + 1e-12)
+        np.testing.assert_allclose(norm.tensors["y"], y * norm.weights["γ"] + norm.weights["β"], atol=1e-4)
+        before, after = found["encoder.3.feed_forward"].tensors["z"], found["encoder.4.linear"].tensors["x"]
+        np.testing.assert_array_equal(before, after)
+
+    def test_a_weight_that_changes_changes_its_step_and_what_follows(self):
+        clf = pipeline("sentiment-analysis", "demo-en", dtype="float32")
+        model = copy.deepcopy(clf.model)
+        with torch.no_grad():
+            model.encoder.layers[1].attention.value.weight[0, 0] += 0.1
+        one = explain("The black cat", clf)
+        other = explain("The black cat", model, tokenizer=clf.tokenizer)
+        same = [a.name for a, b in zip(one.steps, other.steps, strict=True)
+                if all(np.array_equal(a.tensors[k], b.tensors[k]) for k in a.tensors)]  # fmt: skip
+        assert {name for name in same if not name.startswith("encoder.0.")} == {"vectorization", "encoder.1.attention"}
+        assert len([name for name in same if name.startswith("encoder.0.")]) == 6
+        a, b = one["encoder.1.linear"].tensors, other["encoder.1.linear"].tensors
+        assert np.array_equal(a["Q"], b["Q"]) and not np.array_equal(a["V"], b["V"])
+        np.testing.assert_allclose(b["V"][0, :, 0] - a["V"][0, :, 0], 0.1 * a["x"][:, 0], atol=1e-6)
+
+    def test_a_twin_is_explained_from_its_source_and_that_is_said(self):
+        clf = pipeline("sentiment-analysis", "demo-en", precision="fp32")
+        found = explain("The black cat", clf, lang="en")
+        assert "its fp32 twin" in found.notes[0][0] and "! This is the model itself" in str(found)
+
+    def test_a_text_over_the_window_is_cut_and_that_is_said(self):
+        found = explain("gato " * 2000, lang="en")
+        assert len(found.tokens) == 512 and "the model reads 512" in found.notes[0][0]
+
+    def test_a_model_that_does_not_fit_says_so(self):
+        found = explain("El profesor es bueno, todo será sencillo", model="demo-en", lang="en")
+        assert found.fit.fits is False and "made for English" in str(found) and found.answer[0][0] == "NEGATIVE"
+
+    def test_text_is_data(self):
+        found = explain("<script>alert(1)</script> [red]x[/red] \x1b[31m", lang="en")
+        said = str(found)
+        assert "<script>alert(1)</script>" in said and "[red]x[/red]" in said and "\x1b" not in said
+
+    def test_it_is_kept(self, tmp_path):
+        from safetensors.numpy import load_file
+
+        found = explain("El gato negro", lang="es")
+        exact = load_file(found.save(tmp_path / "x.safetensors"))
+        assert exact.keys() == found.tensors().keys()
+        for name, x in found.tensors().items():
+            np.testing.assert_array_equal(exact[name], x)
+        said = json.loads(found.save(tmp_path / "x.json").read_text(encoding="utf-8"))
+        assert said["answer"][0]["label"] == found.answer[0][0] and len(said["steps"]) == len(found.steps)
+        np.testing.assert_allclose(said["steps"][-1]["tensors"]["logits"], found["head"].tensors["logits"], rtol=1e-5)
+        with np.load(found.save(tmp_path / "x.npz")) as kept:
+            assert len(kept.files) == len(exact)
+        assert "Autoatención" in found.save(tmp_path / "x.txt").read_text(encoding="utf-8")
+        with pytest.raises(OptionError, match="saved as"):
+            found.save(tmp_path / "x.pdf")
+        with pytest.raises(KeyError, match="softmax"):
+            found["softmax"]
+
+    def test_the_command_line(self, tmp_path):
+        run = [sys.executable, "-m", "gatonegro", "explain"]
+        done = subprocess.run([*run, "-m", "toy", "El gato negro"], capture_output=True, text=True, check=True)
+        assert "Q(gato)_1 = 1·1 + 2·0 + 3·1 = 4" in done.stdout
+        done = subprocess.run([*run, "El gato", "-o", tmp_path / "x.json"], capture_output=True, text=True, check=True)
+        assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))["text"] == "El gato" and not done.stdout
+        done = subprocess.run([*run, "-m", "toy", "perro"], capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and "knows three words" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda: explain(1), InputError),
+        (lambda: explain("a", lang="fr"), OptionError),
+        (lambda: explain("a", model=3), InputError),
+        (lambda: explain("a", model="./none"), GatonegroError),
+    ],
+)
+def test_what_cannot_be_explained(call, error):
+    with pytest.raises(error), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        call()
