@@ -150,7 +150,7 @@ def test_what_is_told_of_encoders_is_what_they_compute(make_folder, family, head
         np.testing.assert_allclose(found[f"encoder.{i}.softmax"].tensors["probs"], probs[0], atol=1e-6)
         z = found[f"encoder.{i}.feed_forward"].tensors["z"]
         np.testing.assert_allclose(z, out.hidden_states[i + 1][0], atol=1e-6)
-    last = found.steps[-1].tensors
+    last = next(step.tensors for step in found.steps if step.number == 8)
     if head == "none":
         np.testing.assert_allclose(last["z"], out.last_hidden_state[0], atol=1e-6)
     elif head == "masked-lm":
@@ -207,6 +207,18 @@ class TestBuiltIn:
         found = explain("El profesor es bueno, todo será sencillo", model="demo-en", lang="en")
         assert found.fit.fits is False and "made for English" in str(found) and found.answer[0][0] == "NEGATIVE"
 
+    @pytest.mark.parametrize("text", ["The food was awful but I loved the teacher", "It is good", "no"])
+    def test_what_words_add_is_what_the_logit_rises_by(self, text):
+        step = explain(text, model="demo-en")["attribution"].tensors
+        assert float(step["sum"]) == pytest.approx(float(step["rise"]), abs=0.02 + 0.02 * abs(float(step["rise"])))
+
+    def test_which_words_made_the_decision(self):
+        found = explain("The food was awful", model="demo-en", lang="en")
+        shares = dict(zip(found.tokens, found["attribution"].tensors["attribution"].tolist(), strict=True))
+        assert found.answer[0][0] == "NEGATIVE" and max(shares, key=shares.get) == "awful"
+        assert shares["[CLS]"] == shares["[SEP]"] == 0 and "awful +" in str(found)
+        assert not any(s.kind == "attribution" for s in explain("gato " * 200).steps)  # it would take long
+
     def test_text_is_data(self):
         found = explain("<script>alert(1)</script> [red]x[/red] \x1b[31m", lang="en")
         said = str(found)
@@ -222,7 +234,8 @@ class TestBuiltIn:
             np.testing.assert_array_equal(exact[name], x)
         said = json.loads(found.save(tmp_path / "x.json").read_text(encoding="utf-8"))
         assert said["answer"][0]["label"] == found.answer[0][0] and len(said["steps"]) == len(found.steps)
-        np.testing.assert_allclose(said["steps"][-1]["tensors"]["logits"], found["head"].tensors["logits"], rtol=1e-5)
+        (head,) = (step for step in said["steps"] if step["name"] == "head")
+        np.testing.assert_allclose(head["tensors"]["logits"], found["head"].tensors["logits"], rtol=1e-5)
         with np.load(found.save(tmp_path / "x.npz")) as kept:
             assert len(kept.files) == len(exact)
         assert "Autoatención" in found.save(tmp_path / "x.txt").read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ from gatonegro.wording import both
 def run(args: Namespace) -> None:
     parts = texts(args.texts)
     from gatonegro.glassbox import explain
-    from gatonegro.glassbox.text import show
+    from gatonegro.glassbox.text import plain, show
 
     if args.output and len(args.texts) != 1:
         raise OptionError(
@@ -26,13 +26,17 @@ def run(args: Namespace) -> None:
     for n, text in enumerate(chain.from_iterable(parts)):
         found = explain(text, args.model, revision=args.revision, local_files_only=args.offline)
         if args.output:
-            say(both(f"written to {found.save(args.output)}", f"escrito en {found.save(args.output)}"))
+            path = found.save(args.output)
+            say(both(f"written to {path}", f"escrito en {path}"))
             continue
         if args.json:
             print(found.to_json(), flush=True)
             continue
         if n:
             print()  # an empty line between texts
-        from rich.console import Console
+        if sys.stdout.isatty():
+            from rich.console import Console
 
-        show(found, Console(highlight=False, width=None if sys.stdout.isatty() else 100), args.layers)
+            show(found, Console(highlight=False), args.layers)
+        else:
+            print(plain(found, args.layers), flush=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,4 +164,4 @@ def _plain(x: Array) -> Any:
 
 
 def _rounded(x: Any) -> Any:
-    return [_rounded(one) for one in x] if isinstance(x, Sequence) else float(f"{x:.6g}")
+    return [_rounded(one) for one in x] if isinstance(x, list) else float(f"{x:.6g}")

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gatonegro.errors import InputError, OptionError
+from gatonegro.glassbox.attribution import attribute
 from gatonegro.glassbox.explanation import Explanation, Step
 from gatonegro.glassbox.record import Record, only, stack_steps, step
 from gatonegro.glassbox.toy import toy
@@ -21,6 +22,7 @@ from gatonegro.tokenization import AutoTokenizer, Tokenizer
 from gatonegro.wording import Pair, both, language
 
 DEFAULT = "sentiment-es-en"
+ATTRIBUTED = 128  # tokens, up to which it is told which words made the decision: that takes as long as 200 answers
 LIKELIEST = 5  # words of the vocabulary that are shown at each place
 
 
@@ -163,9 +165,14 @@ def _read(model: Model, tokenizer: Tokenizer, ids: list[int], lang: str, limit: 
             tensors["probs"] = shares
             names = model.config.id2label.values()
             answer = tuple(sorted(zip(names, shares.tolist(), strict=True), key=lambda pair: -pair[1]))
+            best = int(shares.argmax())
         steps.append(step("head", lang, "", tensors=tensors, weights={
             f"{part}.{name}": x for part, module in model.head.named_children() for name, x in module.named_parameters()
         }))  # fmt: skip
+        if answer and len(ids) <= ATTRIBUTED:
+            shares, rise = attribute(model, ids, best, set(tokenizer.all_special_ids))
+            tensors = {"attribution": shares, "sum": shares.sum(), "rise": torch.tensor(rise)}
+            steps.append(step("attribution", lang, "", tensors=tensors))
     return steps, answer, ()
 
 

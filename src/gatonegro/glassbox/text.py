@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,12 @@ WIDE = 12  # tokens, up to which a table of attention is shown whole
 SHADES = " ░▒▓█"
 
 
-def plain(explanation: Explanation, width: int = 100) -> str:
+def plain(explanation: Explanation, layers: int | None = None, width: int = 100) -> str:
     """Without colours."""
     from rich.console import Console
 
     out = StringIO()
-    show(explanation, Console(file=out, width=width, color_system=None, highlight=False))
+    show(explanation, Console(file=out, width=width, color_system=None, highlight=False), layers)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
@@ -75,13 +75,29 @@ def _tensor(name: str, x: Array, step: Step, explanation: Explanation) -> Any:
     from rich.console import Group
     from rich.text import Text
 
-    shape = "×".join(map(str, x.shape))
-    head = Text.assemble((f"{name} ", "bold"), (f"({shape})", "dim"))
+    shape = f"({'×'.join(map(str, x.shape))})" if x.ndim else ""
+    head = Text.assemble((f"{name} ", "bold"), (shape, "dim"))
     if name == "probs" and x.ndim == 3 and max(x.shape[1:]) <= WIDE:
         return Group(head, _attention(x.mean(0), step, explanation))
+    if name == "attribution":
+        return Group(head, _signed(explanation.tokens, x))
+    if x.ndim == 0:
+        return Text.assemble(head, f"  {float(x):.4f}")
     if x.ndim == 1 and x.dtype.kind == "f" and explanation.answer and len(x) == len(explanation.answer):
         return Text.assemble(head, "  ", "  ".join(f"{n:.4f}" for n in x))
     return Text.assemble(head, "  ", _some(x))
+
+
+def _signed(tokens: Iterable[str], x: Array) -> Any:
+    """Words with what each adds, those that speak against in another colour and with a minus."""
+    from rich.text import Text
+
+    most = float(np.abs(x).max()) or 1.0
+    out = Text()
+    for token, n in zip(tokens, x.tolist(), strict=True):
+        style = "" if abs(n) < most / 10 else "green" if n > 0 else "magenta"
+        out.append(f"{printable(token)} {n:+.2f}   ", style + (" bold" if abs(n) > most / 2 else ""))
+    return out
 
 
 def _some(x: Array) -> str:
