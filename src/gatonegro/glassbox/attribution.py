@@ -43,6 +43,6 @@ def attribute(
         for (_, share), one in zip(some, slope.split(len(ids)), strict=True):
             total += share * one
     with torch.no_grad():
-        both = replace(pack([ids, ids], model.config), embeds=torch.cat([there, none]))
-        after, before = model.run(both)[:, label].tolist()
+        ends = replace(pack([ids, ids], model.config), embeds=torch.cat([there, none]))
+        after, before = model.run(ends)[:, label].tolist()
     return ((there - none) * total).sum(-1), after - before
