@@ -541,7 +541,8 @@ def test_all_of_the_help_is_in_two_languages(monkeypatch, capsys):
     same = texts["en"] & texts["es"]
     assert same <= {
         "auto", "commit", "convert", "cuda", "diagnose", "explain", "gatonegro", "json", "lang", "layers", "matrices",
-        "model", "models", "offline", "output", "pickle", "revision", "safetensors", "score", "sentiment", "text", "tokens", "ransformer",
+        "model", "models", "offline", "output", "pickle", "revision", "safetensors", "score", "sentiment", "text",
+        "tokens", "ransformer",
         "transformers", "version", "device", "error", "float", "help", "bench", "precision", "tune",
         "translate", "align", "beam", "from", "nbest",
     }, same  # fmt: skip
