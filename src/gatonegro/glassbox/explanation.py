@@ -80,6 +80,7 @@ class Explanation:
     written: tuple[str, ...] = ()  # tokens that an encoder–decoder wrote
     notes: tuple[Pair, ...] = ()
     fit: Any = None  # the `Diagnosis` of text and model
+    words: Mapping[int, str] = field(default_factory=dict)  # of the vocabulary, those that steps name by number
 
     def __getitem__(self, name: str) -> Step:
         """A step by its name, or by the end of it where that is enough: "0.softmax"."""
@@ -117,10 +118,17 @@ class Explanation:
     def save(self, path: str | Path) -> Path:
         """To a file, of the kind that its name ends with.
 
-        `.json`: words and numbers; `.safetensors` or `.npz`: the exact tensors by name; `.txt`: as it is printed.
+        `.html`: a page to look at, in both languages, without a network; `.json`: words and numbers; `.safetensors` or
+        `.npz`: the exact tensors by name; `.txt`: as it is printed.
         """
         path = Path(path)
-        savers = {".json": self._json, ".txt": self._txt, ".npz": self._npz, ".safetensors": self._safetensors}
+        savers = {
+            ".html": self._html,
+            ".json": self._json,
+            ".txt": self._txt,
+            ".npz": self._npz,
+            ".safetensors": self._safetensors,
+        }
         if path.suffix not in savers:
             known = ", ".join(savers)
             raise OptionError(
@@ -131,6 +139,11 @@ class Explanation:
             )
         savers[path.suffix](path)
         return path
+
+    def _html(self, path: Path) -> None:
+        from gatonegro.glassbox.html import page
+
+        write_text(path, page(self))
 
     def _json(self, path: Path) -> None:
         write_text(path, self.to_json(1) + "\n")

@@ -98,7 +98,12 @@ def explain(
     finally:
         model.train(training)
     tokens = tuple(tokenizer.convert_ids_to_tokens(ids))
-    return Explanation(text, str(model.name_or_path), lang, tokens, tuple(found), answer, written, tuple(notes), fit)
+    named = sorted(
+        {i for one in found if "likeliest" in one.tensors for i in one.tensors["likeliest"].flatten().tolist()}
+    )
+    words = dict(zip(named, tokenizer.convert_ids_to_tokens(named), strict=True))
+    name = str(model.name_or_path)
+    return Explanation(text, name, lang, tokens, tuple(found), answer, written, tuple(notes), fit, words)
 
 
 def _ids(text: str, model: Model, tokenizer: Tokenizer, notes: list[Pair]) -> list[int]:

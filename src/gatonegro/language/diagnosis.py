@@ -9,10 +9,10 @@ from typing import Any, overload
 
 from gatonegro.errors import GatonegroError, InputError
 from gatonegro.hub import built_in_models, locate
-from gatonegro.language.fit import WORD, Languages, languages_of, match, name_of, samples, tokens_per_word
+from gatonegro.language.fit import NAMES, WORD, Languages, languages_of, match, name_of, samples, tokens_per_word
 from gatonegro.tokenization import Tokenizer
 from gatonegro.tokenization.loading import load
-from gatonegro.wording import both
+from gatonegro.wording import Pair, both
 
 DEFAULT = "sentiment-es-en"
 LONGEST = 10_000  # characters whose words are looked at
@@ -35,10 +35,15 @@ class Diagnosis:
     unknown: tuple[str, ...]  # what the tokenizer has no piece for
     mixed: bool  # of two languages, one of them the model's
     fits: bool | None  # None: it cannot be told
-    advice: str
+    advices: Pair  # what to do, in English and Spanish; empty where it fits
+
+    @property
+    def advice(self) -> str:
+        """What to do, in the user's language."""
+        return both(*self.advices)
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {**{name: value for name, value in asdict(self).items() if name != "advices"}, "advice": self.advice}
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), ensure_ascii=False)
@@ -136,22 +141,27 @@ def _diagnosis(text: str, name: str, tokenizer: Tokenizer, languages: Languages)
     return Diagnosis(
         text, name, found.language, round(found.share, 4), languages.codes, languages.how,
         round(tokens_per_word(tokenizer, [text[:LONGEST]]), 3), round(usual, 3), torn, unknown, found.mixed, found.fits,
-        _advice(found.language, found.fits, languages),
+        _advices(found.language, found.fits, languages),
     )  # fmt: skip
 
 
-def _advice(language: str | None, fits: bool | None, languages: Languages) -> str:
+def _advices(language: str | None, fits: bool | None, languages: Languages) -> Pair:
+    """What to do, in English and Spanish."""
     if fits is not False:
-        return ""
-    theirs = ", ".join(map(name_of, languages.codes))
-    others = [name for name in built_in_models() if language in built_in_languages(name)]
-    another = both(
-        f"take one that knows {name_of(language)}" + (f": {', '.join(others)}" if others else ""),
-        f"usa uno que sepa {name_of(language)}" + (f": {', '.join(others)}" if others else ""),
-    )
-    return both(
-        f"this model was made for {theirs}, and its answer to {name_of(language)} is not to be trusted; {another}.",
-        f"este modelo se hizo para {theirs}, y su respuesta al {name_of(language)} no es de fiar; {another}.",
+        return "", ""
+    others = ", ".join(name for name in built_in_models() if language in built_in_languages(name))
+    said = []
+    for i in (0, 1):
+        theirs, its = (
+            ", ".join(NAMES.get(c, (c, c))[i] for c in languages.codes),
+            NAMES.get(language or "", ("?", "?"))[i],
+        )
+        said.append((theirs, its, f": {others}" if others else ""))
+    (theirs, its, more), (suyos, suyo, _) = said
+    return (
+        f"this model was made for {theirs}, and its answer to {its} is not to be trusted; take one that knows {its}"
+        f"{more}.",
+        f"este modelo se hizo para {suyos}, y su respuesta al {suyo} no es de fiar; usa uno que sepa {suyo}{more}.",
     )
 
 
