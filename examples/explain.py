@@ -13,4 +13,4 @@ print(found.answer[0][0], [step.kind for step in found.steps[:8]])
 print(found["encoder.0.softmax"].tensors["probs"].shape)  # → (4, 6, 6)
 shares = found["attribution"].tensors["attribution"]  # which words made the decision
 print(found.tokens[shares.argmax()])  # → awful
-found.save("food.safetensors")  # the exact tensors by name; .json, .npz and .txt too
+found.save("food.html")  # a page, without a network; .safetensors has the exact tensors by name, .json what is told

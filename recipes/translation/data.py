@@ -192,6 +192,7 @@ Claire Ingrid Priya Leila Paula Clara Nuria Beatriz Susan Anna"""
 NAMES = {"Tom": MEN.split(), "Mary": WOMEN.split()}
 # a capital within a sentence: where both sides have the word, it is a name that is copied
 NAME = re.compile(r"(?<=[\w,] )[A-ZÁÉÍÓÚÑ][a-záéíóúñüç]{2,}\b(?!['’-]\w)")
+ACCENTED = dict(zip("aeioun", "áéíóúñ", strict=True))
 NUMBER = re.compile(r"(?<![\w.,:/-])[1-9]\d{1,3}(?![\w/-]|[.,:]\d)")
 
 
@@ -250,11 +251,16 @@ def names(pairs: Iterable[Pair]) -> list[str]:
 
 
 def name_of(known: list[str], rng: random.Random) -> str:
-    """One of the known names, or, since there are others, the front of one and the rest of another."""
+    """One of the known names, or, since there are others, the front of one and the rest of another. Few of them have an
+    accent, which must be copied too, so some get one."""
     name = rng.choice(known)
     if rng.random() < 0.3:
         other = rng.choice(known)
         name = name[: (len(name) + 1) // 2] + other[len(other) // 2 :]
+    bare = [i for i, c in enumerate(name) if i and c in ACCENTED]
+    if bare and name.isascii() and rng.random() < 0.3:
+        at = rng.choice(bare)
+        name = name[:at] + ACCENTED[name[at]] + name[at + 1 :]
     return name
 
 

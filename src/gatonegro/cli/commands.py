@@ -248,8 +248,9 @@ COMMANDS: dict[str, Command] = {
                 {
                     "metavar": ("FILE", "ARCHIVO"),
                     "help": (
-                        "to a file: .json, .safetensors or .npz (the exact tensors), .txt",
-                        "a un archivo: .json, .safetensors o .npz (los tensores exactos), .txt",
+                        "to a file: .html (a page to look at), .json, .safetensors or .npz (the exact tensors), .txt",
+                        "a un archivo: .html (una página que mirar), .json, .safetensors o .npz (los tensores exactos), "
+                        ".txt",
                     ),
                 },
             ),
@@ -265,7 +266,7 @@ COMMANDS: dict[str, Command] = {
             REVISION,
             OFFLINE,
         ),
-        'gatonegro explain --model toy "El gato negro"\n  gatonegro explain "El gato negro duerme" -o gato.safetensors',
+        'gatonegro explain --model toy "El gato negro"\n  gatonegro explain "El gato negro duerme" -o gato.html',
     ),
     "tokens": Command(
         (

@@ -11,6 +11,7 @@ const words = {
         written: "Lo que se escribió", before: "Antes de las capas", after: "Después de las capas", strips: "Cada tira es un vector: azul los números positivos, naranja los negativos, más fuerte cuanto mayores",
         weights: "Pesos", decoder: "decodificador", encoder: "codificador", foot: "Hecho por gatonegro. Esta página no pide nada a nadie." },
 };
+const DARKEST = 0.45;  // of a colour behind words, so that they can be read in both themes
 const state = { lang: data.lang, step: 0, head: -1, row: -1 };
 const say = (key) => words[state.lang][key];
 const told = (pair) => pair[state.lang];
@@ -71,8 +72,7 @@ function heat(step, tensor) {
     columns.forEach((_, c) => {
       const value = of(r, c) / 1000;
       const cell = make("td", { "data-r": r, "data-c": c }, value.toFixed(2));
-      cell.style.setProperty("--share", Math.min(1, value).toFixed(3));
-      if (value > 0.55) cell.classList.add("strong");
+      cell.style.setProperty("--share", (DARKEST * Math.min(1, value)).toFixed(3));
       row.append(cell);
     });
     body.append(row);
@@ -123,7 +123,7 @@ function signed(values) {
   const most = Math.max(...values.map(Math.abs)) || 1;
   return make("ul", { class: "tokens" }, ...values.map((value, i) => {
     const item = make("li", { "data-sign": value < 0 ? "-" : "+" }, data.tokens[i], make("small", {}, (value < 0 ? "−" : "+") + Math.abs(value).toFixed(2)));
-    item.style.setProperty("--share", (0.75 * Math.abs(value) / most).toFixed(3));
+    item.style.setProperty("--share", (DARKEST * Math.abs(value) / most).toFixed(3));
     return item;
   }));
 }
