@@ -540,8 +540,8 @@ def test_all_of_the_help_is_in_two_languages(monkeypatch, capsys):
             texts.setdefault(lang, set()).update(words)
     same = texts["en"] & texts["es"]
     assert same <= {
-        "auto", "commit", "convert", "cuda", "diagnose", "explain", "gatonegro", "json", "lang", "layers", "matrices",
-        "model", "models", "offline", "output", "pickle", "revision", "safetensors", "score", "sentiment", "text",
+        "auto", "commit", "convert", "cuda", "diagnose", "explain", "gatonegro", "html", "json", "lang", "layers",
+        "matrices", "model", "models", "offline", "output", "pickle", "revision", "safetensors", "score", "sentiment", "text",
         "tokens", "ransformer",
         "transformers", "version", "device", "error", "float", "help", "bench", "precision", "tune",
         "translate", "align", "beam", "from", "nbest",

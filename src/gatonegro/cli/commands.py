@@ -249,8 +249,8 @@ COMMANDS: dict[str, Command] = {
                     "metavar": ("FILE", "ARCHIVO"),
                     "help": (
                         "to a file: .html (a page to look at), .json, .safetensors or .npz (the exact tensors), .txt",
-                        "a un archivo: .html (una página que mirar), .json, .safetensors o .npz (los tensores exactos), "
-                        ".txt",
+                        "a un archivo: .html (una página que mirar), .json, .safetensors o .npz (los tensores "
+                        "exactos), .txt",
                     ),
                 },
             ),
