@@ -157,3 +157,24 @@ def test_on_a_phone_nothing_sticks_out(browser, found, tmp_path):
             assert wide[0] <= wide[1], name
     finally:
         browser.set_window_size(1100, 1400)
+
+
+def test_words_of_the_glossary_are_told_on_focus(page):
+    go(page, "encoder.0.softmax")
+    terms = page.find_elements("css selector", "#step .term")
+    assert terms
+    hint = terms[0].find_element("css selector", ".gloss")
+    assert not hint.is_displayed()
+    page.execute_script("arguments[0].focus()", terms[0])
+    assert (
+        hint.is_displayed()
+        and hint.text == page.execute_script("return data.glossary.es")[terms[0].text.split("\n")[0].lower()]
+    )
+
+
+def test_both_glossaries_are_whole():
+    from gatonegro.glassbox.html import PAGE
+
+    for lang in ("es", "en"):
+        terms = json.loads((PAGE / f"glossary.{lang}.json").read_text(encoding="utf-8"))
+        assert len(terms) >= 50 and all(text.endswith((".", "!")) for text in terms.values())

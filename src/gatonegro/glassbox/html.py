@@ -57,6 +57,7 @@ def _data(explanation: Explanation) -> dict[str, Any]:
         "notes": [_pair(note) for note in explanation.notes],
         "fit": _pair(fit.advices) if fit is not None and fit.fits is False else None,
         "steps": [_step(step, explanation) for step in explanation.steps],
+        "glossary": {lang: json.loads((PAGE / f"glossary.{lang}.json").read_text("utf-8")) for lang in ("en", "es")},
     }
 
 

@@ -26,6 +26,23 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
+function glossed(text) {  // its words, those of the glossary with what they mean, told on hover and on focus
+  const glossary = data.glossary[state.lang], names = Object.keys(glossary).sort((a, b) => b.length - a.length);
+  const plain = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
+  const found = new RegExp(`(?<![\\p{L}\\p{N}-])(${plain})(?![\\p{L}\\p{N}-])`, "giu"), out = [], seen = new Set();
+  let end = 0;
+  for (const match of text.matchAll(found)) {
+    const name = names.find((one) => one.toLowerCase() === match[0].toLowerCase());
+    if (seen.has(name)) continue;  // once a paragraph
+    seen.add(name);
+    const id = `gloss-${seen.size}`;
+    out.push(text.slice(end, match.index), make("span", { class: "term", tabindex: 0, "aria-describedby": id }, match[0],
+      make("span", { class: "gloss", role: "tooltip", id }, glossary[name])));
+    end = match.index + match[0].length;
+  }
+  return [...out, text.slice(end)];
+}
+
 const groups = [];  // steps side by side: those before all layers, those of each layer of each stack, those behind
 for (const [i, step] of data.steps.entries()) {
   const name = step.layer === null ? (groups.length ? "after" : "before") : step.name.split(".").slice(0, 2).join(".");
@@ -152,7 +169,7 @@ function draw() {
     ...group.steps.map((i) => make("button", { type: "button", "aria-current": i === state.step ? "step" : null, onclick: () => go(i), "data-step": data.steps[i].name }, `${data.steps[i].number}. ${told(data.steps[i].title)}`)));
   const card = make("section", { class: "card", id: "step", tabindex: -1, "aria-live": "polite" },
     make("h2", {}, `${step.number}. ${told(step.title)}`, step.layer === null ? "" : ` · ${groupName(group)}`),
-    make("p", {}, told(step.text)), make("p", { class: "formula", tabindex: 0 }, step.formula),
+    make("p", {}, ...glossed(told(step.text))), make("p", { class: "formula", tabindex: 0 }, step.formula),
     ...step.notes.map((note) => make("p", { class: "note" }, told(note))),
     step.work.length ? make("details", { open: true }, make("summary", {}, say("work")), make("ol", { class: "work", tabindex: 0 }, ...step.work.map((line) => make("li", {}, told(line))))) : null,
     ...body(step));
