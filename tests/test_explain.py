@@ -244,6 +244,16 @@ class TestBuiltIn:
         with pytest.raises(KeyError, match="softmax"):
             found["softmax"]
 
+    def test_a_notebook_shows_it_with_and_without_scripts(self):
+        found = explain("<b>El</b> gato & negro", lang="es")
+        shown = found._repr_html_()
+        still, frame = shown.split("<iframe", 1)
+        assert len(still.encode()) < 200_000 and "<script" not in still and "<b>El" not in still and "NEU" in still
+        assert "&lt;" in still and "▁gato" in still and "Cuánto mira cada palabra" in still
+        assert 'sandbox="allow-scripts"' in frame and frame.count('"') == 8
+        assert "<table" in explain("El gato negro", model="toy")._repr_html_()
+        assert "<table" not in explain("gato " * 60)._repr_html_().split("<iframe")[0]
+
     def test_the_command_line(self, tmp_path):
         run = [sys.executable, "-m", "gatonegro", "explain"]
         done = subprocess.run([*run, "-m", "toy", "El gato negro"], capture_output=True, text=True, check=True)

@@ -165,6 +165,11 @@ class Explanation:
 
         return plain(self)
 
+    def _repr_html_(self) -> str:
+        from gatonegro.glassbox.html import notebook
+
+        return notebook(self)
+
     def __repr__(self) -> str:
         return f"Explanation({self.text!r:.60}, {self.model!r}, {len(self.steps)} steps)"
 

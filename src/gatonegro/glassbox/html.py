@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from gatonegro.glassbox.explanation import Array, Explanation, Step
+from gatonegro.glassbox.text import sides
 
+MOST = 40  # tokens, up to which a notebook shows the table without scripts
 PAGE = Path(__file__).parent / "page"
 # tensors that are drawn of each kind of step; all others are in the file of exact tensors
 DRAWN: dict[str, tuple[str, ...]] = {
@@ -118,3 +121,39 @@ def _strips(x: Array) -> dict[str, Any]:
         "bytes": base64.b64encode(eight.tobytes()).decode(),
         "first": first,
     }
+
+
+def notebook(explanation: Explanation) -> str:
+    """For Jupyter, Colab and VS Code: a table that stays where scripts are stripped, and the page in a frame."""
+    return f"{_still(explanation)}\n{_frame(explanation)}"
+
+
+def _frame(explanation: Explanation) -> str:
+    style = "width:100%;height:46rem;border:1px solid #8884;border-radius:.5rem"
+    source = escape(page(explanation), quote=True)
+    return f'<iframe title="gatonegro" sandbox="allow-scripts" style="{style}" srcdoc="{source}"></iframe>'
+
+
+def _still(explanation: Explanation) -> str:
+    """The answer, and where each token looks in the last layer, the mean of its heads: HTML without scripts."""
+    es = explanation.lang == "es"
+    lines = [f"<p><b>{escape(explanation.text[:300])}</b> · {escape(explanation.model)}</p>"]
+    if explanation.answer:
+        best = (f"{escape(label)} {score:.3f}" for label, score in explanation.answer[:8])
+        lines.append(f"<p>{' · '.join(best)}</p>")
+    if explanation.written:
+        lines.append(f"<p>→ {escape(' '.join(explanation.written))}</p>")
+    softmax = [step for step in explanation.steps if step.kind == "softmax" and step.tensors["probs"].shape[1] <= MOST]
+    if softmax:
+        rows, columns = sides(softmax[-1], explanation)
+        said = (
+            "How much each word looks at each, in the last layer",
+            "Cuánto mira cada palabra a cada una, en la última capa",
+        )
+        lines.append(f'<table style="font:12px monospace;border-collapse:collapse"><caption>{said[es]}</caption>')
+        lines.append("<tr><td></td>" + "".join(f"<th>{escape(token)}</th>" for token in columns) + "</tr>")
+        for token, shares in zip(rows, np.nan_to_num(softmax[-1].tensors["probs"].mean(0)), strict=True):
+            cells = (f'<td style="background:rgba(70,130,210,{p / 2:.2f})">{p:.2f}</td>' for p in shares.tolist())
+            lines.append(f"<tr><th>{escape(token)}</th>{''.join(cells)}</tr>")
+        lines.append("</table>")
+    return "\n".join(lines)

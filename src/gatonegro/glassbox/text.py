@@ -113,7 +113,7 @@ def _attention(probs: Array, step: Step, explanation: Explanation) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    rows, columns = (list(some) for some in _sides(step, explanation))
+    rows, columns = (list(some) for some in sides(step, explanation))
     if len(rows) != probs.shape[0] or len(columns) != probs.shape[1]:
         return Text("")
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -125,7 +125,7 @@ def _attention(probs: Array, step: Step, explanation: Explanation) -> Any:
     return table
 
 
-def _sides(step: Step, explanation: Explanation) -> Iterator[tuple[str, ...]]:
+def sides(step: Step, explanation: Explanation) -> Iterator[tuple[str, ...]]:
     """The tokens that look, and those that are looked at."""
     written = explanation.written[:-1]
     looks = written if step.name.startswith("decoder.") else explanation.tokens
