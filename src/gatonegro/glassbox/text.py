@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +113,7 @@ def _attention(probs: Array, step: Step, explanation: Explanation) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    rows, columns = (list(some) for some in sides(step, explanation))
+    rows, columns = sides(step, explanation)
     if len(rows) != probs.shape[0] or len(columns) != probs.shape[1]:
         return Text("")
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -125,12 +125,12 @@ def _attention(probs: Array, step: Step, explanation: Explanation) -> Any:
     return table
 
 
-def sides(step: Step, explanation: Explanation) -> Iterator[tuple[str, ...]]:
-    """The tokens that look, and those that are looked at."""
-    written = explanation.written[:-1]
-    looks = written if step.name.startswith("decoder.") else explanation.tokens
-    yield looks
-    yield explanation.tokens if ".cross." in step.name else looks
+def sides(step: Step, explanation: Explanation) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The tokens that look, and those that are looked at. What looks across is told by the word that it writes."""
+    if ".cross." in step.name:
+        return explanation.written[1:], explanation.tokens
+    looks = explanation.written[:-1] if step.name.startswith("decoder.") else explanation.tokens
+    return looks, looks
 
 
 def _cell(p: float) -> Any:

@@ -72,9 +72,9 @@ function other(direction) {  // the same step of another layer
 }
 
 function sides(step) {
-  const written = data.written.slice(0, -1);
-  const looks = step.name.startsWith("decoder.") ? written : data.tokens;
-  return [looks, step.name.includes(".cross.") ? data.tokens : looks];
+  if (step.name.includes(".cross.")) return [data.written.slice(1), data.tokens];  // who looks is told by the word it writes
+  const looks = step.name.startsWith("decoder.") ? data.written.slice(0, -1) : data.tokens;
+  return [looks, looks];
 }
 
 function heat(step, tensor) {
