@@ -202,7 +202,7 @@ def test_only_what_is_unfinished_is_computed(models):
             how = [GenerationConfig(max_new_tokens=n, num_beams=num_beams) for n in limits]
             alone = [model.write([text], options=one)[0][0].ids for text, one in zip(texts, how, strict=True)]
             rows.clear()
-            starts = [[model.start_token()]] * 3
+            starts = [[model.start_token]] * 3
             asked = replace(how[0], max_new_tokens=None)
             together = write(model, texts, starts, [1 + n for n in limits], asked)
             assert [some[0].ids for some in together] == alone

@@ -223,7 +223,7 @@ class LanguageModel(Model):
                 )
         else:
             sources, width = rows, 1
-            start = self.start_token(config)
+            start = self.start_of(config)
             beginnings = [[start]] * len(rows)
             if decoder_input_ids is not None:
                 beginnings = _rows("decoder_input_ids", decoder_input_ids, None, self.config.vocab_size)
@@ -260,7 +260,7 @@ class LanguageModel(Model):
         options = self.generation_config if options is None else options
         options.check_ids(self.config.vocab_size)
         if beginnings is None:
-            beginnings = [[self.start_token(options)]] * len(sources or ())
+            beginnings = [[self.start_of(options)]] * len(sources or ())
         if sources is not None:
             _same_count(len(sources), len(beginnings))
         most = (self.config.decoder or self.config).max_tokens
@@ -275,9 +275,14 @@ class LanguageModel(Model):
         limits = [min(options.limit(len(ids)), most) for ids in beginnings]
         return write(self, sources, beginnings, limits, options, put)
 
-    def start_token(self, options: GenerationConfig | None = None) -> int:
+    @property
+    def start_token(self) -> int:
         """The token that an encoder–decoder's sequences begin with."""
-        own, files = options or self.generation_config, self.config.extra
+        return self.start_of(self.generation_config)
+
+    def start_of(self, own: GenerationConfig) -> int:
+        """The same, where a call may name another."""
+        files = self.config.extra
         for token in (own.decoder_start_token_id, files.get("decoder_start_token_id"), own.bos_token_id):
             if token is not None:
                 return int(token)
@@ -285,7 +290,7 @@ class LanguageModel(Model):
 
     def shift_right(self, labels: Tensor) -> Tensor:
         """What a decoder reads to write `labels` (b, w): the token that it begins with, and all labels but the last."""
-        shifted = torch.cat([labels.new_full((len(labels), 1), self.start_token()), labels[:, :-1]], dim=1)
+        shifted = torch.cat([labels.new_full((len(labels), 1), self.start_token), labels[:, :-1]], dim=1)
         return shifted.masked_fill(shifted == -100, self.config.pad_token_id or 0)
 
 

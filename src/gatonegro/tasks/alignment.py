@@ -25,7 +25,7 @@ def attention(model: LanguageModel, source: Sequence[int], target: Sequence[int]
 
     A token's row is that in which it is written. Of the layers, the last but one: https://arxiv.org/abs/1909.02074.
     """
-    read, written = pack([source], model.config), pack([[model.start_token(), *target]], model.config.decoder)  # type: ignore[arg-type]
+    read, written = pack([source], model.config), pack([[model.start_token, *target]], model.config.decoder)  # type: ignore[arg-type]
     layers = len(model.decoder.layers)
     name = f"decoder.layers.{max(0, layers - 2)}.cross_attention.attend"
     with torch.inference_mode(), watch(model) as seen:

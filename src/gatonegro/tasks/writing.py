@@ -103,7 +103,7 @@ def written(
     """What an encoder–decoder writes of each sequence."""
     assert isinstance(model, LanguageModel)
     config = how(model, tokenizer, task, options)
-    with streamed(options, [[model.start_token(config)]] * len(ids), config) as put:
+    with streamed(options, [[model.start_of(config)]] * len(ids), config) as put:
         return model.write(ids, options=config, put=put)
 
 
