@@ -172,8 +172,13 @@ def test_twins_of_models_that_write(kind, precision):
     read, written = random_ids([60, 31, 31, 7, 1]), random_ids([9, 9, 1, 20, 2], seed=1)
     wanted, found = next_words(model, read, written), next_words(twin, read, written)
     assert found.dtype == torch.float32
-    gated = 6 if model.config.gated and precision != "fp32" else 1  # a product of two that err; so does plain bf16
-    assert (wanted - found).abs().max() <= gated * BOUNDS[precision] * max(1, wanted.abs().max())
+    gated = 6 if model.config.gated and precision != "fp32" else 1  # a product of two that err
+    bound = gated * BOUNDS[precision] * max(1, wanted.abs().max())
+    if gated > 1 and precision == "bf16":  # and so does PyTorch's own bf16, more or less by the processor
+        plain = next_words(copy.deepcopy(model).bfloat16(), read, written).float()
+        bound = max(bound, 1.25 * (wanted - plain).abs().max())
+        assert (wanted - found).abs().mean() <= 1.25 * (wanted - plain).abs().mean()
+    assert (wanted - found).abs().max() <= bound
     assert not any(isinstance(part, torch.nn.Linear) for part in twin.modules())
 
 

@@ -136,7 +136,8 @@ def _diagnosis(text: str, name: str, tokenizer: Tokenizer, languages: Languages)
     pieces = {word: tokenizer.tokenize(word) for word in words}
     plain = {word: tuple(piece.strip("▁Ġ#") or piece for piece in some) for word, some in pieces.items()}
     torn = tuple((w, p) for w, p in plain.items() if len(p) > 2 or (len(p) == 2 and len(w) < 6))
-    unknown = tuple(w for w, some in pieces.items() if tokenizer.unk_token is not None and tokenizer.unk_token in some)
+    unk = tokenizer.unk_token_id
+    unknown = tuple(w for w, some in pieces.items() if unk is not None and unk in tokenizer.convert_tokens_to_ids(some))
     usual = min(tokens_per_word(tokenizer, sample["sentences"]) for sample in samples().values())
     return Diagnosis(
         text, name, found.language, round(found.share, 4), languages.codes, languages.how,

@@ -119,8 +119,8 @@ def measured(tokenizer: Tokenizer) -> dict[str, float]:
 
 
 def tokens_per_word(tokenizer: Tokenizer, texts: list[str]) -> float:
-    pieces = (piece for text in texts for piece in tokenizer.tokenize(text))
-    tokens = sum(UNKNOWN if piece == tokenizer.unk_token else 1 for piece in pieces)
+    ids = (i for text in texts for i in tokenizer.convert_tokens_to_ids(tokenizer.tokenize(text)))
+    tokens = sum(UNKNOWN if i == tokenizer.unk_token_id else 1 for i in ids)
     return tokens / max(1, sum(len(WORD.findall(text)) for text in texts))
 
 
