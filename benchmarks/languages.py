@@ -24,8 +24,8 @@ from typing import Any
 
 from material import machine, save
 
-from gatonegro import AutoTokenizer
 from gatonegro.language import Languages, likely, match
+from gatonegro.language.diagnosis import read_model
 from gatonegro.language.fit import enough
 from gatonegro.tokenization import Tokenizer
 
@@ -120,10 +120,7 @@ def main() -> None:
     plain = [r["text"] for r in sets["unaccented-spanish"]]
     warned: dict[str, Any] = {}
     for name in ("sentiment-es-en", "demo-en", str(args.data / "tokenizers" / "bert-base-uncased")):
-        tokenizer = AutoTokenizer.from_pretrained(name)
-        from gatonegro.language.diagnosis import _read
-
-        languages = _read(name)[1]
+        tokenizer, languages = read_model(name)
         rows = {"Spanish": texts["es"], "English": texts["en"], "Spanish without accents": plain}
         warned[Path(name).name] = {
             "languages": languages.codes,

@@ -15,10 +15,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from generative import KINDS, make
 from hypothesis import settings
 
 import gatonegro
-from gatonegro import Config
+from gatonegro import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, Config
 from gatonegro.engine import tuned
 from gatonegro.models import Model, initialise
 
@@ -76,6 +77,22 @@ def make_folder(tmp_path_factory):
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory) -> dict[str, Path]:
+    """A small checkpoint of each kind of model that writes."""
+    return {kind: make(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
+
+
+@pytest.fixture(scope="session")
+def parts(folders):
+    """Of each kind, a model and its tokenizer."""
+    found = {}
+    for kind, folder in folders.items():
+        auto = AutoModelForCausalLM if kind == "gpt2" else AutoModelForSeq2SeqLM
+        found[kind] = auto.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    return found
 
 
 @pytest.fixture(scope="session")

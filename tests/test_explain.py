@@ -9,13 +9,11 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from generative import KINDS, make
+from generative import KINDS
 
 from gatonegro import (
     AutoModel,
-    AutoModelForCausalLM,
     AutoModelForMaskedLM,
-    AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
@@ -83,20 +81,6 @@ def test_every_product_and_exponential_is_written_out(toy):
 def test_the_toy_knows_three_words(text):
     with pytest.raises(InputError, match="El gato negro"):
         explain(text, model="toy")
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    return {kind: make(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
-
-
-@pytest.fixture(scope="module")
-def parts(folders):
-    found = {}
-    for kind, folder in folders.items():
-        auto = AutoModelForCausalLM if kind == "gpt2" else AutoModelForSeq2SeqLM
-        found[kind] = auto.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)

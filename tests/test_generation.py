@@ -11,7 +11,7 @@ import pytest
 import torch
 from generative import KINDS, make
 
-from gatonegro import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
+from gatonegro import AutoModel
 from gatonegro.engine import kernels
 from gatonegro.errors import CheckpointError, InputError, MissingHeadError, OptionError
 from gatonegro.generation import GenerationConfig, loops, write
@@ -24,13 +24,8 @@ GOLDEN = json.loads((Path(__file__).parent / "golden" / "pipelines.json").read_t
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory) -> dict[str, LanguageModel]:
-    found = {}
-    for kind in KINDS:
-        folder = make(kind, tmp_path_factory.mktemp(kind))
-        auto = AutoModelForCausalLM if kind == "gpt2" else AutoModelForSeq2SeqLM
-        found[kind] = auto.from_pretrained(folder)
-    return found
+def models(parts) -> dict[str, LanguageModel]:
+    return {kind: model for kind, (model, _) in parts.items()}
 
 
 def asked(record) -> dict[str, torch.Tensor]:

@@ -8,30 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from generative import KINDS, make
 
-from gatonegro import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
+from gatonegro import pipeline
 from gatonegro.errors import GatonegroError, GatonegroWarning, InputError, OptionError
 from gatonegro.language import guess
 from gatonegro.segments import missing
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "pipelines.json").read_text(encoding="utf-8"))["pipelines"]
 TRANSLATION = ("translation", "translation_es_to_en", "translation_en_to_fr")
-
-
-@pytest.fixture(scope="session")
-def folders(tmp_path_factory) -> dict[str, Path]:
-    return {kind: make(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
-
-
-@pytest.fixture(scope="session")
-def parts(folders):
-    """Of each kind, a model and its tokenizer."""
-    found = {}
-    for kind, folder in folders.items():
-        auto = AutoModelForCausalLM if kind == "gpt2" else AutoModelForSeq2SeqLM
-        found[kind] = auto.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    return found
 
 
 def apart(record) -> str:

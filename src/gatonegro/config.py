@@ -115,9 +115,9 @@ class Config:
             raise ConfigError(
                 both(
                     f"config.json: {self.relative_buckets} buckets of distances up to {self.relative_distance}: there "
-                    "must be 4 buckets or more, at most twice as many as distances.",
+                    "must be 4 buckets or more, and fewer than distances.",
                     f"config.json: {self.relative_buckets} grupos de distancias hasta {self.relative_distance}: debe "
-                    "haber 4 grupos o más, y como mucho el doble que distancias.",
+                    "haber 4 grupos o más, y menos que distancias.",
                 )
             )
         if self.max_tokens < 1:

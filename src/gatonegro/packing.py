@@ -246,7 +246,7 @@ def from_padded(
         ("token_type_ids", token_type_ids, max(config.type_vocab_size, 1)),
         ("position_ids", position_ids, places),
     ):
-        if ids is not None and ids.numel() and not 0 <= (wrong := _odd_one(ids)) < count:
+        if ids is not None and ids.numel() and not 0 <= (wrong := odd_one(ids)) < count:
             hint = both(*HINTS[name])
             raise InputError(
                 both(
@@ -322,7 +322,7 @@ def whole_tensor(name: str, ids: Tensor | None) -> Tensor | None:
     return ids.long()
 
 
-def _odd_one(ids: Tensor) -> int:
+def odd_one(ids: Tensor) -> int:
     """An id that is negative, else the largest."""
     low, high = (int(x) for x in ids.aminmax())
     return low if low < 0 else high

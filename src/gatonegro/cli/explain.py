@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from itertools import chain
 
-from gatonegro.cli.screen import say, texts
+from gatonegro.cli.screen import print_json, say, texts
 from gatonegro.errors import OptionError
 from gatonegro.wording import both
 
@@ -30,7 +30,7 @@ def run(args: Namespace) -> None:
             say(both(f"written to {path}", f"escrito en {path}"))
             continue
         if args.json:
-            print(found.to_json(), flush=True)
+            print_json(found.to_dict())
             continue
         if n:
             print()  # an empty line between texts

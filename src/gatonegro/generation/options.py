@@ -37,6 +37,18 @@ def _ids(x: Any) -> bool:
 
 
 WHOLE = ("a whole number of at least {}", "un número entero, {} o más")
+# options that name tokens: one, or several, or several words of several
+TOKENS = [
+    "forced_bos_token_id",
+    "forced_eos_token_id",
+    "bos_token_id",
+    "pad_token_id",
+    "decoder_start_token_id",
+    "eos_token_id",
+    "bad_words_ids",
+    "suppress_tokens",
+    "begin_suppress_tokens",
+]
 MANY = 1000  # beams, or sequences of one source: more would fill the memory and help nobody
 # of each field of `GenerationConfig` what it may be: a test, and the same in words, English and Spanish
 ALLOWED: dict[str, tuple[Callable[[Any], bool], tuple[str, str]]] = {
@@ -171,21 +183,15 @@ class GenerationConfig:
 
     def check_ids(self, vocabulary: int) -> None:
         """Raise OptionError where an option names a token that the model does not have."""
-        for field in fields(self):
-            found = getattr(self, field.name)
-            if found is None or not field.name.endswith(("_token_id", "_ids", "_tokens")) or "new" in field.name:
-                continue
-            ids = (
-                [found]
-                if isinstance(found, int)
-                else [i for x in found for i in (x if isinstance(x, list | tuple) else [x])]
-            )
+        for name in TOKENS:
+            found = getattr(self, name)
+            some = [found] if isinstance(found, int) else found or ()
+            ids = (i for x in some for i in ([x] if isinstance(x, int) else x))
             if wrong := [i for i in ids if i >= vocabulary]:
                 raise OptionError(
                     both(
-                        f"{field.name}: there is no token {wrong[0]}; the model's vocabulary is 0 … {vocabulary - 1}.",
-                        f"{field.name}: no existe el token {wrong[0]}; el vocabulario del modelo es 0 … "
-                        f"{vocabulary - 1}.",
+                        f"{name}: there is no token {wrong[0]}; the model's vocabulary is 0 … {vocabulary - 1}.",
+                        f"{name}: no existe el token {wrong[0]}; el vocabulario del modelo es 0 … {vocabulary - 1}.",
                     )
                 )
 

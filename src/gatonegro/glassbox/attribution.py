@@ -26,7 +26,7 @@ def attribute(
     Returns:
         (t,), whose sum is, but for the error of the sum, what the logit rises by; and that rise.
     """
-    at, shares = np.polynomial.legendre.leggauss(points)
+    rule = [(float(a + 1) / 2, float(s) / 2) for a, s in zip(*np.polynomial.legendre.leggauss(points), strict=True)]
     tokens = model.embeddings.tokens.weight
     there = tokens[ids].detach()  # (t, hidden)
     pad = model.config.pad_token_id or 0
@@ -34,9 +34,8 @@ def attribute(
     total = torch.zeros_like(there)
     few = max(1, TOGETHER // len(ids))
     for start in range(0, points, few):
-        some = [(float(a + 1) / 2, float(s) / 2) for a, s in zip(at, shares, strict=True)][start : start + few]
-        rows = [(none + a * (there - none)) for a, _ in some]
-        embeds = torch.cat(rows).requires_grad_()
+        some = rule[start : start + few]
+        embeds = torch.cat([none + a * (there - none) for a, _ in some]).requires_grad_()
         packed = replace(pack([ids] * len(some), model.config), embeds=embeds)
         with torch.enable_grad():
             (slope,) = torch.autograd.grad(model.run(packed)[:, label].sum(), embeds)

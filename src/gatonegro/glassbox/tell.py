@@ -17,7 +17,7 @@ from gatonegro.glassbox.toy import toy
 from gatonegro.language import diagnose
 from gatonegro.models import LanguageModel, Model, head_of, load
 from gatonegro.nn.watch import watch
-from gatonegro.packing import Layout, Packed, pack
+from gatonegro.packing import Packed, pack
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 from gatonegro.wording import Pair, both, language
 
@@ -158,7 +158,7 @@ def _read(model: Model, tokenizer: Tokenizer, ids: list[int], lang: str, limit: 
     if model.head is None:
         steps.append(step("vectors", lang, "", tensors={"z": z}))
     elif model.task_head == "masked-lm":
-        steps.append(_next(said, z, tokenizer, lang))
+        steps.append(_next(said, z, lang))
     elif model.task_head == "token-classification":
         steps.append(step("tokens", lang, "", tensors={"z": z, "logits": said, "probs": said.softmax(-1)}))
     else:
@@ -181,7 +181,7 @@ def _read(model: Model, tokenizer: Tokenizer, ids: list[int], lang: str, limit: 
     return steps, answer, ()
 
 
-def _next(scores: Tensor, z: Tensor, tokenizer: Tokenizer, lang: str) -> Step:
+def _next(scores: Tensor, z: Tensor, lang: str) -> Step:
     """The likeliest words at each place. scores: (t, vocab)"""
     shares, ids = scores.softmax(-1).topk(min(LIKELIEST, scores.shape[-1]))
     return step("next", lang, "", tensors={"z": z, "likeliest": ids, "probs": shares, "sum": scores.logsumexp(-1)})
@@ -205,14 +205,12 @@ def _written(model: LanguageModel, tokenizer: Tokenizer, ids: list[int], lang: s
         read = pack([ids], model.config).to(model.device)
         packed = pack([one.ids[:-1]], own).to(model.device)
         with watch(model) as seen:
-            memory = model.encode(read)
-            hidden = model.decode(packed, memory, Layout(packed.lengths, read.lengths))
-            scores = model.next(hidden, packed)
+            scores = model.run(read, written=packed)
         steps.append(_vectorization(model.embeddings, seen, "embeddings", read, lang))
         steps += stack_steps(model.encoder.layers, seen, only(seen, "embeddings"), "encoder", lang)
         vectors = model.embeddings.tokens(packed.ids)
         steps.append(_vectorization(model.decoder_embeddings, seen, "decoder_embeddings", packed, lang, vectors))
         x = only(seen, "decoder_embeddings")
     steps += stack_steps(model.decoder.layers, seen, x, "decoder", lang)
-    steps.append(_next(scores, only(seen, "decoder"), tokenizer, lang))
+    steps.append(_next(scores, only(seen, "decoder"), lang))
     return steps, (), tuple(tokenizer.convert_ids_to_tokens(one.ids))

@@ -9,7 +9,7 @@ from typing import Any, overload
 
 from gatonegro.errors import GatonegroError, InputError
 from gatonegro.hub import built_in_models, locate
-from gatonegro.language.fit import NAMES, WORD, Languages, languages_of, match, name_of, samples, tokens_per_word
+from gatonegro.language.fit import WORD, Languages, languages_of, match, name_of, names_of, tokens_per_word, usual
 from gatonegro.tokenization import Tokenizer
 from gatonegro.tokenization.loading import load
 from gatonegro.wording import Pair, both
@@ -58,14 +58,14 @@ class Diagnosis:
             "tokenizer": both("by what its tokenizer cuts least", "según lo que su tokenizador corta menos"),
         }[self.known_by]
         known = ", ".join(map(name_of, self.model_languages)) or both("many languages", "muchos idiomas")
-        usual = both(
+        tokens = both(
             f"{self.tokens_per_word:.2f} a word; in its best language {self.usual:.2f}",
             f"{self.tokens_per_word:.2f} por palabra; en su mejor idioma, {self.usual:.2f}",
         )
         rows = [
             (both("language", "idioma"), language),
             (both("model", "modelo"), f"{self.model}: {known} ({by})"),
-            ("tokens", usual),
+            ("tokens", tokens),
         ]
         if self.torn:
             more = " …" if len(self.torn) > SHOWN else ""
@@ -110,16 +110,17 @@ def diagnose(text_or_texts: str | list[str], model: Any = None) -> Diagnosis | l
             )
     if hasattr(model, "tokenizer") and hasattr(model, "model"):
         tokenizer, name = model.tokenizer, model.model.name_or_path or "?"
-        languages = languages_of(tokenizer, model.model.config.extra, tokenizer.name_or_path or None)
+        languages = model.languages
     else:
         name = DEFAULT if model is None else str(model)
-        tokenizer, languages = _read(name)
+        tokenizer, languages = read_model(name)
     found = [_diagnosis(text, name, tokenizer, languages) for text in texts]
     return found[0] if isinstance(text_or_texts, str) else found
 
 
 @lru_cache(16)
-def _read(name: str) -> tuple[Tokenizer, Languages]:
+def read_model(name: str) -> tuple[Tokenizer, Languages]:
+    """A model's tokenizer, and what it was made for."""
     source = locate(name)
     path = source.file("config.json")
     try:
@@ -138,11 +139,10 @@ def _diagnosis(text: str, name: str, tokenizer: Tokenizer, languages: Languages)
     torn = tuple((w, p) for w, p in plain.items() if len(p) > 2 or (len(p) == 2 and len(w) < 6))
     unk = tokenizer.unk_token_id
     unknown = tuple(w for w, some in pieces.items() if unk is not None and unk in tokenizer.convert_tokens_to_ids(some))
-    usual = min(tokens_per_word(tokenizer, sample["sentences"]) for sample in samples().values())
     return Diagnosis(
         text, name, found.language, round(found.share, 4), languages.codes, languages.how,
-        round(tokens_per_word(tokenizer, [text[:LONGEST]]), 3), round(usual, 3), torn, unknown, found.mixed, found.fits,
-        _advices(found.language, found.fits, languages),
+        round(tokens_per_word(tokenizer, [text[:LONGEST]]), 3), round(usual(tokenizer), 3), torn, unknown, found.mixed,
+        found.fits, _advices(found.language, found.fits, languages),
     )  # fmt: skip
 
 
@@ -151,24 +151,19 @@ def _advices(language: str | None, fits: bool | None, languages: Languages) -> P
     if fits is not False:
         return "", ""
     others = ", ".join(name for name in built_in_models() if language in built_in_languages(name))
-    said = []
-    for i in (0, 1):
-        theirs, its = (
-            ", ".join(NAMES.get(c, (c, c))[i] for c in languages.codes),
-            NAMES.get(language or "", ("?", "?"))[i],
-        )
-        said.append((theirs, its, f": {others}" if others else ""))
-    (theirs, its, more), (suyos, suyo, _) = said
+    more = f": {others}" if others else ""
+    en, es = names_of(language)
+    theirs, suyos = (", ".join(names) for names in zip(*map(names_of, languages.codes), strict=True))
     return (
-        f"this model was made for {theirs}, and its answer to {its} is not to be trusted; take one that knows {its}"
+        f"this model was made for {theirs}, and its answer to {en} is not to be trusted; take one that knows {en}"
         f"{more}.",
-        f"este modelo se hizo para {suyos}, y su respuesta al {suyo} no es de fiar; usa uno que sepa {suyo}{more}.",
+        f"este modelo se hizo para {suyos}, y su respuesta al {es} no es de fiar; usa uno que sepa {es}{more}.",
     )
 
 
 def built_in_languages(name: str) -> tuple[str, ...]:
     """What a built-in model was made for; nothing, where it cannot be read."""
     try:
-        return _read(name)[1].codes
+        return read_model(name)[1].codes
     except GatonegroError:
         return ()

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +58,14 @@ class Match:
     mixed: bool = False
 
 
+def names_of(code: str | None) -> Pair:
+    """A language's name in English and Spanish; its code where there is none here."""
+    return NAMES.get(code or "", (code or "?", code or "?"))
+
+
 def name_of(code: str | None) -> str:
-    """A language's name, in the user's own; its code where there is none here."""
-    return both(*NAMES.get(code or "", (code or "?", code or "?")))
+    """A language's name, in the user's own."""
+    return both(*names_of(code))
 
 
 def languages_of(tokenizer: Tokenizer, config: Mapping[str, Any], source: Source | str | None = None) -> Languages:
@@ -101,6 +106,12 @@ def _card(source: Source | str | None) -> list[str]:
         return []
     said = [said] if isinstance(said, str) else said
     return [code.lower() for code in said if isinstance(code, str)] if isinstance(said, list) else []
+
+
+@lru_cache(16)
+def usual(tokenizer: Tokenizer) -> float:
+    """Tokens a word that a tokenizer needs in the language that it is best at."""
+    return min(tokens_per_word(tokenizer, sample["sentences"]) for sample in samples().values())
 
 
 @cache

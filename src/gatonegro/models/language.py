@@ -21,7 +21,7 @@ from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
-from gatonegro.packing import Layout, Packed, Padding, from_padded, whole_tensor
+from gatonegro.packing import Layout, Packed, Padding, from_padded, odd_one, whole_tensor
 from gatonegro.wording import both
 
 
@@ -323,8 +323,7 @@ def _rows(name: str, ids: Tensor | None, mask: Tensor | None, vocabulary: int) -
                 f"attention_mask ({found}) debe tener la forma de {name}, {tuple(ids.shape)}; pasa la del tokenizador.",
             )
         )
-    if ids.numel() and not 0 <= int(ids.min()) <= int(ids.max()) < vocabulary:
-        wrong = int(ids.min()) if int(ids.min()) < 0 else int(ids.max())
+    if ids.numel() and not 0 <= (wrong := odd_one(ids)) < vocabulary:
         raise InputError(
             both(
                 f"{name} has the id {wrong}, and the model's vocabulary is 0 … {vocabulary - 1}: it is that of another "

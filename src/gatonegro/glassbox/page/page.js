@@ -110,7 +110,7 @@ function look(table, r) {  // where a word looks: its row, and the words it look
     if (Number(cell.textContent) >= most / 2) table.querySelector(`thead th[data-c="${cell.dataset.c}"]`).classList.add("on");
 }
 
-function strips(step, name, tensor) {
+function strips(name, tensor) {
   const [width, bytes] = [tensor.shape.at(-1), Uint8Array.from(atob(tensor.bytes), (c) => c.charCodeAt(0))];
   const count = bytes.length / width, labels = count === data.tokens.length ? data.tokens : count === data.written.length - 1 ? data.written : null;
   const box = make("div", { class: "strip", role: "img", "aria-label": `${name} (${tensor.shape.join("×")})` });
@@ -153,7 +153,7 @@ function body(step) {
     else if (tensor.kind === "signed") out.push(signed(tensor.values));
     else if (tensor.kind === "ids") out.push(make("ul", { class: "tokens" }, ...tensor.values.map((id, i) => make("li", {}, data.tokens[i] ?? data.written[i], make("small", {}, String(id))))));
     else if (tensor.kind === "next") out.push(...tensor.values.map((some, r) => make("div", {}, make("h3", {}, (data.written[r] ?? "") + " →"), bars(some.map((one) => one[0]), some.map((one) => one[1])))));
-    else if (tensor.kind === "vectors") out.push(strips(step, name, tensor));
+    else if (tensor.kind === "vectors") out.push(strips(name, tensor));
   }
   if (out.some((node) => node.querySelector?.("canvas"))) out.push(make("p", { class: "soft" }, say("strips")));
   return out;
