@@ -189,7 +189,12 @@ MEN = """Juan Luis Pablo Andrés Diego Javier Carlos Hugo Iván Peter James Mich
 Pavel Luca Pierre Hans Raj Omar Daniel David Martín Samuel Jorge Bill Jack"""
 WOMEN = """Ana Lucía Carmen Elena Sofía Laura Marta Isabel Julia Rosa Emma Sarah Alice Jane Fatima Yuki Mei Olga Giulia
 Claire Ingrid Priya Leila Paula Clara Nuria Beatriz Susan Anna"""
-NAMES = {"Tom": MEN.split(), "Mary": WOMEN.split()}
+# places that English calls as Spanish does, with their accents; París and Berlín are learned from the pairs
+PLACES = """Málaga Córdoba León Ávila Cáceres Gijón Huelva Toledo Burgos Murcia Vigo Lugo Castellón Alcalá Úbeda Móstoles
+Medellín Asunción Potosí Culiacán Cancún Mazatlán Torreón Tucumán Neuquén Paraná Popayán Ibagué Chillán Concepción
+Valparaíso Quito Cuzco Lima Rosario Mendoza Oaxaca Puebla Veracruz Matanzas Camagüey Colón Tomé Lyon Graz Köln Malmö
+Århus Bilbao""".split()
+NAMES = {"Tom": MEN.split(), "Mary": WOMEN.split(), "Boston": PLACES, "Osaka": PLACES, "Chicago": PLACES}
 # a capital within a sentence: where both sides have the word, it is a name that is copied
 NAME = re.compile(r"(?<=[\w,] )[A-ZÁÉÍÓÚÑ][a-záéíóúñüç]{2,}\b(?!['’-]\w)")
 ACCENTED = dict(zip("aeioun", "áéíóúñ", strict=True))
@@ -258,7 +263,7 @@ def name_of(known: list[str], rng: random.Random) -> str:
         other = rng.choice(known)
         name = name[: (len(name) + 1) // 2] + other[len(other) // 2 :]
     bare = [i for i, c in enumerate(name) if i and c in ACCENTED]
-    if bare and name.isascii() and rng.random() < 0.3:
+    if bare and name.isascii() and rng.random() < 0.4:
         at = rng.choice(bare)
         name = name[:at] + ACCENTED[name[at]] + name[at + 1 :]
     return name
@@ -269,7 +274,7 @@ def with_names(pair: Pair, rng: random.Random, known: list[str]) -> Pair:
     has to copy what they are called. And 30 is not the only number."""
     for name, others in NAMES.items():
         if name in pair.en and rng.random() < 0.5:
-            there = name if name in pair.es else "María"
+            there = "María" if name == "Mary" and name not in pair.es else name
             if len(re.findall(rf"\b{name}\b", pair.en)) == len(re.findall(rf"\b{there}\b", pair.es)):
                 other = rng.choice(others) if not known or rng.random() < 0.5 else name_of(known, rng)
                 en = re.sub(rf"\b{name}\b", other, pair.en)
