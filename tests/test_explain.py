@@ -119,10 +119,19 @@ HEADS = {
 }
 
 
-@pytest.mark.parametrize("family", ["bert", "distilbert"])
+FAMILY = {
+    "bert": {"type_vocab_size": 2},
+    "distilbert": {"type_vocab_size": 0},
+    "roberta": {"type_vocab_size": 1, "position_rule": "count"},
+    "camembert": {"type_vocab_size": 1, "position_rule": "count"},
+    "xlm-roberta": {"type_vocab_size": 1, "position_rule": "count"},
+}
+
+
+@pytest.mark.parametrize("family", FAMILY)
 @pytest.mark.parametrize("head", HEADS)
 def test_what_is_told_of_encoders_is_what_they_compute(make_folder, family, head):
-    folder = make_folder(head, model_type=family, type_vocab_size=2 if family == "bert" else 0)
+    folder = make_folder(head, model_type=family, **FAMILY[family])
     model, tokenizer = HEADS[head].from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     found = explain("the black cat", model, tokenizer=tokenizer, lang="en")
     batch = tokenizer("the black cat", return_tensors="pt")
@@ -137,6 +146,11 @@ def test_what_is_told_of_encoders_is_what_they_compute(make_folder, family, head
     last = next(step.tensors for step in found.steps if step.number == 8)
     if head == "none":
         np.testing.assert_allclose(last["z"], out.last_hidden_state[0], atol=1e-6)
+    elif head == "token-classification":
+        best = out.logits[0].softmax(-1).max(-1)
+        np.testing.assert_allclose(last["probs"][:, 0], best.values, atol=1e-6)
+        labels = [model.config.id2label[i] for i in best.indices.tolist()]
+        assert [found.words[i] for i in last["likeliest"][:, 0].tolist()] == labels
     elif head == "masked-lm":
         np.testing.assert_allclose(last["probs"], out.logits[0].softmax(-1).topk(5).values, atol=1e-6)
     else:
@@ -145,8 +159,27 @@ def test_what_is_told_of_encoders_is_what_they_compute(make_folder, family, head
         assert found.answer[0][1] == pytest.approx(float(out.logits.softmax(-1).max()), abs=1e-6)
 
 
+def test_several_labels_or_a_number_are_scored_as_the_pipeline_does(make_folder):
+    for kind, total in (("multi_label_classification", None), ("regression", None), (None, 1.0)):
+        folder = make_folder("sequence-classification", problem_type=kind)
+        answer = dict(explain("the black cat", str(folder), lang="en").answer)
+        said = pipeline("text-classification", str(folder))("the black cat", top_k=None)
+        assert answer == pytest.approx({one["label"]: one["score"] for one in said}, abs=1e-5)
+        assert total is None or sum(answer.values()) == pytest.approx(total)
+
+
 @built_in
 class TestBuiltIn:
+    def test_a_translator_is_asked_for_the_other_language(self):
+        found = explain("El gato negro", model="translate-es-en", lang="en")
+        assert found.tokens[:3] == (">>en<<", "▁El", "▁gato") and "▁cat" in found.written
+        assert ">>en<<" in found.notes[0][0]
+        found = explain(">>es<< The black cat", model="translate-es-en", lang="en")
+        assert found.tokens[0] == ">>es<<" and "▁gato" in found.written and not found.notes
+
+    def test_of_a_pipeline_the_fit_is_told(self):
+        assert explain("El profesor es bueno, todo será sencillo", pipeline(model="demo-en")).fit.fits is False
+
     def test_each_step_follows_from_the_one_before(self):
         found = explain("El gato negro duerme", lang="es")
         linear, scores = found["encoder.3.linear"], found["encoder.3.attention"].tensors["scores"]

@@ -55,11 +55,12 @@ def page(browser, found, tmp_path):
 
 
 def step(browser) -> str:
-    return browser.find_element("css selector", "#step h2").text
+    """Where one is, and the step's title."""
+    return " ".join(browser.find_element("id", name).text for name in ("where", "title")).strip()
 
 
 def go(browser, name: str) -> None:
-    browser.execute_script("go(data.steps.findIndex((step) => step.name === arguments[0]))", name)
+    browser.execute_script("gatonegro.go(gatonegro.data.steps.findIndex((step) => step.name === arguments[0]))", name)
 
 
 def test_it_asks_no_one_for_anything(browser, found, tmp_path):
@@ -69,6 +70,7 @@ def test_it_asks_no_one_for_anything(browser, found, tmp_path):
     asked = [m["params"]["request"]["url"] for m in asked if m["method"] == "Network.requestWillBeSent"]
     assert all(url.startswith("file://") for url in asked) and len(asked) == 1
     source = (tmp_path / "x.html").read_text(encoding="utf-8")
+    source = re.sub(r"http://www\.w3\.org/[\w/]+", "", source)  # names of kinds of elements, that no one asks for
     assert not re.search(r"""(?:src|href)=["']|https?://|@import|url\(""", source) and len(source) < 3_000_000
 
 
@@ -87,10 +89,17 @@ def test_steps_languages_and_themes(page):
     for _ in range(6):
         titles.append(step(page))
         page.find_element("css selector", "body").send_keys(webdriver.Keys.ARROW_RIGHT)
-    assert [title[0] for title in titles] == list("234567") and titles[2].startswith("4. Softmax")
-    assert step(page).startswith("2.") and "layer 2" in step(page)
+    assert [re.findall(r"(\d)\.", title) for title in titles] == [[n] for n in "234567"]
+    assert titles[2].startswith("layer 1 4. Softmax")
+    assert step(page).startswith("layer 2 2.")
     page.find_element("css selector", "body").send_keys(webdriver.Keys.PAGE_DOWN)
-    assert step(page).startswith("2.") and "layer 3" in step(page)
+    assert step(page).startswith("layer 3 2.")
+    chip = page.find_element("css selector", "[data-step='encoder.2.norm']")
+    chip.click()
+    assert step(page).startswith("layer 3 6.") and page.switch_to.active_element == chip
+    page.find_element("id", "after").click()
+    page.find_element("css selector", "#layers button:nth-of-type(6)").click()
+    assert step(page).startswith("layer 5 7.")
     paper = "return getComputedStyle(document.body).backgroundColor"
     light = page.execute_script(paper)
     page.find_element("id", "theme").click()
@@ -100,29 +109,34 @@ def test_steps_languages_and_themes(page):
 def test_its_numbers_are_the_tensors(page, found):
     go(page, "encoder.5.softmax")
     probs = found["encoder.5.softmax"].tensors["probs"]
-    cells = """return [...document.querySelectorAll('#step tbody tr')].map(
+    cells = """return [...document.querySelectorAll('.heat tbody tr')].map(
         (row) => [...row.querySelectorAll('td')].map((cell) => Number(cell.textContent)))"""
     np.testing.assert_allclose(page.execute_script(cells), probs.mean(0), atol=0.0061)
-    from selenium.webdriver.support.select import Select
-
-    picker = page.find_element("css selector", "#step select")
-    Select(picker).select_by_value("3")
+    page.find_element("css selector", "[data-head='3']").click()
     np.testing.assert_allclose(page.execute_script(cells), probs[3], atol=0.0056)
-    row = page.find_element("css selector", "#step tbody tr:nth-child(3)")
+    row = page.find_element("css selector", ".heat tbody tr:nth-child(3)")
     webdriver.ActionChains(page).move_to_element(row).perform()
-    marked = page.execute_script("return [...document.querySelectorAll('#step thead th.on')].map((h) => h.dataset.c)")
+    marked = page.execute_script("return [...document.querySelectorAll('.heat thead th.on')].map((h) => h.dataset.c)")
     assert str(probs[3][2].argmax()) in marked
-    shown = page.execute_script("return data.answer")
+    go(page, "encoder.5.attention")
+    scores = found["encoder.5.attention"].tensors["scores"]
+    np.testing.assert_allclose(page.execute_script(cells), scores[3], atol=0.011)
+    shown = page.execute_script("return gatonegro.data.answer")
     assert [(label, pytest.approx(score, abs=1e-4)) for label, score in found.answer] == [tuple(one) for one in shown]
-    strip = page.execute_script("return data.steps.find((s) => s.name === 'encoder.5.feed_forward').tensors.z")
+    strip = page.execute_script(
+        """const step = gatonegro.data.steps.find((step) => step.name === 'encoder.5.feed_forward');
+        return gatonegro.data.strips[step.tensors.find((tensor) => tensor.name === 'z').strip]"""
+    )
     z = found["encoder.5.feed_forward"].tensors["z"]
     bytes_ = np.frombuffer(base64.b64decode(strip["bytes"]), np.uint8).reshape(z.shape)
+    np.testing.assert_allclose(strip["first"], z[:, :4], rtol=1e-5)
     np.testing.assert_allclose((bytes_ - 128.0) / 127 * np.abs(z).max(), z, atol=np.abs(z).max() / 127)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize(
-    "name", ["vectorization", "encoder.2.softmax", "encoder.2.feed_forward", "head", "attribution"]
+    "name",
+    ["vectorization", "encoder.2.attention", "encoder.2.softmax", "encoder.2.feed_forward", "head", "attribution"],
 )
 def test_it_can_be_used_by_everyone(page, theme, name):
     axe = pytest.importorskip("axe_core_python.selenium", reason="axe is not installed: pip install '.[test]'")
@@ -136,9 +150,11 @@ def test_models_that_write_and_the_toy(browser, tmp_path):
     found = explain(">>en<< El gato negro", model="translate-es-en", lang="es")
     browser.get(found.save(tmp_path / "x.html").as_uri())
     go(browser, "decoder.1.cross.softmax")
-    rows = [th.text for th in browser.find_elements("css selector", "#step tbody th")]
-    columns = [th.text for th in browser.find_elements("css selector", "#step thead th")]
+    rows = [th.text for th in browser.find_elements("css selector", ".heat tbody th")]
+    columns = [th.text for th in browser.find_elements("css selector", ".heat thead th")]
     assert rows == list(found.written[1:]) and columns == list(found.tokens)
+    aligned = browser.find_element("css selector", ".alignment tbody").text
+    assert "▁cat\n▁gato" in aligned and "▁black\n▁negro" in aligned
     go(browser, "next")
     assert "▁cat" in browser.find_element("id", "step").text
     browser.get(explain("El gato negro", model="toy", lang="es").save(tmp_path / "toy.html").as_uri())
@@ -151,7 +167,7 @@ def test_on_a_phone_nothing_sticks_out(browser, found, tmp_path):
     browser.get(found.save(tmp_path / "x.html").as_uri())
     browser.set_window_size(500, 900)
     try:
-        for name in ("vectorization", "encoder.1.softmax", "encoder.1.add", "attribution"):
+        for name in ("vectorization", "encoder.1.attention", "encoder.1.softmax", "encoder.1.add", "attribution"):
             go(browser, name)
             wide = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
             assert wide[0] <= wide[1], name
@@ -168,7 +184,7 @@ def test_words_of_the_glossary_are_told_on_focus(page):
     page.execute_script("arguments[0].focus()", terms[0])
     assert (
         hint.is_displayed()
-        and hint.text == page.execute_script("return data.glossary.es")[terms[0].text.split("\n")[0].lower()]
+        and hint.text == page.execute_script("return gatonegro.data.glossary.es")[terms[0].text.split("\n")[0].lower()]
     )
 
 
@@ -178,3 +194,34 @@ def test_both_glossaries_are_whole():
     for lang in ("es", "en"):
         terms = json.loads((PAGE / f"glossary.{lang}.json").read_text(encoding="utf-8"))
         assert len(terms) >= 50 and all(text.endswith((".", "!")) for text in terms.values())
+
+
+def test_a_model_that_does_not_fit_is_said_with_what_shows_it(browser, tmp_path):
+    found = explain("El profesor es bueno, todo será sencillo", model="demo-en", lang="en")
+    browser.get(found.save(tmp_path / "x.html").as_uri())
+    banner = browser.find_element("id", "fit")
+    assert "2.29 a word" in banner.text and "Spanish" in banner.text
+    words = [w.find_elements("css selector", "b") for w in banner.find_elements("css selector", ".torn > span")]
+    assert ["prof", "es", "or"] in [[piece.text for piece in word] for word in words]
+
+
+def test_of_a_long_text_less_is_drawn_and_that_is_said(tmp_path):
+    found = explain("El profesor es bueno y todo será sencillo. " * 30, lang="es")
+    source = found.save(tmp_path / "x.html").read_text(encoding="utf-8")
+    assert len(source) < 12_000_000 and "guárdala como .safetensors" in source
+
+
+def test_the_page_is_built_from_its_source(tmp_path):
+    """The committed file is what `npm run build` makes of web/page.js."""
+    import subprocess
+    from pathlib import Path
+
+    from gatonegro.glassbox.html import PAGE
+
+    web = Path(__file__).parent.parent / "web"
+    if not (web / "node_modules").exists() or not shutil.which("node"):
+        pytest.skip("web/node_modules is not there: npm ci --prefix web")
+    there = shutil.copytree(web, tmp_path / "web", symlinks=True)
+    made = tmp_path / "src/gatonegro/glassbox/page/page.js"
+    subprocess.run(["node", "build.mjs"], cwd=there, check=True)
+    assert made.read_bytes() == (PAGE / "page.js").read_bytes()

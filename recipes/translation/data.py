@@ -190,11 +190,11 @@ Pavel Luca Pierre Hans Raj Omar Daniel David Martín Samuel Jorge Bill Jack"""
 WOMEN = """Ana Lucía Carmen Elena Sofía Laura Marta Isabel Julia Rosa Emma Sarah Alice Jane Fatima Yuki Mei Olga Giulia
 Claire Ingrid Priya Leila Paula Clara Nuria Beatriz Susan Anna"""
 # places that English calls as Spanish does, with their accents; París and Berlín are learned from the pairs
-PLACES = """Málaga Córdoba León Ávila Cáceres Gijón Huelva Toledo Burgos Murcia Vigo Lugo Castellón Alcalá Úbeda Móstoles
-Medellín Asunción Potosí Culiacán Cancún Mazatlán Torreón Tucumán Neuquén Paraná Popayán Ibagué Chillán Concepción
-Valparaíso Quito Cuzco Lima Rosario Mendoza Oaxaca Puebla Veracruz Matanzas Camagüey Colón Tomé Lyon Graz Köln Malmö
-Århus Bilbao""".split()
-NAMES = {"Tom": MEN.split(), "Mary": WOMEN.split(), "Boston": PLACES, "Osaka": PLACES, "Chicago": PLACES}
+PLACES = """Málaga Córdoba León Ávila Cáceres Gijón Huelva Toledo Burgos Murcia Vigo Lugo Castellón Alcalá Úbeda
+Móstoles Medellín Asunción Potosí Culiacán Cancún Mazatlán Torreón Tucumán Neuquén Paraná Popayán Ibagué Chillán
+Concepción Valparaíso Quito Cuzco Lima Rosario Mendoza Oaxaca Puebla Veracruz Matanzas Camagüey Colón Tomé Lyon Graz
+Köln Malmö Århus Bilbao"""
+NAMES = {"Tom": MEN.split(), "Mary": WOMEN.split(), **dict.fromkeys(("Boston", "Osaka", "Chicago"), PLACES.split())}
 # a capital within a sentence: where both sides have the word, it is a name that is copied
 NAME = re.compile(r"(?<=[\w,] )[A-ZÁÉÍÓÚÑ][a-záéíóúñüç]{2,}\b(?!['’-]\w)")
 ACCENTED = dict(zip("aeioun", "áéíóúñ", strict=True))

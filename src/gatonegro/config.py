@@ -174,6 +174,12 @@ class Config:
         return {label: i for i, label in self.id2label.items()}
 
     @property
+    def scored_by(self) -> str:
+        """What makes a classifier's scores of its logits: "softmax", "sigmoid" or "none"."""
+        several = self.problem_type == "multi_label_classification" or self.num_labels == 1
+        return "none" if self.problem_type == "regression" else "sigmoid" if several else "softmax"
+
+    @property
     def head_size(self) -> int:
         """The width of one attention head."""
         return self.head_width or self.hidden_size // self.num_attention_heads

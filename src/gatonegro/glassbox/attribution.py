@@ -30,18 +30,20 @@ def attribute(
     tokens = model.embeddings.tokens.weight
     there = tokens[ids].detach()  # (t, hidden)
     pad = model.config.pad_token_id or 0
-    none = torch.where(torch.tensor([i in special for i in ids])[:, None], there, tokens[pad].detach())
+    none = torch.where(
+        torch.tensor([i in special for i in ids], device=there.device)[:, None], there, tokens[pad].detach()
+    )
     total = torch.zeros_like(there)
     few = max(1, TOGETHER // len(ids))
     for start in range(0, points, few):
         some = rule[start : start + few]
         embeds = torch.cat([none + a * (there - none) for a, _ in some]).requires_grad_()
-        packed = replace(pack([ids] * len(some), model.config), embeds=embeds)
+        packed = replace(pack([ids] * len(some), model.config).to(model.device), embeds=embeds)
         with torch.enable_grad():
             (slope,) = torch.autograd.grad(model.run(packed)[:, label].sum(), embeds)
         for (_, share), one in zip(some, slope.split(len(ids)), strict=True):
             total += share * one
     with torch.no_grad():
-        ends = replace(pack([ids, ids], model.config), embeds=torch.cat([there, none]))
+        ends = replace(pack([ids, ids], model.config).to(model.device), embeds=torch.cat([there, none]))
         after, before = model.run(ends)[:, label].tolist()
     return ((there - none) * total).sum(-1), after - before

@@ -80,7 +80,7 @@ class Explanation:
     written: tuple[str, ...] = ()  # tokens that an encoder–decoder wrote
     notes: tuple[Pair, ...] = ()
     fit: Any = None  # the `Diagnosis` of text and model
-    words: Mapping[int, str] = field(default_factory=dict)  # of the vocabulary, those that steps name by number
+    words: Mapping[int, str] = field(default_factory=dict)  # or labels, that steps name by number
 
     def __getitem__(self, name: str) -> Step:
         """A step by its name, or by the end of it where that is enough: "0.softmax"."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,24 @@ from typing import Any
 import numpy as np
 
 from gatonegro.glassbox.explanation import Array, Explanation, Step
+from gatonegro.glassbox.story import STORY
 from gatonegro.glassbox.text import sides
+from gatonegro.language.diagnosis import Diagnosis
 
 MOST = 40  # tokens, up to which a notebook shows the table without scripts
+WHOLE = 48  # tokens, up to which a page has everything; of longer texts it draws less, and says so
+LONG = 160  # of them, up to which it draws where words look
+WIDEST = 768  # numbers of a vector's strip; of wider ones, each point is the largest of some
+FIRST = 4  # numbers of each vector that are written out
+WORDS = 12  # torn words that are shown
 PAGE = Path(__file__).parent / "page"
 # tensors that are drawn of each kind of step; all others are in the file of exact tensors
 DRAWN: dict[str, tuple[str, ...]] = {
     "vectorization": ("ids", "tokens", "positions", "x"),
-    "linear": ("Q", "K", "V"),
-    "attention": (),
-    "masked_attention": (),
-    "cross_attention": (),
+    "linear": ("x", "Q", "K", "V"),
+    "attention": ("scores",),
+    "masked_attention": ("scores",),
+    "cross_attention": ("scores",),
     "softmax": ("probs",),
     "add": ("x", "attention", "sum"),
     "norm": ("sum", "x", "y"),
@@ -30,7 +37,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
     "head": ("z_0", "logits", "probs"),
     "attribution": ("attribution",),
     "next": ("likeliest",),
-    "tokens": ("probs",),
+    "tokens": ("likeliest",),
     "vectors": ("z",),
 }
 
@@ -49,7 +56,17 @@ def page(explanation: Explanation) -> str:
 
 
 def _data(explanation: Explanation) -> dict[str, Any]:
-    fit = explanation.fit
+    strips: dict[str, dict[str, Any]] = {}  # by what is in them: what one step gives, the next one takes
+    steps = [_step(step, explanation, strips) for step in explanation.steps]
+    most = max(len(explanation.tokens), len(explanation.written))
+    notes = list(explanation.notes)
+    if most > WHOLE:
+        notes.append((
+            f"With {most} tokens this page shows attention as the mean of all heads, for the first {LONG} tokens, and "
+            f"the vectors of the first {WHOLE}; save it as .safetensors for all numbers.",
+            f"Con {most} tokens, esta página muestra la atención como media de todas las cabezas, de los primeros "
+            f"{LONG} tokens, y los vectores de los primeros {WHOLE}; guárdala como .safetensors para tenerlo todo.",
+        ))  # fmt: skip
     return {
         "text": explanation.text,
         "model": explanation.model,
@@ -57,70 +74,97 @@ def _data(explanation: Explanation) -> dict[str, Any]:
         "tokens": explanation.tokens,
         "written": explanation.written,
         "answer": [[label, round(score, 4)] for label, score in explanation.answer],
-        "notes": [_pair(note) for note in explanation.notes],
-        "fit": _pair(fit.advices) if fit is not None and fit.fits is False else None,
-        "steps": [_step(step, explanation) for step in explanation.steps],
+        "notes": [_pair(note) for note in notes],
+        "fit": _fit(explanation.fit) if explanation.fit is not None and explanation.fit.fits is False else None,
+        "steps": steps,
+        "strips": list(strips.values()),
+        "words": json.loads((PAGE / "words.json").read_text(encoding="utf-8")),
         "glossary": {lang: json.loads((PAGE / f"glossary.{lang}.json").read_text("utf-8")) for lang in ("en", "es")},
     }
 
 
-def _pair(pair: tuple[str, str]) -> dict[str, str]:
+def _pair(pair: tuple[str, ...]) -> dict[str, str]:
     return {"en": pair[0], "es": pair[1]}
 
 
-def _step(step: Step, explanation: Explanation) -> dict[str, Any]:
+def _fit(fit: Diagnosis) -> dict[str, Any]:
+    """That a model does not fit its text, and by what one sees it."""
+    title = "This model was not made for this text", "Este modelo no se hizo para este texto"
+    advice = tuple(text[:1].upper() + text[1:] for text in fit.advices)
+    rows = [[_pair(name), _pair(value)] for name, value in fit.rows()]
+    torn = [pieces for _, pieces in fit.torn[:WORDS]]
+    return {"title": _pair(title), "advice": _pair(advice), "rows": rows, "torn": torn}
+
+
+def _step(step: Step, explanation: Explanation, strips: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return {
         "name": step.name,
         "kind": step.kind,
         "number": step.number,
         "layer": step.layer,
         "title": _pair(step.titles),
+        "short": _pair(STORY[step.kind].short),
         "text": _pair(step.texts),
         "formula": step.formula,
         "work": [_pair(line) for line in step.work],
         "notes": [_pair(note) for note in step.notes],
-        "tensors": _tensors(step, explanation),
+        "tensors": list(_tensors(step, explanation, strips)),
     }
 
 
-def _tensors(step: Step, explanation: Explanation) -> Mapping[str, Any]:
-    drawn: dict[str, Any] = {}
+def _tensors(step: Step, explanation: Explanation, strips: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    written = step.name.startswith("decoder") or (step.kind == "next" and bool(explanation.written))
+    side = "written" if written and explanation.written else "tokens"
     for name in DRAWN[step.kind]:
         if name not in step.tensors:
             continue
         x = step.tensors[name]
-        if name == "probs" and x.ndim == 3:
-            drawn[name] = {"kind": "attention", "values": np.rint(np.nan_to_num(x) * 1000).astype(int).tolist()}
+        if name in ("probs", "scores") and x.ndim == 3:
+            yield _attention(name, x, max(len(explanation.tokens), len(explanation.written)) <= WHOLE)
         elif name == "ids":
-            drawn[name] = {"kind": "ids", "values": x.tolist()}
+            yield {"kind": "ids", "side": side, "values": x.tolist()}
         elif name == "attribution":
-            drawn[name] = {"kind": "signed", "values": [round(float(n), 4) for n in x]}
+            yield {"kind": "signed", "values": [round(float(n), 4) for n in x]}
         elif name == "likeliest":
             shares = step.tensors["probs"].tolist()
             words = [[explanation.words.get(i, str(i)) for i in row] for row in x.tolist()]
             rows = [[list(one) for one in zip(*pair, strict=True)] for pair in zip(words, shares, strict=True)]
-            drawn[name] = {"kind": "next", "values": rows}
-        elif name == "probs" and x.ndim == 1:
-            labels = dict(explanation.answer)
-            drawn[name] = {"kind": "shares", "labels": list(labels), "values": [round(v, 4) for v in labels.values()]}
-        elif x.ndim >= 1 and not (step.work and x.ndim == 3):
-            drawn[name] = _strips(x)
-    return drawn
+            yield {"kind": "next", "side": side, "values": [[[w, round(p, 4)] for w, p in row] for row in rows]}
+        elif name in ("probs", "logits") and x.ndim == 1 and explanation.answer:  # both are the greater, the likelier
+            labels = [label for label, _ in explanation.answer][:MOST]
+            values = sorted((round(float(n), 4) for n in x), reverse=True)[:MOST]
+            yield {"name": name, "kind": "shares" if name == "probs" else name, "labels": labels, "values": values}
+        elif x.ndim >= 1:
+            called = "made" if step.kind == "vectorization" and name == "x" else name
+            yield {"name": called, "kind": "vectors", **_strips(x, side, strips)}
 
 
-def _strips(x: Array) -> dict[str, Any]:
-    """Vectors as 8-bit numbers, as a share of the largest; and the first ones of the first, exactly. Heads lie beside
-    each other: (h, t, d) as (t, h · d)."""
+def _attention(name: str, x: Array, heads: bool) -> dict[str, Any]:
+    """Of each head, or of their mean: shares to three decimals, scores to two; what is masked, as None."""
+    if not heads:
+        x = x.mean(0, keepdims=True)[:, :LONG, :LONG]
+    scale = 1000 if name == "probs" else 100
+    whole = np.rint(np.where(np.isfinite(x), x, 0) * scale).astype(int).astype(object)
+    if name == "scores":
+        whole[~np.isfinite(x)] = None
+    return {"name": name, "kind": name, "scale": scale, "values": whole.tolist()}
+
+
+def _strips(x: Array, side: str, strips: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Vectors as 8-bit numbers, as a share of the largest, and the first ones of each, exactly. Heads lie beside each
+    other: (h, t, d) as (t, h · d)."""
     rows = x.transpose(1, 0, 2).reshape(x.shape[1], -1) if x.ndim == 3 else x.reshape(-1, x.shape[-1])
+    shape, rows = list(rows.shape), rows[:WHOLE]
+    first = [[float(f"{n:.6g}") for n in row] for row in rows[:, :FIRST].tolist()]
+    every = -(-rows.shape[1] // WIDEST)
+    if every > 1:
+        some = np.pad(rows, ((0, 0), (0, -rows.shape[1] % every))).reshape(len(rows), -1, every)
+        rows = np.take_along_axis(some, np.abs(some).argmax(-1, keepdims=True), -1)[..., 0]
     most = float(np.abs(rows).max()) or 1.0
-    eight = np.rint(rows / most * 127 + 128).astype(np.uint8)
-    first = [float(f"{n:.6g}") for n in rows[0][:8].tolist()]
-    return {
-        "kind": "vectors",
-        "shape": list(rows.shape),
-        "bytes": base64.b64encode(eight.tobytes()).decode(),
-        "first": first,
-    }
+    eight = base64.b64encode(np.rint(rows / most * 127 + 128).astype(np.uint8).tobytes()).decode()
+    new = {"number": len(strips), "width": rows.shape[1], "every": every, "most": most, "first": first, "bytes": eight}
+    number = strips.setdefault(f"{most} {eight}", new)["number"]
+    return {"shape": shape, "side": side if x.ndim > 1 else "", "strip": number}
 
 
 def notebook(explanation: Explanation) -> str:

@@ -15,6 +15,7 @@ class Told:
 
     number: int
     title: Pair
+    short: Pair  # the title in a word or two
     text: Pair
     formula: str
     course: Pair | None = None

@@ -14,8 +14,9 @@ from gatonegro.glassbox.attribution import attribute
 from gatonegro.glassbox.explanation import Explanation, Step
 from gatonegro.glassbox.record import Record, only, stack_steps, step
 from gatonegro.glassbox.toy import toy
-from gatonegro.language import diagnose
+from gatonegro.language import TAG, diagnose, guess, is_pipeline, other, targets
 from gatonegro.models import LanguageModel, Model, head_of, load
+from gatonegro.nn.loss import FUNCTIONS
 from gatonegro.nn.watch import watch
 from gatonegro.packing import Packed, pack
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
@@ -68,7 +69,8 @@ def explain(
         return toy(text, lang)
     notes: list[Pair] = []
     fit = None
-    if hasattr(model, "tokenizer") and hasattr(model, "model"):  # a pipeline
+    if is_pipeline(model):
+        fit = diagnose(text, model)
         model, tokenizer = model.model, model.tokenizer
     if model is None or isinstance(model, str | Path):
         name: str | Path = DEFAULT if model is None else model
@@ -89,7 +91,7 @@ def explain(
             f"Este es el modelo mismo, en {model.source.dtype}; su gemelo en {model.precision} calcula casi lo mismo.",
         ))  # fmt: skip
     model = model.source
-    ids = _ids(text, model, tokenizer, notes)
+    ids = _ids(_tagged(text, model, tokenizer, notes), model, tokenizer, notes)
     training = model.training
     try:
         with torch.no_grad():
@@ -101,9 +103,24 @@ def explain(
     named = sorted(
         {i for one in found if "likeliest" in one.tensors for i in one.tensors["likeliest"].flatten().tolist()}
     )
-    words = dict(zip(named, tokenizer.convert_ids_to_tokens(named), strict=True))
+    labels = model.task_head == "token-classification"
+    called = [model.config.id2label[i] for i in named] if labels else tokenizer.convert_ids_to_tokens(named)
+    words = dict(zip(named, called, strict=True))
     name = str(model.name_or_path)
     return Explanation(text, name, lang, tokens, tuple(found), answer, written, tuple(notes), fit, words)
+
+
+def _tagged(text: str, model: Model, tokenizer: Tokenizer, notes: list[Pair]) -> str:
+    """For a translator of several languages, the text with a tag that asks for one in which it is not."""
+    known = targets(tokenizer, model.config)
+    if not known or text.lstrip().startswith(tuple(map(TAG.format, known))):
+        return text
+    to = TAG.format(other(known, guess(text) or known[0]))
+    notes.append((
+        f"{to} stands in front of the text: it asks the model for that language. Write another tag to ask for another.",
+        f"{to} va delante del texto: pide al modelo ese idioma. Escribe otra etiqueta para pedir otro.",
+    ))  # fmt: skip
+    return f"{to} {text}"
 
 
 def _ids(text: str, model: Model, tokenizer: Tokenizer, notes: list[Pair]) -> list[int]:
@@ -160,14 +177,12 @@ def _read(model: Model, tokenizer: Tokenizer, ids: list[int], lang: str, limit: 
     elif model.task_head == "masked-lm":
         steps.append(_next(said, z, lang))
     elif model.task_head == "token-classification":
-        steps.append(step("tokens", lang, "", tensors={"z": z, "logits": said, "probs": said.softmax(-1)}))
+        steps.append(_next(said, z, lang, "tokens"))
     else:
         inner = {part: only(seen, f"head.{part}") for part in ("dense", "activation") if f"head.{part}" in seen}
         tensors = {"z_0": z[0], **inner, "logits": said[0]}
         if model.task_head == "sequence-classification":
-            several = model.config.extra.get("problem_type") == "multi_label_classification" or said.shape[-1] == 1
-            shares = said[0].sigmoid() if several else said[0].softmax(-1)
-            tensors["probs"] = shares
+            shares = tensors["probs"] = FUNCTIONS[model.config.scored_by](said[0])
             names = model.config.id2label.values()
             answer = tuple(sorted(zip(names, shares.tolist(), strict=True), key=lambda pair: -pair[1]))
             best = int(shares.argmax())
@@ -181,10 +196,10 @@ def _read(model: Model, tokenizer: Tokenizer, ids: list[int], lang: str, limit: 
     return steps, answer, ()
 
 
-def _next(scores: Tensor, z: Tensor, lang: str) -> Step:
-    """The likeliest words at each place. scores: (t, vocab)"""
+def _next(scores: Tensor, z: Tensor, lang: str, kind: str = "next") -> Step:
+    """The likeliest words, or labels, at each place. scores: (t, vocab) or (t, labels)"""
     shares, ids = scores.softmax(-1).topk(min(LIKELIEST, scores.shape[-1]))
-    return step("next", lang, "", tensors={"z": z, "likeliest": ids, "probs": shares, "sum": scores.logsumexp(-1)})
+    return step(kind, lang, "", tensors={"z": z, "likeliest": ids, "probs": shares, "sum": scores.logsumexp(-1)})
 
 
 def _written(model: LanguageModel, tokenizer: Tokenizer, ids: list[int], lang: str, limit: int) -> Told:

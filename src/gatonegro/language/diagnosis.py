@@ -9,7 +9,7 @@ from typing import Any, overload
 
 from gatonegro.errors import GatonegroError, InputError
 from gatonegro.hub import built_in_models, locate
-from gatonegro.language.fit import WORD, Languages, languages_of, match, name_of, names_of, tokens_per_word, usual
+from gatonegro.language.fit import WORD, Languages, languages_of, match, names_of, tokens_per_word, usual
 from gatonegro.tokenization import Tokenizer
 from gatonegro.tokenization.loading import load
 from gatonegro.wording import Pair, both
@@ -48,35 +48,44 @@ class Diagnosis:
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
+    def rows(self) -> list[tuple[Pair, Pair]]:
+        """What is known, each with its name, in English and Spanish."""
+        written, theirs = names_of(self.language), [names_of(code) for code in self.model_languages]
+        known = tuple(", ".join(names) for names in zip(*theirs, strict=True)) or ("many languages", "muchos idiomas")
+        by = {
+            "config": ("by its config", "según su config"),
+            "card": ("by its card", "según su ficha"),
+            "tokenizer": ("by what its tokenizer cuts least", "según lo que su tokenizador corta menos"),
+        }[self.known_by]
+        sure = f", {self.confidence:.2f}" if self.language else ""
+        return [
+            (("language", "idioma"), (written[0] + sure, written[1] + sure)),
+            (("model", "modelo"), (f"{self.model}: {known[0]} ({by[0]})", f"{self.model}: {known[1]} ({by[1]})")),
+            (("tokens", "tokens"), (
+                f"{self.tokens_per_word:.2f} a word; in its best language {self.usual:.2f}",
+                f"{self.tokens_per_word:.2f} por palabra; en su mejor idioma, {self.usual:.2f}",
+            )),
+        ]  # fmt: skip
+
     def __str__(self) -> str:
         """A report to read, in the user's language."""
-        said = {True: both("yes", "sí"), False: "no", None: both("cannot be told", "no se puede decir")}
-        language = f"{name_of(self.language)}, {self.confidence:.2f}" if self.language else "?"
-        by = {
-            "config": both("by its config", "según su config"),
-            "card": both("by its card", "según su ficha"),
-            "tokenizer": both("by what its tokenizer cuts least", "según lo que su tokenizador corta menos"),
-        }[self.known_by]
-        known = ", ".join(map(name_of, self.model_languages)) or both("many languages", "muchos idiomas")
-        tokens = both(
-            f"{self.tokens_per_word:.2f} a word; in its best language {self.usual:.2f}",
-            f"{self.tokens_per_word:.2f} por palabra; en su mejor idioma, {self.usual:.2f}",
-        )
-        rows = [
-            (both("language", "idioma"), language),
-            (both("model", "modelo"), f"{self.model}: {known} ({by})"),
-            ("tokens", tokens),
-        ]
+        rows = [(both(*name), both(*value)) for name, value in self.rows()]
         if self.torn:
             more = " …" if len(self.torn) > SHOWN else ""
             rows.append((both("torn", "rotas"), "  ".join("·".join(pieces) for _, pieces in self.torn[:SHOWN]) + more))
         if self.unknown:
             rows.append((both("unknown", "desconocido"), "  ".join(self.unknown[:SHOWN])))
+        said = {True: both("yes", "sí"), False: "no", None: both("cannot be told", "no se puede decir")}
         rows.append((both("fits", "encaja"), said[self.fits]))
         width = max(len(name) for name, _ in rows)
         lines = [self.text if len(self.text) < 100 else self.text[:99] + "…"]
         lines += [f"  {name:<{width}}  {value}" for name, value in rows]
         return "\n".join([*lines, f"  → {self.advice}"] if self.advice else lines)
+
+
+def is_pipeline(model: Any) -> bool:
+    """Whether it is a pipeline, which stands in a room above this one."""
+    return hasattr(model, "tokenizer") and hasattr(model, "model")
 
 
 @overload
@@ -108,7 +117,7 @@ def diagnose(text_or_texts: str | list[str], model: Any = None) -> Diagnosis | l
                     f"el elemento {i} es {kind} donde hace falta un texto; pasa un str.",
                 )
             )
-    if hasattr(model, "tokenizer") and hasattr(model, "model"):
+    if is_pipeline(model):
         tokenizer, name = model.tokenizer, model.model.name_or_path or "?"
         languages = model.languages
     else:

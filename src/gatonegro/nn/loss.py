@@ -1,6 +1,8 @@
-"""What `labels=` is measured by, as in `transformers`."""
+"""What makes scores of logits, and what `labels=` is measured by, as in `transformers`."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -8,6 +10,13 @@ from torch import Tensor
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.wording import both
+
+# by `config.scored_by`; labels stand in the last direction
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "softmax": lambda x: x.softmax(-1),
+    "sigmoid": lambda x: x.sigmoid(),
+    "none": lambda x: x,
+}
 
 
 def loss_of(config: Config, head: str, logits: Tensor | None, labels: Tensor) -> Tensor:

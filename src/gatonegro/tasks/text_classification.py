@@ -12,16 +12,12 @@ from torch import Tensor
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError
 from gatonegro.models import Model
+from gatonegro.nn.loss import FUNCTIONS
 from gatonegro.packing import Packed
 from gatonegro.tasks.task import LENGTH, Encoded, Said, Task, check_text, truncates, whole
 from gatonegro.tokenization import Tokenizer
 from gatonegro.wording import both
 
-FUNCTIONS = {
-    "softmax": lambda x: x.softmax(-1),
-    "sigmoid": lambda x: x.sigmoid(),
-    "none": lambda x: x,
-}
 TRUNCATIONS = (True, False, None, "longest_first", "only_first", "only_second", "do_not_truncate")
 END = 2 / 3  # how much the last window of a long text counts
 UNSAID = object()  # `top_k` not given: one dict for a text; given: a list of dicts, as in transformers
@@ -115,10 +111,7 @@ def combine(answers: Tensor, weights: Tensor) -> Tensor:
 
 def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[str, Any]) -> Any:
     name = options["function_to_apply"]
-    if name is None:
-        several = config.problem_type == "multi_label_classification" or config.num_labels == 1
-        name = "none" if config.problem_type == "regression" else "sigmoid" if several else "softmax"
-    name = str(name).lower()
+    name = config.scored_by if name is None else str(name).lower()
     several_windows = len(said.answers) > 1
     logits = combine(torch.stack(said.answers), torch.tensor(said.lengths)) if several_windows else said.answers[0]
     scores = FUNCTIONS[name](logits.float()).tolist()  # labels

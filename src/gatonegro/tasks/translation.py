@@ -11,7 +11,7 @@ from typing import Any
 from gatonegro.config import Config
 from gatonegro.errors import OptionError
 from gatonegro.generation import Written
-from gatonegro.language import guess
+from gatonegro.language import TAG, guess, other, targets
 from gatonegro.models import LanguageModel, Model
 from gatonegro.segments import Segment, around, holds, segments
 from gatonegro.tasks.alignment import links, with_attention
@@ -22,7 +22,6 @@ from gatonegro.tokenization import Tokenizer
 from gatonegro.wording import both
 
 NAMED = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[A-Za-z]+)?)")
-TAG = ">>{}<<"  # in front of a source, the language that it is wanted in, where a model knows several
 
 
 @dataclass
@@ -63,13 +62,6 @@ def name_of(config: Config, options: Mapping[str, Any]) -> str:
     return next((name for name in names if target is None or name.endswith(f"_to_{target}")), "translation")
 
 
-def targets(tokenizer: Tokenizer, config: Config) -> list[str]:
-    """The languages that a model is asked for by a tag."""
-    known, there = config.extra.get("languages"), tokenizer.backend_tokenizer.token_to_id
-    known = known if isinstance(known, list) else []
-    return [lang for lang in known if isinstance(lang, str) and there(TAG.format(lang)) is not None]
-
-
 def ways(tokenizer: Tokenizer, known: list[str], options: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """From which language and into which: as it was said, where the model can do that."""
     source, target = languages(options)
@@ -97,10 +89,6 @@ def ways(tokenizer: Tokenizer, known: list[str], options: Mapping[str, Any]) -> 
             )
         )
     return (source, target) if known else (source or own.get("source_lang"), target or own.get("target_lang"))
-
-
-def _other(known: list[str], lang: str | None) -> str | None:
-    return next((one for one in known if one != lang), None)
 
 
 Read = tuple[Segment, list[int]]  # a sentence and its ids, or what goes through and none
@@ -140,8 +128,8 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         seems = said or guess(row)
         source, target = from_, to
         if known:
-            target = target or _other(known, seems if seems in known else known[0])
-            source = source or (_other(known, target) if seems in known else None)
+            target = target or other(known, seems if seems in known else known[0])
+            source = source or (other(known, target) if seems in known else None)
         front = prefix + (TAG.format(target) + " " if known else "")
         document = Document([], front, source=source, target=target)
         # a streamer is told of one sequence, whatever becomes of it

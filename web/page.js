@@ -1,0 +1,391 @@
+/* Draws one explanation. Whatever comes from the text, the tokens, the labels or the model's name goes in as text nodes,
+   and what is drawn is tables and lists where it can be, which screen readers can read; D3 brings selections that keep
+   what has the focus, colours between which the eye sees even steps, and the lines of attention. */
+import { color, lab } from "d3-color";
+import { interpolateRgb } from "d3-interpolate";
+import { create, pointer, select, selectAll } from "d3-selection";
+import { linkHorizontal } from "d3-shape";
+
+export const data = JSON.parse(document.getElementById("data").textContent);
+export const state = { lang: data.lang, step: 0, head: -1 };
+const say = (key) => data.words[state.lang][key] ?? key;
+const told = (pair) => pair[state.lang];
+const MANY = 26;  // tokens, up to which lines of attention can be told apart
+
+// ---- where one is: steps in groups, those before all layers, those of each layer of each stack, those behind
+
+const groups = [];
+for (const [i, step] of data.steps.entries()) {
+  const stack = step.layer === null ? null : step.name.split(".")[0];
+  const id = stack ? `${stack}.${step.layer}` : step.kind !== "vectorization" ? "after" : groups.length ? "begins" : "before";
+  if (groups.at(-1)?.id !== id) groups.push({ id, stack, layer: step.layer, steps: [] });
+  groups.at(-1).steps.push(i);
+}
+const groupOf = (i) => groups.find((group) => group.steps.includes(i));
+const stacks = new Set(groups.map((group) => group.stack).filter(Boolean));
+const within = (step) => step.name.slice(step.layer === null ? 0 : groupOf(data.steps.indexOf(step)).id.length);
+
+function groupName(group) {
+  if (group.stack === null) return say(group.id);
+  return (stacks.size > 1 ? say(group.stack) + ", " : "") + say("layer").toLowerCase() + " " + (group.layer + 1);
+}
+
+export function go(i) {
+  state.step = Math.max(0, Math.min(data.steps.length - 1, i));
+  draw();
+}
+
+function goGroup(group) {  // to the same step of another layer, where it has that step
+  const here = within(data.steps[state.step]);
+  go(group.steps.find((i) => within(data.steps[i]) === here) ?? group.steps[0]);
+}
+
+function otherGroup(direction) {
+  const next = groups[groups.indexOf(groupOf(state.step)) + direction];
+  if (next) goGroup(next);
+}
+
+// ---- colours, of the theme that is on
+
+const themed = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function shades() {
+  const [paper, plus, minus] = ["--card", "--plus", "--minus"].map(themed);
+  const more = interpolateRgb(paper, plus), less = interpolateRgb(paper, minus);
+  return (share) => share >= 0 ? more(Math.min(1, share)) : less(Math.min(1, -share));
+}
+
+function paint(cell, fill) {  // black or white ink, whichever is farther from it: 4.5 to 1 at least
+  cell.style("background-color", fill).style("color", lab(fill).l > 49.5 ? "#000" : "#fff");
+}
+
+// ---- words
+
+function glossed(at, text) {  // its words, those of the glossary with what they mean, told on hover and on focus
+  const glossary = data.glossary[state.lang], names = Object.keys(glossary).sort((a, b) => b.length - a.length);
+  const plain = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
+  const found = new RegExp(`(?<![\\p{L}\\p{N}-])(${plain})(?![\\p{L}\\p{N}-])`, "giu"), seen = new Set();
+  let end = 0;
+  for (const match of text.matchAll(found)) {
+    const name = names.find((one) => one.toLowerCase() === match[0].toLowerCase());
+    if (seen.has(name)) continue;  // once a paragraph
+    seen.add(name);
+    const id = `gloss-${seen.size}`;
+    at.append("span").text(text.slice(end, match.index));
+    const term = at.append("span").attr("class", "term").attr("tabindex", 0).attr("aria-describedby", id).text(match[0]);
+    term.append("span").attr("class", "gloss").attr("role", "tooltip").attr("id", id).text(glossary[name]);
+    term.on("keydown", (event) => { if (event.key === "Escape") event.target.blur(); });
+    end = match.index + match[0].length;
+  }
+  at.append("span").text(text.slice(end));
+  return at;
+}
+
+const caption = (name, more = "") => `${say("tensors")[name] ?? name}${more}`;
+
+// ---- attention
+
+function sides(step) {  // who looks, and at whom
+  if (step.name.includes(".cross.")) return [data.written.slice(1), data.tokens];  // who looks is told by the word it writes
+  const looks = step.name.startsWith("decoder.") ? data.written.slice(0, -1) : data.tokens;
+  return [looks, looks];
+}
+
+function mean(heads) {
+  return heads[0].map((row, r) => row.map((one, c) => one === null ? null : heads.reduce((sum, head) => sum + head[r][c], 0) / heads.length));
+}
+
+function attention(at, step, tensor) {
+  const heads = tensor.values.map((head) => head.map((row) => row.map((one) => one === null ? null : one / tensor.scale)));
+  const scores = tensor.kind === "scores", shade = shades();
+  state.head = Math.min(state.head, heads.length - 1);
+  const values = state.head < 0 ? mean(heads) : heads[state.head];
+  const tint = (of) => {  // shares as they are; scores by the largest that is shown
+    const most = scores ? Math.max(...of.map(Math.abs)) || 1 : 1;
+    return (value) => shade((value ?? 0) / most);
+  };
+  if (heads.length > 1) thumbnails(at, heads, tint(heads.flat(2)));
+  const [rows, columns] = sides(step).map((side, i) => side.slice(0, i ? values[0].length : values.length));
+  if (!scores && step.name.includes(".cross.")) alignment(at, rows, columns, values);
+  const beside = at.append("div").attr("class", "beside");
+  heat(beside, rows, columns, values, scores, tint(values.flat()));
+  if (!scores && Math.max(rows.length, columns.length) <= MANY) lines(beside, rows, columns, values);
+  at.append("p").attr("class", "soft").text(say(scores ? "scored" : "hover"));
+}
+
+function thumbnails(at, heads, shade) {  // all heads side by side, to look which one is worth a look
+  const box = at.append("div").attr("class", "heads").attr("role", "group").attr("aria-label", say("head"));
+  const button = (head, values, name, whole) => {
+    const one = box.append("button").attr("type", "button").attr("data-head", head).attr("aria-label", whole).attr("title", whole).attr("aria-pressed", head === state.head)
+      .on("click", () => { state.head = head; draw(); select(`.heads [data-head="${head}"]`).node()?.focus(); });
+    const canvas = one.append("canvas").attr("width", values[0].length).attr("height", values.length).node(), context = canvas.getContext("2d");
+    values.forEach((row, r) => row.forEach((value, c) => { context.fillStyle = shade(value); context.fillRect(c, r, 1, 1); }));
+    one.append("span").text(name);
+  };
+  button(-1, mean(heads), say("mean"), say("means"));
+  heads.forEach((head, h) => button(h, head, h + 1, `${say("head")} ${h + 1}`));
+}
+
+function heat(at, rows, columns, values, scores, shade) {
+  const scroll = at.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", say("looks"));
+  const table = scroll.append("table").attr("class", "heat");
+  table.append("caption").text(say(scores ? "agrees" : "looks"));
+  const top = table.append("thead").append("tr");
+  top.append("td");
+  columns.forEach((token, c) => top.append("th").attr("scope", "col").attr("data-c", c).text(token));
+  const body = table.append("tbody");
+  rows.forEach((token, r) => {
+    const row = body.append("tr").attr("tabindex", 0).on("mouseenter focus", () => look(r, values[r])).on("mouseleave blur", () => look(-1, []));
+    row.append("th").attr("scope", "row").text(token);
+    values[r].forEach((value, c) => paint(row.append("td").attr("data-r", r).attr("data-c", c).text(value === null ? "−∞" : value.toFixed(2)), shade(value)));
+  });
+}
+
+function look(r, values) {  // where a word looks: its row, the words it looks at most, and its lines
+  const most = Math.max(...values);
+  selectAll(".heat tbody tr").classed("on", (_, i) => i === r);
+  selectAll(".heat thead th").classed("on", (_, c) => r >= 0 && values[c] >= most / 2);
+  selectAll(".links path").classed("off", function () { return r >= 0 && Number(this.dataset.r) !== r; });
+  selectAll(".links .left").classed("on", (_, i) => i === r);
+  selectAll(".links .right").classed("on", (_, c) => r >= 0 && values[c] >= most / 2);
+}
+
+function lines(at, rows, columns, values) {  // the same once more, for the eye alone
+  const step = 24, height = step * Math.max(rows.length, columns.length), middle = [130, 270];
+  const svg = at.append("svg").attr("class", "links").attr("viewBox", `0 0 400 ${height}`).attr("aria-hidden", "true");
+  const place = (i, of) => (i + 0.5) * step + (height - of * step) / 2, curve = linkHorizontal();
+  values.forEach((row, r) => row.forEach((value, c) => {
+    if (value < 0.03) return;
+    svg.append("path").attr("data-r", r).attr("d", curve({ source: [middle[0], place(r, rows.length)], target: [middle[1], place(c, columns.length)] }))
+      .attr("stroke-width", 1 + 5 * value).attr("opacity", 0.12 + 0.88 * value);
+  }));
+  const side = (tokens, name, x, anchor) => tokens.forEach((token, i) => svg.append("text").attr("class", name).attr("x", x).attr("y", place(i, tokens.length))
+    .attr("text-anchor", anchor).attr("dominant-baseline", "middle").text(token.length > 14 ? token.slice(0, 13) + "…" : token)
+    .on("mouseenter", () => name === "left" && look(i, values[i])).on("mouseleave", () => look(-1, [])));
+  side(rows, "left", middle[0] - 8, "end");
+  side(columns, "right", middle[1] + 8, "start");
+}
+
+function alignment(at, rows, columns, values) {  // each word that was written, and what of the source it came from
+  const table = at.append("div").attr("class", "scroll").append("table").attr("class", "alignment");
+  table.append("caption").text(say("aligned"));
+  const top = table.append("thead").append("tr");
+  for (const name of ["writes", "from"]) top.append("th").attr("scope", "col").text(say(name));
+  const body = table.append("tbody");
+  rows.forEach((token, r) => {
+    const row = body.append("tr"), best = values[r].map((value, c) => [value, columns[c]]).sort((a, b) => b[0] - a[0]).slice(0, 3);
+    row.append("th").attr("scope", "row").text(token);
+    const cell = row.append("td");
+    best.filter(([value], i) => !i || value >= best[0][0] / 2).forEach(([value, word]) => {
+      const one = cell.append("span").attr("class", "source").text(word);
+      one.append("small").text(value.toFixed(2));
+    });
+  });
+}
+
+// ---- vectors, shares, tokens
+
+function strips(at, tensor) {
+  const strip = data.strips[tensor.strip], bytes = Uint8Array.from(atob(strip.bytes), (c) => c.charCodeAt(0)), width = strip.width;
+  const count = bytes.length / width, labels = tensor.side === "written" ? data.written : tensor.side === "tokens" ? data.tokens : null;
+  const heading = at.append("h3").text(caption(tensor.name) + " ");
+  heading.append("span").attr("class", "soft").text(`${tensor.shape.join("×")}`);
+  const box = at.append("div").attr("class", "strip").attr("role", "img").attr("aria-label", `${caption(tensor.name)}, ${tensor.shape.join("×")}`);
+  const shade = shades(), palette = Array.from({ length: 256 }, (_, byte) => {
+    const value = (byte - 128) / 127, { r, g, b } = color(shade(Math.sign(value) * Math.sqrt(Math.abs(value))));
+    return [r, g, b, 255];
+  });
+  const hint = create("p").attr("class", "soft hint").attr("aria-hidden", "true").text(strip.every > 1 ? say("every").replace("{}", strip.every) : "\u00a0");
+  for (let r = 0; r < count; r++) {
+    box.append("span").attr("class", "soft").text(labels ? labels[r] : count > 1 ? r + 1 : "");
+    const canvas = box.append("canvas").attr("width", width).attr("height", 1), context = canvas.node().getContext("2d"), image = context.createImageData(width, 1);
+    for (let c = 0; c < width; c++) image.data.set(palette[bytes[r * width + c]], c * 4);
+    context.putImageData(image, 0, 0);
+    canvas.on("pointermove", (event) => {
+      const c = Math.max(0, Math.min(width - 1, Math.floor(pointer(event)[0] / canvas.node().clientWidth * width)));
+      hint.text(`${labels ? labels[r] : ""}[${c * strip.every + 1}] ≈ ${((bytes[r * width + c] - 128) / 127 * strip.most).toPrecision(3)}`);
+    });
+  }
+  at.append(() => hint.node());
+  const more = at.append("details");
+  more.append("summary").text(say("numbers"));
+  const table = more.append("div").attr("class", "scroll").attr("tabindex", 0).append("table");
+  strip.first.forEach((row, r) => {
+    const line = table.append("tr");
+    line.append("th").attr("scope", "row").text(labels ? labels[r] : r + 1);
+    row.forEach((number) => line.append("td").text(number.toPrecision(4)));
+    line.append("td").text(row.length < tensor.shape.at(-1) ? "…" : "");
+  });
+}
+
+function bars(at, labels, values, signs = false) {
+  const most = signs ? Math.max(...values.map(Math.abs)) || 1 : 1;
+  const list = at.append("ul").attr("class", "bars");
+  labels.forEach((label, i) => {
+    const bar = list.append("li");
+    bar.append("span").text(label);
+    bar.append("i").attr("data-sign", values[i] < 0 ? "-" : "+").style("--width", `${(100 * Math.abs(values[i]) / most).toFixed(1)}%`);
+    bar.append("span").text(values[i].toFixed(3));
+  });
+}
+
+function signed(at, values) {
+  const most = Math.max(...values.map(Math.abs)) || 1, shade = shades(), list = at.append("ul").attr("class", "tokens");
+  values.forEach((value, i) => {
+    const item = list.append("li").text(data.tokens[i]);
+    item.append("small").text((value < 0 ? "−" : "+") + Math.abs(value).toFixed(2));
+    paint(item, shade(value / most));
+  });
+}
+
+function likeliest(at, tensor) {
+  const rows = tensor.side === "written" ? data.written : data.tokens, shade = shades();
+  const table = at.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", say("likeliest")).append("table").attr("class", "likeliest");
+  table.append("caption").text(say("likeliest"));
+  const body = table.append("tbody");
+  tensor.values.forEach((some, r) => {
+    const row = body.append("tr");
+    row.append("th").attr("scope", "row").text(`${rows[r] ?? ""} →`);
+    for (const [word, share] of some) {
+      const cell = row.append("td").classed("chosen", tensor.side === "written" && word === data.written[r + 1]).text(word);
+      cell.append("small").text(share.toFixed(2));
+      paint(cell, shade(share * 0.8));
+    }
+  });
+}
+
+function ids(at, tensor) {
+  const list = at.append("ul").attr("class", "tokens"), names = tensor.side === "written" ? data.written : data.tokens;
+  tensor.values.forEach((id, i) => list.append("li").text(names[i]).append("small").text(id));
+}
+
+const drawers = {
+  probs: attention, scores: attention,
+  shares: (at, _, tensor) => { at.append("h3").text(caption(tensor.name)); bars(at, tensor.labels, tensor.values, tensor.values.some((one) => one < 0 || one > 1)); },
+  logits: (at, _, tensor) => { at.append("h3").text(caption(tensor.name)); bars(at, tensor.labels, tensor.values, true); },
+  signed: (at, _, tensor) => signed(at, tensor.values),
+  ids: (at, _, tensor) => ids(at, tensor),
+  next: (at, _, tensor) => likeliest(at, tensor),
+  vectors: (at, _, tensor) => strips(at, tensor),
+};
+
+// ---- the page
+
+function fitted(at, fit) {
+  const box = at.append("section").attr("class", "banner").attr("id", "fit");
+  box.append("h2").text(told(fit.title));
+  box.append("p").text(told(fit.advice));
+  const list = box.append("dl");
+  for (const [name, value] of fit.rows) {
+    list.append("dt").text(told(name));
+    list.append("dd").text(told(value));
+  }
+  if (fit.torn.length) {
+    list.append("dt").text(say("torn"));
+    const words = list.append("dd").attr("class", "torn");
+    for (const pieces of fit.torn) {
+      const word = words.append("span");
+      for (const piece of pieces) word.append("b").text(piece);
+    }
+  }
+}
+
+function answered(at) {
+  if (!data.answer.length && !data.written.length) return;
+  const box = at.append("section").attr("class", "card").attr("id", "answer"), why = data.steps.findIndex((step) => step.kind === "attribution");
+  box.append("h2").text(say(data.answer.length ? "answer" : "written"));
+  const [labels, scores] = [0, 1].map((i) => data.answer.map((one) => one[i]));
+  if (labels.length) bars(box, labels, scores, scores.some((score) => score < 0 || score > 1));  // of a regression
+  else box.append("ul").attr("class", "tokens").selectAll("li").data(data.written).join("li").text((token) => token);
+  if (why < 0) return;
+  box.append("h3").text(`${told(data.steps[why].title)}: ${data.answer[0][0]}`);
+  signed(box, data.steps[why].tensors[0].values);
+  box.append("p").attr("class", "soft small").text(say("signed"));
+}
+
+function chips(at, items, key) {  // buttons with names before some of them; what has the focus stays
+  return at.selectAll(":scope > *").data(items, key).join((enter) => enter.append((item) => document.createElement(item.label ? "span" : "button")))
+    .order().filter((item) => item.label ? null : true).attr("type", "button");
+}
+
+function labelled(items, label) {  // a name in front of the first one of each kind, where there are several kinds
+  const kinds = new Set(items.map(label).filter(Boolean));
+  return items.flatMap((item, i) => kinds.size > 1 && label(item) && (!i || label(items[i - 1]) !== label(item)) ? [{ label: label(item) }, item] : [item]);
+}
+
+function part(i) {  // of a layer with two attentions, which of its two or three parts a step is of
+  const step = data.steps[i];
+  if (step.layer === null || !data.steps.some((one) => one.name.startsWith(groupOf(i).id + ".cross."))) return "";
+  return step.name.includes(".cross.") ? "cross" : step.number < 7 ? "self" : "forward";
+}
+
+function map() {  // layers, then the steps of the one that is open
+  const here = groupOf(state.step);
+  const layers = select("#layers").attr("aria-label", say("layers")), steps = select("#steps").attr("aria-label", say("steps"));
+  chips(layers, labelled(groups, (group) => group.stack), (item) => item.label ?? item.id)
+    .attr("aria-current", (group) => group === here ? "true" : null).attr("aria-label", groupName).attr("title", groupName)
+    .on("click", (_, group) => goGroup(group)).text((group) => group.stack === null ? groupName(group) : group.layer + 1);
+  chips(steps, labelled(here.steps.map((i) => ({ i })), ({ i }) => part(i)), (item) => item.label ?? within(data.steps[item.i]))
+    .attr("aria-current", ({ i }) => i === state.step ? "step" : null).attr("data-step", ({ i }) => data.steps[i].name)
+    .on("click", (_, { i }) => go(i)).each(function ({ i }) {
+      select(this).selectAll("span").data([data.steps[i].number, told(data.steps[i].short)]).join("span").text((one) => one);
+    });
+  for (const at of [layers, steps]) {
+    at.selectAll(":scope > span").attr("class", "label").text((item) => say(item.label));
+    const box = at.node(), open = at.select("[aria-current]").node();  // on a phone they scroll sideways
+    box.scrollLeft = open.offsetLeft - box.offsetLeft - (box.clientWidth - open.clientWidth) / 2;
+  }
+}
+
+function draw() {
+  const step = data.steps[state.step], group = groupOf(state.step);
+  document.documentElement.lang = state.lang;
+  document.title = `${data.text} · gatonegro`;
+  select("#model").text(`${say("model")}: ${data.model}`);
+  select("footer").text(say("foot"));
+  select("#keys").text(say("keys"));
+  select("#theme").attr("aria-label", say("theme")).attr("title", say("theme"));
+  for (const lang of ["es", "en"]) select(`#${lang}`).attr("aria-pressed", lang === state.lang);
+  select("#before").text("← " + say("previous")).attr("disabled", state.step === 0 ? "" : null);
+  select("#after").text(say("next") + " →").attr("disabled", state.step === data.steps.length - 1 ? "" : null);
+
+  const top = select("#top");
+  top.selectChildren().remove();
+  if (data.fit) fitted(top, data.fit);
+  for (const note of data.notes) top.append("p").attr("class", "banner").attr("role", "note").text(told(note));
+  answered(top);
+  map();
+
+  select("#where").text(step.layer === null ? "" : [groupName(group), part(state.step) && say(part(state.step))].filter(Boolean).join(" · "));
+  select("#title").text(`${step.number}. ${told(step.title)}`);
+  const card = select("#body");
+  card.selectChildren().remove();
+  glossed(card.append("p"), told(step.text));
+  card.append("p").attr("class", "formula").attr("tabindex", 0).text(step.formula);
+  for (const note of step.notes) card.append("p").attr("class", "note").text(told(note));
+  if (step.work.length) {
+    const work = card.append("details").attr("open", "");
+    work.append("summary").text(say("work"));
+    const list = work.append("ol").attr("class", "work").attr("tabindex", 0);
+    for (const line of step.work) list.append("li").text(told(line));
+  }
+  for (const tensor of step.tensors) drawers[tensor.kind](card, step, tensor);
+  if (step.tensors.some((tensor) => tensor.kind === "vectors")) card.append("p").attr("class", "soft").text(say("strips"));
+}
+
+for (const lang of ["es", "en"]) select(`#${lang}`).on("click", () => { state.lang = lang; draw(); });
+select("#theme").on("click", () => {
+  const root = document.documentElement;
+  root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
+  draw();  // colours of the theme are in what is drawn
+});
+select("#before").on("click", () => go(state.step - 1));
+select("#after").on("click", () => go(state.step + 1));
+select("#text").text(data.text);
+select(window).on("keydown", (event) => {
+  if (event.target.closest("pre, .scroll, .work, .formula") || event.altKey || event.ctrlKey || event.metaKey) return;
+  const move = { ArrowRight: () => go(state.step + 1), ArrowLeft: () => go(state.step - 1), PageDown: () => otherGroup(1), PageUp: () => otherGroup(-1) }[event.key];
+  if (move) { event.preventDefault(); move(); }
+});
+document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+draw();
