@@ -5,7 +5,8 @@
 Detectors side by side on sentences, pairs of words, words and Spanish without accents: fastText's small model, which
 gatonegro uses, and two others, where they are installed (`pip install eld py3langid`). Then, for models of some
 languages, the share of texts that say enough (20 letters) which are said to be in another, and of Spanish ones of
-which that is not said under English models. Writes `benchmarks/results/languages.json` and `.md`.
+which that is not said under English models. Last, what the check adds to a pipeline's time, with and without it side
+by side, the best of seven. Writes `benchmarks/results/languages.json` and `.md`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from typing import Any
 
 from material import machine, save
 
+from gatonegro import pipeline
 from gatonegro.language import Languages, likely, match
 from gatonegro.language.diagnosis import read_model
 from gatonegro.language.fit import enough
@@ -98,6 +100,25 @@ def said(texts: list[str], languages: Languages, tokenizer: Tokenizer) -> tuple[
     return len(long), sum(match(text, languages, tokenizer).fits is False for text in long) / len(long)
 
 
+def cost(name: str, texts: list[str]) -> dict[str, float]:
+    """What the check adds to a pipeline's time, as a share: of one call with all texts, of a call for each of some."""
+    pipes = {mode: pipeline("text-classification", name, language_check=mode) for mode in ("off", "warn")}
+    calls: dict[str, Callable[[Any], Any]] = {
+        "all at once": lambda pipe: pipe(texts),
+        "one by one": lambda pipe: [pipe(text) for text in texts[:200]],
+    }
+    found = {}
+    for how, call in calls.items():
+        best = dict.fromkeys(pipes, float("inf"))
+        for _ in range(7):
+            for mode, pipe in pipes.items():
+                begun = time.perf_counter()
+                call(pipe)
+                best[mode] = min(best[mode], time.perf_counter() - begun)
+        found[how] = best["warn"] / best["off"] - 1
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with langid/, parallel/ and tokenizers/")
@@ -129,7 +150,11 @@ def main() -> None:
         }
 
     result = {"command": "python benchmarks/languages.py --data ../shared/data", "machine": machine()}
-    result |= {"detectors": found, "warned": warned}
+    costs = {
+        name: cost(name, texts["es" if name == "sentiment-es-en" else "en"][:2048])
+        for name in ("sentiment-es-en", "demo-en")
+    }
+    result |= {"detectors": found, "warned": warned, "cost": costs}
     lines = ["# Languages told apart", "", f"`{result['command']}`", ""]
     lines += ["Share that is right; of Spanish and English in brackets where a set has both.", ""]
     lines += ["| detector | version | MB | first answer, s | " + " | ".join(SETS.values()) + " | µs a sentence |"]
@@ -146,6 +171,9 @@ def main() -> None:
     for name, one in warned.items():
         values = [f"{one[key][1]:.2%} of {one[key][0]:,}" for key in ("Spanish", "English", "Spanish without accents")]
         lines.append(f"| {name} | {' '.join(one['languages'])} (by its {one['known by']}) | {' | '.join(values)} |")
+    lines += ["", "What the check adds to a pipeline's time, on 2,048 sentences.", ""]
+    lines += ["| model | in one call | a call for each |", "|---|---:|---:|"]
+    lines += [f"| {name} | {one['all at once']:.1%} | {one['one by one']:.1%} |" for name, one in costs.items()]
     save(HERE / "results" / "languages", result, lines)
 
 

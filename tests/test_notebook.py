@@ -57,6 +57,15 @@ def test_the_english_model_tears_spanish_words_apart(shown):
     assert len(re.findall("'", english)) > 1.5 * len(re.findall("'", spanish))
 
 
+def test_a_model_is_diagnosed_and_a_text_explained(shown):
+    assert "prof·es·or" in said(shown, "diagnose(texto, model=MODELO_EN)")
+    assert "Explanation('El gato negro', 'toy', 7" in said(shown, 'model="toy"')
+    assert "POS" in said(shown, "print(len(explicacion.steps)")
+    table = said(shown, 'explicacion["decoder.1.cross.softmax"]').splitlines()
+    heads, row = table[1].split(), next(line.split() for line in table if line.startswith("▁cat"))
+    assert heads[max(range(len(heads)), key=lambda i: float(row[i + 1]))] == "▁gato"
+
+
 def test_the_spanish_model_likes_the_teacher_and_the_english_one_does_not_see_it(shown):
     answers = said(shown, "ingles = pipeline")
     first = answers.split("Me encantan")[0]

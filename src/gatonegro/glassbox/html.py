@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ LONG = 160  # of them, up to which it draws where words look
 WIDEST = 768  # numbers of a vector's strip; of wider ones, each point is the largest of some
 FIRST = 4  # numbers of each vector that are written out
 WORDS = 12  # torn words that are shown
+BLUE, ORANGE = "rgba(70,130,210,", "rgba(217,95,2,"
 PAGE = Path(__file__).parent / "page"
 # tensors that are drawn of each kind of step; all others are in the file of exact tensors
 DRAWN: dict[str, tuple[str, ...]] = {
@@ -179,14 +180,20 @@ def _frame(explanation: Explanation) -> str:
 
 
 def _still(explanation: Explanation) -> str:
-    """The answer, and where each token looks in the last layer, the mean of its heads: HTML without scripts."""
+    """The answer, what words added to it, and where each token looks in the last layer, the mean of its heads: HTML
+    without scripts, with its colours half transparent, which suits light and dark notebooks."""
     es = explanation.lang == "es"
     lines = [f"<p><b>{escape(explanation.text[:300])}</b> · {escape(explanation.model)}</p>"]
+    if explanation.fit is not None and explanation.fit.fits is False:
+        lines.append(f"<p>⚠ {escape(explanation.fit.advices[es])}</p>")
     if explanation.answer:
         best = (f"{escape(label)} {score:.3f}" for label, score in explanation.answer[:8])
         lines.append(f"<p>{' · '.join(best)}</p>")
     if explanation.written:
-        lines.append(f"<p>→ {escape(' '.join(explanation.written))}</p>")
+        lines.append(f"<p>→ {escape(' '.join(explanation.written[:MOST]))}</p>")
+    for step in explanation.steps:
+        if step.kind == "attribution" and len(explanation.tokens) <= MOST:
+            lines.append(f"<p>{step.title}: {_colored(explanation.tokens, step.tensors['attribution'])}</p>")
     softmax = [step for step in explanation.steps if step.kind == "softmax" and step.tensors["probs"].shape[1] <= MOST]
     if softmax:
         rows, columns = sides(softmax[-1], explanation)
@@ -194,10 +201,21 @@ def _still(explanation: Explanation) -> str:
             "How much each word looks at each, in the last layer",
             "Cuánto mira cada palabra a cada una, en la última capa",
         )
-        lines.append(f'<table style="font:12px monospace;border-collapse:collapse"><caption>{said[es]}</caption>')
+        lines.append(f"<details><summary>{said[es]}</summary>")
+        lines.append('<table style="font:12px monospace;border-collapse:collapse">')
         lines.append("<tr><td></td>" + "".join(f"<th>{escape(token)}</th>" for token in columns) + "</tr>")
         for token, shares in zip(rows, np.nan_to_num(softmax[-1].tensors["probs"].mean(0)), strict=True):
-            cells = (f'<td style="background:rgba(70,130,210,{p / 2:.2f})">{p:.2f}</td>' for p in shares.tolist())
+            cells = (f'<td style="padding:2px 6px;background:{BLUE}{p / 2:.2f})">{p:.2f}</td>' for p in shares.tolist())
             lines.append(f"<tr><th>{escape(token)}</th>{''.join(cells)}</tr>")
-        lines.append("</table>")
+        lines.append("</table></details>")
     return "\n".join(lines)
+
+
+def _colored(tokens: Sequence[str], x: Array) -> str:
+    """Words, blue for what speaks for the answer, orange for what speaks against it."""
+    most = float(np.abs(x).max()) or 1.0
+    return " ".join(
+        f'<span style="padding:2px 5px;border-radius:4px;background:{BLUE if n > 0 else ORANGE}{abs(n) / most / 2:.2f})">'
+        f"{escape(token)} <small>{n:+.2f}</small></span>"
+        for token, n in zip(tokens, x.tolist(), strict=True)
+    )
