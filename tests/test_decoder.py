@@ -19,7 +19,7 @@ BART = {
 }  # fmt: skip
 T5 = {
     "vocab_size": 60, "d_model": 32, "d_kv": 12, "d_ff": 64, "num_layers": 2, "num_decoder_layers": 3, "num_heads": 4,
-    "relative_attention_num_buckets": 8, "relative_attention_max_distance": 12, "initializer_factor": 0.7,
+    "relative_attention_num_buckets": 8, "relative_attention_max_distance": 6, "initializer_factor": 0.7,
     "decoder_start_token_id": 0, "pad_token_id": 0, "eos_token_id": 1,
 }  # fmt: skip
 GPT2 = {

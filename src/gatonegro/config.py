@@ -110,14 +110,15 @@ class Config:
                 )
             )
         if self.relative_buckets and not (
-            self.relative_buckets >= 4 and self.relative_distance > self.relative_buckets
+            self.relative_buckets >= 4
+            and self.relative_distance > self.relative_buckets // 2  # each of the near in one
         ):
             raise ConfigError(
                 both(
                     f"config.json: {self.relative_buckets} buckets of distances up to {self.relative_distance}: there "
-                    "must be 4 buckets or more, and fewer than distances.",
+                    "must be 4 buckets or more, and fewer than two for each distance.",
                     f"config.json: {self.relative_buckets} grupos de distancias hasta {self.relative_distance}: debe "
-                    "haber 4 grupos o más, y menos que distancias.",
+                    "haber 4 grupos o más, y menos de dos por distancia.",
                 )
             )
         if self.max_tokens < 1:
