@@ -105,6 +105,12 @@ def test_what_is_told_of_models_that_write_is_what_they_compute(parts, kind):
         np.testing.assert_allclose(
             found[f"decoder.{i}.feed_forward"].tensors["z"], hidden[i + 1][0], atol=2e-6, rtol=1e-5
         )
+        attention = found[f"decoder.{i}.masked_attention"]
+        q, k, scores = (attention.tensors[name] for name in ("Q", "K", "scores"))
+        of = q @ k.transpose(0, 2, 1) * (1 if kind[:2] == "t5" else q.shape[-1] ** -0.5) + attention.tensors.get("B", 0)
+        seen = np.isfinite(scores)
+        np.testing.assert_allclose(scores[seen], of[seen], atol=1e-4)
+        assert ("B[j − i]" in attention.formula) == (kind[:2] == "t5") == ("√d" not in attention.formula)
     likeliest = out.logits[0].softmax(-1).topk(5)
     np.testing.assert_allclose(found["next"].tensors["probs"], likeliest.values, atol=1e-6)
     new = found.written[-5:] if kind != "gpt2" else found.written[len(found.tokens) :]

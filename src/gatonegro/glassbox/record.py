@@ -78,7 +78,11 @@ def _attention(
         f"{letter}_{each[0].upper()}": getattr(getattr(part, each), kind_)
         for each in ("query", "key", "value") for letter, kind_ in (("W", "weight"), ("b", "bias"))
     })  # fmt: skip
-    yield step(kind, lang, where, number, tensors={"Q": q, "K": k, "scores": own.scores})
+    stack = f"{name.split('.')[0]}.relative"
+    bias = only(seen, stack) if stack in seen and kind != "cross_attention" else None  # (h, q, k): T5's positions
+    scale = {None: " / √d", 1.0: ""}.get(part.attend.scale, f" · {part.attend.scale}")
+    formula = STORY[kind].formula.replace(" / √d", scale + ("" if bias is None else " + B[j − i]"))
+    yield step(kind, lang, where, number, formula, tensors={"Q": q, "K": k, "B": bias, "scores": own.scores})
     context = own.context.transpose(0, 1)  # (h, q, d)
     yield step("softmax", lang, where, number, tensors={"scores": own.scores, "probs": own.probs, "context": context})
     output = only(seen, f"{name}.output")
