@@ -191,9 +191,11 @@ def _still(explanation: Explanation) -> str:
         lines.append(f"<p>{' · '.join(best)}</p>")
     if explanation.written:
         lines.append(f"<p>→ {escape(' '.join(explanation.written[:MOST]))}</p>")
-    for step in explanation.steps:
-        if step.kind == "attribution" and len(explanation.tokens) <= MOST:
-            lines.append(f"<p>{step.title}: {_colored(explanation.tokens, step.tensors['attribution'])}</p>")
+    lines += [
+        f"<p>{step.title}: {_colored(explanation.tokens, step.tensors['attribution'])}</p>"
+        for step in explanation.steps
+        if step.kind == "attribution" and len(explanation.tokens) <= MOST
+    ]
     softmax = [step for step in explanation.steps if step.kind == "softmax" and step.tensors["probs"].shape[1] <= MOST]
     if softmax:
         rows, columns = sides(softmax[-1], explanation)
@@ -214,8 +216,9 @@ def _still(explanation: Explanation) -> str:
 def _colored(tokens: Sequence[str], x: Array) -> str:
     """Words, blue for what speaks for the answer, orange for what speaks against it."""
     most = float(np.abs(x).max()) or 1.0
-    return " ".join(
-        f'<span style="padding:2px 5px;border-radius:4px;background:{BLUE if n > 0 else ORANGE}{abs(n) / most / 2:.2f})">'
-        f"{escape(token)} <small>{n:+.2f}</small></span>"
-        for token, n in zip(tokens, x.tolist(), strict=True)
-    )
+    words = []
+    for token, n in zip(tokens, x.tolist(), strict=True):
+        shade = f"{BLUE if n > 0 else ORANGE}{abs(n) / most / 2:.2f})"
+        style = f"padding:2px 5px;border-radius:4px;background:{shade}"
+        words.append(f'<span style="{style}">{escape(token)} <small>{n:+.2f}</small></span>')
+    return " ".join(words)
