@@ -195,6 +195,7 @@ Móstoles Medellín Asunción Potosí Culiacán Cancún Mazatlán Torreón Tucum
 Concepción Valparaíso Quito Cuzco Lima Rosario Mendoza Oaxaca Puebla Veracruz Matanzas Camagüey Colón Tomé Lyon Graz
 Köln Malmö Århus Bilbao"""
 NAMES = {"Tom": MEN.split(), "Mary": WOMEN.split(), **dict.fromkeys(("Boston", "Osaka", "Chicago"), PLACES.split())}
+OFTEN = 20  # how many times as often as a name of the pairs one of these places is taken: of those, few have an accent
 # a capital within a sentence: where both sides have the word, it is a name that is copied
 NAME = re.compile(r"(?<=[\w,] )[A-ZÁÉÍÓÚÑ][a-záéíóúñüç]{2,}\b(?!['’-]\w)")
 ACCENTED = dict(zip("aeioun", "áéíóúñ", strict=True))
@@ -325,7 +326,7 @@ def can_glue(pair: Pair) -> bool:
 def one_pass(pairs: list[Pair], rng: random.Random, glued: float = 0.08, back: Sequence[Example] = ()) -> list[Example]:
     """Every pair both ways, varied anew and shuffled; a share has one or two more short pairs glued to it, so that the
     model goes on after a full stop. `back` is what was translated back, in one direction and as it is."""
-    known = names(pairs)
+    known = names(pairs) + OFTEN * PLACES.split()
     short = [p for p in pairs if can_glue(p)]
     share = glued * len(pairs) / max(1, len(short))
     examples = list(back)
