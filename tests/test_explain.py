@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import subprocess
 import sys
 import warnings
@@ -21,8 +22,11 @@ from gatonegro import (
     hub,
     pipeline,
 )
-from gatonegro.errors import GatonegroError, InputError, OptionError
+from gatonegro.errors import CheckpointError, GatonegroError, InputError, MissingHeadError, OptionError
+from gatonegro.glassbox.record import Rows, stack_steps
 from gatonegro.glassbox.toy import WORDS, W
+from gatonegro.nn.watch import watch
+from gatonegro.packing import Layout, pack
 
 built_in = pytest.mark.skipif(
     "demo-en" not in hub.built_in_models(), reason="the built-in models are not installed: pip install ./models"
@@ -66,11 +70,17 @@ def test_the_worked_example_by_hand(toy):
 
 def test_every_product_and_exponential_is_written_out(toy):
     lines = {step.kind: [line[1] for line in step.work] for step in toy.steps}
-    assert "Q(gato)_1 = 1·1 + 2·0 + 3·1 = 4" in lines["linear"] and len(lines["linear"]) == 27
+    assert "Q(gato)_1 = 1·1 + 2·0 + 3·1 = 4" in lines["linear"] and len(lines["linear"]) == 28
+    assert lines["linear"][0] == "W_Q = W_K = W_V = [[1, 0, 1], [0, 1, 0], [1, 0, 1]],  b = 0"
     assert "S(El, gato) = (2·4 + 1·2 + 2·4) / √3 = 18 / √3 = 10.3923" in lines["attention"]
     assert len([line for line in lines["softmax"] if line.startswith("A(")]) == 9
     assert all("e^(" in line for line in lines["softmax"] if line.startswith("A("))
-    assert "media, varianza" in lines["norm"][0] and "ReLU → [0.7071, 0, 0.7071]" in lines["feed_forward"][0]
+    assert len([line for line in lines["softmax"] if re.fullmatch(r"context\(\w+\)_\d = .*·.*", line)]) == 9
+    assert (
+        "media, varianza" in lines["norm"][1]
+        and "ReLU([0.7071, -1.4142, 0.7071]) = [0.7071, 0, 0.7071]" in lines["feed_forward"]
+    )
+    assert len([line for line in lines["feed_forward"] if "·W_" in line]) == 18
     assert {step.kind for step in toy.steps if step.notes} == {"linear", "softmax", "add", "norm", "feed_forward"}
     said, english = str(toy), str(explain("El gato negro", model="toy", lang="en"))
     assert "Autoatención" in said and "El curso aplica softmax" in said
@@ -113,6 +123,11 @@ def test_what_is_told_of_models_that_write_is_what_they_compute(parts, kind):
         assert ("B[j − i]" in attention.formula) == (kind[:2] == "t5") == ("√d" not in attention.formula)
     likeliest = out.logits[0].softmax(-1).topk(5)
     np.testing.assert_allclose(found["next"].tensors["probs"], likeliest.values, atol=1e-6)
+    untraced = model.run(pack(written.tolist(), model.config)) if kind == "gpt2" else model.run(
+        pack(ids.tolist(), model.config), written=pack(written.tolist(), model.config.decoder)
+    )  # fmt: skip
+    np.testing.assert_allclose(found["next"].tensors["sum"], untraced.detach().logsumexp(-1), atol=2e-6)
+    json.loads(found.to_json(), parse_constant=pytest.fail)  # no infinity, which is what is masked
     new = found.written[-5:] if kind != "gpt2" else found.written[len(found.tokens) :]
     assert new and set(new) <= set(tokenizer.get_vocab())
 
@@ -123,6 +138,49 @@ HEADS = {
     "masked-lm": AutoModelForMaskedLM,
     "none": AutoModel,
 }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_step_of_models_that_write_follows_from_the_one_before(parts, kind):
+    """What the formulas say, computed from what the steps show."""
+    model, tokenizer = parts[kind]
+    found = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=5)
+    x = None
+    for step in found.steps:
+        of, weights = step.tensors, step.weights
+        assert all(x.shape[-2] == len(step.rows) for name, x in of.items() if name in ("x", "Q", "y", "z", "context"))
+        if step.kind == "vectorization":
+            scale = of["tokens"].shape[-1] ** 0.5 if "√d" in step.formula else 1.0
+            assert ("√d" in step.formula) == (kind == "marian")
+            if "norm" not in step.formula:
+                np.testing.assert_allclose(of["x"], scale * of["tokens"] + of.get("positions", 0), atol=1e-6)
+        elif step.kind == "norm":
+            r = of.get("sum", of.get("x"))
+            if "mean(" in step.formula:
+                y = weights["γ"] * r / np.sqrt((r**2).mean(-1, keepdims=True) + 1e-6)
+            else:
+                r = r - r.mean(-1, keepdims=True)
+                y = weights["γ"] * r / np.sqrt((r**2).mean(-1, keepdims=True) + 1e-5) + weights["β"]
+            np.testing.assert_allclose(of["y"], y, atol=2e-5, rtol=1e-4)
+            assert ("mean(" in step.formula) == (kind[:2] == "t5")
+        elif step.kind == "linear":
+            read = of["memory"] if ".cross." in step.name else of["x"]
+            k = (read @ weights["W_K"].T + weights.get("b_K", 0)).reshape(len(read), len(of["K"]), -1)
+            np.testing.assert_allclose(of["K"], k.transpose(1, 0, 2), atol=1e-5)
+            assert len(read) == len(step.columns or step.rows) and ("M·W_K" in step.formula) == (".cross." in step.name)
+            x = of.get("memory", x)
+        elif step.kind == "softmax":
+            np.testing.assert_allclose(of["context"], of["probs"] @ of["V"], atol=1e-5)
+    last = [step for step in found.steps if step.name in ("decoder.norm", "encoder.norm")]
+    assert len(last) == {"t5": 2, "t5-v1.1": 2, "gpt2": 1}.get(kind, 0)
+    z = found["next"].tensors["z"]
+    np.testing.assert_allclose(z, (last[-1].tensors["y"] if last else found.steps[-2].tensors["z"]), atol=1e-6)
+    if kind != "gpt2":
+        end = found["encoder.norm"].tensors["y"] if kind[:2] == "t5" else found["encoder.1.feed_forward"].tensors["z"]
+        np.testing.assert_allclose(x, end, atol=1e-6)
+    assert ("d^(−½)" in found["next"].formula) == (kind == "t5") and ("W_output" in found["next"].formula) == (
+        kind == "t5-v1.1"
+    )
 
 
 FAMILY = {
@@ -145,6 +203,10 @@ def test_what_is_told_of_encoders_is_what_they_compute(make_folder, family, head
     with torch.no_grad():
         out = model(**batch, output_hidden_states=True, output_attentions=True)
     np.testing.assert_allclose(found["vectorization"].tensors["x"], out.hidden_states[0][0], atol=1e-6)
+    ids = pack([tokenizer("the black cat")["input_ids"]], model.config)
+    with torch.no_grad():
+        untraced = model.encoder(model.embeddings(ids), Layout(ids.lengths, ids.lengths))
+    np.testing.assert_allclose(found["encoder.1.feed_forward"].tensors["z"], untraced, atol=1e-6)
     for i, probs in enumerate(out.attentions):
         np.testing.assert_allclose(found[f"encoder.{i}.softmax"].tensors["probs"], probs[0], atol=1e-6)
         z = found[f"encoder.{i}.feed_forward"].tensors["z"]
@@ -163,6 +225,62 @@ def test_what_is_told_of_encoders_is_what_they_compute(make_folder, family, head
         np.testing.assert_allclose(last["logits"], out.logits[0], atol=1e-5)
     if head == "sequence-classification":
         assert found.answer[0][1] == pytest.approx(float(out.logits.softmax(-1).max()), abs=1e-6)
+
+
+def test_a_layer_that_is_called_twice_is_told_as_two(make_folder):
+    """As ALBERT does: the calls of one layer, by their order."""
+    model = AutoModel.from_pretrained(make_folder("none"))
+    model.encoder.layers = torch.nn.ModuleList([model.encoder.layers[0]] * 3)
+    ids = pack([[2, 5, 6, 3]], model.config)
+    with torch.no_grad():
+        wanted = model.embeddings(ids)
+        with watch(model) as seen:
+            model.run(ids)
+        steps = list(stack_steps(model.encoder, seen, wanted, "encoder", "en", Rows(("a", "b", "c", "d"))))
+        for i in range(3):
+            wanted = model.encoder.layers[0](wanted, Layout(ids.lengths, ids.lengths))
+            told = next(step for step in steps if step.name == f"encoder.{i}.feed_forward").tensors["z"]
+            np.testing.assert_allclose(told, wanted, atol=1e-6)
+
+
+def test_what_a_pipeline_does_to_a_text_is_done_here_too(make_folder):
+    folder = make_folder("sequence-classification")
+    clf = pipeline("text-classification", str(folder), preprocess=str.lower)
+    found = explain("THE CAT", clf, lang="en")
+    assert found.tokens == explain("the cat", str(folder)).tokens and found.notes[-1][0] == "The model reads: the cat"
+
+
+def test_of_what_is_read_and_written_there_is_a_limit_and_it_is_said(parts):
+    model, tokenizer = parts["gpt2"]
+    found = explain("El gato negro " * 200, model, tokenizer=tokenizer, max_new_tokens=5, lang="en")
+    assert len(found.written) <= model.config.max_tokens and "is not explained" in found.notes[0][0]
+    model, tokenizer = parts["bart"]
+    notes = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=2, lang="en").notes
+    assert any("was cut after 2 tokens" in note[0] for note in notes)
+
+
+def test_what_cannot_be_explained(parts, make_folder, tmp_path):
+    model, tokenizer = parts["gpt2"]
+    bare = copy.deepcopy(model)
+    bare.head = None
+    with pytest.raises(MissingHeadError, match="AutoModelForCausalLM"):
+        explain("El gato", bare, tokenizer=tokenizer)
+    folder = make_folder("sequence-classification")
+    broken = AutoModelForSequenceClassification.from_pretrained(folder)
+    broken.head.output.bias.data[0] = float("nan")
+    with pytest.raises(CheckpointError, match="no number"):
+        explain("the cat", broken, tokenizer=AutoTokenizer.from_pretrained(folder))
+    with pytest.raises(InputError):
+        explain("the cat", broken, tokenizer="bert")
+    with pytest.raises(InputError, match="surrogate"):
+        explain("a\ud800b", str(folder))
+    (tmp_path / "x.html").mkdir()
+    toy = explain("El gato", model="toy")
+    with pytest.raises(OptionError, match="folder"):
+        toy.save(tmp_path / "x.html")
+    assert toy.save(tmp_path / "new" / "x.NPZ").stat().st_size
+    pooled = explain("the cat", str(make_folder("pooler")))
+    assert pooled.steps[-1].tensors["pooled"].shape == (1, 32) and not pooled.answer
 
 
 def test_several_labels_or_a_number_are_scored_as_the_pipeline_does(make_folder):
@@ -224,7 +342,8 @@ class TestBuiltIn:
 
     def test_a_text_over_the_window_is_cut_and_that_is_said(self):
         found = explain("gato " * 2000, lang="en")
-        assert len(found.tokens) == 512 and "the model reads 512" in found.notes[0][0]
+        assert len(found.tokens) == 512 and "512 are read" in found.notes[0][0]
+        assert "which words made the decision" in found.notes[1][0]
 
     def test_a_model_that_does_not_fit_says_so(self):
         found = explain("El profesor es bueno, todo será sencillo", model="demo-en", lang="en")
@@ -296,7 +415,7 @@ class TestBuiltIn:
         (lambda: explain("a", model="./none"), GatonegroError),
     ],
 )
-def test_what_cannot_be_explained(call, error):
+def test_what_is_refused(call, error):
     with pytest.raises(error), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         call()

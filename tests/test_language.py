@@ -168,7 +168,19 @@ class TestPipelines:
         assert "6 of 15" in said
 
     @pytest.mark.parametrize(
-        "texts", [ENGLISH, "", "Juan Pérez, Bogotá", "2024-11-27", "😀😀😀", "hola", [ENGLISH] * 300]
+        "texts",
+        [
+            ENGLISH,
+            "",
+            "Juan Pérez, Bogotá",
+            "2024-11-27",
+            "😀😀😀",
+            "hola",
+            [ENGLISH] * 300,
+            "María José García Hernández, Juan Carlos Rodríguez Fernández",
+            "https://www.elpais.com/deportes/futbol/resultados",
+            "@mariajosegarcia #buenosdias juan.carlos.rodriguez@correo.es",
+        ],
     )
     def test_silence(self, english, texts):
         with warnings.catch_warnings():
@@ -198,6 +210,24 @@ class TestPipelines:
         with pytest.raises(OptionError, match="name their model"):
             numbers([ENGLISH])
 
+    def test_where_none_fits_that_is_said(self, english):
+        texts = ["Das Wetter ist heute sehr schlecht in Berlin", ENGLISH]
+        with pytest.warns(LanguageMismatchWarning, match=r"item 0 .*German.*1 of 2"):
+            found = english(texts, language_check="route")
+        assert [one["model"] for one in found] == ["demo-en", "demo-en"]
+
+    def test_items_keep_their_numbers_when_they_are_sent_elsewhere(self, english):
+        from gatonegro.errors import GatonegroWarning
+
+        with pytest.warns(GatonegroWarning, match="item 2 is longer"):
+            english([ENGLISH, SPANISH, SPANISH + " " + SPANISH * 200], language_check="route")
+
+    def test_the_warning_names_the_line_of_the_call(self, english):
+        with pytest.warns(LanguageMismatchWarning) as seen:
+            english([SPANISH])
+            english(SPANISH)
+        assert [one.filename for one in seen] == [__file__] * 2
+
     def test_generators_are_told_soon(self, english):
         answers = english(text for text in [SPANISH] + [ENGLISH] * 5000)
         next(answers)
@@ -219,6 +249,42 @@ class TestPipelines:
         english([ENGLISH[:12]] * 1000)
         assert 64 <= len(looked) <= 64 + 1000 // 8
         assert all(len(text) <= 300 for text in looked)
+
+
+@built_in
+def test_codes_are_read_as_people_write_them():
+    from gatonegro.language.diagnosis import read_model
+    from gatonegro.language.fit import short
+
+    assert [short(code) for code in ("pt-BR", "en_US", "eng", "ES", "gl")] == ["pt", "en", "en", "es", "gl"]
+    tokenizer, _ = read_model("demo-en")
+    assert languages_of(tokenizer, {"languages": ["spa", "pt-br"]}) == Languages(("es", "pt"), "config")
+    # of what was not measured nothing is said
+    swedish = "Huset ligger vid havet och barnen leker i trädgården varje dag"
+    assert match(swedish, Languages(("en",), "tokenizer"), tokenizer).fits is None
+    assert match(swedish, Languages(("en",), "card"), tokenizer).fits is False
+
+
+@built_in
+def test_what_is_torn_and_unknown_is_told_as_it_stands_in_the_text():
+    found = diagnose("The cat 🐈 sleeps 🐈", "demo-en")
+    assert found.unknown == ("🐈",) and found.tokens_per_word < 2.5
+    found = diagnose("El profesor, mañana", "demo-en")
+    assert all("".join(pieces) == word for word, pieces in found.torn) and dict(found.torn)["profesor"] == (
+        "prof",
+        "es",
+        "or",
+    )
+    assert diagnose("El profesor es bueno, todo será sencillo", "translate-es-en").fits is not False
+    advice = diagnose("El profesor es bueno, todo será sencillo", "demo-en").advices[0]
+    assert "sentiment-es-en" in advice and "translate-es-en" not in advice
+    for wrong in (None, 5, {"text": "hola"}, b"hola"):
+        with pytest.raises(InputError):
+            diagnose(wrong)
+    with pytest.raises(InputError, match="not object"):
+        diagnose("hola", object())
+    with pytest.raises(InputError, match="surrogate"):
+        diagnose("a\ud800b hola", "demo-en")
 
 
 @built_in

@@ -110,7 +110,7 @@ def test_its_numbers_are_the_tensors(page, found):
     go(page, "encoder.5.softmax")
     probs = found["encoder.5.softmax"].tensors["probs"]
     cells = """return [...document.querySelectorAll('.heat tbody tr')].map(
-        (row) => [...row.querySelectorAll('td')].map((cell) => Number(cell.textContent)))"""
+        (row) => [...row.querySelectorAll('td')].map((cell) => Number(cell.textContent.replace('−', '-'))))"""
     np.testing.assert_allclose(page.execute_script(cells), probs.mean(0), atol=0.0061)
     page.find_element("css selector", "[data-head='3']").click()
     np.testing.assert_allclose(page.execute_script(cells), probs[3], atol=0.0056)
@@ -158,7 +158,7 @@ def test_models_that_write_and_the_toy(browser, tmp_path):
     go(browser, "next")
     assert "▁cat" in browser.find_element("id", "step").text
     browser.get(explain("El gato negro", model="toy", lang="es").save(tmp_path / "toy.html").as_uri())
-    go(browser, "linear")
+    go(browser, "encoder.0.linear")
     assert "Q(gato)_1 = 1·1 + 2·0 + 3·1 = 4" in browser.find_element("id", "step").text
     assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 

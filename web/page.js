@@ -7,9 +7,10 @@ import { create, pointer, select, selectAll } from "d3-selection";
 import { linkHorizontal } from "d3-shape";
 
 export const data = JSON.parse(document.getElementById("data").textContent);
-export const state = { lang: data.lang, step: 0, head: -1 };
+export const state = { lang: data.lang, step: 0, head: -1, open: false, glosses: 0 };
 const say = (key) => data.words[state.lang][key] ?? key;
 const told = (pair) => pair[state.lang];
+const FEW = 8;  // labels that are shown above the steps
 const MANY = 26;  // tokens, up to which lines of attention can be told apart
 
 // ---- where one is: steps in groups, those before all layers, those of each layer of each stack, those behind
@@ -17,8 +18,9 @@ const MANY = 26;  // tokens, up to which lines of attention can be told apart
 const groups = [];
 for (const [i, step] of data.steps.entries()) {
   const stack = step.layer === null ? null : step.name.split(".")[0];
-  const id = stack ? `${stack}.${step.layer}` : step.kind !== "vectorization" ? "after" : groups.length ? "begins" : "before";
-  if (groups.at(-1)?.id !== id) groups.push({ id, stack, layer: step.layer, steps: [] });
+  const kind = step.kind === "norm" ? "settled" : step.kind !== "vectorization" ? "after" : groups.length ? "begins" : "before";
+  const id = stack ? `${stack}.${step.layer}` : step.kind === "norm" ? step.name : kind;
+  if (groups.at(-1)?.id !== id) groups.push({ id, kind, stack, layer: step.layer, steps: [] });
   groups.at(-1).steps.push(i);
 }
 const groupOf = (i) => groups.find((group) => group.steps.includes(i));
@@ -26,7 +28,7 @@ const stacks = new Set(groups.map((group) => group.stack).filter(Boolean));
 const within = (step) => step.name.slice(step.layer === null ? 0 : groupOf(data.steps.indexOf(step)).id.length);
 
 function groupName(group) {
-  if (group.stack === null) return say(group.id);
+  if (group.stack === null) return say(group.kind);
   return (stacks.size > 1 ? say(group.stack) + ", " : "") + say("layer").toLowerCase() + " " + (group.layer + 1);
 }
 
@@ -55,26 +57,35 @@ function shades() {
   return (share) => share >= 0 ? more(Math.min(1, share)) : less(Math.min(1, -share));
 }
 
+const fixed = (value, digits) => (Math.abs(value) < 0.5 * 10 ** -digits ? 0 : value).toFixed(digits).replace("-", "−");
+
 function paint(cell, fill) {  // black or white ink, whichever is farther from it: 4.5 to 1 at least
   cell.style("background-color", fill).style("color", lab(fill).l > 49.5 ? "#000" : "#fff");
 }
 
 // ---- words
 
+function place(event) {  // what a word means stays within the window
+  const hint = event.currentTarget.querySelector(".gloss");
+  hint.style.left = "0";
+  const over = hint.getBoundingClientRect().right - document.documentElement.clientWidth + 8;
+  if (over > 0) hint.style.left = `${-over}px`;
+}
+
 function glossed(at, text) {  // its words, those of the glossary with what they mean, told on hover and on focus
   const glossary = data.glossary[state.lang], names = Object.keys(glossary).sort((a, b) => b.length - a.length);
   const plain = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
-  const found = new RegExp(`(?<![\\p{L}\\p{N}-])(${plain})(?![\\p{L}\\p{N}-])`, "giu"), seen = new Set();
+  const found = new RegExp(`(?<![\\p{L}\\p{N}-])(${plain})(?:e?s)?(?![\\p{L}\\p{N}-])`, "giu"), seen = new Set();
   let end = 0;
   for (const match of text.matchAll(found)) {
-    const name = names.find((one) => one.toLowerCase() === match[0].toLowerCase());
+    const name = names.find((one) => one.toLowerCase() === match[1].toLowerCase());
     if (seen.has(name)) continue;  // once a paragraph
     seen.add(name);
-    const id = `gloss-${seen.size}`;
+    const id = `gloss-${state.glosses++}`;
     at.append("span").text(text.slice(end, match.index));
     const term = at.append("span").attr("class", "term").attr("tabindex", 0).attr("aria-describedby", id).text(match[0]);
     term.append("span").attr("class", "gloss").attr("role", "tooltip").attr("id", id).text(glossary[name]);
-    term.on("keydown", (event) => { if (event.key === "Escape") event.target.blur(); });
+    term.on("mouseenter focus", place).on("keydown", (event) => { if (event.key === "Escape") event.target.blur(); });
     end = match.index + match[0].length;
   }
   at.append("span").text(text.slice(end));
@@ -85,12 +96,6 @@ const caption = (name, more = "") => `${say("tensors")[name] ?? name}${more}`;
 
 // ---- attention
 
-function sides(step) {  // who looks, and at whom
-  if (step.name.includes(".cross.")) return [data.written.slice(1), data.tokens];  // who looks is told by the word it writes
-  const looks = step.name.startsWith("decoder.") ? data.written.slice(0, -1) : data.tokens;
-  return [looks, looks];
-}
-
 function mean(heads) {
   return heads[0].map((row, r) => row.map((one, c) => one === null ? null : heads.reduce((sum, head) => sum + head[r][c], 0) / heads.length));
 }
@@ -98,14 +103,14 @@ function mean(heads) {
 function attention(at, step, tensor) {
   const heads = tensor.values.map((head) => head.map((row) => row.map((one) => one === null ? null : one / tensor.scale)));
   const scores = tensor.kind === "scores", shade = shades();
-  state.head = Math.min(state.head, heads.length - 1);
+  state.head = Math.max(scores && heads.length > 1 ? 0 : -1, Math.min(state.head, heads.length - 1));  // each head has its own softmax
   const values = state.head < 0 ? mean(heads) : heads[state.head];
   const tint = (of) => {  // shares as they are; scores by the largest that is shown
     const most = scores ? Math.max(...of.map(Math.abs)) || 1 : 1;
     return (value) => shade((value ?? 0) / most);
   };
-  if (heads.length > 1) thumbnails(at, heads, tint(heads.flat(2)));
-  const [rows, columns] = sides(step).map((side, i) => side.slice(0, i ? values[0].length : values.length));
+  if (heads.length > 1) thumbnails(at, heads, tint(heads.flat(2)), scores);
+  const rows = step.rows.slice(0, values.length), columns = step.columns.slice(0, values[0].length);
   if (!scores && step.name.includes(".cross.")) alignment(at, rows, columns, values);
   const beside = at.append("div").attr("class", "beside");
   heat(beside, rows, columns, values, scores, tint(values.flat()));
@@ -113,7 +118,7 @@ function attention(at, step, tensor) {
   at.append("p").attr("class", "soft").text(say(scores ? "scored" : "hover"));
 }
 
-function thumbnails(at, heads, shade) {  // all heads side by side, to look which one is worth a look
+function thumbnails(at, heads, shade, scores) {  // all heads side by side, to look which one is worth a look
   const box = at.append("div").attr("class", "heads").attr("role", "group").attr("aria-label", say("head"));
   const button = (head, values, name, whole) => {
     const one = box.append("button").attr("type", "button").attr("data-head", head).attr("aria-label", whole).attr("title", whole).attr("aria-pressed", head === state.head)
@@ -122,7 +127,7 @@ function thumbnails(at, heads, shade) {  // all heads side by side, to look whic
     values.forEach((row, r) => row.forEach((value, c) => { context.fillStyle = shade(value); context.fillRect(c, r, 1, 1); }));
     one.append("span").text(name);
   };
-  button(-1, mean(heads), say("mean"), say("means"));
+  if (!scores) button(-1, mean(heads), say("mean"), say("means"));
   heads.forEach((head, h) => button(h, head, h + 1, `${say("head")} ${h + 1}`));
 }
 
@@ -137,17 +142,17 @@ function heat(at, rows, columns, values, scores, shade) {
   rows.forEach((token, r) => {
     const row = body.append("tr").attr("tabindex", 0).on("mouseenter focus", () => look(r, values[r])).on("mouseleave blur", () => look(-1, []));
     row.append("th").attr("scope", "row").text(token);
-    values[r].forEach((value, c) => paint(row.append("td").attr("data-r", r).attr("data-c", c).text(value === null ? "−∞" : value.toFixed(2)), shade(value)));
+    values[r].forEach((value, c) => paint(row.append("td").attr("data-r", r).attr("data-c", c).text(value === null ? "−∞" : fixed(value, 2)), shade(value)));
   });
 }
 
 function look(r, values) {  // where a word looks: its row, the words it looks at most, and its lines
-  const most = Math.max(...values);
+  const most = Math.max(...values), least = Math.min(...values.filter((value) => value !== null)), far = (most + least) / 2;
   selectAll(".heat tbody tr").classed("on", (_, i) => i === r);
-  selectAll(".heat thead th").classed("on", (_, c) => r >= 0 && values[c] >= most / 2);
+  selectAll(".heat thead th").classed("on", (_, c) => r >= 0 && values[c] !== null && values[c] > far);
   selectAll(".links path").classed("off", function () { return r >= 0 && Number(this.dataset.r) !== r; });
   selectAll(".links .left").classed("on", (_, i) => i === r);
-  selectAll(".links .right").classed("on", (_, c) => r >= 0 && values[c] >= most / 2);
+  selectAll(".links .right").classed("on", (_, c) => r >= 0 && values[c] !== null && values[c] > far);
 }
 
 function lines(at, rows, columns, values) {  // the same once more, for the eye alone
@@ -155,7 +160,7 @@ function lines(at, rows, columns, values) {  // the same once more, for the eye 
   const svg = at.append("svg").attr("class", "links").attr("viewBox", `0 0 400 ${height}`).attr("aria-hidden", "true");
   const place = (i, of) => (i + 0.5) * step + (height - of * step) / 2, curve = linkHorizontal();
   values.forEach((row, r) => row.forEach((value, c) => {
-    if (value < 0.03) return;
+    if (value < 0.03 || row.filter((other) => other > value).length > 2) return;  // the three strongest of each word
     svg.append("path").attr("data-r", r).attr("d", curve({ source: [middle[0], place(r, rows.length)], target: [middle[1], place(c, columns.length)] }))
       .attr("stroke-width", 1 + 5 * value).attr("opacity", 0.12 + 0.88 * value);
   }));
@@ -167,7 +172,7 @@ function lines(at, rows, columns, values) {  // the same once more, for the eye 
 }
 
 function alignment(at, rows, columns, values) {  // each word that was written, and what of the source it came from
-  const table = at.append("div").attr("class", "scroll").append("table").attr("class", "alignment");
+  const table = at.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", say("aligned")).append("table").attr("class", "alignment");
   table.append("caption").text(say("aligned"));
   const top = table.append("thead").append("tr");
   for (const name of ["writes", "from"]) top.append("th").attr("scope", "col").text(say(name));
@@ -187,10 +192,14 @@ function alignment(at, rows, columns, values) {  // each word that was written, 
 
 function strips(at, tensor) {
   const strip = data.strips[tensor.strip], bytes = Uint8Array.from(atob(strip.bytes), (c) => c.charCodeAt(0)), width = strip.width;
-  const count = bytes.length / width, labels = tensor.side === "written" ? data.written : tensor.side === "tokens" ? data.tokens : null;
-  const heading = at.append("h3").text(caption(tensor.name) + " ");
+  const count = bytes.length / width, labels = tensor.rows.length ? tensor.rows : null;
+  const heading = glossed(at.append("h3"), caption(tensor.name) + " ");
   heading.append("span").attr("class", "soft").text(`${tensor.shape.join("×")}`);
   const box = at.append("div").attr("class", "strip").attr("role", "img").attr("aria-label", `${caption(tensor.name)}, ${tensor.shape.join("×")}`);
+  if (width <= 4) {  // so few that they are written
+    table(at, strip.first.map((row, r) => [labels ? labels[r] : count > 1 ? r + 1 : "", ...row.map((number) => Number(number.toPrecision(4)))]));
+    return;
+  }
   const shade = shades(), palette = Array.from({ length: 256 }, (_, byte) => {
     const value = (byte - 128) / 127, { r, g, b } = color(shade(Math.sign(value) * Math.sqrt(Math.abs(value))));
     return [r, g, b, 255];
@@ -203,19 +212,28 @@ function strips(at, tensor) {
     context.putImageData(image, 0, 0);
     canvas.on("pointermove", (event) => {
       const c = Math.max(0, Math.min(width - 1, Math.floor(pointer(event)[0] / canvas.node().clientWidth * width)));
-      hint.text(`${labels ? labels[r] : ""}[${c * strip.every + 1}] ≈ ${((bytes[r * width + c] - 128) / 127 * strip.most).toPrecision(3)}`);
+      hint.text(`${labels ? `\u2068${labels[r]}\u2069` : ""}[${c * strip.every + 1}] ≈ ${((bytes[r * width + c] - 128) / 127 * strip.most).toPrecision(3)}`);
     });
   }
   at.append(() => hint.node());
-  const more = at.append("details");
+  const more = at.append("details").attr("open", state.open ? "" : null).on("toggle", (event) => { state.open = event.currentTarget.open; });
   more.append("summary").text(say("numbers"));
-  const table = more.append("div").attr("class", "scroll").attr("tabindex", 0).append("table");
-  strip.first.forEach((row, r) => {
-    const line = table.append("tr");
-    line.append("th").attr("scope", "row").text(labels ? labels[r] : r + 1);
-    row.forEach((number) => line.append("td").text(number.toPrecision(4)));
-    line.append("td").text(row.length < tensor.shape.at(-1) ? "…" : "");
-  });
+  table(more, strip.first.map((row, r) => [labels ? labels[r] : r + 1, ...row.map((number) => number.toPrecision(4)), row.length < tensor.shape.at(-1) ? "…" : ""]));
+}
+
+function table(at, rows) {
+  const body = at.append("div").attr("class", "scroll").attr("tabindex", 0).append("table").append("tbody");
+  for (const [name, ...cells] of rows) {
+    const line = body.append("tr");
+    line.append("th").attr("scope", "row").text(name);
+    for (const cell of cells) line.append("td").text(cell);
+  }
+}
+
+function weights(at, step) {  // what the model brings to the step: the shapes, and how they begin
+  const more = at.append("details");
+  more.append("summary").text(`${say("weights")}: ${step.weights.map(([name, shape]) => `${name} ${shape}`).join(" · ")}`);
+  table(more, step.weights.map(([name, shape, first]) => [name, shape, ...first, "…"]));
 }
 
 function bars(at, labels, values, signs = false) {
@@ -225,47 +243,49 @@ function bars(at, labels, values, signs = false) {
     const bar = list.append("li");
     bar.append("span").text(label);
     bar.append("i").attr("data-sign", values[i] < 0 ? "-" : "+").style("--width", `${(100 * Math.abs(values[i]) / most).toFixed(1)}%`);
-    bar.append("span").text(values[i].toFixed(3));
+    bar.append("span").text(fixed(values[i], 3));
   });
 }
 
-function signed(at, values) {
+function signed(at, tokens, values) {
   const most = Math.max(...values.map(Math.abs)) || 1, shade = shades(), list = at.append("ul").attr("class", "tokens");
   values.forEach((value, i) => {
-    const item = list.append("li").text(data.tokens[i]);
-    item.append("small").text((value < 0 ? "−" : "+") + Math.abs(value).toFixed(2));
+    const item = list.append("li").text(tokens[i]);
+    item.append("small").text((value < 0 ? "" : "+") + fixed(value, 2));
     paint(item, shade(value / most));
   });
 }
 
-function likeliest(at, tensor) {
-  const rows = tensor.side === "written" ? data.written : data.tokens, shade = shades();
+function likeliest(at, step, tensor) {
+  const shade = shades();
   const table = at.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", say("likeliest")).append("table").attr("class", "likeliest");
   table.append("caption").text(say("likeliest"));
   const body = table.append("tbody");
   tensor.values.forEach((some, r) => {
     const row = body.append("tr");
-    row.append("th").attr("scope", "row").text(`${rows[r] ?? ""} →`);
+    row.append("th").attr("scope", "row").text(`${step.rows[r]} →`);
     for (const [word, share] of some) {
-      const cell = row.append("td").classed("chosen", tensor.side === "written" && word === data.written[r + 1]).text(word);
+      const cell = row.append("td").classed("chosen", word === step.columns[r]).text(word);
       cell.append("small").text(share.toFixed(2));
       paint(cell, shade(share * 0.8));
     }
   });
 }
 
-function ids(at, tensor) {
-  const list = at.append("ul").attr("class", "tokens"), names = tensor.side === "written" ? data.written : data.tokens;
-  tensor.values.forEach((id, i) => list.append("li").text(names[i]).append("small").text(id));
+function ids(at, step, tensor) {
+  const list = at.append("ul").attr("class", "tokens");
+  tensor.values.forEach((id, i) => list.append("li").text(step.rows[i]).append("small").text(id));
+  const marks = Object.keys(say("marks")).filter((mark) => step.rows.some((token) => token.includes(mark)));
+  if (marks.length) at.append("p").attr("class", "soft small").text(marks.map((mark) => `${mark} ${say("marks")[mark]}`).join("; ") + ".");
 }
 
 const drawers = {
   probs: attention, scores: attention,
-  shares: (at, _, tensor) => { at.append("h3").text(caption(tensor.name)); bars(at, tensor.labels, tensor.values, tensor.values.some((one) => one < 0 || one > 1)); },
-  logits: (at, _, tensor) => { at.append("h3").text(caption(tensor.name)); bars(at, tensor.labels, tensor.values, true); },
-  signed: (at, _, tensor) => signed(at, tensor.values),
-  ids: (at, _, tensor) => ids(at, tensor),
-  next: (at, _, tensor) => likeliest(at, tensor),
+  shares: (at, _, tensor) => { glossed(at.append("h3"), caption(tensor.name)); bars(at, tensor.labels, tensor.values, tensor.values.some((one) => one < 0 || one > 1)); },
+  logits: (at, _, tensor) => { glossed(at.append("h3"), caption(tensor.name)); bars(at, tensor.labels, tensor.values, true); },
+  signed: (at, step, tensor) => signed(at, step.rows, tensor.values),
+  ids,
+  next: likeliest,
   vectors: (at, _, tensor) => strips(at, tensor),
 };
 
@@ -294,12 +314,16 @@ function answered(at) {
   if (!data.answer.length && !data.written.length) return;
   const box = at.append("section").attr("class", "card").attr("id", "answer"), why = data.steps.findIndex((step) => step.kind === "attribution");
   box.append("h2").text(say(data.answer.length ? "answer" : "written"));
-  const [labels, scores] = [0, 1].map((i) => data.answer.map((one) => one[i]));
+  const [labels, scores] = [0, 1].map((i) => data.answer.slice(0, FEW).map((one) => one[i]));
   if (labels.length) bars(box, labels, scores, scores.some((score) => score < 0 || score > 1));  // of a regression
-  else box.append("ul").attr("class", "tokens").selectAll("li").data(data.written).join("li").text((token) => token);
+  else {
+    box.append("p").attr("class", "big").text(data.text_written);
+    box.append("ul").attr("class", "tokens").selectAll("li").data(data.written).join("li").text((token) => token);
+  }
+  if (data.answer.length > FEW) box.append("p").attr("class", "soft small").text(`+ ${data.answer.length - FEW} …`);
   if (why < 0) return;
   box.append("h3").text(`${told(data.steps[why].title)}: ${data.answer[0][0]}`);
-  signed(box, data.steps[why].tensors[0].values);
+  signed(box, data.steps[why].rows, data.steps[why].tensors[0].values);
   box.append("p").attr("class", "soft small").text(say("signed"));
 }
 
@@ -340,35 +364,46 @@ function map() {  // layers, then the steps of the one that is open
 function draw() {
   const step = data.steps[state.step], group = groupOf(state.step);
   document.documentElement.lang = state.lang;
+  state.glosses = 0;
   document.title = `${data.text} · gatonegro`;
   select("#model").text(`${say("model")}: ${data.model}`);
   select("footer").text(say("foot"));
   select("#keys").text(say("keys"));
+  const glossary = select("#glossary");
+  glossary.select("summary").text(say("glossary"));
+  glossary.select("dl").selectAll("div").data(Object.entries(data.glossary[state.lang])).join((enter) => {
+    const pair = enter.append("div");
+    pair.append("dt");
+    pair.append("dd");
+    return pair;
+  }).each(function (pair) { select(this).select("dt").text(pair[0]); select(this).select("dd").text(pair[1]); });
   select("#theme").attr("aria-label", say("theme")).attr("title", say("theme"));
   for (const lang of ["es", "en"]) select(`#${lang}`).attr("aria-pressed", lang === state.lang);
-  select("#before").text("← " + say("previous")).attr("disabled", state.step === 0 ? "" : null);
-  select("#after").text(say("next") + " →").attr("disabled", state.step === data.steps.length - 1 ? "" : null);
+  select("#before").text("← " + say("previous")).attr("aria-disabled", state.step === 0);
+  select("#after").text(say("next") + " →").attr("aria-disabled", state.step === data.steps.length - 1);
 
   const top = select("#top");
   top.selectChildren().remove();
   if (data.fit) fitted(top, data.fit);
-  for (const note of data.notes) top.append("p").attr("class", "banner").attr("role", "note").text(told(note));
+  for (const note of data.notes) glossed(top.append("p").attr("class", "banner").attr("role", "note"), told(note));
   answered(top);
   map();
 
   select("#where").text(step.layer === null ? "" : [groupName(group), part(state.step) && say(part(state.step))].filter(Boolean).join(" · "));
-  select("#title").text(`${step.number}. ${told(step.title)}`);
+  const title = select("#title").text("");
+  glossed(title, `${step.number}. ${told(step.title)}`);
   const card = select("#body");
   card.selectChildren().remove();
   glossed(card.append("p"), told(step.text));
-  card.append("p").attr("class", "formula").attr("tabindex", 0).text(step.formula);
-  for (const note of step.notes) card.append("p").attr("class", "note").text(told(note));
+  glossed(card.append("p").attr("class", "formula").attr("tabindex", 0), step.formula);
+  for (const note of step.notes) glossed(card.append("p").attr("class", "note"), told(note));
   if (step.work.length) {
     const work = card.append("details").attr("open", "");
     work.append("summary").text(say("work"));
     const list = work.append("ol").attr("class", "work").attr("tabindex", 0);
     for (const line of step.work) list.append("li").text(told(line));
   }
+  if (step.weights.length && !step.work.length) weights(card, step);
   for (const tensor of step.tensors) drawers[tensor.kind](card, step, tensor);
   if (step.tensors.some((tensor) => tensor.kind === "vectors")) card.append("p").attr("class", "soft").text(say("strips"));
 }
@@ -379,8 +414,10 @@ select("#theme").on("click", () => {
   root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
   draw();  // colours of the theme are in what is drawn
 });
-select("#before").on("click", () => go(state.step - 1));
-select("#after").on("click", () => go(state.step + 1));
+for (const [name, move] of [["before", -1], ["after", 1]]) select(`#${name}`).on("click", () => {
+  go(state.step + move);
+  select("#step").node().scrollIntoView({ block: "start" });  // the buttons stand below a long step
+});
 select("#text").text(data.text);
 select(window).on("keydown", (event) => {
   if (event.target.closest("pre, .scroll, .work, .formula") || event.altKey || event.ctrlKey || event.metaKey) return;

@@ -5,7 +5,7 @@ https://github.com/huggingface/safetensors#format
 
 from gatonegro.checkpoints.reading import INDEX, PICKLED, SINGLE, read, weight_files
 from gatonegro.checkpoints.tensors import SCALE, pack_int8, scale_of, unpack_int8
-from gatonegro.checkpoints.writing import copy, folder_of, write, write_text
+from gatonegro.checkpoints.writing import copy, folder_of, replacing, write, write_text
 
 __all__ = [
     "INDEX",
@@ -16,6 +16,7 @@ __all__ = [
     "folder_of",
     "pack_int8",
     "read",
+    "replacing",
     "scale_of",
     "unpack_int8",
     "weight_files",

@@ -143,11 +143,18 @@ def write_text(path: str | Path, text: str) -> None:
     Raises:
         CheckpointError: it cannot be written; the old one stays.
     """
-    path = Path(path)
+    with replacing(Path(path)) as beside:
+        beside.write_bytes(text.encode())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which is then put in its place; what fails is a CheckpointError, and what was
+    there stays."""
     with _told(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _replacing(path) as beside:
-            beside.write_bytes(text.encode())
+            yield beside
 
 
 def copy(path: Path, to: Path) -> None:
@@ -163,10 +170,8 @@ def copy(path: Path, to: Path) -> None:
                 f"{to.parent} es el propio modelo; nombra otra carpeta.",
             )
         )
-    with _told(to.parent):
-        to.parent.mkdir(parents=True, exist_ok=True)
-        with _replacing(to) as beside:
-            shutil.copyfile(path, beside)
+    with replacing(to) as beside:
+        shutil.copyfile(path, beside)
 
 
 @contextmanager

@@ -262,6 +262,18 @@ COMMANDS: dict[str, Command] = {
                     "help": ("print the first N layers only", "mostrar solo las N primeras capas"),
                 },
             ),
+            (
+                ("--max-new-tokens",),
+                {
+                    "type": count,
+                    "metavar": ("N", "N"),
+                    "default": 64,
+                    "help": (
+                        "for models that write: at most so many tokens (default: 64)",
+                        "en modelos que escriben: como mucho tantos tokens (por defecto, 64)",
+                    ),
+                },
+            ),
             JSON,
             REVISION,
             OFFLINE,

@@ -7,7 +7,7 @@ from argparse import Namespace
 from itertools import chain
 from textwrap import fill, indent
 
-from gatonegro.cli.screen import print_json, texts, visible
+from gatonegro.cli.screen import PICTURES, print_json, texts, visible
 
 
 def run(args: Namespace) -> None:
@@ -21,6 +21,7 @@ def run(args: Namespace) -> None:
         if n:
             print()  # an empty line between texts
         title, *lines = str(found).split("\n  ")
+        lines = [line.translate(PICTURES) for line in lines]
         if not sys.stdout.isatty():
             print(visible(title), *lines, sep="\n  ", flush=True)
             continue

@@ -14,17 +14,21 @@ from gatonegro.wording import both
 def run(args: Namespace) -> None:
     parts = texts(args.texts)
     from gatonegro.glassbox import explain
+    from gatonegro.glassbox.explanation import saver_of
     from gatonegro.glassbox.text import plain, show
 
-    if args.output and len(args.texts) != 1:
+    if args.output and (len(args.texts) != 1 or args.texts == ["-"]):
         raise OptionError(
             both(
                 f"{args.output} takes one text; pass one as an argument.",
                 f"{args.output} es para un solo texto; pasa uno como argumento.",
             )
         )
+    if args.output:
+        saver_of(args.output)  # a name that will not do is said before the work
     for n, text in enumerate(chain.from_iterable(parts)):
-        found = explain(text, args.model, revision=args.revision, local_files_only=args.offline)
+        found = explain(text, args.model, max_new_tokens=args.max_new_tokens, revision=args.revision,
+                        local_files_only=args.offline)  # fmt: skip
         if args.output:
             path = found.save(args.output)
             say(both(f"written to {path}", f"escrito en {path}"))

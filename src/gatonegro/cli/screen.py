@@ -135,7 +135,11 @@ def print_json(record: dict[str, Any]) -> None:
 
 def print_tabs(*values: Any) -> None:
     """One line, values between tabs, for a pipe."""
-    print(*(" ".join(re.split(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]", str(v))) for v in values), sep="\t", flush=True)
+    print(
+        *(" ".join(re.split(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]", str(v))).translate(PICTURES) for v in values),
+        sep="\t",
+        flush=True,
+    )
 
 
 def visible(text: str, indented: bool = False) -> str:
@@ -151,4 +155,4 @@ def say(message: object) -> None:
     # Python counts from 0, people from 1
     line = re.sub(r"^item (\d+)", lambda found: f"text {int(found[1]) + 1}", line)
     line = re.sub(r"^el elemento (\d+)", lambda found: f"el texto {int(found[1]) + 1}", line)
-    print(f"gatonegro: {line}", file=sys.stderr)
+    print(f"gatonegro: {line.translate(PICTURES)}", file=sys.stderr)

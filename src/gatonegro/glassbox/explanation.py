@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatonegro.checkpoints import write_text
+from gatonegro.checkpoints import replacing, write_text
 from gatonegro.errors import OptionError
+from gatonegro.language import Diagnosis
 from gatonegro.wording import Pair, both
 
 Array = NDArray[Any]
@@ -37,6 +39,8 @@ class Step:
     work: tuple[Pair, ...] = ()
     notes: tuple[Pair, ...] = ()
     layer: int | None = None
+    rows: tuple[str, ...] = ()  # whose the rows of the tensors are; of K and V, and of what is looked at, `columns`
+    columns: tuple[str, ...] = ()
     lang: str = "en"
 
     def said(self, pair: Pair) -> str:
@@ -60,6 +64,8 @@ class Step:
             "title": self.title,
             "text": self.text,
             "formula": self.formula,
+            "rows": self.rows,
+            "columns": self.columns,
             "tensors": {name: _plain(x) for name, x in self.tensors.items()},
             "weights": {name: list(x.shape) for name, x in self.weights.items()},
             "work": [self.said(line) for line in self.work],
@@ -77,14 +83,16 @@ class Explanation:
     tokens: tuple[str, ...]
     steps: tuple[Step, ...]
     answer: tuple[tuple[str, float], ...] = ()  # labels with their probabilities, the best first
-    written: tuple[str, ...] = ()  # tokens that an encoder–decoder wrote
+    written: tuple[str, ...] = ()  # tokens that a decoder wrote
+    text_written: str = ""  # as text
     notes: tuple[Pair, ...] = ()
-    fit: Any = None  # the `Diagnosis` of text and model
+    fit: Diagnosis | None = None  # the `Diagnosis` of text and model
     words: Mapping[int, str] = field(default_factory=dict)  # or labels, that steps name by number
 
     def __getitem__(self, name: str) -> Step:
         """A step by its name, or by the end of it where that is enough: "0.softmax"."""
-        found = [step for step in self.steps if step.name == name or step.name.endswith("." + name)]
+        found = [step for step in self.steps if step.name == name]
+        found = found or [step for step in self.steps if step.name.endswith("." + name)]
         if len(found) == 1:
             return found[0]
         names = ", ".join(step.name for step in found or self.steps[:12])
@@ -95,9 +103,18 @@ class Explanation:
             )
         )
 
+    def likeliest(self, step: Step) -> list[list[tuple[str, float]]]:
+        """Of a step that tells the likeliest words or labels, these with their shares, for each place."""
+        rows = zip(step.tensors["likeliest"].tolist(), step.tensors["probs"].tolist(), strict=True)
+        return [[(self.words.get(i, str(i)), p) for i, p in zip(*row, strict=True)] for row in rows]
+
     def tensors(self) -> dict[str, Array]:
         """Everything that was computed, under "step/tensor"."""
         return {f"{step.name}/{name}": x for step in self.steps for name, x in step.tensors.items()}
+
+    def weights(self) -> dict[str, Array]:
+        """What the model brought to the steps, under "step/weight"; matrices as PyTorch keeps them, (out, in)."""
+        return {f"{step.name}/{name}": x for step in self.steps for name, x in step.weights.items()}
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -106,14 +123,16 @@ class Explanation:
             "lang": self.lang,
             "tokens": list(self.tokens),
             "written": list(self.written),
+            "text_written": self.text_written,
+            "words": {str(number): word for number, word in self.words.items()},
             "answer": [{"label": label, "score": score} for label, score in self.answer],
             "notes": [note[self.lang == "es"] for note in self.notes],
-            "fit": None if self.fit is None else self.fit.to_dict(),
+            "fit": self.fit and {**self.fit.to_dict(), "advice": self.fit.advices[self.lang == "es"]},
             "steps": [step.to_dict() for step in self.steps],
         }
 
     def to_json(self, indent: int | None = None) -> str:
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent)
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=indent, allow_nan=False)
 
     def save(self, path: str | Path) -> Path:
         """To a file, of the kind that its name ends with.
@@ -122,22 +141,7 @@ class Explanation:
         `.npz`: the exact tensors by name; `.txt`: as it is printed.
         """
         path = Path(path)
-        savers = {
-            ".html": self._html,
-            ".json": self._json,
-            ".txt": self._txt,
-            ".npz": self._npz,
-            ".safetensors": self._safetensors,
-        }
-        if path.suffix not in savers:
-            known = ", ".join(savers)
-            raise OptionError(
-                both(
-                    f"{path.name}: an explanation is saved as {known}; end the name with one of these.",
-                    f"{path.name}: una explicación se guarda como {known}; acaba el nombre con uno de ellos.",
-                )
-            )
-        savers[path.suffix](path)
+        getattr(self, saver_of(path))(path)
         return path
 
     def _html(self, path: Path) -> None:
@@ -146,19 +150,22 @@ class Explanation:
         write_text(path, page(self))
 
     def _json(self, path: Path) -> None:
-        write_text(path, self.to_json(1) + "\n")
+        write_text(path, self.to_json() + "\n")
 
     def _txt(self, path: Path) -> None:
         write_text(path, f"{self}\n")
 
     def _npz(self, path: Path) -> None:
-        np.savez_compressed(path, **self.tensors())  # type: ignore[arg-type]
+        with replacing(path) as beside, beside.open("wb") as file:
+            np.savez_compressed(file, **self.tensors())  # type: ignore[arg-type]
 
     def _safetensors(self, path: Path) -> None:
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         names = {name: np.ascontiguousarray(x) for name, x in self.tensors().items()}
-        save_file(names, path, {"text": self.text, "model": self.model, "tokens": json.dumps(self.tokens)})
+        about = {"text": self.text, "model": self.model, "tokens": json.dumps(self.tokens)}
+        with replacing(path) as beside:
+            beside.write_bytes(save(names, about))
 
     def __str__(self) -> str:
         from gatonegro.glassbox.text import plain
@@ -174,6 +181,30 @@ class Explanation:
         return f"Explanation({self.text!r:.60}, {self.model!r}, {len(self.steps)} steps)"
 
 
+SAVERS = {".html": "_html", ".json": "_json", ".txt": "_txt", ".npz": "_npz", ".safetensors": "_safetensors"}
+
+
+def saver_of(path: str | Path) -> str:
+    """The method that writes a file of this name.
+
+    OptionError: there is none, or a folder has that name.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise OptionError(
+            both(f"{path} is a folder; name a file in it.", f"{path} es una carpeta; nombra un archivo dentro.")
+        )
+    if path.suffix.lower() not in SAVERS:
+        known = ", ".join(SAVERS)
+        raise OptionError(
+            both(
+                f"{path.name!r}: an explanation is saved as {known}; end the name with one of these.",
+                f"{path.name!r}: una explicación se guarda como {known}; acaba el nombre con uno de ellos.",
+            )
+        )
+    return SAVERS[path.suffix.lower()]
+
+
 def _plain(x: Array) -> Any:
     """A tensor as nested lists, with six digits that count."""
     if x.dtype.kind != "f":
@@ -182,4 +213,6 @@ def _plain(x: Array) -> Any:
 
 
 def _rounded(x: Any) -> Any:
-    return [_rounded(one) for one in x] if isinstance(x, list) else float(f"{x:.6g}")
+    if isinstance(x, list):
+        return [_rounded(one) for one in x]
+    return float(f"{x:.6g}") if math.isfinite(x) else None  # JSON has no infinity, which is what is masked

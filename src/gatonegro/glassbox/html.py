@@ -13,7 +13,6 @@ import numpy as np
 
 from gatonegro.glassbox.explanation import Array, Explanation, Step
 from gatonegro.glassbox.story import STORY
-from gatonegro.glassbox.text import sides
 from gatonegro.language.diagnosis import Diagnosis
 
 MOST = 40  # tokens, up to which a notebook shows the table without scripts
@@ -27,20 +26,31 @@ PAGE = Path(__file__).parent / "page"
 # tensors that are drawn of each kind of step; all others are in the file of exact tensors
 DRAWN: dict[str, tuple[str, ...]] = {
     "vectorization": ("ids", "tokens", "positions", "x"),
-    "linear": ("x", "Q", "K", "V"),
+    "linear": ("x", "memory", "Q", "K", "V"),
     "attention": ("scores",),
     "masked_attention": ("scores",),
     "cross_attention": ("scores",),
-    "softmax": ("probs",),
+    "softmax": ("probs", "context"),
     "add": ("x", "attention", "sum"),
     "norm": ("sum", "x", "y"),
-    "feed_forward": ("y", "activation", "z"),
-    "head": ("z_0", "logits", "probs"),
+    "feed_forward": ("x", "y", "activation", "down", "z"),
+    "head": ("z_0", "activation", "logits", "probs"),
     "attribution": ("attribution",),
     "next": ("likeliest",),
     "tokens": ("likeliest",),
-    "vectors": ("z",),
+    "vectors": ("z", "pooled"),
 }
+
+
+# what a tensor is called on the page, where its name alone does not say it
+CALLED = {
+    ("vectorization", "x"): "made",
+    ("norm", "x"): "sum",
+    ("norm", "y"): "normed",
+    ("feed_forward", "y"): "normed",
+}
+LOOKED_AT = ("K", "V", "memory")  # whose rows are those of what is looked at
+Table = dict[str, dict[str, Any]]
 
 
 def page(explanation: Explanation) -> str:
@@ -57,7 +67,7 @@ def page(explanation: Explanation) -> str:
 
 
 def _data(explanation: Explanation) -> dict[str, Any]:
-    strips: dict[str, dict[str, Any]] = {}  # by what is in them: what one step gives, the next one takes
+    strips: Table = {}  # by what is in them: what one step gives, the next one takes
     steps = [_step(step, explanation, strips) for step in explanation.steps]
     most = max(len(explanation.tokens), len(explanation.written))
     notes = list(explanation.notes)
@@ -74,6 +84,7 @@ def _data(explanation: Explanation) -> dict[str, Any]:
         "lang": explanation.lang,
         "tokens": explanation.tokens,
         "written": explanation.written,
+        "text_written": explanation.text_written,
         "answer": [[label, round(score, 4)] for label, score in explanation.answer],
         "notes": [_pair(note) for note in notes],
         "fit": _fit(explanation.fit) if explanation.fit is not None and explanation.fit.fits is False else None,
@@ -97,7 +108,7 @@ def _fit(fit: Diagnosis) -> dict[str, Any]:
     return {"title": _pair(title), "advice": _pair(advice), "rows": rows, "torn": torn}
 
 
-def _step(step: Step, explanation: Explanation, strips: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _step(step: Step, explanation: Explanation, strips: Table) -> dict[str, Any]:
     return {
         "name": step.name,
         "kind": step.kind,
@@ -107,37 +118,42 @@ def _step(step: Step, explanation: Explanation, strips: dict[str, dict[str, Any]
         "short": _pair(STORY[step.kind].short),
         "text": _pair(step.texts),
         "formula": step.formula,
+        "rows": step.rows,
+        "columns": step.columns,
+        "weights": [
+            [name, "×".join(map(str, x.shape)), [float(f"{n:.4g}") for n in x.ravel()[:FIRST].tolist()]]
+            for name, x in step.weights.items()
+        ],
         "work": [_pair(line) for line in step.work],
         "notes": [_pair(note) for note in step.notes],
         "tensors": list(_tensors(step, explanation, strips)),
     }
 
 
-def _tensors(step: Step, explanation: Explanation, strips: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    written = step.name.startswith("decoder") or (step.kind == "next" and bool(explanation.written))
-    side = "written" if written and explanation.written else "tokens"
+def _tensors(step: Step, explanation: Explanation, strips: Table) -> Iterator[dict[str, Any]]:
     for name in DRAWN[step.kind]:
         if name not in step.tensors:
             continue
         x = step.tensors[name]
         if name in ("probs", "scores") and x.ndim == 3:
-            yield _attention(name, x, max(len(explanation.tokens), len(explanation.written)) <= WHOLE)
+            yield _attention(name, x, max(x.shape[1:]) <= WHOLE)
         elif name == "ids":
-            yield {"kind": "ids", "side": side, "values": x.tolist()}
+            yield {"kind": "ids", "values": x.tolist()}
         elif name == "attribution":
             yield {"kind": "signed", "values": [round(float(n), 4) for n in x]}
         elif name == "likeliest":
-            shares = step.tensors["probs"].tolist()
-            words = [[explanation.words.get(i, str(i)) for i in row] for row in x.tolist()]
-            rows = [[list(one) for one in zip(*pair, strict=True)] for pair in zip(words, shares, strict=True)]
-            yield {"kind": "next", "side": side, "values": [[[w, round(p, 4)] for w, p in row] for row in rows]}
+            yield {
+                "kind": "next",
+                "values": [[[w, round(p, 4)] for w, p in row] for row in explanation.likeliest(step)],
+            }
         elif name in ("probs", "logits") and x.ndim == 1 and explanation.answer:  # both are the greater, the likelier
             labels = [label for label, _ in explanation.answer][:MOST]
             values = sorted((round(float(n), 4) for n in x), reverse=True)[:MOST]
             yield {"name": name, "kind": "shares" if name == "probs" else name, "labels": labels, "values": values}
         elif x.ndim >= 1:
-            called = "made" if step.kind == "vectorization" and name == "x" else name
-            yield {"name": called, "kind": "vectors", **_strips(x, side, strips)}
+            called = CALLED.get((step.kind, name), name)
+            names = step.columns if step.columns and name in LOOKED_AT else step.rows
+            yield {"name": called, "kind": "vectors", "rows": names[:WHOLE] if x.ndim > 1 else (), **_strips(x, strips)}
 
 
 def _attention(name: str, x: Array, heads: bool) -> dict[str, Any]:
@@ -151,7 +167,7 @@ def _attention(name: str, x: Array, heads: bool) -> dict[str, Any]:
     return {"name": name, "kind": name, "scale": scale, "values": whole.tolist()}
 
 
-def _strips(x: Array, side: str, strips: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def _strips(x: Array, strips: Table) -> dict[str, Any]:
     """Vectors as 8-bit numbers, as a share of the largest, and the first ones of each, exactly. Heads lie beside each
     other: (h, t, d) as (t, h · d)."""
     rows = x.transpose(1, 0, 2).reshape(x.shape[1], -1) if x.ndim == 3 else x.reshape(-1, x.shape[-1])
@@ -164,8 +180,8 @@ def _strips(x: Array, side: str, strips: dict[str, dict[str, Any]]) -> dict[str,
     most = float(np.abs(rows).max()) or 1.0
     eight = base64.b64encode(np.rint(rows / most * 127 + 128).astype(np.uint8).tobytes()).decode()
     new = {"number": len(strips), "width": rows.shape[1], "every": every, "most": most, "first": first, "bytes": eight}
-    number = strips.setdefault(f"{most} {eight}", new)["number"]
-    return {"shape": shape, "side": side if x.ndim > 1 else "", "strip": number}
+    number = strips.setdefault(f"{first} {most} {eight}", new)["number"]
+    return {"shape": shape, "heads": x.shape[0] if x.ndim == 3 else 1, "strip": number}
 
 
 def notebook(explanation: Explanation) -> str:
@@ -190,15 +206,17 @@ def _still(explanation: Explanation) -> str:
         best = (f"{escape(label)} {score:.3f}" for label, score in explanation.answer[:8])
         lines.append(f"<p>{' · '.join(best)}</p>")
     if explanation.written:
-        lines.append(f"<p>→ {escape(' '.join(explanation.written[:MOST]))}</p>")
+        lines.append(f"<p>→ {escape(explanation.text_written[:300])}</p>")
     lines += [
         f"<p>{step.title}: {_colored(explanation.tokens, step.tensors['attribution'])}</p>"
         for step in explanation.steps
         if step.kind == "attribution" and len(explanation.tokens) <= MOST
     ]
-    softmax = [step for step in explanation.steps if step.kind == "softmax" and step.tensors["probs"].shape[1] <= MOST]
+    softmax = [
+        one for one in explanation.steps if one.kind == "softmax" and max(len(one.rows), len(one.columns)) <= MOST
+    ]
     if softmax:
-        rows, columns = sides(softmax[-1], explanation)
+        rows, columns = softmax[-1].rows, softmax[-1].columns
         said = (
             "How much each word looks at each, in the last layer",
             "Cuánto mira cada palabra a cada una, en la última capa",

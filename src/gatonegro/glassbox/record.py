@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,22 @@ from torch import Tensor, nn
 
 from gatonegro.glassbox.explanation import Array, Step
 from gatonegro.glassbox.story import STORY
-from gatonegro.nn.attention import Attention, Seen
-from gatonegro.nn.encoder import AddNorm
+from gatonegro.nn.attention import Seen
 
 Record = Mapping[str, list[Tensor | list[Seen]]]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Whose the rows of a stack's tensors are, as tokens.
+
+    A decoder looks across with the word that it is about to write, so its places are then told by that.
+    """
+
+    own: tuple[str, ...]
+    written: tuple[str, ...] = ()  # what each place of a decoder writes
+    read: tuple[str, ...] = ()  # what it looks at across
+    memory: Tensor | None = None  # the encoder's result for these. (u, hidden)
 
 
 def array(x: Tensor) -> Array:
@@ -23,13 +36,14 @@ def array(x: Tensor) -> Array:
     return np.asarray(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
 
 
-def step(kind: str, lang: str, where: str, layer: int | None = None, formula: str = "", **more: Any) -> Step:
-    """A step of some kind, with its words."""
-    told = STORY[kind]
+def step(kind: str, lang: str, where: str = "", formula: str = "", told: str = "", **more: Any) -> Step:
+    """A step of some kind, with its words, or those of the variant `told`."""
+    words = STORY[told or kind]
     for part in ("tensors", "weights"):
         more[part] = {name: array(x) for name, x in more.get(part, {}).items() if x is not None}
-    return Step(f"{where}{kind}", kind, told.number, told.title, told.text, formula or told.formula, layer=layer,
-                lang=lang, **more)  # fmt: skip
+    return Step(
+        f"{where}{kind}", kind, words.number, words.title, words.text, formula or words.formula, lang=lang, **more
+    )
 
 
 def only(seen: Record, name: str, call: int = 0) -> Tensor:
@@ -39,91 +53,133 @@ def only(seen: Record, name: str, call: int = 0) -> Tensor:
     return found
 
 
-def layer_steps(layer: Any, seen: Record, x: Tensor, name: str, number: int, lang: str) -> Iterator[Step]:
+def stack_steps(stack: Any, seen: Record, x: Tensor, name: str, lang: str, rows: Rows) -> Iterator[Step]:
+    """The steps of all layers of a stack, "encoder" or "decoder", and of the norm behind them. x: (t, hidden)"""
+    layers = list(stack.layers)
+    for i, layer in enumerate(layers):
+        call = sum(one is layer for one in layers[:i])  # ALBERT calls one layer many times
+        yield from layer_steps(layer, seen, x, f"{name}.layers.{i}", i, lang, rows, call)
+        x = only(seen, f"{name}.layers.{i}", call)
+    if stack.norm is not None:
+        yield norm_step(stack.norm, x, only(seen, f"{name}.norm"), lang, f"{name}.", rows.own)
+
+
+def layer_steps(
+    layer: Any, seen: Record, x: Tensor, name: str, number: int, lang: str, rows: Rows, call: int = 0
+) -> Iterator[Step]:
     """The steps of one layer of an encoder or a decoder.
 
     Args:
         seen: what `watch` recorded of one sequence, with names that begin with `name`, the layer's own.
         x: what went in. (t, hidden)
+        call: the how-manieth call of this layer it was, from 0.
     """
-    where = f"{name.split('.')[0]}.{number}." if name else ""
-    at = f"{name}." if name else ""
-    parts = [("attention", "attention" if not layer.attention.attend.causal else "masked_attention")]
+    one = _Call(seen, f"{name}." if name else "", number, lang, rows, call)
+    yield from _attention(one, layer, x, "attention", f"{one.stack}.{number}." if name else "")
+    x = one.gave("attention_add")
     if hasattr(layer, "cross_attention"):
-        parts.append(("cross_attention", "cross_attention"))
-    for part, kind in parts:
-        front = where + ("cross." if part == "cross_attention" else "")
-        yield from _attention(getattr(layer, part), getattr(layer, f"{part}_add"), seen, x, f"{at}{part}", kind, front,
-                              number, lang)  # fmt: skip
-        x = only(seen, f"{at}{part}_add")
-    yield _feed_forward(layer, seen, x, at, where, number, lang)
+        yield from _attention(one, layer, x, "cross_attention", f"{one.stack}.{number}.cross.")
+        x = one.gave("cross_attention_add")
+    yield _feed_forward(one, layer, x, f"{one.stack}.{number}." if name else "")
 
 
-def _attention(
-    part: Attention, add: AddNorm, seen: Record, x: Tensor, name: str, kind: str, where: str, number: int, lang: str
-) -> Iterator[Step]:
-    heads = part.heads
-    looked = seen[f"{name}.attend"][0]
+@dataclass(frozen=True)
+class _Call:
+    """One call of a layer, as it was recorded."""
+
+    seen: Record
+    at: str  # in front of the names of its parts
+    number: int
+    lang: str
+    rows: Rows
+    call: int
+
+    @property
+    def stack(self) -> str:
+        return self.at.split(".")[0]
+
+    def gave(self, part: str) -> Tensor:
+        return only(self.seen, self.at + part, self.call)
+
+
+def norm_step(
+    norm: nn.Module, x: Tensor, y: Tensor, lang: str, where: str, rows: Sequence[str], layer: int | None = None,
+    name: str = "x",
+) -> Step:  # fmt: skip
+    """What a norm makes of x (t, hidden), which is called by `name`."""
+    centered, affine = isinstance(norm, nn.LayerNorm), dict(norm.named_parameters())
+    r = "r" if name == "sum" else "x"
+    formula = f"y = γ·({r} − mean) / √(variance + ε) + β" if centered else f"y = γ·{r} / √(mean({r}²) + ε)"
+    weights = {"γ": affine.get("weight"), "β": affine.get("bias")}
+    return step("norm", lang, where, formula, "norm" if centered else "rms_norm", layer=layer, rows=tuple(rows),
+                tensors={name: x, "y": y}, weights=weights)  # fmt: skip
+
+
+def _attention(one: _Call, layer: Any, x: Tensor, name: str, where: str) -> Iterator[Step]:
+    part, add, rows, lang = getattr(layer, name), getattr(layer, f"{name}_add"), one.rows, one.lang
+    across = name == "cross_attention"
+    looked = one.seen[f"{one.at}{name}.attend"][one.call]
     assert isinstance(looked, list)
     own = looked[0]  # of the first sequence; what is packed here is one
-    norm = only(seen, f"{name}_add.norm")
+    norm = one.gave(f"{name}_add.norm")
+    more: dict[str, Any] = {"layer": one.number, "rows": rows.own}
     if add.before:
-        yield step("norm", lang, where + "before_", number, formula="y = γ·(x − mean) / √(variance + ε) + β",
-                   tensors={"x": x, "y": norm}, weights=_affine(add.norm))  # fmt: skip
-    read = norm if add.before else x
+        yield norm_step(add.norm, x, norm, lang, where + "before_", rows.own, one.number)
     q, k, v = (
-        only(seen, f"{name}.{each}").unflatten(-1, (heads, -1)).transpose(0, 1) for each in ("query", "key", "value")
+        one.gave(f"{name}.{each}").unflatten(-1, (part.heads, -1)).transpose(0, 1) for each in ("query", "key", "value")
     )
-    yield step("linear", lang, where, number, tensors={"x": read, "Q": q, "K": k, "V": v}, weights={
-        f"{letter}_{each[0].upper()}": getattr(getattr(part, each), kind_)
-        for each in ("query", "key", "value") for letter, kind_ in (("W", "weight"), ("b", "bias"))
-    })  # fmt: skip
-    stack = f"{name.split('.')[0]}.relative"
-    bias = only(seen, stack) if stack in seen and kind != "cross_attention" else None  # (h, q, k): T5's positions
+    yield step(
+        "linear", lang, where, told="cross_linear" if across else "", **more, columns=rows.read if across else (),
+        tensors={"x": norm if add.before else x, "memory": rows.memory if across else None, "Q": q, "K": k, "V": v},
+        weights={
+            f"{letter}_{each[0].upper()}": getattr(getattr(part, each), kind)
+            for each in ("query", "key", "value") for letter, kind in (("W", "weight"), ("b", "bias"))
+        },
+    )  # fmt: skip
+    kind = name if across else "masked_attention" if part.attend.causal else "attention"
+    relative = f"{one.stack}.relative"
+    bias = only(one.seen, relative) if relative in one.seen and not across else None  # (h, q, k): T5's positions
     scale = {None: " / √d", 1.0: ""}.get(part.attend.scale, f" · {part.attend.scale}")
     formula = STORY[kind].formula.replace(" / √d", scale + ("" if bias is None else " + B[j − i]"))
-    yield step(kind, lang, where, number, formula, tensors={"Q": q, "K": k, "B": bias, "scores": own.scores})
+    sides: dict[str, Any] = (
+        {"rows": rows.written, "columns": rows.read} if across else {"rows": rows.own, "columns": rows.own}
+    )
+    scores = {"Q": q, "K": k, "B": bias, "scores": own.scores}
+    yield step(kind, lang, where, formula, layer=one.number, **sides, tensors=scores)
     context = own.context.transpose(0, 1)  # (h, q, d)
-    yield step("softmax", lang, where, number, tensors={"scores": own.scores, "probs": own.probs, "context": context})
-    output = only(seen, f"{name}.output")
+    mixed = {"scores": own.scores, "probs": own.probs, "V": v, "context": context}
+    yield step("softmax", lang, where, layer=one.number, **sides, tensors=mixed)
+    output = one.gave(f"{name}.output")
     total = x + output.to(x.dtype)
-    yield step("add", lang, where, number, tensors={"x": x, "attention": output, "sum": total},
+    yield step("add", lang, where, **more, tensors={"x": x, "attention": output, "sum": total},
                weights={"W_O": part.output.weight, "b_O": part.output.bias})  # fmt: skip
     if not add.before:
-        yield step("norm", lang, where, number, tensors={"sum": total, "y": norm}, weights=_affine(add.norm))
+        yield norm_step(add.norm, total, norm, lang, where, rows.own, one.number, "sum")
 
 
-def _feed_forward(layer: Any, seen: Record, x: Tensor, at: str, where: str, number: int, lang: str) -> Step:
+# of a feed-forward, by whether the norm stands before it and whether it is gated
+FEED_FORWARD = {
+    (False, False): ("feed_forward", ""),
+    (True, False): ("pre_feed_forward", "z = x + f(norm(x)·W_up + b_up)·W_down + b_down"),
+    (False, True): ("feed_forward", "z = norm(y + (f(y·W_gate) ⊙ y·W_value)·W_down)"),
+    (True, True): ("pre_feed_forward", "z = x + (f(norm(x)·W_gate) ⊙ norm(x)·W_value)·W_down"),
+}
+
+
+def _feed_forward(one: _Call, layer: Any, x: Tensor, where: str) -> Step:
     ff, add = layer.feed_forward, layer.feed_forward_add
-    norm, given = only(seen, f"{at}feed_forward_add.norm"), only(seen, f"{at}feed_forward")
-    tensors: dict[str, Tensor] = {"y": x}
-    if add.before:
-        tensors["norm"] = norm
-    for each in ("up", "gate", "value", "activation", "down"):
-        if f"{at}feed_forward.{each}" in seen:
-            tensors[each] = only(seen, f"{at}feed_forward.{each}")
-    tensors |= {"sum": x + given.to(x.dtype), "z": only(seen, f"{at}feed_forward_add")}
+    parts = [each for each in ("up", "gate", "value", "activation", "down") if getattr(ff, each) is not None]
+    tensors: dict[str, Tensor] = {"x": x, "norm": one.gave("feed_forward_add.norm")} if add.before else {"y": x}
+    tensors |= {each: one.gave(f"feed_forward.{each}") for each in parts}
+    tensors |= {"sum": x + one.gave("feed_forward").to(x.dtype), "z": one.gave("feed_forward_add")}
     weights = {
         f"{letter}_{each}": getattr(getattr(ff, each), kind)
-        for each in ("up", "gate", "value", "down")
-        if getattr(ff, each, None) is not None
+        for each in parts
+        if each != "activation"
         for letter, kind in (("W", "weight"), ("b", "bias"))
     }
-    formula = {
-        (False, False): STORY["feed_forward"].formula,
-        (True, False): "z = x + f(norm(x)·W_1 + b_1)·W_2 + b_2",
-        (False, True): "z = norm(y + (f(y·W_g) ⊙ y·W_v)·W_2)",
-        (True, True): "z = x + (f(norm(x)·W_g) ⊙ norm(x)·W_v)·W_2",
-    }[add.before, ff.up is None]
-    return step("feed_forward", lang, where, number, formula, tensors=tensors, weights=weights | _affine(add.norm))
-
-
-def _affine(norm: nn.Module) -> dict[str, Tensor | None]:
-    return {"γ": getattr(norm, "weight", None), "β": getattr(norm, "bias", None)}
-
-
-def stack_steps(layers: Iterable[nn.Module], seen: Record, x: Tensor, name: str, lang: str) -> Iterator[Step]:
-    """The steps of all layers of a stack, "encoder" or "decoder". x: (t, hidden) before the first."""
-    for i, layer in enumerate(layers):
-        yield from layer_steps(layer, seen, x, f"{name}.layers.{i}", i, lang)
-        x = only(seen, f"{name}.layers.{i}")
+    affine = dict(add.norm.named_parameters())
+    weights |= {"γ": affine.get("weight"), "β": affine.get("bias")}
+    told, formula = FEED_FORWARD[add.before, ff.up is None]
+    return step("feed_forward", one.lang, where, formula, told, layer=one.number, rows=one.rows.own, tensors=tensors,
+                weights=weights)  # fmt: skip

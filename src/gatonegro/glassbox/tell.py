@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gatonegro.errors import InputError, OptionError
+from gatonegro.errors import CheckpointError, InputError, MissingHeadError, OptionError
 from gatonegro.glassbox.attribution import attribute
 from gatonegro.glassbox.explanation import Explanation, Step
-from gatonegro.glassbox.record import Record, only, stack_steps, step
+from gatonegro.glassbox.record import Record, Rows, only, stack_steps, step
 from gatonegro.glassbox.toy import toy
-from gatonegro.language import TAG, diagnose, guess, is_pipeline, other, targets
-from gatonegro.models import LanguageModel, Model, head_of, load
+from gatonegro.hub import locate
+from gatonegro.language import TAG, diagnosis_of, guess, languages_of, other, targets
+from gatonegro.language.diagnosis import DEFAULT
+from gatonegro.models import LanguageModel, Model, head_of, load, share
 from gatonegro.nn.loss import FUNCTIONS
 from gatonegro.nn.watch import watch
 from gatonegro.packing import Packed, pack
+from gatonegro.tasks.loop import Pipeline
+from gatonegro.tasks.prepare import Change, change_of, changed
+from gatonegro.tasks.writing import prefix_of
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 from gatonegro.wording import Pair, both, language
 
-DEFAULT = "sentiment-es-en"
 ATTRIBUTED = 128  # tokens, up to which it is told which words made the decision: that takes as long as 200 answers
+LONG_NOTE = 300  # characters of a text in a note
 LIKELIEST = 5  # words of the vocabulary that are shown at each place
 
 
@@ -33,7 +40,7 @@ def explain(
     *,
     tokenizer: Tokenizer | None = None,
     lang: str | None = None,
-    max_new_tokens: int = 32,
+    max_new_tokens: int = 64,
     revision: str | None = None,
     local_files_only: bool = False,
 ) -> Explanation:
@@ -67,72 +74,97 @@ def explain(
         )
     if model == "toy":
         return toy(text, lang)
-    notes: list[Pair] = []
-    fit = None
-    if is_pipeline(model):
-        fit = diagnose(text, model)
+    change: Change | None = None
+    languages, task = None, ""
+    where: dict[str, Any] = {"revision": revision, "local_files_only": local_files_only}
+    if isinstance(model, Pipeline):
+        languages, task, change = model.languages, model.task, model.change
         model, tokenizer = model.model, model.tokenizer
-    if model is None or isinstance(model, str | Path):
+    elif model is None or isinstance(model, str | Path):
         name: str | Path = DEFAULT if model is None else model
-        where: dict[str, Any] = {"revision": revision, "local_files_only": local_files_only}
         model = load(name, head_of(name, **where) or "none", **where)
         tokenizer = AutoTokenizer.from_pretrained(name, **where) if tokenizer is None else tokenizer
-        fit = diagnose(text, str(name)) if revision is None else None
-    if not isinstance(model, Model) or tokenizer is None:
+        languages = languages_of(tokenizer, model.config.extra, locate(name, **where))
+    if not isinstance(model, Model) or not isinstance(tokenizer, Tokenizer):
         raise InputError(
             both(
                 "model must be a name, a folder, a pipeline, or a model with tokenizer=.",
                 "model debe ser un nombre, una carpeta, un pipeline, o un modelo con tokenizer=.",
             )
         )
+    if languages is None:
+        languages = languages_of(tokenizer, model.config.extra, tokenizer.name_or_path or None)
+    if not task:
+        change = change_of(model, tokenizer, "auto")
+    notes: list[Pair] = []
     if model.precision:
         notes.append((
-            f"This is the model itself, in {model.source.dtype}; its {model.precision} twin computes nearly the same.",
-            f"Este es el modelo mismo, en {model.source.dtype}; su gemelo en {model.precision} calcula casi lo mismo.",
+            f"This is the model itself; its {model.precision} twin, which answers faster, computes nearly the same.",
+            f"Este es el modelo mismo; su gemelo en {model.precision}, que responde antes, calcula casi lo mismo.",
         ))  # fmt: skip
-    model = model.source
-    ids = _ids(_tagged(text, model, tokenizer, notes), model, tokenizer, notes)
-    training = model.training
-    try:
-        with torch.no_grad():
-            story = _written if isinstance(model, LanguageModel) else _read
-            found, answer, written = story(model.eval(), tokenizer, ids, lang, max_new_tokens)
-    finally:
-        model.train(training)
-    tokens = tuple(tokenizer.convert_ids_to_tokens(ids))
-    named = sorted(
-        {i for one in found if "likeliest" in one.tensors for i in one.tensors["likeliest"].flatten().tolist()}
-    )
-    labels = model.task_head == "token-classification"
-    called = [model.config.id2label[i] for i in named] if labels else tokenizer.convert_ids_to_tokens(named)
-    words = dict(zip(named, called, strict=True))
+    own = share(model.source, trainable=False).eval()  # the user's object keeps its mode
+    ids = _ids(_as_read(text, own, tokenizer, change, task, notes), own, tokenizer, max_new_tokens, notes)
+    with torch.no_grad():
+        told = (
+            _written(own, tokenizer, ids, lang, max_new_tokens)
+            if isinstance(own, LanguageModel)
+            else _read(own, tokenizer, ids, lang)
+        )
     name = str(model.name_or_path)
-    return Explanation(text, name, lang, tokens, tuple(found), answer, written, tuple(notes), fit, words)
+    fit = diagnosis_of(text, name, tokenizer, languages, isinstance(own, LanguageModel))
+    tokens = tuple(tokenizer.convert_ids_to_tokens(ids))
+    if told.pop("cut", False):
+        notes.append((
+            f"What is written was cut after {max_new_tokens} tokens; pass a larger max_new_tokens=.",
+            f"Lo que se escribe se cortó tras {max_new_tokens} tokens; pasa un max_new_tokens= mayor.",
+        ))  # fmt: skip
+    if told.get("answer") and len(ids) > ATTRIBUTED:
+        notes.append((
+            f"With more than {ATTRIBUTED} tokens it is not told which words made the decision.",
+            f"Con más de {ATTRIBUTED} tokens no se dice qué palabras decidieron.",
+        ))  # fmt: skip
+    return Explanation(text, name, lang, tokens, fit=fit, notes=tuple(notes), **told)
 
 
-def _tagged(text: str, model: Model, tokenizer: Tokenizer, notes: list[Pair]) -> str:
-    """For a translator of several languages, the text with a tag that asks for one in which it is not."""
+def _as_read(text: str, model: Model, tokenizer: Tokenizer, change: Change | None, task: str, notes: list[Pair]) -> str:
+    """The text as the model's pipeline would give it to the model: prepared, with the words or the tag in front of it
+    that ask for a task or a language."""
+    read = text if change is None else changed(text, change)
+    front = prefix_of(model.config, task)
     known = targets(tokenizer, model.config)
-    if not known or text.lstrip().startswith(tuple(map(TAG.format, known))):
-        return text
-    to = TAG.format(other(known, guess(text) or known[0]))
-    notes.append((
-        f"{to} stands in front of the text: it asks the model for that language. Write another tag to ask for another.",
-        f"{to} va delante del texto: pide al modelo ese idioma. Escribe otra etiqueta para pedir otro.",
-    ))  # fmt: skip
-    return f"{to} {text}"
+    asked = re.match(r"\s*>>([^<>\s]{1,31})<<", read)
+    if known and asked and asked[1] not in known:
+        tags = ", ".join(map(TAG.format, known))
+        raise OptionError(
+            both(
+                f"the model has no {asked[0].strip()}; it knows {tags}.",
+                f"el modelo no tiene {asked[0].strip()}; conoce {tags}.",
+            )
+        )
+    if known and not asked:
+        front += TAG.format(other(known, guess(read) or known[0])) + " "
+        notes.append((
+            f"{front.strip()} stands in front of the text: it asks the model for that language. Write another tag to "
+            "ask for another.",
+            f"{front.strip()} va delante del texto: pide al modelo ese idioma. Escribe otra etiqueta para pedir otro.",
+        ))  # fmt: skip
+    if read != text:
+        notes.append((f"The model reads: {read[:LONG_NOTE]}", f"El modelo lee: {read[:LONG_NOTE]}"))
+    return front + read
 
 
-def _ids(text: str, model: Model, tokenizer: Tokenizer, notes: list[Pair]) -> list[int]:
-    """The tokens of the text, as many as the model can read."""
+def _ids(text: str, model: Model, tokenizer: Tokenizer, new: int, notes: list[Pair]) -> list[int]:
+    """The tokens of the text, as many as the model can read; a decoder alone must have room for what it writes."""
     limit = min(model.config.max_tokens, tokenizer.model_max_length)
+    if isinstance(model, LanguageModel) and model.config.decoder is None:
+        limit -= max(1, min(new, limit // 2))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the text is long is said here
         ids: list[int] = tokenizer(text)["input_ids"]
         if len(ids) > limit:
             notes.append((
-                f"The text has {len(ids)} tokens, and the model reads {limit}: what follows is not explained.",
-                f"El texto tiene {len(ids)} tokens, y el modelo lee {limit}: lo que sigue no se explica.",
+                f"The text has {len(ids)} tokens, and {limit} are read: what follows is not explained.",
+                f"El texto tiene {len(ids)} tokens, y se leen {limit}: lo que sigue no se explica.",
             ))  # fmt: skip
             ids = tokenizer(text, truncation=True, max_length=limit)["input_ids"]
     if not ids:
@@ -142,13 +174,32 @@ def _ids(text: str, model: Model, tokenizer: Tokenizer, notes: list[Pair]) -> li
                 "el texto no tiene tokens: no hay nada que explicar.",
             )
         )
+    if (largest := max(ids)) > (known := model.config.vocab_size - 1):
+        raise InputError(
+            both(
+                f"the text has the token id {largest}, and the model's vocabulary is 0 … {known}: "
+                "tokenizer and model belong to different models; pass the model's own.",
+                f"el texto tiene el token {largest}, y el vocabulario del modelo es 0 … {known}: "
+                "tokenizador y modelo son de modelos distintos; pasa el del modelo.",
+            )
+        )
     return ids
 
 
-Told = tuple[list[Step], tuple[tuple[str, float], ...], tuple[str, ...]]
+def _check_finite(x: Tensor) -> None:
+    if not x.isfinite().all():
+        raise CheckpointError(
+            both(
+                "the model's answer is no number: its weights are too large, or broken. Take another checkpoint.",
+                "la respuesta del modelo no es un número: sus pesos son demasiado grandes o están rotos. Usa otro "
+                "checkpoint.",
+            )
+        )
 
 
-def _vectorization(part: Any, seen: Record, name: str, packed: Packed, lang: str, tokens: Tensor | None = None) -> Step:
+def _vectorization(
+    part: Any, seen: Record, name: str, packed: Packed, lang: str, rows: Sequence[str], tokens: Tensor | None = None
+) -> Step:
     tensors: dict[str, Tensor | None] = {
         "ids": packed.ids,
         "tokens": only(seen, f"{name}.tokens") if f"{name}.tokens" in seen else tokens,
@@ -156,76 +207,116 @@ def _vectorization(part: Any, seen: Record, name: str, packed: Packed, lang: str
         "segment": None if part.segments is None else part.segments.weight[0],
         "x": only(seen, name),
     }
-    formula = "x = E[id]" if part.positions is None else "x = E[id] + P[position]"
+    formula = "E[id]" if part.scale == 1.0 else "√d·E[id]"
+    formula += "" if part.positions is None else " + P[position]"
     formula += "" if part.segments is None else " + S[segment]"
-    formula = formula if part.norm is None else formula.replace("x = ", "x = norm(") + ")"
+    formula = f"x = {formula}" if part.norm is None else f"x = norm({formula})"
     where = "" if name == "embeddings" else "decoder."
-    return step("vectorization", lang, where, formula=formula, tensors=tensors)
+    told = "relative_vectorization" if part.positions is None else ""
+    return step("vectorization", lang, where, formula, told, tensors=tensors, rows=tuple(rows))
 
 
-def _read(model: Model, tokenizer: Tokenizer, ids: list[int], lang: str, limit: int) -> Told:
-    """An encoder and its head."""
-    packed = pack([ids], model.config).to(model.device)
+def _read(model: Model, tokenizer: Tokenizer, ids: list[int], lang: str) -> dict[str, Any]:
+    """An encoder and its head: `steps`, and what else there is of an Explanation."""
+    packed, names = pack([ids], model.config).to(model.device), tokenizer.convert_ids_to_tokens(ids)
     with watch(model) as seen:
         said = model.run(packed)
-    steps = [_vectorization(model.embeddings, seen, "embeddings", packed, lang)]
-    steps += stack_steps(model.encoder.layers, seen, only(seen, "embeddings"), "encoder", lang)
-    z = only(seen, "encoder")
-    answer: tuple[tuple[str, float], ...] = ()
-    if model.head is None:
-        steps.append(step("vectors", lang, "", tensors={"z": z}))
-    elif model.task_head == "masked-lm":
-        steps.append(_next(said, z, lang))
-    elif model.task_head == "token-classification":
-        steps.append(_next(said, z, lang, "tokens"))
-    else:
-        inner = {part: only(seen, f"head.{part}") for part in ("dense", "activation") if f"head.{part}" in seen}
-        tensors = {"z_0": z[0], **inner, "logits": said[0]}
-        if model.task_head == "sequence-classification":
-            shares = tensors["probs"] = FUNCTIONS[model.config.scored_by](said[0])
-            names = model.config.id2label.values()
-            answer = tuple(sorted(zip(names, shares.tolist(), strict=True), key=lambda pair: -pair[1]))
-            best = int(shares.argmax())
-        steps.append(step("head", lang, "", tensors=tensors, weights={
-            f"{part}.{name}": x for part, module in model.head.named_children() for name, x in module.named_parameters()
-        }))  # fmt: skip
-        if answer and len(ids) <= ATTRIBUTED:
-            shares, rise = attribute(model, ids, best, set(tokenizer.all_special_ids))
-            tensors = {"attribution": shares, "sum": shares.sum(), "rise": torch.tensor(rise)}
-            steps.append(step("attribution", lang, "", tensors=tensors))
-    return steps, answer, ()
+    _check_finite(said)
+    rows = Rows(tuple(names))
+    steps = [_vectorization(model.embeddings, seen, "embeddings", packed, lang, names)]
+    steps += stack_steps(model.encoder, seen, only(seen, "embeddings"), "encoder", lang, rows)
+    z, head = only(seen, "encoder"), model.task_head
+    inner = {part: only(seen, f"head.{part}") for part in ("dense", "activation", "norm") if f"head.{part}" in seen}
+    if head in ("none", "pooler"):
+        pooled = {"pooled": inner["activation"]} if inner else {}
+        return {"steps": (*steps, step("vectors", lang, tensors={"z": z, **pooled}, rows=rows.own))}
+    assert model.head is not None
+    weights = {f"{part}.{n}": x for part, module in model.head.named_children() for n, x in module.named_parameters()}
+    if head != "sequence-classification":
+        masked = head == "masked-lm"
+        kind, told = ("next", "masked_next") if masked else ("tokens", "")
+        last, words = _likeliest(said, kind, lang, rows, {"z": z, **inner}, told, weights=weights)
+        labels = model.config.id2label
+        called = tokenizer.convert_ids_to_tokens(words) if masked else [labels[i] for i in words]
+        return {"steps": (*steps, last), "words": dict(zip(words, called, strict=True))}
+    shares = FUNCTIONS[model.config.scored_by](said[0])
+    tensors = {"z_0": z[0], **{part: x[0] for part, x in inner.items()}, "logits": said[0], "probs": shares}
+    told = {"softmax": ""}.get(model.config.scored_by, f"{model.config.scored_by}_head")
+    steps.append(step("head", lang, told=told, tensors=tensors, weights=weights))
+    ranked = sorted(zip(model.config.id2label.values(), shares.tolist(), strict=True), key=lambda pair: -pair[1])
+    if len(ids) <= ATTRIBUTED:
+        best = int(shares.argmax())
+        added, rise = attribute(model, ids, best, set(tokenizer.all_special_ids))
+        tensors = {"attribution": added, "sum": added.sum(), "rise": torch.tensor(rise)}
+        steps.append(step("attribution", lang, tensors=tensors, rows=rows.own))
+    return {"steps": tuple(steps), "answer": tuple(ranked)}
 
 
-def _next(scores: Tensor, z: Tensor, lang: str, kind: str = "next") -> Step:
-    """The likeliest words, or labels, at each place. scores: (t, vocab) or (t, labels)"""
+def _likeliest(
+    scores: Tensor, kind: str, lang: str, rows: Rows, tensors: Mapping[str, Tensor], told: str = "", **more: Any
+) -> tuple[Step, list[int]]:
+    """The likeliest words, or labels, at each place, and which these are. scores: (t, vocab) or (t, labels)"""
     shares, ids = scores.softmax(-1).topk(min(LIKELIEST, scores.shape[-1]))
-    return step(kind, lang, "", tensors={"z": z, "likeliest": ids, "probs": shares, "sum": scores.logsumexp(-1)})
+    found = {**tensors, "likeliest": ids, "probs": shares, "sum": scores.logsumexp(-1)}
+    last = step(kind, lang, told=told, tensors=found, rows=rows.own, columns=rows.written, **more)
+    return last, sorted(set(ids.flatten().tolist()))
 
 
-def _written(model: LanguageModel, tokenizer: Tokenizer, ids: list[int], lang: str, limit: int) -> Told:
-    """What an encoder–decoder writes, or a decoder alone goes on with; then one pass over all of it, in which a word
-    sees what it saw when it was written."""
+def _written(model: LanguageModel, tokenizer: Tokenizer, ids: list[int], lang: str, new: int) -> dict[str, Any]:
+    """What an encoder–decoder writes, or a decoder alone goes on with, the likeliest word each time; then one pass over
+    all of it, in which a word sees what it saw when it was written."""
+    if model.head is None:
+        raise MissingHeadError(
+            both(
+                "this model has no head that writes words; load it by AutoModelForSeq2SeqLM or AutoModelForCausalLM.",
+                "este modelo no tiene cabeza que escriba palabras; cárgalo con AutoModelForSeq2SeqLM o "
+                "AutoModelForCausalLM.",
+            )
+        )
     own = model.config.decoder
-    config = model.generation_config.with_options({"num_beams": 1, "max_new_tokens": limit, "num_return_sequences": 1})
+    config = model.generation_config.with_options(
+        {"num_beams": 1, "do_sample": False, "max_new_tokens": new, "num_return_sequences": 1}
+    )
+    names = tokenizer.convert_ids_to_tokens
     steps: list[Step] = []
     if own is None:
         ((one,),) = model.write(None, [ids], config)
-        packed = pack([one.ids[:-1] or one.ids], model.config).to(model.device)
+        written = one.ids
+        packed = pack([written[:-1] or written], model.config).to(model.device)
         with watch(model) as seen:
             scores = model.run(packed)
-        steps.append(_vectorization(model.embeddings, seen, "embeddings", packed, lang))
+        rows = Rows(tuple(names(written[:-1] or written)), tuple(names(written))[1:])
+        steps.append(_vectorization(model.embeddings, seen, "embeddings", packed, lang, rows.own))
         x = only(seen, "embeddings")
     else:
         ((one,),) = model.write([ids], options=config)
+        written = one.ids
         read = pack([ids], model.config).to(model.device)
-        packed = pack([one.ids[:-1]], own).to(model.device)
+        packed = pack([written[:-1]], own).to(model.device)
         with watch(model) as seen:
             scores = model.run(read, written=packed)
-        steps.append(_vectorization(model.embeddings, seen, "embeddings", read, lang))
-        steps += stack_steps(model.encoder.layers, seen, only(seen, "embeddings"), "encoder", lang)
+        source = Rows(tuple(names(ids)))
+        steps.append(_vectorization(model.embeddings, seen, "embeddings", read, lang, source.own))
+        steps += stack_steps(model.encoder, seen, only(seen, "embeddings"), "encoder", lang, source)
         vectors = model.embeddings.tokens(packed.ids)
-        steps.append(_vectorization(model.decoder_embeddings, seen, "decoder_embeddings", packed, lang, vectors))
+        rows = Rows(tuple(names(written[:-1])), tuple(names(written))[1:], source.own, only(seen, "encoder"))
+        steps.append(
+            _vectorization(model.decoder_embeddings, seen, "decoder_embeddings", packed, lang, rows.own, vectors)
+        )
         x = only(seen, "decoder_embeddings")
-    steps += stack_steps(model.decoder.layers, seen, x, "decoder", lang)
-    steps.append(_next(scores, only(seen, "decoder"), lang))
-    return steps, (), tuple(tokenizer.convert_ids_to_tokens(one.ids))
+    steps += stack_steps(model.decoder, seen, x, "decoder", lang, rows)
+    _check_finite(scores)
+    formula = "p = softmax(z·{}{}{})".format(
+        "" if model.head.scale == 1.0 else "d^(−½)·",
+        "Eᵀ" if model.head.output is None else "W_output",
+        "" if model.head.bias is None else " + b",
+    )
+    last, words = _likeliest(scores, "next", lang, rows, {"z": only(seen, "decoder")}, formula=formula)
+    text = tokenizer.decode(written if own is not None else written[len(ids) :], skip_special_tokens=True)
+    return {
+        "steps": (*steps, last),
+        "written": tuple(names(written)),
+        "text_written": text,
+        "cut": one.unfinished == "limit",
+        "words": dict(zip(words, names(words), strict=True)),
+    }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gatonegro.glassbox.explanation import Array, Explanation, Step
 
 NUMBERS = 4  # of a vector, that are shown
+PLACES = 40  # of a text, for which the likeliest words are told
 WIDE = 12  # tokens, up to which a table of attention is shown whole
 SHADES = " ░▒▓█"
 
@@ -36,19 +37,19 @@ def show(explanation: Explanation, console: Any, layers: int | None = None) -> N
 
     es = explanation.lang == "es"
     console.print(Text(printable(explanation.text), "bold"))
-    console.print(Text(("modelo: " if es else "model: ") + (explanation.model or "?"), "dim"))
+    console.print(Text(("modelo: " if es else "model: ") + printable(explanation.model or "?"), "dim"))
     for note in explanation.notes:
         console.print(Text("! " + note[es], "yellow"))
     if explanation.fit is not None and explanation.fit.fits is False:
-        console.print(Text("! " + explanation.fit.advice, "yellow"))
+        console.print(Text("! " + explanation.fit.advices[es], "yellow"))
     for step in explanation.steps:
         if layers is None or step.layer is None or step.layer < layers:
             _step(step, explanation, console)
     if explanation.answer:
         label, score = explanation.answer[0]
-        console.print(Text(f"→ {label} {score:.3f}", "bold green"))
+        console.print(Text(f"→ {printable(label)} {score:.3f}", "bold green"))
     if explanation.written:
-        console.print(Text(printable("→ " + " ".join(explanation.written)), "bold green"))
+        console.print(Text(printable("→ " + explanation.text_written), "bold green"))
 
 
 def _step(step: Step, explanation: Explanation, console: Any) -> None:
@@ -63,6 +64,9 @@ def _step(step: Step, explanation: Explanation, console: Any) -> None:
     console.print(Padding(Text(step.formula, "italic"), (0, 0, 0, 3)))
     for line in step.work:
         console.print(Padding(Text(line[es]), (0, 0, 0, 5)))
+    if step.weights and not step.work:
+        shapes = "  ".join(f"{name} ({'×'.join(map(str, x.shape))})" for name, x in step.weights.items())
+        console.print(Padding(Text(("pesos: " if es else "weights: ") + shapes, "dim"), (0, 0, 0, 5)))
     if not step.work:
         for name, x in step.tensors.items():
             console.print(Padding(_tensor(name, x, step, explanation), (0, 0, 0, 5)))
@@ -78,7 +82,15 @@ def _tensor(name: str, x: Array, step: Step, explanation: Explanation) -> Any:
     shape = f"({'×'.join(map(str, x.shape))})" if x.ndim else ""
     head = Text.assemble((f"{name} ", "bold"), (shape, "dim"))
     if name == "probs" and x.ndim == 3 and max(x.shape[1:]) <= WIDE:
-        return Group(head, _attention(x.mean(0), step, explanation))
+        if len(x) > 1:
+            es = explanation.lang == "es"
+            head.append(f" · media de {len(x)} cabezas" if es else f" · mean of {len(x)} heads", "dim")
+        return Group(head, _attention(x.mean(0), step))
+    if name == "likeliest":
+        return Group(head, _words(step, explanation))
+    if name == "ids" and step.rows:
+        pairs = zip(step.rows, x.tolist(), strict=True)
+        return Text.assemble(head, "  ", "  ".join(f"{printable(token)} {number}" for token, number in pairs))
     if name == "attribution":
         return Group(head, _signed(explanation.tokens, x))
     if x.ndim == 0:
@@ -86,6 +98,17 @@ def _tensor(name: str, x: Array, step: Step, explanation: Explanation) -> Any:
     if x.ndim == 1 and x.dtype.kind == "f" and explanation.answer and len(x) == len(explanation.answer):
         return Text.assemble(head, "  ", "  ".join(f"{n:.4f}" for n in x))
     return Text.assemble(head, "  ", _some(x))
+
+
+def _words(step: Step, explanation: Explanation) -> Any:
+    """The likeliest words, or labels, of the first places."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for token, some in zip(step.rows[:PLACES], explanation.likeliest(step), strict=False):
+        table.add_row(Text(f"{printable(token)} →"), *(Text(f"{printable(word)} {p:.2f}") for word, p in some))
+    return table
 
 
 def _signed(tokens: Iterable[str], x: Array) -> Any:
@@ -109,28 +132,17 @@ def _some(x: Array) -> str:
     return "[" + ", ".join(numbers) + (", …" if len(first) > NUMBERS or x.ndim > 1 else "") + "]"
 
 
-def _attention(probs: Array, step: Step, explanation: Explanation) -> Any:
+def _attention(probs: Array, step: Step) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    rows, columns = sides(step, explanation)
-    if len(rows) != probs.shape[0] or len(columns) != probs.shape[1]:
-        return Text("")
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
-    for token in columns:
+    for token in step.columns:
         table.add_column(Text(printable(token)), justify="right")
-    for token, row in zip(rows, probs, strict=True):
+    for token, row in zip(step.rows, probs, strict=True):
         table.add_row(Text(printable(token)), *(_cell(float(p)) for p in np.nan_to_num(row)))
     return table
-
-
-def sides(step: Step, explanation: Explanation) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The tokens that look, and those that are looked at. What looks across is told by the word that it writes."""
-    if ".cross." in step.name:
-        return explanation.written[1:], explanation.tokens
-    looks = explanation.written[:-1] if step.name.startswith("decoder.") else explanation.tokens
-    return looks, looks
 
 
 def _cell(p: float) -> Any:

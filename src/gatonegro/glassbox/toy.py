@@ -6,7 +6,9 @@ It goes through `EncoderLayer` itself, with the weights that are stated here, an
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,7 +16,7 @@ from torch import Tensor
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.glassbox.explanation import Explanation, Step
-from gatonegro.glassbox.record import layer_steps, step
+from gatonegro.glassbox.record import Rows, layer_steps, step
 from gatonegro.glassbox.story import STORY
 from gatonegro.nn.encoder import EncoderLayer
 from gatonegro.nn.watch import watch
@@ -62,12 +64,14 @@ def toy(text: str, lang: str) -> Explanation:
     made, x = layer(), torch.tensor([WORDS[word] for word in words], dtype=torch.float64)  # (t, 3)
     with torch.no_grad(), watch(made) as seen:
         made(x, Layout((len(words),), (len(words),)))
-    first = step("vectorization", lang, "", formula="x = E[word]", tensors={"x": x})
+    first = step("vectorization", lang, formula="x = E[word]", told="toy_vectorization", tensors={"x": x},
+                 rows=tuple(words))  # fmt: skip
     ids = {word: i for i, word in enumerate(WORDS)}
     found = [replace(first, work=tuple(_same(f"{word} = E[{ids[word]}] = {_row(WORDS[word])}") for word in words))]
-    for one in layer_steps(made, seen, x, "", 0, lang):
+    for one in layer_steps(made, seen, x, "", 0, lang, Rows(tuple(words))):
         notes = tuple(note for note in (STORY[one.kind].course,) if note)
-        found.append(replace(one, layer=0, work=tuple(_work(one, words)), notes=notes))
+        name = f"encoder.0.{one.name}"
+        found.append(replace(one, name=name, work=tuple(_work(one, words)), notes=notes))
     return Explanation(text, "toy", lang, tuple(words), tuple(found))
 
 
@@ -93,21 +97,23 @@ def _work(one: Step, words: list[str]) -> list[Pair]:
     """Every product and exponential of a step."""
     lines: list[Pair] = []
     if one.kind == "linear":
+        lines += [_same(f"W_Q = W_K = W_V = {_matrix(W)},  b = 0")]
         for name in "QKV":
-            weight = one.weights[f"W_{name}"]  # (out, in)
             for word, x, y in zip(words, one.tensors["x"], one.tensors[name][0], strict=True):
-                lines += [
-                    _same(f"{name}({word})_{j + 1} = {_times(x, weight[j])} = {_number(y[j])}") for j in range(len(y))
-                ]
+                lines += _products(f"{name}({word})", x, one.weights[f"W_{name}"].T, y)
     elif one.kind == "attention":
         for a, q, scores in zip(words, one.tensors["Q"][0], one.tensors["scores"][0], strict=True):
-            for b, k, s in zip(words, one.tensors["Q"][0], scores, strict=True):  # W_K is W_Q here
+            for b, k, s in zip(words, one.tensors["K"][0], scores, strict=True):
                 lines.append(
                     _same(f"S({a}, {b}) = ({_times(q, k)}) / √3 = {_number(float(q @ k))} / √3 = {_number(s)}")
                 )
     elif one.kind == "softmax":
+        lines.append((
+            "From each score the largest of its row is taken away first: shares stay, and numbers are small.",
+            "A cada puntuación se le resta antes la mayor de su fila: las partes no cambian y los números son menores.",
+        ))  # fmt: skip
         for a, scores, probs in zip(words, one.tensors["scores"][0], one.tensors["probs"][0], strict=True):
-            top = float(max(scores))  # taken away from all, which changes no share and keeps numbers small
+            top = float(max(scores))
             powers = [math.exp(float(s) - top) for s in scores]
             below = " + ".join(f"e^({_number(float(s) - top)})" for s in scores)
             total = _number(sum(powers))
@@ -116,27 +122,44 @@ def _work(one: Step, words: list[str]) -> list[Pair]:
                 lines.append(_same(f"A({a}, {b}) = {up} / ({below}) = {_number(power)} / {total} = {_number(p)}"))
         lines += _contexts(one, words)
     elif one.kind == "add":
+        lines.append((f"W_O = {_matrix(SAME)}: what goes in comes out", f"W_O = {_matrix(SAME)}: sale lo que entra"))
         for word, x, y, r in zip(words, *(one.tensors[name] for name in ("x", "attention", "sum")), strict=True):
             lines.append(_same(f"{word}: {_row(x)} + {_row(y)} = {_row(r)}"))
     elif one.kind == "norm":
+        lines.append(_same(f"γ = 1,  β = 0,  ε = {EPS}"))
         for word, r, y in zip(words, one.tensors["sum"], one.tensors["y"], strict=True):
             lines.append(_normed(word, r, y))
     elif one.kind == "feed_forward":
+        lines += [_same(f"W_up = {_matrix(SAME)},  W_down = {_matrix(DOWN)},  b = 0,  f(x) = ReLU(x) = max(0, x)")]
         for i, word in enumerate(words):
             y, up, bent, down, total, z = (
                 one.tensors[name][i] for name in ("y", "up", "activation", "down", "sum", "z")
             )
-            lines.append(_same(f"{word}·W_1 = {_row(y)} → {_row(up)};  ReLU → {_row(bent)};  ·W_2 → {_row(down)}"))
+            lines += _products(f"({word}·W_up)", y, SAME, up)
+            lines.append(_same(f"ReLU({_row(up)}) = {_row(bent)}"))
+            lines += _products(f"(f·W_down)({word})", bent, DOWN, down)
             lines.append(_same(f"{word}: {_row(y)} + {_row(down)} = {_row(total)}"))
             lines.append(_normed(word, total, z))
     return lines
+
+
+def _products(name: str, x: Any, weight: Sequence[Sequence[float]], y: Any) -> list[Pair]:
+    """x·W with W (in, out), a line a number."""
+    columns = zip(*weight, strict=True)
+    return [_same(f"{name}_{j + 1} = {_times(x, w)} = {_number(y[j])}") for j, w in enumerate(columns)]
+
+
+def _matrix(weight: Sequence[Sequence[float]]) -> str:
+    return "[" + ", ".join(map(_row, weight)) + "]"
 
 
 def _contexts(one: Step, words: list[str]) -> list[Pair]:
     lines = []
     for word, probs, context in zip(words, one.tensors["probs"][0], one.tensors["context"][0], strict=True):
         parts = " + ".join(f"{_number(p)}·V({other})" for p, other in zip(probs, words, strict=True))
-        lines.append(_same(f"context({word}) = {parts} = {_row(context)}"))
+        lines.append(_same(f"context({word}) = {parts}"))
+        for j, (column, n) in enumerate(zip(one.tensors["V"][0].T, context, strict=True)):
+            lines.append(_same(f"context({word})_{j + 1} = {_times(probs, column)} = {_number(n)}"))
     return lines
 
 

@@ -40,7 +40,7 @@ def _model() -> Any:
 
 def likely(text: str) -> dict[str, float]:
     """How likely each language is, the likeliest first, by its ISO 639 code; nothing, where there are no letters."""
-    text = " ".join(text[:LONGEST].split())
+    text = " ".join(text[:LONGEST].encode(errors="ignore").decode().split())  # lone surrogates are no letters
     if not LETTER.search(text):
         return {}
     if text.isupper():  # which it knows little of

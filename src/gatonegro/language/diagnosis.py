@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, overload
 
 from gatonegro.errors import GatonegroError, InputError
-from gatonegro.hub import built_in_models, locate
+from gatonegro.hub import Source, built_in_models, locate
 from gatonegro.language.fit import WORD, Languages, languages_of, match, names_of, tokens_per_word, usual
 from gatonegro.tokenization import Tokenizer
 from gatonegro.tokenization.loading import load
@@ -83,11 +85,6 @@ class Diagnosis:
         return "\n".join([*lines, f"  → {self.advice}"] if self.advice else lines)
 
 
-def is_pipeline(model: Any) -> bool:
-    """Whether it is a pipeline, which stands in a room above this one."""
-    return hasattr(model, "tokenizer") and hasattr(model, "model")
-
-
 @overload
 def diagnose(text_or_texts: str, model: Any = None) -> Diagnosis: ...
 @overload
@@ -107,6 +104,11 @@ def diagnose(text_or_texts: str | list[str], model: Any = None) -> Diagnosis | l
     >>> diagnose("El profesor es bueno, todo será sencillo", model="demo-en").fits
     False
     """
+    if not isinstance(text_or_texts, str | list | tuple):
+        kind = type(text_or_texts).__name__
+        raise InputError(
+            both(f"{kind} where a text or a list is wanted.", f"{kind} donde hace falta un texto o una lista.")
+        )
     texts: list[str] = [text_or_texts] if isinstance(text_or_texts, str) else list(text_or_texts)
     for i, text in enumerate(texts):
         if not isinstance(text, str):
@@ -117,13 +119,29 @@ def diagnose(text_or_texts: str | list[str], model: Any = None) -> Diagnosis | l
                     f"el elemento {i} es {kind} donde hace falta un texto; pasa un str.",
                 )
             )
-    if is_pipeline(model):
+    if not hasattr(model, "tokenizer") and not isinstance(model, str | Path | None):
+        kind = type(model).__name__
+        raise InputError(
+            both(
+                f"model must be a name, a folder or a pipeline, not {kind}.",
+                f"model debe ser un nombre, una carpeta o un pipeline, no {kind}.",
+            )
+        )
+    if hasattr(model, "tokenizer"):  # a pipeline, which stands in a room above this one
         tokenizer, name = model.tokenizer, model.model.name_or_path or "?"
-        languages = model.languages
+        languages, writes = model.languages, model.model.config.decoder is not None
     else:
         name = DEFAULT if model is None else str(model)
+        if name == "toy":
+            raise InputError(
+                both(
+                    "the toy model knows three words and no language; name another model.",
+                    "el modelo de juguete sabe tres palabras y ningún idioma; nombra otro modelo.",
+                )
+            )
         tokenizer, languages = read_model(name)
-    found = [_diagnosis(text, name, tokenizer, languages) for text in texts]
+        writes = _writes(name)
+    found = [diagnosis_of(text, name, tokenizer, languages, writes) for text in texts]
     return found[0] if isinstance(text_or_texts, str) else found
 
 
@@ -131,35 +149,59 @@ def diagnose(text_or_texts: str | list[str], model: Any = None) -> Diagnosis | l
 def read_model(name: str) -> tuple[Tokenizer, Languages]:
     """A model's tokenizer, and what it was made for."""
     source = locate(name)
-    path = source.file("config.json")
-    try:
-        config = json.loads(path.read_text(encoding="utf-8")) if path else {}
-    except (OSError, ValueError):
-        config = {}  # its tokenizer may be had all the same
     tokenizer = load(source, {})
-    return tokenizer, languages_of(tokenizer, config if isinstance(config, dict) else {}, source)
+    return tokenizer, languages_of(tokenizer, _config(source), source)
 
 
-def _diagnosis(text: str, name: str, tokenizer: Tokenizer, languages: Languages) -> Diagnosis:
+def diagnosis_of(text: str, name: str, tokenizer: Tokenizer, languages: Languages, writes: bool = False) -> Diagnosis:
+    """What can be said of a text, a tokenizer, and what its model, called `name`, was made for.
+
+    Args:
+        writes: whether the model writes text, as those do that are then advised.
+    """
+    start = text[:LONGEST]
+    tokens = tokens_per_word(tokenizer, [start])  # which also checks the text
     found = match(text, languages, tokenizer)
-    words = list(dict.fromkeys(WORD.findall(text[:LONGEST])))
-    pieces = {word: tokenizer.tokenize(word) for word in words}
-    plain = {word: tuple(piece.strip("▁Ġ#") or piece for piece in some) for word, some in pieces.items()}
-    torn = tuple((w, p) for w, p in plain.items() if len(p) > 2 or (len(p) == 2 and len(w) < 6))
+    encoded = tokenizer.backend_tokenizer.encode(start, add_special_tokens=False)
     unk = tokenizer.unk_token_id
-    unknown = tuple(w for w, some in pieces.items() if unk is not None and unk in tokenizer.convert_tokens_to_ids(some))
+    unknown = tuple(
+        dict.fromkeys(start[a:b].strip() for i, (a, b) in zip(encoded.ids, encoded.offsets, strict=True) if i == unk)
+    )
+    torn = {word: pieces for word, pieces in _pieces(start, encoded.offsets) if _is_torn(word, pieces)}
     return Diagnosis(
         text, name, found.language, round(found.share, 4), languages.codes, languages.how,
-        round(tokens_per_word(tokenizer, [text[:LONGEST]]), 3), round(usual(tokenizer), 3), torn, unknown, found.mixed,
-        found.fits, _advices(found.language, found.fits, languages),
+        round(tokens, 3), round(usual(tokenizer), 3), tuple(torn.items()), unknown,
+        found.mixed, found.fits, _advices(found.language, found.fits, languages, writes),
     )  # fmt: skip
 
 
-def _advices(language: str | None, fits: bool | None, languages: Languages) -> Pair:
+def _pieces(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Each word of a text with the pieces that its tokens are of it; of a letter in several tokens, once."""
+    places = iter(sorted(set(offsets)))
+    a, b = next(places, (len(text), len(text)))
+    for found in WORD.finditer(text):
+        start, end = found.span()
+        pieces: list[str] = []
+        while a < end:
+            if b > start and (piece := text[max(a, start) : min(b, end)]):
+                pieces.append(piece)
+            if b > end:  # goes on in the next word
+                break
+            a, b = next(places, (len(text), len(text)))
+        yield found[0], tuple(pieces)
+
+
+def _is_torn(word: str, pieces: Sequence[str]) -> bool:
+    return len(pieces) > 2 or (len(pieces) == 2 and len(word) < 6)
+
+
+def _advices(language: str | None, fits: bool | None, languages: Languages, writes: bool) -> Pair:
     """What to do, in English and Spanish."""
     if fits is not False:
         return "", ""
-    others = ", ".join(name for name in built_in_models() if language in built_in_languages(name))
+    others = ", ".join(
+        name for name in built_in_models() if language in built_in_languages(name) and writes == _writes(name)
+    )
     more = f": {others}" if others else ""
     en, es = names_of(language)
     theirs, suyos = (", ".join(names) for names in zip(*map(names_of, languages.codes), strict=True))
@@ -168,6 +210,21 @@ def _advices(language: str | None, fits: bool | None, languages: Languages) -> P
         f"{more}.",
         f"este modelo se hizo para {suyos}, y su respuesta al {es} no es de fiar; usa uno que sepa {es}{more}.",
     )
+
+
+@lru_cache(16)
+def _writes(name: str) -> bool:
+    """Whether a model is an encoder–decoder, as its config.json says."""
+    return bool(_config(locate(name)).get("is_encoder_decoder"))
+
+
+def _config(source: Source) -> dict[str, Any]:
+    path = source.file("config.json")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8")) if path else {}
+    except (OSError, ValueError):
+        config = {}  # its tokenizer may be had all the same
+    return config if isinstance(config, dict) else {}
 
 
 def built_in_languages(name: str) -> tuple[str, ...]:

@@ -34,6 +34,14 @@ LETTERS = 20  # fewer do not say enough
 OWN = 1.35
 POOR = 2.0  # as such a multiple of XLM-R's, the best language of a tokenizer that is for none of these
 UNKNOWN = 8  # tokens that an unknown one counts as, since a word is lost
+# codes of three letters that cards use, and of two that detectors give
+SHORT = {
+    "spa": "es", "eng": "en", "por": "pt", "fra": "fr", "fre": "fr", "deu": "de", "ger": "de", "ita": "it", "cat": "ca",
+    "glg": "gl", "eus": "eu", "baq": "eu", "nld": "nl", "dut": "nl", "rus": "ru", "zho": "zh", "chi": "zh", "jpn": "ja",
+    "ara": "ar", "tur": "tr", "pol": "pl", "ron": "ro", "rum": "ro",
+}  # fmt: skip
+NAMELESS = 8  # letters in words without a capital; fewer, and a text is a list of names
+NO_WORDS = re.compile(r"\S+://\S+|www\.\S+|\S+@\S+|[@#]\w+")  # links, addresses, mentions
 WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 # A word is of a model's language that is so many times likelier there, and that its tokenizer does not cut. A text is
 # mixed from so many such words on, if they are that share of those that say something.
@@ -68,6 +76,12 @@ def name_of(code: str | None) -> str:
     return both(*names_of(code))
 
 
+def short(code: str) -> str:
+    """ "pt-BR" and "por" as "pt"."""
+    first = re.split(r"[-_]", code.lower())[0]
+    return SHORT.get(first, first)
+
+
 def languages_of(tokenizer: Tokenizer, config: Mapping[str, Any], source: Source | str | None = None) -> Languages:
     """What a model is for: as its config.json says (`languages`), its card, or what its tokenizer is made for.
 
@@ -77,7 +91,7 @@ def languages_of(tokenizer: Tokenizer, config: Mapping[str, Any], source: Source
     """
     said = config.get("languages")
     if isinstance(said, list) and said and all(isinstance(code, str) for code in said):
-        return Languages(tuple(said), "config")
+        return Languages(tuple(map(short, said)), "config")
     own = tokenizer.marian.languages if tokenizer.marian else {}
     card = _card(source)
     if codes := tuple(code for code in card if code != "multilingual"):
@@ -105,13 +119,13 @@ def _card(source: Source | str | None) -> list[str]:
     except (GatonegroError, ValueError, OSError, yaml.YAMLError):  # a card that cannot be read says nothing
         return []
     said = [said] if isinstance(said, str) else said
-    return [code.lower() for code in said if isinstance(code, str)] if isinstance(said, list) else []
+    return [short(code) for code in said if isinstance(code, str)] if isinstance(said, list) else []
 
 
 @lru_cache(16)
 def usual(tokenizer: Tokenizer) -> float:
     """Tokens a word that a tokenizer needs in the language that it is best at."""
-    return min(tokens_per_word(tokenizer, sample["sentences"]) for sample in samples().values())
+    return min(tokens_per_word(tokenizer, sample["sentences"], UNKNOWN) for sample in samples().values())
 
 
 @cache
@@ -125,13 +139,14 @@ def measured(tokenizer: Tokenizer) -> dict[str, float]:
     """What a tokenizer needs in each language against what XLM-R's needs, the best first."""
     found = {}
     for code, sample in samples().items():
-        found[code] = tokens_per_word(tokenizer, sample["sentences"]) / sample["tokens_per_word"]
+        found[code] = tokens_per_word(tokenizer, sample["sentences"], UNKNOWN) / sample["tokens_per_word"]
     return {code: found[code] for code in sorted(found, key=found.__getitem__)}
 
 
-def tokens_per_word(tokenizer: Tokenizer, texts: list[str]) -> float:
+def tokens_per_word(tokenizer: Tokenizer, texts: list[str], unknown: int = 1) -> float:
+    """`unknown`: as how many tokens an unknown one counts."""
     ids = (i for text in texts for i in tokenizer.convert_tokens_to_ids(tokenizer.tokenize(text)))
-    tokens = sum(UNKNOWN if i == tokenizer.unk_token_id else 1 for i in ids)
+    tokens = sum(unknown if i == tokenizer.unk_token_id else 1 for i in ids)
     return tokens / max(1, sum(len(WORD.findall(text)) for text in texts))
 
 
@@ -141,9 +156,10 @@ def match(text: str, languages: Languages, tokenizer: Tokenizer | None = None) -
     False where no language that it may be in is one of them; None where too little is said, where a relative of one is
     (Galician, say), or where two languages are mixed and the model knows one, as far as its tokenizer shows that.
     """
+    text = NO_WORDS.sub(" ", text)
     found = likely(text)
     best = next(iter(found), None)
-    if best is None or not languages.codes:
+    if best is None or not languages.codes or (languages.how == "tokenizer" and best not in samples()):
         return Match(best, found.get(best or "", 0.0), None)
     share = found[best]
     own = set(languages.codes)
@@ -160,8 +176,10 @@ def match(text: str, languages: Languages, tokenizer: Tokenizer | None = None) -
 
 
 def enough(text: str) -> bool:
-    """Whether a text says enough: names, numbers and emoji do not."""
-    return sum(map(len, WORD.findall(text))) >= LETTERS or any(ord(c) > 0x2E80 and c.isalpha() for c in text)
+    """Whether a text says enough: names, numbers, links and emoji do not."""
+    words = WORD.findall(NO_WORDS.sub(" ", text))
+    nameless = text.isupper() or sum(len(word) for word in words if not word.istitle()) >= NAMELESS
+    return (nameless and sum(map(len, words)) >= LETTERS) or any(ord(c) > 0x2E80 and c.isalpha() for c in text)
 
 
 def _mixed(text: str, best: str, own: set[str], tokenizer: Tokenizer) -> bool:

@@ -13,7 +13,8 @@ from gatonegro.nn.attention import Attend, Seen
 
 @contextmanager
 def watch(model: nn.Module) -> Iterator[dict[str, list[Tensor | list[Seen]]]]:
-    """Record, under each module's name, what it gave at each call, in order.
+    """Record, under each module's name, what it gave at each call, in order; a module with several names, whose calls
+    are those under all of them, is recorded under each.
 
     A module without weights that attends is recorded as `Seen`, one a sequence: its scores, probabilities and
     contexts computed in the open from the very q, k and v that the fused operator got.
@@ -24,7 +25,7 @@ def watch(model: nn.Module) -> Iterator[dict[str, list[Tensor | list[Seen]]]]:
     seen: dict[str, list[Tensor | list[Seen]]] = {}
     thread = get_ident()  # hooks sit on the model, which another thread may be running too
     handles = []
-    for name, module in model.named_modules():
+    for name, module in model.named_modules(remove_duplicate=False):  # one that is called under two names has both
 
         def record(module: nn.Module, args: tuple, result: object, name: str = name) -> None:
             if get_ident() != thread:

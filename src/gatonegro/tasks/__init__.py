@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import Any
 import torch
 
 from gatonegro.engine import fit_threads
-from gatonegro.errors import InputError, OptionError
-from gatonegro.hub import built_in_models
+from gatonegro.errors import GatonegroError, InputError, OptionError
+from gatonegro.hub import built_in_models, locate
 from gatonegro.language import built_in_languages
 from gatonegro.models import Model, head_of, load, load_fast, share
 from gatonegro.models import precision as dtype_of
@@ -172,6 +173,9 @@ def pipeline(
             model = model.optimize(precision)
     elif isinstance(model, str | Path):
         tokenizer = model if tokenizer is None else tokenizer
+        if language_check != "off" and not local_files_only:
+            with suppress(GatonegroError):  # its card says for which languages it is; without it, that is measured
+                locate(model, revision=revision).file("README.md")
         place = _device("auto" if device is None else device)
         how: dict[str, Any] = {"revision": revision, "local_files_only": local_files_only, "allow_pickle": allow_pickle}
         if dtype is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatonegro.errors import LanguageMismatchError, LanguageMismatchWarning, OptionError
-from gatonegro.language import Languages, match, name_of
+from gatonegro.language import Languages, Match, match, name_of
 from gatonegro.tokenization import Tokenizer
 from gatonegro.wording import both
 
@@ -55,21 +55,23 @@ class LanguageCheck:
             return
         for i, row in enumerate(rows, first):
             if self.mode == "error" or i < ALL or i % EACH == 0:
-                text = text_of_row(row)
-                found = match(text, self.languages, self.tokenizer)
-                self.looked_at += 1
-                if found.fits is False:
-                    self.wrong += 1
-                    if self.wrong == 1:
-                        self.example = i, text, found.language
-                    if self.mode == "error":
-                        raise LanguageMismatchError(self._said())
+                self.count(i, row, match(text_of_row(row), self.languages, self.tokenizer))
+                if self.wrong and self.mode == "error":
+                    raise LanguageMismatchError(self._said())
+
+    def count(self, number: int, row: Any, found: Match) -> None:
+        """Keep what was found of a row."""
+        self.looked_at += 1
+        if found.fits is False:
+            self.wrong += 1
+            if self.wrong == 1:
+                self.example = number, text_of_row(row), found.language
 
     def tell(self) -> None:
         """Warn, once."""
         if self.wrong and not self.told:
             self.told = True
-            warnings.warn(self._said(), LanguageMismatchWarning, stacklevel=5)
+            warnings.warn(self._said(), LanguageMismatchWarning, stacklevel=4)
 
     def _said(self) -> str:
         item, text, language = self.example

@@ -136,33 +136,40 @@ class Pipeline:
     ) -> Iterator[Any]:
         done = 0
         told: set[str] = set()
-        answer = self._routed if check.mode == "route" else self._window
         for rows in parts:
             for window in windows(rows, first, WINDOW):
                 for i, row in enumerate(window, done):
                     self._check(row, i, options)
                 check.look(window, done)
-                yield from answer(window, done, options, size, told)
+                numbers = range(done, done + len(window))
+                if check.mode == "route":
+                    yield from self._routed(window, numbers, options, size, told, check)
+                else:
+                    yield from self._window(window, numbers, options, size, told)
                 done += len(window)
                 if first == 1:  # a generator, whose end may be far
                     check.tell()
             check.tell()
 
     def _routed(
-        self, rows: list[Any], first: int, options: Mapping[str, Any], size: int | None, told: set[str]
-    ) -> Iterator[Any]:
+        self, rows: list[Any], numbers: Sequence[int], options: Mapping[str, Any], size: int | None, told: set[str],
+        check: LanguageCheck,
+    ) -> Iterator[Any]:  # fmt: skip
         """Each row by a model that fits its language, in the given order; each answer names its model."""
-        whose = [self._fitting(row) for row in rows]
+        whose = [self._fitting(row, number, check) for row, number in zip(rows, numbers, strict=True)]
         answers = {}
         for one in dict.fromkeys(whose):
-            own = [row for row, who in zip(rows, whose, strict=True) if who is one]
-            answers[one] = one._window(own, first, options, size, told)
+            own = [i for i, who in enumerate(whose) if who is one]
+            answers[one] = one._window([rows[i] for i in own], [numbers[i] for i in own], options, size, told)
         for one in whose:
             yield _named(next(answers[one]), str(one.model.name_or_path))
 
-    def _fitting(self, row: Any) -> Pipeline:
+    def _fitting(self, row: Any, number: int, check: LanguageCheck) -> Pipeline:
+        """The pipeline that fits a row's language; where there is none, this one, and that is said."""
         found = match(text_of_row(row), self.languages, self.tokenizer)
         other = self.route(found.language) if self.route and found.fits is False and found.language else None
+        if other is None:
+            check.count(number, row, found)
         return other or self
 
     def _check(self, row: Any, number: int, options: Mapping[str, Any]) -> None:
@@ -172,19 +179,19 @@ class Pipeline:
             raise InputError(both(f"item {number} is {error}", f"el elemento {number} es {error}")) from None
 
     def _window(
-        self, rows: list[Any], first: int, options: Mapping[str, Any], size: int | None, told: set[str]
+        self, rows: list[Any], numbers: Sequence[int], options: Mapping[str, Any], size: int | None, told: set[str]
     ) -> Iterator[Any]:
         if self.change is not None:
             rows = [prepared(row, self.change) for row in rows]
-        encoded = self._encoded(rows, first, options)
+        encoded = self._encoded(rows, numbers, options)
         if self.task_record.write is None:
-            tell_read(encoded, _parts(encoded, rows), first, told)
-        answers = self._batches(encoded, 0, first, options, size, len(rows) == 1)
+            tell_read(encoded, _parts(encoded, rows), numbers, told)
+        answers = self._batches(encoded, 0, numbers, options, size, len(rows) == 1)
         if self.task_record.again is not None:
             encoded = self.task_record.again(self.tokenizer, self.model.config, encoded, answers, options)
-            answers |= self._batches(encoded, len(answers), first, options, size, False)
+            answers |= self._batches(encoded, len(answers), numbers, options, size, False)
         if self.task_record.write is not None:
-            tell_written(encoded, answers, first, told)
+            tell_written(encoded, answers, numbers, told)
         parts, lengths = _parts(encoded, rows), [len(ids) for ids in encoded.ids]
         notes = encoded.notes or [None] * len(rows)
         for row, part, note in zip(rows, parts, notes, strict=True):
@@ -192,7 +199,13 @@ class Pipeline:
             yield self.task_record.decode(self.tokenizer, self.model.config, said, options)
 
     def _batches(
-        self, encoded: Encoded, done: int, first: int, options: Mapping[str, Any], size: int | None, alone: bool
+        self,
+        encoded: Encoded,
+        done: int,
+        numbers: Sequence[int],
+        options: Mapping[str, Any],
+        size: int | None,
+        alone: bool,
     ) -> dict[int, Any]:
         """What the model says of the sequences from `done` on."""
         kind, task = self.device.type, self.task_record
@@ -202,22 +215,22 @@ class Pipeline:
         for few in _progress(batches, len(batches), self.task, alone and len(batches) >= LONG_TEXT):
             batch = [done + n for n in few]
             if task.write is None:
-                answers.update(zip(batch, self._asked(encoded, batch, first), strict=True))
+                answers.update(zip(batch, self._asked(encoded, batch, numbers), strict=True))
             else:
                 said = task.write(self.model, self.tokenizer, [encoded.ids[n] for n in batch], options)
                 answers.update(zip(batch, said, strict=True))
         return answers
 
-    def _encoded(self, rows: list[Any], first: int, options: Mapping[str, Any]) -> Encoded:
+    def _encoded(self, rows: list[Any], numbers: Sequence[int], options: Mapping[str, Any]) -> Encoded:
         """Rows as sequences, all of which this model can read."""
         config = self.model.config
         try:
             encoded = self.task_record.encode(self.tokenizer, config, rows, options)
         except RowError as error:
-            item = first + error.row
+            item = numbers[error.row]
             raise InputError(both(f"item {item} {error}", f"el elemento {item} {error}")) from None
         except InputError as error:
-            last = first + len(rows) - 1
+            first, last = numbers[0], numbers[-1]
             raise InputError(
                 both(f"among items {first} to {last}: {error}", f"entre los elementos {first} y {last}: {error}")
             ) from None
@@ -229,7 +242,7 @@ class Pipeline:
                 )
             )
         for n, ids in enumerate(encoded.ids):
-            item, largest, known = first + encoded.owners[n], max(ids, default=0), config.vocab_size - 1
+            item, largest, known = numbers[encoded.owners[n]], max(ids, default=0), config.vocab_size - 1
             if not ids:
                 raise InputError(
                     both(
@@ -249,7 +262,7 @@ class Pipeline:
                 )
         return encoded
 
-    def _asked(self, encoded: Encoded, batch: Sequence[int], first: int) -> Sequence[torch.Tensor]:
+    def _asked(self, encoded: Encoded, batch: Sequence[int], numbers: Sequence[int]) -> Sequence[torch.Tensor]:
         """What the model says of some sequences: an answer each."""
         packed = pack(
             [encoded.ids[n] for n in batch],
@@ -271,7 +284,7 @@ class Pipeline:
             answers = output.split([len(encoded.asked[n]) for n in batch])
         for n, answer in zip(batch, answers, strict=True) if not output.isfinite().all() else ():
             if not answer.isfinite().all():
-                item, kind = first + encoded.owners[n], self.model.precision or self.model.dtype
+                item, kind = numbers[encoded.owners[n]], self.model.precision or self.model.dtype
                 raise CheckpointError(
                     both(
                         f"the model's answer to item {item} is no number: its weights are too large for {kind}. Try "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatonegro.errors import GatonegroWarning
@@ -43,7 +43,7 @@ WRITTEN: dict[str, Pair] = {
 }
 
 
-def tell_written(encoded: Encoded, answers: Mapping[int, Any], first: int, told: set[str]) -> None:
+def tell_written(encoded: Encoded, answers: Mapping[int, Any], numbers: Sequence[int], told: set[str]) -> None:
     """Warn of what did not end well."""
     found: dict[tuple[str, str], int] = {("read", ""): encoded.cut[0]} if encoded.cut else {}
     for n, some in answers.items():
@@ -57,16 +57,16 @@ def tell_written(encoded: Encoded, answers: Mapping[int, Any], first: int, told:
     for (kind, language), row in found.items():
         if kind + language not in told:
             told.add(kind + language)
-            said = both(*WRITTEN[kind]).format(item=first + row, limit=encoded.limit, language=language)
+            said = both(*WRITTEN[kind]).format(item=numbers[row], limit=encoded.limit, language=language)
             warnings.warn(said, GatonegroWarning, stacklevel=5)
 
 
-def tell_read(encoded: Encoded, parts: list[list[int]], first: int, told: set[str]) -> None:
+def tell_read(encoded: Encoded, parts: list[list[int]], numbers: Sequence[int], told: set[str]) -> None:
     """Warn of what was done to long rows, each once a call."""
     limit = encoded.limit
     if "long" not in told and len(encoded.ids) > len(parts):
         told.add("long")
-        item, many = next((first + i, len(part)) for i, part in enumerate(parts) if len(part) > 1)
+        item, many = next((n, len(part)) for n, part in zip(numbers, parts, strict=True) if len(part) > 1)
         warnings.warn(
             both(
                 f"item {item} is longer than the {limit} tokens that are read at a time: it is read in {many} "
@@ -79,7 +79,7 @@ def tell_read(encoded: Encoded, parts: list[list[int]], first: int, told: set[st
         )
     if "cut" not in told and encoded.cut:
         told.add("cut")
-        item = first + encoded.cut[0]
+        item = numbers[encoded.cut[0]]
         warnings.warn(
             both(
                 f"item {item} is a pair longer than {limit} tokens: its longer text is cut, since half a pair is no "
