@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+from generative import KINDS
 
 from gatonegro import explain, hub
 
@@ -133,17 +134,34 @@ def test_its_numbers_are_the_tensors(page, found):
     np.testing.assert_allclose((bytes_ - 128.0) / 127 * np.abs(z).max(), z, atol=np.abs(z).max() / 127)
 
 
+def axe(browser) -> list[dict]:
+    found = pytest.importorskip("axe_core_python.selenium", reason="axe is not installed: pip install '.[test]'")
+    return found.Axe().run(browser)["violations"]
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize(
-    "name",
-    ["vectorization", "encoder.2.attention", "encoder.2.softmax", "encoder.2.feed_forward", "head", "attribution"],
-)
-def test_it_can_be_used_by_everyone(page, theme, name):
-    axe = pytest.importorskip("axe_core_python.selenium", reason="axe is not installed: pip install '.[test]'")
-    page.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
-    go(page, name)
-    serious = [v for v in axe.Axe().run(page)["violations"] if v["impact"] in ("serious", "critical")]
-    assert not serious, [(v["id"], [n["html"][:120] for n in v["nodes"]][:3]) for v in serious]
+def test_it_can_be_used_by_everyone(browser, found, tmp_path, theme):
+    encoder = (
+        "vectorization",
+        "encoder.2.attention",
+        "encoder.2.softmax",
+        "encoder.2.feed_forward",
+        "head",
+        "attribution",
+    )
+    pages = [
+        (found, encoder),
+        (explain("El gato negro", model="toy"), ("encoder.0.linear", "encoder.0.softmax")),
+        (explain("El gato negro", model="translate-es-en"), ("decoder.1.cross.softmax", "next")),
+        (explain("El profesor es bueno, todo será sencillo", model="demo-en"), ("head",)),
+    ]
+    for one, names in pages:
+        browser.get(one.save(tmp_path / "x.html").as_uri())
+        browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+        for name in names:
+            go(browser, name)
+            serious = [v for v in axe(browser) if v["impact"] in ("serious", "critical")]
+            assert not serious, [(name, v["id"], [n["html"][:120] for n in v["nodes"]][:3]) for v in serious]
 
 
 def test_models_that_write_and_the_toy(browser, tmp_path):
@@ -163,16 +181,103 @@ def test_models_that_write_and_the_toy(browser, tmp_path):
     assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 
 
+def phone(browser, on: bool) -> None:
+    how = {"width": 360, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride" if on else "Emulation.clearDeviceMetricsOverride",
+                            how if on else {})  # fmt: skip
+
+
+def wide(browser) -> list[int]:
+    return browser.execute_script("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+
+
 def test_on_a_phone_nothing_sticks_out(browser, found, tmp_path):
     browser.get(found.save(tmp_path / "x.html").as_uri())
-    browser.set_window_size(500, 900)
+    phone(browser, True)
     try:
         for name in ("vectorization", "encoder.1.attention", "encoder.1.softmax", "encoder.1.add", "attribution"):
             go(browser, name)
-            wide = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
-            assert wide[0] <= wide[1], name
+            assert wide(browser) == [360, 360], name
+            for term in browser.find_elements("css selector", "#step .term"):
+                browser.execute_script("arguments[0].focus()", term)
+                assert wide(browser) == [360, 360], term.text
+        serious = [v for v in axe(browser) if v["impact"] in ("serious", "critical")]
+        assert not serious, [(v["id"], [n["html"][:120] for n in v["nodes"]][:3]) for v in serious]
+        long = "Internationalisierungsmaßnahmenkoordinierungsausschussvorsitzender ist heute nicht da"
+        browser.get(explain(long, model="demo-en").save(tmp_path / "long.html").as_uri())
+        assert wide(browser) == [360, 360]
     finally:
-        browser.set_window_size(1100, 1400)
+        phone(browser, False)
+
+
+SHOWN = """
+const seen = [], text = (names) => [...document.querySelectorAll(names)].map((node) => node.textContent);
+for (const [i, step] of gatonegro.data.steps.entries()) {
+  gatonegro.go(i);
+  const strips = [...document.querySelectorAll('.strip')];
+  const counts = strips.map((box) => ['span', 'canvas'].map((kind) => box.querySelectorAll(kind).length));
+  seen.push([step.name, counts, text('.strip span, .heat th, .likeliest th, .tokens li'), text('#title')[0]]);
+}
+return seen"""
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "token-classification", "masked-lm", "pooler", "regression", "roberta"])
+def test_every_step_of_every_kind_of_model(browser, parts, make_folder, tmp_path, kind):
+    if kind in parts:
+        model, tokenizer = parts[kind]
+        found = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=5)
+    else:
+        more = {
+            "regression": {"problem_type": "regression"},
+            "roberta": {"model_type": "roberta", "position_rule": "count", "type_vocab_size": 1},
+        }
+        head = kind if kind not in more else "sequence-classification"
+        found = explain("the black cat", str(make_folder(head, **more.get(kind, {}))))
+    browser.get_log("browser")
+    browser.get(found.save(tmp_path / "x.html").as_uri())
+    for name, strips, names, title in browser.execute_script(SHOWN):
+        step = found[name]
+        assert title[0] == str(step.number) and "undefined" not in " ".join(names), name
+        assert all(labels == drawn for labels, drawn in strips), (name, strips)
+        mine = {*step.rows, *step.columns, *found.words.values(), *found.written}
+        assert {n for n in names if n in found.tokens} <= mine
+    assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def test_labels_and_names_are_text_too(browser, make_folder, tmp_path):
+    bad = "</script><script>alert(1)</script>"
+    folder = make_folder("sequence-classification", id2label={0: bad, 1: "<b>x</b>", 2: "{{css}}"})
+    folder = folder.rename(folder.with_name("<img src=x onerror=alert(1)>"))
+    browser.get_log("browser")
+    browser.get(explain("the <b>cat</b>", str(folder)).save(tmp_path / "x.html").as_uri())
+    labels = [node.text for node in browser.find_elements("css selector", "#answer .bars li > span:first-child")]
+    assert {bad, "<b>x</b>", "{{css}}"} == set(labels) and "<img" in browser.find_element("id", "model").text
+    assert browser.execute_script("return [document.scripts.length, document.images.length]") == [2, 0]
+    assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def test_twice_in_one_notebook_and_each_answers_for_itself(browser, tmp_path):
+    shown = [explain(text, model="demo-en", lang="en")._repr_html_() for text in ("good", "It was <i>bad</i>")]
+    (tmp_path / "x.html").write_text("<meta charset=utf-8>" + "<hr>".join(shown), encoding="utf-8")
+    browser.get((tmp_path / "x.html").as_uri())
+    said = []
+    for frame in browser.find_elements("css selector", "iframe"):
+        browser.switch_to.frame(frame)
+        browser.find_element("id", "after").click()
+        said.append([browser.find_element("id", name).text for name in ("text", "title")])
+        browser.switch_to.default_content()
+    assert said == [["good", "2. Linear maps: Q, K, V"], ["It was <i>bad</i>", "2. Linear maps: Q, K, V"]]
+
+
+def test_motion_is_left_out_where_that_is_wished(browser, found, tmp_path):
+    how = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
+    browser.get(found.save(tmp_path / "x.html").as_uri())
+    go(browser, "encoder.0.softmax")
+    lasts = "return getComputedStyle(document.querySelector('.links path')).transitionDuration"
+    assert browser.execute_script(lasts) != "0s"
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", how)
+    assert browser.execute_script(lasts) == "0s"
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
 def test_words_of_the_glossary_are_told_on_focus(page):

@@ -100,8 +100,15 @@ function mean(heads) {
   return heads[0].map((row, r) => row.map((one, c) => one === null ? null : heads.reduce((sum, head) => sum + head[r][c], 0) / heads.length));
 }
 
+function unpacked({ values, shape: [heads, rows, columns], scale }) {  // 16 bits a number; the least stands for what is masked
+  const whole = new DataView(Uint8Array.from(atob(values), (c) => c.charCodeAt(0)).buffer);
+  const at = (i) => whole.getInt16(2 * i, true), value = (i) => at(i) === -32768 ? null : at(i) / scale;
+  const range = (count) => Array.from({ length: count }, (_, i) => i);
+  return range(heads).map((h) => range(rows).map((r) => range(columns).map((c) => value((h * rows + r) * columns + c))));
+}
+
 function attention(at, step, tensor) {
-  const heads = tensor.values.map((head) => head.map((row) => row.map((one) => one === null ? null : one / tensor.scale)));
+  const heads = unpacked(tensor);
   const scores = tensor.kind === "scores", shade = shades();
   state.head = Math.max(scores && heads.length > 1 ? 0 : -1, Math.min(state.head, heads.length - 1));  // each head has its own softmax
   const values = state.head < 0 ? mean(heads) : heads[state.head];
@@ -400,12 +407,12 @@ function draw() {
   if (step.work.length) {
     const work = card.append("details").attr("open", "");
     work.append("summary").text(say("work"));
-    const list = work.append("ol").attr("class", "work").attr("tabindex", 0);
+    const list = work.append("ul").attr("class", "work").attr("tabindex", 0);
     for (const line of step.work) list.append("li").text(told(line));
   }
   if (step.weights.length && !step.work.length) weights(card, step);
   for (const tensor of step.tensors) drawers[tensor.kind](card, step, tensor);
-  if (step.tensors.some((tensor) => tensor.kind === "vectors")) card.append("p").attr("class", "soft").text(say("strips"));
+  if (card.select(".strip").node()) card.append("p").attr("class", "soft").text(say("strips"));
 }
 
 for (const lang of ["es", "en"]) select(`#${lang}`).on("click", () => { state.lang = lang; draw(); });

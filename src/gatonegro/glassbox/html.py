@@ -18,7 +18,8 @@ from gatonegro.language.diagnosis import Diagnosis
 MOST = 40  # tokens, up to which a notebook shows the table without scripts
 WHOLE = 48  # tokens, up to which a page has everything; of longer texts it draws less, and says so
 LONG = 160  # of them, up to which it draws where words look
-WIDEST = 768  # numbers of a vector's strip; of wider ones, each point is the largest of some
+WIDEST = 512  # numbers of a vector's strip; of wider ones, each point is the largest of some
+BLIND = 32768  # of 16 bits, for what may not be seen
 FIRST = 4  # numbers of each vector that are written out
 WORDS = 12  # torn words that are shown
 BLUE, ORANGE = "rgba(70,130,210,", "rgba(217,95,2,"
@@ -33,7 +34,7 @@ DRAWN: dict[str, tuple[str, ...]] = {
     "softmax": ("probs", "context"),
     "add": ("x", "attention", "sum"),
     "norm": ("sum", "x", "y"),
-    "feed_forward": ("x", "y", "activation", "down", "z"),
+    "feed_forward": ("x", "y", "activation", "z"),
     "head": ("z_0", "activation", "logits", "probs"),
     "attribution": ("attribution",),
     "next": ("likeliest",),
@@ -157,14 +158,19 @@ def _tensors(step: Step, explanation: Explanation, strips: Table) -> Iterator[di
 
 
 def _attention(name: str, x: Array, heads: bool) -> dict[str, Any]:
-    """Of each head, or of their mean: shares to three decimals, scores to two; what is masked, as None."""
+    """Of each head, or of their mean: shares to three decimals, scores to two; what is masked, as `-BLIND`. 16 bits a
+    number."""
     if not heads:
         x = x.mean(0, keepdims=True)[:, :LONG, :LONG]
-    scale = 1000 if name == "probs" else 100
-    whole = np.rint(np.where(np.isfinite(x), x, 0) * scale).astype(int).astype(object)
-    if name == "scores":
-        whole[~np.isfinite(x)] = None
-    return {"name": name, "kind": name, "scale": scale, "values": whole.tolist()}
+    scale = 1000.0 if name == "probs" else 100.0
+    x = np.where(np.isfinite(x), x, np.nan)
+    scale = min(scale, (BLIND - 1) / (float(np.nanmax(np.abs(x))) or 1.0))
+    whole = np.where(np.isnan(x), -BLIND, np.rint(x * scale)).astype("<i2")
+    return {"name": name, "kind": name, "scale": scale, "shape": x.shape, "values": _base64(whole)}
+
+
+def _base64(x: Array) -> str:
+    return base64.b64encode(x.tobytes()).decode()
 
 
 def _strips(x: Array, strips: Table) -> dict[str, Any]:
@@ -178,7 +184,7 @@ def _strips(x: Array, strips: Table) -> dict[str, Any]:
         some = np.pad(rows, ((0, 0), (0, -rows.shape[1] % every))).reshape(len(rows), -1, every)
         rows = np.take_along_axis(some, np.abs(some).argmax(-1, keepdims=True), -1)[..., 0]
     most = float(np.abs(rows).max()) or 1.0
-    eight = base64.b64encode(np.rint(rows / most * 127 + 128).astype(np.uint8).tobytes()).decode()
+    eight = _base64(np.rint(rows / most * 127 + 128).astype(np.uint8))
     new = {"number": len(strips), "width": rows.shape[1], "every": every, "most": most, "first": first, "bytes": eight}
     number = strips.setdefault(f"{first} {most} {eight}", new)["number"]
     return {"shape": shape, "heads": x.shape[0] if x.ndim == 3 else 1, "strip": number}
