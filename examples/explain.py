@@ -5,7 +5,7 @@ print(toy["linear"].tensors["Q"][0])
 # → [[2. 1. 2.]
 # →  [4. 2. 4.]
 # →  [6. 3. 6.]]
-print(toy["linear"].work[3][0])  # → Q(gato)_1 = 1·1 + 2·0 + 3·1 = 4
+print(toy["linear"].work[4][0])  # → Q(gato)_1 = 1·1 + 2·0 + 3·1 = 4
 
 found = explain("The food was awful", model="demo-en", lang="en")  # any model; print(found) tells it all
 print(found.answer[0][0], [step.kind for step in found.steps[:8]])
