@@ -881,7 +881,9 @@ def test_translate(run, translator):
     assert one["score"] < 0 and all(link["source"] in text for link in one["alignments"])
     (three,) = lines(run("translate", "-m", translator, "--json", "--nbest", "3", text)[0])
     assert three["translations"][0]["translation"] == one["translation"]
-    assert len(run("translate", "-m", translator, "--nbest", "3", "--beam", "6", text)[0].splitlines()) == 3
+    lines_ = run("translate", "-m", translator, "--nbest", "3", "--beam", "6", text)[0].splitlines()
+    scores = [float(line.split("\t")[0]) for line in lines_]
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True)
 
 
 def test_translate_keeps_its_lines(run, translator):

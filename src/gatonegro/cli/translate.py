@@ -39,7 +39,10 @@ def run(args: Namespace) -> None:
     else:
         show = _as_lines(many)
     for text, found in answered(args.texts, parts, translate.stream):
-        show(text, list({one["translation_text"]: one for one in reversed(found)}.values())[::-1])  # each once
+        once: dict[str, dict[str, Any]] = {}  # the same words may come of different tokens
+        for one in found:
+            once.setdefault(one["translation_text"], one)
+        show(text, list(once.values()))
 
 
 def _as_json(many: int) -> Show:

@@ -13,7 +13,9 @@ from gatonegro.errors import MissingExtraError
 from gatonegro.wording import both
 
 LONGEST = 1000  # characters that are looked at: the language of a text shows in its first sentences
-LEAST, TIMES = 0.15, 3.0  # how likely a guess must be, and how many times likelier than the others
+# how likely a guess must be, and how many times likelier than the others; or as a third language seems to be meant
+LEAST, TIMES = 0.15, 3.0
+LITTLE, FAR = 0.04, 20.0
 LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -58,5 +60,6 @@ def guess(text: str, among: Sequence[str] = ("es", "en")) -> str | None:
     found = likely(text)
     best, *others = sorted(among, key=lambda code: -found.get(code, 0.0))
     share = found.get(best, 0.0)
-    sure = share >= LEAST and all(share > TIMES * found.get(other, 0.0) for other in others)
+    most = max((found.get(other, 0.0) for other in others), default=0.0)
+    sure = (share >= LEAST and share > TIMES * most) or (share >= LITTLE and share > FAR * most)
     return best if sure else None
