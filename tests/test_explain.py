@@ -352,7 +352,7 @@ class TestBuiltIn:
     @pytest.mark.parametrize("text", ["The food was awful but I loved the teacher", "It is good", "no"])
     def test_what_words_add_is_what_the_logit_rises_by(self, text):
         step = explain(text, model="demo-en")["attribution"].tensors
-        assert float(step["sum"]) == pytest.approx(float(step["rise"]), abs=0.02 + 0.02 * abs(float(step["rise"])))
+        assert float(step["sum"]) == pytest.approx(float(step["delta"]), abs=0.02 + 0.02 * abs(float(step["delta"])))
 
     def test_which_words_made_the_decision(self):
         found = explain("The food was awful", model="demo-en", lang="en")

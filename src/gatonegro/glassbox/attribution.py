@@ -14,36 +14,36 @@ from torch import Tensor
 from gatonegro.models import Model
 from gatonegro.packing import pack
 
-POINTS = 64  # on the way, by Gauss and Legendre's rule: so few that a sentence takes a second
+STEPS = 64  # on the way, by Gauss and Legendre's rule: so few that a sentence takes a second
 TOGETHER = 2048  # tokens that are computed at once
 
 
 def attribute(
-    model: Model, ids: list[int], label: int, special: set[int], points: int = POINTS
+    model: Model, ids: list[int], label: int, special: set[int], n_steps: int = STEPS
 ) -> tuple[Tensor, float]:
-    """What each token adds to a label's logit, against the same sentence of pads; special tokens stay as they are.
+    """What each token adds to a label's logit. The baseline is the same sentence of pads, with its special tokens.
 
     Returns:
-        (t,), whose sum is, but for the error of the sum, what the logit rises by; and that rise.
+        Attributions (t,), and the difference of the logits of input and baseline. By completeness the attributions add
+        up to it, but for the error of so few steps.
     """
-    rule = [(float(a + 1) / 2, float(s) / 2) for a, s in zip(*np.polynomial.legendre.leggauss(points), strict=True)]
+    nodes, weights = np.polynomial.legendre.leggauss(n_steps)
+    rule = [(float(node + 1) / 2, float(weight) / 2) for node, weight in zip(nodes, weights, strict=True)]
     tokens = model.embeddings.tokens.weight
-    there = tokens[ids].detach()  # (t, hidden)
-    pad = model.config.pad_token_id or 0
-    none = torch.where(
-        torch.tensor([i in special for i in ids], device=there.device)[:, None], there, tokens[pad].detach()
-    )
-    total = torch.zeros_like(there)
-    few = max(1, TOGETHER // len(ids))
-    for start in range(0, points, few):
-        some = rule[start : start + few]
-        embeds = torch.cat([none + a * (there - none) for a, _ in some]).requires_grad_()
-        packed = replace(pack([ids] * len(some), model.config).to(model.device), embeds=embeds)
+    x = tokens[ids].detach()  # (t, hidden)
+    keep = torch.tensor([i in special for i in ids], device=x.device)  # t
+    baseline = torch.where(keep[:, None], x, tokens[model.config.pad_token_id or 0].detach())  # (t, hidden)
+    integral = torch.zeros_like(x)
+    batch = max(1, TOGETHER // len(ids))
+    for start in range(0, n_steps, batch):
+        points = rule[start : start + batch]
+        embeds = torch.cat([baseline + a * (x - baseline) for a, _ in points]).requires_grad_()
+        packed = replace(pack([ids] * len(points), model.config).to(model.device), embeds=embeds)
         with torch.enable_grad():
-            (slope,) = torch.autograd.grad(model.run(packed)[:, label].sum(), embeds)
-        for (_, share), one in zip(some, slope.split(len(ids)), strict=True):
-            total += share * one
+            (gradient,) = torch.autograd.grad(model.run(packed)[:, label].sum(), embeds)
+        for (_, weight), one in zip(points, gradient.split(len(ids)), strict=True):
+            integral += weight * one
     with torch.no_grad():
-        ends = replace(pack([ids, ids], model.config).to(model.device), embeds=torch.cat([there, none]))
+        ends = replace(pack([ids, ids], model.config).to(model.device), embeds=torch.cat([x, baseline]))
         after, before = model.run(ends)[:, label].tolist()
-    return ((there - none) * total).sum(-1), after - before
+    return ((x - baseline) * integral).sum(-1), after - before

@@ -47,13 +47,15 @@ def explain(
     """Every step from a text to an answer, with its words, its formula and the real numbers.
 
     Args:
-        text: what is read. Longer than the model can read, it is cut there, and that is said.
+        text: what is read, one text. Longer than the model can read, it is cut there, and that is said; a pipeline
+            would read the rest too, in windows.
         model: a folder, a built-in's short name, a name on the hub, a pipeline, a model with its `tokenizer`, or "toy",
             the course's worked example; by default the built-in sentiment model.
         lang: "es" or "en", in which it is told; by default the user's language.
         max_new_tokens: how much a model that writes may write.
 
-    A faster twin is explained from its source, and that is said.
+    What is explained is the model itself. A pipeline answers with a faster twin, int8 say, whose scores may differ in
+    the second digit; one that is given is explained from its source, and that is said.
 
     Raises:
         InputError: what is no text, or holds none.
@@ -246,8 +248,8 @@ def _read(model: Model, tokenizer: Tokenizer, ids: list[int], lang: str) -> dict
     ranked = sorted(zip(model.config.id2label.values(), shares.tolist(), strict=True), key=lambda pair: -pair[1])
     if len(ids) <= ATTRIBUTED:
         best = int(shares.argmax())
-        added, rise = attribute(model, ids, best, set(tokenizer.all_special_ids))
-        tensors = {"attribution": added, "sum": added.sum(), "rise": torch.tensor(rise)}
+        added, delta = attribute(model, ids, best, set(tokenizer.all_special_ids))
+        tensors = {"attribution": added, "sum": added.sum(), "delta": torch.tensor(delta)}
         steps.append(step("attribution", lang, tensors=tensors, rows=rows.own))
     return {"steps": tuple(steps), "answer": tuple(ranked)}
 
