@@ -244,6 +244,27 @@ def test_every_step_of_every_kind_of_model(browser, parts, make_folder, tmp_path
     assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 
 
+def test_a_word_is_followed_from_step_to_step(browser, tmp_path):
+    found = explain("El gato negro", model="translate-es-en", lang="es")
+    browser.get(found.save(tmp_path / "x.html").as_uri())
+    go(browser, "decoder.1.cross.softmax")
+    word = found.written.index("▁cat") - 1  # which is written at the place before
+    browser.find_element("css selector", f".words [data-word='{word}']").click()
+    rows = [th.text for th in browser.find_elements("css selector", ".heat tbody th, .alignment tbody th")]
+    assert rows == ["▁cat", "▁cat"] and browser.switch_to.active_element.get_attribute("data-word") == str(word)
+    go(browser, "next")
+    (row,) = browser.find_elements("css selector", ".likeliest tr")
+    assert row.text.startswith("▁black → ▁cat") and "chosen" in row.get_attribute("innerHTML")
+    go(browser, "decoder.0.cross.linear")
+    counts = [
+        len(box.find_elements("css selector", "canvas")) for box in browser.find_elements("css selector", ".strip")
+    ]
+    read = len(found.tokens)
+    assert counts == [1, read, 1, read, read]  # x, M, Q, K, V
+    browser.find_element("css selector", ".words [data-word='-1']").click()
+    assert len(browser.find_elements("css selector", ".strip:first-of-type canvas")) > 1
+
+
 def test_labels_and_names_are_text_too(browser, make_folder, tmp_path):
     bad = "</script><script>alert(1)</script>"
     folder = make_folder("sequence-classification", id2label={0: bad, 1: "<b>x</b>", 2: "{{css}}"})

@@ -7,7 +7,7 @@ import { create, pointer, select, selectAll } from "d3-selection";
 import { linkHorizontal } from "d3-shape";
 
 export const data = JSON.parse(document.getElementById("data").textContent);
-export const state = { lang: data.lang, step: 0, head: -1, open: false, glosses: 0 };
+export const state = { lang: data.lang, step: 0, head: -1, word: -1, side: "read", open: false, glosses: 0 };
 const say = (key) => data.words[state.lang][key] ?? key;
 const told = (pair) => pair[state.lang];
 const FEW = 8;  // labels that are shown above the steps
@@ -94,6 +94,23 @@ function glossed(at, text) {  // its words, those of the glossary with what they
 
 const caption = (name, more = "") => `${say("tensors")[name] ?? name}${more}`;
 
+// ---- one word, or all of them
+
+const LOOKED_AT = ["K", "V", "memory"];  // whose rows are looked at, so they are there whichever word looks
+const shown = (rows) => rows.map((_, r) => r).filter((r) => state.word < 0 || r === state.word);
+
+function words(at, step) {  // which word is followed; a word that is written, say, at its time
+  const side = step.name.startsWith("decoder") || step.kind === "next" ? "written" : "read";
+  if (side !== state.side || state.word >= step.rows.length) state.word = -1;  // it is of the other text
+  state.side = side;
+  if (step.rows.length < 2 || step.work.length || !step.tensors.some((one) => ["probs", "scores", "next", "vectors"].includes(one.kind))) return;
+  const box = at.append("div").attr("class", "words").attr("role", "group").attr("aria-label", say("follow"));
+  box.append("span").attr("class", "label soft").text(say("follow"));
+  [say("all"), ...step.rows].forEach((token, i) => box.append("button").attr("type", "button").attr("data-word", i - 1)
+    .attr("aria-pressed", i - 1 === state.word).text(token)
+    .on("click", () => { state.word = i - 1; draw(); select(`.words [data-word="${i - 1}"]`).node()?.focus(); }));
+}
+
 // ---- attention
 
 function mean(heads) {
@@ -146,16 +163,16 @@ function heat(at, rows, columns, values, scores, shade) {
   top.append("td");
   columns.forEach((token, c) => top.append("th").attr("scope", "col").attr("data-c", c).text(token));
   const body = table.append("tbody");
-  rows.forEach((token, r) => {
-    const row = body.append("tr").attr("tabindex", 0).on("mouseenter focus", () => look(r, values[r])).on("mouseleave blur", () => look(-1, []));
-    row.append("th").attr("scope", "row").text(token);
+  shown(rows).forEach((r) => {
+    const row = body.append("tr").attr("tabindex", 0).attr("data-r", r).on("mouseenter focus", () => look(r, values[r])).on("mouseleave blur", () => look(-1, []));
+    row.append("th").attr("scope", "row").text(rows[r]);
     values[r].forEach((value, c) => paint(row.append("td").attr("data-r", r).attr("data-c", c).text(value === null ? "−∞" : fixed(value, 2)), shade(value)));
   });
 }
 
 function look(r, values) {  // where a word looks: its row, the words it looks at most, and its lines
   const most = Math.max(...values), least = Math.min(...values.filter((value) => value !== null)), far = (most + least) / 2;
-  selectAll(".heat tbody tr").classed("on", (_, i) => i === r);
+  selectAll(".heat tbody tr").classed("on", function () { return Number(this.dataset.r) === r; });
   selectAll(".heat thead th").classed("on", (_, c) => r >= 0 && values[c] !== null && values[c] > far);
   selectAll(".links path").classed("off", function () { return r >= 0 && Number(this.dataset.r) !== r; });
   selectAll(".links .left").classed("on", (_, i) => i === r);
@@ -167,7 +184,7 @@ function lines(at, rows, columns, values) {  // the same once more, for the eye 
   const svg = at.append("svg").attr("class", "links").attr("viewBox", `0 0 400 ${height}`).attr("aria-hidden", "true");
   const place = (i, of) => (i + 0.5) * step + (height - of * step) / 2, curve = linkHorizontal();
   values.forEach((row, r) => row.forEach((value, c) => {
-    if (value < 0.03 || row.filter((other) => other > value).length > 2) return;  // the three strongest of each word
+    if ((state.word >= 0 && r !== state.word) || value < 0.03 || row.filter((other) => other > value).length > 2) return;  // the three strongest of each word
     svg.append("path").attr("data-r", r).attr("d", curve({ source: [middle[0], place(r, rows.length)], target: [middle[1], place(c, columns.length)] }))
       .attr("stroke-width", 1 + 5 * value).attr("opacity", 0.12 + 0.88 * value);
   }));
@@ -184,9 +201,9 @@ function alignment(at, rows, columns, values) {  // each word that was written, 
   const top = table.append("thead").append("tr");
   for (const name of ["writes", "from"]) top.append("th").attr("scope", "col").text(say(name));
   const body = table.append("tbody");
-  rows.forEach((token, r) => {
+  shown(rows).forEach((r) => {
     const row = body.append("tr"), best = values[r].map((value, c) => [value, columns[c]]).sort((a, b) => b[0] - a[0]).slice(0, 3);
-    row.append("th").attr("scope", "row").text(token);
+    row.append("th").attr("scope", "row").text(rows[r]);
     const cell = row.append("td");
     best.filter(([value], i) => !i || value >= best[0][0] / 2).forEach(([value, word]) => {
       const one = cell.append("span").attr("class", "source").text(word);
@@ -212,7 +229,9 @@ function strips(at, tensor) {
     return [r, g, b, 255];
   });
   const hint = create("p").attr("class", "soft hint").attr("aria-hidden", "true").text(strip.every > 1 ? say("every").replace("{}", strip.every) : "\u00a0");
+  const follow = labels && !LOOKED_AT.includes(tensor.name);
   for (let r = 0; r < count; r++) {
+    if (follow && state.word >= 0 && r !== state.word) continue;
     box.append("span").attr("class", "soft").text(labels ? labels[r] : count > 1 ? r + 1 : "");
     const canvas = box.append("canvas").attr("width", width).attr("height", 1), context = canvas.node().getContext("2d"), image = context.createImageData(width, 1);
     for (let c = 0; c < width; c++) image.data.set(palette[bytes[r * width + c]], c * 4);
@@ -268,10 +287,10 @@ function likeliest(at, step, tensor) {
   const table = at.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", say("likeliest")).append("table").attr("class", "likeliest");
   table.append("caption").text(say("likeliest"));
   const body = table.append("tbody");
-  tensor.values.forEach((some, r) => {
+  shown(tensor.values).forEach((r) => {
     const row = body.append("tr");
     row.append("th").attr("scope", "row").text(`${step.rows[r]} →`);
-    for (const [word, share] of some) {
+    for (const [word, share] of tensor.values[r]) {
       const cell = row.append("td").classed("chosen", word === step.columns[r]).text(word);
       cell.append("small").text(share.toFixed(2));
       paint(cell, shade(share * 0.8));
@@ -410,6 +429,7 @@ function draw() {
     const list = work.append("ul").attr("class", "work").attr("tabindex", 0);
     for (const line of step.work) list.append("li").text(told(line));
   }
+  words(card, step);
   if (step.weights.length && !step.work.length) weights(card, step);
   for (const tensor of step.tensors) drawers[tensor.kind](card, step, tensor);
   if (card.select(".strip").node()) card.append("p").attr("class", "soft").text(say("strips"));
