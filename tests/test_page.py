@@ -262,7 +262,7 @@ def test_a_word_is_followed_from_step_to_step(browser, tmp_path):
     read = len(found.tokens)
     assert counts == [1, read, 1, read, read]  # x, M, Q, K, V
     browser.find_element("css selector", ".words [data-word='-1']").click()
-    assert len(browser.find_elements("css selector", ".strip:first-of-type canvas")) > 1
+    assert len(browser.find_element("css selector", ".strip").find_elements("css selector", "canvas")) > 1
 
 
 def test_labels_and_names_are_text_too(browser, make_folder, tmp_path):
