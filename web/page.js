@@ -219,11 +219,11 @@ function strips(at, tensor) {
   const count = bytes.length / width, labels = tensor.rows.length ? tensor.rows : null;
   const heading = glossed(at.append("h3"), caption(tensor.name) + " ");
   heading.append("span").attr("class", "soft").text(`${tensor.shape.join("×")}`);
-  const box = at.append("div").attr("class", "strip").attr("role", "img").attr("aria-label", `${caption(tensor.name)}, ${tensor.shape.join("×")}`);
   if (width <= 4) {  // so few that they are written
     table(at, strip.first.map((row, r) => [labels ? labels[r] : count > 1 ? r + 1 : "", ...row.map((number) => Number(number.toPrecision(4)))]));
     return;
   }
+  const box = at.append("div").attr("class", "strip").attr("role", "img").attr("aria-label", `${caption(tensor.name)}, ${tensor.shape.join("×")}`);
   const shade = shades(), palette = Array.from({ length: 256 }, (_, byte) => {
     const value = (byte - 128) / 127, { r, g, b } = color(shade(Math.sign(value) * Math.sqrt(Math.abs(value))));
     return [r, g, b, 255];
@@ -411,7 +411,7 @@ function draw() {
   const top = select("#top");
   top.selectChildren().remove();
   if (data.fit) fitted(top, data.fit);
-  for (const note of data.notes) glossed(top.append("p").attr("class", "banner").attr("role", "note"), told(note));
+  for (const note of data.notes) top.append("p").attr("class", "banner calm").attr("role", "note").text(told(note));
   answered(top);
   map();
 
