@@ -25,6 +25,7 @@ from gatonegro import (
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, MissingHeadError, OptionError
 from gatonegro.glassbox.record import Rows, stack_steps
 from gatonegro.glassbox.toy import WORDS, W
+from gatonegro.models import load
 from gatonegro.nn.watch import watch
 from gatonegro.packing import Layout, pack
 
@@ -279,7 +280,8 @@ def test_what_cannot_be_explained(parts, make_folder, tmp_path):
     with pytest.raises(OptionError, match="folder"):
         toy.save(tmp_path / "x.html")
     assert toy.save(tmp_path / "new" / "x.NPZ").stat().st_size
-    pooled = explain("the cat", str(make_folder("pooler")))
+    folder = make_folder("pooler")
+    pooled = explain("the cat", load(folder, "pooler"), tokenizer=AutoTokenizer.from_pretrained(folder))
     assert pooled.steps[-1].tensors["pooled"].shape == (1, 32) and not pooled.answer
 
 

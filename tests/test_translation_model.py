@@ -31,6 +31,10 @@ def text(answer) -> str:
 def test_the_course_is_translated(translate):
     assert text(translate("El gato negro", num_beams=4)) == "The black cat"
     assert text(translate("The black cat", num_beams=4)) == "El gato negro"
+    assert text(translate("Soy de Málaga", num_beams=4)) == "I'm from Málaga"
+    # places that its recipe does not name
+    for place in ("Bogotá", "Almería", "Jaén", "Mérida"):
+        assert text(translate(f"Soy de {place}.")) == f"I'm from {place}."
 
 
 @pytest.mark.parametrize(

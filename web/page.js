@@ -1,7 +1,7 @@
 /* Draws one explanation. Whatever comes from the text, the tokens, the labels or the model's name goes in as text nodes,
    and what is drawn is tables and lists where it can be, which screen readers can read; D3 brings selections that keep
    what has the focus, colours between which the eye sees even steps, and the lines of attention. */
-import { color, lab } from "d3-color";
+import { color } from "d3-color";
 import { interpolateRgb } from "d3-interpolate";
 import { create, pointer, select, selectAll } from "d3-selection";
 import { linkHorizontal } from "d3-shape";
@@ -59,8 +59,13 @@ function shades() {
 
 const fixed = (value, digits) => (Math.abs(value) < 0.5 * 10 ** -digits ? 0 : value).toFixed(digits).replace("-", "−");
 
-function paint(cell, fill) {  // black or white ink, whichever is farther from it: 4.5 to 1 at least
-  cell.style("background-color", fill).style("color", lab(fill).l > 49.5 ? "#000" : "#fff");
+function luminance(fill) {  // https://www.w3.org/TR/WCAG21/#dfn-relative-luminance
+  const { r, g, b } = color(fill), part = (c) => c <= 10.31 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4;
+  return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+}
+
+function paint(cell, fill) {  // with black or white ink, whichever stands out more: 4.5 to 1 at least
+  cell.style("background-color", fill).style("color", luminance(fill) > 0.179 ? "#000" : "#fff");
 }
 
 // ---- words
