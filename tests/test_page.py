@@ -93,7 +93,7 @@ def test_steps_languages_and_themes(page):
     assert [re.findall(r"(\d)\.", title) for title in titles] == [[n] for n in "234567"]
     assert titles[2].startswith("layer 1 4. Softmax")
     assert step(page).startswith("layer 2 2.")
-    page.find_element("css selector", "body").send_keys(webdriver.Keys.PAGE_DOWN)
+    page.find_element("css selector", "body").send_keys(webdriver.Keys.SHIFT + webdriver.Keys.ARROW_RIGHT)
     assert step(page).startswith("layer 3 2.")
     chip = page.find_element("css selector", "[data-step='encoder.2.norm']")
     chip.click()

@@ -453,8 +453,12 @@ for (const [name, move] of [["before", -1], ["after", 1]]) select(`#${name}`).on
 select("#text").text(data.text);
 select(window).on("keydown", (event) => {
   if (event.target.closest("pre, .scroll, .work, .formula") || event.altKey || event.ctrlKey || event.metaKey) return;
-  const move = { ArrowRight: () => go(state.step + 1), ArrowLeft: () => go(state.step - 1), PageDown: () => otherGroup(1), PageUp: () => otherGroup(-1) }[event.key];
-  if (move) { event.preventDefault(); move(); }
+  const direction = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (direction) {
+    event.preventDefault();
+    if (event.shiftKey) otherGroup(direction);
+    else go(state.step + direction);
+  }
 });
 document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 draw();

@@ -221,7 +221,7 @@ COMMANDS: dict[str, Command] = {
             "whether a model fits the language of a text, with the evidence",
             "si un modelo encaja con el idioma de un texto, y por qué",
         ),
-        (TEXTS, MODEL, JSON),
+        (TEXTS, MODEL, JSON, REVISION, OFFLINE),
         'gatonegro diagnose -m demo-en "El profesor es bueno, todo será sencillo"',
     ),
     "explain": Command(

@@ -14,7 +14,7 @@ def run(args: Namespace) -> None:
     from gatonegro.language import diagnose
 
     for n, text in enumerate(chain.from_iterable(texts(args.texts))):
-        found = diagnose(text, args.model)
+        found = diagnose(text, args.model, revision=args.revision, local_files_only=args.offline)
         if args.json:
             print_json(found.to_dict())
             continue

@@ -58,8 +58,9 @@ def explain(
     the second digit; one that is given is explained from its source, and that is said.
 
     Raises:
-        InputError: what is no text, or holds none.
-        OptionError: a language that it cannot be told in.
+        InputError: what is no text, or holds no token; a tokenizer of another model.
+        OptionError: a language that it cannot be told in, or that the model does not write.
+        CheckpointError: the model's answer is no number. MissingHeadError: a decoder has no head that writes.
 
     >>> explain("El gato negro", model="toy")["linear"].tensors["Q"][0]  # (h, t, d), the course's W for all three
     array([[2., 1., 2.], [4., 2., 4.], [6., 3., 6.]])
@@ -99,6 +100,11 @@ def explain(
     if not task:
         change = change_of(model, tokenizer, "auto")
     notes: list[Pair] = []
+    if not text.strip():
+        notes.append((
+            "The text is blank: what follows is what the model makes of its special tokens alone.",
+            "El texto está en blanco: lo que sigue es lo que el modelo hace solo con sus tokens especiales.",
+        ))  # fmt: skip
     if model.precision:
         notes.append((
             f"This is the model itself; its {model.precision} twin, which answers faster, computes nearly the same.",

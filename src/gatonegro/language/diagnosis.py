@@ -53,7 +53,9 @@ class Diagnosis:
     def rows(self) -> list[tuple[Pair, Pair]]:
         """What is known, each with its name, in English and Spanish."""
         written, theirs = names_of(self.language), [names_of(code) for code in self.model_languages]
-        known = tuple(", ".join(names) for names in zip(*theirs, strict=True)) or ("many languages", "muchos idiomas")
+        known = tuple(", ".join(names) for names in zip(*theirs, strict=True)) or (
+            ("not known", "no se sabe") if self.known_by == "tokenizer" else ("many languages", "muchos idiomas")
+        )
         by = {
             "config": ("by its config", "según su config"),
             "card": ("by its card", "según su ficha"),
@@ -86,16 +88,23 @@ class Diagnosis:
 
 
 @overload
-def diagnose(text_or_texts: str, model: Any = None) -> Diagnosis: ...
+def diagnose(
+    text_or_texts: str, model: Any = None, *, revision: str | None = None, local_files_only: bool = False
+) -> Diagnosis: ...
 @overload
-def diagnose(text_or_texts: list[str], model: Any = None) -> list[Diagnosis]: ...
-def diagnose(text_or_texts: str | list[str], model: Any = None) -> Diagnosis | list[Diagnosis]:
+def diagnose(
+    text_or_texts: list[str], model: Any = None, *, revision: str | None = None, local_files_only: bool = False
+) -> list[Diagnosis]: ...
+def diagnose(
+    text_or_texts: str | list[str], model: Any = None, *, revision: str | None = None, local_files_only: bool = False
+) -> Diagnosis | list[Diagnosis]:
     """Whether a model fits the language of a text. Reads tokenizer, config and card, and no weights.
 
     Args:
         text_or_texts: a text, or a list of them, which gives a list.
         model: a folder, a built-in's short name, a name on the hub, or a pipeline; by default the built-in sentiment
             model.
+        revision, local_files_only: as in `from_pretrained`, for a name on the hub.
 
     Raises:
         InputError: what is no text.
@@ -139,16 +148,16 @@ def diagnose(text_or_texts: str | list[str], model: Any = None) -> Diagnosis | l
                     "el modelo de juguete sabe tres palabras y ningún idioma; nombra otro modelo.",
                 )
             )
-        tokenizer, languages = read_model(name)
-        writes = _writes(name)
+        tokenizer, languages = read_model(name, revision, local_files_only)
+        writes = _writes(name, revision, local_files_only)
     found = [diagnosis_of(text, name, tokenizer, languages, writes) for text in texts]
     return found[0] if isinstance(text_or_texts, str) else found
 
 
 @lru_cache(16)
-def read_model(name: str) -> tuple[Tokenizer, Languages]:
+def read_model(name: str, revision: str | None = None, local_files_only: bool = False) -> tuple[Tokenizer, Languages]:
     """A model's tokenizer, and what it was made for."""
-    source = locate(name)
+    source = locate(name, revision=revision, local_files_only=local_files_only)
     tokenizer = load(source, {})
     return tokenizer, languages_of(tokenizer, _config(source), source)
 
@@ -213,9 +222,10 @@ def _advices(language: str | None, fits: bool | None, languages: Languages, writ
 
 
 @lru_cache(16)
-def _writes(name: str) -> bool:
+def _writes(name: str, revision: str | None = None, local_files_only: bool = False) -> bool:
     """Whether a model is an encoder–decoder, as its config.json says."""
-    return bool(_config(locate(name)).get("is_encoder_decoder"))
+    source = locate(name, revision=revision, local_files_only=local_files_only)
+    return bool(_config(source).get("is_encoder_decoder"))
 
 
 def _config(source: Source) -> dict[str, Any]:

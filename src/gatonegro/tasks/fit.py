@@ -13,7 +13,7 @@ from gatonegro.tokenization import Tokenizer
 from gatonegro.wording import both
 
 CHECKS = ("warn", "error", "route", "off")
-ALL, EACH = 64, 8  # so many rows of a call are looked at, and of the rest every so-manieth
+ALL, EACH = 64, 32  # so many rows of a call are looked at, and of the rest every so-manieth
 LOOKED_AT = 300  # characters of a text
 
 
