@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError
@@ -128,7 +127,7 @@ def _work(one: Step, words: list[str]) -> list[Pair]:
     elif one.kind == "norm":
         lines.append(_same(f"γ = 1,  β = 0,  ε = {EPS}"))
         for word, r, y in zip(words, one.tensors["sum"], one.tensors["y"], strict=True):
-            lines.append(_normed(word, r, y))
+            lines += _normed("y", word, r, y)
     elif one.kind == "feed_forward":
         lines += [_same(f"W_up = {_matrix(SAME)},  W_down = {_matrix(DOWN)},  b = 0,  f(x) = ReLU(x) = max(0, x)")]
         for i, word in enumerate(words):
@@ -139,7 +138,7 @@ def _work(one: Step, words: list[str]) -> list[Pair]:
             lines.append(_same(f"ReLU({_row(up)}) = {_row(bent)}"))
             lines += _products(f"(f·W_down)({word})", bent, DOWN, down)
             lines.append(_same(f"{word}: {_row(y)} + {_row(down)} = {_row(total)}"))
-            lines.append(_normed(word, total, z))
+            lines += _normed("z", word, total, z)
     return lines
 
 
@@ -163,11 +162,19 @@ def _contexts(one: Step, words: list[str]) -> list[Pair]:
     return lines
 
 
-def _normed(word: str, r: Tensor | object, y: object) -> Pair:
-    numbers = [float(n) for n in r]  # type: ignore[union-attr]
+def _normed(name: str, word: str, r: Any, y: Any) -> list[Pair]:
+    """Mean, variance and result of a layer norm."""
+    numbers = [float(n) for n in r]
     mean = sum(numbers) / len(numbers)
     variance = sum((n - mean) ** 2 for n in numbers) / len(numbers)
-    rest = (
-        f"{_number(mean)}, {_number(variance)}: ({_row(r)} − {_number(mean)}) / √({_number(variance)} + ε) = {_row(y)}"
-    )
-    return f"{word}: mean, variance {rest}", f"{word}: media, varianza {rest}"
+    m, v, count = _number(mean), _number(variance), len(numbers)
+    total = f"({' + '.join(map(_number, numbers))}) / {count} = {m}"
+    squares = f"({' + '.join(f'({_number(n)} − {m})²' for n in numbers)}) / {count} = {v}"
+    return [
+        (f"{word}: mean = {total}", f"{word}: media = {total}"),
+        (f"{word}: variance = {squares}", f"{word}: varianza = {squares}"),
+        *(
+            _same(f"{name}({word})_{j + 1} = ({_number(n)} − {m}) / √({v} + ε) = {_number(float(out))}")
+            for j, (n, out) in enumerate(zip(numbers, y, strict=True))
+        ),
+    ]
