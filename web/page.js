@@ -97,7 +97,12 @@ function glossed(at, text) {  // its words, those of the glossary with what they
   return at;
 }
 
-const caption = (name, more = "") => `${say("tensors")[name] ?? name}${more}`;
+const caption = (name) => say("tensors")[name] ?? name;
+const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+function region(at, label) {  // what is too wide is moved sideways, by the keyboard too
+  return at.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", label);
+}
 
 // ---- one word, or all of them
 
@@ -123,7 +128,7 @@ function mean(heads) {
 }
 
 function unpacked({ values, shape: [heads, rows, columns], scale }) {  // 16 bits a number; the least stands for what is masked
-  const whole = new DataView(Uint8Array.from(atob(values), (c) => c.charCodeAt(0)).buffer);
+  const whole = new DataView(bytesOf(values).buffer);
   const at = (i) => whole.getInt16(2 * i, true), value = (i) => at(i) === -32768 ? null : at(i) / scale;
   const range = (count) => Array.from({ length: count }, (_, i) => i);
   return range(heads).map((h) => range(rows).map((r) => range(columns).map((c) => value((h * rows + r) * columns + c))));
@@ -161,8 +166,7 @@ function thumbnails(at, heads, shade, scores) {  // all heads side by side, to l
 }
 
 function heat(at, rows, columns, values, scores, shade) {
-  const scroll = at.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", say("looks"));
-  const table = scroll.append("table").attr("class", "heat");
+  const table = region(at, say("looks")).append("table").attr("class", "heat");
   table.append("caption").text(say(scores ? "agrees" : "looks"));
   const top = table.append("thead").append("tr");
   top.append("td");
@@ -201,7 +205,7 @@ function lines(at, rows, columns, values) {  // the same once more, for the eye 
 }
 
 function alignment(at, rows, columns, values) {  // each word that was written, and what of the source it came from
-  const table = at.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", say("aligned")).append("table").attr("class", "alignment");
+  const table = region(at, say("aligned")).append("table").attr("class", "alignment");
   table.append("caption").text(say("aligned"));
   const top = table.append("thead").append("tr");
   for (const name of ["writes", "from"]) top.append("th").attr("scope", "col").text(say(name));
@@ -220,7 +224,7 @@ function alignment(at, rows, columns, values) {  // each word that was written, 
 // ---- vectors, shares, tokens
 
 function strips(at, tensor) {
-  const strip = data.strips[tensor.strip], bytes = Uint8Array.from(atob(strip.bytes), (c) => c.charCodeAt(0)), width = strip.width;
+  const strip = data.strips[tensor.strip], bytes = bytesOf(strip.bytes), width = strip.width;
   const count = bytes.length / width, labels = tensor.rows.length ? tensor.rows : null;
   const heading = glossed(at.append("h3"), caption(tensor.name) + " ");
   heading.append("span").attr("class", "soft").text(`${tensor.shape.join("×")}`);
@@ -289,7 +293,7 @@ function signed(at, tokens, values) {
 
 function likeliest(at, step, tensor) {
   const shade = shades();
-  const table = at.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", say("likeliest")).append("table").attr("class", "likeliest");
+  const table = region(at, say("likeliest")).append("table").attr("class", "likeliest");
   table.append("caption").text(say("likeliest"));
   const body = table.append("tbody");
   shown(tensor.values).forEach((r) => {
@@ -392,6 +396,17 @@ function map() {  // layers, then the steps of the one that is open
   }
 }
 
+function glossaryList() {  // all of it, in the language that is on
+  const box = select("#glossary");
+  box.select("summary").text(say("glossary"));
+  box.select("dl").selectAll("div").data(Object.entries(data.glossary[state.lang])).join((enter) => {
+    const pair = enter.append("div");
+    pair.append("dt");
+    pair.append("dd");
+    return pair;
+  }).each(function (pair) { select(this).select("dt").text(pair[0]); select(this).select("dd").text(pair[1]); });
+}
+
 function draw() {
   const step = data.steps[state.step], group = groupOf(state.step);
   document.documentElement.lang = state.lang;
@@ -400,14 +415,6 @@ function draw() {
   select("#model").text(`${say("model")}: ${data.model}`);
   select("footer").text(say("foot"));
   select("#keys").text(say("keys"));
-  const glossary = select("#glossary");
-  glossary.select("summary").text(say("glossary"));
-  glossary.select("dl").selectAll("div").data(Object.entries(data.glossary[state.lang])).join((enter) => {
-    const pair = enter.append("div");
-    pair.append("dt");
-    pair.append("dd");
-    return pair;
-  }).each(function (pair) { select(this).select("dt").text(pair[0]); select(this).select("dd").text(pair[1]); });
   select("#theme").attr("aria-label", say("theme")).attr("title", say("theme"));
   for (const lang of ["es", "en"]) select(`#${lang}`).attr("aria-pressed", lang === state.lang);
   select("#before").text("← " + say("previous")).attr("aria-disabled", state.step === 0);
@@ -440,7 +447,7 @@ function draw() {
   if (card.select(".strip").node()) card.append("p").attr("class", "soft").text(say("strips"));
 }
 
-for (const lang of ["es", "en"]) select(`#${lang}`).on("click", () => { state.lang = lang; draw(); });
+for (const lang of ["es", "en"]) select(`#${lang}`).on("click", () => { state.lang = lang; glossaryList(); draw(); });
 select("#theme").on("click", () => {
   const root = document.documentElement;
   root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
@@ -461,4 +468,5 @@ select(window).on("keydown", (event) => {
   }
 });
 document.documentElement.dataset.theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+glossaryList();
 draw();

@@ -133,7 +133,7 @@ def _shards(state: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tenso
 
 
 def _save(tensors: dict[str, Tensor], path: Path, about: dict[str, str]) -> None:
-    with _replacing(path) as beside:
+    with replacing(path) as beside:
         save_file(tensors, beside, about)
 
 
@@ -153,8 +153,17 @@ def replacing(path: Path) -> Iterator[Path]:
     there stays."""
     with _told(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _replacing(path) as beside:
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            beside.touch()
+            mode = beside.stat().st_mode  # save_file would leave a file that its owner alone can read
             yield beside
+            beside.chmod(mode)
+            with beside.open("r+b") as file:
+                os.fsync(file.fileno())  # else the name could reach the disk before the bytes
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def copy(path: Path, to: Path) -> None:
@@ -172,21 +181,6 @@ def copy(path: Path, to: Path) -> None:
         )
     with replacing(to) as beside:
         shutil.copyfile(path, beside)
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        beside.touch()
-        mode = beside.stat().st_mode  # save_file would leave a file that its owner alone can read
-        yield beside
-        beside.chmod(mode)
-        with beside.open("r+b") as file:
-            os.fsync(file.fileno())  # else the name could reach the disk before the bytes
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -160,12 +160,12 @@ class Explanation:
             np.savez_compressed(file, **self.tensors())  # type: ignore[arg-type]
 
     def _safetensors(self, path: Path) -> None:
-        from safetensors.numpy import save
+        from safetensors.numpy import save_file
 
         names = {name: np.ascontiguousarray(x) for name, x in self.tensors().items()}
         about = {"text": self.text, "model": self.model, "tokens": json.dumps(self.tokens)}
         with replacing(path) as beside:
-            beside.write_bytes(save(names, about))
+            save_file(names, beside, about)
 
     def __str__(self) -> str:
         from gatonegro.glassbox.text import plain

@@ -41,8 +41,6 @@ DRAWN: dict[str, tuple[str, ...]] = {
     "tokens": ("likeliest",),
     "vectors": ("z", "pooled"),
 }
-
-
 # what a tensor is called on the page, where its name alone does not say it
 CALLED = {
     ("vectorization", "x"): "made",
@@ -83,7 +81,6 @@ def _data(explanation: Explanation) -> dict[str, Any]:
         "text": explanation.text,
         "model": explanation.model,
         "lang": explanation.lang,
-        "tokens": explanation.tokens,
         "written": explanation.written,
         "text_written": explanation.text_written,
         "answer": [[label, round(score, 4)] for label, score in explanation.answer],
@@ -187,7 +184,7 @@ def _strips(x: Array, strips: Table) -> dict[str, Any]:
     eight = _base64(np.rint(rows / most * 127 + 128).astype(np.uint8))
     new = {"number": len(strips), "width": rows.shape[1], "every": every, "most": most, "first": first, "bytes": eight}
     number = strips.setdefault(f"{first} {most} {eight}", new)["number"]
-    return {"shape": shape, "heads": x.shape[0] if x.ndim == 3 else 1, "strip": number}
+    return {"shape": shape, "strip": number}
 
 
 def notebook(explanation: Explanation) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatonegro.errors import CheckpointError, InputError, MissingHeadError, OptionError
+from gatonegro.errors import CheckpointError, InputError, OptionError
 from gatonegro.glassbox.attribution import attribute
 from gatonegro.glassbox.explanation import Explanation, Step
 from gatonegro.glassbox.record import Record, Rows, only, stack_steps, step
@@ -273,14 +273,6 @@ def _likeliest(
 def _written(model: LanguageModel, tokenizer: Tokenizer, ids: list[int], lang: str, new: int) -> dict[str, Any]:
     """What an encoder–decoder writes, or a decoder alone goes on with, the likeliest word each time; then one pass over
     all of it, in which a word sees what it saw when it was written."""
-    if model.head is None:
-        raise MissingHeadError(
-            both(
-                "this model has no head that writes words; load it by AutoModelForSeq2SeqLM or AutoModelForCausalLM.",
-                "este modelo no tiene cabeza que escriba palabras; cárgalo con AutoModelForSeq2SeqLM o "
-                "AutoModelForCausalLM.",
-            )
-        )
     own = model.config.decoder
     config = model.generation_config.with_options(
         {"num_beams": 1, "do_sample": False, "max_new_tokens": new, "num_return_sequences": 1}
@@ -314,6 +306,7 @@ def _written(model: LanguageModel, tokenizer: Tokenizer, ids: list[int], lang: s
         x = only(seen, "decoder_embeddings")
     steps += stack_steps(model.decoder, seen, x, "decoder", lang, rows)
     _check_finite(scores)
+    assert model.head is not None  # or it had not written
     formula = "p = softmax(z·{}{}{})".format(
         "" if model.head.scale == 1.0 else "d^(−½)·",
         "Eᵀ" if model.head.output is None else "W_output",

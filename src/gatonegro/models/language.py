@@ -200,15 +200,7 @@ class LanguageModel(Model):
             OptionError: an option that is not known, or whose value makes no sense.
             InputError: a row without a token, or too long for the model.
         """
-        if self.head is None:
-            raise MissingHeadError(
-                both(
-                    "this model has no head, so it cannot write; load it with AutoModelForSeq2SeqLM or "
-                    "AutoModelForCausalLM.",
-                    "este modelo no tiene cabeza, así que no puede escribir; cárgalo con AutoModelForSeq2SeqLM o "
-                    "AutoModelForCausalLM.",
-                )
-            )
+        self._check_head()
         config = self.generation_config.with_options(options)
         rows = _rows("input_ids", input_ids, attention_mask, self.config.vocab_size)
         width = input_ids.shape[1] if input_ids is not None else 0
@@ -243,6 +235,17 @@ class LanguageModel(Model):
         filled = [[*row, *[pad] * (longest - len(row))] for row in ids]
         return torch.tensor(filled, dtype=torch.long, device=self.device).view(len(ids), longest)
 
+    def _check_head(self) -> None:
+        if self.head is None:
+            raise MissingHeadError(
+                both(
+                    "this model has no head, so it cannot write; load it with AutoModelForSeq2SeqLM or "
+                    "AutoModelForCausalLM.",
+                    "este modelo no tiene cabeza, así que no puede escribir; cárgalo con AutoModelForSeq2SeqLM o "
+                    "AutoModelForCausalLM.",
+                )
+            )
+
     def write(
         self,
         sources: Sequence[Sequence[int]] | None,
@@ -257,6 +260,7 @@ class LanguageModel(Model):
             beginnings: ids that each sequence begins with; else `decoder_start_token_id`.
             put: is told each token of a single sequence as soon as it is chosen.
         """
+        self._check_head()
         options = self.generation_config if options is None else options
         options.check_ids(self.config.vocab_size)
         if beginnings is None:
