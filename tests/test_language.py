@@ -243,7 +243,7 @@ class TestPipelines:
             pipeline("sentiment-analysis", "demo-en", language_check="loud")
 
     def test_long_inputs_are_sampled(self, english, monkeypatch):
-        from gatonegro.tasks import fit
+        from gatonegro.pipelines import language_check as fit
 
         looked = []
         monkeypatch.setattr(fit, "match", lambda text, *more: looked.append(text) or match(text, *more))

@@ -20,7 +20,7 @@ _HOMES = {
     "Config": "config",
     "diagnose": "language",
     "explain": "glassbox",
-    "pipeline": "tasks",
+    "pipeline": "pipelines",
 }
 __all__ = [*_HOMES]
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         AutoModelForSequenceClassification,
         AutoModelForTokenClassification,
     )
-    from gatonegro.tasks import pipeline
+    from gatonegro.pipelines import pipeline
     from gatonegro.tokenization import AutoTokenizer
 
 

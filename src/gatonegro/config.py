@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gatonegro.errors import ConfigError
-from gatonegro.wording import both, number
+from gatonegro.i18n import localized, number
 
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
@@ -93,73 +93,55 @@ class Config:
             if value is None and name in OPTIONAL:
                 continue
             if isinstance(value, bool) or not isinstance(value, kind) or not low <= value < high:
-                wanted = both(*words)
+                wanted = localized(*words)
                 raise ConfigError(
-                    both(
-                        f"config.json: {name} must be {wanted}, not {value!r}.",
-                        f"config.json: {name} debe ser {wanted}, no {value!r}.",
-                    )
+                    f"config.json: {name} must be {wanted}, not {value!r}.",
+                    f"config.json: {name} debe ser {wanted}, no {value!r}.",
                 )
         if self.pad_token_id is not None and self.pad_token_id >= self.vocab_size:
             raise ConfigError(
-                both(
-                    f"config.json: pad_token_id is {self.pad_token_id}, but the vocabulary is 0 … "
-                    f"{self.vocab_size - 1}.",
-                    f"config.json: pad_token_id es {self.pad_token_id}, pero el vocabulario es 0 … "
-                    f"{self.vocab_size - 1}.",
-                )
+                f"config.json: pad_token_id is {self.pad_token_id}, but the vocabulary is 0 … {self.vocab_size - 1}.",
+                f"config.json: pad_token_id es {self.pad_token_id}, pero el vocabulario es 0 … {self.vocab_size - 1}.",
             )
         if self.relative_buckets and not (
             self.relative_buckets >= 4
             and self.relative_distance > self.relative_buckets // 2  # each of the near in one
         ):
             raise ConfigError(
-                both(
-                    f"config.json: {self.relative_buckets} buckets of distances up to {self.relative_distance}: there "
-                    "must be 4 buckets or more, and fewer than two for each distance.",
-                    f"config.json: {self.relative_buckets} grupos de distancias hasta {self.relative_distance}: debe "
-                    "haber 4 grupos o más, y menos de dos por distancia.",
-                )
+                f"config.json: {self.relative_buckets} buckets of distances up to {self.relative_distance}: there "
+                "must be 4 buckets or more, and fewer than two for each distance.",
+                f"config.json: {self.relative_buckets} grupos de distancias hasta {self.relative_distance}: debe "
+                "haber 4 grupos o más, y menos de dos por distancia.",
             )
         if self.max_tokens < 1:
             raise ConfigError(
-                both(
-                    f"config.json: max_position_embeddings {self.max_position_embeddings} leaves no place for a token; "
-                    f"the first {self.position_offset} are kept for pads.",
-                    f"config.json: max_position_embeddings {self.max_position_embeddings} no deja sitio para ningún "
-                    f"token; las primeras {self.position_offset} posiciones se reservan para el relleno.",
-                )
+                f"config.json: max_position_embeddings {self.max_position_embeddings} leaves no place for a token; "
+                f"the first {self.position_offset} are kept for pads.",
+                f"config.json: max_position_embeddings {self.max_position_embeddings} no deja sitio para ningún "
+                f"token; las primeras {self.position_offset} posiciones se reservan para el relleno.",
             )
         if self.head_width is None and self.hidden_size % self.num_attention_heads:
             raise ConfigError(
-                both(
-                    f"config.json: hidden_size {self.hidden_size} does not divide into "
-                    f"{self.num_attention_heads} attention heads of equal width.",
-                    f"config.json: hidden_size {self.hidden_size} no se reparte entre "
-                    f"{self.num_attention_heads} cabezas de atención de igual ancho.",
-                )
+                f"config.json: hidden_size {self.hidden_size} does not divide into "
+                f"{self.num_attention_heads} attention heads of equal width.",
+                f"config.json: hidden_size {self.hidden_size} no se reparte entre "
+                f"{self.num_attention_heads} cabezas de atención de igual ancho.",
             )
         if self.problem_type not in (None, *PROBLEM_TYPES):
             known = ", ".join(PROBLEM_TYPES)
             raise ConfigError(
-                both(
-                    f"config.json: problem_type {self.problem_type!r} is none of {known}.",
-                    f"config.json: problem_type {self.problem_type!r} no es ninguno de {known}.",
-                )
+                f"config.json: problem_type {self.problem_type!r} is none of {known}.",
+                f"config.json: problem_type {self.problem_type!r} no es ninguno de {known}.",
             )
         if not self.id2label or sorted(self.id2label) != list(range(len(self.id2label))):
             raise ConfigError(
-                both(
-                    "config.json: id2label must number its labels 0, 1, 2 … without a gap.",
-                    "config.json: id2label debe numerar sus etiquetas 0, 1, 2 … sin saltos.",
-                )
+                "config.json: id2label must number its labels 0, 1, 2 … without a gap.",
+                "config.json: id2label debe numerar sus etiquetas 0, 1, 2 … sin saltos.",
             )
         if self.per_layer and len(self.per_layer) != self.num_hidden_layers:
             raise ConfigError(
-                both(
-                    f"config.json: values for {len(self.per_layer)} layers, but there are {self.num_hidden_layers}.",
-                    f"config.json: hay valores para {len(self.per_layer)} capas, pero son {self.num_hidden_layers}.",
-                )
+                f"config.json: values for {len(self.per_layer)} layers, but there are {self.num_hidden_layers}.",
+                f"config.json: hay valores para {len(self.per_layer)} capas, pero son {self.num_hidden_layers}.",
             )
 
     def layer(self, i: int) -> Config:
@@ -201,14 +183,11 @@ class Config:
             labels = [f"LABEL_{i}" for i in range(labels)]
         if not isinstance(labels, Mapping | list | tuple):
             raise ConfigError(
-                both(
-                    f"labels must be a number from 1 to {number(MOST_LABELS)}, or a list of names, not {labels!r:.80}.",
-                    f"labels debe ser un número de 1 a {number(MOST_LABELS)}, o una lista de nombres, no "
-                    f"{labels!r:.80}.",
-                )
+                f"labels must be a number from 1 to {number(MOST_LABELS)}, or a list of names, not {labels!r:.80}.",
+                f"labels debe ser un número de 1 a {number(MOST_LABELS)}, o una lista de nombres, no {labels!r:.80}.",
             )
         if not isinstance(labels, Mapping):
             labels = dict(enumerate(labels))
         if not all(isinstance(label, str) for label in labels.values()):
-            raise ConfigError(both("every label's name must be a str.", "el nombre de cada etiqueta debe ser un str."))
+            raise ConfigError("every label's name must be a str.", "el nombre de cada etiqueta debe ser un str.")
         return replace(self, id2label=dict(labels))

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from gatonegro.errors import GatonegroWarning, HubError, OptionError
-from gatonegro.wording import Pair, both, number
+from gatonegro.i18n import Pair, localized, number
 
 # short name → task; the weights are a distribution of their own, one folder a model
 BUILT_IN = {
@@ -154,7 +154,7 @@ class Source:
     @property
     def where(self) -> str:
         """The place, in words, for messages."""
-        return both(f"the folder {self.folder}", f"la carpeta {self.folder}")
+        return localized(f"the folder {self.folder}", f"la carpeta {self.folder}")
 
     def file(self, filename: str) -> Path | None:
         """The path of a file, fetched if need be; None where the model has no such file.
@@ -165,10 +165,8 @@ class Source:
         parts = PurePosixPath(filename).parts
         if not parts or ".." in parts or filename.startswith("/") or re.search(r"[\\:\0]", filename):
             raise HubError(
-                both(
-                    f"{self.name}: {filename!r} leads out of the model's folder; refused.",
-                    f"{self.name}: {filename!r} sale de la carpeta del modelo; se rechaza.",
-                )
+                f"{self.name}: {filename!r} leads out of the model's folder; refused.",
+                f"{self.name}: {filename!r} sale de la carpeta del modelo; se rechaza.",
             )
         return self._file(filename)
 
@@ -178,7 +176,7 @@ class Source:
             return path if path.is_file() else None
         except OSError as error:
             why = error.strerror or error
-            raise HubError(both(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).")) from None
+            raise HubError(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from None
 
 
 class HubSource(Source):
@@ -197,10 +195,10 @@ class HubSource(Source):
     @property
     def where(self) -> str:
         if self.offline:
-            return both(
+            return localized(
                 f"the cache ({self.cache}; the network was not asked)", f"la caché ({self.cache}; sin usar la red)"
             )
-        return both(f"{self.name} on the hub", f"{self.name} del hub")
+        return localized(f"{self.name} on the hub", f"{self.name} del hub")
 
     @property
     def commit(self) -> str:
@@ -236,7 +234,7 @@ class HubSource(Source):
                 raise HubError(self._say(cause, filename, happened)) from None
         self.offline = True
         warnings.warn(
-            both(
+            localized(
                 f"{self.name}: the hub cannot be reached, so only its files in the cache are used, and {filename} is "
                 "not among them.",
                 f"{self.name}: no se puede llegar al hub, así que solo se usan sus archivos de la caché, y {filename} "
@@ -261,7 +259,7 @@ class HubSource(Source):
         from huggingface_hub import constants
 
         detail = str(error).strip().partition("\n")[0][:200] if error else ""
-        text = both(*cause).format(
+        text = localized(*cause).format(
             name=self.name,
             filename=filename,
             revision=self.commit,
@@ -306,51 +304,39 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     if not isinstance(name, str | os.PathLike) or not isinstance(text := os.fspath(name), str):
         given = type(name).__name__
         raise OptionError(
-            both(
-                f"a model's name must be text or a path, not {given}.",
-                f"el nombre de un modelo debe ser un texto o una ruta, no {given}.",
-            )
+            f"a model's name must be text or a path, not {given}.",
+            f"el nombre de un modelo debe ser un texto o una ruta, no {given}.",
         )
     folder = _folder(text)
     if folder is not None:
         return Source(text, folder, revision)
     if revision is not None and not isinstance(revision, str):
         raise OptionError(
-            both(
-                f"revision must be the name of a branch, tag or commit, not {revision!r:.80}.",
-                f"revision debe ser el nombre de una rama, un tag o un commit, no {revision!r:.80}.",
-            )
+            f"revision must be the name of a branch, tag or commit, not {revision!r:.80}.",
+            f"revision debe ser el nombre de una rama, un tag o un commit, no {revision!r:.80}.",
         )
     if len(text) > 4096:
         raise HubError(
-            both(
-                f"{text[:60]!r}…: there is no such folder, and no name on the hub has {number(len(text))} characters.",
-                f"{text[:60]!r}…: no existe esa carpeta, y ningún nombre del hub tiene {number(len(text))} caracteres.",
-            )
+            f"{text[:60]!r}…: there is no such folder, and no name on the hub has {number(len(text))} characters.",
+            f"{text[:60]!r}…: no existe esa carpeta, y ningún nombre del hub tiene {number(len(text))} caracteres.",
         )
     if isinstance(name, os.PathLike) or PATH.fullmatch(text):
         path = Path(text)
         if "\0" not in text and path.is_file():
             raise HubError(
-                both(
-                    f"{text!r} is a file; pass the folder that it is in, {str(path.parent)!r}.",
-                    f"{text!r} es un archivo; pasa la carpeta en la que está, {str(path.parent)!r}.",
-                )
+                f"{text!r} is a file; pass the folder that it is in, {str(path.parent)!r}.",
+                f"{text!r} es un archivo; pasa la carpeta en la que está, {str(path.parent)!r}.",
             )
         raise HubError(
-            both(
-                f"{text!r}: there is no such folder (from {Path.cwd()}). Look at its spelling.",
-                f"{text!r}: no existe esa carpeta (desde {Path.cwd()}). Comprueba que esté bien escrita.",
-            )
+            f"{text!r}: there is no such folder (from {Path.cwd()}). Look at its spelling.",
+            f"{text!r}: no existe esa carpeta (desde {Path.cwd()}). Comprueba que esté bien escrita.",
         )
     if text in BUILT_IN:
         return Source(text, _built_in(text), revision)
     if "/" not in text and (close := get_close_matches(text, BUILT_IN, 1, 0.75)):
         raise HubError(
-            both(
-                f"{text!r} is no folder here; did you mean {close[0]!r}, the built-in model?",
-                f"{text!r} no es una carpeta de aquí; ¿querías decir {close[0]!r}, el modelo incluido?",
-            )
+            f"{text!r} is no folder here; did you mean {close[0]!r}, the built-in model?",
+            f"{text!r} no es una carpeta de aquí; ¿querías decir {close[0]!r}, el modelo incluido?",
         )
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
@@ -358,13 +344,11 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     try:
         validate_repo_id(text)
     except HFValidationError as error:
-        raise HubError(f"{text!r}: {both(*CAUSES['HFValidationError'])} [{error}]") from None
+        raise HubError(f"{text!r}: {localized(*CAUSES['HFValidationError'])} [{error}]") from None
     if revision is not None and (not revision or ".." in revision or revision.startswith("/") or "\\" in revision):
         raise HubError(
-            both(
-                f"{text!r}: {revision!r} cannot be a revision; name a branch, tag or commit.",
-                f"{text!r}: {revision!r} no puede ser una revisión; indica una rama, un tag o un commit.",
-            )
+            f"{text!r}: {revision!r} cannot be a revision; name a branch, tag or commit.",
+            f"{text!r}: {revision!r} no puede ser una revisión; indica una rama, un tag o un commit.",
         )
     return HubSource(text, revision, local_files_only)
 
@@ -388,11 +372,9 @@ def _built_in(name: str) -> Path:
     if folder is not None:
         return folder
     raise HubError(
-        both(
-            f"the built-in model {name!r} is not installed, or {DISTRIBUTION} is of an older version; the weights are "
-            f"a package of their own. To add it: pip install -U {DISTRIBUTION} (from a checkout: pip install ./models)",
-            f"el modelo incluido {name!r} no está instalado, o {DISTRIBUTION} es de una versión anterior; los pesos "
-            f"son un paquete aparte. Para añadirlo: pip install -U {DISTRIBUTION} (desde una copia del repositorio: "
-            "pip install ./models)",
-        )
+        f"the built-in model {name!r} is not installed, or {DISTRIBUTION} is of an older version; the weights are "
+        f"a package of their own. To add it: pip install -U {DISTRIBUTION} (from a checkout: pip install ./models)",
+        f"el modelo incluido {name!r} no está instalado, o {DISTRIBUTION} es de una versión anterior; los pesos "
+        f"son un paquete aparte. Para añadirlo: pip install -U {DISTRIBUTION} (desde una copia del repositorio: "
+        "pip install ./models)",
     )

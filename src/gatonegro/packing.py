@@ -17,7 +17,7 @@ from torch import Tensor
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError
-from gatonegro.wording import both
+from gatonegro.i18n import localized
 
 # argument → why an id of it can be wrong
 HINTS = {
@@ -109,12 +109,10 @@ def pack(
     longest = max(lengths, default=0)
     if longest > config.max_tokens:
         raise InputError(
-            both(
-                f"a sequence of {longest} tokens is longer than the {config.max_tokens} that this model takes; "
-                "pass truncation=True, or split the text.",
-                f"una secuencia de {longest} tokens es más larga que los {config.max_tokens} que admite este modelo; "
-                "pasa truncation=True, o divide el texto.",
-            )
+            f"a sequence of {longest} tokens is longer than the {config.max_tokens} that this model takes; "
+            "pass truncation=True, or split the text.",
+            f"una secuencia de {longest} tokens es más larga que los {config.max_tokens} que admite este modelo; "
+            "pasa truncation=True, o divide el texto.",
         )
     missing = -sum(lengths) % multiple
     while missing:
@@ -186,7 +184,7 @@ def from_padded(
     """
     if (input_ids is None) == (inputs_embeds is None):
         raise InputError(
-            both("pass input_ids or inputs_embeds, one of the two.", "pasa input_ids o inputs_embeds, uno de los dos.")
+            "pass input_ids or inputs_embeds, one of the two.", "pasa input_ids o inputs_embeds, uno de los dos."
         )
     input_ids = whole_tensor("input_ids", input_ids)
     token_type_ids = whole_tensor("token_type_ids", token_type_ids)
@@ -198,21 +196,17 @@ def from_padded(
     if given.dim() != (2 if input_ids is not None else 3):
         name, form = ("input_ids", "(batch, length)") if input_ids is not None else ("inputs_embeds", "(b, s, hidden)")
         raise InputError(
-            both(
-                f"{name} must be of shape {form}, not {tuple(given.shape)}; one text is a batch of one.",
-                f"{name} debe ser de forma {form}, no {tuple(given.shape)}; un solo texto es un lote de uno.",
-            )
+            f"{name} must be of shape {form}, not {tuple(given.shape)}; one text is a batch of one.",
+            f"{name} debe ser de forma {form}, no {tuple(given.shape)}; un solo texto es un lote de uno.",
         )
     if inputs_embeds is not None and (
         inputs_embeds.shape[2] != config.hidden_size or not inputs_embeds.is_floating_point()
     ):
         raise InputError(
-            both(
-                f"inputs_embeds are {inputs_embeds.dtype} and {inputs_embeds.shape[2]} wide; this model wants numbers "
-                f"with a point, {config.hidden_size} wide.",
-                f"inputs_embeds son {inputs_embeds.dtype} de ancho {inputs_embeds.shape[2]}; este modelo pide números "
-                f"de coma flotante, de ancho {config.hidden_size}.",
-            )
+            f"inputs_embeds are {inputs_embeds.dtype} and {inputs_embeds.shape[2]} wide; this model wants numbers "
+            f"with a point, {config.hidden_size} wide.",
+            f"inputs_embeds son {inputs_embeds.dtype} de ancho {inputs_embeds.shape[2]}; este modelo pide números "
+            f"de coma flotante, de ancho {config.hidden_size}.",
         )
     b, s = given.shape[:2]
     for name, tensor in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
@@ -220,11 +214,9 @@ def from_padded(
             raise _other_shape(name, tensor, b, s)
     if attention_mask is not None and not bool((attention_mask >= 0).all()):
         raise InputError(
-            both(
-                "attention_mask holds numbers below 0, or none; it says 1 for a token and 0 where there is none.",
-                "attention_mask contiene números menores que 0, o que no lo son; debe decir 1 donde hay un token y 0 "
-                "donde no.",
-            )
+            "attention_mask holds numbers below 0, or none; it says 1 for a token and 0 where there is none.",
+            "attention_mask contiene números menores que 0, o que no lo son; debe decir 1 donde hay un token y 0 "
+            "donde no.",
         )
     counted = position_ids is None
     if position_ids is None:
@@ -234,12 +226,10 @@ def from_padded(
     places = config.max_position_embeddings
     if counted and position_ids.numel() and int(position_ids.max()) >= places:
         raise InputError(
-            both(
-                f"a row of {s} tokens is longer than the {config.max_tokens} that this model takes; pass "
-                "truncation=True to the tokenizer, or split the text.",
-                f"una fila de {s} tokens es más larga que los {config.max_tokens} que admite este modelo; pasa "
-                "truncation=True al tokenizador, o divide el texto.",
-            )
+            f"a row of {s} tokens is longer than the {config.max_tokens} that this model takes; pass "
+            "truncation=True to the tokenizer, or split the text.",
+            f"una fila de {s} tokens es más larga que los {config.max_tokens} que admite este modelo; pasa "
+            "truncation=True al tokenizador, o divide el texto.",
         )
     for name, ids, count in (
         ("input_ids", input_ids, config.vocab_size),
@@ -247,12 +237,10 @@ def from_padded(
         ("position_ids", position_ids, places),
     ):
         if ids is not None and ids.numel() and not 0 <= (wrong := odd_one(ids)) < count:
-            hint = both(*HINTS[name])
+            hint = localized(*HINTS[name])
             raise InputError(
-                both(
-                    f"{name} holds {wrong}, but may hold 0 … {count - 1} only; {hint}",
-                    f"{name} contiene {wrong}, pero solo puede contener 0 … {count - 1}; {hint}",
-                )
+                f"{name} holds {wrong}, but may hold 0 … {count - 1} only; {hint}",
+                f"{name} contiene {wrong}, pero solo puede contener 0 … {count - 1}; {hint}",
             )
     position_ids = position_ids.expand(b, s)
     keep = torch.ones(b, s, dtype=torch.bool, device=given.device) if attention_mask is None else attention_mask != 0
@@ -278,10 +266,8 @@ def from_padded(
 
 def _other_shape(name: str, tensor: Tensor, b: int, s: int) -> InputError:
     return InputError(
-        both(
-            f"{name} is of shape {tuple(tensor.shape)}, but the batch is of shape {(b, s)}.",
-            f"{name} es de forma {tuple(tensor.shape)}, pero el lote es de forma {(b, s)}.",
-        )
+        f"{name} is of shape {tuple(tensor.shape)}, but the batch is of shape {(b, s)}.",
+        f"{name} es de forma {tuple(tensor.shape)}, pero el lote es de forma {(b, s)}.",
     )
 
 
@@ -289,21 +275,17 @@ def _tensor(name: str, value: object) -> None:
     if value is not None and (not isinstance(value, Tensor) or value.layout != torch.strided or value.is_meta):
         kind = type(value).__name__
         if isinstance(value, Tensor):
-            kind = both(f"{value.layout} tensor on {value.device}", f"tensor {value.layout} en {value.device}")
+            kind = localized(f"{value.layout} tensor on {value.device}", f"tensor {value.layout} en {value.device}")
         raise InputError(
-            both(
-                f"{name} must be an ordinary torch tensor, not a {kind}; with the tokenizer's return_tensors='pt', a "
-                "batch is passed with two stars: model(**batch).",
-                f"{name} debe ser un tensor de torch corriente, no un {kind}; con return_tensors='pt' en el "
-                "tokenizador, un lote se pasa con dos asteriscos: model(**batch).",
-            )
+            f"{name} must be an ordinary torch tensor, not a {kind}; with the tokenizer's return_tensors='pt', a "
+            "batch is passed with two stars: model(**batch).",
+            f"{name} debe ser un tensor de torch corriente, no un {kind}; con return_tensors='pt' en el "
+            "tokenizador, un lote se pasa con dos asteriscos: model(**batch).",
         )
     if isinstance(value, Tensor) and value.is_complex():
         raise InputError(
-            both(
-                f"{name} must be real numbers, not {value.dtype}.",
-                f"{name} debe contener números reales, no {value.dtype}.",
-            )
+            f"{name} must be real numbers, not {value.dtype}.",
+            f"{name} debe contener números reales, no {value.dtype}.",
         )
 
 
@@ -314,10 +296,7 @@ def whole_tensor(name: str, ids: Tensor | None) -> Tensor | None:
         return ids
     if ids.dtype not in (torch.int16, torch.int8, torch.uint8):
         raise InputError(
-            both(
-                f"{name} must be whole numbers, not {ids.dtype}.",
-                f"{name} debe contener números enteros, no {ids.dtype}.",
-            )
+            f"{name} must be whole numbers, not {ids.dtype}.", f"{name} debe contener números enteros, no {ids.dtype}."
         )
     return ids.long()
 

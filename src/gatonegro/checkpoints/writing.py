@@ -20,7 +20,6 @@ from torch import Tensor
 from gatonegro.checkpoints.reading import INDEX, SINGLE
 from gatonegro.checkpoints.tensors import check
 from gatonegro.errors import CheckpointError, OptionError
-from gatonegro.wording import both
 
 SHARDS = "model-*-of-*.safetensors"
 INT8 = {"gatonegro": "int8"}  # what the metadata of a file in our int8 form says
@@ -34,10 +33,8 @@ def folder_of(name: str | Path) -> Path:
     """
     if not isinstance(name, str | os.PathLike) or not os.fspath(name) or "\0" in str(name):
         raise OptionError(
-            both(
-                f"the folder to write to must be a path, such as './modelo', not {name!r:.80}.",
-                f"la carpeta en la que escribir debe ser una ruta, como './modelo', no {name!r:.80}.",
-            )
+            f"the folder to write to must be a path, such as './modelo', not {name!r:.80}.",
+            f"la carpeta en la que escribir debe ser una ruta, como './modelo', no {name!r:.80}.",
         )
     return Path(name)
 
@@ -62,9 +59,7 @@ def write(
     folder, limit = Path(folder), _size(max_shard_size)
     packed = any(tensor.dtype == torch.int8 for tensor in state.values())
     if not state:
-        raise CheckpointError(
-            both(f"{folder}: there is no tensor to write.", f"{folder}: no hay tensores que escribir.")
-        )
+        raise CheckpointError(f"{folder}: there is no tensor to write.", f"{folder}: no hay tensores que escribir.")
     check(folder, state, "int8" if packed else None)
     about = {"format": "pt", **(INT8 if packed else {}), **(metadata or {})}
     shards = list(_shards(state, limit))
@@ -108,10 +103,8 @@ def _size(size: int | str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?) *(?:([kmg])(i?))?b?", str(size).strip(), re.IGNORECASE)
     if isinstance(size, bool) or found is None or not 0 < float(found[1]) < 1e18:
         raise OptionError(
-            both(
-                f'max_shard_size must be a number of bytes, or such as "500MB" or "2GiB", not {size!r:.80}.',
-                f'max_shard_size debe ser un número de bytes, o algo como "500MB" o "2GiB", no {size!r:.80}.',
-            )
+            f'max_shard_size must be a number of bytes, or such as "500MB" or "2GiB", not {size!r:.80}.',
+            f'max_shard_size debe ser un número de bytes, o algo como "500MB" o "2GiB", no {size!r:.80}.',
         )
     return int(float(found[1]) * (1024 if found[3] else 1000) ** " kmg".index((found[2] or " ").lower()))
 
@@ -174,10 +167,8 @@ def copy(path: Path, to: Path) -> None:
     """
     if to.exists() and to.samefile(path):
         raise CheckpointError(
-            both(
-                f"{to.parent} is the model itself; name another folder.",
-                f"{to.parent} es el propio modelo; nombra otra carpeta.",
-            )
+            f"{to.parent} is the model itself; name another folder.",
+            f"{to.parent} es el propio modelo; nombra otra carpeta.",
         )
     with replacing(to) as beside:
         shutil.copyfile(path, beside)
@@ -190,11 +181,9 @@ def _told(folder: Path) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
-            both(
-                f"{folder}: cannot be written ({error}). The disk may be full, the folder not yours, or, on Windows, a "
-                "loaded model may hold the old file open: write to another folder. What was there is still whole.",
-                f"{folder}: no se puede escribir ({error}). Quizá el disco está lleno, la carpeta no es tuya o, en "
-                "Windows, un modelo cargado tiene abierto el archivo anterior: escribe en otra carpeta. Lo que había "
-                "sigue entero.",
-            )
+            f"{folder}: cannot be written ({error}). The disk may be full, the folder not yours, or, on Windows, a "
+            "loaded model may hold the old file open: write to another folder. What was there is still whole.",
+            f"{folder}: no se puede escribir ({error}). Quizá el disco está lleno, la carpeta no es tuya o, en "
+            "Windows, un modelo cargado tiene abierto el archivo anterior: escribe en otra carpeta. Lo que había "
+            "sigue entero.",
         ) from error

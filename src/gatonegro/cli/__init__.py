@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from gatonegro.cli.commands import COMMANDS, LANG
-from gatonegro.wording import both, language, use
+from gatonegro.i18n import language, localized, use
 
 # What argparse itself says, which it asks gettext for.
 ARGPARSE = {
@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
         if action.choices is not None and value not in action.choices and close:
             raise argparse.ArgumentError(
                 None,
-                both(
+                localized(
                     f"there is no {value!r}; did you mean {close[0]}?", f"no hay {value!r}; ¿querías decir {close[0]}?"
                 ),
             )
@@ -57,14 +57,14 @@ class Parser(argparse.ArgumentParser):
         word = next((word for word in words if word.startswith("-")), words[0])
         options = [flag for action in self._actions for flag in action.option_strings]
         close = get_close_matches(word.partition("=")[0], options, 1)
-        hint = both(f"; did you mean {close[0]}?", f"; ¿querías decir {close[0]}?") if close else ""
+        hint = localized(f"; did you mean {close[0]}?", f"; ¿querías decir {close[0]}?") if close else ""
         if not close and word.startswith("-"):
-            hint = both(
+            hint = localized(
                 f"; for a text that begins with a dash, write -- before it: {self.prog} -- {word!r}",
                 f"; si es un texto que empieza por guion, escribe antes --: {self.prog} -- {word!r}",
             )
         self.error(
-            both(
+            localized(
                 f"unrecognized arguments: {' '.join(words)}{hint}",
                 f"argumentos que no existen: {' '.join(words)}{hint}",
             )
@@ -75,35 +75,41 @@ def parser() -> Parser:
     top = Parser(
         prog="gatonegro",
         allow_abbrev=False,
-        description=both(
+        description=localized(
             "Transformer text models in Spanish and English: offline, on an ordinary CPU, open to view.",
             "Modelos Transformer de texto en español e inglés: sin red, en una CPU corriente, a la vista.",
         ),
-        epilog=both(
+        epilog=localized(
             "gatonegro COMMAND --help says more about each.",
             "gatonegro ORDEN --help dice más de cada una.",
         ),
     )
     top.add_argument(
-        "-V", "--version", action="store_true", help=both("print the version and leave", "mostrar la versión y salir")
+        "-V",
+        "--version",
+        action="store_true",
+        help=localized("print the version and leave", "mostrar la versión y salir"),
     )
-    top.add_argument(*LANG[0], **{**LANG[1], "help": both(*LANG[1]["help"])})
+    top.add_argument(*LANG[0], **{**LANG[1], "help": localized(*LANG[1]["help"])})
     commands = top.add_subparsers(
-        dest="command", metavar=both("COMMAND", "ORDEN"), title=both("commands", "órdenes"), parser_class=Parser
+        dest="command",
+        metavar=localized("COMMAND", "ORDEN"),
+        title=localized("commands", "órdenes"),
+        parser_class=Parser,
     )
     for name, command in COMMANDS.items():
-        text = both(*command.help)
+        text = localized(*command.help)
         sub = commands.add_parser(
             name,
             help=text,
             description=text[0].upper() + text[1:] + ".",
-            epilog=f"{both('examples', 'ejemplos')}:\n  {command.example}",
+            epilog=f"{localized('examples', 'ejemplos')}:\n  {command.example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
         for flags, settings in (*command.arguments, LANG):
             chosen: dict[str, Any] = dict(settings)
-            chosen |= {key: both(*chosen[key]) for key in ("help", "metavar") if key in chosen}
+            chosen |= {key: localized(*chosen[key]) for key in ("help", "metavar") if key in chosen}
             sub.add_argument(*flags, **chosen)
         sub.set_defaults(parser=sub)
     return top
@@ -144,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     if sys.stdout is None:
         say(
-            both(
+            localized(
                 "standard output is closed, so there is nowhere to print to.",
                 "la salida estándar está cerrada, así que no hay dónde escribir.",
             )
@@ -168,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):  # the reader, `head` say, has seen enough
             say(
-                both(
+                localized(
                     f"reading or writing failed: {error}. Is the disk full, or the place not yours?",
                     f"no se pudo leer o escribir: {error}. ¿Está lleno el disco, o no es tuyo el sitio?",
                 )

@@ -8,7 +8,7 @@ from argparse import Namespace
 
 from gatonegro.cli.screen import print_json, print_tabs, say
 from gatonegro.errors import CheckpointError, OptionError
-from gatonegro.wording import both
+from gatonegro.i18n import localized
 
 SENTENCES = (
     "El profesor es bueno, todo será sencillo.",
@@ -66,13 +66,11 @@ def run(args: Namespace) -> None:
             where = tuned.remember(by_speed[0], exact)
         except CheckpointError as error:
             raise OptionError(
-                both(
-                    f"the choice cannot be kept ({error}); set GATONEGRO_CACHE to another folder.",
-                    f"no se puede guardar la elección ({error}); pon otra carpeta en GATONEGRO_CACHE.",
-                )
+                f"the choice cannot be kept ({error}); set GATONEGRO_CACHE to another folder.",
+                f"no se puede guardar la elección ({error}); pon otra carpeta en GATONEGRO_CACHE.",
             ) from None
         say(
-            both(
+            localized(
                 f'from now on, "auto" is {by_speed[0]} here for models stored as int8, and {exact} for others. '
                 f"To undo this, delete {where}",
                 f'desde ahora, "auto" es aquí {by_speed[0]} para los modelos guardados en int8, y {exact} para los '
@@ -86,7 +84,12 @@ def _table(rows: list[dict]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    names = (both("precision", "precisión"), both("texts/s", "textos/s"), both("ms for one", "ms para uno"), "")
+    names = (
+        localized("precision", "precisión"),
+        localized("texts/s", "textos/s"),
+        localized("ms for one", "ms para uno"),
+        "",
+    )
     for name, side in zip(names, ("left", "right", "right", "left"), strict=True):
         table.add_column(name, justify=side, header_style="bold")  # type: ignore[arg-type]
     for row in rows:

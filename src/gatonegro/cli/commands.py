@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gatonegro.wording import Pair, both
+from gatonegro.i18n import Pair, localized
 
 Argument = tuple[tuple[str, ...], Mapping[str, Any]]
 
@@ -54,7 +54,7 @@ LANG: Argument = (
 def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(
-            both(
+            localized(
                 f"must be a whole number of at least 1, not {text!r}",
                 f"debe ser un número entero, 1 o más, no {text!r}",
             )
@@ -69,7 +69,7 @@ def share(text: str) -> float:
         value = -1.0
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(
-            both(f"must be a number from 0 to 1, not {text!r}", f"debe ser un número de 0 a 1, no {text!r}")
+            localized(f"must be a number from 0 to 1, not {text!r}", f"debe ser un número de 0 a 1, no {text!r}")
         )
     return value
 

@@ -8,7 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from gatonegro.cli.screen import say
-from gatonegro.wording import both
+from gatonegro.i18n import localized
 
 
 def run(args: Namespace) -> None:
@@ -20,10 +20,8 @@ def run(args: Namespace) -> None:
     out = Path(args.output)
     if not args.output or out.is_file():
         raise CheckpointError(
-            both(
-                f"{args.output!r} is no folder to write to; name one, new or old.",
-                f"{args.output!r} no es una carpeta donde escribir; nombra una, nueva o no.",
-            )
+            f"{args.output!r} is no folder to write to; name one, new or old.",
+            f"{args.output!r} no es una carpeta donde escribir; nombra una, nueva o no.",
         )
     where = {"revision": args.revision, "local_files_only": args.offline}
     source = hub.locate(args.name, **where)
@@ -38,7 +36,7 @@ def run(args: Namespace) -> None:
     try:
         AutoTokenizer.from_pretrained(args.name, **where).save_pretrained(out)
     except TokenizerError as error:
-        say(both(f"no tokenizer was written: {error}", f"no se escribió ningún tokenizador: {error}"))
+        say(localized(f"no tokenizer was written: {error}", f"no se escribió ningún tokenizador: {error}"))
     if (habits := source.file("generation_config.json")) is not None:  # how it writes
         checkpoints.copy(habits, out / "generation_config.json")
     card = source.file("README.md")
@@ -46,5 +44,9 @@ def run(args: Namespace) -> None:
         checkpoints.copy(card, out / "README.md")
     megabytes = sum(file.stat().st_size for file in out.glob("*.safetensors")) / 1e6
     if sys.stderr.isatty():
-        say(both(f"{megabytes:.1f} MB of weights, {form}, in {out}", f"{megabytes:.1f} MB de pesos, {form}, en {out}"))
+        say(
+            localized(
+                f"{megabytes:.1f} MB of weights, {form}, in {out}", f"{megabytes:.1f} MB de pesos, {form}, en {out}"
+            )
+        )
     print(out)

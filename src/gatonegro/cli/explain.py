@@ -8,7 +8,7 @@ from itertools import chain
 
 from gatonegro.cli.screen import print_json, say, texts
 from gatonegro.errors import OptionError
-from gatonegro.wording import both
+from gatonegro.i18n import localized
 
 
 def run(args: Namespace) -> None:
@@ -19,10 +19,8 @@ def run(args: Namespace) -> None:
 
     if args.output and (len(args.texts) != 1 or args.texts == ["-"]):
         raise OptionError(
-            both(
-                f"{args.output} takes one text; pass one as an argument.",
-                f"{args.output} es para un solo texto; pasa uno como argumento.",
-            )
+            f"{args.output} takes one text; pass one as an argument.",
+            f"{args.output} es para un solo texto; pasa uno como argumento.",
         )
     if args.output:
         saver_of(args.output)  # a name that will not do is said before the work
@@ -31,7 +29,7 @@ def run(args: Namespace) -> None:
                         local_files_only=args.offline)  # fmt: skip
         if args.output:
             path = found.save(args.output)
-            say(both(f"written to {path}", f"escrito en {path}"))
+            say(localized(f"written to {path}", f"escrito en {path}"))
             continue
         if args.json:
             print_json(found.to_dict())

@@ -10,14 +10,14 @@ from typing import Any
 from gatonegro.cli.screen import print_json, say
 from gatonegro.errors import OptionError
 from gatonegro.hub import BUILT_IN, DISTRIBUTION, built_in_models
-from gatonegro.wording import both
+from gatonegro.i18n import localized
 
 
 def run(args: Namespace) -> None:
     if args.get is not None:
         return get(args)
     if args.to is not None:
-        raise OptionError(both("--to is for --get NAME; name a model.", "--to es para --get NOMBRE; nombra un modelo."))
+        raise OptionError("--to is for --get NAME; name a model.", "--to es para --get NOMBRE; nombra un modelo.")
     installed = built_in_models()
     records = [
         {"name": name, "task": task, "installed": name in installed}
@@ -38,17 +38,17 @@ def get(args: Namespace) -> None:
     to = Path(args.to or ".") / name
     files = copy_to(to, args.get, revision=args.revision, local_files_only=args.offline)
     megabytes = sum(path.stat().st_size for path in files) / 1e6
-    what = both(
+    what = localized(
         f"{args.get}: {len(files)} files, {megabytes:.1f} MB. ",
         f"{args.get}: {len(files)} archivos, {megabytes:.1f} MB. ",
     )
     if any(path.suffix == ".bin" for path in files):
-        what += both(
+        what += localized(
             f"Its weights are pickled, and are not read so. Write them anew: gatonegro convert {to} -o FOLDER",
             f"Sus pesos están en pickle, y así no se leen. Escríbelos de nuevo: gatonegro convert {to} -o CARPETA",
         )
     else:
-        what += both(f"To use it, without a network: -m {to}", f"Para usarlo, sin red: -m {to}")
+        what += localized(f"To use it, without a network: -m {to}", f"Para usarlo, sin red: -m {to}")
     say(what)
     print(to)
 
@@ -57,12 +57,15 @@ def _show(record: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    rows = [(both("task", "tarea"), record["task"])]
+    rows = [(localized("task", "tarea"), record["task"])]
     if record["installed"]:
-        rows += [(both("languages", "idiomas"), " ".join(record["languages"]))]
-        rows += [(both("licence", "licencia"), record["licence"]), (both("size", "tamaño"), f"{record['mb']} MB")]
+        rows += [(localized("languages", "idiomas"), " ".join(record["languages"]))]
+        rows += [
+            (localized("licence", "licencia"), record["licence"]),
+            (localized("size", "tamaño"), f"{record['mb']} MB"),
+        ]
         width = max(map(len, record["figures"]), default=0)
-        title = both("figures", "cifras")
+        title = localized("figures", "cifras")
         for name, value in record["figures"].items():
             shown = f"{value:.{3 if abs(value) <= 1 else 1}f}" if isinstance(value, float) else value
             rows.append((title, f"{name:<{width}}  {shown}"))
@@ -70,8 +73,8 @@ def _show(record: dict[str, Any]) -> None:
     else:
         rows.append(
             (
-                both("weights", "pesos"),
-                both(
+                localized("weights", "pesos"),
+                localized(
                     f"not installed: pip install {DISTRIBUTION} (from a checkout: pip install ./models)",
                     f"sin instalar: pip install {DISTRIBUTION} (desde una copia del repositorio: pip install ./models)",
                 ),

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro.errors import InputError
-from gatonegro.wording import both
+from gatonegro.i18n import localized
 
 NO_TEXT = re.compile("[\ud800-\udfff]")  # how bytes that are not UTF-8 come in
 CHUNK = 1 << 17  # bytes of standard input that are answered together: some thousand lines
@@ -33,10 +33,10 @@ def texts(arguments: list[str]) -> Iterator[list[str]]:
         arguments = []
     for n, text in enumerate(arguments, 1):
         if NO_TEXT.search(text):
-            raise _not_utf8(both(f"text {n}", f"el texto {n}"), text)
+            raise _not_utf8(localized(f"text {n}", f"el texto {n}"), text)
         if _names_a_file(text):
             say(
-                both(
+                localized(
                     f"{text!r} is read as a text, and there is a file of that name. For its lines: < {text}",
                     f"{text!r} se lee como un texto, y hay un archivo que se llama así. Para sus líneas: < {text}",
                 )
@@ -54,13 +54,11 @@ def _names_a_file(text: str) -> bool:
 def _lines() -> Iterator[list[str]]:
     if sys.stdin is None:
         raise InputError(
-            both(
-                "there is no standard input; pass texts as arguments.",
-                "no hay entrada estándar; pasa los textos como argumentos.",
-            )
+            "there is no standard input; pass texts as arguments.",
+            "no hay entrada estándar; pasa los textos como argumentos.",
         )
     if sys.stdin.isatty():
-        say(both("type a text a line; Ctrl-D ends.", "escribe un texto por línea; Ctrl-D termina."))
+        say(localized("type a text a line; Ctrl-D ends.", "escribe un texto por línea; Ctrl-D termina."))
     done, rest = 0, []  # the pieces of a line that has not ended yet
     while data := sys.stdin.buffer.read1(CHUNK):  # type: ignore[union-attr]  # what is there, without waiting for more
         rest.append(data)
@@ -79,7 +77,7 @@ def _decoded(lines: list[bytes], done: int) -> Iterator[list[str]]:
         text = line.rstrip(b"\r").decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
         if NO_TEXT.search(text):
             yield found  # no answer is lost
-            raise _not_utf8(both(f"line {n} of standard input", f"la línea {n} de la entrada estándar"), text)
+            raise _not_utf8(localized(f"line {n} of standard input", f"la línea {n} de la entrada estándar"), text)
         found.append(text)
     yield found
 
@@ -89,10 +87,8 @@ def _not_utf8(name: str, text: str) -> InputError:
     other = "utf-16" if text.startswith(("\udcff\udcfe", "\udcfe\udcff")) else "latin1"
     place = bad.start() + 1 if bad else 0
     return InputError(
-        both(
-            f"{name} is not UTF-8 (character {place}); convert it first, with iconv -f {other} -t utf-8, say.",
-            f"{name} no es UTF-8 (carácter {place}); conviértelo antes, con iconv -f {other} -t utf-8, por ejemplo.",
-        )
+        f"{name} is not UTF-8 (character {place}); convert it first, with iconv -f {other} -t utf-8, say.",
+        f"{name} no es UTF-8 (carácter {place}); conviértelo antes, con iconv -f {other} -t utf-8, por ejemplo.",
     )
 
 

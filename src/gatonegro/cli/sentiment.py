@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gatonegro.cli.screen import answered, print_json, print_tabs, texts, visible
-from gatonegro.wording import both
+from gatonegro.i18n import localized
 
 # A label is told by its word and its sign; the colour only helps.
 LOOKS = {"POS": ("+", "green"), "NEG": ("−", "red"), "NEU": ("·", "yellow")}
@@ -68,7 +68,7 @@ def _for_people(labels: Iterable[str]) -> Show:
 
     def show(text: str, found: list[dict]) -> None:
         if found is NOTHING:
-            console.print(Text(f"   {'':{width}}        {both('(empty)', '(vacío)')}", "dim"))
+            console.print(Text(f"   {'':{width}}        {localized('(empty)', '(vacío)')}", "dim"))
             return
         for i, one in enumerate(found):
             label = visible(one["label"])

@@ -8,7 +8,7 @@ from argparse import Namespace
 from itertools import chain
 
 from gatonegro.cli.screen import print_json, print_tabs, texts, visible
-from gatonegro.wording import both
+from gatonegro.i18n import localized
 
 
 def run(args: Namespace) -> None:
@@ -44,7 +44,7 @@ def _table(text: str, tokens: list[str], ids: list[int], offsets: list[tuple[int
         ("#", "right"),
         ("id", "right"),
         ("token", "left"),
-        (both("in the text", "en el texto"), "left"),
+        (localized("in the text", "en el texto"), "left"),
     ):
         table.add_column(name, justify=side, header_style="bold")  # type: ignore[arg-type]
     for n, (i, token, (a, b)) in enumerate(zip(ids, tokens, offsets, strict=True)):

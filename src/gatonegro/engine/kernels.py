@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from gatonegro.engine.linear import Int8, Linear
 from gatonegro.engine.processor import names
 from gatonegro.errors import GatonegroWarning, InputError
+from gatonegro.i18n import localized
 from gatonegro.nn.attention import Attend, Bias, attend
 from gatonegro.packing import Layout
-from gatonegro.wording import both
 
 VERSION = 2  # of the functions' arguments, as in kernels.cpp
 WORDS = {torch.float32: 1, torch.bfloat16: 2, torch.int8: 4}  # numbers that are multiplied together
@@ -83,7 +83,7 @@ def available() -> bool:
         why = str(failure)[:200]
     if why:
         warnings.warn(
-            both(
+            localized(
                 f"the kernels of gatonegro-kernels cannot be used here ({why}); PyTorch's operators take their place.",
                 f"los núcleos de gatonegro-kernels no se pueden usar aquí ({why}); los sustituyen los operadores de "
                 "PyTorch.",
@@ -139,9 +139,7 @@ def panels(weight: Tensor) -> Tensor:
     wide, word = library().gatonegro_wide(), WORDS[weight.dtype]  # type: ignore[union-attr]
     n, k = weight.shape
     if not k:
-        raise InputError(
-            both("weights of no numbers have nothing to multiply.", "unos pesos sin números no multiplican.")
-        )
+        raise InputError("weights of no numbers have nothing to multiply.", "unos pesos sin números no multiplican.")
     padded = F.pad(weight, (0, -k % word, 0, -n % wide))
     return padded.unflatten(1, (-1, word)).unflatten(0, (-1, wide)).transpose(1, 2).contiguous()
 
@@ -164,10 +162,8 @@ def plain(x: Tensor, dtype: torch.dtype, *, width: int) -> Tensor:
     """Rows of numbers as the kernels read them: of this type, (…, width), one after another."""
     if x.shape[-1] != width:
         raise InputError(
-            both(
-                f"rows of {x.shape[-1]} numbers where the weights want {width}; they belong to different models.",
-                f"filas de {x.shape[-1]} números donde los pesos piden {width}; son de modelos distintos.",
-            )
+            f"rows of {x.shape[-1]} numbers where the weights want {width}; they belong to different models.",
+            f"filas de {x.shape[-1]} números donde los pesos piden {width}; son de modelos distintos.",
         )
     return (x if x.dtype == dtype else x.to(dtype)).contiguous()
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from gatonegro.engine.processor import vector_bits
 from gatonegro.errors import GatonegroWarning
+from gatonegro.i18n import localized
 from gatonegro.nn.encoder import ACTIVATIONS
-from gatonegro.wording import both
 
 ONE_AT_A_TIME = Lock()  # `catch_warnings` is for one thread at a time
 ROWS = 1024  # tokens in a batch of the planner, for which oneDNN lays weights out
@@ -231,7 +231,7 @@ def usable(kind: type[nn.Module], dtype: torch.dtype = torch.float32) -> bool:
     if why:
         what = "int8" if issubclass(kind, Int8) else str(dtype).removeprefix("torch.")
         warnings.warn(
-            both(
+            localized(
                 f"PyTorch's fast operator for {what} cannot be used here ({why}); a slower one takes its place. "
                 "precision='auto' chooses what is fast here.",
                 f"el operador rápido de PyTorch para {what} no se puede usar aquí ({why}); lo sustituye otro más "

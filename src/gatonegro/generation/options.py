@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from gatonegro.errors import ConfigError, GatonegroError, OptionError
-from gatonegro.wording import both
+from gatonegro.i18n import localized
 
 DEFAULT_LENGTH = 20  # new tokens, where nobody names a limit, as in the reference
 
@@ -137,12 +137,10 @@ class GenerationConfig:
         for field in fields(self):
             value, (fits, words) = getattr(self, field.name), ALLOWED[field.name]
             if not fits(value) and not (value is None and field.default is None):
-                wanted = both(*words)
+                wanted = localized(*words)
                 raise OptionError(
-                    both(
-                        f"{field.name} must be {wanted}, not {value!r:.80}.",
-                        f"{field.name} debe ser {wanted}, no {value!r:.80}.",
-                    )
+                    f"{field.name} must be {wanted}, not {value!r:.80}.",
+                    f"{field.name} debe ser {wanted}, no {value!r:.80}.",
                 )
 
     @property
@@ -161,10 +159,8 @@ class GenerationConfig:
                 continue
             close = next(iter(get_close_matches(name, ALLOWED, 1, 0.7)), None)
             raise OptionError(
-                both(
-                    f"{name}={value!r:.80} is not known here" + (f". Did you mean {close}?" if close else "."),
-                    f"{name}={value!r:.80} no se conoce aquí" + (f". ¿Querías decir {close}?" if close else "."),
-                )
+                f"{name}={value!r:.80} is not known here" + (f". Did you mean {close}?" if close else "."),
+                f"{name}={value!r:.80} no se conoce aquí" + (f". ¿Querías decir {close}?" if close else "."),
             )
         named = {name: value for name, value in options.items() if name in ALLOWED and value is not None}
         if named.get("max_length") is not None and "max_new_tokens" not in named:
@@ -172,12 +168,10 @@ class GenerationConfig:
         changed = replace(self, **named)
         if changed.num_return_sequences > changed.num_beams and not changed.do_sample:
             raise OptionError(
-                both(
-                    f"num_return_sequences={changed.num_return_sequences} needs as many beams, or do_sample=True: "
-                    f"there are {changed.num_beams}.",
-                    f"num_return_sequences={changed.num_return_sequences} necesita otros tantos haces (num_beams), o "
-                    f"do_sample=True: hay {changed.num_beams}.",
-                )
+                f"num_return_sequences={changed.num_return_sequences} needs as many beams, or do_sample=True: "
+                f"there are {changed.num_beams}.",
+                f"num_return_sequences={changed.num_return_sequences} necesita otros tantos haces (num_beams), o "
+                f"do_sample=True: hay {changed.num_beams}.",
             )
         return changed
 
@@ -189,10 +183,8 @@ class GenerationConfig:
             ids = (i for x in some for i in ([x] if isinstance(x, int) else x))
             if wrong := [i for i in ids if i >= vocabulary]:
                 raise OptionError(
-                    both(
-                        f"{name}: there is no token {wrong[0]}; the model's vocabulary is 0 … {vocabulary - 1}.",
-                        f"{name}: no existe el token {wrong[0]}; el vocabulario del modelo es 0 … {vocabulary - 1}.",
-                    )
+                    f"{name}: there is no token {wrong[0]}; the model's vocabulary is 0 … {vocabulary - 1}.",
+                    f"{name}: no existe el token {wrong[0]}; el vocabulario del modelo es 0 … {vocabulary - 1}.",
                 )
 
     def limit(self, begun: int) -> int:
@@ -208,4 +200,4 @@ def generation_config(data: Mapping[str, Any]) -> GenerationConfig:
     try:
         return GenerationConfig(**{k: v for k, v in data.items() if k in ALLOWED and v is not None})
     except GatonegroError as error:
-        raise ConfigError(f"generation_config.json: {error}") from None
+        raise ConfigError(*error.args).within("generation_config.json") from None

@@ -16,7 +16,6 @@ from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.generation.options import GenerationConfig
 from gatonegro.generation.scores import NEVER, Row, rules
 from gatonegro.generation.writing import Writer, Writing
-from gatonegro.wording import both
 
 GONE = -1e9  # the reference's score of what must not be chosen
 # a loop is at most so many tokens again and again: thrice and 24 tokens at least, or 8 times
@@ -122,18 +121,14 @@ def _check(best: Tensor, scores: Tensor) -> None:
         return
     if scores.isnan().any():
         raise CheckpointError(
-            both(
-                "the model's scores are no numbers: its weights are too large for the type it runs in. Try "
-                "dtype='float32', or take another checkpoint.",
-                "las puntuaciones del modelo no son números: sus pesos son demasiado grandes para el tipo en que "
-                "funciona. Prueba dtype='float32', o usa otro checkpoint.",
-            )
+            "the model's scores are no numbers: its weights are too large for the type it runs in. Try "
+            "dtype='float32', or take another checkpoint.",
+            "las puntuaciones del modelo no son números: sus pesos son demasiado grandes para el tipo en que "
+            "funciona. Prueba dtype='float32', o usa otro checkpoint.",
         )
     raise OptionError(
-        both(
-            "no token may follow: suppress_tokens, bad_words_ids and the like forbid them all. Forbid fewer.",
-            "ningún token puede seguir: suppress_tokens, bad_words_ids y demás los prohíben todos. Prohíbe menos.",
-        )
+        "no token may follow: suppress_tokens, bad_words_ids and the like forbid them all. Forbid fewer.",
+        "ningún token puede seguir: suppress_tokens, bad_words_ids y demás los prohíben todos. Prohíbe menos.",
     )
 
 

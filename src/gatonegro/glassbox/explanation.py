@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from gatonegro.checkpoints import replacing, write_text
 from gatonegro.errors import OptionError
+from gatonegro.i18n import Pair, localized
 from gatonegro.language import Diagnosis
-from gatonegro.wording import Pair, both
 
 Array = NDArray[Any]
 
@@ -97,7 +97,7 @@ class Explanation:
             return found[0]
         names = ", ".join(step.name for step in found or self.steps[:12])
         raise KeyError(
-            both(
+            localized(
                 f"{len(found)} steps are called {name!r}; there are {names} …",
                 f"{len(found)} pasos se llaman {name!r}; hay {names} …",
             )
@@ -192,15 +192,13 @@ def saver_of(path: str | Path) -> str:
     path = Path(path)
     if path.is_dir():
         raise OptionError(
-            both(f"{path} is a folder; name a file in it.", f"{path} es una carpeta; nombra un archivo dentro.")
+            f"{path} is a folder; name a file in it.", f"{path} es una carpeta; nombra un archivo dentro."
         )
     if path.suffix.lower() not in SAVERS:
         known = ", ".join(SAVERS)
         raise OptionError(
-            both(
-                f"{path.name!r}: an explanation is saved as {known}; end the name with one of these.",
-                f"{path.name!r}: una explicación se guarda como {known}; acaba el nombre con uno de ellos.",
-            )
+            f"{path.name!r}: an explanation is saved as {known}; end the name with one of these.",
+            f"{path.name!r}: una explicación se guarda como {known}; acaba el nombre con uno de ellos.",
         )
     return SAVERS[path.suffix.lower()]
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatonegro.wording import Pair
+from gatonegro.i18n import Pair
 
 
 @dataclass(frozen=True)

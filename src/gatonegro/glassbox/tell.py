@@ -17,17 +17,17 @@ from gatonegro.glassbox.explanation import Explanation, Step
 from gatonegro.glassbox.record import Record, Rows, only, stack_steps, step
 from gatonegro.glassbox.toy import toy
 from gatonegro.hub import locate
+from gatonegro.i18n import Pair, language
 from gatonegro.language import TAG, diagnosis_of, guess, languages_of, other, targets
 from gatonegro.language.diagnosis import DEFAULT
 from gatonegro.models import LanguageModel, Model, head_of, load, share
 from gatonegro.nn.loss import FUNCTIONS
 from gatonegro.nn.watch import watch
 from gatonegro.packing import Packed, pack
-from gatonegro.tasks.loop import Pipeline
+from gatonegro.pipelines.loop import Pipeline
 from gatonegro.tasks.prepare import Change, change_of, changed
 from gatonegro.tasks.writing import prefix_of
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
-from gatonegro.wording import Pair, both, language
 
 ATTRIBUTED = 128  # tokens, up to which it is told which words made the decision: that takes as long as 200 answers
 LONG_NOTE = 300  # characters of a text in a note
@@ -68,12 +68,12 @@ def explain(
     lang = language() if lang is None else lang
     if lang not in ("es", "en"):
         raise OptionError(
-            both(f"lang must be 'es' or 'en', not {lang!r:.40}.", f"lang debe ser 'es' o 'en', no {lang!r:.40}.")
+            f"lang must be 'es' or 'en', not {lang!r:.40}.", f"lang debe ser 'es' o 'en', no {lang!r:.40}."
         )
     if not isinstance(text, str):
         kind = type(text).__name__
         raise InputError(
-            both(f"{kind} where a text is wanted; pass a str.", f"{kind} donde hace falta un texto; pasa un str.")
+            f"{kind} where a text is wanted; pass a str.", f"{kind} donde hace falta un texto; pasa un str."
         )
     if model == "toy":
         return toy(text, lang)
@@ -90,10 +90,8 @@ def explain(
         languages = languages_of(tokenizer, model.config.extra, locate(name, **where))
     if not isinstance(model, Model) or not isinstance(tokenizer, Tokenizer):
         raise InputError(
-            both(
-                "model must be a name, a folder, a pipeline, or a model with tokenizer=.",
-                "model debe ser un nombre, una carpeta, un pipeline, o un modelo con tokenizer=.",
-            )
+            "model must be a name, a folder, a pipeline, or a model with tokenizer=.",
+            "model debe ser un nombre, una carpeta, un pipeline, o un modelo con tokenizer=.",
         )
     if languages is None:
         languages = languages_of(tokenizer, model.config.extra, tokenizer.name_or_path or None)
@@ -144,10 +142,8 @@ def _as_read(text: str, model: Model, tokenizer: Tokenizer, change: Change | Non
     if known and asked and asked[1] not in known:
         tags = ", ".join(map(TAG.format, known))
         raise OptionError(
-            both(
-                f"the model has no {asked[0].strip()}; it knows {tags}.",
-                f"el modelo no tiene {asked[0].strip()}; conoce {tags}.",
-            )
+            f"the model has no {asked[0].strip()}; it knows {tags}.",
+            f"el modelo no tiene {asked[0].strip()}; conoce {tags}.",
         )
     if known and not asked:
         front += TAG.format(other(known, guess(read) or known[0])) + " "
@@ -177,19 +173,14 @@ def _ids(text: str, model: Model, tokenizer: Tokenizer, new: int, notes: list[Pa
             ids = tokenizer(text, truncation=True, max_length=limit)["input_ids"]
     if not ids:
         raise InputError(
-            both(
-                "the text has no token; there is nothing to explain.",
-                "el texto no tiene tokens: no hay nada que explicar.",
-            )
+            "the text has no token; there is nothing to explain.", "el texto no tiene tokens: no hay nada que explicar."
         )
     if (largest := max(ids)) > (known := model.config.vocab_size - 1):
         raise InputError(
-            both(
-                f"the text has the token id {largest}, and the model's vocabulary is 0 … {known}: "
-                "tokenizer and model belong to different models; pass the model's own.",
-                f"el texto tiene el token {largest}, y el vocabulario del modelo es 0 … {known}: "
-                "tokenizador y modelo son de modelos distintos; pasa el del modelo.",
-            )
+            f"the text has the token id {largest}, and the model's vocabulary is 0 … {known}: "
+            "tokenizer and model belong to different models; pass the model's own.",
+            f"el texto tiene el token {largest}, y el vocabulario del modelo es 0 … {known}: "
+            "tokenizador y modelo son de modelos distintos; pasa el del modelo.",
         )
     return ids
 
@@ -197,11 +188,9 @@ def _ids(text: str, model: Model, tokenizer: Tokenizer, new: int, notes: list[Pa
 def _check_finite(x: Tensor) -> None:
     if not x.isfinite().all():
         raise CheckpointError(
-            both(
-                "the model's answer is no number: its weights are too large, or broken. Take another checkpoint.",
-                "la respuesta del modelo no es un número: sus pesos son demasiado grandes o están rotos. Usa otro "
-                "checkpoint.",
-            )
+            "the model's answer is no number: its weights are too large, or broken. Take another checkpoint.",
+            "la respuesta del modelo no es un número: sus pesos son demasiado grandes o están rotos. Usa otro "
+            "checkpoint.",
         )
 
 

@@ -17,10 +17,10 @@ from gatonegro.errors import InputError
 from gatonegro.glassbox.explanation import Explanation, Step
 from gatonegro.glassbox.record import Rows, layer_steps, step
 from gatonegro.glassbox.story import STORY
+from gatonegro.i18n import Pair
 from gatonegro.nn.encoder import EncoderLayer
 from gatonegro.nn.watch import watch
 from gatonegro.packing import Layout
-from gatonegro.wording import Pair, both
 
 WORDS = {"El": (1.0, 1.0, 1.0), "gato": (1.0, 2.0, 3.0), "negro": (2.0, 3.0, 4.0)}
 W = ((1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 1.0))  # W_Q = W_K = W_V, vectors being rows: x·W
@@ -55,10 +55,8 @@ def toy(text: str, lang: str) -> Explanation:
     if not words or any(word not in WORDS for word in words) or len(words) > 12:
         known = " ".join(WORDS)
         raise InputError(
-            both(
-                f"the toy model knows three words, {known}, and reads 12 at most; not {text!r:.60}.",
-                f"el modelo de juguete sabe tres palabras, {known}, y lee 12 como mucho; no {text!r:.60}.",
-            )
+            f"the toy model knows three words, {known}, and reads 12 at most; not {text!r:.60}.",
+            f"el modelo de juguete sabe tres palabras, {known}, y lee 12 como mucho; no {text!r:.60}.",
         )
     made, x = layer(), torch.tensor([WORDS[word] for word in words], dtype=torch.float64)  # (t, 3)
     with torch.no_grad(), watch(made) as seen:

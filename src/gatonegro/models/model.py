@@ -20,6 +20,7 @@ from gatonegro.engine import PRECISIONS, best_precision, fit_threads, put_twins
 from gatonegro.errors import InputError, OptionError
 from gatonegro.families import family_of
 from gatonegro.families.family import release, write_config
+from gatonegro.i18n import localized, number
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
@@ -27,7 +28,6 @@ from gatonegro.nn.heads import HEADS, NextTokenHead
 from gatonegro.nn.loss import loss_of
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
 from gatonegro.packing import Packed, from_padded, pack
-from gatonegro.wording import both, number
 
 
 class Model(nn.Module):
@@ -133,10 +133,8 @@ class Model(nn.Module):
         if precision not in PRECISIONS:
             known = ", ".join(map(repr, PRECISIONS))
             raise OptionError(
-                both(
-                    f"precision must be one of {known}, not {precision!r:.80}.",
-                    f"precision debe ser uno de {known}, no {precision!r:.80}.",
-                )
+                f"precision must be one of {known}, not {precision!r:.80}.",
+                f"precision debe ser uno de {known}, no {precision!r:.80}.",
             )
         fit_threads()
         twin = share(self, trainable=False).eval()
@@ -170,12 +168,9 @@ class Model(nn.Module):
     def _only_source(self) -> None:
         if self._source:
             raise InputError(
-                both(
-                    "a faster twin cannot be trained, moved or changed; do so with model.source, and optimize that "
-                    "again.",
-                    "un gemelo rápido no se puede entrenar, mover ni cambiar; hazlo con model.source, y optimízalo de "
-                    "nuevo.",
-                )
+                "a faster twin cannot be trained, moved or changed; do so with model.source, and optimize that again.",
+                "un gemelo rápido no se puede entrenar, mover ni cambiar; hazlo con model.source, y optimízalo de "
+                "nuevo.",
             )
 
     def resize_token_embeddings(self, count: int) -> nn.Embedding:
@@ -185,10 +180,8 @@ class Model(nn.Module):
         """
         if not isinstance(count, int) or isinstance(count, bool) or not (self.config.pad_token_id or 0) < count < 2**31:
             raise InputError(
-                both(
-                    f"the vocabulary cannot have {count!r:.80} tokens; pass len(tokenizer).",
-                    f"el vocabulario no puede tener {count!r:.80} tokens; pasa len(tokenizer).",
-                )
+                f"the vocabulary cannot have {count!r:.80} tokens; pass len(tokenizer).",
+                f"el vocabulario no puede tener {count!r:.80} tokens; pasa len(tokenizer).",
             )
         self._only_source()
         self.stored_int8 = False
@@ -215,9 +208,9 @@ class Model(nn.Module):
     def __repr__(self) -> str:
         name = f"{self.name_or_path}: " if self.name_or_path else ""
         count = number(self.num_parameters())
-        title = both(f"{name}{count} parameters", f"{name}{count} parámetros")
+        title = localized(f"{name}{count} parameters", f"{name}{count} parámetros")
         if self._source:
-            title += both(f"; its faster twin, in {self.precision}", f"; su gemelo rápido, en {self.precision}")
+            title += localized(f"; its faster twin, in {self.precision}", f"; su gemelo rápido, en {self.precision}")
         return describe(self.source, title, self.config.hidden_size)
 
     @property

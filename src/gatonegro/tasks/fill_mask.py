@@ -10,23 +10,21 @@ import torch
 from torch import Tensor
 
 from gatonegro.config import Config
-from gatonegro.errors import GatonegroWarning, OptionError
+from gatonegro.errors import GatonegroWarning, OptionError, RowError
+from gatonegro.i18n import localized
 from gatonegro.models import Model
 from gatonegro.packing import Packed
-from gatonegro.tasks.task import FLAG, LENGTH, Encoded, RowError, Said, Task, check_text, whole
+from gatonegro.tasks.task import FLAG, LENGTH, Encoded, Said, Task, check_text, whole
 from gatonegro.tasks.tokens import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
     mask = tokenizer.mask_token_id
     if mask is None:
         raise OptionError(
-            both(
-                "this tokenizer has no mask token, so its model was not trained to fill one; take another.",
-                "este tokenizador no tiene token de máscara, así que su modelo no aprendió a llenarla; usa otro.",
-            )
+            "this tokenizer has no mask token, so its model was not trained to fill one; take another.",
+            "este tokenizador no tiene token de máscara, así que su modelo no aprendió a llenarla; usa otro.",
         )
 
     cut = options["truncation"]
@@ -35,20 +33,16 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         found = [i for i, token in enumerate(encoding.ids) if token == mask]
         if not found and cut and tokenizer.mask_token in rows[row]:
             raise RowError(
-                row,
-                both(
-                    "has its mask behind what truncation=True leaves of it; leave truncation out.",
-                    "tiene la máscara más allá de lo que deja truncation=True; quita truncation.",
-                ),
+                "has its mask behind what truncation=True leaves of it; leave truncation out.",
+                "tiene la máscara más allá de lo que deja truncation=True; quita truncation.",
+                item=row,
             )
         if not found:
             token = tokenizer.mask_token
             raise RowError(
-                row,
-                both(
-                    f"has no {token}; write it where the missing word stands.",
-                    f"no tiene {token}; escríbelo donde falta la palabra.",
-                ),
+                f"has no {token}; write it where the missing word stands.",
+                f"no tiene {token}; escríbelo donde falta la palabra.",
+                item=row,
             )
         return found
 
@@ -95,15 +89,13 @@ def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> list[int]:
             pieces = tokenizer.encode(target, add_special_tokens=False)
             if not pieces:
                 raise OptionError(
-                    both(
-                        f"the target {target!r:.40} has no token of its own; leave it out.",
-                        f"el candidato {target!r:.40} no tiene ningún token; quítalo.",
-                    )
+                    f"the target {target!r:.40} has no token of its own; leave it out.",
+                    f"el candidato {target!r:.40} no tiene ningún token; quítalo.",
                 )
             known = pieces[0]
             token = tokenizer.convert_ids_to_tokens(known)
             warnings.warn(
-                both(
+                localized(
                     f"the target {target!r:.40} is no single token; {token!r} is taken.",
                     f"el candidato {target!r:.40} no es un solo token; se toma {token!r}.",
                 ),
@@ -113,10 +105,8 @@ def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> list[int]:
         found[known] = None
     if not found or max(found) >= config.vocab_size:
         raise OptionError(
-            both(
-                "targets must name at least one word, all of the model's vocabulary.",
-                "targets debe nombrar al menos una palabra, y todas del vocabulario del modelo.",
-            )
+            "targets must name at least one word, all of the model's vocabulary.",
+            "targets debe nombrar al menos una palabra, y todas del vocabulario del modelo.",
         )
     return sorted(found)
 

@@ -16,7 +16,6 @@ from gatonegro.generation import Written
 from gatonegro.models import Model
 from gatonegro.packing import Packed
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 # what a value may be: a test, and the same in words, English and Spanish
 Allowed = tuple[Callable[[Any], bool], tuple[str, str]]
@@ -62,14 +61,6 @@ class Said:
     note: Any = None
 
 
-class RowError(InputError):
-    """An `InputError` of one row among those of an `encode`: `RowError(2, "a …")` for the third."""
-
-    def __init__(self, row: int, message: str):
-        super().__init__(message)
-        self.row = row
-
-
 @dataclass(frozen=True)
 class Task:
     """A task by name: what it reads, what it asks of a model, what it answers.
@@ -109,18 +100,16 @@ class Task:
                 if len(self.options) > 30:  # of `generate`, say
                     known = ", ".join([*get_close_matches(name, self.options, 6, 0.3), "…"])
                 raise OptionError(
-                    both(
-                        f"{self.name} does not know the option {name!r}; " + (f"try {hint}; " if hint else "")
+                    f"{self.name} does not know the option {name!r}; " + (f"try {hint}; " if hint else "")
                         + f"it knows {known}, and pipeline() what its help says.",
                         f"{self.name} no conoce la opción {name!r}; " + (f"prueba {hint}; " if hint else "")
-                        + f"conoce {known}, y pipeline() lo que dice su ayuda.",
-                    )
+                        + f"conoce {known}, y pipeline() lo que dice su ayuda."
                 )  # fmt: skip
             fits, wanted = self.allowed.get(name, ANYTHING)
             if not fits(value):
                 en, es = wanted
                 raise OptionError(
-                    both(f"{name} must be {en}, not {value!r:.80}.", f"{name} debe ser {es}, no {value!r:.80}.")
+                    f"{name} must be {en}, not {value!r:.80}.", f"{name} debe ser {es}, no {value!r:.80}."
                 )
         return dict(options)
 
@@ -144,30 +133,24 @@ def check_text(value: Any, what: tuple[str, str] = ("a text", "un texto")) -> No
         except UnicodeEncodeError as error:
             bad, place = value[error.start], error.start
             raise InputError(
-                both(
-                    f"{en} with a lone surrogate, {bad!r}, at character {place}, which no file can hold; read its file "
-                    "with the right encoding, or use text.encode('utf-8', 'replace').decode().",
-                    f"{es} con un sustituto suelto, {bad!r}, en el carácter {place}, que no cabe en ningún archivo; "
-                    "lee el tuyo con su codificación, o usa text.encode('utf-8', 'replace').decode().",
-                )
+                f"{en} with a lone surrogate, {bad!r}, at character {place}, which no file can hold; read its file "
+                "with the right encoding, or use text.encode('utf-8', 'replace').decode().",
+                f"{es} con un sustituto suelto, {bad!r}, en el carácter {place}, que no cabe en ningún archivo; "
+                "lee el tuyo con su codificación, o usa text.encode('utf-8', 'replace').decode().",
             ) from None
         return
     kind = type(value).__name__
     if value is None or kind in ("NAType", "NaTType") or (isinstance(value, float) and math.isnan(value)):
         raise InputError(
-            both(
-                f"{value!r}, a missing value, where {en} is wanted; drop the row, or pass ''.",
-                f"{value!r}, un valor que falta, donde hace falta {es}; quita la fila, o pasa ''.",
-            )
+            f"{value!r}, a missing value, where {en} is wanted; drop the row, or pass ''.",
+            f"{value!r}, un valor que falta, donde hace falta {es}; quita la fila, o pasa ''.",
         )
     if isinstance(value, bytes):
         raise InputError(
-            both(
-                f"bytes where {en} is wanted; decode them first: value.decode('utf-8').",
-                f"bytes donde hace falta {es}; descodifícalos antes: value.decode('utf-8').",
-            )
+            f"bytes where {en} is wanted; decode them first: value.decode('utf-8').",
+            f"bytes donde hace falta {es}; descodifícalos antes: value.decode('utf-8').",
         )
     number = f" {value}"[:40] if isinstance(value, int | float) and abs(value) < 1e18 else ""
     raise InputError(
-        both(f"{kind}{number} where {en} is wanted; pass a str.", f"{kind}{number} donde hace falta {es}; pasa un str.")
+        f"{kind}{number} where {en} is wanted; pass a str.", f"{kind}{number} donde hace falta {es}; pasa un str."
     )

@@ -16,7 +16,6 @@ from gatonegro.nn.loss import FUNCTIONS
 from gatonegro.packing import Packed
 from gatonegro.tasks.task import LENGTH, Encoded, Said, Task, check_text, truncates, whole
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 TRUNCATIONS = (True, False, None, "longest_first", "only_first", "only_second", "do_not_truncate")
 END = 2 / 3  # how much the last window of a long text counts
@@ -28,22 +27,17 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
         if "text" not in row or not row.keys() <= {"text", "text_pair"}:
             keys = str(list(row))[:80]
             raise InputError(
-                both(
-                    f"a dict with the keys {keys} where {{'text': …, 'text_pair': …}} is wanted.",
-                    f"un dict con las claves {keys} donde hace falta {{'text': …, 'text_pair': …}}.",
-                )
+                f"a dict with the keys {keys} where {{'text': …, 'text_pair': …}} is wanted.",
+                f"un dict con las claves {keys} donde hace falta {{'text': …, 'text_pair': …}}.",
             )
         for value in row.values():
             check_text(value)
     elif isinstance(row, list | tuple):
         kind = type(row).__name__
         raise InputError(
-            both(
-                f"a {kind} where a text is wanted; pass a flat list of texts, and pairs as "
-                "{'text': …, 'text_pair': …}.",
-                f"{kind} donde hace falta un texto; pasa una lista de textos sin anidar, y los pares como "
-                "{'text': …, 'text_pair': …}.",
-            )
+            f"a {kind} where a text is wanted; pass a flat list of texts, and pairs as {{'text': …, 'text_pair': …}}.",
+            f"{kind} donde hace falta un texto; pasa una lista de textos sin anidar, y los pares como "
+            "{'text': …, 'text_pair': …}.",
         )
     else:
         check_text(row)
@@ -62,10 +56,8 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     room = limit - tokenizer.num_special_tokens_to_add()
     if room < 1 or (paired and limit - tokenizer.num_special_tokens_to_add(pair=True) < 2):
         raise OptionError(
-            both(
-                f"max_length={limit} leaves no room for a token of each text beside the special ones; make it larger.",
-                f"max_length={limit} no deja sitio para un token de cada texto junto a los especiales; auméntalo.",
-            )
+            f"max_length={limit} leaves no room for a token of each text beside the special ones; make it larger.",
+            f"max_length={limit} no deja sitio para un token de cada texto junto a los especiales; auméntalo.",
         )
     ids: list[list[int]] = []
     segments: list[list[int]] = []

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatonegro.config import Config
+from gatonegro.errors import RowError
 from gatonegro.generation import Written
 from gatonegro.models import LanguageModel, Model
-from gatonegro.tasks.task import FLAG, Encoded, RowError, Said, Task
+from gatonegro.tasks.task import FLAG, Encoded, Said, Task
 from gatonegro.tasks.tokens import check_str
 from gatonegro.tasks.writing import ALLOWED_HERE, NEW_TOKENS, OPTIONS, TEXT, how, streamed, text_of
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 NAME = "text-generation"
 
@@ -33,13 +33,11 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             ids[i] = some[-(config.max_tokens - new) :]
             continue
         raise RowError(
-            i,
-            both(
-                f"is {len(some)} tokens, and the model reads and writes {config.max_tokens} in all; shorten it, or "
-                'pass handle_long_generation="hole" with a smaller max_new_tokens= to go on from its end.',
-                f"tiene {len(some)} tokens, y el modelo lee y escribe {config.max_tokens} en total; acórtalo, o "
-                'pasa handle_long_generation="hole" con un max_new_tokens= menor para seguir desde su final.',
-            ),
+            f"is {len(some)} tokens, and the model reads and writes {config.max_tokens} in all; shorten it, or "
+            'pass handle_long_generation="hole" with a smaller max_new_tokens= to go on from its end.',
+            f"tiene {len(some)} tokens, y el modelo lee y escribe {config.max_tokens} en total; acórtalo, o "
+            'pasa handle_long_generation="hole" con un max_new_tokens= menor para seguir desde su final.',
+            item=i,
         )
     return Encoded(ids, range(len(rows)), config.max_tokens)
 

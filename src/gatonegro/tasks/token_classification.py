@@ -17,7 +17,6 @@ from gatonegro.packing import Packed
 from gatonegro.tasks.task import FLAG, Encoded, Said, Task, check_text, whole
 from gatonegro.tasks.tokens import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 # How the tokens of a word come to one label: of their probabilities (n, labels), those of the word (labels,).
 # None and "simple" leave each token its own.
@@ -37,10 +36,8 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
     elif not isinstance(row, list | tuple):
         kind = type(row).__name__
         raise InputError(
-            both(
-                f"a {kind} where a list of words is wanted, for is_split_into_words is True.",
-                f"{kind} donde hace falta una lista de palabras, pues is_split_into_words es True.",
-            )
+            f"a {kind} where a list of words is wanted, for is_split_into_words is True.",
+            f"{kind} donde hace falta una lista de palabras, pues is_split_into_words es True.",
         )
     else:
         for word in row:

@@ -12,7 +12,6 @@ from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError
 from gatonegro.tasks.task import Encoded, check_text
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 
 def check_str(row: Any, options: Mapping[str, Any]) -> None:
@@ -20,10 +19,8 @@ def check_str(row: Any, options: Mapping[str, Any]) -> None:
     if isinstance(row, list | tuple | Mapping):
         kind = type(row).__name__
         raise InputError(
-            both(
-                f"a {kind} where a text is wanted; pass a str, or a flat list of them.",
-                f"{kind} donde hace falta un texto; pasa un str, o una lista sin anidar.",
-            )
+            f"a {kind} where a text is wanted; pass a str, or a flat list of them.",
+            f"{kind} donde hace falta un texto; pasa un str, o una lista sin anidar.",
         )
     check_text(row)
 
@@ -49,12 +46,10 @@ def encode_tokens(
     stride = max(0, room // 4) if options.get("stride") is None else options["stride"]
     if room < 1 or stride >= room:
         raise OptionError(
-            both(
-                f"{limit} tokens at a time, {special} of them special, with stride={stride} leave no room for a new "
-                "one; make max_length larger, or stride smaller.",
-                f"{limit} tokens de una vez, {special} de ellos especiales, con stride={stride} no dejan sitio para "
-                "uno nuevo; aumenta max_length, o reduce stride.",
-            )
+            f"{limit} tokens at a time, {special} of them special, with stride={stride} leave no room for a new "
+            "one; make max_length larger, or stride smaller.",
+            f"{limit} tokens de una vez, {special} de ellos especiales, con stride={stride} no dejan sitio para "
+            "uno nuevo; aumenta max_length, o reduce stride.",
         )
     batch = tokenizer(
         list(rows),

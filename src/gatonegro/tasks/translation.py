@@ -19,7 +19,6 @@ from gatonegro.tasks.task import FLAG, Encoded, Said, Task, truncates
 from gatonegro.tasks.tokens import check_str
 from gatonegro.tasks.writing import ALLOWED_HERE, OPTIONS, TEXT, flat, prefix_of, text_of, written
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 NAMED = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[A-Za-z]+)?)")
 
@@ -74,19 +73,15 @@ def ways(tokenizer: Tokenizer, known: list[str], options: Mapping[str, Any]) -> 
             close = re.split(r"[-_]", lang.lower())[0]
             hint = close if close in can else None
             raise OptionError(
-                both(
-                    f"{name}={lang!r:.40} is not known to this model; it knows {', '.join(can)}."
-                    + (f" Pass {hint!r}." if hint else ""),
-                    f"este modelo no conoce {name}={lang!r:.40}; conoce {', '.join(can)}."
-                    + (f" Pasa {hint!r}." if hint else ""),
-                )
+                f"{name}={lang!r:.40} is not known to this model; it knows {', '.join(can)}."
+                + (f" Pass {hint!r}." if hint else ""),
+                f"este modelo no conoce {name}={lang!r:.40}; conoce {', '.join(can)}."
+                + (f" Pasa {hint!r}." if hint else ""),
             )
     if source is not None and source == target:
         raise OptionError(
-            both(
-                f"from {source} to {target} there is nothing to translate; name two languages.",
-                f"de {source} a {target} no hay nada que traducir; nombra dos idiomas.",
-            )
+            f"from {source} to {target} there is nothing to translate; name two languages.",
+            f"de {source} a {target} no hay nada que traducir; nombra dos idiomas.",
         )
     return (source, target) if known else (source or own.get("source_lang"), target or own.get("target_lang"))
 

@@ -14,7 +14,6 @@ from gatonegro.generation import ALLOWED, IDLE, GenerationConfig, Written
 from gatonegro.models import LanguageModel, Model
 from gatonegro.tasks.task import FLAG, Allowed
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 NEW_TOKENS, BEAMS = 256, 4  # where neither the model nor the user says, as in `transformers` 4
 
@@ -118,10 +117,8 @@ def streamed(
         return
     if len(beginnings) != 1 or config.num_beams != 1 or config.num_return_sequences != 1:
         raise OptionError(
-            both(
-                "streamer= is for one text at a time, written without beams: pass num_beams=1.",
-                "streamer= es para un solo texto a la vez, escrito sin haces: pasa num_beams=1.",
-            )
+            "streamer= is for one text at a time, written without beams: pass num_beams=1.",
+            "streamer= es para un solo texto a la vez, escrito sin haces: pasa num_beams=1.",
         )
     try:
         streamer.put(torch.tensor([list(beginnings[0])]))

@@ -6,9 +6,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.errors import InputError
+from gatonegro.i18n import localized, number
 from gatonegro.tokenization.batch import as_columns
 from gatonegro.tokenization.inputs import choice, whole
-from gatonegro.wording import both, number
 
 if TYPE_CHECKING:
     from gatonegro.tokenization.tokenizer import Tokenizer
@@ -31,7 +31,7 @@ def limit_of(
         limit = min(limit, tokenizer.position_limit or limit) if cut else limit
         if pad == "longest" and not cut:
             _warn(
-                both(
+                localized(
                     "max_length does nothing with padding=True and no truncation: pass truncation=True to cut",
                     "max_length no hace nada con padding=True y sin truncation: pasa truncation=True para cortar",
                 )
@@ -39,14 +39,12 @@ def limit_of(
     if limit >= NO_LIMIT:
         if pad == "max_length":
             raise InputError(
-                both(
-                    'padding="max_length" needs max_length=: this tokenizer knows no maximum',
-                    'padding="max_length" necesita max_length=: este tokenizador no conoce ningún máximo',
-                )
+                'padding="max_length" needs max_length=: this tokenizer knows no maximum',
+                'padding="max_length" necesita max_length=: este tokenizador no conoce ningún máximo',
             )
         if cut:
             _warn(
-                both(
+                localized(
                     "truncation=True cuts nothing: this tokenizer knows no maximum of its own; pass max_length=",
                     "truncation=True no corta nada: este tokenizador no conoce ningún máximo; pasa max_length=",
                 )
@@ -54,10 +52,8 @@ def limit_of(
         return None
     if cut and pad and multiple and limit % multiple:
         raise InputError(
-            both(
-                f"max_length={limit} is not a multiple of pad_to_multiple_of={multiple}",
-                f"max_length={limit} no es múltiplo de pad_to_multiple_of={multiple}",
-            )
+            f"max_length={limit} is not a multiple of pad_to_multiple_of={multiple}",
+            f"max_length={limit} no es múltiplo de pad_to_multiple_of={multiple}",
         )
     return limit
 
@@ -66,23 +62,19 @@ def padded(tokenizer: Tokenizer, length: int, multiple: int | None) -> int:
     """`length` on to a multiple; an InputError where nothing can be padded, or not to such a length."""
     if tokenizer.pad_token is None:
         raise InputError(
-            both(
-                "this tokenizer has no padding token: tokenizer.pad_token = tokenizer.eos_token, "
-                "or tokenizer.add_special_tokens({'pad_token': '[PAD]'})",
-                "este tokenizador no tiene token de relleno: tokenizer.pad_token = tokenizer.eos_token, "
-                "o tokenizer.add_special_tokens({'pad_token': '[PAD]'})",
-            )
+            "this tokenizer has no padding token: tokenizer.pad_token = tokenizer.eos_token, "
+            "or tokenizer.add_special_tokens({'pad_token': '[PAD]'})",
+            "este tokenizador no tiene token de relleno: tokenizer.pad_token = tokenizer.eos_token, "
+            "o tokenizer.add_special_tokens({'pad_token': '[PAD]'})",
         )
     multiple = 1 if multiple is None else whole("pad_to_multiple_of", multiple, 1)
     length = -(-length // multiple) * multiple
     if length > MOST_PADDED:
         raise InputError(
-            both(
-                f"padding to {number(length)} tokens, more than {number(MOST_PADDED)}: look at max_length= and "
-                "pad_to_multiple_of=",
-                f"relleno hasta {number(length)} tokens, más de {number(MOST_PADDED)}: comprueba max_length= y "
-                "pad_to_multiple_of=",
-            )
+            f"padding to {number(length)} tokens, more than {number(MOST_PADDED)}: look at max_length= and "
+            "pad_to_multiple_of=",
+            f"relleno hasta {number(length)} tokens, más de {number(MOST_PADDED)}: comprueba max_length= y "
+            "pad_to_multiple_of=",
         )
     return length
 
@@ -140,7 +132,7 @@ def say_what_was_cut(tokenizer: Tokenizer, rows: list[Any], asked: int | None, l
         count = sum(len(row) >= limit and bool(row.overflowing) for row in rows)
         if count:
             _warn(
-                both(
+                localized(
                     f"{count} of {len(rows)} texts were cut to {limit} tokens, not to max_length={asked}: the "
                     f"model has {limit} positions. What comes after is not read; split the text, or take "
                     "windows (return_overflowing_tokens=True, stride=)",
@@ -154,7 +146,7 @@ def say_what_was_cut(tokenizer: Tokenizer, rows: list[Any], asked: int | None, l
         if longest > tokenizer.model_max_length:
             tokenizer.said_too_long = True
             _warn(
-                both(
+                localized(
                     f"a text has {longest} tokens and the model takes {tokenizer.model_max_length}: it was left "
                     "whole; pass truncation=True to cut it (said once for this tokenizer)",
                     f"un texto tiene {longest} tokens y el modelo admite {tokenizer.model_max_length}: se ha dejado "

@@ -11,12 +11,12 @@ from tokenizers import Tokenizer as Backend
 
 from gatonegro import hub
 from gatonegro.errors import TokenizerError
+from gatonegro.i18n import localized
 from gatonegro.tokenization import families, marian, sentencepiece
 from gatonegro.tokenization.families import FAMILIES, NO_TYPES, TYPES
 from gatonegro.tokenization.inputs import damage
 from gatonegro.tokenization.lengths import NO_LIMIT
 from gatonegro.tokenization.tokenizer import Tokenizer
-from gatonegro.wording import both
 
 BY_FILE = {  # file → family, where neither the tokenizer's class nor the model's type says it
     "tokenizer.json": "",
@@ -84,30 +84,26 @@ def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
     file, path = _vocabulary(source, ("source.spm", *BY_FILE) if said == "marian" else tuple(BY_FILE))
     if file == "*.spm" and source.file("target.spm") is not None:  # which reads what the model writes
         raise TokenizerError(
-            both(
-                f"{source.name} has target.spm and no source.spm, which reads the texts; fetch it from where the model "
-                "comes from.",
-                f"{source.name} tiene target.spm y no source.spm, que es el que lee los textos; tráelo de donde viene "
-                "el modelo.",
-            )
+            f"{source.name} has target.spm and no source.spm, which reads the texts; fetch it from where the model "
+            "comes from.",
+            f"{source.name} tiene target.spm y no source.spm, que es el que lee los textos; tráelo de donde viene "
+            "el modelo.",
         )
     name = _family(source, config, model, file)
     made = _marian(source, config) if file == "source.spm" else None
-    with damage(both(f"{file} of {source.name}", f"{file} de {source.name}")):
+    with damage(localized(f"{file} of {source.name}", f"{file} de {source.name}")):
         backend = _backend(source, file, path, name, config)
-    with damage(both(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}")):
+    with damage(localized(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}")):
         _add_missing(backend, config, _json(source, "added_tokens.json"))
         named, more = _special(backend, name, file != "tokenizer.json", config)
         if file != "tokenizer.json":
             families.finish(backend, FAMILIES[name], named, bool(config.get("add_prefix_space")))
     if made:
         made.reader(marian.SOURCE, backend, named)
-    with damage(both(f"the configuration of {source.name}", f"la configuración de {source.name}")):
+    with damage(localized(f"the configuration of {source.name}", f"la configuración de {source.name}")):
         sides = {side: str(config.get(side) or "right") for side in ("padding_side", "truncation_side")}
         if not set(sides.values()) <= {"right", "left"}:
-            raise TokenizerError(
-                both(f"{sides}: each side is 'right' or 'left'", f"{sides}: cada lado es 'right' o 'left'")
-            )
+            raise TokenizerError(f"{sides}: each side is 'right' or 'left'", f"{sides}: cada lado es 'right' o 'left'")
         # cleaning up takes out spaces, which a BPE tokenizer knows to be there
         clean = bool(config.get("clean_up_tokenization_spaces")) and type(backend.model).__name__ != "BPE"
         return Tokenizer(
@@ -136,19 +132,15 @@ def _vocabulary(source: Any, files: tuple[str, ...]) -> tuple[str, Path]:
         if len(paths) > 1:
             found = ", ".join(p.name for p in paths)
             raise TokenizerError(
-                both(
-                    f"{source.name} has several of {file}, {found}: keep one",
-                    f"{source.name} tiene varios {file}, {found}: deja uno",
-                )
+                f"{source.name} has several of {file}, {found}: keep one",
+                f"{source.name} tiene varios {file}, {found}: deja uno",
             )
         if paths and paths[0] is not None:
             return file, Path(paths[0])
     wanted = ", ".join(BY_FILE)
     raise TokenizerError(
-        both(
-            f"{source.name} has no tokenizer: none of {wanted} is there",
-            f"{source.name} no tiene tokenizador: no está ninguno de {wanted}",
-        )
+        f"{source.name} has no tokenizer: none of {wanted} is there",
+        f"{source.name} no tiene tokenizador: no está ninguno de {wanted}",
     )
 
 
@@ -161,12 +153,10 @@ def _family(source: Any, config: dict[str, Any], model: dict[str, Any], file: st
         if name and kind:
             known = ", ".join(name for name, family in FAMILIES.items() if family.kind == kind)
             raise TokenizerError(
-                both(
-                    f"{source.name} has no tokenizer.json, and {file} is not enough for a tokenizer of the kind "
-                    f"{name!r} (it is for {known}): saving it once with transformers writes a tokenizer.json",
-                    f"{source.name} no tiene tokenizer.json, y {file} no basta para un tokenizador del tipo {name!r} "
-                    f"(es para {known}): al guardarlo una vez con transformers se escribe un tokenizer.json",
-                )
+                f"{source.name} has no tokenizer.json, and {file} is not enough for a tokenizer of the kind "
+                f"{name!r} (it is for {known}): saving it once with transformers writes a tokenizer.json",
+                f"{source.name} no tiene tokenizer.json, y {file} no basta para un tokenizador del tipo {name!r} "
+                f"(es para {known}): al guardarlo una vez con transformers se escribe un tokenizer.json",
             )
     if file == "merges.txt" and "<s>" not in _json(source, "vocab.json"):
         return "gpt2"
@@ -182,20 +172,16 @@ def _class(config: dict[str, Any]) -> str:
 def _marian(source: Any, config: dict[str, Any]) -> marian.Marian:
     if config.get("separate_vocabs"):
         raise TokenizerError(
-            both(
-                f"{source.name} has a vocabulary for each language (separate_vocabs, target_vocab.json), which this "
-                "library does not read: use a model whose vocab.json is for both, or transformers",
-                f"{source.name} tiene un vocabulario para cada lengua (separate_vocabs, target_vocab.json), y esta "
-                "biblioteca no los lee: usa un modelo cuyo vocab.json sea para ambas, o transformers",
-            )
+            f"{source.name} has a vocabulary for each language (separate_vocabs, target_vocab.json), which this "
+            "library does not read: use a model whose vocab.json is for both, or transformers",
+            f"{source.name} tiene un vocabulario para cada lengua (separate_vocabs, target_vocab.json), y esta "
+            "biblioteca no los lee: usa un modelo cuyo vocab.json sea para ambas, o transformers",
         )
     paths = {name: source.file(name) for name in marian.FILES}
     if missing := ", ".join(name for name, path in paths.items() if path is None):
         raise TokenizerError(
-            both(
-                f"{source.name} has a source.spm and lacks {missing}: copy it from where the model came from",
-                f"{source.name} tiene un source.spm y le falta {missing}: cópialo de donde vino el modelo",
-            )
+            f"{source.name} has a source.spm and lacks {missing}: copy it from where the model came from",
+            f"{source.name} tiene un source.spm y le falta {missing}: cópialo de donde vino el modelo",
         )
     languages = {name: config[name] for name in ("source_lang", "target_lang") if config.get(name)}
     return marian.Marian({name: Path(path).read_bytes() for name, path in paths.items()}, languages, str(source.name))
@@ -239,10 +225,8 @@ def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]
             found = backend.token_to_id(token.content)
             if found != i:
                 raise TokenizerError(
-                    both(
-                        f"{token.content!r} should have the id {i}, and comes after the others as {found}",
-                        f"{token.content!r} debería tener el id {i}, y queda detrás de los demás con el {found}",
-                    )
+                    f"{token.content!r} should have the id {i}, and comes after the others as {found}",
+                    f"{token.content!r} debería tener el id {i}, y queda detrás de los demás con el {found}",
                 )
 
 
@@ -262,10 +246,8 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
         missing = entry in tokens and tokens[entry].content not in vocab
         if raw and missing and entry in ("cls_token", "sep_token", "unk_token"):
             raise TokenizerError(
-                both(
-                    f"the vocabulary has no {tokens[entry].content}: it is not of the kind {name!r}",
-                    f"el vocabulario no tiene {tokens[entry].content}: no es del tipo {name!r}",
-                )
+                f"the vocabulary has no {tokens[entry].content}: it is not of the kind {name!r}",
+                f"el vocabulario no tiene {tokens[entry].content}: no es del tipo {name!r}",
             )
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
     if raw and name in ("t5", "mt5") and not extra:
@@ -298,12 +280,12 @@ def _json(source: Any, name: str) -> dict[str, Any]:
     path = source.file(name)
     if path is None:
         return {}
-    with damage(both(f"{name} of {source.name}", f"{name} de {source.name}")):
+    with damage(localized(f"{name} of {source.name}", f"{name} de {source.name}")):
         read = json.loads(Path(path).read_text(encoding="utf-8"))
         if not isinstance(read, dict):
             kind = type(read).__name__
             raise TokenizerError(
-                both(f"it should be a JSON object, and is a {kind}", f"debería ser un objeto JSON, y es de tipo {kind}")
+                f"it should be a JSON object, and is a {kind}", f"debería ser un objeto JSON, y es de tipo {kind}"
             )
         return read
 
@@ -320,10 +302,8 @@ def _token(value: Any) -> AddedToken:
         return AddedToken(value["content"], special=bool(value.get("special")), **flags)
     if not isinstance(value, str):
         raise TokenizerError(
-            both(
-                f"{value!r} should be a token: a string, or an object with 'content'",
-                f"{value!r} debería ser un token: una cadena, o un objeto con 'content'",
-            )
+            f"{value!r} should be a token: a string, or an object with 'content'",
+            f"{value!r} debería ser un token: una cadena, o un objeto con 'content'",
         )
     return AddedToken(value, normalized=False)
 

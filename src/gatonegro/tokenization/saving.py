@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.errors import InputError, TokenizerError
-from gatonegro.wording import both
 
 if TYPE_CHECKING:
     from gatonegro.tokenization.tokenizer import Tokenizer
@@ -21,10 +20,8 @@ def save(tokenizer: Tokenizer, save_directory: str | Path) -> tuple[str, ...]:
     """
     if not isinstance(save_directory, str | Path) or not str(save_directory) or "\0" in str(save_directory):
         raise InputError(
-            both(
-                f"the folder to save to must be a path, such as './modelo', not {save_directory!r:.80}",
-                f"la carpeta en la que guardar debe ser una ruta, como './modelo', no {save_directory!r:.80}",
-            )
+            f"the folder to save to must be a path, such as './modelo', not {save_directory!r:.80}",
+            f"la carpeta en la que guardar debe ser una ruta, como './modelo', no {save_directory!r:.80}",
         )
     folder = Path(save_directory)
     added = {token.content: token for token in tokenizer.backend_tokenizer.get_added_tokens_decoder().values()}
@@ -64,12 +61,10 @@ def save(tokenizer: Tokenizer, save_directory: str | Path) -> tuple[str, ...]:
                 beside.unlink(missing_ok=True)
     except OSError as error:
         raise TokenizerError(
-            both(
-                f"{folder}: the tokenizer cannot be written ({error}). The disk may be full, the folder not yours, or "
-                "a file in its place: write to another folder",
-                f"{folder}: no se puede escribir el tokenizador ({error}). Quizá el disco está lleno, la carpeta no es "
-                "tuya, o hay un archivo en su lugar: escribe en otra carpeta",
-            )
+            f"{folder}: the tokenizer cannot be written ({error}). The disk may be full, the folder not yours, or "
+            "a file in its place: write to another folder",
+            f"{folder}: no se puede escribir el tokenizador ({error}). Quizá el disco está lleno, la carpeta no es "
+            "tuya, o hay un archivo en su lugar: escribe en otra carpeta",
         ) from error
     return tuple(str(folder / name) for name in files)
 

@@ -14,12 +14,12 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from gatonegro.errors import InputError
+from gatonegro.i18n import localized
 from gatonegro.tokenization.batch import BatchEncoding, to_tensors
 from gatonegro.tokenization.inputs import as_batch, as_ids, as_token, choice, run, shorter, whole
 from gatonegro.tokenization.lengths import NO_LIMIT, limit_of, pad_batch, pad_rows, say_what_was_cut
 from gatonegro.tokenization.marian import SOURCE, TARGET, Marian, Reader
 from gatonegro.tokenization.saving import save
-from gatonegro.wording import both
 
 CLEAN = {
     " .": ".",
@@ -48,12 +48,10 @@ class _Special:
         token = tokenizer.convert_ids_to_tokens(value) if self.is_id and value is not None else value
         if value is not None and (token is None or tokenizer.backend_tokenizer.token_to_id(as_token(token)) is None):
             raise InputError(
-                both(
-                    f"{self.name} cannot be {value!r}: the vocabulary of {len(tokenizer)} tokens does not have it; "
-                    f"tokenizer.add_special_tokens({{{self.name!r}: …}}) adds a new one",
-                    f"{self.name} no puede ser {value!r}: no está en el vocabulario, de {len(tokenizer)} tokens; "
-                    f"tokenizer.add_special_tokens({{{self.name!r}: …}}) añade uno nuevo",
-                )
+                f"{self.name} cannot be {value!r}: the vocabulary of {len(tokenizer)} tokens does not have it; "
+                f"tokenizer.add_special_tokens({{{self.name!r}: …}}) adds a new one",
+                f"{self.name} no puede ser {value!r}: no está en el vocabulario, de {len(tokenizer)} tokens; "
+                f"tokenizer.add_special_tokens({{{self.name!r}: …}}) añade uno nuevo",
             )
         tokenizer.add_special_tokens({self.name: token})
 
@@ -163,12 +161,10 @@ class Tokenizer:
             special = self.num_special_tokens_to_add(pairs) if add_special_tokens else 0
             if limit < special or whole("stride", stride, 0) >= max(1, limit - special):
                 raise InputError(
-                    both(
-                        f"max_length={limit} with stride={stride} leaves no room: special tokens take {special}, "
-                        "and stride must be smaller than what remains",
-                        f"max_length={limit} con stride={stride} no deja sitio: los tokens especiales ocupan "
-                        f"{special}, y stride debe ser menor que lo que queda",
-                    )
+                    f"max_length={limit} with stride={stride} leaves no room: special tokens take {special}, "
+                    "and stride must be smaller than what remains",
+                    f"max_length={limit} con stride={stride} no deja sitio: los tokens especiales ocupan "
+                    f"{special}, y stride debe ser menor que lo que queda",
                 )
             if pairs and not is_split_into_words and not return_overflowing_tokens:
                 inputs = [shorter(backend, pair, limit, self.truncation_side) for pair in inputs]
@@ -242,10 +238,8 @@ class Tokenizer:
         inputs, batched, _ = as_batch(text, pair, False)
         if batched:
             raise InputError(
-                both(
-                    "tokenize takes one text; for a list, call the tokenizer and ask batch.tokens(i)",
-                    "tokenize recibe un solo texto; para una lista, llama al tokenizador y pide batch.tokens(i)",
-                )
+                "tokenize takes one text; for a list, call the tokenizer and ask batch.tokens(i)",
+                "tokenize recibe un solo texto; para una lista, llama al tokenizador y pide batch.tokens(i)",
             )
         reader = self._reader(SOURCE)
         backend = reader.backend if reader else self.backend_tokenizer
@@ -336,12 +330,10 @@ class Tokenizer:
         """Add tokens (str, AddedToken, or a list of them), which are never split; returns how many are new."""
         tokens = list(new_tokens) if isinstance(new_tokens, (list, tuple)) else [new_tokens]
         for i, token in enumerate(tokens):
-            if not as_token(token, both(f"token {i}", f"el token {i}")):
+            if not as_token(token, localized(f"token {i}", f"el token {i}")):
                 raise InputError(
-                    both(
-                        f"token {i} is empty: an added token needs at least one character",
-                        f"el token {i} está vacío: un token añadido necesita al menos un carácter",
-                    )
+                    f"token {i} is empty: an added token needs at least one character",
+                    f"el token {i} está vacío: un token añadido necesita al menos un carácter",
                 )
         before, backend = len(self), self.backend_tokenizer
         (backend.add_special_tokens if special_tokens else backend.add_tokens)(tokens)
@@ -350,7 +342,7 @@ class Tokenizer:
             self.marian.readers.clear()
         if before < len(self) > self._embeddings:
             warnings.warn(
-                both(
+                localized(
                     f"the tokenizer now has {len(self)} tokens and the model {self._embeddings} embeddings: "
                     "call model.resize_token_embeddings(len(tokenizer)), and train the new ones",
                     f"el tokenizador tiene ahora {len(self)} tokens y el modelo {self._embeddings} embeddings: "
@@ -368,10 +360,8 @@ class Tokenizer:
         if not isinstance(special_tokens_dict, dict):
             kind = type(special_tokens_dict).__name__
             raise InputError(
-                both(
-                    f"special tokens come as a dict by name, not as a {kind}",
-                    f"los tokens especiales se pasan en un dict por nombre, no en un {kind}",
-                )
+                f"special tokens come as a dict by name, not as a {kind}",
+                f"los tokens especiales se pasan en un dict por nombre, no en un {kind}",
             )
         fresh: list[str | AddedToken] = []
         named, more = dict(self.named), list(self.additional_special_tokens)
@@ -380,20 +370,16 @@ class Tokenizer:
                 if not isinstance(value, (list, tuple)):
                     kind = type(value).__name__
                     raise InputError(
-                        both(
-                            f"{name} must be a list of tokens, not a {kind}",
-                            f"{name} debe ser una lista de tokens, no un {kind}",
-                        )
+                        f"{name} must be a list of tokens, not a {kind}",
+                        f"{name} debe ser una lista de tokens, no un {kind}",
                     )
                 more += [as_token(token, f"{name}[{i}]") for i, token in enumerate(value)]
                 fresh += value
             elif name not in self.NAMES:
                 known = ", ".join(self.NAMES)
                 raise InputError(
-                    both(
-                        f"{name!r} names no special token: use {known}",
-                        f"{name!r} no nombra ningún token especial: usa {known}",
-                    )
+                    f"{name!r} names no special token: use {known}",
+                    f"{name!r} no nombra ningún token especial: usa {known}",
                 )
             elif value is None:
                 named.pop(name, None)

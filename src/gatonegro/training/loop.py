@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from gatonegro.errors import OptionError
 from gatonegro.packing import plan as plan_batches
-from gatonegro.wording import both
 
 Batch = TypeVar("Batch")
 M = TypeVar("M", bound=nn.Module)
@@ -106,12 +105,10 @@ def fit(
         saved = torch.load(state, weights_only=True, mmap=True)
         if saved["plan"] != plan:
             raise OptionError(
-                both(
-                    f"{state} is of another run ({saved['plan']}, and this one is {plan}); name another folder, or "
-                    "delete it.",
-                    f"{state} es de otro entrenamiento ({saved['plan']}, y este es {plan}); nombra otra carpeta, o "
-                    "bórralo.",
-                )
+                f"{state} is of another run ({saved['plan']}, and this one is {plan}); name another folder, or "
+                "delete it.",
+                f"{state} es de otro entrenamiento ({saved['plan']}, y este es {plan}); nombra otra carpeta, o "
+                "bórralo.",
             )
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])

@@ -1,6 +1,6 @@
-"""Spanish or English: what the library says, in the user's language. Both texts stand side by side where it is said:
+"""Messages in Spanish and English, and the user's language. Both texts stand side by side in the code:
 
-raise InputError(both(f"text {i} is empty", f"el texto {i} está vacío"))
+print(localized(f"{n} files", f"{n} archivos"))
 """
 
 from __future__ import annotations
@@ -10,20 +10,34 @@ import os
 import re
 import sys
 from contextlib import suppress
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 Language = Literal["en", "es"]
 SPANISH = re.compile(
     r"(es|spanish|español|castellano)([^a-z].*)?", re.IGNORECASE | re.DOTALL
 )  # es  es_MX.UTF-8  es-AR  Spanish_Spain.1252
 
-Pair = tuple[str, str]  # the same in English and in Spanish, for `both(*pair)`
-
 _chosen: Language | None = None  # by `use`
 
 
-def both(en: str, es: str) -> str:
-    """The one of the two that is in the user's language."""
+class Message(NamedTuple):
+    """A message in English and Spanish. `str()` returns the one in the user's language."""
+
+    en: str
+    es: str
+
+    def in_(self, lang: str) -> str:
+        return self.es if lang == "es" else self.en
+
+    def __str__(self) -> str:
+        return self.in_(language())
+
+
+Pair = tuple[str, str]  # English and Spanish, in tables
+
+
+def localized(en: str, es: str) -> str:
+    """Return the one of the two that is in the user's language."""
     return es if language() == "es" else en
 
 
@@ -47,7 +61,7 @@ def use(lang: str | None) -> None:
 
 def number(n: int) -> str:
     """A whole number with its thousands apart, as the language writes them: 12,345 or 12 345."""
-    return both(f"{n:,}", f"{n:,}".replace(",", "\N{NO-BREAK SPACE}") if n >= 10_000 else str(n))
+    return localized(f"{n:,}", f"{n:,}".replace(",", "\N{NO-BREAK SPACE}") if n >= 10_000 else str(n))
 
 
 def _locale() -> str:

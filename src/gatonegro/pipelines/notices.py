@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatonegro.errors import GatonegroWarning
+from gatonegro.i18n import Pair, localized
 from gatonegro.tasks.task import Encoded
-from gatonegro.wording import Pair, both
 
 WRITTEN: dict[str, Pair] = {
     "read": (
@@ -57,7 +57,7 @@ def tell_written(encoded: Encoded, answers: Mapping[int, Any], numbers: Sequence
     for (kind, language), row in found.items():
         if kind + language not in told:
             told.add(kind + language)
-            said = both(*WRITTEN[kind]).format(item=numbers[row], limit=encoded.limit, language=language)
+            said = localized(*WRITTEN[kind]).format(item=numbers[row], limit=encoded.limit, language=language)
             warnings.warn(said, GatonegroWarning, stacklevel=5)
 
 
@@ -68,7 +68,7 @@ def tell_read(encoded: Encoded, parts: list[list[int]], numbers: Sequence[int], 
         told.add("long")
         item, many = next((n, len(part)) for n, part in zip(numbers, parts, strict=True) if len(part) > 1)
         warnings.warn(
-            both(
+            localized(
                 f"item {item} is longer than the {limit} tokens that are read at a time: it is read in {many} "
                 "overlapping windows, and their answers are combined. This is said once.",
                 f"el elemento {item} pasa de los {limit} tokens que se leen de una vez: se lee en {many} ventanas que "
@@ -81,7 +81,7 @@ def tell_read(encoded: Encoded, parts: list[list[int]], numbers: Sequence[int], 
         told.add("cut")
         item = numbers[encoded.cut[0]]
         warnings.warn(
-            both(
+            localized(
                 f"item {item} is a pair longer than {limit} tokens: its longer text is cut, since half a pair is no "
                 "pair; truncation=True says that this is meant. This is said once.",
                 f"el elemento {item} es un par de más de {limit} tokens: se corta su texto más largo, pues medio par "

@@ -9,16 +9,15 @@ from typing import Any
 
 import torch
 
-from gatonegro.errors import CheckpointError, InputError, OptionError
+from gatonegro.errors import CheckpointError, InputError, OptionError, RowError
 from gatonegro.language import Languages, languages_of, match
 from gatonegro.models import Model
 from gatonegro.packing import pack, plan, windows
-from gatonegro.tasks.fit import LanguageCheck, check_of, text_of_row
+from gatonegro.pipelines.language_check import LanguageCheck, check_of, text_of_row
+from gatonegro.pipelines.notices import tell_read, tell_written
 from gatonegro.tasks.prepare import Change, prepared
-from gatonegro.tasks.task import Encoded, RowError, Said, Task, whole
-from gatonegro.tasks.tell import tell_read, tell_written
+from gatonegro.tasks.task import Encoded, Said, Task, whole
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 WINDOW = 2048  # rows that are sorted by length together
 FIRST_WINDOW = 256  # the first answers come soon, and then by ever larger windows
@@ -99,10 +98,8 @@ class Pipeline:
             if len(shape) != 1:
                 kind = type(inputs).__name__
                 raise InputError(
-                    both(
-                        f"a {kind} of shape {tuple(shape)} where a list is wanted; pass a column.",
-                        f"{kind} de forma {tuple(shape)} donde hace falta una lista; pasa una columna.",
-                    )
+                    f"a {kind} of shape {tuple(shape)} where a list is wanted; pass a column.",
+                    f"{kind} de forma {tuple(shape)} donde hace falta una lista; pasa una columna.",
                 )
             rows = list(inputs)
             answers = _progress(self._answers([rows], merged, size, check), len(rows), self.task, len(rows) >= LONG)
@@ -110,10 +107,8 @@ class Pipeline:
         task.check(inputs, merged)
         kind = type(inputs).__name__
         raise InputError(
-            both(
-                f"{kind} where a text, a list of texts or a generator is wanted.",
-                f"{kind} donde hace falta un texto, una lista de textos o un generador.",
-            )
+            f"{kind} where a text, a list of texts or a generator is wanted.",
+            f"{kind} donde hace falta un texto, una lista de textos o un generador.",
         )
 
     def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:
@@ -176,7 +171,8 @@ class Pipeline:
         try:
             self.task_record.check(row, options)
         except InputError as error:
-            raise InputError(both(f"item {number} is {error}", f"el elemento {number} es {error}")) from None
+            en, es = error.args
+            raise InputError(f"item {number} is {en}", f"el elemento {number} es {es}") from None
 
     def _window(
         self, rows: list[Any], numbers: Sequence[int], options: Mapping[str, Any], size: int | None, told: set[str]
@@ -227,38 +223,32 @@ class Pipeline:
         try:
             encoded = self.task_record.encode(self.tokenizer, config, rows, options)
         except RowError as error:
-            item = numbers[error.row]
-            raise InputError(both(f"item {item} {error}", f"el elemento {item} {error}")) from None
+            item, (en, es) = numbers[error.item or 0], error.args
+            raise InputError(f"item {item} {en}", f"el elemento {item} {es}") from None
         except InputError as error:
             first, last = numbers[0], numbers[-1]
             raise InputError(
-                both(f"among items {first} to {last}: {error}", f"entre los elementos {first} y {last}: {error}")
+                f"among items {first} to {last}: {error}", f"entre los elementos {first} y {last}: {error}"
             ) from None
         if any(max(kinds, default=0) >= config.type_vocab_size for kinds in encoded.segments or ()):
             raise InputError(
-                both(
-                    "the tokenizer marks more segments than the model has; pass the model's own tokenizer.",
-                    "el tokenizador marca más segmentos de los que tiene el modelo; pasa el tokenizador del modelo.",
-                )
+                "the tokenizer marks more segments than the model has; pass the model's own tokenizer.",
+                "el tokenizador marca más segmentos de los que tiene el modelo; pasa el tokenizador del modelo.",
             )
         for n, ids in enumerate(encoded.ids):
             item, largest, known = numbers[encoded.owners[n]], max(ids, default=0), config.vocab_size - 1
             if not ids:
                 raise InputError(
-                    both(
-                        f"item {item} has no token, so there is nothing to read; the tokenizer adds none of its own.",
-                        f"el elemento {item} no tiene ningún token: no hay nada que leer, y el tokenizador no añade "
-                        "ninguno suyo.",
-                    )
+                    f"item {item} has no token, so there is nothing to read; the tokenizer adds none of its own.",
+                    f"el elemento {item} no tiene ningún token: no hay nada que leer, y el tokenizador no añade "
+                    "ninguno suyo.",
                 )
             if largest > known:
                 raise InputError(
-                    both(
-                        f"item {item} has the token id {largest}, and the model's vocabulary is 0 … {known}: "
-                        "tokenizer and model belong to different models; pass the model's own.",
-                        f"el elemento {item} tiene el token {largest}, y el vocabulario del modelo es 0 … {known}: "
-                        "tokenizador y modelo son de modelos distintos; pasa el del modelo.",
-                    )
+                    f"item {item} has the token id {largest}, and the model's vocabulary is 0 … {known}: "
+                    "tokenizer and model belong to different models; pass the model's own.",
+                    f"el elemento {item} tiene el token {largest}, y el vocabulario del modelo es 0 … {known}: "
+                    "tokenizador y modelo son de modelos distintos; pasa el del modelo.",
                 )
         return encoded
 
@@ -286,12 +276,10 @@ class Pipeline:
             if not answer.isfinite().all():
                 item, kind = numbers[encoded.owners[n]], self.model.precision or self.model.dtype
                 raise CheckpointError(
-                    both(
-                        f"the model's answer to item {item} is no number: its weights are too large for {kind}. Try "
-                        "dtype='float32', or take another checkpoint.",
-                        f"la respuesta del modelo al elemento {item} no es un número: sus pesos son demasiado grandes "
-                        f"para {kind}. Prueba dtype='float32', o usa otro checkpoint.",
-                    )
+                    f"the model's answer to item {item} is no number: its weights are too large for {kind}. Try "
+                    "dtype='float32', or take another checkpoint.",
+                    f"la respuesta del modelo al elemento {item} no es un número: sus pesos son demasiado grandes "
+                    f"para {kind}. Prueba dtype='float32', o usa otro checkpoint.",
                 )
         return answers
 
@@ -303,12 +291,10 @@ def _named(answer: Any, model: str) -> Any:
     if isinstance(answer, dict):
         return {**answer, "model": model}
     raise OptionError(
-        both(
-            'language_check="route" is for tasks whose answers can name their model; this one gives numbers. Use '
-            '"warn" or "error".',
-            'language_check="route" es para tareas cuyas respuestas pueden nombrar su modelo; esta da números. Usa '
-            '"warn" o "error".',
-        )
+        'language_check="route" is for tasks whose answers can name their model; this one gives numbers. Use '
+        '"warn" or "error".',
+        'language_check="route" es para tareas cuyas respuestas pueden nombrar su modelo; esta da números. Usa '
+        '"warn" o "error".',
     )
 
 
@@ -324,10 +310,8 @@ def _batch_size(value: Any) -> int | None:
     if value is None or whole(1)(value):
         return value
     raise OptionError(
-        both(
-            f"batch_size must be a whole number of at least 1, not {value!r}.",
-            f"batch_size debe ser un número entero, 1 o más, no {value!r}.",
-        )
+        f"batch_size must be a whole number of at least 1, not {value!r}.",
+        f"batch_size debe ser un número entero, 1 o más, no {value!r}.",
     )
 
 

@@ -18,14 +18,14 @@ from gatonegro import (
     AutoTokenizer,
     errors,
     hub,
-    wording,
+    i18n,
 )
 from gatonegro.checkpoints import reading
 from gatonegro.config import RANGES, Config
 from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError, MissingHeadError, PickleRefusedError
+from gatonegro.i18n import language, localized, number, use
 from gatonegro.packing import HINTS
 from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs
-from gatonegro.wording import both, language, number, use
 
 PACKAGE = Path(gatonegro.__file__).parent
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
@@ -86,7 +86,7 @@ def environment(monkeypatch):
 def test_the_environment_says_the_language(environment, variables, wanted):
     environment(**variables)
     assert language() == wanted
-    assert both("yes", "sí") == {"en": "yes", "es": "sí"}[wanted]
+    assert localized("yes", "sí") == {"en": "yes", "es": "sí"}[wanted]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_the_environment_says_the_language(environment, variables, wanted):
 def test_windows_and_macos_are_asked_where_no_variable_is_set(environment, monkeypatch, platform, found, wanted):
     environment()
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(wording.locale, "getlocale", lambda: found)
+    monkeypatch.setattr(i18n.locale, "getlocale", lambda: found)
     assert language() == wanted
 
 
@@ -113,13 +113,13 @@ def test_a_locale_that_python_does_not_know_is_english(environment, monkeypatch)
 
     environment()
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(wording.locale, "getlocale", unknown)
+    monkeypatch.setattr(i18n.locale, "getlocale", unknown)
     assert language() == "en"
 
 
 def test_what_is_chosen_wins_over_the_environment(environment, spanish):
     environment(GATONEGRO_LANG="en")
-    assert language() == "es" and both("yes", "sí") == "sí"
+    assert language() == "es" and localized("yes", "sí") == "sí"
     use("en")
     environment(GATONEGRO_LANG="es")
     assert language() == "en"
@@ -152,7 +152,7 @@ def calls(tree, *names):
 
 
 def letters(node):
-    """Whether a text has words of its own, or puts some in: those that no `both` has put into the user's language."""
+    """Whether a text has words of its own, or puts some in, but for those that `localized` chose."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, str) and any(char.isalpha() for char in node.value)
     if isinstance(node, ast.FormattedValue):
@@ -175,7 +175,13 @@ def place(path, node):
 
 
 def pairs():
-    return [(path, node) for path, tree in TREES.items() for node in calls(tree, "both")]
+    """Calls that hold a text in both languages; of errors, those with both."""
+    return [
+        (path, node)
+        for path, tree in TREES.items()
+        for node in (*calls(tree, "localized", "Message"), *calls(tree, *OURS))
+        if len(node.args) > 1 or getattr(node.func, "id", "") in ("localized", "Message")
+    ]
 
 
 def test_every_pair_is_two_texts_with_the_same_things_in_them():
@@ -183,7 +189,7 @@ def test_every_pair_is_two_texts_with_the_same_things_in_them():
     for path, node in pairs():
         if len(node.args) == 1 and isinstance(node.args[0], ast.Starred):  # a pair from a table
             continue
-        assert len(node.args) == 2 and not node.keywords, place(path, node)
+        assert len(node.args) == 2 and {word.arg for word in node.keywords} <= {"item"}, place(path, node)
         en, es = node.args
         assert ast.unparse(en) != ast.unparse(es), place(path, node)
         left, right = inserted(en) - {"en"}, inserted(es) - {"es"}  # names for words of the language itself
@@ -194,12 +200,12 @@ def test_every_pair_is_two_texts_with_the_same_things_in_them():
             assert not any(letters(part) for part in put_in), place(path, node)
 
 
-def test_no_variable_hides_both():
+def test_no_variable_hides_localized():
     for path, tree in TREES.items():
-        if path.stem != "wording":
+        if path.stem != "i18n":
             for node in ast.walk(tree):
-                taken = isinstance(node, ast.Name) and node.id == "both" and not isinstance(node.ctx, ast.Load)
-                assert not taken and getattr(node, "arg", None) != "both", place(path, node)
+                taken = isinstance(node, ast.Name) and node.id == "localized" and not isinstance(node.ctx, ast.Load)
+                assert not taken and getattr(node, "arg", None) != "localized", place(path, node)
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -208,7 +214,7 @@ def test_no_error_and_no_warning_is_in_english_alone(room):
     assert trees
     for path, tree in trees.items():
         for node in calls(tree, *OURS, *WARN):
-            assert not any(letters(argument) for argument in node.args), place(path, node)
+            assert len(node.args) != 1 or not letters(node.args[0]), place(path, node)
 
 
 TABLES = (hub.CAUSES, hub.STATUS, hub.DISK, HINTS, reading.SIGNS, reading.FOREIGN)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatonegro.errors import LanguageMismatchError, LanguageMismatchWarning, OptionError
+from gatonegro.i18n import localized
 from gatonegro.language import Languages, Match, match, name_of
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 CHECKS = ("warn", "error", "route", "off")
 ALL, EACH = 64, 32  # so many rows of a call are looked at, and of the rest every so-manieth
@@ -22,10 +22,8 @@ def check_of(value: Any) -> str:
         return value
     known = ", ".join(map(repr, CHECKS))
     raise OptionError(
-        both(
-            f"language_check must be one of {known}, not {value!r:.80}.",
-            f"language_check debe ser uno de {known}, no {value!r:.80}.",
-        )
+        f"language_check must be one of {known}, not {value!r:.80}.",
+        f"language_check debe ser uno de {known}, no {value!r:.80}.",
     )
 
 
@@ -76,12 +74,12 @@ class LanguageCheck:
     def _said(self) -> str:
         item, text, language = self.example
         text = text if len(text) <= 60 else text[:59] + "…"
-        theirs, model = ", ".join(map(name_of, self.languages.codes)), self.model or both("the model", "el modelo")
-        many = both(
+        theirs, model = ", ".join(map(name_of, self.languages.codes)), self.model or localized("the model", "el modelo")
+        many = localized(
             f"{self.wrong} of {self.looked_at} texts that were looked at",
             f"{self.wrong} de {self.looked_at} textos mirados",
         )
-        return both(
+        return localized(
             f"item {item} ({text!r}) seems to be in {name_of(language)}, and {model} was made for {theirs}: its answer "
             f"is not to be trusted ({many}). Take a model for {name_of(language)}; gatonegro.diagnose(text, model=…) "
             'shows the evidence, language_check="off" ends this.',

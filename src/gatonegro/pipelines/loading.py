@@ -1,0 +1,195 @@
+"""`pipeline`: a task, put together with its model."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from contextlib import suppress
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gatonegro.engine import fit_threads
+from gatonegro.errors import GatonegroError, InputError, OptionError
+from gatonegro.hub import built_in_models, locate
+from gatonegro.i18n import localized
+from gatonegro.language import built_in_languages
+from gatonegro.models import Model, head_of, load, load_fast, share
+from gatonegro.models import precision as dtype_of
+from gatonegro.pipelines.loop import Pipeline
+from gatonegro.tasks import ALIASES, TASKS
+from gatonegro.tasks.prepare import Change, change_of
+from gatonegro.tasks.translation import NAMED, TRANSLATION
+from gatonegro.tokenization import AutoTokenizer, Tokenizer
+
+KNOWN = ", ".join([*ALIASES, *TASKS])
+
+
+def pipeline(
+    task: str | None = None,
+    model: str | Path | Model | None = None,
+    tokenizer: str | Path | Tokenizer | None = None,
+    *,
+    device: int | str | torch.device | None = None,
+    dtype: torch.dtype | str | None = None,
+    torch_dtype: torch.dtype | str | None = None,
+    precision: str | None = None,
+    revision: str | None = None,
+    local_files_only: bool = False,
+    allow_pickle: bool = False,
+    batch_size: int | None = None,
+    preprocess: str | Change | None = "auto",
+    language_check: str = "warn",
+    **options: Any,
+) -> Pipeline:
+    """A function from texts to answers.
+
+    Args:
+        task: "sentiment-analysis" or "text-classification", "ner" or "token-classification", "fill-mask",
+            "feature-extraction", "translation" or with its languages "translation_es_to_en", "summarization",
+            "text2text-generation", "text-generation"; by default the one that the model has a head for.
+        model: a folder, a built-in's short name, a name on the hub, or a model; by default the built-in one.
+        tokenizer: the model's own unless given; a model object needs one.
+        device: -1 or "cpu", a GPU's number, "cuda", "mps", or "auto" (a GPU where there is one). A model object
+            stays where it is unless this is given.
+        precision: as in `model.optimize`; "auto" for a model that is named, and for a model object nothing but itself.
+        dtype: as in `from_pretrained`; `torch_dtype` is its older name. The model then runs as it is, in that type.
+        allow_pickle: as in `from_pretrained`.
+        batch_size: at most so many texts at a time; batches are planned by tokens in any case.
+        preprocess: what is done to a text before it is read: "auto" (what the model wants, see
+            `gatonegro.preprocessing`), a name of its table, a function, or None. Lists of words are left as they are.
+        language_check: what is done about texts in a language that the model was not made for, see `Pipeline`.
+        options: the task's own, for every call; a call may change them.
+
+    >>> pipeline("sentiment-analysis")("El profesor es bueno, todo será sencillo")
+    [{'label': 'POS', 'score': 0.9…}]
+    """
+    if task is None:
+        if model is None:
+            raise OptionError(f"name a task ({KNOWN}) or a model.", f"nombra una tarea ({KNOWN}) o un modelo.")
+        head = "sequence-classification"
+        if isinstance(model, Model):
+            head = model.task_head
+        elif isinstance(model, str | Path):
+            head = head_of(model, revision=revision, local_files_only=local_files_only) or head
+        task = next((name for name, known in TASKS.items() if known.head == head), "feature-extraction")
+    if isinstance(task, str) and NAMED.fullmatch(task):
+        options, task = {"direction": task, **options}, TRANSLATION.name
+    record = TASKS.get(ALIASES.get(task, task)) if isinstance(task, str) else None
+    if record is None:
+        close = next(iter(get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.65)), None)
+        raise OptionError(
+            f"the task {task!r:.80} is not known. " + (f"Did you mean {close!r}? " if close else "")
+                + f"Known are {KNOWN}.",
+                f"no se conoce la tarea {task!r:.80}. " + (f"¿Querías decir {close!r}? " if close else "")
+                + f"Hay {KNOWN}."
+        )  # fmt: skip
+    record.known(options)
+    dtype = dtype if dtype is not None else torch_dtype
+    if dtype is not None and precision is not None:
+        raise OptionError(
+            "pass precision= or dtype=, one of the two: dtype= is how the model runs as it is.",
+            "pasa precision= o dtype=, uno de los dos: dtype= es cómo funciona el modelo tal cual.",
+        )
+    if model is None:
+        model = record.model
+        if model is None:
+            raise OptionError(
+                f"{task} has no built-in model; pass model= with a folder or a name on the hub, "
+                f"{record.example!r} say.",
+                f"{task} no tiene modelo incluido; pasa model= con una carpeta o un nombre del hub, como "
+                f"{record.example!r}.",
+            )
+        if sys.stderr is not None:  # as under pythonw
+            said = localized(
+                f"no model was named, so this is the built-in {model}.",
+                f"no se nombró ningún modelo, así que este es el incluido, {model}.",
+            )
+            print(f"gatonegro: {said}", file=sys.stderr)
+    if isinstance(model, Model):
+        if tokenizer is None:
+            raise OptionError(
+                "a model object needs its tokenizer: pass tokenizer= too.",
+                "un objeto modelo necesita su tokenizador: pasa también tokenizer=.",
+            )
+        if record.head not in ("none", model.task_head):
+            raise OptionError(
+                f"{task} needs a model with a {record.head} head, and this one has {model.task_head}.",
+                f"{task} necesita un modelo con una cabeza {record.head}, y este tiene {model.task_head}.",
+            )
+        known, given = model.config.num_labels, getattr(getattr(model.head, "output", None), "out_features", None)
+        if record.head.endswith("classification") and given not in (None, known):
+            raise OptionError(
+                f"the model's config names {known} labels, and its head gives {given}; name as many: "
+                "model.config = model.config.with_labels([…]).",
+                f"el config del modelo nombra {known} etiquetas, y su cabeza da {given}; nombra otras tantas: "
+                "model.config = model.config.with_labels([…]).",
+            )
+        # the user's own object keeps its mode and its place
+        if dtype is not None or device is not None:
+            model = copy.deepcopy(model.source)
+            model = model.to(model.device if device is None else _device(device))
+            model = model if dtype is None else model.to(dtype_of(dtype, model.dtype))
+        elif not model.precision and precision is None:
+            model = share(model)
+        if precision is not None:
+            model = model.optimize(precision)
+    elif isinstance(model, str | Path):
+        tokenizer = model if tokenizer is None else tokenizer
+        if language_check != "off" and not local_files_only:
+            with suppress(GatonegroError):  # its card says for which languages it is; without it, that is measured
+                locate(model, revision=revision).file("README.md")
+        place = _device("auto" if device is None else device)
+        how: dict[str, Any] = {"revision": revision, "local_files_only": local_files_only, "allow_pickle": allow_pickle}
+        if dtype is None:
+            model = load_fast(model, record.head, precision=precision or "auto", device=place, **how)
+        else:
+            model = load(model, record.head, dtype=dtype, **how).to(place)
+    else:
+        kind = type(model).__name__
+        raise InputError(
+            f"model must be a name, a folder or a model, not a {kind}.",
+            f"model debe ser un nombre, una carpeta o un modelo, no {kind}.",
+        )
+    if not isinstance(tokenizer, Tokenizer):
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer, revision=revision, local_files_only=local_files_only)
+    change = change_of(model, tokenizer, preprocess)
+    fit_threads()
+    running = model if model.precision else model.eval()
+
+    @cache
+    def fitting(language: str) -> Pipeline | None:
+        """A pipeline with a built-in model for this task and language."""
+        for name in built_in_models():
+            if head_of(name) == record.head and language in built_in_languages(name):
+                how: dict[str, Any] = {"device": device, "precision": precision, "preprocess": preprocess}
+                return pipeline(task, name, **how, language_check="off", **options)
+        return None
+
+    return Pipeline(record, running, tokenizer, batch_size, options, change, language_check, fitting)
+
+
+def _device(device: int | str | torch.device) -> torch.device:
+    asked = device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if isinstance(device, int) and not isinstance(device, bool):
+        device = "cpu" if device < 0 else f"cuda:{device}"
+    try:
+        if isinstance(device, bool) or not isinstance(device, str | torch.device):
+            raise ValueError(localized("it is no name of a device", "no es el nombre de un dispositivo"))
+        found = torch.device(device)
+        torch.zeros(1, device=found).item()  # "meta" gives tensors, and no numbers
+    except (RuntimeError, AssertionError, ValueError, ImportError, NotImplementedError) as error:
+        why = str(error).splitlines()[0][:150]
+        if why.startswith("Expected one of"):  # and then all that PyTorch was ever built for
+            why = localized("there is no such kind", "no hay dispositivos de ese tipo")
+        raise OptionError(
+            f"device={asked!r:.80} cannot be used here ({why}); use 'cpu', 'cuda', 'mps', a GPU's number or 'auto'.",
+            f"device={asked!r:.80} no se puede usar aquí ({why}); usa 'cpu', 'cuda', 'mps', el número de una GPU o "
+            "'auto'.",
+        ) from None
+    return found
