@@ -26,6 +26,10 @@ class Message(NamedTuple):
     en: str
     es: str
 
+    def format(self, **values: object) -> Message:
+        """Return the message with `{name}` replaced, as `str.format` does."""
+        return Message(self.en.format(**values), self.es.format(**values))
+
     def in_(self, lang: str) -> str:
         return self.es if lang == "es" else self.en
 

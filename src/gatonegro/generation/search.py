@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,7 +32,7 @@ class Written:
     score: float  # the sum of the log-probabilities / length ** length_penalty
     ended: bool  # by itself; else the limit cut it
     looped: bool = False  # whether its end goes round in circles
-    attention: Tensor | None = None  # where somebody asked what its tokens looked at
+    attention: np.ndarray | None = None  # of its tokens to the source's, where that was asked for
 
     @property
     def new(self) -> list[int]:

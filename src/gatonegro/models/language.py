@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,7 +22,7 @@ from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
-from gatonegro.packing import Layout, Packed, Padding, from_padded, odd_one, whole_tensor
+from gatonegro.packing import Layout, Packed, Padding, from_padded, odd_one, pack, whole_tensor
 
 
 class LanguageModel(Model):
@@ -267,6 +268,20 @@ class LanguageModel(Model):
                 )
         limits = [min(options.limit(len(ids)), most) for ids in beginnings]
         return write(self, sources, beginnings, limits, options, put)
+
+    @torch.inference_mode()
+    def cross_attention(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+        """Return what each token of a target looks at in its source, the mean of a layer's heads. (target, source)
+
+        A token's row is that in which it is written. Of the layers, the last but one: https://arxiv.org/abs/1909.02074.
+        """
+        assert self.config.decoder is not None
+        read, written = pack([source], self.config), pack([[self.start_token, *target]], self.config.decoder)
+        name = f"decoder.layers.{max(0, len(self.decoder.layers) - 2)}.cross_attention.attend"
+        with watch(self) as seen:
+            memory = self.encode(read.to(self.device))
+            self.decode(written.to(self.device), memory, Layout(written.lengths, read.lengths))
+        return seen[name][0][0].probs.mean(0)[:-1].float().cpu().numpy()
 
     @property
     def start_token(self) -> int:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -61,6 +62,47 @@ class Model(nn.Module):
         if at is not None:
             x = x[at]
         return x if self.head is None else self.head(x, packed, self.embeddings.tokens)
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        ids: Sequence[Sequence[int]],
+        *,
+        token_types: Sequence[Sequence[int]] | None = None,
+        queried: Sequence[Sequence[int]] | None = None,
+        pad_to_multiple_of: int = 1,
+        hidden: bool = False,
+    ) -> list[np.ndarray]:
+        """Return the head's answer to each sequence, as float32 arrays: (labels,) or, without a head, (length, hidden).
+
+        Args:
+            ids: token ids per sequence.
+            token_types: per token, which text of a pair it belongs to.
+            queried: per sequence, the tokens to answer for; the arrays are then (queried, …).
+            pad_to_multiple_of: see `pack`.
+            hidden: hidden states of the last layer, in the place of the head's answer.
+        """
+        packed = pack(ids, self.config, token_types, multiple=pad_to_multiple_of)
+        rows = None
+        if queried is not None:
+            firsts = packed.firsts.tolist()
+            places = [first + i for first, few in zip(firsts, queried, strict=False) for i in few]
+            rows = torch.tensor(places, dtype=torch.long, device=self.device)
+        packed = packed.to(self.device)
+        if hidden:
+            x = self.encode(packed)
+            x = x if rows is None else x[rows]
+        else:
+            x = self.run(packed, rows)
+        out = x.float().cpu().numpy()
+        if not hidden and self.head is not None and self.head.per == "sequence":
+            return list(out[: len(ids)])  # the rest is of the pads
+        counts = map(len, ids if queried is None else queried)
+        return np.split(out, np.cumsum(list(counts)))[: len(ids)]
+
+    def embed(self, ids: Sequence[Sequence[int]], **options: Any) -> list[np.ndarray]:
+        """Return hidden states of the last layer (length, hidden) of each sequence; see `predict`."""
+        return self.predict(ids, hidden=True, **options)
 
     def forward(
         self,
