@@ -9,10 +9,11 @@ from typing import Any
 
 import torch
 
+from gatonegro.batching import plan, windows
 from gatonegro.errors import CheckpointError, InputError, OptionError, RowError
 from gatonegro.language import Languages, languages_of, match
 from gatonegro.models import Model
-from gatonegro.packing import pack, plan, windows
+from gatonegro.packing import pack
 from gatonegro.pipelines.language_check import LanguageCheck, check_of, text_of_row
 from gatonegro.pipelines.notices import tell_read, tell_written
 from gatonegro.tasks.prepare import Change, prepared

@@ -16,8 +16,8 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from gatonegro.batching import plan as plan_batches
 from gatonegro.errors import OptionError
-from gatonegro.packing import plan as plan_batches
 from gatonegro.storage import replacing
 
 Batch = TypeVar("Batch")
