@@ -17,8 +17,9 @@ import torch
 from phrases import noise, phrases
 from torch import Tensor
 
+from gatonegro.batching import plan
 from gatonegro.models import Model
-from gatonegro.packing import pack, plan
+from gatonegro.packing import pack
 from gatonegro.preprocessing import known_emoji, spell_emoji
 from gatonegro.tokenization import Tokenizer
 

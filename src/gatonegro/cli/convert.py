@@ -12,7 +12,7 @@ from gatonegro.i18n import localized
 
 
 def run(args: Namespace) -> None:
-    from gatonegro import checkpoints, hub
+    from gatonegro import checkpoints, hub, storage
     from gatonegro.errors import CheckpointError, TokenizerError
     from gatonegro.models import load_config
     from gatonegro.tokenization import AutoTokenizer
@@ -32,16 +32,16 @@ def run(args: Namespace) -> None:
     checkpoints.write(out, checkpoints.pack_int8(tensors) if args.int8 else tensors)
     form = "int8" if args.int8 else ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors.values()}))
     data = json.loads(config.read_text(encoding="utf-8"))
-    checkpoints.write_text(out / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    storage.write_text(out / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     try:
         AutoTokenizer.from_pretrained(args.name, **where).save_pretrained(out)
     except TokenizerError as error:
         say(localized(f"no tokenizer was written: {error}", f"no se escribió ningún tokenizador: {error}"))
     if (habits := source.file("generation_config.json")) is not None:  # how it writes
-        checkpoints.copy(habits, out / "generation_config.json")
+        storage.copy(habits, out / "generation_config.json")
     card = source.file("README.md")
     if card is not None and not (out / "README.md").exists():  # a README that stands there is its owner's
-        checkpoints.copy(card, out / "README.md")
+        storage.copy(card, out / "README.md")
     megabytes = sum(file.stat().st_size for file in out.glob("*.safetensors")) / 1e6
     if sys.stderr.isatty():
         say(

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gatonegro.checkpoints import replacing, write_text
 from gatonegro.errors import OptionError
 from gatonegro.i18n import Pair, localized
 from gatonegro.language import Diagnosis
+from gatonegro.storage import replacing, write_text
 
 Array = NDArray[Any]
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatonegro import checkpoints, hub
+from gatonegro import checkpoints, hub, storage
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, MissingHeadError, OptionError
 from gatonegro.families import family_of
@@ -135,7 +135,7 @@ def copy_to(
     """
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source)  # before hours are spent on a model that cannot be read here
-    folder = checkpoints.folder_of(folder)
+    folder = storage.folder_of(folder)
     files = [
         path
         for file in ("README.md", "generation_config.json", *TOKENIZER_FILES)
@@ -151,10 +151,10 @@ def copy_to(
             f"{folder}: contiene otra cosa ({', '.join(strangers)}). Nombra otra carpeta, o borra esa.",
         )
     for path in files:
-        checkpoints.copy(path, folder / path.name)
+        storage.copy(path, folder / path.name)
     wanted = preprocessing_of(source.name, config.extra.get(KEY))  # the copy's name may not tell
     data = dict(config.extra) | ({KEY: wanted} if wanted else {})
-    checkpoints.write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    storage.write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return [*(folder / path.name for path in files), folder / "config.json"]
 
 

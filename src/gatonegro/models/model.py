@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gatonegro import checkpoints
+from gatonegro import checkpoints, storage
 from gatonegro.config import Config
 from gatonegro.engine import PRECISIONS, best_precision, fit_threads, put_twins
 from gatonegro.errors import InputError, OptionError
@@ -279,7 +279,7 @@ class Model(nn.Module):
         tensors = release(family, self.config, self.task_head, self.state_dict())
         data = write_config(family, self.config, self.task_head) | {"dtype": str(self.dtype).removeprefix("torch.")}
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        folder = checkpoints.folder_of(folder)
+        folder = storage.folder_of(folder)
         checkpoints.write(
             folder,
             checkpoints.pack_int8(tensors) if int8 else tensors,
@@ -287,8 +287,8 @@ class Model(nn.Module):
             max_shard_size=max_shard_size,
         )
         for name, said in self._other_files().items():
-            checkpoints.write_text(folder / name, json.dumps(said, indent=2) + "\n")
-        checkpoints.write_text(folder / "config.json", text)
+            storage.write_text(folder / name, json.dumps(said, indent=2) + "\n")
+        storage.write_text(folder / "config.json", text)
 
     def _other_files(self) -> dict[str, dict[str, Any]]:
         """What else `save_pretrained` writes, by the file's name."""

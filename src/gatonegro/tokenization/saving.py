@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.errors import InputError, TokenizerError
+from gatonegro.storage import folder_of, write_bytes
 
 if TYPE_CHECKING:
     from gatonegro.tokenization.tokenizer import Tokenizer
@@ -18,12 +18,7 @@ def save(tokenizer: Tokenizer, save_directory: str | Path) -> tuple[str, ...]:
 
     Raises TokenizerError where they cannot be written.
     """
-    if not isinstance(save_directory, str | Path) or not str(save_directory) or "\0" in str(save_directory):
-        raise InputError(
-            f"the folder to save to must be a path, such as './modelo', not {save_directory!r:.80}",
-            f"la carpeta en la que guardar debe ser una ruta, como './modelo', no {save_directory!r:.80}",
-        )
-    folder = Path(save_directory)
+    folder = folder_of(save_directory, InputError)
     added = {token.content: token for token in tokenizer.backend_tokenizer.get_added_tokens_decoder().values()}
     special: dict[str, Any] = {name: _plain(token, added) for name, token in tokenizer.named.items()}
     if tokenizer.additional_special_tokens:
@@ -50,22 +45,8 @@ def save(tokenizer: Tokenizer, save_directory: str | Path) -> tuple[str, ...]:
         files = {"tokenizer.json": _bytes(tokenizer.backend_tokenizer.to_str(pretty=True))}
     files["tokenizer_config.json"] = _bytes(json.dumps(config, indent=2, ensure_ascii=False))
     files["special_tokens_map.json"] = _bytes(json.dumps(_untyped(special), indent=2, ensure_ascii=False))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            beside = folder / f".{name}.{os.getpid()}"
-            try:
-                beside.write_bytes(data)
-                beside.replace(folder / name)
-            finally:
-                beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise TokenizerError(
-            f"{folder}: the tokenizer cannot be written ({error}). The disk may be full, the folder not yours, or "
-            "a file in its place: write to another folder",
-            f"{folder}: no se puede escribir el tokenizador ({error}). Quizá el disco está lleno, la carpeta no es "
-            "tuya, o hay un archivo en su lugar: escribe en otra carpeta",
-        ) from error
+    for name, data in files.items():
+        write_bytes(folder / name, data, TokenizerError)
     return tuple(str(folder / name) for name in files)
 
 

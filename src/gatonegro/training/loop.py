@@ -16,8 +16,9 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from gatonegro.batching import plan as plan_batches
 from gatonegro.errors import OptionError
-from gatonegro.packing import plan as plan_batches
+from gatonegro.storage import replacing
 
 Batch = TypeVar("Batch")
 M = TypeVar("M", bound=nn.Module)
@@ -155,16 +156,13 @@ def fit(
                     log.write(json.dumps({k: round(v, 5) for k, v in record.items()}) + "\n")
                 mean, begun, logged = 0.0, time.perf_counter(), done
             if done % save_every == 0 or done == last:
-                beside = state.with_suffix(".tmp")
-                torch.save(
-                    {
-                        "model": model.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "average": mean_weights,
-                        "step": done,
-                        "plan": plan,
-                    },
-                    beside,
-                )
-                beside.replace(state)
+                saved = {
+                    "model": model.state_dict(),
+                    "optimizer": optimizer.state_dict(),
+                    "average": mean_weights,
+                    "step": done,
+                    "plan": plan,
+                }
+                with replacing(state) as beside:
+                    torch.save(saved, beside)
     model.eval()
