@@ -8,8 +8,8 @@ Each class also derives from the built-in that `transformers` users already catc
 
     GatonegroError
     ├─ InputError (ValueError)
-    │  ├─ RowError
-    │  └─ LanguageMismatchError
+    │  └─ RowError
+    │     └─ LanguageMismatchError
     ├─ ConfigError (ValueError)
     ├─ CheckpointError (ValueError)
     │  ├─ PickleRefusedError
@@ -81,7 +81,7 @@ class RowError(InputError):
     separator = " "
 
 
-class LanguageMismatchError(InputError):
+class LanguageMismatchError(RowError):
     """A text in a language that the model was not made for, with `language_check="error"`."""
 
 
@@ -118,7 +118,9 @@ class OptionError(GatonegroError, TypeError):
 
 
 class GatonegroWarning(Bilingual, UserWarning):
-    """Something that changes an answer, said once: a text cut into windows, say."""
+    """What a reader of an answer should know: that a text was read in windows, say. With an item, it follows it."""
+
+    separator = " "
 
 
 class LanguageMismatchWarning(GatonegroWarning):

@@ -24,6 +24,7 @@ BUILT_IN = {
     "translate-es-en": "translation",
     "demo-en": "text-classification",
 }
+DEFAULTS = {"text-classification": "sentiment-es-en", "translation": "translate-es-en"}  # task → short name
 DISTRIBUTION, PACKAGE = "gatonegro-models", "gatonegro_models"
 
 # what is a path and can be no hub name: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors

@@ -37,6 +37,7 @@ class Message(NamedTuple):
         return self.in_(language())
 
 
+EMPTY = Message("", "")
 Pair = tuple[str, str]  # English and Spanish, in tables
 
 

@@ -24,9 +24,9 @@ from gatonegro.models import LanguageModel, Model, head_of, load, share
 from gatonegro.nn.loss import FUNCTIONS
 from gatonegro.nn.watch import watch
 from gatonegro.packing import Packed, pack
-from gatonegro.pipelines.loop import Pipeline
+from gatonegro.pipelines.base import Pipeline
+from gatonegro.tasks.generating import prefix_of
 from gatonegro.tasks.prepare import Change, change_of, changed
-from gatonegro.tasks.writing import prefix_of
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
 ATTRIBUTED = 128  # tokens, up to which it is told which words made the decision: that takes as long as 200 answers

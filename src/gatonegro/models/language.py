@@ -281,7 +281,7 @@ class LanguageModel(Model):
         with watch(self) as seen:
             memory = self.encode(read.to(self.device))
             self.decode(written.to(self.device), memory, Layout(written.lengths, read.lengths))
-        return seen[name][0][0].probs.mean(0)[:-1].float().cpu().numpy()
+        return seen[name][0][0].probs.mean(0)[:-1].float().cpu().numpy()  # type: ignore[union-attr]
 
     @property
     def start_token(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -51,6 +51,15 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What rows that are answered together share."""
+
+    options: Mapping[str, Any]  # the task's, all of them
+    batch_size: int | None = None
+    language_check: str = "off"
+
+
+@dataclass(frozen=True)
 class Loop:
     """A task with its model and tokenizer."""
 
@@ -62,67 +71,71 @@ class Loop:
     def answer(
         self,
         rows: Sequence[Any],
-        options: Mapping[str, Any],
-        batch_size: int | None = None,
+        settings: Settings,
         on_batch: OnBatch | None = None,
-    ) -> list[Answer]:
-        """Answer some rows, sorted by length and in batches of so many tokens.
+        first: bool = False,
+    ) -> Iterator[Answer]:
+        """Answer some rows, sorted by length and in batches of so many tokens; each is decoded when it is asked for.
 
-        Raises what would fail for every row: InputError for another model's tokenizer, OptionError, and what is no
-        error of ours, out of memory, say.
+        Raises what would fail for every row: InputError for another model's tokenizer, OptionError; CheckpointError if
+        `first` and every answer is NaN; and what is no error of ours, out of memory, say.
         """
-        answers: dict[int, Answer] = {}
+        options, size = settings.options, settings.batch_size
+        errors: dict[int, GatonegroError] = {}
         readable: dict[int, Any] = {}
         for i, row in enumerate(rows):
             try:
                 self.task.check(row, options)
                 readable[i] = row if self.preprocess is None else prepared(row, self.preprocess)
             except InputError as error:
-                answers[i] = Answer(error=error)
-        encoded, errors = self._encode(readable, options)
-        numbers = list(readable)
-        answers |= {i: Answer(error=error) for i, error in errors.items()}
-        outputs = self._outputs(encoded, [n for n, ids in enumerate(encoded.ids) if ids], options, batch_size, on_batch)
+                errors[i] = error
+        encoded = self._encode(readable, errors, options)
+        sequences = [n for n, ids in enumerate(encoded.ids) if ids]
+        outputs = self._outputs(encoded, sequences, options, size, on_batch)
         if self.task.retry is not None:
             done, good = len(encoded.ids), {n: out for n, out in outputs.items() if not isinstance(out, GatonegroError)}
             encoded = self.task.retry(self.tokenizer, self.model.config, encoded, good, options)
-            outputs |= self._outputs(encoded, range(done, len(encoded.ids)), options, batch_size, on_batch)
-        windows: list[list[int]] = [[] for _ in numbers]
+            outputs |= self._outputs(encoded, range(done, len(encoded.ids)), options, size, on_batch)
+        windows: dict[int, list[int]] = {i: [] for i in readable}
+        numbers = list(readable)
         for n, row in enumerate(encoded.row_of):
-            windows[row].append(n)
-        for row, (i, parts) in enumerate(zip(numbers, windows, strict=True)):
-            if i not in answers:
-                answers[i] = self._decode(encoded, readable[i], row, parts, outputs, options)
-        return [answers[i] for i in range(len(rows))]
+            windows[numbers[row]].append(n)
+            if isinstance(out := outputs.get(n), GatonegroError):
+                errors.setdefault(numbers[row], out)
+        broken = next((error for error in errors.values() if isinstance(error, CheckpointError)), None)
+        if first and broken is not None and len(errors) == len(rows):
+            raise broken
+        places = {i: row for row, i in enumerate(numbers)}
+        for i in range(len(rows)):
+            if i in errors:
+                yield Answer(error=errors[i])
+            else:
+                yield self._decode(encoded, places[i], readable[i], windows[i], outputs, options)
 
     def _decode(
         self,
         encoded: Encoded,
-        value: Any,
         row: int,
-        parts: Sequence[int],
+        value: Any,
+        windows: Sequence[int],
         outputs: Mapping[int, Any],
         options: Mapping[str, Any],
     ) -> Answer:
         """The answer of a row from the outputs for its windows."""
-        found = [outputs[n] for n in parts]
-        if error := next((out for out in found if isinstance(out, GatonegroError)), None):
-            return Answer(error=error)
+        found = [outputs[n] for n in windows]
         notices = list(encoded.notices.get(row, ()))
         if self.task.generate is not None:
             kinds = dict.fromkeys(out[0].unfinished for out in found)
             notices += [Notice(kind, UNFINISHED[kind]) for kind in kinds if kind]
-        elif len(parts) > 1:
-            notices.append(Notice("windows", WINDOWS.format(limit=encoded.limit, many=len(parts))))
+        elif len(windows) > 1:
+            notices.append(Notice("windows", WINDOWS.format(limit=encoded.limit, many=len(windows))))
         note = None if encoded.notes is None else encoded.notes[row]
-        output = RowOutput(value, found, [len(encoded.ids[n]) for n in parts], note, notices)
-        return Answer(self.task.decode(self.tokenizer, self.model.config, output, options), notices=tuple(notices))
+        output = RowOutput(value, found, [len(encoded.ids[n]) for n in windows], note, notices)
+        value = self.task.decode(self.tokenizer, self.model.config, output, options)
+        return Answer(value, notices=tuple(notices))
 
-    def _encode(
-        self, rows: dict[int, Any], options: Mapping[str, Any]
-    ) -> tuple[Encoded, dict[int, GatonegroError]]:
-        """Encode rows. What cannot be read leaves `rows`, and its error is returned."""
-        errors: dict[int, GatonegroError] = {}
+    def _encode(self, rows: dict[int, Any], errors: dict[int, GatonegroError], options: Mapping[str, Any]) -> Encoded:
+        """Encode rows. What cannot be read goes to `errors`; if only its encoding shows that, it leaves `rows`."""
         encode = partial(_encode, self.task, self.tokenizer, self.model, options)
         while True:
             try:
@@ -138,7 +151,7 @@ class Loop:
         errors |= {numbers[row]: error for row, error in encoded.errors.items()}
         errors |= {numbers[row]: _no_token() for n, row in enumerate(encoded.row_of) if not encoded.ids[n]}
         self._check_ids(encoded, numbers)
-        return encoded, errors
+        return encoded
 
     def _check_ids(self, encoded: Encoded, numbers: Sequence[int]) -> None:
         """Raise InputError where the tokenizer is that of another model."""
@@ -199,16 +212,14 @@ class Loop:
     def _not_finite(self) -> CheckpointError:
         kind = self.model.precision or self.model.dtype
         return CheckpointError(
-            f"the model's answer is NaN or infinite: its weights are too large for {kind}. Try dtype='float32', or take "
-            "another checkpoint.",
+            f"the model's answer is NaN or infinite: its weights are too large for {kind}. Try dtype='float32', or "
+            "take another checkpoint.",
             f"la respuesta del modelo es NaN o infinita: sus pesos son demasiado grandes para {kind}. Prueba "
             "dtype='float32', o usa otro checkpoint.",
         )
 
 
-def _encode(
-    task: Task, tokenizer: Tokenizer, model: Model, options: Mapping[str, Any], rows: Sequence[Any]
-) -> Encoded:
+def _encode(task: Task, tokenizer: Tokenizer, model: Model, options: Mapping[str, Any], rows: Sequence[Any]) -> Encoded:
     return task.encode(tokenizer, model.config, rows, options)
 
 

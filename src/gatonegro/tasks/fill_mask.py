@@ -92,8 +92,8 @@ def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> tuple[list[i
             known = pieces[0]
             token = tokenizer.convert_ids_to_tokens(known)
             message = Message(
-                f"was asked for the target {target!r:.40}, which is no single token; {token!r} is taken.",
-                f"tiene el candidato {target!r:.40}, que no es un solo token; se toma {token!r}.",
+                f"has targets of which {target!r:.40} is no single token; {token!r} is taken.",
+                f"tiene candidatos de los que {target!r:.40} no es un solo token; se toma {token!r}.",
             )
             notices.append(Notice("target", message))
         found[known] = None

@@ -12,7 +12,7 @@ import numpy as np
 from gatonegro.checks import A_TEXT, Option, optional, text_problem, whole
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError, RowError
-from gatonegro.i18n import Message
+from gatonegro.i18n import EMPTY, Message
 from gatonegro.models import Model
 from gatonegro.tokenization import Tokenizer
 
@@ -88,9 +88,7 @@ class Task:
     encode: Callable[[Tokenizer, Config, Sequence[Any], Mapping[str, Any]], Encoded]
     decode: Callable[[Tokenizer, Config, RowOutput, Mapping[str, Any]], Any]
     ask: Callable[..., list[np.ndarray]] | None = None
-    generate: Callable[[Model, Tokenizer, Sequence[Sequence[int]], Mapping[str, Any]], list[list[Written]]] | None = (
-        None
-    )
+    generate: Callable[[Model, Tokenizer, Sequence[Sequence[int]], Mapping[str, Any]], list[Any]] | None = None
     retry: Callable[[Tokenizer, Config, Encoded, Mapping[int, Any], Mapping[str, Any]], Encoded] | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     example: str = ""  # a model on the hub, where there is no built-in one
@@ -109,7 +107,7 @@ class Task:
                 known = ", ".join(sorted(self.options))
                 if len(self.options) > 30:  # of `generate`, say
                     known = ", ".join([*get_close_matches(name, self.options, 6, 0.3), "…"])
-                close = Message(f"try {hint}; ", f"prueba {hint}; ") if hint else Message("", "")
+                close = Message(f"try {hint}; ", f"prueba {hint}; ") if hint else EMPTY
                 raise OptionError(
                     f"{self.name} does not know the option {name!r:.80}; {close.en}it knows {known}, and pipeline() "
                     "what its help says.",

@@ -44,7 +44,8 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
     elif isinstance(row, list | tuple):
         kind = type(row).__name__
         raise RowError(
-            f"is a {kind} where a text is wanted; pass a flat list of texts, and pairs as {{'text': …, 'text_pair': …}}.",
+            f"is a {kind} where a text is wanted; pass a flat list of texts, and pairs as "
+            "{'text': …, 'text_pair': …}.",
             f"es {kind} donde hace falta un texto; pasa una lista de textos sin anidar, y los pares como "
             "{'text': …, 'text_pair': …}.",
         )

@@ -12,7 +12,7 @@ from gatonegro.checks import FLAG, TEXT, Check, Option, optional
 from gatonegro.config import Config
 from gatonegro.errors import OptionError
 from gatonegro.generation import Written
-from gatonegro.i18n import Message
+from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import TAG, guess, other, targets
 from gatonegro.models import LanguageModel, Model
 from gatonegro.segments import Segment, around, holds, segments
@@ -26,8 +26,8 @@ from gatonegro.tokenization import Tokenizer
 SAME = Message(
     "or a sentence of it, seems to be in the wanted language ({language}) already, and is left as it is; if it is not, "
     "say which it is in (src_lang=, --from).",
-    "o una frase suya, parece estar ya en el idioma pedido ({language}), y se deja como está; si no lo está, di en cuál "
-    "está (src_lang=, --from).",
+    "o una frase suya, parece estar ya en el idioma pedido ({language}), y se deja como está; si no lo está, di en "
+    "cuál está (src_lang=, --from).",
 )
 STRANGE = Message(
     "or a sentence of it, is written in letters that the model does not know, and is left as it is.",
@@ -83,7 +83,7 @@ def ways(tokenizer: Tokenizer, known: list[str], options: Mapping[str, Any]) -> 
         can = known or [own[only]] if only in own else known
         if lang is not None and can and lang not in can:
             close = re.split(r"[-_]", lang.lower())[0]
-            hint = Message(f" Pass {close!r}.", f" Pasa {close!r}.") if close in can else Message("", "")
+            hint = Message(f" Pass {close!r}.", f" Pasa {close!r}.") if close in can else EMPTY
             raise OptionError(
                 f"{name}={lang!r:.40} is not known to this model; it knows {', '.join(can)}.{hint.en}",
                 f"este modelo no conoce {name}={lang!r:.40}; conoce {', '.join(can)}.{hint.es}",
