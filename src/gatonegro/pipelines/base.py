@@ -222,8 +222,9 @@ class Pipeline:
         for rows, settings in parts:
             first = 1 if isinstance(rows, Iterator) else FIRST_WINDOW  # the next row of an iterator may keep us waiting
             for window in windows(rows, first, WINDOW):
-                answers = self.loop.answer(window, settings, on_batch, item == 0)
-                if settings.language_check != "off":
+                if settings.language_check == "off":
+                    answers = self.loop.answer(window, settings, on_batch, item == 0)
+                else:
                     checked = [n for n in range(len(window)) if is_checked(item + n)]
                     answers = self._router.answer(window, settings, checked, on_batch, item == 0)
                 for answer in answers:

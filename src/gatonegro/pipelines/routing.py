@@ -91,14 +91,15 @@ def mismatch(row: Any, found: Match, languages: Languages, model: str) -> Notice
     """Return the notice of a row that is not in a language of its model."""
     text = text_of_row(row)
     text = text if len(text) <= 60 else text[:59] + "…"
-    known = [names_of(code) for code in languages.codes]
-    (en, es), (theirs, suyos) = names_of(found.language), (", ".join(names) for names in zip(*known, strict=True))
+    language = Message(*names_of(found.language))
+    known = Message(*(", ".join(names) for names in zip(*map(names_of, languages.codes), strict=True)))
+    name = Message(model, model) if model else Message("the model", "el modelo")
     message = Message(
-        f"({text!r}) seems to be in {en}, and {model or 'the model'} was made for {theirs}: its answer is not to be "
-        f"trusted. Take a model for {en}; gatonegro.diagnose(text, model=…) shows the evidence, "
+        f"({text!r}) seems to be in {language.en}, and {name.en} was made for {known.en}: its answer is not to be "
+        f"trusted. Take a model for {language.en}; gatonegro.diagnose(text, model=…) shows the evidence, "
         'language_check="off" turns this off.',
-        f"({text!r}) parece estar en {es}, y {model or 'el modelo'} se hizo para {suyos}: su respuesta no es de fiar. "
-        f"Usa un modelo para {es}; gatonegro.diagnose(texto, model=…) enseña las pruebas, "
+        f"({text!r}) parece estar en {language.es}, y {name.es} se hizo para {known.es}: su respuesta no es de fiar. "
+        f"Usa un modelo para {language.es}; gatonegro.diagnose(text, model=…) enseña las pruebas, "
         'language_check="off" calla este aviso.',
     )
     return Notice("language", message)
