@@ -103,10 +103,12 @@ def test_bad_rows_change_nothing_of_the_good_ones(make_pipeline, name, data):
         expected = iter(list(expected))
         answers = list(pipe.run([(rows, {})]))
     assert len(answers) == len(rows)
+    # to the bit where kernels multiply, which the masked LM's head does not know
+    tolerance = 0.0 if kernels.available() and name != "masks" else 1e-4
     for i, (answer, row, kind) in enumerate(zip(answers, rows, kinds, strict=True)):
         if kind:
             assert answer.error is None
-            assert near(answer.value, next(expected), 0.0 if kernels.available() else 1e-4)
+            assert near(answer.value, next(expected), tolerance)
         else:
             error = alone(pipe, row)
             assert answer.value is None and answer.error.item == i

@@ -137,7 +137,8 @@ class Loop:
     def _encode(self, rows: dict[int, Any], errors: dict[int, GatonegroError], options: Mapping[str, Any]) -> Encoded:
         """Encode rows. What cannot be read goes to `errors`; if only its encoding shows that, it leaves `rows`."""
         encode = partial(_encode, self.task, self.tokenizer, self.model, options)
-        while True:
+        encoded = Encoded((), (), 0)
+        while rows:
             try:
                 encoded = encode(list(rows.values()))
                 break
