@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from gatonegro import AutoModel, AutoModelForMaskedLM, AutoModelForSequenceClassification, AutoTokenizer, pipeline
-from gatonegro.cli import screen
+from gatonegro.cli import input as cli_input
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, OptionError
 
 
@@ -210,7 +210,7 @@ def test_a_long_line_of_standard_input_is_read_in_linear_time(monkeypatch):
             return self.left.pop(0) if self.left else b""
 
     monkeypatch.setattr(sys, "stdin", Pieces())
-    assert [line for part in screen._lines() for line in part] == ["a" * 300_000, "fin"]
+    assert [line for part in cli_input._lines() for line in part] == ["a" * 300_000, "fin"]
 
 
 def test_new_heads_are_for_classification_alone(tiny, make_folder):

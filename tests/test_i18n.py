@@ -4,6 +4,7 @@ import ast
 import re
 import string
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from gatonegro import (
 from gatonegro.checkpoints import reading
 from gatonegro.config import RANGES, Config
 from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError, MissingHeadError, PickleRefusedError
-from gatonegro.i18n import language, localized, number, use
+from gatonegro.i18n import catalog, language, localized, number, use, using
 from gatonegro.packing import HINTS
 from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs
 
@@ -131,6 +132,23 @@ def test_what_is_chosen_wins_over_the_environment(environment, spanish):
     assert language() == "es"
 
 
+def test_a_language_for_the_length_of_a_with(environment):
+    environment(GATONEGRO_LANG="en")
+    with suppress(KeyError), using("es"):
+        assert language() == "es"
+        raise KeyError
+    assert language() == "en"
+    use("es")
+    for lang, wanted in (("en", "en"), (None, "es")):
+        with using(lang):
+            assert language() == wanted
+        assert language() == "es"
+    use(None)
+    with pytest.raises(ValueError, match="'fr'"), using("fr"):
+        pass
+    assert language() == "en"
+
+
 def test_thousands(spanish):
     assert [number(n) for n in (0, 9999, 12345, 1_000_000)] == ["0", "9999", "12\xa0345", "1\xa0000\xa0000"]
     use("en")
@@ -191,10 +209,14 @@ def test_every_pair_is_two_texts_with_the_same_things_in_them():
     for path, node in pairs():
         if len(node.args) == 1 and isinstance(node.args[0], ast.Starred):  # a pair from a table
             continue
+        if any(word.arg is None for word in node.keywords):  # an entry of a file
+            continue
         assert len(node.args) == 2 and {word.arg for word in node.keywords} <= {"item"}, place(path, node)
         en, es = node.args
         assert ast.unparse(en) != ast.unparse(es) or path.stem == "i18n", place(path, node)
         left, right = inserted(en) - {"en"}, inserted(es) - {"es"}  # names for words of the language itself
+        left = {re.sub(r"\.en\b|\.in_\('en'\)", "", part) for part in left}  # `hint.en` is `hint.es` there
+        right = {re.sub(r"\.es\b|\.in_\('es'\)", "", part) for part in right}
         assert left == right, f"{place(path, node)}: {left ^ right}"
         for text in (en, es):
             assert not isinstance(text, ast.Constant) or text.value.strip() or path.stem == "i18n", place(path, node)
@@ -235,6 +257,17 @@ def test_tables_of_messages_are_pairs_with_the_same_things_in_them(pair):
     assert en and es and (en != es)
     fields = [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in pair]
     assert fields[0] == fields[1]
+
+
+CATALOGS = sorted((PACKAGE / "cli").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.name)
+def test_messages_of_a_file_have_the_same_things_in_them(path):
+    for key, message in catalog(path).items():
+        assert all(text.strip() for text in message), key
+        en, es = (sorted(re.findall(r"%(?:\(\w+\))?[a-z]|\{\w*\}", text)) for text in message)
+        assert en == es, key
 
 
 # real ones

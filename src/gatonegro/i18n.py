@@ -5,11 +5,14 @@ print(localized(f"{n} files", f"{n} archivos"))
 
 from __future__ import annotations
 
+import json
 import locale
 import os
 import re
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
 Language = Literal["en", "es"]
@@ -38,6 +41,13 @@ class Message(NamedTuple):
 
 
 EMPTY = Message("", "")
+
+
+def catalog(path: Path) -> dict[str, Message]:
+    """Return the messages of a JSON file, {key: {"en": …, "es": …}}."""
+    return {key: Message(**texts) for key, texts in json.loads(path.read_text(encoding="utf-8")).items()}
+
+
 Pair = tuple[str, str]  # English and Spanish, in tables
 
 
@@ -62,6 +72,17 @@ def use(lang: str | None) -> None:
     if lang not in ("en", "es", None):
         raise ValueError(f"the language must be 'en' or 'es', not {lang!r:.80}")
     _chosen = cast("Language | None", lang)
+
+
+@contextmanager
+def using(lang: str | None) -> Iterator[None]:
+    """Choose a language as `use` does, within the `with`; None changes nothing."""
+    before = _chosen
+    use(lang or before)
+    try:
+        yield
+    finally:
+        use(before)
 
 
 def number(n: int) -> str:

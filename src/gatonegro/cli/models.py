@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from gatonegro.cli.screen import print_json, say
+from gatonegro.cli.arguments import add_json, add_source, source_of
+from gatonegro.cli.terminal import print_json, print_message
 from gatonegro.errors import OptionError
 from gatonegro.hub import BUILT_IN, DISTRIBUTION, built_in_models
 from gatonegro.i18n import localized
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--get", metavar="NAME")
+    parser.add_argument("--to", metavar="DIR")
+    add_json(parser)
+    add_source(parser)
 
 
 def run(args: Namespace) -> None:
@@ -36,7 +44,7 @@ def get(args: Namespace) -> None:
     if name in ("", ".."):  # a folder under a name that says nothing
         name = Path(args.get).resolve().name
     to = Path(args.to or ".") / name
-    files = copy_to(to, args.get, revision=args.revision, local_files_only=args.offline)
+    files = copy_to(to, args.get, **source_of(args))
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     what = localized(
         f"{args.get}: {len(files)} files, {megabytes:.1f} MB. ",
@@ -44,12 +52,12 @@ def get(args: Namespace) -> None:
     )
     if any(path.suffix == ".bin" for path in files):
         what += localized(
-            f"Its weights are pickled, and are not read so. Write them anew: gatonegro convert {to} -o FOLDER",
-            f"Sus pesos están en pickle, y así no se leen. Escríbelos de nuevo: gatonegro convert {to} -o CARPETA",
+            f"Its weights are pickled, which is not read by default. Convert them: gatonegro convert {to} -o FOLDER",
+            f"Sus pesos están en pickle, que no se lee sin pedirlo. Conviértelos: gatonegro convert {to} -o CARPETA",
         )
     else:
         what += localized(f"To use it, without a network: -m {to}", f"Para usarlo, sin red: -m {to}")
-    say(what)
+    print_message(what)
     print(to)
 
 
