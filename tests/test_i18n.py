@@ -1,6 +1,7 @@
 """Both languages: how the user's is found, and that every error and warning is there in English and in Spanish."""
 
 import ast
+import re
 import string
 import sys
 from pathlib import Path
@@ -131,9 +132,9 @@ def test_what_is_chosen_wins_over_the_environment(environment, spanish):
 
 
 def test_thousands(spanish):
-    assert [number(n) for n in (0, 9999, 12345, 1_000_000)] == ["0", "9999", "12\xa0345", "1\xa0000\xa0000"]
+    assert [str(number(n)) for n in (0, 9999, 12345, 1_000_000)] == ["0", "9999", "12\xa0345", "1\xa0000\xa0000"]
     use("en")
-    assert [number(n) for n in (0, 9999, 12345)] == ["0", "9,999", "12,345"]
+    assert [str(number(n)) for n in (0, 9999, 12345)] == ["0", "9,999", "12,345"]
 
 
 def test_the_language_of_a_child_process(python, tmp_path):
@@ -193,6 +194,8 @@ def test_every_pair_is_two_texts_with_the_same_things_in_them():
         en, es = node.args
         assert ast.unparse(en) != ast.unparse(es), place(path, node)
         left, right = inserted(en) - {"en"}, inserted(es) - {"es"}  # names for words of the language itself
+        left = {re.sub(r"\.en\b|\.in_\('en'\)", "", part) for part in left}  # `hint.en` is `hint.es` there
+        right = {re.sub(r"\.es\b|\.in_\('es'\)", "", part) for part in right}
         assert left == right, f"{place(path, node)}: {left ^ right}"
         for text in (en, es):
             assert not isinstance(text, ast.Constant) or text.value.strip(), place(path, node)
@@ -222,7 +225,7 @@ PAIRS = dict.fromkeys(
     [
         *(pair for table in TABLES for pair in table.values()),
         *(hub.NETWORK, hub.OFFLINE, hub.NOT_WRITTEN, hub.TROUBLE, inputs.MEND, inputs.MEND_WORDS),
-        *(pair for *_, pair in RANGES),
+        *(check.wanted for check in RANGES.values()),
     ]
 )
 

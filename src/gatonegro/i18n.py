@@ -26,8 +26,17 @@ class Message(NamedTuple):
     en: str
     es: str
 
+    def format(self, **values: object) -> Message:
+        """Return the message with `{name}` replaced, as `str.format` does."""
+        return Message(self.en.format(**values), self.es.format(**values))
+
     def in_(self, lang: str) -> str:
         return self.es if lang == "es" else self.en
+
+    @classmethod
+    def same(cls, text: str) -> Message:
+        """The same text in both languages: a name, or nothing."""
+        return cls(*[text] * 2)
 
     def __str__(self) -> str:
         return self.in_(language())
@@ -59,9 +68,9 @@ def use(lang: str | None) -> None:
     _chosen = cast("Language | None", lang)
 
 
-def number(n: int) -> str:
-    """A whole number with its thousands apart, as the language writes them: 12,345 or 12 345."""
-    return localized(f"{n:,}", f"{n:,}".replace(",", "\N{NO-BREAK SPACE}") if n >= 10_000 else str(n))
+def number(n: int) -> Message:
+    """A whole number with its thousands apart, as each language writes them: 12,345 and 12 345."""
+    return Message(f"{n:,}", f"{n:,}".replace(",", "\N{NO-BREAK SPACE}") if n >= 10_000 else str(n))
 
 
 def _locale() -> str:

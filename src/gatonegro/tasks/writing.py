@@ -22,11 +22,6 @@ def _or_none(fits: Callable[[Any], bool], words: tuple[str, str]) -> Allowed:
     return (lambda value: value is None or fits(value)), (f"{words[0]}, or None", f"{words[1]}, o None")
 
 
-def _idle(values: tuple[Any, ...]) -> Allowed:
-    known = " or ".join(map(repr, (*values, None)))
-    return (lambda value: value is None or value in values), (known, known)
-
-
 TEXT: Allowed = (
     lambda x: x is None or (isinstance(x, str) and x != ""),
     ("a text that is not empty, or None", "un texto que no esté vacío, o None"),
@@ -47,8 +42,8 @@ TRUNCATION: Allowed = (
     ('True, False, "only_first" or "longest_first"', 'True, False, "only_first" o "longest_first"'),
 )
 ALLOWED_HERE: dict[str, Allowed] = {
-    **{name: _or_none(*ALLOWED[name]) for name in ALLOWED},
-    **{name: _idle(values) for name, values in IDLE.items()},
+    **{name: _or_none(check.test, check.wanted) for name, check in ALLOWED.items()},
+    **{name: (check.test, check.wanted) for name, check in IDLE.items()},
     "return_tensors": FLAG,
     "return_text": FLAG,
     "truncation": TRUNCATION,

@@ -11,7 +11,6 @@ from tokenizers import Tokenizer as Backend
 
 from gatonegro import hub
 from gatonegro.errors import TokenizerError
-from gatonegro.i18n import localized
 from gatonegro.tokenization import families, marian, sentencepiece
 from gatonegro.tokenization.families import FAMILIES, NO_TYPES, TYPES
 from gatonegro.tokenization.inputs import damage
@@ -91,16 +90,16 @@ def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
         )
     name = _family(source, config, model, file)
     made = _marian(source, config) if file == "source.spm" else None
-    with damage(localized(f"{file} of {source.name}", f"{file} de {source.name}")):
+    with damage(f"{file} of {source.name}", f"{file} de {source.name}"):
         backend = _backend(source, file, path, name, config)
-    with damage(localized(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}")):
+    with damage(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}"):
         _add_missing(backend, config, _json(source, "added_tokens.json"))
         named, more = _special(backend, name, file != "tokenizer.json", config)
         if file != "tokenizer.json":
             families.finish(backend, FAMILIES[name], named, bool(config.get("add_prefix_space")))
     if made:
         made.reader(marian.SOURCE, backend, named)
-    with damage(localized(f"the configuration of {source.name}", f"la configuración de {source.name}")):
+    with damage(f"the configuration of {source.name}", f"la configuración de {source.name}"):
         sides = {side: str(config.get(side) or "right") for side in ("padding_side", "truncation_side")}
         if not set(sides.values()) <= {"right", "left"}:
             raise TokenizerError(f"{sides}: each side is 'right' or 'left'", f"{sides}: cada lado es 'right' o 'left'")
@@ -280,7 +279,7 @@ def _json(source: Any, name: str) -> dict[str, Any]:
     path = source.file(name)
     if path is None:
         return {}
-    with damage(localized(f"{name} of {source.name}", f"{name} de {source.name}")):
+    with damage(f"{name} of {source.name}", f"{name} de {source.name}"):
         read = json.loads(Path(path).read_text(encoding="utf-8"))
         if not isinstance(read, dict):
             kind = type(read).__name__

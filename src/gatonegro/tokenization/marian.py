@@ -11,7 +11,6 @@ from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
 
-from gatonegro.i18n import localized
 from gatonegro.tokenization import sentencepiece
 from gatonegro.tokenization.batch import CODE
 from gatonegro.tokenization.families import FAMILIES, finish, from_pieces
@@ -50,7 +49,7 @@ class Marian:
 
     def reader(self, side: str, vocabulary: Tokenizer, named: dict[str, str]) -> Reader:
         if side not in self.readers:
-            with damage(localized(f"{side} of {self.name}", f"{side} de {self.name}")):
+            with damage(f"{side} of {self.name}", f"{side} de {self.name}"):
                 self.readers[side] = _reader(self.files[side], vocabulary, named)
         return self.readers[side]
 

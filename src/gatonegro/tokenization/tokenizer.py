@@ -14,7 +14,7 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from gatonegro.errors import InputError
-from gatonegro.i18n import localized
+from gatonegro.i18n import Message, localized
 from gatonegro.tokenization.batch import BatchEncoding, to_tensors
 from gatonegro.tokenization.inputs import as_batch, as_ids, as_token, choice, run, shorter, whole
 from gatonegro.tokenization.lengths import NO_LIMIT, limit_of, pad_batch, pad_rows, say_what_was_cut
@@ -330,7 +330,7 @@ class Tokenizer:
         """Add tokens (str, AddedToken, or a list of them), which are never split; returns how many are new."""
         tokens = list(new_tokens) if isinstance(new_tokens, (list, tuple)) else [new_tokens]
         for i, token in enumerate(tokens):
-            if not as_token(token, localized(f"token {i}", f"el token {i}")):
+            if not as_token(token, Message(f"token {i}", f"el token {i}")):
                 raise InputError(
                     f"token {i} is empty: an added token needs at least one character",
                     f"el token {i} está vacío: un token añadido necesita al menos un carácter",
@@ -373,7 +373,7 @@ class Tokenizer:
                         f"{name} must be a list of tokens, not a {kind}",
                         f"{name} debe ser una lista de tokens, no un {kind}",
                     )
-                more += [as_token(token, f"{name}[{i}]") for i, token in enumerate(value)]
+                more += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
                 fresh += value
             elif name not in self.NAMES:
                 known = ", ".join(self.NAMES)
@@ -384,7 +384,7 @@ class Tokenizer:
             elif value is None:
                 named.pop(name, None)
             else:
-                named[name] = as_token(value, name)
+                named[name] = as_token(value, Message.same(name))
                 fresh.append(value)
         added = self.add_tokens(fresh, special_tokens=True)  # which refuses what is empty, before anything has changed
         self.named, self.additional_special_tokens = named, list(dict.fromkeys(more))
