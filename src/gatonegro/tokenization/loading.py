@@ -32,9 +32,6 @@ TOKENIZER_FILES = (
     *(file for file in BY_FILE if "*" not in file),
     *("vocab.json", "target.spm", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
 )
-WITHOUT_TYPES = ("distilbert", "mpnet", "longformer", "gpt2", "t5", "mt5", "bart", "marian", "modernbert")
-NO_POSITIONS = ("t5", "mt5", "umt5", "longt5")  # relative positions: their length has no limit
-PADDED_POSITIONS = ("roberta", "xlmroberta", "camembert", "mpnet", "longformer")  # from pad_token_id + 1 on
 
 
 class AutoTokenizer:
@@ -212,7 +209,7 @@ def _backend(source: Any, file: str, path: Path, name: str, config: dict[str, An
         special = [_token(config.get(key) or token).content for key, token in FAMILIES[name].named.items()]
         return marian.vocabulary(_json(source, "vocab.json"), special)
     spm = sentencepiece.read(path.read_bytes())
-    return families.from_pieces(spm, name, bool(lower), int(config.get("extra_ids", 100)))
+    return families.from_pieces(spm, FAMILIES[name], bool(lower), int(config.get("extra_ids", 100)))
 
 
 def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]) -> None:
@@ -249,7 +246,7 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
                 f"el vocabulario no tiene {tokens[entry].content}: no es del tipo {name!r}",
             )
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
-    if raw and name in ("t5", "mt5") and not extra:
+    if raw and FAMILIES[name].extra_ids and not extra:
         extra = [f"<extra_id_{i}>" for i in range(int(config.get("extra_ids", 100)))]
     more = [_token(value) for value in (extra.values() if isinstance(extra, dict) else extra)]
     known = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
@@ -260,7 +257,8 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
 def _inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> tuple[str, ...]:
     """Which inputs a call gives. A tokenizer.json of no class of its own gives token_type_ids too, as
     transformers 4 does, unless the model takes none."""
-    if _squeeze(model.get("model_type")) in WITHOUT_TYPES:
+    family = FAMILIES.get(_squeeze(model.get("model_type")))
+    if family and not family.takes_types:
         return NO_TYPES
     generic = not name or _squeeze(config.get("tokenizer_class")) == "pretrainedtokenizerfast"
     return TYPES if generic else FAMILIES[name].inputs
@@ -268,11 +266,12 @@ def _inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> tuple[s
 
 def _positions(model: dict[str, Any]) -> int | None:
     """How many tokens the model has positions for; None where there is no such limit, or it is not known."""
-    kind = _squeeze(model.get("model_type"))
+    family = FAMILIES.get(_squeeze(model.get("model_type")))
+    rule = family.positions if family else "all"
     count = int(model.get("max_position_embeddings") or model.get("n_positions") or 0)
-    if kind in PADDED_POSITIONS:
+    if rule == "padded":
         count -= 1 + (1 if model.get("pad_token_id") is None else int(model["pad_token_id"]))
-    return count if count > 0 and kind not in NO_POSITIONS else None
+    return count if count > 0 and rule != "relative" else None
 
 
 def _json(source: Any, name: str) -> dict[str, Any]:
