@@ -8,7 +8,7 @@ from typing import Any
 
 from gatonegro import checks
 from gatonegro.checks import is_missing, lone_surrogate, short
-from gatonegro.errors import InputError, TokenizerError, message_of
+from gatonegro.errors import HubError, InputError, TokenizerError, message_of
 from gatonegro.i18n import Message
 
 # what to do about it: for texts, and for texts that are lists of words
@@ -222,7 +222,7 @@ def damage(en: str, es: str) -> Iterator[None]:
     """Raise whatever goes wrong inside as a TokenizerError that names the file."""
     try:
         yield
-    except (KeyboardInterrupt, SystemExit, MemoryError):
+    except (KeyboardInterrupt, SystemExit, MemoryError, HubError):
         raise
     except BaseException as error:  # a Rust panic is a BaseException
         why, guess = message_of(error), Message("damaged? ", "¿dañado? ")

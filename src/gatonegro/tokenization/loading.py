@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,9 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from gatonegro import hub
+from gatonegro.checks import short
 from gatonegro.errors import TokenizerError
+from gatonegro.hub import Source
 from gatonegro.tokenization import families, marian, sentencepiece
 from gatonegro.tokenization.families import FAMILIES, NO_TYPES, TYPES
 from gatonegro.tokenization.inputs import damage
@@ -72,7 +73,7 @@ class AutoTokenizer:
         return load(source, {name: value for name, value in asked.items() if value is not None})
 
 
-def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
+def load(source: Source, asked: dict[str, Any]) -> Tokenizer:
     """The tokenizer of a `hub.Source`; `asked` are the user's own settings, which win over the files'."""
     model = _json(source, "config.json")
     config = {**_json(source, "special_tokens_map.json"), **_json(source, "tokenizer_config.json"), **asked}
@@ -117,12 +118,12 @@ def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
         )
 
 
-def _vocabulary(source: Any, files: tuple[str, ...]) -> tuple[str, Path]:
+def _vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]:
     """Which of `files` the source has first, and where."""
-    folder = Path(getattr(source, "folder", None) or source.name)
+    folder = Path(source.folder or source.name)
     for file in files:
         if "*" not in file:
-            paths = [source.file(file)]
+            paths = [path] if (path := source.file(file)) else []
         else:  # only a folder on this machine can be searched
             paths = sorted(folder.glob(file)) if folder.is_dir() else []
         if len(paths) > 1:
@@ -131,8 +132,8 @@ def _vocabulary(source: Any, files: tuple[str, ...]) -> tuple[str, Path]:
                 f"{source.name} has several of {file}, {found}: keep one",
                 f"{source.name} tiene varios {file}, {found}: deja uno",
             )
-        if paths and paths[0] is not None:
-            return file, Path(paths[0])
+        if paths:
+            return file, paths[0]
     wanted = ", ".join(BY_FILE)
     raise TokenizerError(
         f"{source.name} has no tokenizer: none of {wanted} is there",
@@ -140,7 +141,7 @@ def _vocabulary(source: Any, files: tuple[str, ...]) -> tuple[str, Path]:
     )
 
 
-def _family(source: Any, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
+def _family(source: Source, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
     """The row of FAMILIES to use, or "" for a tokenizer.json of which nothing else is known."""
     kind = FAMILIES[BY_FILE[file]].kind if BY_FILE[file] else None
     for name in (_class(config), _squeeze(model.get("model_type"))):
@@ -165,7 +166,7 @@ def _class(config: dict[str, Any]) -> str:
     return "" if said in ("pretrained", "tokenizersbackend") else said
 
 
-def _marian(source: Any, config: dict[str, Any]) -> marian.Marian:
+def _marian(source: Source, config: dict[str, Any]) -> marian.Marian:
     if config.get("separate_vocabs"):
         raise TokenizerError(
             f"{source.name} has a vocabulary for each language (separate_vocabs, target_vocab.json), which this "
@@ -173,17 +174,17 @@ def _marian(source: Any, config: dict[str, Any]) -> marian.Marian:
             f"{source.name} tiene un vocabulario para cada lengua (separate_vocabs, target_vocab.json), y esta "
             "biblioteca no los lee: usa un modelo cuyo vocab.json sea para ambas, o transformers",
         )
-    paths = {name: source.file(name) for name in marian.FILES}
-    if missing := ", ".join(name for name, path in paths.items() if path is None):
+    paths = {name: path for name in marian.FILES if (path := source.file(name))}
+    if missing := ", ".join(name for name in marian.FILES if name not in paths):
         raise TokenizerError(
             f"{source.name} has a source.spm and lacks {missing}: copy it from where the model came from",
             f"{source.name} tiene un source.spm y le falta {missing}: cópialo de donde vino el modelo",
         )
     languages = {name: config[name] for name in ("source_lang", "target_lang") if config.get(name)}
-    return marian.Marian({name: Path(path).read_bytes() for name, path in paths.items()}, languages, str(source.name))
+    return marian.Marian({name: path.read_bytes() for name, path in paths.items()}, languages, str(source.name))
 
 
-def _backend(source: Any, file: str, path: Path, name: str, config: dict[str, Any]) -> Backend:
+def _backend(source: Source, file: str, path: Path, name: str, config: dict[str, Any]) -> Backend:
     lower, space = config.get("do_lower_case"), config.get("add_prefix_space")
     if file == "tokenizer.json":
         backend = Backend.from_file(str(path))
@@ -274,18 +275,9 @@ def _positions(model: dict[str, Any]) -> int | None:
     return count if count > 0 and rule != "relative" else None
 
 
-def _json(source: Any, name: str) -> dict[str, Any]:
-    path = source.file(name)
-    if path is None:
-        return {}
+def _json(source: Source, name: str) -> dict[str, Any]:
     with damage(f"{name} of {source.name}", f"{name} de {source.name}"):
-        read = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(read, dict):
-            kind = type(read).__name__
-            raise TokenizerError(
-                f"it should be a JSON object, and is a {kind}", f"debería ser un objeto JSON, y es de tipo {kind}"
-            )
-        return read
+        return source.json(name) or {}
 
 
 def _lines(path: Path) -> list[str]:
@@ -300,8 +292,8 @@ def _token(value: Any) -> AddedToken:
         return AddedToken(value["content"], special=bool(value.get("special")), **flags)
     if not isinstance(value, str):
         raise TokenizerError(
-            f"{value!r} should be a token: a string, or an object with 'content'",
-            f"{value!r} debería ser un token: una cadena, o un objeto con 'content'",
+            f"{short(value)} should be a token: a string, or an object with 'content'",
+            f"{short(value)} debería ser un token: una cadena, o un objeto con 'content'",
         )
     return AddedToken(value, normalized=False)
 
