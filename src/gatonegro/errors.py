@@ -67,6 +67,13 @@ class Bilingual(Exception):
         return self.in_(language())
 
 
+def message_of(error: BaseException) -> Message:
+    """Return what an error says in both languages; of one that is not ours, the same text twice."""
+    if isinstance(error, Bilingual):
+        return Message(error.in_("en"), error.in_("es"))
+    return Message.same(str(error))
+
+
 class GatonegroError(Bilingual):
     """The base of every error that this library raises on purpose."""
 

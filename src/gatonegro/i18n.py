@@ -36,6 +36,11 @@ class Message(NamedTuple):
     def in_(self, lang: str) -> str:
         return self.es if lang == "es" else self.en
 
+    @classmethod
+    def same(cls, text: str) -> Message:
+        """The same text in both languages: a name, or nothing."""
+        return cls(*[text] * 2)
+
     def __str__(self) -> str:
         return self.in_(language())
 
@@ -85,9 +90,9 @@ def using(lang: str | None) -> Iterator[None]:
         use(before)
 
 
-def number(n: int) -> str:
-    """A whole number with its thousands apart, as the language writes them: 12,345 or 12 345."""
-    return localized(f"{n:,}", f"{n:,}".replace(",", "\N{NO-BREAK SPACE}") if n >= 10_000 else str(n))
+def number(n: int) -> Message:
+    """A whole number with its thousands apart, as each language writes them: 12,345 and 12 345."""
+    return Message(f"{n:,}", f"{n:,}".replace(",", "\N{NO-BREAK SPACE}") if n >= 10_000 else str(n))
 
 
 def _locale() -> str:

@@ -14,24 +14,24 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gatonegro.checkpoints.tensors import check, unpack_int8
-from gatonegro.errors import CheckpointError, PickleRefusedError
+from gatonegro.errors import CheckpointError, PickleRefusedError, message_of
 from gatonegro.hub import Source
-from gatonegro.i18n import localized, number
+from gatonegro.i18n import Message, number
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 
-# first bytes of what is often found in the place of weights → what it is, in English and in Spanish
+# first bytes of what is often found in the place of weights → what it is
 SIGNS = {
-    b"version https://git-lfs": (
+    b"version https://git-lfs": Message(
         "it is a pointer of Git LFS, not the weights: run `git lfs pull` in its folder",
         "es un puntero de Git LFS, no los pesos: ejecuta `git lfs pull` en su carpeta",
     ),
-    b"<": (
+    b"<": Message(
         "it is a web page, not the weights: what was saved is a login or error page",
         "es una página web, no los pesos: lo que se guardó es una página de error o de inicio de sesión",
     ),
-    b"PK\x03\x04": (
+    b"PK\x03\x04": Message(
         "it is a pickled PyTorch file by another name: name it pytorch_model.bin",
         "es un archivo pickle de PyTorch con otro nombre: llámalo pytorch_model.bin",
     ),
@@ -39,9 +39,9 @@ SIGNS = {
 COPIED = os.name == "nt"  # Windows lets no one replace a file that is mapped: a model could not be saved over itself
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 FOREIGN = {
-    "tf_model.h5": ("those of TensorFlow", "los de TensorFlow"),
-    "flax_model.msgpack": ("those of Flax", "los de Flax"),
-    "adapter_model.safetensors": (
+    "tf_model.h5": Message("those of TensorFlow", "los de TensorFlow"),
+    "flax_model.msgpack": Message("those of Flax", "los de Flax"),
+    "adapter_model.safetensors": Message(
         "those of an adapter, which is no whole model",
         "los de un adaptador, que no es un modelo entero",
     ),
@@ -131,32 +131,35 @@ def _find(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | None, 
                 )
             paths.append(found)
         return paths, path, where
-    others = localized(" and ", " y ").join(
-        f"{localized(*kind)} ({n})" for n, kind in FOREIGN.items() if source.file(n)
-    )
-    text = localized(
-        f"{source.name}: there are no weights in {source.where}; looked for {SINGLE}, {INDEX}, {PICKLED}.",
-        f"{source.name}: no hay pesos en {source.where}; se han buscado {SINGLE}, {INDEX} y {PICKLED}.",
-    )
+    others = {name: kind for name, kind in FOREIGN.items() if source.file(name)}
+    hint = Message.same("")
     if others:
-        text += localized(
-            f" It has only {others}, which cannot be read here.", f" Solo tiene {others}; aquí no se leen."
+        en, es = (
+            word.join(f"{kind.in_(lang)} ({name})" for name, kind in others.items())
+            for lang, word in (("en", " and "), ("es", " y "))
         )
-    raise CheckpointError(text)
+        hint = Message(f" It has only {en}, which cannot be read here.", f" Solo tiene {es}; aquí no se leen.")
+    place = source.where
+    raise CheckpointError(
+        f"{source.name}: there are no weights in {place.en}; looked for {SINGLE}, {INDEX}, {PICKLED}.{hint.en}",
+        f"{source.name}: no hay pesos en {place.es}; se han buscado {SINGLE}, {INDEX} y {PICKLED}.{hint.es}",
+    )
 
 
 def _weight_map(index: Path, suffix: str) -> dict[str, str]:
     """Tensor → file name, from an index whose every value has been looked at."""
     try:
-        where = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        data = json.loads(index.read_text(encoding="utf-8"))
+        where = data.get("weight_map") if isinstance(data, dict) else None
         if not isinstance(where, dict) or not where:
-            raise TypeError(
-                localized("its weight_map is empty, or no object", "su weight_map está vacío, o no es un objeto")
+            raise CheckpointError(
+                "its weight_map is not there, empty, or no object", "su weight_map falta, está vacío o no es un objeto"
             )
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
+        why = message_of(error)
         raise CheckpointError(
-            f"{index}: is no index of shards ({error!r:.200}). Fetch it anew.",
-            f"{index}: no es un índice de fragmentos ({error!r:.200}). Descárgalo de nuevo.",
+            f"{index}: is no index of shards ({why.en:.200}). Fetch it anew.",
+            f"{index}: no es un índice de fragmentos ({why.es:.200}). Descárgalo de nuevo.",
         ) from None
     for name, shard in where.items():
         if not isinstance(shard, str) or not re.fullmatch(r"[^/\\:\0]+" + re.escape(suffix), shard):
@@ -184,32 +187,31 @@ def _open(path: Path) -> tuple[dict[str, Tensor], str | None]:
                 tensors = {name: tensor.clone() for name, tensor in tensors.items()}
             return tensors, (file.metadata() or {}).get("gatonegro")
     except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
-        why = _why(path) or error
+        why = _why(path) or message_of(error)
         raise CheckpointError(
-            f"{path}: is no whole safetensors file: {why}. Fetch it anew.",
-            f"{path}: no es un archivo safetensors entero: {why}. Descárgalo de nuevo.",
+            f"{path}: is no whole safetensors file: {why.en}. Fetch it anew.",
+            f"{path}: no es un archivo safetensors entero: {why.es}. Descárgalo de nuevo.",
         ) from None
 
 
-def _why(path: Path) -> str | None:
+def _why(path: Path) -> Message | None:
     """What is wrong with a file that safetensors refuses, if it can be said better than it says it."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError), path.open("rb") as file:
         size, start = path.stat().st_size, file.read(64)
         for sign, meaning in SIGNS.items():
             if start.startswith(sign):
-                return localized(*meaning)
-        length = int.from_bytes(start[:8], "little")
+                return meaning
+        length, count = int.from_bytes(start[:8], "little"), number(size)
         if size < 8 or length > size - 8:
-            return localized(
-                f"it has {number(size)} bytes, too few for its own header; the download was cut off, or it is no such "
-                "file",
-                f"tiene {number(size)} bytes, muy pocos para su propia cabecera; la descarga se cortó, o no es un "
-                "archivo de ese tipo",
+            return Message(
+                f"it has {count.en} bytes, too few for its own header; the download was cut off, or it is no such file",
+                f"tiene {count.es} bytes, muy pocos para su propia cabecera; la descarga se cortó, o no es un archivo "
+                "de ese tipo",
             )
         if length > 10**8:
-            return localized(
-                f"its header has {number(length)} bytes, more than is allowed",
-                f"su cabecera tiene {number(length)} bytes, más de lo permitido",
+            return Message(
+                f"its header has {number(length).en} bytes, more than is allowed",
+                f"su cabecera tiene {number(length).es} bytes, más de lo permitido",
             )
         file.seek(8)
         for name, entry in json.loads(file.read(length)).items():
@@ -218,14 +220,14 @@ def _why(path: Path) -> str | None:
             begin, end = entry["data_offsets"]
             dtype, shape, last = entry["dtype"], entry["shape"], 8 + length + end
             if last > size:
-                return localized(
-                    f"tensor {name!r} should end at byte {number(last)}, but the file has {number(size)}",
-                    f"el tensor {name!r} debería acabar en el byte {number(last)}, y el archivo tiene {number(size)}",
+                return Message(
+                    f"tensor {name!r} should end at byte {number(last).en}, but the file has {count.en}",
+                    f"el tensor {name!r} debería acabar en el byte {number(last).es}, y el archivo tiene {count.es}",
                 )
             if math.prod(shape) * BYTES[dtype] != end - begin:
-                return localized(
-                    f"tensor {name!r} is {dtype} of shape {shape} in {number(end - begin)} bytes",
-                    f"el tensor {name!r} es {dtype} de forma {shape} en {number(end - begin)} bytes",
+                return Message(
+                    f"tensor {name!r} is {dtype} of shape {shape} in {number(end - begin).en} bytes",
+                    f"el tensor {name!r} es {dtype} de forma {shape} en {number(end - begin).es} bytes",
                 )
     return None
 

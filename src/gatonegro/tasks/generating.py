@@ -21,8 +21,8 @@ STREAMER = Check(
     Message("an object with put() and end()", "un objeto con put() y end()"),
 )
 OPTIONS: dict[str, Option] = {
-    **{name: Option(None, optional(Check(ALLOWED[name][0], Message(*ALLOWED[name][1])))) for name in ALLOWED},
-    **{name: Option(None, one_of(*values, None)) for name, values in IDLE.items()},
+    **{name: Option(None, optional(check)) for name, check in ALLOWED.items()},
+    **{name: Option(None, check) for name, check in IDLE.items()},
     "return_tensors": Option(False, FLAG),  # ids in the place of text
     "return_text": Option(True, FLAG),
     "return_scores": Option(False, FLAG),

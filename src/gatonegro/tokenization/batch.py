@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from gatonegro.checks import short
 from gatonegro.errors import InputError, MissingExtraError
 from gatonegro.i18n import localized
 from gatonegro.tokenization.inputs import as_list
 
-CODE = "\U0010ffff>"  # for the ">>" of ">>es<<" where Marian's takes it for one token
+
+def _tokens(row: Any) -> list[str]:
+    return row.tokens
 
 
 class BatchEncoding(dict):
@@ -21,9 +24,14 @@ class BatchEncoding(dict):
     `tokens`, `word_ids`, `sequence_ids`, `char_to_token` and `token_to_chars` answer.
     """
 
-    def __init__(self, data: dict[str, Any], encodings: Sequence[Any] | None = None) -> None:
+    def __init__(
+        self,
+        data: dict[str, Any],
+        encodings: Sequence[Any] | None = None,
+        tokens_of: Callable[[Any], list[str]] = _tokens,
+    ) -> None:
         super().__init__(data)
-        self.encodings = encodings
+        self.encodings, self.tokens_of = encodings, tokens_of
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -45,7 +53,7 @@ class BatchEncoding(dict):
 
     def tokens(self, batch_index: int = 0) -> list[str]:
         """The tokens of a row, special tokens and padding included."""
-        return [token.replace(CODE, ">>") for token in self._row(batch_index).tokens]
+        return self.tokens_of(self._row(batch_index))
 
     def word_ids(self, batch_index: int = 0) -> list[int | None]:
         """For each token of the row, the number of the word that it belongs to; None for special tokens."""
@@ -113,8 +121,8 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
     kind = str(getattr(kind, "value", kind))  # transformers' TensorType too
     if kind not in ("pt", "np", "tf"):
         raise InputError(
-            f'return_tensors={kind!r} is not known: use "pt", "np", "tf", or None for plain lists',
-            f'no se conoce return_tensors={kind!r}: usa "pt", "np", "tf", o None para listas corrientes',
+            f'return_tensors={short(kind)} is not known: use "pt", "np", "tf", or None for plain lists',
+            f'no se conoce return_tensors={short(kind)}: usa "pt", "np", "tf", o None para listas corrientes',
         )
     arrays = {}
     for name, rows in data.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from gatonegro import hub
+from gatonegro.checks import short
 from gatonegro.errors import TokenizerError
-from gatonegro.i18n import localized
+from gatonegro.hub import Source
 from gatonegro.tokenization import families, marian, sentencepiece
 from gatonegro.tokenization.families import FAMILIES, NO_TYPES, TYPES
 from gatonegro.tokenization.inputs import damage
@@ -33,9 +33,6 @@ TOKENIZER_FILES = (
     *(file for file in BY_FILE if "*" not in file),
     *("vocab.json", "target.spm", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
 )
-WITHOUT_TYPES = ("distilbert", "mpnet", "longformer", "gpt2", "t5", "mt5", "bart", "marian", "modernbert")
-NO_POSITIONS = ("t5", "mt5", "umt5", "longt5")  # relative positions: their length has no limit
-PADDED_POSITIONS = ("roberta", "xlmroberta", "camembert", "mpnet", "longformer")  # from pad_token_id + 1 on
 
 
 class AutoTokenizer:
@@ -76,7 +73,7 @@ class AutoTokenizer:
         return load(source, {name: value for name, value in asked.items() if value is not None})
 
 
-def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
+def load(source: Source, asked: dict[str, Any]) -> Tokenizer:
     """The tokenizer of a `hub.Source`; `asked` are the user's own settings, which win over the files'."""
     model = _json(source, "config.json")
     config = {**_json(source, "special_tokens_map.json"), **_json(source, "tokenizer_config.json"), **asked}
@@ -91,16 +88,16 @@ def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
         )
     name = _family(source, config, model, file)
     made = _marian(source, config) if file == "source.spm" else None
-    with damage(localized(f"{file} of {source.name}", f"{file} de {source.name}")):
+    with damage(f"{file} of {source.name}", f"{file} de {source.name}"):
         backend = _backend(source, file, path, name, config)
-    with damage(localized(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}")):
+    with damage(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}"):
         _add_missing(backend, config, _json(source, "added_tokens.json"))
         named, more = _special(backend, name, file != "tokenizer.json", config)
         if file != "tokenizer.json":
             families.finish(backend, FAMILIES[name], named, bool(config.get("add_prefix_space")))
     if made:
         made.reader(marian.SOURCE, backend, named)
-    with damage(localized(f"the configuration of {source.name}", f"la configuración de {source.name}")):
+    with damage(f"the configuration of {source.name}", f"la configuración de {source.name}"):
         sides = {side: str(config.get(side) or "right") for side in ("padding_side", "truncation_side")}
         if not set(sides.values()) <= {"right", "left"}:
             raise TokenizerError(f"{sides}: each side is 'right' or 'left'", f"{sides}: cada lado es 'right' o 'left'")
@@ -121,12 +118,12 @@ def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
         )
 
 
-def _vocabulary(source: Any, files: tuple[str, ...]) -> tuple[str, Path]:
+def _vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]:
     """Which of `files` the source has first, and where."""
-    folder = Path(getattr(source, "folder", None) or source.name)
+    folder = Path(source.folder or source.name)
     for file in files:
         if "*" not in file:
-            paths = [source.file(file)]
+            paths = [path] if (path := source.file(file)) else []
         else:  # only a folder on this machine can be searched
             paths = sorted(folder.glob(file)) if folder.is_dir() else []
         if len(paths) > 1:
@@ -135,8 +132,8 @@ def _vocabulary(source: Any, files: tuple[str, ...]) -> tuple[str, Path]:
                 f"{source.name} has several of {file}, {found}: keep one",
                 f"{source.name} tiene varios {file}, {found}: deja uno",
             )
-        if paths and paths[0] is not None:
-            return file, Path(paths[0])
+        if paths:
+            return file, paths[0]
     wanted = ", ".join(BY_FILE)
     raise TokenizerError(
         f"{source.name} has no tokenizer: none of {wanted} is there",
@@ -144,7 +141,7 @@ def _vocabulary(source: Any, files: tuple[str, ...]) -> tuple[str, Path]:
     )
 
 
-def _family(source: Any, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
+def _family(source: Source, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
     """The row of FAMILIES to use, or "" for a tokenizer.json of which nothing else is known."""
     kind = FAMILIES[BY_FILE[file]].kind if BY_FILE[file] else None
     for name in (_class(config), _squeeze(model.get("model_type"))):
@@ -169,7 +166,7 @@ def _class(config: dict[str, Any]) -> str:
     return "" if said in ("pretrained", "tokenizersbackend") else said
 
 
-def _marian(source: Any, config: dict[str, Any]) -> marian.Marian:
+def _marian(source: Source, config: dict[str, Any]) -> marian.Marian:
     if config.get("separate_vocabs"):
         raise TokenizerError(
             f"{source.name} has a vocabulary for each language (separate_vocabs, target_vocab.json), which this "
@@ -177,17 +174,17 @@ def _marian(source: Any, config: dict[str, Any]) -> marian.Marian:
             f"{source.name} tiene un vocabulario para cada lengua (separate_vocabs, target_vocab.json), y esta "
             "biblioteca no los lee: usa un modelo cuyo vocab.json sea para ambas, o transformers",
         )
-    paths = {name: source.file(name) for name in marian.FILES}
-    if missing := ", ".join(name for name, path in paths.items() if path is None):
+    paths = {name: path for name in marian.FILES if (path := source.file(name))}
+    if missing := ", ".join(name for name in marian.FILES if name not in paths):
         raise TokenizerError(
             f"{source.name} has a source.spm and lacks {missing}: copy it from where the model came from",
             f"{source.name} tiene un source.spm y le falta {missing}: cópialo de donde vino el modelo",
         )
     languages = {name: config[name] for name in ("source_lang", "target_lang") if config.get(name)}
-    return marian.Marian({name: Path(path).read_bytes() for name, path in paths.items()}, languages, str(source.name))
+    return marian.Marian({name: path.read_bytes() for name, path in paths.items()}, languages, str(source.name))
 
 
-def _backend(source: Any, file: str, path: Path, name: str, config: dict[str, Any]) -> Backend:
+def _backend(source: Source, file: str, path: Path, name: str, config: dict[str, Any]) -> Backend:
     lower, space = config.get("do_lower_case"), config.get("add_prefix_space")
     if file == "tokenizer.json":
         backend = Backend.from_file(str(path))
@@ -213,7 +210,7 @@ def _backend(source: Any, file: str, path: Path, name: str, config: dict[str, An
         special = [_token(config.get(key) or token).content for key, token in FAMILIES[name].named.items()]
         return marian.vocabulary(_json(source, "vocab.json"), special)
     spm = sentencepiece.read(path.read_bytes())
-    return families.from_pieces(spm, name, bool(lower), int(config.get("extra_ids", 100)))
+    return families.from_pieces(spm, FAMILIES[name], bool(lower), int(config.get("extra_ids", 100)))
 
 
 def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]) -> None:
@@ -250,7 +247,7 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
                 f"el vocabulario no tiene {tokens[entry].content}: no es del tipo {name!r}",
             )
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
-    if raw and name in ("t5", "mt5") and not extra:
+    if raw and FAMILIES[name].extra_ids and not extra:
         extra = [f"<extra_id_{i}>" for i in range(int(config.get("extra_ids", 100)))]
     more = [_token(value) for value in (extra.values() if isinstance(extra, dict) else extra)]
     known = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
@@ -261,7 +258,8 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
 def _inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> tuple[str, ...]:
     """Which inputs a call gives. A tokenizer.json of no class of its own gives token_type_ids too, as
     transformers 4 does, unless the model takes none."""
-    if _squeeze(model.get("model_type")) in WITHOUT_TYPES:
+    family = FAMILIES.get(_squeeze(model.get("model_type")))
+    if family and not family.takes_types:
         return NO_TYPES
     generic = not name or _squeeze(config.get("tokenizer_class")) == "pretrainedtokenizerfast"
     return TYPES if generic else FAMILIES[name].inputs
@@ -269,25 +267,17 @@ def _inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> tuple[s
 
 def _positions(model: dict[str, Any]) -> int | None:
     """How many tokens the model has positions for; None where there is no such limit, or it is not known."""
-    kind = _squeeze(model.get("model_type"))
+    family = FAMILIES.get(_squeeze(model.get("model_type")))
+    rule = family.positions if family else "all"
     count = int(model.get("max_position_embeddings") or model.get("n_positions") or 0)
-    if kind in PADDED_POSITIONS:
+    if rule == "padded":
         count -= 1 + (1 if model.get("pad_token_id") is None else int(model["pad_token_id"]))
-    return count if count > 0 and kind not in NO_POSITIONS else None
+    return count if count > 0 and rule != "relative" else None
 
 
-def _json(source: Any, name: str) -> dict[str, Any]:
-    path = source.file(name)
-    if path is None:
-        return {}
-    with damage(localized(f"{name} of {source.name}", f"{name} de {source.name}")):
-        read = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(read, dict):
-            kind = type(read).__name__
-            raise TokenizerError(
-                f"it should be a JSON object, and is a {kind}", f"debería ser un objeto JSON, y es de tipo {kind}"
-            )
-        return read
+def _json(source: Source, name: str) -> dict[str, Any]:
+    with damage(f"{name} of {source.name}", f"{name} de {source.name}"):
+        return source.json(name) or {}
 
 
 def _lines(path: Path) -> list[str]:
@@ -302,8 +292,8 @@ def _token(value: Any) -> AddedToken:
         return AddedToken(value["content"], special=bool(value.get("special")), **flags)
     if not isinstance(value, str):
         raise TokenizerError(
-            f"{value!r} should be a token: a string, or an object with 'content'",
-            f"{value!r} debería ser un token: una cadena, o un objeto con 'content'",
+            f"{short(value)} should be a token: a string, or an object with 'content'",
+            f"{short(value)} debería ser un token: una cadena, o un objeto con 'content'",
         )
     return AddedToken(value, normalized=False)
 
