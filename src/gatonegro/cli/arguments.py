@@ -6,10 +6,10 @@ from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
+from gatonegro.hub import DEFAULTS
 from gatonegro.i18n import catalog, localized
 
 HELP = catalog(Path(__file__).with_name("help.json"))
-DEFAULTS = {"text-classification": "sentiment-es-en", "translation": "translate-es-en"}  # task → built-in model
 
 
 def add_texts(parser: ArgumentParser) -> None:
