@@ -1,6 +1,7 @@
 """Both languages: how the user's is found, and that every error and warning is there in English and in Spanish."""
 
 import ast
+import re
 import string
 import sys
 from pathlib import Path
@@ -189,10 +190,14 @@ def test_every_pair_is_two_texts_with_the_same_things_in_them():
     for path, node in pairs():
         if len(node.args) == 1 and isinstance(node.args[0], ast.Starred):  # a pair from a table
             continue
+        if any(word.arg is None for word in node.keywords):  # an entry of a file
+            continue
         assert len(node.args) == 2 and {word.arg for word in node.keywords} <= {"item"}, place(path, node)
         en, es = node.args
         assert ast.unparse(en) != ast.unparse(es), place(path, node)
         left, right = inserted(en) - {"en"}, inserted(es) - {"es"}  # names for words of the language itself
+        left = {re.sub(r"\.en\b|\.in_\('en'\)", "", part) for part in left}  # `hint.en` is `hint.es` there
+        right = {re.sub(r"\.es\b|\.in_\('es'\)", "", part) for part in right}
         assert left == right, f"{place(path, node)}: {left ^ right}"
         for text in (en, es):
             assert not isinstance(text, ast.Constant) or text.value.strip(), place(path, node)

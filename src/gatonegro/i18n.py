@@ -5,11 +5,13 @@ print(localized(f"{n} files", f"{n} archivos"))
 
 from __future__ import annotations
 
+import json
 import locale
 import os
 import re
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
 Language = Literal["en", "es"]
@@ -26,11 +28,25 @@ class Message(NamedTuple):
     en: str
     es: str
 
+    def format(self, **values: object) -> Message:
+        """Return the message with `{name}` replaced, as `str.format` does."""
+        return Message(self.en.format(**values), self.es.format(**values))
+
     def in_(self, lang: str) -> str:
         return self.es if lang == "es" else self.en
 
+    @classmethod
+    def same(cls, text: str) -> Message:
+        """The same text in both languages: a name, or nothing."""
+        return cls(*[text] * 2)
+
     def __str__(self) -> str:
         return self.in_(language())
+
+
+def catalog(path: Path) -> dict[str, Message]:
+    """Return the messages of a JSON file, {key: {"en": …, "es": …}}."""
+    return {key: Message(**texts) for key, texts in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
 Pair = tuple[str, str]  # English and Spanish, in tables

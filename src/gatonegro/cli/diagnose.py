@@ -11,7 +11,7 @@ from gatonegro.cli.screen import PICTURES, print_json, texts, visible
 
 
 def run(args: Namespace) -> None:
-    from gatonegro.language import diagnose
+    from gatonegro.glassbox.diagnosing import diagnose
 
     for n, text in enumerate(chain.from_iterable(texts(args.texts))):
         found = diagnose(text, args.model, revision=args.revision, local_files_only=args.offline)

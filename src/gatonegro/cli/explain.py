@@ -13,7 +13,7 @@ from gatonegro.i18n import localized
 
 def run(args: Namespace) -> None:
     parts = texts(args.texts)
-    from gatonegro.glassbox import explain
+    from gatonegro.glassbox.explaining import explain
     from gatonegro.glassbox.explanation import saver_of
     from gatonegro.glassbox.text import plain, show
 
