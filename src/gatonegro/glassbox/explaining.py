@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from gatonegro.errors import CheckpointError, InputError, OptionError
-from gatonegro.glassbox.arguments import resolve, text_problem
 from gatonegro.glassbox.attribution import attribute
+from gatonegro.glassbox.diagnosing import resolve, text_problem
 from gatonegro.glassbox.explanation import Explanation
 from gatonegro.glassbox.recording import Activations, Rows, output, stack_steps, step
 from gatonegro.glassbox.steps import Step

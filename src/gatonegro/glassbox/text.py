@@ -114,9 +114,7 @@ def _signed(tokens: Iterable[str], x: Array) -> RenderableType:
 
 def _some(x: Array) -> str:
     """Return the first numbers of the first vector."""
-    first = x
-    while first.ndim > 1:
-        first = first[0]
+    first = x.reshape(-1, x.shape[-1])[0]
     numbers = [f"{n:.3f}" if x.dtype.kind == "f" else str(n) for n in first[:NUMBERS].tolist()]
     return "[" + ", ".join(numbers) + (", …" if len(first) > NUMBERS or x.ndim > 1 else "") + "]"
 
