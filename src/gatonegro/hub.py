@@ -19,7 +19,7 @@ from typing import Any
 
 from gatonegro.checks import short
 from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError
-from gatonegro.i18n import Message, number
+from gatonegro.i18n import Message, catalog, number
 
 # short name → task; the weights are a distribution of their own, one folder a model
 BUILT_IN = {
@@ -33,111 +33,11 @@ DISTRIBUTION, PACKAGE = "gatonegro-models", "gatonegro_models"
 # what is a path and can be no hub name: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors
 PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safetensors|bin|json)", re.DOTALL)
 
-# What to say; `HubSource._error` fills it in.
-NETWORK = Message(
-    "{filename} is not in the cache ({cache}), and {endpoint} cannot be reached. Connect once, so that it can be kept, "
-    "or pass a folder that has the model.",
-    "{filename} no está en la caché ({cache}), y no se puede llegar a {endpoint}. Conéctate una vez, para que se pueda "
-    "guardar, o pasa una carpeta que tenga el modelo.",
-)
-OFFLINE = Message(
-    "{filename} is not in the cache ({cache}), and the network may not be asked (HF_HUB_OFFLINE or local_files_only). "
-    "Load it once with a network, or pass a folder that has the model.",
-    "{filename} no está en la caché ({cache}), y no se permite usar la red (HF_HUB_OFFLINE o local_files_only). "
-    "Cárgalo una vez con red, o pasa una carpeta que tenga el modelo.",
-)
-NOT_WRITTEN = Message(
-    "{cache} cannot be written. Set HF_HOME to a folder that is yours.",
-    "no se puede escribir en {cache}. Pon en HF_HOME una carpeta que sea tuya.",
-)
-# class of an error, from huggingface_hub or the HTTP library below it (httpx or requests, by its version) → what to
-# say; of an error's classes, the most specific one that is here decides
-CAUSES: dict[str, Message] = {
-    "HFValidationError": Message(
-        "that is no folder here, and no name on the hub, which look like 'author/model'. Look at its spelling, or pass "
-        "a folder that exists.",
-        "no es ninguna carpeta de aquí, ni un nombre del hub, que son como 'autor/modelo'. Comprueba que esté bien "
-        "escrito, o pasa una carpeta que exista.",
-    ),
-    "GatedRepoError": Message(
-        "its authors let in only those who ask. Accept their terms on {endpoint}/{name}, then log in with `hf auth "
-        "login` (or set HF_TOKEN).",
-        "sus autores solo dejan entrar a quien lo pide. Acepta sus condiciones en {endpoint}/{name} y luego inicia "
-        "sesión con `hf auth login` (o define HF_TOKEN).",
-    ),
-    "DisabledRepoError": Message(
-        "its authors, or the hub, have disabled it. Take another model.",
-        "sus autores, o el hub, lo han desactivado. Usa otro modelo.",
-    ),
-    "RepositoryNotFoundError": Message(
-        "there is no folder of that name in {here}, no built-in model ({built_in}) and nothing on {endpoint}, unless "
-        "it is private: look at the spelling, or log in with `hf auth login` (or set HF_TOKEN).",
-        "no hay ninguna carpeta con ese nombre en {here}, ni un modelo incluido ({built_in}), ni nada en {endpoint}, "
-        "salvo que sea privado: comprueba que esté bien escrito, o inicia sesión con `hf auth login` (o define "
-        "HF_TOKEN).",
-    ),
-    "RevisionNotFoundError": Message(
-        "the repository has no revision {revision!r}. Name a branch, tag or commit that {endpoint}/{name}/commits "
-        "lists; if you named none, its history was written anew: delete {cache} and try again.",
-        "el repositorio no tiene la revisión {revision!r}. Indica una rama, un tag o un commit de los que aparecen en "
-        "{endpoint}/{name}/commits; si no indicaste ninguno, su historial se ha reescrito: borra {cache} y vuelve a "
-        "intentarlo.",
-    ),
-    "FileMetadataError": Message(
-        "{endpoint} answers, but not as a hub does. Look at HF_ENDPOINT, and whether a proxy or a login page of the "
-        "network stands in between.",
-        "{endpoint} responde, pero no como un hub. Comprueba HF_ENDPOINT, y si hay por medio un proxy o una página de "
-        "inicio de sesión de la red.",
-    ),
-    "SSLError": Message(
-        "the certificate of {endpoint} could not be verified. Behind a proxy that opens TLS, set SSL_CERT_FILE to its "
-        "certificate; else look at the clock of this machine.",
-        "no se ha podido verificar el certificado de {endpoint}. Detrás de un proxy que abre TLS, pon en SSL_CERT_FILE "
-        "su certificado; si no, comprueba el reloj de esta máquina.",
-    ),
-    "ProxyError": Message(
-        "the proxy refused. Look at HTTPS_PROXY and HTTP_PROXY, or fetch it once on another network.",
-        "el proxy se ha negado. Comprueba HTTPS_PROXY y HTTP_PROXY, o descárgalo una vez desde otra red.",
-    ),
-    "OfflineModeIsEnabled": OFFLINE,
-    **dict.fromkeys(("HTTPError", "RequestException", "ConnectionError", "TimeoutError", "gaierror"), NETWORK),
-    "OSError": Message(
-        "{filename} could not be fetched or kept in {cache}. Try again.",
-        "no se ha podido descargar {filename} o guardarlo en {cache}. Vuelve a intentarlo.",
-    ),
-}
-STATUS: dict[int, Message] = {
-    401: Message(
-        "the hub wants a valid token. Log in (anew) with `hf auth login`, or unset an old HF_TOKEN.",
-        "el hub pide un token válido. Inicia sesión (de nuevo) con `hf auth login`, o quita un HF_TOKEN antiguo.",
-    ),
-    403: Message(
-        "your token may not read it. Give it that right on {endpoint}/settings/tokens, or log in with another.",
-        "tu token no tiene permiso para leerlo. Dale ese permiso en {endpoint}/settings/tokens, o inicia sesión con "
-        "otro.",
-    ),
-    429: Message(
-        "the hub says that too many requests came from here. Wait some minutes, or log in with `hf auth login`.",
-        "el hub dice que desde aquí han llegado demasiadas peticiones. Espera unos minutos, o inicia sesión con "
-        "`hf auth login`.",
-    ),
-}
-TROUBLE = Message(
-    "the hub is in trouble (status {status}). Try again later, or pass a folder.",
-    "el hub tiene problemas (estado {status}). Vuelve a intentarlo más tarde, o pasa una carpeta.",
-)
-DISK: dict[int, Message] = {
-    errno.ENOSPC: Message(
-        "the disk is full. Make room for {cache}, or set HF_HOME to a folder on a larger disk.",
-        "el disco está lleno. Haz sitio para {cache}, o pon en HF_HOME una carpeta de un disco más grande.",
-    ),
-    errno.EDQUOT: Message(
-        "your share of the disk is used up. Make room for {cache}, or set HF_HOME to another disk.",
-        "se ha agotado tu cuota del disco. Haz sitio para {cache}, o pon en HF_HOME otro disco.",
-    ),
-    errno.EACCES: NOT_WRITTEN,
-    errno.EROFS: NOT_WRITTEN,
-}
+# what to say of a failure, by class of error (of huggingface_hub or the HTTP library below it), status or errno
+CAUSES = catalog(Path(__file__).with_name("hub.json"))
+# httpx or requests, by the version of huggingface_hub
+SAME_CAUSE = dict.fromkeys(("HTTPError", "RequestException", "ConnectionError", "TimeoutError", "gaierror"), "network")
+SAME_CAUSE |= {"OfflineModeIsEnabled": "offline", "EACCES": "not_written", "EROFS": "not_written"}
 
 
 class Source:
@@ -254,7 +154,7 @@ class HubSource(Source):
         if self.offline and kept:
             return None
         if self.offline:
-            raise self._error(OFFLINE, filename)
+            raise self._error("offline", filename)
         try:
             return self._fetch(filename)
         except Exception as error:  # which classes a network's failures have differs by the HTTP library
@@ -264,7 +164,7 @@ class HubSource(Source):
             cause = _cause(happened)
             if cause is None:  # nothing that the network or the disk did
                 raise
-            if not (kept and cause is NETWORK):
+            if not (kept and cause == "network"):
                 raise self._error(cause, filename, happened) from None
         self.offline = True
         warning = GatonegroWarning(
@@ -286,11 +186,11 @@ class HubSource(Source):
             self._reached = True
         return Path(hf_hub_download(self.name, filename, revision=self.commit, library_name="gatonegro"))
 
-    def _error(self, cause: Message, filename: str, error: BaseException | None = None) -> HubError:
+    def _error(self, cause: str, filename: str, error: BaseException | None = None) -> HubError:
         from huggingface_hub import constants
 
         detail = str(error).strip().partition("\n")[0][:200] if error else ""
-        text = cause.format(
+        text = CAUSES[cause].format(
             name=self.name,
             filename=filename,
             revision=self.commit,
@@ -308,17 +208,18 @@ def _status(error: BaseException | None) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
 
 
-def _cause(error: BaseException) -> Message | None:
-    """What to say of an error: the message for `HubSource._error`; None for one that is no failure to fetch."""
+def _cause(error: BaseException) -> str | None:
+    """Return the key of an error in `CAUSES`, by its most specific class; None for one that is no failure to fetch."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):  # httpx has no class for it
-        return CAUSES["SSLError"]
-    if isinstance(error, OSError) and error.errno in DISK:
-        return DISK[error.errno]
-    for kind in type(error).__mro__:
-        if kind.__name__ == "HfHubHTTPError":
-            return STATUS.get(_status(error) or 0, TROUBLE)
-        if kind.__name__ in CAUSES:
-            return CAUSES[kind.__name__]
+        return "SSLError"
+    names = [kind.__name__ for kind in type(error).__mro__]
+    if isinstance(error, OSError) and error.errno:
+        names.insert(0, errno.errorcode.get(error.errno, ""))
+    for name in names:
+        if name == "HfHubHTTPError":
+            return str(_status(error)) if str(_status(error)) in CAUSES else "trouble"
+        if (key := SAME_CAUSE.get(name, name)) in CAUSES:
+            return key
     return None
 
 

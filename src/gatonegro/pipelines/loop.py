@@ -11,34 +11,16 @@ import numpy as np
 
 from gatonegro.batching import plan
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, RowError
-from gatonegro.i18n import Message
 from gatonegro.models import Model
 from gatonegro.tasks import Task
 from gatonegro.tasks.prepare import Change, prepared
-from gatonegro.tasks.task import Encoded, Notice, RowOutput
+from gatonegro.tasks.task import Encoded, Notice, RowOutput, notice
 from gatonegro.tokenization import Tokenizer
 
 TOKENS = {"cpu": 1024}  # per batch, by the kind of device; more on all others
 TOKENS_ELSEWHERE = 32_768
 GENERATE_TOKENS = 2048  # read by a batch whose sequences are then generated side by side
 OnBatch = Callable[[int, int], None]  # is told of the batches that are done, and of how many there are
-
-WINDOWS = Message(
-    "is longer than the {limit} tokens that are read at a time: it is read in {many} overlapping windows, and their "
-    "answers are combined.",
-    "pasa de los {limit} tokens que se leen de una vez: se lee en {many} ventanas que se solapan, y se combinan sus "
-    "respuestas.",
-)
-UNFINISHED = {
-    "loop": Message(
-        "goes round in circles: its answer repeats itself and is probably wrong.",
-        "da vueltas en círculo: su respuesta se repite, y probablemente está mal.",
-    ),
-    "limit": Message(
-        "came to its limit before its end: its answer is cut; pass a larger max_new_tokens=.",
-        "llegó a su límite antes de acabar: su respuesta está cortada; pasa un max_new_tokens= mayor.",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -126,9 +108,9 @@ class Loop:
         notices = list(encoded.notices.get(row, ()))
         if self.task.generate is not None:
             kinds = dict.fromkeys(out[0].unfinished for out in found)
-            notices += [Notice(kind, UNFINISHED[kind]) for kind in kinds if kind]
+            notices += [notice(kind) for kind in kinds if kind]
         elif len(windows) > 1:
-            notices.append(Notice("windows", WINDOWS.format(limit=encoded.limit, many=len(windows))))
+            notices.append(notice("windows", limit=encoded.limit, many=len(windows)))
         note = None if encoded.notes is None else encoded.notes[row]
         output = RowOutput(value, found, [len(encoded.ids[n]) for n in windows], note, notices)
         value = self.task.decode(self.tokenizer, self.model.config, output, options)

@@ -11,7 +11,7 @@ from gatonegro.errors import LanguageMismatchError, OptionError
 from gatonegro.i18n import Message
 from gatonegro.language import Languages, Match, match, names_of
 from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings
-from gatonegro.tasks.task import Notice
+from gatonegro.tasks.task import Notice, notice
 
 MODES = ("warn", "error", "route", "off")
 LANGUAGE_CHECK = Check(
@@ -94,15 +94,7 @@ def mismatch(row: Any, found: Match, languages: Languages, model: str) -> Notice
     language = Message(*names_of(found.language))
     known = Message(*(", ".join(names) for names in zip(*map(names_of, languages.codes), strict=True)))
     name = Message.same(model) if model else Message("the model", "el modelo")
-    message = Message(
-        f"({text!r}) seems to be in {language.en}, and {name.en} was made for {known.en}: its answer is not to be "
-        f"trusted. Take a model for {language.en}; gatonegro.diagnose(text, model=…) shows the evidence, "
-        'language_check="off" turns this off.',
-        f"({text!r}) parece estar en {language.es}, y {name.es} se hizo para {known.es}: su respuesta no es de fiar. "
-        f"Usa un modelo para {language.es}; gatonegro.diagnose(text, model=…) enseña las pruebas, "
-        'language_check="off" calla este aviso.',
-    )
-    return Notice("language", message)
+    return notice("language", text=text, language=language, model=name, known=known)
 
 
 def _named(answer: Any, model: str) -> Any:

@@ -12,7 +12,7 @@ from gatonegro.config import Config
 from gatonegro.errors import OptionError, RowError
 from gatonegro.i18n import Message
 from gatonegro.models import Model, softmax
-from gatonegro.tasks.task import LENGTH, Encoded, Notice, RowOutput, Task
+from gatonegro.tasks.task import LENGTH, Encoded, Notice, RowOutput, Task, notice
 from gatonegro.tasks.tokens import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
 
@@ -91,11 +91,7 @@ def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> tuple[list[i
                 )
             known = pieces[0]
             token = tokenizer.convert_ids_to_tokens(known)
-            message = Message(
-                f"has targets of which {target!r:.40} is no single token; {token!r} is taken.",
-                f"tiene candidatos de los que {target!r:.40} no es un solo token; se toma {token!r}.",
-            )
-            notices.append(Notice("target", message))
+            notices.append(notice("target", target=target, token=token))
         found[known] = None
     if not found or max(found) >= config.vocab_size:
         raise OptionError(

@@ -12,7 +12,6 @@ from gatonegro.errors import OptionError
 from gatonegro.generation import ALLOWED, IDLE, GenerationConfig, Written
 from gatonegro.i18n import Message
 from gatonegro.models import LanguageModel, Model, as_tensor
-from gatonegro.tasks.task import Notice
 from gatonegro.tokenization import Tokenizer
 
 NEW_TOKENS, BEAMS = 256, 4  # where neither the model nor the user says, as in `transformers` 4
@@ -32,17 +31,6 @@ OPTIONS: dict[str, Option] = {
     "truncation": Option(False, one_of(True, False, None, "only_first", "longest_first", "do_not_truncate")),
     "streamer": Option(None, optional(STREAMER)),  # as `transformers`' TextStreamer
 }
-END_CUT = Message(
-    "is longer than the {limit} tokens that the model reads: its end is not read. Split it, or pass truncation=True, "
-    "which says that this is meant.",
-    "pasa de los {limit} tokens que lee el modelo: su final no se lee. Divídelo, o pasa truncation=True, que dice que "
-    "así se quiere.",
-)
-
-
-def cut_notice(limit: int) -> Notice:
-    """The notice of a text that lost its end."""
-    return Notice("cut", END_CUT.format(limit=limit))
 
 
 def task_params(model_config: Config, task: str) -> Mapping[str, Any]:

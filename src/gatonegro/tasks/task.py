@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from gatonegro.checks import A_TEXT, Option, optional, text_problem, whole
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError, RowError
-from gatonegro.i18n import EMPTY, Message
+from gatonegro.i18n import EMPTY, Message, catalog
 from gatonegro.models import Model
 from gatonegro.tokenization import Tokenizer
 
@@ -28,16 +29,24 @@ HINTS = {
 }
 
 
+NOTICES = catalog(Path(__file__).with_name("notices.json"))
+
+
 @dataclass(frozen=True)
 class Notice:
     """What a reader of an answer should know: that the text was cut, say.
 
-    kind: "windows", "cut", "language", "loop", "limit", "unsure" and others; one kind is warned of once per pipeline.
+    kind: a key of `notices.json`; of one kind, a pipeline warns once.
     message: a predicate, to follow "item 3".
     """
 
     kind: str
     message: Message
+
+
+def notice(kind: str, **values: Any) -> Notice:
+    """Return the notice of a kind, with the values that its message names."""
+    return Notice(kind, NOTICES[kind].format(**values))
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 from gatonegro.config import Config
-from gatonegro.tasks.generating import OPTIONS, cut_notice, flat, generate, prefix_of, text_of
-from gatonegro.tasks.task import Encoded, RowOutput, Task, truncates
+from gatonegro.tasks.generating import OPTIONS, flat, generate, prefix_of, text_of
+from gatonegro.tasks.task import Encoded, RowOutput, Task, notice, truncates
 from gatonegro.tasks.tokens import check_str
 from gatonegro.tokenization import Tokenizer
 
@@ -26,7 +26,7 @@ def encode(
     long = [i for i, some in enumerate(ids) if len(some) > limit]
     for i in long:
         ids[i] = tokenizer(front + rows[i], truncation=True, max_length=limit)["input_ids"]
-    return Encoded(ids, range(len(rows)), limit, notices={i: [cut_notice(limit)] for i in long})
+    return Encoded(ids, range(len(rows)), limit, notices={i: [notice("cut", limit=limit)] for i in long})
 
 
 def decode(

@@ -12,23 +12,11 @@ from gatonegro.config import Config
 from gatonegro.errors import OptionError, RowError
 from gatonegro.i18n import Message
 from gatonegro.models import SCORE_FUNCTIONS, Model
-from gatonegro.tasks.task import LENGTH, Encoded, Notice, RowOutput, Task, check_row_text, truncates
+from gatonegro.tasks.task import LENGTH, NOTICES, Encoded, Notice, RowOutput, Task, check_row_text, notice, truncates
 from gatonegro.tokenization import Tokenizer
 
 LAST_WINDOW = 2 / 3  # how much the last window of a long text counts
 NOT_GIVEN = object()  # `top_k` not given: one dict for a text; given: a list of dicts, as in transformers
-
-
-PAIR_CUT = Message(
-    "is a pair longer than {limit} tokens: its longer text is cut, since half a pair is no pair; truncation=True says "
-    "that this is meant.",
-    "es un par de más de {limit} tokens: se corta su texto más largo, pues medio par no es un par; truncation=True "
-    "dice que así se quiere.",
-)
-UNSURE = Message(
-    "scores {score:.2f} at best, less than min_score={least}.",
-    "puntúa {score:.2f} como mucho, menos que min_score={least}.",
-)
 
 
 def check(row: Any, options: Mapping[str, Any]) -> None:
@@ -92,7 +80,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         if pairs[row] is not None and len(found) == limit and not cut:
             whole_pair = tokenizer(texts[row], pairs[row], truncation=False, max_length=limit)["input_ids"]
             if len(whole_pair) > limit:
-                notices[row] = [Notice("cut", PAIR_CUT.format(limit=limit))]
+                notices[row] = [Notice("cut", NOTICES["pair"].format(limit=limit))]
     with_types = config.type_vocab_size > 1 and bool(token_types)
     return Encoded(ids, row_of, limit, token_types if with_types else None, notices=notices)
 
@@ -119,7 +107,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     found: list[dict[str, Any]] = [{"label": config.id2label[i], "score": scores[i]} for i in ranked]
     if least is not None and found[0]["score"] < least:
         found[0]["unsure"] = True
-        output.notices.append(Notice("unsure", UNSURE.format(score=found[0]["score"], least=least)))
+        output.notices.append(notice("unsure", score=found[0]["score"], least=least))
     return found[0] if top_k is NOT_GIVEN else found[:top_k]
 
 

@@ -19,20 +19,10 @@ from gatonegro.segments import Segment, around, holds, segments
 from gatonegro.tasks.alignment import with_attention, word_links
 from gatonegro.tasks.generating import OPTIONS, flat, prefix_of, text_of
 from gatonegro.tasks.generating import generate as generate_text
-from gatonegro.tasks.task import Encoded, Notice, RowOutput, Task, truncates
+from gatonegro.tasks.task import Encoded, Notice, RowOutput, Task, notice, truncates
 from gatonegro.tasks.tokens import check_str
 from gatonegro.tokenization import Tokenizer
 
-SAME = Message(
-    "or a sentence of it, seems to be in the wanted language ({language}) already, and is left as it is; if it is not, "
-    "say which it is in (src_lang=, --from).",
-    "o una frase suya, parece estar ya en el idioma pedido ({language}), y se deja como está; si no lo está, di en "
-    "cuál está (src_lang=, --from).",
-)
-STRANGE = Message(
-    "or a sentence of it, is written in letters that the model does not know, and is left as it is.",
-    "o una frase suya, está en letras que el modelo no conoce, y se deja como está.",
-)
 NAMED = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[A-Za-z]+)?)")
 
 
@@ -146,11 +136,11 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             whole = [replace(one, translate=False) if one in done else one for one in whole]
             document.same = target if done else ""
             if done:
-                notices.setdefault(i, []).append(Notice("same", SAME.format(language=target)))
+                notices.setdefault(i, []).append(notice("same", language=target))
         found, places = read(tokenizer, document.front, whole, limit, options), count()
         document.parts = [Part(segment.text, next(places) if own else None) for segment, own in found]
         if any(segment.translate and not own for segment, own in found):
-            notices.setdefault(i, []).append(Notice("strange", STRANGE))
+            notices.setdefault(i, []).append(notice("strange"))
         notes.append(document)
         ids += [own for _, own in found if own]
         row_of += [i for _, own in found if own]
