@@ -88,6 +88,12 @@ class BatchEncoding(dict):
         return self.encodings[index]
 
 
+def columns_of(rows: Sequence[Any], names: Sequence[str]) -> dict[str, list[Any]]:
+    """What the Rust side's rows have under these names."""
+    fields = {"input_ids": "ids", "token_type_ids": "type_ids", "offset_mapping": "offsets"}
+    return {name: [getattr(row, fields.get(name, name)) for row in rows] for name in names}
+
+
 def as_columns(rows: Any) -> tuple[dict[str, Any], str | None]:
     """Rows by name, from a dict of them or from a list of dicts; and the kind of tensors that they were, if any."""
     items = as_list(rows)
