@@ -64,7 +64,7 @@ def write(
     with torch.inference_mode():
         if options.num_beams == 1:
             return _greedy(model, sources, beginnings, limits, options, put)
-        return _beams(model, sources, beginnings, limits, options)
+        return _Beams(model, sources, beginnings, limits, options).run()
 
 
 def _greedy(
@@ -175,6 +175,7 @@ class _Beams:
 
     def __init__(
         self,
+        model: Writer,
         sources: Sequence[Sequence[int]] | None,
         beginnings: Sequence[Sequence[int]],
         limits: Sequence[int],
@@ -192,6 +193,16 @@ class _Beams:
         ]
         self.going = [Source(i, []) for i in range(len(beginnings))]
         self.out: list[list[Written]] = [[] for _ in beginnings]
+        self.writing = Writing(model, sources, beginnings, self.beams)
+
+    def run(self) -> list[list[Written]]:
+        found = self.writing.start(self.choose)
+        while True:
+            stay, parents = self.settle(found)
+            if not stay:
+                return self.out
+            self.writing.take(parents, stay)
+            found = self.writing.step([row.ids[-1] for row in self.rows], self.choose)
 
     def choose(self, scores: Tensor, first: int) -> tuple[Tensor, ...]:
         """How the sources of rows from the `first` on may go on: the sum of log-probabilities, which of the source's
@@ -248,24 +259,6 @@ class _Beams:
                 self.out[source.number] = [_written(row, score, ended, limit, options) for score, row, ended in kept]
         self.going, self.rows = [self.going[s] for s in stay], grown
         return stay, parents
-
-
-def _beams(
-    model: Writer,
-    sources: Sequence[Sequence[int]] | None,
-    beginnings: Sequence[Sequence[int]],
-    limits: Sequence[int],
-    options: GenerationConfig,
-) -> list[list[Written]]:
-    search = _Beams(sources, beginnings, limits, options)
-    writing = Writing(model, sources, beginnings, options.num_beams)
-    found = writing.start(search.choose)
-    while True:
-        stay, parents = search.settle(found)
-        if not stay:
-            return search.out
-        writing.take(parents, stay)
-        found = writing.step([row.ids[-1] for row in search.rows], search.choose)
 
 
 def _can_improve(source: Source, best: float, length: int, limit: int, options: GenerationConfig) -> bool:

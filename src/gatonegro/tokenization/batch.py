@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from gatonegro.checks import short
 from gatonegro.errors import InputError, MissingExtraError
 from gatonegro.i18n import localized
 from gatonegro.tokenization.inputs import as_list
-
-
-def _tokens(row: Any) -> list[str]:
-    return row.tokens
 
 
 class BatchEncoding(dict):
@@ -25,10 +22,7 @@ class BatchEncoding(dict):
     """
 
     def __init__(
-        self,
-        data: dict[str, Any],
-        encodings: Sequence[Any] | None = None,
-        tokens_of: Callable[[Any], list[str]] = _tokens,
+        self, data: dict[str, Any], encodings: Sequence[Any] | None = None, tokens_of: Callable = attrgetter("tokens")
     ) -> None:
         super().__init__(data)
         self.encodings, self.tokens_of = encodings, tokens_of
