@@ -54,13 +54,13 @@ NOT_WRITTEN = Message(
 # say; of an error's classes, the most specific one that is here decides
 CAUSES: dict[str, Message] = {
     "HFValidationError": Message(
-        "that is no folder here, and no name on the hub, which look like 'author/model'. Look at its spelling, or pass "
-        "a folder that exists.",
+        "that is no folder here, and no name on the hub, such as 'author/model'. Check the spelling, or pass a folder "
+        "that exists.",
         "no es ninguna carpeta de aquí, ni un nombre del hub, que son como 'autor/modelo'. Comprueba que esté bien "
         "escrito, o pasa una carpeta que exista.",
     ),
     "GatedRepoError": Message(
-        "its authors let in only those who ask. Accept their terms on {endpoint}/{name}, then log in with `hf auth "
+        "its authors grant access only on request. Accept their terms on {endpoint}/{name}, then log in with `hf auth "
         "login` (or set HF_TOKEN).",
         "sus autores solo dejan entrar a quien lo pide. Acepta sus condiciones en {endpoint}/{name} y luego inicia "
         "sesión con `hf auth login` (o define HF_TOKEN).",
@@ -71,7 +71,7 @@ CAUSES: dict[str, Message] = {
     ),
     "RepositoryNotFoundError": Message(
         "there is no folder of that name in {here}, no built-in model ({built_in}) and nothing on {endpoint}, unless "
-        "it is private: look at the spelling, or log in with `hf auth login` (or set HF_TOKEN).",
+        "it is private: check the spelling, or log in with `hf auth login` (or set HF_TOKEN).",
         "no hay ninguna carpeta con ese nombre en {here}, ni un modelo incluido ({built_in}), ni nada en {endpoint}, "
         "salvo que sea privado: comprueba que esté bien escrito, o inicia sesión con `hf auth login` (o define "
         "HF_TOKEN).",
@@ -84,19 +84,19 @@ CAUSES: dict[str, Message] = {
         "intentarlo.",
     ),
     "FileMetadataError": Message(
-        "{endpoint} answers, but not as a hub does. Look at HF_ENDPOINT, and whether a proxy or a login page of the "
+        "{endpoint} answers, but not as a hub does. Check HF_ENDPOINT, and whether a proxy or a login page of the "
         "network stands in between.",
         "{endpoint} responde, pero no como un hub. Comprueba HF_ENDPOINT, y si hay por medio un proxy o una página de "
         "inicio de sesión de la red.",
     ),
     "SSLError": Message(
         "the certificate of {endpoint} could not be verified. Behind a proxy that opens TLS, set SSL_CERT_FILE to its "
-        "certificate; else look at the clock of this machine.",
+        "certificate; otherwise check this machine's clock.",
         "no se ha podido verificar el certificado de {endpoint}. Detrás de un proxy que abre TLS, pon en SSL_CERT_FILE "
         "su certificado; si no, comprueba el reloj de esta máquina.",
     ),
     "ProxyError": Message(
-        "the proxy refused. Look at HTTPS_PROXY and HTTP_PROXY, or fetch it once on another network.",
+        "the proxy refused. Check HTTPS_PROXY and HTTP_PROXY, or fetch it once on another network.",
         "el proxy se ha negado. Comprueba HTTPS_PROXY y HTTP_PROXY, o descárgalo una vez desde otra red.",
     ),
     "OfflineModeIsEnabled": OFFLINE,
@@ -361,7 +361,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
                 f"{text!r} es un archivo; pasa la carpeta en la que está, {str(path.parent)!r}.",
             )
         raise HubError(
-            f"{text!r}: there is no such folder (from {Path.cwd()}). Look at its spelling.",
+            f"{text!r}: there is no such folder (from {Path.cwd()}). Check its spelling.",
             f"{text!r}: no existe esa carpeta (desde {Path.cwd()}). Comprueba que esté bien escrita.",
         )
     if text in BUILT_IN:
