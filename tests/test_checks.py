@@ -19,6 +19,7 @@ from gatonegro.errors import InputError, OptionError
         (number(0, 1, open_low=True), [1e-9, 1], [0, math.nan], "a number above 0 and at most 1"),
         (number(), [-1e300, 0], [math.nan, True, None, 1j], "a number"),
         (number(0), [0, 7.5], [-1], "a number of at least 0"),
+        (number(0, open_low=True), [0.1], [0], "a number above 0"),
         (one_of("a", 1, None), ["a", 1, 1.0, None], ["b", True, np.ones(2), [1]], "'a', 1 or None"),
         (FLAG, [True, False], [0, 1, "True", None], "True or False"),
         (TEXT, ["a"], ["", b"a", None, 1], "a str that is not empty"),

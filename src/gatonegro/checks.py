@@ -55,36 +55,29 @@ class Option:
 
 def whole(low: int, high: int | None = None) -> Check:
     """A whole number, and no bool, from `low` to `high`, both included."""
-    if high is None:
-        wanted = Message(f"a whole number of at least {low}", f"un número entero, {low} o más")
-    else:
-        wanted = Message(f"a whole number from {low} to {high}", f"un número entero, de {low} a {high}")
     top = math.inf if high is None else high
+    wanted = _range(Message("a whole number", "un número entero"), low, top)
     return Check(lambda x: isinstance(x, int) and not isinstance(x, bool) and low <= x <= top, wanted)
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, open_low: bool = False) -> Check:
     """A number from `low` to `high`, both included, but for `low` with `open_low`; no bool, and not NaN."""
-    if math.isinf(low) and math.isinf(high):
-        wanted = Message("a number", "un número")
-    elif math.isinf(low):
-        wanted = Message(f"a number of at most {high:g}", f"un número, {high:g} como mucho")
-    elif math.isinf(high):
-        wanted = Message(f"a number of at least {low:g}", f"un número, {low:g} o más")
-        if open_low:
-            wanted = Message(f"a number above {low:g}", f"un número mayor que {low:g}")
-    elif open_low:
-        wanted = Message(
-            f"a number above {low:g} and at most {high:g}", f"un número mayor que {low:g}, y {high:g} como mucho"
-        )
-    else:
-        wanted = Message(f"a number from {low:g} to {high:g}", f"un número, de {low:g} a {high:g}")
 
     def test(x: Any) -> bool:
         real = isinstance(x, int | float) and not isinstance(x, bool) and x == x
         return real and (low < x if open_low else low <= x) and x <= high
 
-    return Check(test, wanted)
+    return Check(test, _range(Message("a number", "un número"), low, high, open_low))
+
+
+def _range(kind: Message, low: float, high: float, open_low: bool = False) -> Message:
+    a, b = (f"{x:g}" if isinstance(x, float) else str(x) for x in (low, high))
+    if open_low:
+        kind = Message(f"{kind.en} above {a}", f"{kind.es} mayor que {a}")
+        return kind if high == math.inf else Message(f"{kind.en} and at most {b}", f"{kind.es}, y {b} como mucho")
+    if high == math.inf:
+        return kind if low == -high else Message(f"{kind.en} of at least {a}", f"{kind.es}, {a} o más")
+    return Message(f"{kind.en} from {a} to {b}", f"{kind.es}, de {a} a {b}")
 
 
 def one_of(*values: Any) -> Check:

@@ -20,13 +20,10 @@ PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_class
 COUNT = 2**31 - 1  # the most of anything
 MOST_LABELS = 1_000_000
 RANGES: dict[str, Check] = {
-    **dict.fromkeys(
-        (
-            *("vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "max_position_embeddings"),
-            "relative_distance",
-        ),
-        whole(1, COUNT),
-    ),
+    **dict.fromkeys((
+        "vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "max_position_embeddings",
+        "relative_distance",
+    ), whole(1, COUNT)),
     "num_hidden_layers": Check(
         whole(1, 9_999).test,
         Message("a positive whole number below 10,000", "un número entero positivo menor que 10\N{NO-BREAK SPACE}000"),
@@ -37,8 +34,8 @@ RANGES: dict[str, Check] = {
     "pad_token_id": optional(whole(0, COUNT)),
     **dict.fromkeys(("layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob"), number(0, 1)),
     "classifier_dropout": optional(number(0, 1)),
-    "initializer_range": number(0, 1e6),
-}
+    "initializer_range": number(0, 1_000_000),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

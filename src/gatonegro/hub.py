@@ -262,7 +262,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
                 f"{text!r} es un archivo; pasa la carpeta en la que está, {str(path.parent)!r}.",
             )
         raise HubError(
-            f"{text!r}: there is no such folder (from {Path.cwd()}). Look at its spelling.",
+            f"{text!r}: there is no such folder (from {Path.cwd()}). Check its spelling.",
             f"{text!r}: no existe esa carpeta (desde {Path.cwd()}). Comprueba que esté bien escrita.",
         )
     if text in BUILT_IN:

@@ -138,7 +138,10 @@ def panels(weight: Tensor) -> Tensor:
     wide, word = library().gatonegro_wide(), WORDS[weight.dtype]  # type: ignore[union-attr]
     n, k = weight.shape
     if not k:
-        raise InputError("weights of no numbers have nothing to multiply.", "unos pesos sin números no multiplican.")
+        raise InputError(
+            "the weights are empty: there is nothing to multiply.",
+            "los pesos están vacíos: no hay nada que multiplicar.",
+        )
     padded = F.pad(weight, (0, -k % word, 0, -n % wide))
     return padded.unflatten(1, (-1, word)).unflatten(0, (-1, wide)).transpose(1, 2).contiguous()
 

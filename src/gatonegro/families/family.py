@@ -14,16 +14,17 @@ A row of the table is `(name in the checkpoint, name in this house)` or the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gatonegro.checks import short
 from gatonegro.config import MOST_LABELS, Config
 from gatonegro.errors import CheckpointError, ConfigError, MissingHeadError
-from gatonegro.i18n import localized, number
+from gatonegro.i18n import Message, number
 
 Row = tuple[str, str | None] | tuple[str, str | tuple[str, ...] | None, str]
 
@@ -81,8 +82,8 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
     for key, value in family.refused.items():
         if data.get(key, value) != value:
             raise ConfigError(
-                f"config.json: {key}={data[key]!r} is not supported here, only {value!r}.",
-                f"config.json: {key}={data[key]!r} no se admite aquí, solo {value!r}.",
+                f"config.json: {key}={short(data[key])} is not supported here, only {value!r}.",
+                f"config.json: {key}={short(data[key])} no se admite aquí, solo {value!r}.",
             )
     keys = {**family.keys, **(family.heads[head].config if head is not None and head in family.heads else {})}
     values: dict[str, Any] = {}
@@ -96,8 +97,8 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
     classes = data.get("architectures")
     if classes is not None and not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
         raise ConfigError(
-            f"config.json: architectures must be a list of names, not {classes!r:.80}.",
-            f"config.json: architectures debe ser una lista de nombres, no {classes!r:.80}.",
+            f"config.json: architectures must be a list of names, not {short(classes)}.",
+            f"config.json: architectures debe ser una lista de nombres, no {short(classes)}.",
         )
     if values.get("intermediate_size") is None and isinstance(values.get("hidden_size"), int):
         values["intermediate_size"] = 4 * values["hidden_size"]  # GPT-2's may be null
@@ -108,29 +109,15 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
         if not isinstance(value, str | bool | None) or value not in meaning:
             known = ", ".join(map(repr, meaning))
             raise ConfigError(
-                f"config.json: {key} is {value!r:.80}; known are {known}.",
-                f"config.json: {key} es {value!r:.80}; se conocen {known}.",
+                f"config.json: {key} is {short(value)}; known are {known}.",
+                f"config.json: {key} es {short(value)}; se conocen {known}.",
             )
         values |= meaning[value]
-    labels = data.get("id2label")
-    if labels is None:
-        count = data.get("num_labels", 2)
-        if not isinstance(count, int) or not 0 < count <= MOST_LABELS:
-            raise ConfigError(
-                f"config.json: num_labels must be from 1 to {number(MOST_LABELS)}, not {count!r:.80}.",
-                f"config.json: num_labels debe ser un número de 1 a {number(MOST_LABELS)}, no {count!r:.80}.",
-            )
-        labels = {i: f"LABEL_{i}" for i in range(count)}
-    if not isinstance(labels, Mapping) or not all(isinstance(label, str) for label in labels.values()):
-        raise ConfigError(
-            'config.json: id2label must be an object such as {"0": "NEG", "1": "POS"}.',
-            'config.json: id2label debe ser un objeto como {"0": "NEG", "1": "POS"}.',
-        )
+    labels = _labels(data)
     try:
-        labels = {int(i): label for i, label in labels.items()}
         config = Config(
             model_type=str(data["model_type"]),
-            id2label=labels,
+            id2label={int(i): label for i, label in labels.items()},
             problem_type=data.get("problem_type"),
             extra=dict(data),
             **family.fixed,
@@ -148,6 +135,25 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
             f"config.json: a value is missing or of the wrong kind ({error}).",
             f"config.json: falta un valor, o es de un tipo equivocado ({error}).",
         ) from error
+
+
+def _labels(data: Mapping[str, Any]) -> Mapping[Any, str]:
+    """The names of a model's labels; as `transformers` calls them where config.json only says how many there are."""
+    labels = data.get("id2label")
+    if labels is None:
+        count, most = data.get("num_labels", 2), number(MOST_LABELS)
+        if not isinstance(count, int) or not 0 < count <= MOST_LABELS:
+            raise ConfigError(
+                f"config.json: num_labels must be from 1 to {most.en}, not {short(count)}.",
+                f"config.json: num_labels debe ser un número de 1 a {most.es}, no {short(count)}.",
+            )
+        labels = {i: f"LABEL_{i}" for i in range(count)}
+    if not isinstance(labels, Mapping) or not all(isinstance(label, str) for label in labels.values()):
+        raise ConfigError(
+            'config.json: id2label must be an object such as {"0": "NEG", "1": "POS"}.',
+            'config.json: id2label debe ser un objeto como {"0": "NEG", "1": "POS"}.',
+        )
+    return labels
 
 
 def write_config(family: Family, config: Config, head: str | None = None) -> dict[str, Any]:
@@ -238,12 +244,19 @@ def adopt(
                         "distinto; no se admiten pesos sin compartir.",
                     )
                 out[ours] = tensor
-    missing = sorted(wanted - out.keys())
+    _check_all(family, config, head, tensors, sorted(wanted - out.keys()))
+    return out
+
+
+def _check_all(
+    family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor], missing: Sequence[str]
+) -> None:
+    """Refuse a checkpoint that lacks some of our tensors, `missing`, or has some that we have no place for."""
     if missing:
         names = {ours: link.name for link in reversed(links(family, config, head)) for ours in link.ours}
         if all(name.startswith("head.") for name in missing):
             there = [h for h in family.heads if h not in BARE and has_head(family, config, h, tensors)]
-            raise MissingHeadError(_missing_head(head, names.get(missing[0], missing[0]), ", ".join(there)))
+            raise _missing_head(head, names.get(missing[0], missing[0]), ", ".join(there))
         first = names.get(missing[0], missing[0])
         raise CheckpointError(
             f"the checkpoint lacks {len(missing)} of the model's tensors, the first {first!r}; it is incomplete, "
@@ -260,27 +273,24 @@ def adopt(
             f"el checkpoint tiene {len(unknown)} tensores que no caben en un modelo {config.model_type}, el "
             f"primero {unknown[0]!r}; su config.json es de otro modelo, o es de otra arquitectura.",
         )
-    return out
 
 
-def _missing_head(head: str | None, first: str, there: str) -> str:
-    """What to say where a head's first tensor is not there; `there` are the heads that are."""
-    said = localized(
-        f"the checkpoint has no weights for a {head} head (no {first!r}); ",
-        f"el checkpoint no tiene pesos para una cabeza {head} (no hay {first!r}); ",
-    )
+def _missing_head(head: str | None, first: str, there: str) -> MissingHeadError:
+    """What to raise where a head's first tensor is not there; `there` are the heads that are."""
+    has = Message("it is a model without a head", "es un modelo sin cabeza")
     if there:
-        said += localized(f"it has: {there}. ", f"tiene: {there}. ")
-    else:
-        said += localized("it is a model without a head. ", "es un modelo sin cabeza. ")
-    said += localized(
-        "Name a checkpoint that was trained for the task", "Indica un checkpoint que se haya entrenado para la tarea"
-    )
-    if not str(head).endswith("classification"):
-        return said + "."
-    return said + localized(
-        ", or begin a new head, to be trained: AutoModelFor….from_pretrained(…, num_labels=).",
-        ", o empieza una cabeza nueva, por entrenar: AutoModelFor….from_pretrained(…, num_labels=).",
+        has = Message(f"it has: {there}", f"tiene: {there}")
+    new = Message.same("")
+    if str(head).endswith("classification"):
+        new = Message(
+            ", or begin a new head, to be trained: AutoModelFor….from_pretrained(…, num_labels=)",
+            ", o empieza una cabeza nueva, por entrenar: AutoModelFor….from_pretrained(…, num_labels=)",
+        )
+    return MissingHeadError(
+        f"the checkpoint has no weights for a {head} head (no {first!r}); {has.en}. Name a checkpoint that was trained "
+        f"for the task{new.en}.",
+        f"el checkpoint no tiene pesos para una cabeza {head} (no hay {first!r}); {has.es}. Indica un checkpoint que "
+        f"se haya entrenado para la tarea{new.es}.",
     )
 
 

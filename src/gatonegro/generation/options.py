@@ -21,33 +21,23 @@ def _ids(x: Any) -> bool:
     return isinstance(x, list | tuple) and all(map(COUNT.test, x))
 
 
-COUNT, COUNT_FROM_1 = whole(0, 2**31 - 1), whole(1, 2**31 - 1)
+COUNT = whole(0, 2**31 - 1)
 # options that name tokens: one, or several, or several words of several
-TOKENS = [
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "bos_token_id",
-    "pad_token_id",
-    "decoder_start_token_id",
-    "eos_token_id",
-    "bad_words_ids",
-    "suppress_tokens",
-    "begin_suppress_tokens",
-]
+TOKENS = (
+    "forced_bos_token_id", "forced_eos_token_id", "bos_token_id", "pad_token_id", "decoder_start_token_id",
+    "eos_token_id", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens",
+)  # fmt: skip
 MANY = 1000  # beams, or sequences of one source: more would fill the memory and help nobody
 IDS = Check(_ids, Message("a list of token ids", "una lista de ids de tokens"))
 ALLOWED: dict[str, Check] = {  # what each field of `GenerationConfig` may be
-    **dict.fromkeys(("max_length", "max_new_tokens"), COUNT_FROM_1),
-    **dict.fromkeys(
-        (
-            *("min_length", "min_new_tokens", "top_k", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "seed"),
-            *(name for name in TOKENS if name.endswith("_token_id")),
-        ),
-        COUNT,
-    ),
+    **dict.fromkeys(("max_length", "max_new_tokens"), whole(1, 2**31 - 1)),
+    **dict.fromkeys((
+        "min_length", "min_new_tokens", "top_k", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "seed",
+        *TOKENS[:5],
+    ), COUNT),
     **dict.fromkeys(("num_beams", "num_return_sequences"), whole(1, MANY)),
     "length_penalty": number(-100, 100),
-    **dict.fromkeys(("repetition_penalty", "temperature"), number(1e-4, 1e4)),
+    **dict.fromkeys(("repetition_penalty", "temperature"), number(0.0001, 10_000)),
     "top_p": number(0, 1, open_low=True),
     "early_stopping": one_of(True, False, "never"),
     **dict.fromkeys(("renormalize_logits", "do_sample", "stop_loops"), FLAG),
@@ -60,7 +50,7 @@ ALLOWED: dict[str, Check] = {  # what each field of `GenerationConfig` may be
         Message("a list of lists of token ids", "una lista de listas de ids de tokens"),
     ),
     **dict.fromkeys(("suppress_tokens", "begin_suppress_tokens"), IDS),
-}
+}  # fmt: skip
 # what other values of the reference's options would ask for, which is not done here; its own defaults ask for nothing
 IDLE: dict[str, Check] = {
     name: one_of(*values, None) for name, values in {

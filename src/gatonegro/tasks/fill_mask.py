@@ -80,7 +80,7 @@ def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> tuple[list[i
     found: dict[int, None] = {}
     notices = []
     for n, target in enumerate([targets] if isinstance(targets, str) else targets):
-        check_text(target, Message(f"targets[{n}],", f"targets[{n}],"))
+        check_text(target, Message.same(f"targets[{n}],"))
         known = tokenizer.backend_tokenizer.token_to_id(target)
         if known is None:
             pieces = tokenizer.encode(target, add_special_tokens=False)

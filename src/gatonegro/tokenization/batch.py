@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from gatonegro.checks import short
 from gatonegro.errors import InputError, MissingExtraError
 from gatonegro.i18n import localized
 from gatonegro.tokenization.inputs import as_list
-
-
-def _tokens(row: Any) -> list[str]:
-    return row.tokens
 
 
 class BatchEncoding(dict):
@@ -25,10 +22,7 @@ class BatchEncoding(dict):
     """
 
     def __init__(
-        self,
-        data: dict[str, Any],
-        encodings: Sequence[Any] | None = None,
-        tokens_of: Callable[[Any], list[str]] = _tokens,
+        self, data: dict[str, Any], encodings: Sequence[Any] | None = None, tokens_of: Callable = attrgetter("tokens")
     ) -> None:
         super().__init__(data)
         self.encodings, self.tokens_of = encodings, tokens_of
@@ -86,6 +80,12 @@ class BatchEncoding(dict):
                 f"este lote tiene {len(self.encodings)} filas; no hay fila {index}",
             )
         return self.encodings[index]
+
+
+def columns_of(rows: Sequence[Any], names: Sequence[str]) -> dict[str, list[Any]]:
+    """What the Rust side's rows have under these names."""
+    fields = {"input_ids": "ids", "token_type_ids": "type_ids", "offset_mapping": "offsets"}
+    return {name: [getattr(row, fields.get(name, name)) for row in rows] for name in names}
 
 
 def as_columns(rows: Any) -> tuple[dict[str, Any], str | None]:

@@ -69,6 +69,17 @@ def limit_of(
     return limit
 
 
+def check_room(limit: int, special: int, stride: int) -> None:
+    """Refuse a length that special tokens fill, or windows that would not get on."""
+    if limit < special or stride >= max(1, limit - special):
+        raise InputError(
+            f"max_length={limit} with stride={stride} leaves no room: special tokens take {special}, and stride must "
+            "be smaller than what remains",
+            f"max_length={limit} con stride={stride} no deja sitio: los tokens especiales ocupan {special}, y stride "
+            "debe ser menor que lo que queda",
+        )
+
+
 def padded(policy: PadPolicy, length: int, multiple: int | None) -> int:
     """`length` on to a multiple; an InputError where nothing can be padded, or not to such a length."""
     if policy.token is None:

@@ -16,21 +16,24 @@ from tokenizers import Tokenizer as Backend
 from gatonegro.checks import short
 from gatonegro.errors import GatonegroWarning, InputError
 from gatonegro.i18n import Message
-from gatonegro.tokenization.batch import BatchEncoding, to_tensors
+from gatonegro.tokenization.batch import BatchEncoding, columns_of, to_tensors
 from gatonegro.tokenization.inputs import as_batch, as_ids, as_token, choice, run, shorter, whole
-from gatonegro.tokenization.lengths import NO_LIMIT, Limits, PadPolicy, limit_of, pad_batch, pad_rows, warn_of_cuts
+from gatonegro.tokenization.lengths import (
+    NO_LIMIT,
+    Limits,
+    PadPolicy,
+    check_room,
+    limit_of,
+    pad_batch,
+    pad_rows,
+    warn_of_cuts,
+)
 from gatonegro.tokenization.marian import SOURCE, TARGET, Marian, Reader, tokens_of
 from gatonegro.tokenization.saving import save
 
-CLEAN = {
-    " .": ".",
-    " ?": "?",
-    " !": "!",
-    " ,": ",",
-    " ' ": "'",
-} | {  # what decode writes closer, in this order
-    f" {ending}": ending for ending in ("n't", "'m", "'s", "'ve", "'re")
-}
+# what decode writes closer, in this order
+CLEAN = {" .": ".", " ?": "?", " !": "!", " ,": ",", " ' ": "'"}
+CLEAN |= {f" {ending}": ending for ending in ("n't", "'m", "'s", "'ve", "'re")}
 
 APART = ("self", "text", "text_pair", "text_target", "text_pair_target", "max_target_length", "_side")
 
@@ -159,7 +162,8 @@ class Tokenizer:
         reader = self._reader(_side)
         backend = reader.backend if reader else self.backend_tokenizer
         if cut and limit:
-            self._check_room(limit, whole("stride", stride, 0), pairs, add_special_tokens)
+            special = self.num_special_tokens_to_add(pairs) if add_special_tokens else 0
+            check_room(limit, special, whole("stride", stride, 0))
             if pairs and not is_split_into_words and not return_overflowing_tokens:
                 inputs = [shorter(backend, pair, limit, self.truncation_side) for pair in inputs]
             backend = self._with_truncation(
@@ -179,18 +183,15 @@ class Tokenizer:
         if pad:
             length = limit if pad == "max_length" else None
             pad_rows(self._pad_policy(backend, padding_side), rows, length, pad_to_multiple_of)
-        columns = (
-            ("input_ids", "ids", True),
-            ("token_type_ids", "type_ids", return_token_type_ids),
-            ("attention_mask", "attention_mask", return_attention_mask),
-            ("special_tokens_mask", "special_tokens_mask", return_special_tokens_mask),
-            ("offset_mapping", "offsets", bool(return_offsets_mapping)),
-        )
-        data = {
-            name: [getattr(row, field) for row in rows]
-            for name, field, asked in columns
-            if (name in self.model_input_names if asked is None else asked)
+        asked = {
+            "input_ids": True,
+            "token_type_ids": return_token_type_ids,
+            "attention_mask": return_attention_mask,
+            "special_tokens_mask": return_special_tokens_mask,
+            "offset_mapping": bool(return_offsets_mapping),
         }
+        wanted = [name for name, yes in asked.items() if (name in self.model_input_names if yes is None else yes)]
+        data = columns_of(rows, wanted)
         if reader:
             data["input_ids"] = [reader.ids(row) for row in rows]
         if return_length:
@@ -422,16 +423,6 @@ class Tokenizer:
         """How a call pads; `backend` says the id of the token, which is a reader's own for Marian."""
         token, side = self.pad_token, choice("padding_side", side or self.padding_side, ("right", "left"))
         return PadPolicy(token, token and backend.token_to_id(token), str(side))
-
-    def _check_room(self, limit: int, stride: int, pairs: bool, add_special_tokens: bool) -> None:
-        special = self.num_special_tokens_to_add(pairs) if add_special_tokens else 0
-        if limit < special or stride >= max(1, limit - special):
-            raise InputError(
-                f"max_length={limit} with stride={stride} leaves no room: special tokens take {special}, and stride "
-                "must be smaller than what remains",
-                f"max_length={limit} con stride={stride} no deja sitio: los tokens especiales ocupan {special}, y "
-                "stride debe ser menor que lo que queda",
-            )
 
     def _with_truncation(self, base: Backend, key: tuple[Any, ...]) -> Backend:
         """`base` that cuts. Cutting is a state of the Rust tokenizer, and changing it while another thread

@@ -87,27 +87,11 @@ def fit(
     weights = list(model.parameters())
     mean_weights = [w.detach().clone() for w in weights] if average else []
     if state.exists():
-        saved = torch.load(state, weights_only=True, mmap=True)
-        if saved["plan"] != plan:
-            raise OptionError(
-                f"{state} is of another run ({saved['plan']}, and this one is {plan}); name another folder, or "
-                "delete it.",
-                f"{state} es de otro entrenamiento ({saved['plan']}, y este es {plan}); nombra otra carpeta, o "
-                "bórralo.",
-            )
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        mean_weights = [w.clone() for w in saved["average"]]
-        first = saved["step"]
+        first, mean_weights = _resume(state, plan, model, optimizer)
     total, rise = len(batches), max(1, round(warmup * len(batches)))
     last = min(total, stop_after if stop_after is not None else total)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        disable=not sys.stderr.isatty(),
-    ) as progress:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task("training", total=total, completed=first)
         mean, begun, logged = 0.0, time.perf_counter(), first
         for step in range(first, last):
@@ -115,16 +99,11 @@ def fit(
             rate = min((step + 1) / rise, (total - step) / max(1, total - rise))
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * rate
-            model.train()
-            value = loss(batches[step])
-            value.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            value = _step(model, optimizer, loss, batches[step], clip)
             if average:
                 torch._foreach_lerp_(mean_weights, [w.detach() for w in weights], 1 - average)
-            mean += float(value.detach())
-            progress.update(bar, advance=1, description=f"loss {float(value.detach()):.3f}")
+            mean += value
+            progress.update(bar, advance=1, description=f"loss {value:.3f}")
             done = step + 1
             if average and done == total:
                 for w, m in zip(weights, mean_weights, strict=True):
@@ -132,21 +111,50 @@ def fit(
             if done % 50 == 0 or done == last:
                 n = done - logged
                 record = {"step": done, "loss": mean / n, "s_per_step": (time.perf_counter() - begun) / n}
-                if evaluate is not None and (done % evaluate_every == 0 or done == total):
-                    model.eval()
-                    with torch.inference_mode():
-                        record |= evaluate()
-                with (out / "log.jsonl").open("a", encoding="utf-8") as log:
-                    log.write(json.dumps({k: round(v, 5) for k, v in record.items()}) + "\n")
+                _log(out, model, record, evaluate if done % evaluate_every == 0 or done == total else None)
                 mean, begun, logged = 0.0, time.perf_counter(), done
             if done % save_every == 0 or done == last:
-                saved = {
-                    "model": model.state_dict(),
-                    "optimizer": optimizer.state_dict(),
-                    "average": mean_weights,
-                    "step": done,
-                    "plan": plan,
-                }
+                saved = {"average": mean_weights, "step": done, "plan": plan}
                 with replacing(state) as beside:
-                    torch.save(saved, beside)
+                    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), **saved}, beside)
     model.eval()
+
+
+def _resume(
+    state: Path, plan: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[int, list[Tensor]]:
+    """Load what was saved of a run into the model and the optimizer; return its step, and its mean weights."""
+    saved = torch.load(state, weights_only=True, mmap=True)
+    if saved["plan"] != plan:
+        raise OptionError(
+            f"{state} is of another run ({saved['plan']}, and this one is {plan}); name another folder, or delete it.",
+            f"{state} es de otro entrenamiento ({saved['plan']}, y este es {plan}); nombra otra carpeta, o bórralo.",
+        )
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return saved["step"], [w.clone() for w in saved["average"]]
+
+
+def _step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[[Batch], Tensor], batch: Batch, clip: float
+) -> float:
+    """One step down the loss; returns what it was."""
+    model.train()
+    value = loss(batch)
+    value.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), clip)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return float(value.detach())
+
+
+def _log(
+    out: Path, model: nn.Module, record: dict[str, float], evaluate: Callable[[], Mapping[str, float]] | None
+) -> None:
+    """Write a line into the log, with what `evaluate` gives."""
+    if evaluate is not None:
+        model.eval()
+        with torch.inference_mode():
+            record |= evaluate()
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps({k: round(v, 5) for k, v in record.items()}) + "\n")
