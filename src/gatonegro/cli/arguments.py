@@ -9,7 +9,6 @@ from typing import Any
 from gatonegro.i18n import catalog, localized
 
 HELP = catalog(Path(__file__).with_name("help.json"))
-DEFAULTS = {"text-classification": "sentiment-es-en", "translation": "translate-es-en"}  # task → built-in model
 
 
 def add_texts(parser: ArgumentParser) -> None:
@@ -17,8 +16,10 @@ def add_texts(parser: ArgumentParser) -> None:
 
 
 def add_model(parser: ArgumentParser, task: str = "text-classification", key: str = "--model") -> None:
-    text = str(HELP[key]).format(default=DEFAULTS[task])
-    parser.add_argument("-m", "--model", metavar="NAME", help=text)
+    from gatonegro.hub import DEFAULTS
+
+    text = HELP[key].format(default=DEFAULTS[task])
+    parser.add_argument("-m", "--model", metavar="NAME", help=str(text))
 
 
 def add_engine(parser: ArgumentParser) -> None:

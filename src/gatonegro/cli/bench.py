@@ -6,7 +6,7 @@ import sys
 import time
 from argparse import ArgumentParser, Namespace
 
-from gatonegro.cli.arguments import DEFAULTS, add_json, add_model, add_source, source_of
+from gatonegro.cli.arguments import add_json, add_model, add_source, source_of
 from gatonegro.cli.terminal import print_json, print_message, print_tabs, table
 from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.i18n import localized
@@ -34,6 +34,7 @@ def run(args: Namespace) -> None:
     from gatonegro import pipeline
     from gatonegro.engine import best_precision, cores, tuned
     from gatonegro.engine.processor import abilities
+    from gatonegro.hub import DEFAULTS
 
     texts = [f"{i}. {sentence}" for i in range(COPIES) for sentence in SENTENCES]
     model = args.model or DEFAULTS["text-classification"]

@@ -7,7 +7,7 @@ import warnings
 from argparse import ArgumentParser, Namespace
 from itertools import chain
 
-from gatonegro.cli.arguments import DEFAULTS, add_json, add_model, add_source, add_texts, source_of
+from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, source_of
 from gatonegro.cli.input import texts
 from gatonegro.cli.terminal import one_line, print_json, print_tabs, table
 from gatonegro.i18n import localized
@@ -22,6 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     source = texts(args.texts)
+    from gatonegro.hub import DEFAULTS
     from gatonegro.tokenization import AutoTokenizer
 
     name = DEFAULTS["text-classification"] if args.model is None else args.model
