@@ -6,6 +6,7 @@ from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
+from gatonegro.hub import DEFAULTS
 from gatonegro.i18n import catalog, localized
 
 HELP = catalog(Path(__file__).with_name("help.json"))

@@ -9,6 +9,7 @@ from argparse import ArgumentParser, Namespace
 from gatonegro.cli.arguments import add_json, add_model, add_source, source_of
 from gatonegro.cli.terminal import print_json, print_message, print_tabs, table
 from gatonegro.errors import CheckpointError, OptionError
+from gatonegro.hub import DEFAULTS
 from gatonegro.i18n import localized
 
 SENTENCES = (

@@ -10,6 +10,7 @@ from itertools import chain
 from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, source_of
 from gatonegro.cli.input import texts
 from gatonegro.cli.terminal import one_line, print_json, print_tabs, table
+from gatonegro.hub import DEFAULTS
 from gatonegro.i18n import localized
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gatonegro.engine.kernels import ban, best
 from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.generation.options import GenerationConfig
 from gatonegro.generation.scores import NEVER, Row, rules
+from gatonegro.generation.topk import ban, best
 from gatonegro.generation.writing import Writer, Writing
 
 GONE = -1e9  # the reference's score of what must not be chosen

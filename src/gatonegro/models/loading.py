@@ -24,35 +24,16 @@ from gatonegro.preprocessing import KEY, preprocessing_of
 from gatonegro.tokenization import TOKENIZER_FILES
 
 
-def _json(path: Path) -> dict[str, Any]:
-    """What a file of the model says."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        json.dumps(data, ensure_ascii=False).encode()  # half of a character could be read, and never be written
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(
-            f"{path}: is not valid JSON ({error!s:.200}).", f"{path}: no es JSON válido ({error!s:.200})."
-        ) from error
-    except OSError as error:
-        why = error.strerror or error
-        raise ConfigError(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from None
-    if not isinstance(data, dict):
-        kind = type(data).__name__
-        raise ConfigError(f"{path}: must hold an object, not {kind}.", f"{path}: debe contener un objeto, no {kind}.")
-    return data
-
-
 def load_config(source: hub.Source, head: str | None = None) -> Config:
     """Read `config.json` of a source."""
-    path = source.file("config.json")
-    if path is None:
+    data = source.json("config.json")
+    if data is None:
         raise ConfigError(
             f"{source.name!r} has no config.json, so it is not a model that can be loaded; a folder that "
             "save_pretrained wrote, or a model's name on the hub, has one.",
             f"{source.name!r} no tiene config.json, así que no es un modelo que se pueda cargar; lo tiene una "
             "carpeta que escribió save_pretrained, o el nombre de un modelo del hub.",
         )
-    data = _json(path)
     try:
         return read_config(family_of(data.get("model_type")), data, head)
     except ConfigError as error:
@@ -166,11 +147,11 @@ def _model_files(folder: Path) -> set[str]:
 
 def _generation_of(source: hub.Source, config: Config) -> GenerationConfig:
     """How a model writes: what generation_config.json says, and older models' config.json."""
-    path = source.file("generation_config.json")
-    if path is None:
+    data = source.json("generation_config.json")
+    if data is None:
         return generation_config(config.extra)
     ids = {name: value for name, value in config.extra.items() if name.endswith("_token_id")}
-    return generation_config({**ids, **_json(path)})
+    return generation_config({**ids, **data})
 
 
 def build(config: Config, head: str) -> Model:

@@ -8,11 +8,9 @@ from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
-from gatonegro.engine import fit_threads
+from gatonegro.engine import fit_threads, resolve_device
 from gatonegro.errors import GatonegroError, InputError, OptionError
 from gatonegro.hub import DEFAULTS, built_in_models, locate
 from gatonegro.i18n import EMPTY, Message, localized
@@ -25,6 +23,9 @@ from gatonegro.tasks import ALIASES, TASKS, Task
 from gatonegro.tasks.prepare import Change, change_of
 from gatonegro.tasks.translation import NAMED, TRANSLATION
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
+
+if TYPE_CHECKING:
+    import torch
 
 KNOWN = ", ".join([*ALIASES, *TASKS])
 
@@ -94,7 +95,7 @@ def pipeline(
         if language_check != "off" and not local_files_only:
             with suppress(GatonegroError):  # its card says for which languages it is; without it, that is measured
                 locate(model, revision=revision).file("README.md")
-        place = _device("auto" if device is None else device)
+        place = resolve_device("auto" if device is None else device)
         if dtype is None:
             running = load_fast(
                 model, record.head, precision=precision or "auto", device=place, allow_pickle=allow_pickle, **where
@@ -184,7 +185,7 @@ def _prepared(model: Model, device: Any, dtype: Any, precision: str | None) -> M
     """What answers for a user's model, which keeps its mode and its place."""
     if dtype is not None or device is not None:
         model = copy.deepcopy(model.source)
-        model = model.to(model.device if device is None else _device(device))
+        model = model.to(model.device if device is None else resolve_device(device))
         model = model if dtype is None else model.to(dtype_of(dtype, model.dtype))
     elif not model.precision and precision is None:
         model = share(model)
@@ -197,26 +198,3 @@ def _fitting(head: str, arguments: dict[str, Any], language: str) -> Loop | None
         if head_of(name) == head and language in built_in_languages(name):
             return pipeline(model=name, language_check="off", **arguments).loop
     return None
-
-
-def _device(device: int | str | torch.device) -> torch.device:
-    asked = device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    if isinstance(device, int) and not isinstance(device, bool):
-        device = "cpu" if device < 0 else f"cuda:{device}"
-    try:
-        if isinstance(device, bool) or not isinstance(device, str | torch.device):
-            raise ValueError(localized("it is no name of a device", "no es el nombre de un dispositivo"))
-        found = torch.device(device)
-        torch.zeros(1, device=found).item()  # "meta" gives tensors, and no numbers
-    except (RuntimeError, AssertionError, ValueError, ImportError, NotImplementedError) as error:
-        why = str(error).splitlines()[0][:150]
-        if why.startswith("Expected one of"):  # and then all that PyTorch was ever built for
-            why = localized("there is no such kind", "no hay dispositivos de ese tipo")
-        raise OptionError(
-            f"device={asked!r:.80} cannot be used here ({why}); use 'cpu', 'cuda', 'mps', a GPU's number or 'auto'.",
-            f"device={asked!r:.80} no se puede usar aquí ({why}); usa 'cpu', 'cuda', 'mps', el número de una GPU o "
-            "'auto'.",
-        ) from None
-    return found

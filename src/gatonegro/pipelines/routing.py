@@ -93,7 +93,7 @@ def mismatch(row: Any, found: Match, languages: Languages, model: str) -> Notice
     text = text if len(text) <= 60 else text[:59] + "…"
     language = Message(*names_of(found.language))
     known = Message(*(", ".join(names) for names in zip(*map(names_of, languages.codes), strict=True)))
-    name = Message(model, model) if model else Message("the model", "el modelo")
+    name = Message.same(model) if model else Message("the model", "el modelo")
     message = Message(
         f"({text!r}) seems to be in {language.en}, and {name.en} was made for {known.en}: its answer is not to be "
         f"trusted. Take a model for {language.en}; gatonegro.diagnose(text, model=…) shows the evidence, "

@@ -1,5 +1,6 @@
 """How models learn: one loop, batches of like length, what recipes share."""
 
-from gatonegro.training.loop import fit, has_bf16, mixed_batches, without_attention_dropout
+from gatonegro.engine.processor import has_bf16
+from gatonegro.training.loop import fit, mixed_batches, without_attention_dropout
 
 __all__ = ["fit", "has_bf16", "mixed_batches", "without_attention_dropout"]

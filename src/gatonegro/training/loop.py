@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import random
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from gatonegro.batching import plan as plan_batches
+from gatonegro.engine.processor import keep_memory
 from gatonegro.errors import OptionError
 from gatonegro.storage import replacing
 
@@ -46,21 +45,6 @@ def without_attention_dropout(model: M) -> M:
         if isinstance(attend := getattr(module, "attend", None), nn.Module):
             attend.dropout = 0.0  # type: ignore[assignment]
     return model
-
-
-def has_bf16() -> bool:
-    """Whether training gains by computing in bf16 what need not be exact."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
-
-
-def keep_memory() -> None:
-    """Let the process keep what a step has used: asked of the system anew each time, fresh pages take up to half of a
-    step. Where the C library is not glibc, nothing is done. https://man7.org/linux/man-pages/man3/mallopt.3.html"""
-    trim_threshold, mmap_max = -1, -4
-    with suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-        mallopt(mmap_max, 0)
-        mallopt(trim_threshold, -1)  # as a size, the largest there is
 
 
 def fit(
