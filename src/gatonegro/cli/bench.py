@@ -35,7 +35,6 @@ def run(args: Namespace) -> None:
     from gatonegro import pipeline
     from gatonegro.engine import best_precision, cores, tuned
     from gatonegro.engine.processor import abilities
-    from gatonegro.hub import DEFAULTS
 
     texts = [f"{i}. {sentence}" for i in range(COPIES) for sentence in SENTENCES]
     model = args.model or DEFAULTS["text-classification"]

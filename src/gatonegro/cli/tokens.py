@@ -23,7 +23,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     source = texts(args.texts)
-    from gatonegro.hub import DEFAULTS
     from gatonegro.tokenization import AutoTokenizer
 
     name = DEFAULTS["text-classification"] if args.model is None else args.model
