@@ -3,7 +3,7 @@ from gatonegro import diagnose, pipeline
 text = "El profesor es bueno, todo será sencillo"
 found = diagnose(text, model="demo-en")  # an English model; its tokenizer, config and card are read, no weights
 print(found.language, found.model_languages, found.fits)  # → es ('en',) False
-print(found.torn[0])  # → ('profesor', ('prof', 'es', 'or'))
+print(found.fragmented[0])  # → ('profesor', ('prof', 'es', 'or'))
 
 clf = pipeline("sentiment-analysis", "demo-en")  # language_check="warn": such texts are warned of, once a call
 for answer in clf([text, "The teacher is good"], language_check="route"):  # "error" refuses them, "off" is silent

@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     parts = texts(args.texts)
-    from gatonegro.glassbox import explain
+    from gatonegro.glassbox.explaining import explain
     from gatonegro.glassbox.explanation import saver_of
     from gatonegro.glassbox.text import plain, show
 
