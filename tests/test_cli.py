@@ -585,7 +585,7 @@ def test_importing_the_command_line_changes_nothing(python):
     [
         (RowError("is empty", "está vacío", item=3), "text 4 is empty", "el texto 4 está vacío"),
         (InputError("no text", "no es texto", item=0), "text 1: no text", "el texto 1: no es texto"),
-        (GatonegroWarning("cut", "cortado", item=9), "text 10 cut", "el texto 10 cortado"),
+        (GatonegroWarning("is cut", "se corta", item=9), "text 10 is cut", "el texto 10 se corta"),
         (InputError("item 3 of ours", "el elemento 3"), "item 3 of ours", "el elemento 3"),
         (UserWarning("item 3\nof theirs\x1b"), "item 3 of theirs␛", "item 3 of theirs␛"),
     ],
@@ -600,11 +600,11 @@ def test_messages_count_texts_from_1(capsys, message, en, es):
 @pytest.mark.parametrize("lang", ["en", "es"])
 def test_warnings_and_errors_of_a_command_name_their_text(monkeypatch, run, lang):
     def command(args):
-        warnings.warn(GatonegroWarning("long", "largo", item=1), stacklevel=1)
+        warnings.warn(GatonegroWarning("is long", "es largo", item=1), stacklevel=1)
         raise RowError("is empty", "está vacío", item=2)
 
     monkeypatch.setattr("gatonegro.cli.models.run", command)
-    wanted = {"en": "text 2 long, text 3 is empty", "es": "el texto 2 largo, el texto 3 está vacío"}[lang]
+    wanted = {"en": "text 2 is long, text 3 is empty", "es": "el texto 2 es largo, el texto 3 está vacío"}[lang]
     _, err = run("models", "--lang", lang, status=1)
     assert err.splitlines() == [f"gatonegro: {line}" for line in wanted.split(", ")]
 
@@ -813,6 +813,8 @@ def test_help_and_light_commands_import_little(python, tiny):
     heavy = "torch numpy rich huggingface_hub tokenizers safetensors"
     done = python("-c", code.format("['--help'], ['sentiment', '--help'], ['-V']", repr(heavy)))
     assert done.stdout.startswith(b"usage: gatonegro") and done.stderr == b"[]\n"
+    done = python("-c", code.format("['--help'], ['-V']", "'gatonegro.hub gatonegro.cli.sentiment rich'"))
+    assert done.stderr == b"[]\n"
     done = python("-c", code.format(f"['tokens', '-m', {str(tiny)!r}, 'hola'], ['models']", "'torch numpy'"))
     assert b"[CLS]" in done.stdout and done.stderr == b"[]\n"
 

@@ -6,7 +6,6 @@ from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
-from gatonegro.hub import DEFAULTS
 from gatonegro.i18n import catalog, localized
 
 HELP = catalog(Path(__file__).with_name("help.json"))
@@ -17,8 +16,10 @@ def add_texts(parser: ArgumentParser) -> None:
 
 
 def add_model(parser: ArgumentParser, task: str = "text-classification", key: str = "--model") -> None:
-    text = str(HELP[key]).format(default=DEFAULTS[task])
-    parser.add_argument("-m", "--model", metavar="NAME", help=text)
+    from gatonegro.hub import DEFAULTS  # not above: `gatonegro --help` needs no hub
+
+    text = HELP[key].format(default=DEFAULTS[task])
+    parser.add_argument("-m", "--model", metavar="NAME", help=str(text))
 
 
 def add_engine(parser: ArgumentParser) -> None:

@@ -32,14 +32,12 @@ def run(args: Namespace) -> None:
             f"{args.output!r} no es una carpeta donde escribir; nombra una, nueva o no.",
         )
     source = hub.locate(args.name, **source_of(args))
-    load_config(source)
-    config = source.file("config.json")
-    assert config is not None  # load_config has just read it
+    load_config(source)  # refuses what is no model
     tensors = checkpoints.read(source, allow_pickle=True)
     checkpoints.write(out, checkpoints.pack_int8(tensors) if args.int8 else tensors)
     form = "int8" if args.int8 else ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors.values()}))
-    data = json.loads(config.read_text(encoding="utf-8"))
-    storage.write_text(out / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    config = json.dumps(source.json("config.json"), indent=2, ensure_ascii=False)
+    storage.write_text(out / "config.json", config + "\n")
     try:
         AutoTokenizer.from_pretrained(args.name, **source_of(args)).save_pretrained(out)
     except TokenizerError as error:
