@@ -84,9 +84,10 @@ class Loop:
             windows[numbers[row]].append(n)
             if isinstance(out := outputs.get(n), GatonegroError):
                 errors.setdefault(numbers[row], out)
-        broken = next((error for error in errors.values() if isinstance(error, CheckpointError)), None)
+        broken = next((i for i, error in errors.items() if isinstance(error, CheckpointError)), None)
         if first and broken is not None and len(errors) == len(rows):
-            raise broken
+            errors[broken].item = broken
+            raise errors[broken]
         places = {i: row for row, i in enumerate(numbers)}
         for i in range(len(rows)):
             if i in errors:
