@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reprlib import Repr
 from typing import Any
 
-from gatonegro.errors import InputError, OptionError
+from gatonegro.errors import InputError, OptionError, RowError
 from gatonegro.i18n import Message
 
 _REPR = Repr()
@@ -152,3 +152,14 @@ def check_text(value: Any, what: Message = A_TEXT) -> None:
     """Refuse what is no text; InputError says why, and what to do."""
     if problem := text_problem(value, what):
         raise InputError(*problem)
+
+
+def row_error(problem: Message, item: int | None = None) -> RowError:
+    """Return the error of a row that is not what is wanted: "item 3" + "is a list where a text is wanted"."""
+    return RowError(f"is {problem.en}", f"es {problem.es}", item=item)
+
+
+def check_row_text(value: Any, what: Message = A_TEXT) -> None:
+    """Raise RowError for what is no text."""
+    if problem := text_problem(value, what):
+        raise row_error(problem)

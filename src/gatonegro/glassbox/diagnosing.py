@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, overload
 
-from gatonegro.errors import InputError, RowError
-from gatonegro.i18n import Message
+from gatonegro.checks import row_error, text_problem
+from gatonegro.errors import InputError
+from gatonegro.hub import DEFAULTS
 from gatonegro.language import Diagnosis, diagnosis_of
 from gatonegro.language.diagnosis import is_encoder_decoder, read_model
-
-DEFAULT = "sentiment-es-en"
 
 
 @overload
@@ -45,7 +44,7 @@ def diagnose(
     texts: list[str] = [text_or_texts] if isinstance(text_or_texts, str) else list(text_or_texts)
     for i, text in enumerate(texts):
         if problem := text_problem(text):
-            raise RowError(f"is {problem.en}", f"es {problem.es}", item=i)
+            raise row_error(problem, item=i)
     resolved = resolve(model)
     if resolved is None:
         kind = type(model).__name__
@@ -69,20 +68,13 @@ def diagnose(
     return found[0] if isinstance(text_or_texts, str) else found
 
 
-def text_problem(value: Any) -> Message | None:
-    """Return why a value is no text; None for a text."""
-    kind = type(value).__name__
-    message = Message(f"{kind} where a text is wanted; pass a str.", f"{kind} donde hace falta un texto; pasa un str.")
-    return None if isinstance(value, str) else message
-
-
 def resolve(model: Any) -> Any:
     """Return the name that `model=` is, a folder's too, or the built-in model's for None; else the pipeline that it is.
 
     None is returned for anything else.
     """
     if model is None or isinstance(model, str | Path):
-        return DEFAULT if model is None else str(model)
+        return DEFAULTS["text-classification"] if model is None else str(model)
     from gatonegro.pipelines import Pipeline  # imports torch, which a name does not need
 
     return model if isinstance(model, Pipeline) else None

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from gatonegro.checks import check_text, one_of
 from gatonegro.errors import CheckpointError, InputError, OptionError
 from gatonegro.glassbox.attribution import attribute
-from gatonegro.glassbox.diagnosing import resolve, text_problem
+from gatonegro.glassbox.diagnosing import resolve
 from gatonegro.glassbox.explanation import Explanation
 from gatonegro.glassbox.recording import Activations, Rows, output, stack_steps, step
 from gatonegro.glassbox.steps import Step
@@ -69,12 +70,8 @@ def explain(
     array([[2., 1., 2.], [4., 2., 4.], [6., 3., 6.]])
     """
     lang = language() if lang is None else lang
-    if lang not in ("es", "en"):
-        raise OptionError(
-            f"lang must be 'es' or 'en', not {lang!r:.40}.", f"lang debe ser 'es' o 'en', no {lang!r:.40}."
-        )
-    if problem := text_problem(text):
-        raise InputError(*problem)
+    one_of("es", "en")("lang", lang)
+    check_text(text)
     if model == "toy":
         return toy(text, lang)
     subject = _subject(model, tokenizer, {"revision": revision, "local_files_only": local_files_only})

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gatonegro.errors import GatonegroError
+from gatonegro.errors import ConfigError, GatonegroError
 from gatonegro.hub import Source, built_in_models, locate
 from gatonegro.i18n import Message, catalog, language
 from gatonegro.language import matching
@@ -168,8 +168,6 @@ def built_in_languages(name: str) -> tuple[str, ...]:
 
 def _config(source: Source) -> dict[str, Any]:
     """Return config.json; nothing where it cannot be read, since the tokenizer may be readable all the same."""
-    with suppress(OSError, ValueError):
-        path = source.file("config.json")
-        config = json.loads(path.read_text(encoding="utf-8")) if path else {}
-        return config if isinstance(config, dict) else {}
+    with suppress(ConfigError):
+        return source.json("config.json") or {}
     return {}

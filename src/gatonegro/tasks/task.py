@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from gatonegro.checks import A_TEXT, Option, optional, text_problem, whole
+from gatonegro.checks import Option, optional, whole
 from gatonegro.config import Config
-from gatonegro.errors import InputError, OptionError, RowError
+from gatonegro.errors import InputError, OptionError
 from gatonegro.i18n import EMPTY, Message, catalog
 from gatonegro.models import Model
 from gatonegro.tokenization import Tokenizer
@@ -131,14 +131,3 @@ class Task:
 def truncates(options: Mapping[str, Any]) -> bool:
     """Whether the user said that long texts are to lose their end."""
     return options["truncation"] not in (False, None, "do_not_truncate")
-
-
-def row_error(problem: Message) -> RowError:
-    """Return the error of a row that is not what is wanted: "item 3" + "is a list where a text is wanted"."""
-    return RowError(f"is {problem.en}", f"es {problem.es}")
-
-
-def check_row_text(value: Any, what: Message = A_TEXT) -> None:
-    """Raise RowError for what is no text."""
-    if problem := text_problem(value, what):
-        raise row_error(problem)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from gatonegro.checks import Check, Option, number, one_of, optional, whole
+from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, whole
 from gatonegro.config import Config
 from gatonegro.errors import OptionError, RowError
 from gatonegro.i18n import Message
 from gatonegro.models import SCORE_FUNCTIONS, Model
-from gatonegro.tasks.task import LENGTH, NOTICES, Encoded, Notice, RowOutput, Task, check_row_text, notice, truncates
+from gatonegro.tasks.task import LENGTH, NOTICES, Encoded, Notice, RowOutput, Task, notice, truncates
 from gatonegro.tokenization import Tokenizer
 
 LAST_WINDOW = 2 / 3  # how much the last window of a long text counts

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from gatonegro.checks import FLAG, Check, Option, optional, whole
+from gatonegro.checks import FLAG, Check, Option, check_row_text, optional, whole
 from gatonegro.config import Config
 from gatonegro.errors import RowError
 from gatonegro.i18n import Message
 from gatonegro.models import Model, softmax
-from gatonegro.tasks.task import Encoded, RowOutput, Task, check_row_text
+from gatonegro.tasks.task import Encoded, RowOutput, Task
 from gatonegro.tasks.tokens import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
 

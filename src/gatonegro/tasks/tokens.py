@@ -8,10 +8,11 @@ from typing import Any
 
 from tokenizers import Encoding
 
+from gatonegro.checks import check_row_text, row_error
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError, RowError
 from gatonegro.i18n import Message
-from gatonegro.tasks.task import Encoded, check_row_text, row_error
+from gatonegro.tasks.task import Encoded
 from gatonegro.tokenization import Tokenizer
 
 
