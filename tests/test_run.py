@@ -144,6 +144,9 @@ def test_what_would_fail_for_every_row_raises(tiny, make_folder, monkeypatch):
         list(pipe.run([(["hola"], {}), (["hola"], {"topk": 1})]))
     with pytest.raises(OptionError, match="batch_size"):
         list(pipe.run([(["hola"], {"batch_size": 0})]))
+    for part in ("hola", ["hola"], ("hola", {}), (["hola"], None), (3, {}), {"a": 1, "b": 2}, (["hola"], {}, 3)):
+        with pytest.raises(InputError, match="a part is a pair of rows"):
+            list(pipe.run([part]))
     with pytest.raises(InputError, match="different models"):
         list(pipeline("sentiment-analysis", make_folder(vocab_size=50)).run([(["el gato es bueno"], {})]))
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.batching import windows
-from gatonegro.checks import one_of, optional, whole
+from gatonegro.checks import one_of, optional, short, whole
 from gatonegro.errors import InputError
 from gatonegro.i18n import localized
 from gatonegro.language import Languages, languages_of
@@ -70,8 +70,6 @@ class Pipeline:
         return f"Pipeline({self.task!r}, {self.model.name_or_path or 'a model without a name'!r}, {self.device})"
 
     def __reduce__(self) -> Any:
-        if self._maker is None:
-            return super().__reduce__()
         return self._maker, ()
 
     @property
@@ -158,10 +156,26 @@ class Pipeline:
 
         Raises:
             OptionError: a part's option is not known.
-            InputError: the tokenizer is that of another model.
+            InputError: a part is not such a pair; the tokenizer is that of another model.
             CheckpointError: none of the first rows has a finite answer.
         """
-        return self._run(((rows, self._settings(**_named_options(options))) for rows, options in parts))
+        return self._run(map(self._part, parts))
+
+    def _part(self, part: Part) -> tuple[Iterable[Any], Settings]:
+        """Return the rows of a part, and what they share."""
+        pair = part if isinstance(part, tuple | list) and len(part) == 2 else (None, None)
+        rows, options = pair
+        if (
+            not isinstance(rows, Iterable)
+            or isinstance(rows, str | bytes | Mapping)
+            or not isinstance(options, Mapping)
+        ):
+            raise InputError(
+                f"a part is a pair of rows and of a dict of options, such as (texts, {{}}), not {short(part)}.",
+                f"una parte es un par de filas y de un dict de opciones, como (textos, {{}}), no {short(part)}.",
+            )
+        own = {name: options[name] for name in ("batch_size", "language_check") if name in options}
+        return rows, self._settings({name: options[name] for name in options if name not in own}, **own)
 
     def _settings(
         self, options: Mapping[str, Any], batch_size: int | None = None, language_check: str | None = None
@@ -232,9 +246,3 @@ class Pipeline:
                         answer.error.item = item
                     yield answer
                     item += 1
-
-
-def _named_options(options: Mapping[str, Any]) -> dict[str, Any]:
-    """A part's options as the arguments of `_settings`."""
-    own = {name: options[name] for name in ("batch_size", "language_check") if name in options}
-    return {"options": {name: value for name, value in options.items() if name not in own}, **own}
