@@ -83,7 +83,7 @@ def is_sampled(item: int) -> bool:
 def text_of_row(row: Any) -> str:
     """Return the text of a row, to tell its language by; "" where there is none."""
     if isinstance(row, Mapping):
-        row = " ".join(str(row[name]) for name in ("text", "text_pair", "question", "context") if row.get(name))
+        row = " ".join(value for value in row.values() if isinstance(value, str))
     return row[:MAX_CHARS] if isinstance(row, str) else ""
 
 

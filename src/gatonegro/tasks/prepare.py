@@ -111,5 +111,5 @@ def prepared(row: Any, change: Change) -> Any:
     if isinstance(row, str):
         return Prepared(row, change)
     if isinstance(row, Mapping):
-        return {key: changed(value, change) for key, value in row.items()}
+        return {key: changed(value, change) if isinstance(value, str) else value for key, value in row.items()}
     return row

@@ -36,7 +36,7 @@ NOTICES = catalog(Path(__file__).with_name("notices.json"))
 class Notice:
     """What a reader of an answer should know: that the text was cut, say.
 
-    kind: a key of `notices.json`; of one kind, a pipeline warns once.
+    kind: what it is about; a pipeline warns once of each kind. `notice` makes one from `notices.json`.
     message: a predicate, to follow "item 3".
     """
 

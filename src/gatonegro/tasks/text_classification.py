@@ -60,6 +60,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     ids: list[list[int]] = []
     token_types: list[list[int]] = []
     row_of: list[int] = []
+    notices = {}
     for at, second in ((alone, None), (paired, [pairs[i] for i in paired])):
         if not at:
             continue
@@ -70,17 +71,14 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             max_length=limit,
             stride=max(0, room // 4) if second is None and not cut else 0,
             return_overflowing_tokens=second is None and not cut,
-            return_offsets_mapping=False,
+            return_offsets_mapping=False if second is None else None,  # encodings show what a pair lost
         )
         ids += batch["input_ids"]
         row_of += [at[i] for i in batch.get("overflow_to_sample_mapping", range(len(at)))]
         token_types += batch.get("token_type_ids", [])
-    notices = {}
-    for row, found in zip(row_of, ids, strict=True):
-        if pairs[row] is not None and len(found) == limit and not cut:
-            whole_pair = tokenizer(texts[row], pairs[row], truncation=False, max_length=limit)["input_ids"]
-            if len(whole_pair) > limit:
-                notices[row] = [Notice("cut", NOTICES["pair"].format(limit=limit))]
+        if second is not None and not cut:
+            lost = [i for i, encoding in zip(at, batch.encodings or (), strict=True) if encoding.overflowing]
+            notices = {i: [Notice("cut", NOTICES["pair"].format(limit=limit))] for i in lost}
     with_types = config.type_vocab_size > 1 and bool(token_types)
     return Encoded(ids, row_of, limit, token_types if with_types else None, notices=notices)
 
