@@ -1,6 +1,6 @@
 """Name or folder → files: a folder on this machine, a built-in model, or a repository on the Hugging Face hub.
 
-The only room that may ask the network, and it asks only for what its cache does not know yet.
+The only module that may ask the network, and it asks only for what its cache does not know yet.
 https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 

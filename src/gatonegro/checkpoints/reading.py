@@ -42,8 +42,7 @@ FOREIGN = {
     "tf_model.h5": Message("those of TensorFlow", "los de TensorFlow"),
     "flax_model.msgpack": Message("those of Flax", "los de Flax"),
     "adapter_model.safetensors": Message(
-        "those of an adapter, which is no whole model",
-        "los de un adaptador, que no es un modelo entero",
+        "those of an adapter, which is no whole model", "los de un adaptador, que no es un modelo entero"
     ),
 }
 

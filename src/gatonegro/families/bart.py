@@ -51,11 +51,7 @@ def _family(
         heads={
             "none": Head(f"{name}Model"),
             "seq2seq-lm": Head(
-                generator,
-                (
-                    ("final_logits_bias", "head.bias"),
-                    ("lm_head.weight", "embeddings.tokens.weight", "share"),
-                ),
+                generator, (("final_logits_bias", "head.bias"), ("lm_head.weight", "embeddings.tokens.weight", "share"))
             ),
         },
         keys={

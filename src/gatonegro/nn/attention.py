@@ -211,12 +211,7 @@ class Attention(nn.Module):
         return k, self.value(memory).unflatten(-1, (self.heads, -1))  # (u, h, d)
 
     def forward(
-        self,
-        x: Tensor,
-        layout: Layout,
-        bias: Bias | None = None,
-        memory: Keys | None = None,
-        kept: Kept | None = None,
+        self, x: Tensor, layout: Layout, bias: Bias | None = None, memory: Keys | None = None, kept: Kept | None = None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (self.heads, -1))  # (t, h, d)
         if memory is None:
