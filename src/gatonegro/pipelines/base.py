@@ -86,7 +86,7 @@ class Pipeline:
 
     @cached_property
     def languages(self) -> Languages:
-        """The languages that the model was made for, as far as its files on this machine say."""
+        """The languages of the model, by its files on this machine."""
         return languages_of(self.tokenizer, self.model.config.extra, self.tokenizer.name_or_path or None)
 
     def __call__(
@@ -98,7 +98,7 @@ class Pipeline:
         progress: bool | None = None,
         **options: Any,
     ) -> Any:
-        """Answer. `options` are those of the task, here for this call alone.
+        """Return the answer to a row, or to each of several. `options` are the task's, for this call alone.
 
         Args:
             language_check: what is done about texts in a language that the model was not made for: "warn" (once per
@@ -139,8 +139,7 @@ class Pipeline:
         return task.wrap(inputs, answers, options)
 
     def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:
-        """Answer all rows of a part before the next part is asked for, which may keep us waiting: lines that a person
-        types, say."""
+        """Yield answers part by part: all rows of a part before the next part is requested, which may block."""
         settings = self._settings({})
         return self._values(((rows, settings) for rows in parts), NoticeWarner(self.warned), at_once=True)
 
@@ -187,7 +186,7 @@ class Pipeline:
         )
 
     def _rows(self, inputs: Any, options: Mapping[str, Any]) -> list[Any]:
-        """The rows of a list, an array or a Series, each of which the task can read."""
+        """Return the rows of a list, an array or a Series, all checked."""
         kind = type(inputs).__name__
         if not isinstance(inputs, Iterable) or isinstance(inputs, bytes):
             self.task_record.check(inputs, options)
@@ -216,7 +215,7 @@ class Pipeline:
         on_batch: OnBatch | None = None,
         at_once: bool = False,
     ) -> Iterator[Any]:
-        """The values of answers; the first error is raised. `at_once`: warn as soon as there is something to say."""
+        """Yield the values of answers; raise the first error. `at_once`: warn with each answer, not at the end."""
         for answer in self._run(parts, is_sampled, on_batch):
             warner.add(answer.notices)
             if at_once and answer.notices:
@@ -231,7 +230,7 @@ class Pipeline:
         is_checked: Callable[[int], bool] = lambda item: True,
         on_batch: OnBatch | None = None,
     ) -> Iterator[Answer]:
-        """Answer parts. `is_checked`: the rows whose language is looked at, in the modes that do not need all."""
+        """Yield answers to parts. `is_checked`: the rows whose language is checked, in mode "warn"."""
         item = 0
         for rows, settings in parts:
             first = 1 if isinstance(rows, Iterator) else FIRST_WINDOW  # the next row of an iterator may keep us waiting

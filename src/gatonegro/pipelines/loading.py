@@ -1,4 +1,4 @@
-"""`pipeline`: a task, put together with its model."""
+"""`pipeline`: a task with a model that is loaded or given."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def pipeline(
     language_check: str = "warn",
     **options: Any,
 ) -> Pipeline:
-    """A function from texts to answers.
+    """Return a `Pipeline`: a function from texts to answers.
 
     Args:
         task: "sentiment-analysis" or "text-classification", "ner" or "token-classification", "fill-mask",
@@ -59,12 +59,17 @@ def pipeline(
             stays where it is unless this is given.
         precision: as in `model.optimize`; "auto" for a model that is named, and for a model object nothing but itself.
         dtype: as in `from_pretrained`; `torch_dtype` is its older name. The model then runs as it is, in that type.
-        allow_pickle: as in `from_pretrained`.
-        batch_size: at most so many texts at a time; batches are planned by tokens in any case.
-        preprocess: what is done to a text before it is read: "auto" (what the model wants, see
-            `gatonegro.preprocessing`), a name of its table, a function, or None. Lists of words are left as they are.
-        language_check: what is done about texts in a language that the model was not made for, see `Pipeline`.
-        options: the task's own, for every call; a call may change them.
+        revision, local_files_only, allow_pickle: as in `from_pretrained`.
+        batch_size: maximal number of texts in a batch; batches are planned by tokens in any case.
+        preprocess: the transform of texts before they are tokenized: "auto" (the one that the model needs, see
+            `gatonegro.preprocessing`), a name of its table, a function, or None. Lists of words stay as they are.
+        language_check: "warn", "error", "route" or "off" for texts in a language that the model was not made for, see
+            `Pipeline.__call__`.
+        options: those of the task, for every call; a call may change them.
+
+    Raises:
+        OptionError: an unknown task or option, or a model that cannot do the task.
+        HubError, ConfigError, CheckpointError, TokenizerError: the model cannot be fetched or read.
 
     >>> pipeline("sentiment-analysis")("El profesor es bueno, todo será sencillo")
     [{'label': 'POS', 'score': 0.9…}]
@@ -123,7 +128,7 @@ def pipeline(
 def _task(
     task: Any, model: Any, options: dict[str, Any], revision: str | None, local_files_only: bool
 ) -> tuple[str, Task, dict[str, Any]]:
-    """The task's name and record, and the options with what its name says; without a name, by the model's head."""
+    """Return the task's name, its record, and the options with those that its name holds."""
     if task is None:
         if model is None:
             raise OptionError(f"name a task ({KNOWN}) or a model.", f"nombra una tarea ({KNOWN}) o un modelo.")
@@ -147,7 +152,7 @@ def _task(
 
 
 def _default_model(task: str, record: Task) -> str:
-    """The built-in model of a task, of which the user is told."""
+    """Return the built-in model of a task, and name it on stderr."""
     if record.name not in DEFAULTS:
         raise OptionError(
             f"{task} has no built-in model; pass model= with a folder or a name on the hub, {record.example!r} say.",
@@ -165,7 +170,7 @@ def _default_model(task: str, record: Task) -> str:
 
 
 def _check_head(task: str, record: Task, model: Model) -> None:
-    """Raise OptionError where a model cannot do a task, or has fewer labels than scores."""
+    """Raise OptionError if a model cannot do a task, or names fewer labels than its head has."""
     if record.head not in ("none", model.task_head):
         raise OptionError(
             f"{task} needs a model with a {record.head} head, and this one has {model.task_head}.",
@@ -182,7 +187,7 @@ def _check_head(task: str, record: Task, model: Model) -> None:
 
 
 def _prepared(model: Model, device: Any, dtype: Any, precision: str | None) -> Model:
-    """What answers for a user's model, which keeps its mode and its place."""
+    """Return a model that answers for the user's, which keeps its mode and its device."""
     if dtype is not None or device is not None:
         model = copy.deepcopy(model.source)
         model = model.to(model.device if device is None else resolve_device(device))
@@ -193,7 +198,7 @@ def _prepared(model: Model, device: Any, dtype: Any, precision: str | None) -> M
 
 
 def _fitting(head: str, arguments: dict[str, Any], language: str) -> Loop | None:
-    """The loop of a built-in model with this head, for a language."""
+    """Return the loop of a built-in model with this head for a language, or None."""
     for name in built_in_models():
         if head_of(name) == head and language in built_in_languages(name):
             return pipeline(model=name, language_check="off", **arguments).loop

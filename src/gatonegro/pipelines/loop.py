@@ -25,7 +25,7 @@ OnBatch = Callable[[int, int], None]  # is told of the batches that are done, an
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one row: its value or, where it has none, its error; and what a reader of it should know."""
+    """The answer to one row: its value or its error, and its notices."""
 
     value: Any = None
     error: GatonegroError | None = None
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Settings:
-    """What rows that are answered together share."""
+    """Settings of rows that are answered together."""
 
     options: Mapping[str, Any]  # the task's, all of them
     batch_size: int | None = None
@@ -43,7 +43,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Loop:
-    """A task with its model and tokenizer."""
+    """The loop of a task with its model and tokenizer."""
 
     task: Task
     model: Model
@@ -57,7 +57,7 @@ class Loop:
         on_batch: OnBatch | None = None,
         first: bool = False,
     ) -> Iterator[Answer]:
-        """Answer some rows, sorted by length and in batches of so many tokens; each is decoded when it is asked for.
+        """Yield the answers to some rows, in their order; batches are planned by length, and rows decoded one by one.
 
         Raises what would fail for every row: InputError for another model's tokenizer, OptionError; CheckpointError if
         `first` and every answer is NaN; and what is no error of ours, out of memory, say.
@@ -104,7 +104,7 @@ class Loop:
         outputs: Mapping[int, Any],
         options: Mapping[str, Any],
     ) -> Answer:
-        """The answer of a row from the outputs for its windows."""
+        """Return the answer of a row from the outputs for its windows."""
         found = [outputs[n] for n in windows]
         notices = list(encoded.notices.get(row, ()))
         if self.task.generate is not None:
@@ -118,7 +118,7 @@ class Loop:
         return Answer(value, notices=tuple(notices))
 
     def _encode(self, rows: dict[int, Any], errors: dict[int, GatonegroError], options: Mapping[str, Any]) -> Encoded:
-        """Encode rows. What cannot be read goes to `errors`; if only its encoding shows that, it leaves `rows`."""
+        """Encode rows. Unreadable ones are added to `errors`; those without which the rest can be encoded leave `rows`."""
         encode = partial(_encode, self.task, self.tokenizer, self.model, options)
         encoded = Encoded((), (), 0)
         while rows:
@@ -138,7 +138,7 @@ class Loop:
         return encoded
 
     def _check_ids(self, encoded: Encoded, numbers: Sequence[int]) -> None:
-        """Raise InputError where the tokenizer is that of another model."""
+        """Raise InputError if the tokenizer is another model's."""
         config = self.model.config
         if any(max(types, default=0) >= config.type_vocab_size for types in encoded.token_types or ()):
             raise InputError(
@@ -164,7 +164,7 @@ class Loop:
         batch_size: int | None,
         on_batch: OnBatch | None,
     ) -> dict[int, Any]:
-        """What the model answers to some sequences, or the error of a sequence."""
+        """Return the model's output, or the error, per sequence."""
         kind = self.model.device.type
         tokens = TOKENS.get(kind, TOKENS_ELSEWHERE) if self.task.generate is None else GENERATE_TOKENS
         batches = plan([len(encoded.ids[n]) for n in which], tokens, batch_size)
@@ -210,7 +210,7 @@ def _encode(task: Task, tokenizer: Tokenizer, model: Model, options: Mapping[str
 def _unreadable(
     encode: Callable[[Sequence[Any]], Encoded], rows: Sequence[tuple[int, Any]], error: InputError
 ) -> Iterator[tuple[int, InputError]]:
-    """The rows that an error of their encoding is about: the one that it names, else found by halves."""
+    """Yield the rows that an error of encoding is about: the one that it names, else found by bisection."""
     if isinstance(error, RowError) and error.item is not None:
         yield rows[error.item][0], error
     elif len(rows) == 1:
@@ -232,5 +232,5 @@ def _no_token() -> RowError:
 
 
 def _multiple(tokens: int) -> int:
-    """To a multiple of what a batch is filled up, so that operators that are compiled for a shape see few."""
+    """Return the multiple to which a batch of so many tokens is padded, so that operators compile few shapes."""
     return 64 if tokens > 256 else 8

@@ -30,7 +30,7 @@ class NoticeWarner:
         self.rows += 1
 
     def warn(self) -> None:
-        """Warn at the line that called our caller."""
+        """Warn, at the line that called the caller."""
         for kind, (item, notice) in self.first.items():
             if kind in self.warned or kind == IN_THE_ANSWER:
                 continue

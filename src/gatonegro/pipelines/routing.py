@@ -1,4 +1,4 @@
-"""Texts in a language that the model was not made for: who answers them, and what is said of them."""
+"""Texts in a language that the model was not made for: notices, errors, and routing to another model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Route = Callable[[str], Loop | None]
 
 @dataclass(frozen=True)
 class Router:
-    """Answers each row by a model that fits its language, as far as that is asked for.
+    """Answers each row by a model that fits its language, if that is asked for.
 
     Args:
         route: from a language to the loop of a model that fits it, or None.
@@ -42,7 +42,7 @@ class Router:
         on_batch: OnBatch | None = None,
         first: bool = False,
     ) -> Iterator[Answer]:
-        """Answer rows as `Loop.answer` does. `checked`: the rows that are looked at where "warn" is asked for."""
+        """Yield answers as `Loop.answer` does. `checked`: the rows whose language is checked in mode "warn"."""
         mode = settings.language_check
         unfit: dict[int, Match] = {}
         for i in checked if mode == "warn" else range(len(rows)):
@@ -76,7 +76,7 @@ class Router:
 
 
 def is_sampled(item: int) -> bool:
-    """Whether a call looks at the language of this row."""
+    """Return True if a call checks the language of this row."""
     return item < ALL or item % EACH == 0
 
 

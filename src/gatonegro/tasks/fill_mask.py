@@ -1,4 +1,4 @@
-"""The words that a mask may stand for."""
+"""Fill-mask: the likeliest words in the place of a mask."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
 
 
 def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> tuple[list[int], list[Notice]]:
-    """Return the ids of the words among which to choose; of a word that is several tokens, its first, and a notice."""
+    """Return the ids to choose from, and notices: of a word that is several tokens, the first one is taken."""
     found: dict[int, None] = {}
     notices = []
     for n, target in enumerate([targets] if isinstance(targets, str) else targets):
@@ -102,7 +102,7 @@ def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> tuple[list[i
 
 
 def wrap(inputs: Any, answers: Any, called_with: Mapping[str, Any]) -> Any:
-    """A list of one text gives what that text gives alone: transformers' own oddity."""
+    """Return a single answer for a list of one text, as transformers does."""
     return answers[0] if isinstance(inputs, list) and len(inputs) == 1 else answers
 
 

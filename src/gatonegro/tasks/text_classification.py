@@ -1,4 +1,4 @@
-"""A label for a text, or for a pair of texts."""
+"""Text classification: labels for a text or for a pair of texts."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Texts into windows that fit the model; pairs are cut, since half a pair is no pair."""
+    """Return windows of texts that fit the model; pairs are cut, since half a pair is no pair."""
     limit = min(config.max_tokens, tokenizer.model_max_length)
     if options["max_length"] is not None:
         limit = min(limit, options["max_length"])
@@ -110,7 +110,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
 
 
 def wrap(inputs: Any, answers: Any, called_with: Mapping[str, Any]) -> Any:
-    """One text comes back as a list of one, unless this very call asked for `top_k`: transformers' own oddity."""
+    """Return a list of one for a text, unless this call passed `top_k`, as transformers does."""
     return [answers] if isinstance(inputs, str) and "top_k" not in called_with else answers
 
 

@@ -1,4 +1,4 @@
-"""A text goes on: what a decoder alone writes behind it."""
+"""Text generation: continuations of a prompt by a decoder-only model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME = "text-generation"
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Each prompt; an empty one begins with the token that texts begin with."""
+    """Return one sequence per prompt; an empty one begins with the bos token."""
     front, special = options["prefix"] or "", options["add_special_tokens"]
     texts, most = [front + row for row in rows], config.max_tokens
     read = tokenizer(texts, add_special_tokens=special, truncation=False, max_length=most)["input_ids"]
