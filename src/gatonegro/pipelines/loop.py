@@ -118,7 +118,7 @@ class Loop:
         return Answer(value, notices=tuple(notices))
 
     def _encode(self, rows: dict[int, Any], errors: dict[int, GatonegroError], options: Mapping[str, Any]) -> Encoded:
-        """Encode rows. Unreadable ones are added to `errors`; those without which the rest can be encoded leave `rows`."""
+        """Encode rows. Unreadable ones go to `errors`, and leave `rows` if they keep the others from it."""
         encode = partial(_encode, self.task, self.tokenizer, self.model, options)
         encoded = Encoded((), (), 0)
         while rows:
