@@ -28,7 +28,7 @@ from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError,
 from gatonegro.i18n import catalog, language, localized, number, use, using
 from gatonegro.packing import HINTS
 from gatonegro.tasks.task import NOTICES
-from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs, lengths
+from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs
 
 PACKAGE = Path(gatonegro.__file__).parent
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
@@ -242,7 +242,7 @@ def test_no_error_and_no_warning_is_in_english_alone(room):
             assert len(node.args) != 1 or not letters(node.args[0]), place(path, node)
 
 
-TABLES = (hub.CAUSES, NOTICES, lengths.NOTICES, HINTS, reading.SIGNS, reading.FOREIGN)
+TABLES = (hub.CAUSES, NOTICES, inputs.MESSAGES, HINTS, reading.SIGNS, reading.FOREIGN)
 PAIRS = dict.fromkeys(
     [
         *(pair for table in TABLES for pair in table.values()),

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from gatonegro.errors import GatonegroWarning, InputError
-from gatonegro.i18n import catalog, number
+from gatonegro.i18n import number
 from gatonegro.tokenization.batch import as_columns
-from gatonegro.tokenization.inputs import choice, whole
+from gatonegro.tokenization.inputs import MESSAGES, choice, whole
 
 NO_LIMIT = int(1e30)  # tokens; transformers writes this where no maximum length is known
 MOST_PADDED = 10_000_000  # tokens per row; with more, the Rust side can end the process
-NOTICES = catalog(Path(__file__).with_name("notices.json"))
 
 
 class TruncationWarning(GatonegroWarning):
@@ -63,12 +61,7 @@ def limit_of(
 def check_room(limit: int, special: int, stride: int) -> None:
     """Raise InputError where special tokens fill a row, or where windows would not advance."""
     if limit < special or stride >= max(1, limit - special):
-        raise InputError(
-            f"max_length={limit} with stride={stride} leaves no room: special tokens take {special}, and stride must "
-            "be smaller than what remains",
-            f"max_length={limit} con stride={stride} no deja sitio: los tokens especiales ocupan {special}, y stride "
-            "debe ser menor que lo que queda",
-        )
+        raise InputError(*MESSAGES["no_room"].format(limit=limit, stride=stride, special=special))
 
 
 def padded(policy: PadPolicy, rows: list[Any], length: int | None, multiple: int | None) -> int:
@@ -78,12 +71,7 @@ def padded(policy: PadPolicy, rows: list[Any], length: int | None, multiple: int
         InputError: there is no padding token, or the length is far too large.
     """
     if policy.token is None:
-        raise InputError(
-            "this tokenizer has no padding token: tokenizer.pad_token = tokenizer.eos_token, "
-            "or tokenizer.add_special_tokens({'pad_token': '[PAD]'})",
-            "este tokenizador no tiene token de relleno: tokenizer.pad_token = tokenizer.eos_token, "
-            "o tokenizer.add_special_tokens({'pad_token': '[PAD]'})",
-        )
+        raise InputError(*MESSAGES["no_padding_token"].format())
     length = length or max(map(len, rows), default=0)
     multiple = 1 if multiple is None else whole("pad_to_multiple_of", multiple, 1)
     length = -(-length // multiple) * multiple
@@ -152,5 +140,5 @@ def warn_of_cuts(rows: list[Any], asked: int | None, limit: int | None, model_ma
     return warned
 
 
-def _warn(notice: str, **values: Any) -> None:
-    warnings.warn(TruncationWarning(*NOTICES[notice].format(**values)), stacklevel=4)
+def _warn(key: str, **values: Any) -> None:
+    warnings.warn(TruncationWarning(*MESSAGES[key].format(**values)), stacklevel=4)

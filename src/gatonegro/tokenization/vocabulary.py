@@ -12,8 +12,7 @@ from tokenizers import Tokenizer as Backend
 from gatonegro.checks import Check, short
 from gatonegro.errors import GatonegroWarning, InputError
 from gatonegro.i18n import Message
-from gatonegro.tokenization.inputs import as_ids, as_token
-from gatonegro.tokenization.lengths import NOTICES
+from gatonegro.tokenization.inputs import MESSAGES, as_ids, as_token
 
 # text that decode replaces, in this order
 CLEAN = {" .": ".", " ?": "?", " !": "!", " ,": ",", " ' ": "'"}
@@ -36,12 +35,8 @@ class Special:
     def __set__(self, tokenizer: Vocabulary, value: Any) -> None:
         token = tokenizer.convert_ids_to_tokens(value) if self.is_id and value is not None else value
         if value is not None and (token is None or tokenizer.backend_tokenizer.token_to_id(as_token(token)) is None):
-            raise InputError(
-                f"{self.name} cannot be {short(value)}: the vocabulary of {len(tokenizer)} tokens does not have it; "
-                f"tokenizer.add_special_tokens({{{self.name!r}: …}}) adds a new one",
-                f"{self.name} no puede ser {short(value)}: no está en el vocabulario, de {len(tokenizer)} tokens; "
-                f"tokenizer.add_special_tokens({{{self.name!r}: …}}) añade uno nuevo",
-            )
+            problem = MESSAGES["not_in_vocabulary"]
+            raise InputError(*problem.format(name=self.name, value=short(value), size=len(tokenizer)))
         tokenizer.add_special_tokens({self.name: token})
 
 
@@ -152,7 +147,7 @@ class Vocabulary:
         (backend.add_special_tokens if special_tokens else backend.add_tokens)(tokens)
         self._reset()
         if before < len(self) > self._embeddings:
-            notice = NOTICES["few_embeddings"].format(tokens=len(self), rows=self._embeddings)
+            notice = MESSAGES["few_embeddings"].format(tokens=len(self), rows=self._embeddings)
             warnings.warn(GatonegroWarning(*notice), stacklevel=2)
         return len(self) - before
 
