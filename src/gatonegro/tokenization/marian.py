@@ -37,9 +37,9 @@ class Reader:
 
     def ids(self, row: Any) -> list[int]:
         """Return a row's ids in vocab.json, which may have a piece of the other side's that this file does not."""
-        if self.unk not in row.ids:
-            return [self.table[i] for i in row.ids]
-        unk, pairs = self.table[self.unk], zip(row.ids, row.tokens, strict=True)
+        if self.unk not in (ids := row.ids):
+            return [self.table[i] for i in ids]
+        unk, pairs = self.table[self.unk], zip(ids, row.tokens, strict=True)
         return [self.vocab.get(text, unk) if i == self.unk else self.table[i] for i, text in pairs]
 
 
