@@ -109,11 +109,11 @@ def lone_surrogate(text: str) -> Message | None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        bad = text[error.start]
+        bad, place = text[error.start], error.start
         return Message(
-            f"a lone surrogate, {bad!r}, at character {error.start}, which no file can hold; read its file with the right "
+            f"a lone surrogate, {bad!r}, at character {place}, which no file can hold; read its file with the right "
             "encoding, or use text.encode('utf-8', 'replace').decode().",
-            f"un surrogate suelto, {bad!r}, en el carácter {error.start}, que no cabe en ningún archivo; lee el archivo de "
+            f"un surrogate suelto, {bad!r}, en el carácter {place}, que no cabe en ningún archivo; lee el archivo de "
             "origen con la codificación correcta, o usa text.encode('utf-8', 'replace').decode().",
         )
     return None

@@ -72,10 +72,7 @@ class Source:
         """
         parts = PurePosixPath(filename).parts
         if not parts or ".." in parts or filename.startswith("/") or re.search(r"[\\:\0]", filename):
-            raise HubError(
-                f"{self.name}: {filename!r} leads out of the model's folder; refused.",
-                f"{self.name}: {filename!r} sale de la carpeta del modelo; se rechaza.",
-            )
+            raise HubError(*CAUSES["leads_out"].format(name=self.name, filename=filename))
         return self._file(filename)
 
     def json(self, filename: str) -> dict[str, Any] | None:
@@ -253,21 +250,12 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     if isinstance(name, os.PathLike) or PATH.fullmatch(text):
         path = Path(text)
         if "\0" not in text and path.is_file():
-            raise HubError(
-                f"{text!r} is a file; pass the folder that it is in, {str(path.parent)!r}.",
-                f"{text!r} es un archivo; pasa la carpeta en la que está, {str(path.parent)!r}.",
-            )
-        raise HubError(
-            f"{text!r}: there is no such folder (from {Path.cwd()}). Check its spelling.",
-            f"{text!r}: no existe esa carpeta (desde {Path.cwd()}). Comprueba que esté bien escrita.",
-        )
+            raise HubError(*CAUSES["is_a_file"].format(name=text, folder=str(path.parent)))
+        raise HubError(*CAUSES["no_folder"].format(name=text, here=Path.cwd()))
     if text in BUILT_IN:
         return Source(text, _built_in(text), revision)
     if "/" not in text and (close := get_close_matches(text, BUILT_IN, 1, 0.75)):
-        raise HubError(
-            f"{text!r} is no folder here; did you mean {close[0]!r}, the built-in model?",
-            f"{text!r} no es una carpeta de aquí; ¿querías decir {close[0]!r}, el modelo incluido?",
-        )
+        raise HubError(*CAUSES["did_you_mean"].format(name=text, close=close[0]))
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
@@ -277,10 +265,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
         en, es = CAUSES["HFValidationError"]
         raise HubError(f"{text!r}: {en} [{error}]", f"{text!r}: {es} [{error}]") from None
     if revision is not None and (not revision or ".." in revision or revision.startswith("/") or "\\" in revision):
-        raise HubError(
-            f"{text!r}: {revision!r} cannot be a revision; name a branch, tag or commit.",
-            f"{text!r}: {revision!r} no puede ser una revisión; indica una rama, un tag o un commit.",
-        )
+        raise HubError(*CAUSES["no_revision"].format(name=text, revision=revision))
     return HubSource(text, revision, local_files_only)
 
 

@@ -50,22 +50,13 @@ def read(
             check(path, shard, form)
         missing = sorted({name for name, file in files.items() if file == path.name} - shard.keys())
         if missing:
-            raise CheckpointError(
-                f"{index}: tensor {missing[0]!r} should be in {path.name}, which does not hold it.",
-                f"{index}: el tensor {missing[0]!r} debería estar en {path.name}, que no lo contiene.",
-            )
+            raise CheckpointError(*MESSAGES["missing"].format(index=index, name=missing[0], file=path.name))
         twice = sorted(shard.keys() & tensors.keys())
         if twice:
-            raise CheckpointError(
-                f"{path}: tensor {twice[0]!r} is in another shard too; which of them is meant?",
-                f"{path}: el tensor {twice[0]!r} está también en otro fragmento; ¿cuál de los dos es el bueno?",
-            )
+            raise CheckpointError(*MESSAGES["twice"].format(path=path, name=twice[0]))
         tensors |= shard
     if not tensors:
-        raise CheckpointError(
-            f"{paths[0]}: holds no tensor at all; fetch it anew or take another checkpoint.",
-            f"{paths[0]}: no contiene ningún tensor; descárgalo de nuevo o usa otro checkpoint.",
-        )
+        raise CheckpointError(*MESSAGES["no_tensor"].format(path=paths[0]))
     try:
         return unpack_int8(tensors) if unpack else tensors
     except CheckpointError as error:
@@ -95,10 +86,7 @@ def _find(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | None, 
         files, paths = _weight_map(path, Path(single).suffix), []
         for shard in sorted(set(files.values())):
             if (shard_path := source.file(shard)) is None:
-                raise CheckpointError(
-                    f"{path}: names the shard {shard!r}, which is not there. Fetch it too.",
-                    f"{path}: nombra el fragmento {shard!r}, que no está. Descárgalo también.",
-                )
+                raise CheckpointError(*MESSAGES["no_shard"].format(path=path, shard=shard))
             paths.append(shard_path)
         return paths, path, files
     hint = EMPTY
@@ -132,11 +120,7 @@ def _weight_map(index: Path, suffix: str) -> dict[str, str]:
         ) from None
     for name, shard in files.items():
         if not isinstance(shard, str) or not re.fullmatch(r"[^/\\:\0]+" + re.escape(suffix), shard):
-            raise CheckpointError(
-                f"{index}: puts tensor {name!r} into {str(shard)!r:.200}, no {suffix} file beside it; refused.",
-                f"{index}: pone el tensor {name!r} en {str(shard)!r:.200}, que no es un archivo {suffix} de su "
-                "carpeta; se rechaza.",
-            )
+            raise CheckpointError(*MESSAGES["outside"].format(index=index, name=name, shard=str(shard), suffix=suffix))
     return files
 
 
@@ -145,10 +129,7 @@ def _open(path: Path) -> tuple[dict[str, Tensor], str | None]:
     if path.suffix == ".bin":
         return _unpickle(path), None
     if not os.access(path, os.R_OK):
-        raise CheckpointError(
-            f"{path}: cannot be read; its permissions do not let you.",
-            f"{path}: no se puede leer; sus permisos no te dejan.",
-        )
+        raise CheckpointError(*MESSAGES["permissions"].format(path=path))
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
@@ -212,15 +193,9 @@ def _unpickle(path: Path) -> dict[str, Tensor]:
         ) from None
     named = isinstance(tensors, dict)
     if not named or not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in tensors.items()):
-        raise CheckpointError(
-            f"{path}: holds something other than tensors by name; take out its state dict first.",
-            f"{path}: contiene algo distinto de tensores por nombre; extrae antes su state dict.",
-        )
+        raise CheckpointError(*MESSAGES["no_state_dict"].format(path=path))
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided or tensor.nbytes > tensor.untyped_storage().nbytes():
             # a few bytes whose strides make a matrix of any size
-            raise CheckpointError(
-                f"{path}: tensor {name!r} has fewer numbers than its shape {tuple(tensor.shape)} says.",
-                f"{path}: el tensor {name!r} tiene menos números de los que dice su forma, {tuple(tensor.shape)}.",
-            )
+            raise CheckpointError(*MESSAGES["too_few_numbers"].format(path=path, name=name, shape=tuple(tensor.shape)))
     return dict(tensors)

@@ -87,10 +87,7 @@ def scale_of(state: Mapping[str, Tensor], name: str) -> Tensor:
     """Return the fp16 scales (rows,) of an int8 matrix (rows, columns) in a packed state."""
     matrix, scale = state[name], state.get(name + SCALE)
     if scale is None:
-        raise CheckpointError(
-            f"tensor {name!r} is int8, and its scales, {name + SCALE!r}, are missing.",
-            f"el tensor {name!r} es int8, y faltan sus escalas, {name + SCALE!r}.",
-        )
+        raise CheckpointError(*MESSAGES["no_scales"].format(name=name, scales=name + SCALE))
     if matrix.dim() != 2 or scale.shape != matrix.shape[:1] or scale.dtype != torch.float16:
         shapes = {"shape": tuple(matrix.shape), "scales_shape": tuple(scale.shape)}
         problem = MESSAGES["scales"].format(name=name, scales=name + SCALE, dtype=scale.dtype, **shapes)

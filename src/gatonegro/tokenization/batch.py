@@ -70,15 +70,9 @@ class BatchEncoding(dict):
 
     def _row(self, index: int) -> Any:
         if self.encodings is None:
-            raise InputError(
-                "this batch keeps no encodings: call the tokenizer without return_offsets_mapping=False",
-                "este lote no guarda encodings: llama al tokenizador sin return_offsets_mapping=False",
-            )
+            raise InputError(*MESSAGES["no_encodings"])
         if not -len(self.encodings) <= index < len(self.encodings):
-            raise InputError(
-                f"this batch has {len(self.encodings)} rows; there is no row {index}",
-                f"este lote tiene {len(self.encodings)} filas; no hay fila {index}",
-            )
+            raise InputError(*MESSAGES["no_row"].format(rows=len(self.encodings), index=index))
         return self.encodings[index]
 
 
@@ -117,10 +111,7 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
 
     kind = str(getattr(kind, "value", kind))  # transformers' TensorType too
     if kind not in ("pt", "np", "tf"):
-        raise InputError(
-            f'return_tensors={short(kind)} is not known: use "pt", "np", "tf", or None for plain lists',
-            f'no se conoce return_tensors={short(kind)}: usa "pt", "np", "tf", o None para listas corrientes',
-        )
+        raise InputError(*MESSAGES["tensor_kind"].format(kind=short(kind)))
     arrays = {}
     for name, rows in data.items():
         lengths = {len(row) for row in rows if isinstance(row, list)}

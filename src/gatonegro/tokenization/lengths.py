@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatonegro.errors import GatonegroWarning, InputError
-from gatonegro.i18n import number
+from gatonegro.i18n import Message, number
 from gatonegro.tokenization.batch import as_columns
 from gatonegro.tokenization.inputs import MESSAGES, choice, whole
 
@@ -40,21 +40,15 @@ def limit_of(
         limit = whole("max_length", max_length, 1)
         limit = min(limit, positions or limit) if cut else limit
         if pad == "longest" and not cut:
-            _warn("idle_max_length")
+            _warn(MESSAGES["idle_max_length"])
     if limit >= NO_LIMIT:
         if pad == "max_length":
-            raise InputError(
-                'padding="max_length" needs max_length=: this tokenizer knows no maximum',
-                'padding="max_length" necesita max_length=: este tokenizador no conoce ningún máximo',
-            )
+            raise InputError(*MESSAGES["max_length_needed"])
         if cut:
-            _warn("no_maximum")
+            _warn(MESSAGES["no_maximum"])
         return None
     if cut and pad and multiple and limit % multiple:
-        raise InputError(
-            f"max_length={limit} is not a multiple of pad_to_multiple_of={multiple}",
-            f"max_length={limit} no es múltiplo de pad_to_multiple_of={multiple}",
-        )
+        raise InputError(*MESSAGES["no_multiple"].format(limit=limit, multiple=multiple))
     return limit
 
 
@@ -131,14 +125,14 @@ def warn_of_cuts(rows: list[Any], asked: int | None, limit: int | None, model_ma
     """
     if limit is not None and asked is not None and asked > limit:
         if count := sum(len(row) >= limit and bool(row.overflowing) for row in rows):
-            _warn("cut_short", count=count, texts=len(rows), limit=limit, asked=asked)
+            _warn(MESSAGES["cut_short"].format(count=count, texts=len(rows), limit=limit, asked=asked))
     elif limit is None and asked is None and not warned:
         longest = max(map(len, rows), default=0)
         if longest > model_max_length:
-            _warn("left_whole", longest=longest, limit=model_max_length)
+            _warn(MESSAGES["left_whole"].format(longest=longest, limit=model_max_length))
             return True
     return warned
 
 
-def _warn(key: str, **values: Any) -> None:
-    warnings.warn(TruncationWarning(*MESSAGES[key].format(**values)), stacklevel=4)
+def _warn(message: Message) -> None:
+    warnings.warn(TruncationWarning(*message), stacklevel=4)

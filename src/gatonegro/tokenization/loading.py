@@ -121,17 +121,11 @@ def _vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]:
             paths = sorted(folder.glob(file)) if folder.is_dir() else []
         if len(paths) > 1:
             several = ", ".join(p.name for p in paths)
-            raise TokenizerError(
-                f"{source.name} has several of {file}, {several}: keep one",
-                f"{source.name} tiene varios {file}, {several}: deja uno",
-            )
+            raise TokenizerError(*MESSAGES["several"].format(name=source.name, file=file, several=several))
         if paths:
             return file, paths[0]
     wanted = ", ".join(BY_FILE)
-    raise TokenizerError(
-        f"{source.name} has no tokenizer: none of {wanted} is there",
-        f"{source.name} no tiene tokenizador: no está ninguno de {wanted}",
-    )
+    raise TokenizerError(*MESSAGES["no_tokenizer"].format(name=source.name, wanted=wanted))
 
 
 def _family(source: Source, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
@@ -160,10 +154,7 @@ def _marian(source: Source, config: dict[str, Any]) -> marian.Marian:
         raise TokenizerError(*MESSAGES["separate_vocabs"].format(name=source.name))
     paths = {name: path for name in marian.FILES if (path := source.file(name))}
     if missing := ", ".join(name for name in marian.FILES if name not in paths):
-        raise TokenizerError(
-            f"{source.name} has a source.spm and lacks {missing}: copy it from where the model came from",
-            f"{source.name} tiene un source.spm y le falta {missing}: cópialo de donde vino el modelo",
-        )
+        raise TokenizerError(*MESSAGES["lacks"].format(name=source.name, missing=missing))
     languages = {name: config[name] for name in ("source_lang", "target_lang") if config.get(name)}
     return marian.Marian({name: path.read_bytes() for name, path in paths.items()}, languages, str(source.name))
 
@@ -205,10 +196,7 @@ def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]
         if backend.token_to_id(token.content) is None and backend.add_tokens([token]):
             new = backend.token_to_id(token.content)
             if new != i:
-                raise TokenizerError(
-                    f"{token.content!r} should have the id {i}, and comes after the others as {new}",
-                    f"{token.content!r} debería tener el id {i}, y queda detrás de los demás con el {new}",
-                )
+                raise TokenizerError(*MESSAGES["other_id"].format(token=token.content, id=i, new=new))
 
 
 def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
@@ -228,10 +216,7 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
             tokens[entry] = AddedToken(default, lstrip=space, normalized=False)
         missing = entry in tokens and tokens[entry].content not in vocab
         if raw and missing and entry in ("cls_token", "sep_token", "unk_token"):
-            raise TokenizerError(
-                f"the vocabulary has no {tokens[entry].content}: it is not of the kind {name!r}",
-                f"el vocabulario no tiene {tokens[entry].content}: no es del tipo {name!r}",
-            )
+            raise TokenizerError(*MESSAGES["not_of_kind"].format(token=tokens[entry].content, kind=name))
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
     if raw and FAMILIES[name].extra_ids and not extra:
         extra = [f"<extra_id_{i}>" for i in range(int(config.get("extra_ids", 100)))]
@@ -280,10 +265,7 @@ def _token(value: Any) -> AddedToken:
         flags = {flag: bool(value.get(flag)) for flag in ("lstrip", "rstrip", "single_word", "normalized")}
         return AddedToken(value["content"], special=bool(value.get("special")), **flags)
     if not isinstance(value, str):
-        raise TokenizerError(
-            f"{short(value)} should be a token: a string, or an object with 'content'",
-            f"{short(value)} debería ser un token: una cadena, o un objeto con 'content'",
-        )
+        raise TokenizerError(*MESSAGES["no_token"].format(value=short(value)))
     return AddedToken(value, normalized=False)
 
 

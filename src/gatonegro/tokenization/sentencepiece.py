@@ -36,18 +36,9 @@ class SentencePiece:
 def read(data: bytes) -> SentencePiece:
     """Return the contents of a `.model` or `.spm` file; raise TokenizerError where its bytes are no such file."""
     try:
-        pieces: list[tuple[str, float, int]] = []
-        trainer: dict[int, Any] = {}
-        normalizer: dict[int, Any] = {}
-        for field, value in _fields(data):
-            if field == 1:
-                piece = dict(_fields(value))
-                (score,) = struct.unpack("<f", piece.get(2, bytes(4)))
-                pieces.append((piece[1].decode(), score, piece.get(3, NORMAL)))
-            elif field == 2:
-                trainer = dict(_fields(value))
-            elif field == 3:
-                normalizer = dict(_fields(value))
+        fields = list(_fields(data))
+        pieces = [_piece(value) for field, value in fields if field == 1]
+        trainer, normalizer = (dict(_fields(dict(fields).get(field, b""))) for field in (2, 3))
         model = SentencePiece(
             pieces=pieces,
             model_type=trainer.get(3, UNIGRAM),
@@ -86,6 +77,12 @@ def merges(model: SentencePiece) -> list[tuple[str, str]]:
         if text[:cut] in ids and text[cut:] in ids
     ]
     return [(left, right) for _, _, left, right in sorted(ranked)]
+
+
+def _piece(data: bytes) -> tuple[str, float, int]:
+    fields = dict(_fields(data))
+    (score,) = struct.unpack("<f", fields.get(2, bytes(4)))
+    return fields[1].decode(), score, fields.get(3, NORMAL)
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer as Backend
 from gatonegro.errors import InputError
 from gatonegro.tokenization import lengths
 from gatonegro.tokenization.batch import BatchEncoding, columns_of, to_tensors
-from gatonegro.tokenization.inputs import as_batch, choice, run, shorter, whole
+from gatonegro.tokenization.inputs import MESSAGES, as_batch, choice, run, shorter, whole
 from gatonegro.tokenization.lengths import NO_LIMIT, PadPolicy
 from gatonegro.tokenization.marian import SOURCE, TARGET, Marian, Reader, tokens_of
 from gatonegro.tokenization.saving import save
@@ -195,10 +195,7 @@ class Tokenizer(Vocabulary):
         """Return the tokens of one text (or pair)."""
         inputs, batched, _ = as_batch(text, pair, False)
         if batched:
-            raise InputError(
-                "tokenize takes one text; for a list, call the tokenizer and ask batch.tokens(i)",
-                "tokenize recibe un solo texto; para una lista, llama al tokenizador y pide batch.tokens(i)",
-            )
+            raise InputError(*MESSAGES["one_text"])
         reader = self._reader(SOURCE)
         backend = reader.backend if reader else self.backend_tokenizer
         (row,) = run(backend.encode_batch, inputs, False, add_special_tokens)
