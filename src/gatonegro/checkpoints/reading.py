@@ -115,7 +115,7 @@ def _weight_map(index: Path, suffix: str) -> dict[str, str]:
     except (OSError, ValueError, RecursionError) as error:
         why = message_of(error)
         raise CheckpointError(
-            f"{index}: is no index of shards ({why.en:.200}). Fetch it anew.",
+            f"{index}: is no index of shards ({why.en:.200}). Download it again.",
             f"{index}: no es un índice de fragmentos ({why.es:.200}). Descárgalo de nuevo.",
         ) from None
     for name, shard in files.items():
@@ -139,7 +139,7 @@ def _open(path: Path) -> tuple[dict[str, Tensor], str | None]:
     except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
         why = _why(path) or message_of(error)
         raise CheckpointError(
-            f"{path}: is no whole safetensors file: {why.en}. Fetch it anew.",
+            f"{path}: is no whole safetensors file: {why.en}. Download it again.",
             f"{path}: no es un archivo safetensors entero: {why.es}. Descárgalo de nuevo.",
         ) from None
 

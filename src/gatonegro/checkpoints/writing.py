@@ -96,15 +96,15 @@ def _size(size: int | str) -> int:
 def _shards(state: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tensor]]:
     """Yield shards of whole tensors; tied ones are copied, since safetensors takes no shared memory."""
     shard: dict[str, Tensor] = {}
-    room, seen = limit, set()
+    left, seen = limit, set()
     for name, tensor in state.items():
         tensor = tensor.detach().cpu().contiguous()
         place = tensor.untyped_storage().data_ptr()
-        if shard and tensor.nbytes > room:
+        if shard and tensor.nbytes > left:
             yield shard
-            shard, room = {}, limit
+            shard, left = {}, limit
         shard[name] = tensor.clone() if place in seen else tensor
-        room -= tensor.nbytes
+        left -= tensor.nbytes
         seen.add(place)
     yield shard
 

@@ -145,17 +145,17 @@ def panels(weight: Tensor) -> Tensor:
     return padded.unflatten(1, (-1, word)).unflatten(0, (-1, wide)).transpose(1, 2).contiguous()
 
 
-def widened(vector: Tensor) -> Tensor:
+def pad_panels(vector: Tensor) -> Tensor:
     """Return a vector (n,) in fp32, padded with zeros to the rows of `panels`."""
     return F.pad(vector.float(), (0, -len(vector) % library().gatonegro_wide()))  # type: ignore[union-attr]
 
 
-def at(tensor: Tensor | None) -> int | None:
+def ptr(tensor: Tensor | None) -> int | None:
     """Return the address of a tensor's numbers; None for no tensor."""
     return None if tensor is None else tensor.data_ptr()
 
 
-def half(tensor: Tensor) -> bool:
+def bf16(tensor: Tensor) -> bool:
     """Return True for bf16."""
     return tensor.dtype == torch.bfloat16
 
@@ -188,12 +188,12 @@ class Kernel:
     kept: tuple[Tensor | None, ...]  # the tensors that `weights` points to
     gives: torch.dtype | None = None  # type of the result, if not the precision's
 
-    def compute(self, x: Tensor, add: Tensor | None, dtype: torch.dtype, room: Tensor | None = None) -> Tensor:
+    def compute(self, x: Tensor, add: Tensor | None, dtype: torch.dtype, scratch: Tensor | None = None) -> Tensor:
         n, rows, dtype = self.out_features, x.shape[:-1].numel(), self.gives or dtype
         y = torch.empty(*x.shape[:-1], n, dtype=dtype)
         add = None if add is None else plain(add.expand_as(y), dtype, width=n)
         library().gatonegro_linear(  # type: ignore[union-attr]
-            self.place, at(x), half(x), rows, at(room), at(add), at(y), half(y), torch.get_num_threads()
+            self.place, ptr(x), bf16(x), rows, ptr(scratch), ptr(add), ptr(y), bf16(y), torch.get_num_threads()
         )
         return y  # (…, n)
 
@@ -209,8 +209,8 @@ class KernelLinear(Kernel, nn.Module):
         nn.Module.__init__(self)
         (n, k), word = weight.shape, WORDS[weight.dtype]
         self.dtype, self.k, self.short = weight.dtype, k, -k % word
-        self.kept = panels(weight), widened(torch.zeros(n) if bias is None else bias)
-        self.lay_out(*map(at, self.kept), None, None, None, n, k + self.short, 0, 0, word, ACTS[act])
+        self.kept = panels(weight), pad_panels(torch.zeros(n) if bias is None else bias)
+        self.lay_out(*map(ptr, self.kept), None, None, None, n, k + self.short, 0, 0, word, ACTS[act])
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         x = plain(x, self.dtype, width=self.k)
@@ -227,14 +227,14 @@ class KernelInt8(Kernel, Int8):
     def pack(self, rows: Tensor, scales: Tensor) -> None:
         (n, k), word = rows.shape, WORDS[rows.dtype]
         offset = -self.zero * (rows.sum(1, dtype=torch.int32) * scales)
-        self.kept = panels(rows), *map(widened, (self.bias, scales, offset)), self.shrink
-        self.lay_out(*map(at, self.kept), n, k, self.low or 0, self.zero, word, ACTS[self.act])
+        self.kept = panels(rows), *map(pad_panels, (self.bias, scales, offset)), self.shrink
+        self.lay_out(*map(ptr, self.kept), n, k, self.low or 0, self.zero, word, ACTS[self.act])
         self.k, self.bytes = k, 4 + k + -k % word  # bytes per row: its scale, and its numbers
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
-        x = plain(x, torch.bfloat16 if half(x) else torch.float32, width=self.k)
-        room = torch.empty(x.shape[:-1].numel() * self.bytes, dtype=torch.uint8)
-        return self.compute(x, add, torch.bfloat16 if add is None else torch.float32, room)  # (t, n)
+        x = plain(x, torch.bfloat16 if bf16(x) else torch.float32, width=self.k)
+        scratch = torch.empty(x.shape[:-1].numel() * self.bytes, dtype=torch.uint8)
+        return self.compute(x, add, torch.bfloat16 if add is None else torch.float32, scratch)  # (t, n)
 
 
 def attention(
@@ -247,8 +247,8 @@ def attention(
         q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
     queries, keys = layout.starts
     library().gatonegro_attend(  # type: ignore[union-attr]
-        at(q), at(k), at(v), half(q), q.stride(0), k.stride(0), at(queries), at(keys), at(layout.places),
-        len(layout.queries), heads, width, width**-0.5 if scale is None else scale, causal, at(y),
+        ptr(q), ptr(k), ptr(v), bf16(q), q.stride(0), k.stride(0), ptr(queries), ptr(keys), ptr(layout.places),
+        len(layout.queries), heads, width, width**-0.5 if scale is None else scale, causal, ptr(y),
         torch.get_num_threads(),
     )  # fmt: skip
     return y  # (t, h, d)
@@ -261,8 +261,9 @@ def top_k(scores: Tensor, count: int, banned: Sequence[Sequence[int]]) -> tuple[
     bans = torch.tensor([place for some in banned for place in some], dtype=torch.int32)
     values, sums = scores.new_empty(rows, count), scores.new_empty(rows)
     places = torch.empty(rows, count, dtype=torch.long)
+    pointers = map(ptr, (starts, bans, values, places, sums))
     library().gatonegro_best(  # type: ignore[union-attr]
-        at(scores), rows, n, count, at(starts), at(bans), at(values), at(places), at(sums), torch.get_num_threads()
+        ptr(scores), rows, n, count, *pointers, torch.get_num_threads()
     )
     return values, places, sums
 
@@ -276,9 +277,9 @@ class KernelNorm(nn.Module):
         self.eps = source.eps
 
     def forward(self, x: Tensor) -> Tensor:
-        x = plain(x, torch.bfloat16 if half(x) else torch.float32, width=len(self.weight))
+        x = plain(x, torch.bfloat16 if bf16(x) else torch.float32, width=len(self.weight))
         y = torch.empty_like(x)
         library().gatonegro_norm(  # type: ignore[union-attr]
-            at(x), half(x), *x.shape, at(self.weight), at(self.bias), self.eps, at(y), torch.get_num_threads()
+            ptr(x), bf16(x), *x.shape, ptr(self.weight), ptr(self.bias), self.eps, ptr(y), torch.get_num_threads()
         )
         return y  # (t, hidden)

@@ -117,19 +117,19 @@ def pad_batch(
     return {name: values[0] for name, values in columns.items()} if single else columns, kind
 
 
-def warn_of_cuts(rows: list[Any], asked: int | None, limit: int | None, model_max_length: int, warned: bool) -> bool:
-    """Warn about texts that were cut shorter than `asked`, and, unless `warned`, about one too long for the model.
+def warn_of_cuts(rows: list[Any], max_length: int | None, limit: int | None, default: int, warned: bool) -> bool:
+    """Warn about texts that were cut shorter than `max_length`, and, unless `warned`, about one too long for the model.
 
     Returns:
         True once the second warning has been shown.
     """
-    if limit is not None and asked is not None and asked > limit:
+    if limit is not None and max_length is not None and max_length > limit:
         if count := sum(len(row) >= limit and bool(row.overflowing) for row in rows):
-            _warn(MESSAGES["cut_short"].format(count=count, texts=len(rows), limit=limit, asked=asked))
-    elif limit is None and asked is None and not warned:
+            _warn(MESSAGES["cut_short"].format(count=count, texts=len(rows), limit=limit, asked=max_length))
+    elif limit is None and max_length is None and not warned:
         longest = max(map(len, rows), default=0)
-        if longest > model_max_length:
-            _warn(MESSAGES["left_whole"].format(longest=longest, limit=model_max_length))
+        if longest > default:
+            _warn(MESSAGES["left_whole"].format(longest=longest, limit=default))
             return True
     return warned
 

@@ -1,4 +1,4 @@
-"""The tokenizer: one Rust backend, which no call changes, behind the call forms of `transformers`.
+"""The tokenizer: a Rust backend, which no call changes, with the interface of `transformers`.
 
 https://huggingface.co/docs/transformers/main_classes/tokenizer
 """
