@@ -1,4 +1,4 @@
-"""safetensors ↔ state dict: single files and shards, our int8 form, and writing that survives being cut off.
+"""safetensors ↔ state dict: single files and shards, our int8 form, and writing that survives a crash.
 
 https://github.com/huggingface/safetensors#format
 """
