@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from reprlib import Repr
 from typing import Any
 
-from gatonegro.errors import InputError, OptionError, RowError
+from gatonegro.errors import CheckpointError, InputError, OptionError, RowError
 from gatonegro.i18n import Message
 
 _REPR = Repr()
@@ -162,3 +162,34 @@ def check_row_text(value: Any, what: Message = A_TEXT) -> None:
     """Raise RowError for a value that is no valid text."""
     if problem := text_problem(value, what):
         raise row_error(problem)
+
+
+NO_TOKEN = Message(
+    "has no token, so there is nothing to read; the tokenizer adds none of its own.",
+    "no tiene ningún token: no hay nada que leer, y el tokenizador no añade ninguno suyo.",
+)
+
+
+def ids_problem(ids: Sequence[int], vocab_size: int) -> Message | None:
+    """Return why a model cannot read these ids, to follow the text's name ("item 3" + "has no token"), else None."""
+    if not ids:
+        return NO_TOKEN
+    if (largest := max(ids)) < vocab_size:
+        return None
+    known = vocab_size - 1
+    return Message(
+        f"has the token id {largest}, and the model's vocabulary is 0 … {known}: tokenizer and model belong to "
+        "different models; pass the model's own.",
+        f"tiene el token {largest}, y el vocabulario del modelo es 0 … {known}: tokenizador y modelo son de modelos "
+        "distintos; pasa el del modelo.",
+    )
+
+
+def not_finite(kind: object) -> CheckpointError:
+    """Return the error of a model, computing in the dtype `kind`, whose answer is NaN or infinite."""
+    return CheckpointError(
+        f"the model's answer is no number (NaN) or infinite: its weights are broken, or too large for {kind}. Try "
+        "dtype='float32', or take another checkpoint.",
+        f"la respuesta del modelo no es un número (NaN) o es infinita: sus pesos están rotos, o son demasiado grandes "
+        f"para {kind}. Prueba dtype='float32', o usa otro checkpoint.",
+    )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gatonegro.batching import plan
+from gatonegro.checks import NO_TOKEN, ids_problem, not_finite
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, RowError
 from gatonegro.models import Model
 from gatonegro.tasks import Task
@@ -133,7 +134,7 @@ class Loop:
                     del rows[i]
         numbers = list(rows)
         errors |= {numbers[row]: error for row, error in encoded.errors.items()}
-        errors |= {numbers[row]: _no_token() for n, row in enumerate(encoded.row_of) if not encoded.ids[n]}
+        errors |= {numbers[row]: RowError(*NO_TOKEN) for n, row in enumerate(encoded.row_of) if not encoded.ids[n]}
         self._check_ids(encoded, numbers)
         return encoded
 
@@ -146,15 +147,8 @@ class Loop:
                 "el tokenizador marca más segmentos de los que tiene el modelo; pasa el tokenizador del modelo.",
             )
         for n, ids in enumerate(encoded.ids):
-            largest, known = max(ids, default=0), config.vocab_size - 1
-            if largest > known:
-                raise RowError(
-                    f"has the token id {largest}, and the model's vocabulary is 0 … {known}: tokenizer and model "
-                    "belong to different models; pass the model's own.",
-                    f"tiene el token {largest}, y el vocabulario del modelo es 0 … {known}: tokenizador y modelo son "
-                    "de modelos distintos; pasa el del modelo.",
-                    item=numbers[encoded.row_of[n]],
-                )
+            if ids and (problem := ids_problem(ids, config.vocab_size)):
+                raise RowError(*problem, item=numbers[encoded.row_of[n]])
 
     def _outputs(
         self,
@@ -191,16 +185,8 @@ class Loop:
             queried=None if encoded.queried is None else [encoded.queried[n] for n in batch],
             pad_to_multiple_of=_multiple(sum(map(len, ids))) if len(encoded.ids) > 1 else 1,
         )
-        return [array if np.isfinite(array).all() else self._not_finite() for array in found]
-
-    def _not_finite(self) -> CheckpointError:
         kind = self.model.precision or self.model.dtype
-        return CheckpointError(
-            f"the model's answer is NaN or infinite: its weights are too large for {kind}. Try dtype='float32', or "
-            "take another checkpoint.",
-            f"la respuesta del modelo es NaN o infinita: sus pesos son demasiado grandes para {kind}. Prueba "
-            "dtype='float32', o usa otro checkpoint.",
-        )
+        return [array if np.isfinite(array).all() else not_finite(kind) for array in found]
 
 
 def _encode(task: Task, tokenizer: Tokenizer, model: Model, options: Mapping[str, Any], rows: Sequence[Any]) -> Encoded:
@@ -222,13 +208,6 @@ def _unreadable(
                 encode([row for _, row in some])
             except InputError as inner:
                 yield from _unreadable(encode, some, inner)
-
-
-def _no_token() -> RowError:
-    return RowError(
-        "has no token, so there is nothing to read; the tokenizer adds none of its own.",
-        "no tiene ningún token: no hay nada que leer, y el tokenizador no añade ninguno suyo.",
-    )
 
 
 def _multiple(tokens: int) -> int:
