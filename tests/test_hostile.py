@@ -119,7 +119,7 @@ def test_weights_that_another_program_has_quantised(tiny, tmp_path, kind, dtype)
 def test_an_answer_that_is_no_number_is_none(tiny, tmp_path):
     name = "bert.embeddings.LayerNorm.weight"
     folder = copy_of(tiny, tmp_path / "wrong", lambda t: t | {name: torch.full_like(t[name], 3e38)})
-    with pytest.raises(CheckpointError, match="item 0: .* NaN"):
+    with pytest.raises(CheckpointError, match=r"item 0: .* NaN"):
         pipeline("text-classification", model=folder)(["hola"])
 
 
