@@ -1,4 +1,4 @@
-"""How models learn: one loop, batches of like length, what recipes share."""
+"""Training: one loop, and batches of similar length, for the recipes."""
 
 from gatonegro.engine.processor import has_bf16
 from gatonegro.training.loop import fit, mixed_batches, without_attention_dropout

@@ -22,25 +22,24 @@ from gatonegro.storage import replacing
 Batch = TypeVar("Batch")
 M = TypeVar("M", bound=nn.Module)
 
-
-MIXED = 4096  # texts among which those of like length are put together
+MIXED = 4096  # texts that are sorted by length together
 
 
 def mixed_batches(lengths: Sequence[int], tokens: int, rng: random.Random) -> list[list[int]]:
-    """Indices of texts, a list a step: at most `tokens` in each, of like length together, all else in random order."""
+    """Return lists of indices, one per step: texts of similar length with at most `tokens` tokens, in random order."""
     order = list(range(len(lengths)))
     rng.shuffle(order)
     out = []
-    for a in range(0, len(order), MIXED):
-        chunk = order[a : a + MIXED]
+    for start in range(0, len(order), MIXED):
+        chunk = order[start : start + MIXED]
         out += [[chunk[i] for i in batch] for batch in plan_batches([lengths[i] for i in chunk], tokens)]
     rng.shuffle(out)
     return out
 
 
 def without_attention_dropout(model: M) -> M:
-    """The model, whose attention forgets nothing in training: PyTorch's fused operator knows no dropout on a CPU, and
-    the plain one takes far longer. The residuals keep theirs."""
+    """Turn attention dropout off, and return the model: the fused operator has none on a CPU, and the fallback is much
+    slower. The residuals keep theirs."""
     for module in model.modules():
         if isinstance(attend := getattr(module, "attend", None), nn.Module):
             attend.dropout = 0.0  # type: ignore[assignment]
@@ -63,25 +62,23 @@ def fit(
     average: float = 0.0,
     stop_after: int | None = None,
 ) -> None:
-    """Go through `batches` once, a step each, and leave `model` trained.
+    """Train `model` on `batches`, once through, one step each.
 
-    Everything random is drawn from `seed` and the step's number, so that a run that was killed and begun again
-    does what an unbroken one would have done. `out/state.pt` holds weights, optimizer and step; `out/log.jsonl` a
-    line now and then.
+    All randomness comes from `seed` and the step's number, so that a run that was killed and resumed computes the
+    same as an unbroken one. `out/state.pt` holds weights, optimizer and step; `out/log.jsonl` one line per 50 steps.
 
     Args:
-        loss: batch → scalar; it may use randomness freely.
-        groups: parameter groups for AdamW, each with its own peak `lr`.
-        warmup: share of the steps in which the rate rises; then it falls to 0 in a straight line.
-        average: what is left at the end is a running mean of the weights, of which a step leaves so much as it was; 0
-            leaves the last weights.
-        stop_after: end after this step, as if killed there (for tests, and for a look on the way).
+        loss: batch → scalar; it may be random.
+        groups: parameter groups for AdamW, each with its peak `lr`.
+        warmup: share of the steps in which the rate rises; it then falls linearly to 0.
+        average: decay of an exponential moving average of the weights, which replaces them at the end; 0 turns it off.
+        stop_after: end after this step, as if killed there (for tests and inspection).
     """
     out.mkdir(parents=True, exist_ok=True)
     keep_memory()
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6, fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
-    # what a run is, as far as can be told: another one must not go on from its state
+    # identifies a run, so that another one does not resume from its state
     plan = {"steps": len(batches), "seed": seed, "peaks": peaks, "average": average}
     first, state = 0, out / "state.pt"
     weights = list(model.parameters())
@@ -123,7 +120,7 @@ def fit(
 def _resume(
     state: Path, plan: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[int, list[Tensor]]:
-    """Load what was saved of a run into the model and the optimizer; return its step, and its mean weights."""
+    """Load a run's state into the model and the optimizer; return its step and mean weights."""
     saved = torch.load(state, weights_only=True, mmap=True)
     if saved["plan"] != plan:
         raise OptionError(
@@ -138,7 +135,7 @@ def _resume(
 def _step(
     model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[[Batch], Tensor], batch: Batch, clip: float
 ) -> float:
-    """One step down the loss; returns what it was."""
+    """Train one step; return the loss before it."""
     model.train()
     value = loss(batch)
     value.backward()
@@ -151,7 +148,7 @@ def _step(
 def _log(
     out: Path, model: nn.Module, record: dict[str, float], evaluate: Callable[[], Mapping[str, float]] | None
 ) -> None:
-    """Write a line into the log, with what `evaluate` gives."""
+    """Write a line into the log, with the values of `evaluate`."""
     if evaluate is not None:
         model.eval()
         with torch.inference_mode():
