@@ -61,7 +61,7 @@ class Bilingual(Exception):
     def within(self: B, en: str, es: str | None = None) -> B:
         """Return the same error with a place before its message: `raise error.within(source.name)`."""
         es = en if es is None else es
-        return type(self)(f"{en}: {self.in_('en')}", f"{es}: {self.in_('es')}")
+        return type(self)(f"{en}: {self.args[0]}", f"{es}: {self.args[1]}", item=self.item)
 
     def __str__(self) -> str:
         return self.in_(language())
@@ -114,6 +114,10 @@ class TokenizerError(GatonegroError, ValueError):
 
 class HubError(GatonegroError, OSError):
     """A model or one of its files could not be found or fetched."""
+
+    def __init__(self, en: str, es: str | None = None, *, item: int | None = None):
+        super().__init__(en, es, item=item)
+        self.errno = self.strerror = None  # OSError takes two texts for these
 
 
 class MissingExtraError(GatonegroError, ImportError):

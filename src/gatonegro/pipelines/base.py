@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.batching import windows
 from gatonegro.checks import one_of, optional, short, whole
-from gatonegro.errors import InputError
+from gatonegro.errors import CheckpointError, InputError
 from gatonegro.i18n import localized
 from gatonegro.language import Languages, languages_of
 from gatonegro.models import Model
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 WINDOW = 2048  # rows that are sorted by length together
 FIRST_WINDOW = 256  # the first answers come soon, and then by ever larger windows
+GENERATE_WINDOWS = 64, 256  # the same of tasks that generate, which take long
 LONG, LONG_TEXT = 500, 20  # rows, or batches of one text, from which a progress bar is worth its line
 BATCH_SIZE = optional(whole(1))
 PROGRESS = one_of(True, False, None)
@@ -70,6 +72,11 @@ class Pipeline:
         return f"Pipeline({self.task!r}, {self.model.name_or_path or 'a model without a name'!r}, {self.device})"
 
     def __reduce__(self) -> Any:
+        if self._maker is None:
+            raise InputError(
+                "this Pipeline was not made by pipeline(), so nothing says how to make it again; use pipeline(…).",
+                "este Pipeline no lo hizo pipeline(), así que nada dice cómo rehacerlo; usa pipeline(…).",
+            )
         return self._maker, ()
 
     @property
@@ -131,9 +138,11 @@ class Pipeline:
                     bar.update(len(answers), len(rows))
         except KeyboardInterrupt as stop:
             stop.answers = answers  # type: ignore[attr-defined]
-            done = f"{len(answers)}/{len(rows)}"
-            text = localized(f"{done} rows were answered", f"respondidas {done} filas")
-            stop.args = (f"{text}: KeyboardInterrupt.answers (sys.last_value.answers)",)
+            text = localized(
+                f"{len(answers)} of {len(rows)} rows were answered; the exception has them as `answers`.",
+                f"se respondieron {len(answers)} de {len(rows)} filas; la excepción las lleva en `answers`.",
+            )
+            stop.args = (text,)
             raise
         warner.warn()
         return task.wrap(inputs, answers, options)
@@ -232,16 +241,47 @@ class Pipeline:
     ) -> Iterator[Answer]:
         """Yield answers to parts. `is_checked`: the rows whose language is checked, in mode "warn"."""
         item = 0
-        for rows, settings in parts:
-            first = 1 if isinstance(rows, Iterator) else FIRST_WINDOW  # the next row of an iterator may keep us waiting
-            for window in windows(rows, first, WINDOW):
-                if settings.language_check == "off":
-                    answers = self.loop.answer(window, settings, on_batch, item == 0)
-                else:
-                    checked = [n for n in range(len(window)) if is_checked(item + n)]
-                    answers = self._router.answer(window, settings, checked, on_batch, item == 0)
-                for answer in answers:
-                    if answer.error is not None:
-                        answer.error.item = item
-                    yield answer
-                    item += 1
+        for number, (rows, settings) in enumerate(parts):
+            answers = self._part_answers(rows, settings, item, is_checked, on_batch)
+            for answer in _with_a_good_row(answers) if number == 0 else answers:
+                yield answer
+                item += 1
+
+    def _part_answers(
+        self,
+        rows: Iterable[Any],
+        settings: Settings,
+        item: int,
+        is_checked: Callable[[int], bool],
+        on_batch: OnBatch | None,
+    ) -> Iterator[Answer]:
+        """Yield the answers to a part, whose first row has the number `item`."""
+        first, size = (FIRST_WINDOW, WINDOW) if self.task_record.generate is None else GENERATE_WINDOWS
+        if isinstance(rows, Iterator):  # whose next row may block
+            first = 1
+        for window in windows(rows, first, size):
+            if settings.language_check == "off":
+                answers = self.loop.answer(window, settings, on_batch)
+            else:
+                checked = [n for n in range(len(window)) if is_checked(item + n)]
+                answers = self._router.answer(window, settings, checked, on_batch)
+            for answer in answers:
+                if answer.error is not None:
+                    answer.error.item = item
+                yield answer
+                item += 1
+
+
+def _with_a_good_row(answers: Iterator[Answer]) -> Iterator[Answer]:
+    """Yield answers; raise the first CheckpointError if none of the first FIRST_WINDOW is good."""
+    held: list[Answer] = []
+    for answer in islice(answers, FIRST_WINDOW):
+        held.append(answer)
+        if answer.error is None:
+            break
+    else:
+        errors = (answer.error for answer in held)
+        if broken := next((error for error in errors if isinstance(error, CheckpointError)), None):
+            raise broken
+    yield from held
+    yield from answers

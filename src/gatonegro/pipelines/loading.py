@@ -86,7 +86,6 @@ def pipeline(
         )
     if model is None:
         model = arguments["model"] = _default_model(name, record)
-    where: dict[str, Any] = {"revision": revision, "local_files_only": local_files_only}
     if isinstance(model, Model):
         if tokenizer is None:
             raise OptionError(
@@ -96,19 +95,11 @@ def pipeline(
         _check_head(name, record, model)
         running = _prepared(model, device, dtype, precision)
     elif isinstance(model, str | Path):
-        tokenizer = model if tokenizer is None else tokenizer
         if language_check != "off" and not local_files_only:
             with suppress(GatonegroError):  # its card says for which languages it is; without it, that is measured
                 locate(model, revision=revision).file("README.md")
-        place = resolve_device("auto" if device is None else device)
-        if dtype is None:
-            running = load_fast(
-                model, record.head, precision=precision or "auto", device=place, allow_pickle=allow_pickle, **where
-            )
-        else:
-            running = load(model, record.head, dtype=dtype, allow_pickle=allow_pickle, **where).to(place)
-        if Path(model).is_dir():  # so that it is found from another folder too
-            arguments["model"] = str(Path(model).resolve())
+        how = {"revision": revision, "local_files_only": local_files_only, "allow_pickle": allow_pickle}
+        running = _loaded(model, record.head, device, dtype, precision, how)
     else:
         kind = type(model).__name__
         raise InputError(
@@ -116,13 +107,24 @@ def pipeline(
             f"model debe ser un nombre, una carpeta o un modelo, no {kind}.",
         )
     if not isinstance(tokenizer, Tokenizer):
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer, **where)
+        given: Any = model if tokenizer is None else tokenizer
+        tokenizer = AutoTokenizer.from_pretrained(given, revision=revision, local_files_only=local_files_only)
+    for part in ("model", "tokenizer"):  # so that folders are found from elsewhere too
+        if isinstance(arguments[part], str | Path) and Path(arguments[part]).is_dir():
+            arguments[part] = str(Path(arguments[part]).resolve())
     change = change_of(running, tokenizer, preprocess)
     fit_threads()
-    running = running if running.precision else running.eval()
     route = cache(partial(_fitting, record.head, kept))
     maker = partial(pipeline, **arguments)
     return Pipeline(record, running, tokenizer, batch_size, options, change, language_check, route, maker)
+
+
+def _loaded(name: str | Path, head: str, device: Any, dtype: Any, precision: str | None, how: dict[str, Any]) -> Model:
+    """Return a model by name, on its device; with a dtype as it is, else a faster copy."""
+    place = resolve_device("auto" if device is None else device)
+    if dtype is None:
+        return load_fast(name, head, precision=precision or "auto", device=place, **how)
+    return load(name, head, dtype=dtype, **how).to(place).eval()
 
 
 def _task(
@@ -194,7 +196,8 @@ def _prepared(model: Model, device: Any, dtype: Any, precision: str | None) -> M
         model = model if dtype is None else model.to(dtype_of(dtype, model.dtype))
     elif not model.precision and precision is None:
         model = share(model)
-    return model if precision is None else model.optimize(precision)
+    model = model if precision is None else model.optimize(precision)
+    return model if model.precision else model.eval()
 
 
 def _fitting(head: str, arguments: dict[str, Any], language: str) -> Loop | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gatonegro.batching import plan
 from gatonegro.checks import NO_TOKEN, ids_problem, not_finite
-from gatonegro.errors import CheckpointError, GatonegroError, InputError, RowError
+from gatonegro.errors import CheckpointError, GatonegroError, InputError, RowError, TokenizerError
 from gatonegro.models import Model
 from gatonegro.tasks import Task
 from gatonegro.tasks.prepare import Change, prepared
@@ -21,6 +21,7 @@ from gatonegro.tokenization import Tokenizer
 TOKENS = {"cpu": 1024}  # per batch, by the kind of device; more on all others
 TOKENS_ELSEWHERE = 32_768
 GENERATE_TOKENS = 2048  # read by a batch whose sequences are then generated side by side
+ROW_ERRORS = (InputError, TokenizerError)  # errors of encoding that may be about one row
 OnBatch = Callable[[int, int], None]  # is told of the batches that are done, and of how many there are
 
 
@@ -51,50 +52,46 @@ class Loop:
     tokenizer: Tokenizer
     preprocess: Change | None = None
 
-    def answer(
-        self,
-        rows: Sequence[Any],
-        settings: Settings,
-        on_batch: OnBatch | None = None,
-        first: bool = False,
-    ) -> Iterator[Answer]:
+    def answer(self, rows: Sequence[Any], settings: Settings, on_batch: OnBatch | None = None) -> Iterator[Answer]:
         """Yield the answers to some rows, in their order; batches are planned by length, and rows decoded one by one.
 
-        Raises what would fail for every row: InputError for another model's tokenizer, OptionError; CheckpointError if
-        `first` and every answer is NaN; and what is no error of ours, out of memory, say.
+        Raises what would fail for every row: InputError for another model's tokenizer, OptionError; and what is no
+        error of ours, out of memory, say.
         """
         options, size = settings.options, settings.batch_size
-        errors: dict[int, GatonegroError] = {}
+        readable, errors = self._readable(rows, options)
+        encoded, numbers, errors = self._encode(readable, errors, options)
+        outputs = self._outputs(encoded, range(len(encoded.ids)), options, size, on_batch)
+        if self.task.retry is not None:
+            done, good = len(encoded.ids), {n: out for n, out in outputs.items() if not isinstance(out, GatonegroError)}
+            encoded = self.task.retry(self.tokenizer, self.model.config, encoded, good, options)
+            outputs |= self._outputs(encoded, range(done, len(encoded.ids)), options, size, on_batch)
+        windows: list[list[int]] = [[] for _ in numbers]
+        for n, row in enumerate(encoded.row_of):
+            windows[row].append(n)
+            if isinstance(out := outputs.get(n), GatonegroError):
+                errors.setdefault(numbers[row], out)
+        encoded_rows = {i: row for row, i in enumerate(numbers)}
+        for i in range(len(rows)):
+            if i in errors:
+                yield Answer(error=errors[i])
+            else:
+                row = encoded_rows[i]
+                yield self._decode(encoded, row, readable[i], windows[row], outputs, options)
+
+    def _readable(
+        self, rows: Sequence[Any], options: Mapping[str, Any]
+    ) -> tuple[dict[int, Any], dict[int, GatonegroError]]:
+        """Return the rows that the task can read, preprocessed, and the errors of the others."""
         readable: dict[int, Any] = {}
+        errors: dict[int, GatonegroError] = {}
         for i, row in enumerate(rows):
             try:
                 self.task.check(row, options)
                 readable[i] = row if self.preprocess is None else prepared(row, self.preprocess)
             except InputError as error:
                 errors[i] = error
-        encoded = self._encode(readable, errors, options)
-        sequences = [n for n, ids in enumerate(encoded.ids) if ids]
-        outputs = self._outputs(encoded, sequences, options, size, on_batch)
-        if self.task.retry is not None:
-            done, good = len(encoded.ids), {n: out for n, out in outputs.items() if not isinstance(out, GatonegroError)}
-            encoded = self.task.retry(self.tokenizer, self.model.config, encoded, good, options)
-            outputs |= self._outputs(encoded, range(done, len(encoded.ids)), options, size, on_batch)
-        windows: dict[int, list[int]] = {i: [] for i in readable}
-        numbers = list(readable)
-        for n, row in enumerate(encoded.row_of):
-            windows[numbers[row]].append(n)
-            if isinstance(out := outputs.get(n), GatonegroError):
-                errors.setdefault(numbers[row], out)
-        broken = next((i for i, error in errors.items() if isinstance(error, CheckpointError)), None)
-        if first and broken is not None and len(errors) == len(rows):
-            errors[broken].item = broken
-            raise errors[broken]
-        places = {i: row for row, i in enumerate(numbers)}
-        for i in range(len(rows)):
-            if i in errors:
-                yield Answer(error=errors[i])
-            else:
-                yield self._decode(encoded, places[i], readable[i], windows[i], outputs, options)
+        return readable, errors
 
     def _decode(
         self,
@@ -118,27 +115,33 @@ class Loop:
         value = self.task.decode(self.tokenizer, self.model.config, output, options)
         return Answer(value, notices=tuple(notices))
 
-    def _encode(self, rows: dict[int, Any], errors: dict[int, GatonegroError], options: Mapping[str, Any]) -> Encoded:
-        """Encode rows. Unreadable ones go to `errors`, and leave `rows` if they keep the others from it."""
+    def _encode(
+        self, rows: dict[int, Any], errors: dict[int, GatonegroError], options: Mapping[str, Any]
+    ) -> tuple[Encoded, list[int], dict[int, GatonegroError]]:
+        """Return sequences of rows, the numbers of the rows that were encoded, and all errors of rows.
+
+        A row whose error names it is left out, and the others are encoded again; further ones are found by bisection.
+        """
+        errors, numbers = dict(errors), list(rows)
         encode = partial(_encode, self.task, self.tokenizer, self.model, options)
-        encoded = Encoded((), (), 0)
-        while rows:
+        encoded, named = Encoded((), (), 0), True
+        while numbers:
             try:
-                encoded = encode(list(rows.values()))
+                encoded = encode([rows[i] for i in numbers])
                 break
-            except InputError as error:
-                if not (found := dict(_unreadable(encode, list(rows.items()), error))):
+            except ROW_ERRORS as error:
+                found = dict(_unreadable(encode, [(i, rows[i]) for i in numbers], error, named))
+                every = len(numbers) > 1 and len({(type(e), e.args) for e in found.values()}) == 1
+                if not found or (every and len(found) == len(numbers) and not isinstance(error, RowError)):
                     raise
                 errors |= found
-                for i in found:
-                    del rows[i]
-        numbers = list(rows)
+                numbers, named = [i for i in numbers if i not in found], False
         errors |= {numbers[row]: error for row, error in encoded.errors.items()}
         errors |= {numbers[row]: RowError(*NO_TOKEN) for n, row in enumerate(encoded.row_of) if not encoded.ids[n]}
-        self._check_ids(encoded, numbers)
-        return encoded
+        self._check_ids(encoded)
+        return encoded, numbers, errors
 
-    def _check_ids(self, encoded: Encoded, numbers: Sequence[int]) -> None:
+    def _check_ids(self, encoded: Encoded) -> None:
         """Raise InputError if the tokenizer is another model's."""
         config = self.model.config
         if any(max(types, default=0) >= config.type_vocab_size for types in encoded.token_types or ()):
@@ -146,9 +149,9 @@ class Loop:
                 "the tokenizer marks more segments than the model has; pass the model's own tokenizer.",
                 "el tokenizador marca más segmentos de los que tiene el modelo; pasa el tokenizador del modelo.",
             )
-        for n, ids in enumerate(encoded.ids):
+        for ids in encoded.ids:
             if ids and (problem := ids_problem(ids, config.vocab_size)):
-                raise RowError(*problem, item=numbers[encoded.row_of[n]])
+                raise InputError(f"a text {problem.en}", f"un texto {problem.es}")
 
     def _outputs(
         self,
@@ -161,6 +164,7 @@ class Loop:
         """Return the model's output, or the error, per sequence."""
         kind = self.model.device.type
         tokens = TOKENS.get(kind, TOKENS_ELSEWHERE) if self.task.generate is None else GENERATE_TOKENS
+        which = [n for n in which if encoded.ids[n]]
         batches = plan([len(encoded.ids[n]) for n in which], tokens, batch_size)
         outputs: dict[int, Any] = {}
         for done, places in enumerate(batches, 1):
@@ -194,10 +198,10 @@ def _encode(task: Task, tokenizer: Tokenizer, model: Model, options: Mapping[str
 
 
 def _unreadable(
-    encode: Callable[[Sequence[Any]], Encoded], rows: Sequence[tuple[int, Any]], error: InputError
-) -> Iterator[tuple[int, InputError]]:
-    """Yield the rows that an error of encoding is about: the one that it names, else found by bisection."""
-    if isinstance(error, RowError) and error.item is not None:
+    encode: Callable[[Sequence[Any]], Encoded], rows: Sequence[tuple[int, Any]], error: GatonegroError, named: bool
+) -> Iterator[tuple[int, GatonegroError]]:
+    """Yield the rows that an error of encoding is about: with `named`, the one that it names, else by bisection."""
+    if named and isinstance(error, RowError) and error.item is not None:
         yield rows[error.item][0], error
     elif len(rows) == 1:
         yield rows[0][0], error
@@ -206,8 +210,8 @@ def _unreadable(
         for some in (rows[:half], rows[half:]):
             try:
                 encode([row for _, row in some])
-            except InputError as inner:
-                yield from _unreadable(encode, some, inner)
+            except ROW_ERRORS as inner:
+                yield from _unreadable(encode, some, inner, named=False)
 
 
 def _multiple(tokens: int) -> int:

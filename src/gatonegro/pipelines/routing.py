@@ -40,7 +40,6 @@ class Router:
         settings: Settings,
         checked: Iterable[int],
         on_batch: OnBatch | None = None,
-        first: bool = False,
     ) -> Iterator[Answer]:
         """Yield answers as `Loop.answer` does. `checked`: the rows whose language is checked in mode "warn"."""
         mode = settings.language_check
@@ -57,7 +56,7 @@ class Router:
                 loops[i] = self.route(found.language) or self.loop
         streams = {
             id(loop): loop.answer([row for row, other in zip(rows, loops, strict=True) if other is loop],
-                                  settings, on_batch, first)
+                                  settings, on_batch)
             for loop in {id(loop): loop for loop in loops}.values() if loop is not None
         }  # fmt: skip
         for i, (row, loop) in enumerate(zip(rows, loops, strict=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,18 +45,21 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             )
         return found
 
-    return encode_tokens(tokenizer, config, rows, options, masks)
+    encoded = encode_tokens(tokenizer, config, rows, options, masks)
+    if options["targets"] is None:
+        return replace(encoded, notes=[(encoding, None) for encoding in encoded.notes or ()])
+    candidates, notices = _targets(tokenizer, options["targets"], config)
+    notes = [(encoding, candidates) for encoding in encoded.notes or ()]
+    return replace(encoded, notes=notes, notices=dict.fromkeys(range(len(rows)), notices))
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> Any:
     """Return the likeliest words per mask; a list of lists if there are several masks, as in `transformers`."""
     probs = softmax(np.concatenate(output.answers))  # (masks, vocab)
-    ids = list(output.note.ids)
+    encoding, candidates = output.note
+    ids = list(encoding.ids)
     places = [i for i, token in enumerate(ids) if token == tokenizer.mask_token_id]
-    candidates = None
-    if options["targets"] is not None:
-        candidates, notices = _targets(tokenizer, options["targets"], config)
-        output.notices.extend(notices)
+    if candidates is not None:
         probs = probs[:, candidates]
     top = min(options["top_k"], probs.shape[1])
     out = []

@@ -73,7 +73,13 @@ def changed(text: str, change: Change) -> str:
 
     InputError: it gives something else than a text.
     """
-    new = change(text)
+    try:
+        new = change(text)
+    except Exception as error:  # whatever a user's function raises is the row's
+        raise InputError(
+            f"preprocess= failed for the text {text!r:.40}: {error!r:.200}",
+            f"preprocess= falló con el texto {text!r:.40}: {error!r:.200}",
+        ) from error
     if not isinstance(new, str):
         kind = type(new).__name__
         raise InputError(
