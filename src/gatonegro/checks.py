@@ -188,8 +188,8 @@ def ids_problem(ids: Sequence[int], vocab_size: int) -> Message | None:
 def not_finite(kind: object) -> CheckpointError:
     """Return the error of a model, computing in the dtype `kind`, whose answer is NaN or infinite."""
     return CheckpointError(
-        f"the model's answer is no number (NaN) or infinite: its weights are broken, or too large for {kind}. Try "
+        f"the model's answer is NaN (no number) or infinite: its weights are broken, or too large for {kind}. Try "
         "dtype='float32', or take another checkpoint.",
-        f"la respuesta del modelo no es un número (NaN) o es infinita: sus pesos están rotos, o son demasiado grandes "
+        f"la respuesta del modelo es NaN (no es un número) o infinita: sus pesos están rotos, o son demasiado grandes "
         f"para {kind}. Prueba dtype='float32', o usa otro checkpoint.",
     )
