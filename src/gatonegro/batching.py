@@ -28,6 +28,15 @@ def windows(items: Iterable, first: int, size: int) -> Iterator[list]:
     A stream is planned in bounded memory so, and its first answers come soon.
     """
     source = iter(items)
-    while batch := list(islice(source, first)):
+    while True:
+        batch: list = []
+        try:
+            batch.extend(islice(source, first))
+        except Exception:
+            if batch:  # what was read before the source failed is not lost
+                yield batch
+            raise
+        if not batch:
+            return
         yield batch
         first = min(2 * first, size)

@@ -101,7 +101,10 @@ def optional(check: Check) -> Check:
 A_TEXT = Message("a text", "un texto")
 ANYTHING = Option(None).check
 FLAG = one_of(True, False)
-TEXT = Check(lambda x: isinstance(x, str) and x != "", Message("a str that is not empty", "un str que no esté vacío"))
+TEXT = Check(
+    lambda x: isinstance(x, str) and x != "" and not lone_surrogate(x),
+    Message("a str that is not empty", "un str que no esté vacío"),
+)
 
 
 def lone_surrogate(text: str) -> Message | None:

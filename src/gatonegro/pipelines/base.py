@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.batching import windows
 from gatonegro.checks import one_of, optional, short, whole
-from gatonegro.errors import CheckpointError, InputError
+from gatonegro.errors import CheckpointError, InputError, OptionError
 from gatonegro.i18n import localized
 from gatonegro.language import Languages, languages_of
 from gatonegro.models import Model
-from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings
+from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings, detached
 from gatonegro.pipelines.notices import NoticeWarner
 from gatonegro.pipelines.progress import ProgressBar
 from gatonegro.pipelines.routing import LANGUAGE_CHECK, Route, Router, is_sampled
@@ -42,7 +43,8 @@ class Pipeline:
     Args:
         change: what is done to a text before it is read.
         route: see `Router`.
-        maker: called without arguments, it returns this pipeline again: it is what is pickled and copied.
+        maker: a function, and the arguments with which it returns this pipeline again: these are pickled and copied,
+            and not what was changed on the pipeline later.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Pipeline:
         change: Change | None = None,
         language_check: str = "warn",
         route: Route | None = None,
-        maker: Callable[[], Pipeline] | None = None,
+        maker: tuple[Callable[..., Pipeline], Mapping[str, Any]] | None = None,
     ):
         self.task_record = task
         self.task = task.name
@@ -77,7 +79,8 @@ class Pipeline:
                 "this Pipeline was not made by pipeline(), so nothing says how to make it again; use pipeline(…).",
                 "este Pipeline no lo hizo pipeline(), así que nada dice cómo rehacerlo; usa pipeline(…).",
             )
-        return self._maker, ()
+        function, arguments = self._maker
+        return _call, (function, dict(arguments))
 
     @property
     def device(self) -> torch.device:
@@ -129,9 +132,10 @@ class Pipeline:
             return task.wrap(inputs, answer, options)
         if isinstance(inputs, Iterator):
             return self._values([(inputs, settings)], warner, at_once=True)
-        rows = self._rows(inputs, settings.options)
         answers: list[Any] = []
+        rows: list[Any] = []
         try:
+            rows = self._rows(inputs, settings.options)
             with ProgressBar(self.task, progress, LONG) as bar:
                 for answer in self._values([(rows, settings)], warner):
                     answers.append(answer)
@@ -182,6 +186,12 @@ class Pipeline:
                 f"a part is a pair of rows and of a dict of options, such as (texts, {{}}), not {short(part)}.",
                 f"una parte es un par de filas y de un dict de opciones, como (textos, {{}}), no {short(part)}.",
             )
+        if not all(isinstance(name, str) for name in options):
+            raise OptionError(
+                f"names of options are str, and these are not: {short(list(options))}.",
+                f"los nombres de las opciones son str, y estos no: {short(list(options))}.",
+            )
+        _check_shape(rows)
         own = {name: options[name] for name in ("batch_size", "language_check") if name in options}
         return rows, self._settings({name: options[name] for name in options if name not in own}, **own)
 
@@ -198,23 +208,18 @@ class Pipeline:
         """Return the rows of a list, an array or a Series, all checked."""
         kind = type(inputs).__name__
         if not isinstance(inputs, Iterable) or isinstance(inputs, bytes):
-            self.task_record.check(inputs, options)
+            if error := self.loop.check(inputs, options):
+                raise error
             raise InputError(
                 f"{kind} where a text, a list of texts or a generator is wanted.",
                 f"{kind} donde hace falta un texto, una lista de textos o un generador.",
             )
-        if len(shape := getattr(inputs, "shape", (0,))) != 1:
-            raise InputError(
-                f"a {kind} of shape {tuple(shape)} where a list is wanted; pass a column.",
-                f"{kind} de forma {tuple(shape)} donde hace falta una lista; pasa una columna.",
-            )
+        _check_shape(inputs)
         rows = list(inputs)
         for i, row in enumerate(rows):  # before any work is done
-            try:
-                self.task_record.check(row, options)
-            except InputError as error:
+            if error := self.loop.check(row, options):
                 error.item = i
-                raise
+                raise error
         return rows
 
     def _values(
@@ -267,9 +272,25 @@ class Pipeline:
                 answers = self._router.answer(window, settings, checked, on_batch)
             for answer in answers:
                 if answer.error is not None:
-                    answer.error.item = item
+                    answer = replace(answer, error=detached(answer.error))
+                    answer.error.item = item  # type: ignore[union-attr]
                 yield answer
                 item += 1
+
+
+def _call(function: Callable[..., Pipeline], arguments: Mapping[str, Any]) -> Pipeline:
+    return function(**arguments)
+
+
+def _check_shape(rows: Any) -> None:
+    """Raise InputError for a table, whose items would be the names of its columns, or an array that is no column."""
+    shape = getattr(rows, "shape", None)
+    if isinstance(shape, tuple) and len(shape) != 1:
+        kind = type(rows).__name__
+        raise InputError(
+            f"a {kind} of shape {shape} where a list is wanted; pass a column.",
+            f"{kind} de forma {shape} donde hace falta una lista; pasa una columna.",
+        )
 
 
 def _with_a_good_row(answers: Iterator[Answer]) -> Iterator[Answer]:

@@ -115,7 +115,7 @@ def pipeline(
     change = change_of(running, tokenizer, preprocess)
     fit_threads()
     route = cache(partial(_fitting, record.head, kept))
-    maker = partial(pipeline, **arguments)
+    maker = pipeline, arguments
     return Pipeline(record, running, tokenizer, batch_size, options, change, language_check, route, maker)
 
 

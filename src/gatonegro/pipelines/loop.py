@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from gatonegro.tokenization import Tokenizer
 TOKENS = {"cpu": 1024}  # per batch, by the kind of device; more on all others
 TOKENS_ELSEWHERE = 32_768
 GENERATE_TOKENS = 2048  # read by a batch whose sequences are then generated side by side
+E = TypeVar("E", bound=GatonegroError)
 ROW_ERRORS = (InputError, TokenizerError)  # errors of encoding that may be about one row
 OnBatch = Callable[[int, int], None]  # is told of the batches that are done, and of how many there are
 
@@ -41,6 +43,13 @@ class Settings:
     options: Mapping[str, Any]  # the task's, all of them
     batch_size: int | None = None
     language_check: str = "off"
+
+
+def detached(error: E) -> E:
+    """Return a copy of a row's error without tracebacks, which would keep all rows of its window in memory."""
+    new = copy.copy(error)
+    new.__cause__ = error.__cause__ and error.__cause__.with_traceback(None)
+    return new
 
 
 @dataclass(frozen=True)
@@ -87,11 +96,26 @@ class Loop:
         errors: dict[int, GatonegroError] = {}
         for i, row in enumerate(rows):
             try:
-                self.task.check(row, options)
-                readable[i] = row if self.preprocess is None else prepared(row, self.preprocess)
+                if error := self.check(row, options):
+                    errors[i] = error
+                else:
+                    readable[i] = row if self.preprocess is None else prepared(row, self.preprocess)
             except InputError as error:
-                errors[i] = error
+                errors[i] = detached(error)
         return readable, errors
+
+    def check(self, row: Any, options: Mapping[str, Any]) -> GatonegroError | None:
+        """Return the error of a row that the task cannot read, whatever methods of the row raise."""
+        try:
+            self.task.check(row, options)
+        except InputError as error:
+            return detached(error)
+        except MemoryError:
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            return RowError(f"cannot be read: it raises {kind}.", f"no se puede leer: lanza {kind}.")
+        return None
 
     def _decode(
         self,
@@ -134,7 +158,7 @@ class Loop:
                 every = len(numbers) > 1 and len({(type(e), e.args) for e in found.values()}) == 1
                 if not found or (every and len(found) == len(numbers) and not isinstance(error, RowError)):
                     raise
-                errors |= found
+                errors |= {i: detached(error) for i, error in found.items()}
                 numbers, named = [i for i in numbers if i not in found], False
         errors |= {numbers[row]: error for row, error in encoded.errors.items()}
         errors |= {numbers[row]: RowError(*NO_TOKEN) for n, row in enumerate(encoded.row_of) if not encoded.ids[n]}

@@ -36,7 +36,6 @@ class NoticeWarner:
             category = CATEGORIES.get(kind, GatonegroWarning)
             if kind in self.warned or category is None:
                 continue
-            self.warned.add(kind)
             count, rows = self.count[kind], self.rows
             en, es = notice.message
             if kind == "language":
@@ -45,3 +44,4 @@ class NoticeWarner:
                 en, es = f"{en} ({count} of {rows} texts.)", f"{es} ({count} de {rows} textos.)"
             en, es = f"{en} Shown once per pipeline.", f"{es} Este aviso sale una vez por pipeline."
             warnings.warn(category(en, es, item=item), stacklevel=3)
+            self.warned.add(kind)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gatonegro.checks import Check, one_of
-from gatonegro.errors import LanguageMismatchError, OptionError
+from gatonegro.errors import GatonegroError, LanguageMismatchError, OptionError
 from gatonegro.i18n import Message
 from gatonegro.language import Languages, Match, match, names_of
 from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings
@@ -45,15 +46,17 @@ class Router:
         mode = settings.language_check
         unfit: dict[int, Match] = {}
         for i in checked if mode == "warn" else range(len(rows)):
-            found = match(text_of_row(rows[i]), self.languages, self.loop.tokenizer)
-            if found.fits is False:
-                unfit[i] = found
+            if self.loop.check(rows[i], settings.options) is None:
+                found = match(text_of_row(rows[i]), self.languages, self.loop.tokenizer)
+                if found.fits is False:
+                    unfit[i] = found
         loops: list[Loop | None] = [self.loop] * len(rows)
         for i, found in unfit.items():
             if mode == "error":
                 loops[i] = None
             elif mode == "route" and self.route is not None and found.language:
-                loops[i] = self.route(found.language) or self.loop
+                with suppress(GatonegroError):  # a model that cannot be loaded is none
+                    loops[i] = self.route(found.language) or self.loop
         streams = {
             id(loop): loop.answer([row for row, other in zip(rows, loops, strict=True) if other is loop],
                                   settings, on_batch)

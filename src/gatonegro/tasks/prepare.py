@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
+from gatonegro.checks import lone_surrogate
 from gatonegro.errors import InputError, OptionError
 from gatonegro.models import Model
 from gatonegro.preprocessing import KEY, PREPROCESS, known_emoji, preprocessing_of
@@ -71,10 +72,12 @@ class Prepared(str):
 def changed(text: str, change: Change) -> str:
     """Return a text as `change` returns it.
 
-    InputError: it gives something else than a text.
+    InputError: it returns something else than a text, or raises.
     """
     try:
         new = change(text)
+    except MemoryError:
+        raise
     except Exception as error:  # whatever a user's function raises is the row's
         raise InputError(
             f"preprocess= failed for the text {text!r:.40}: {error!r:.200}",
@@ -86,6 +89,8 @@ def changed(text: str, change: Change) -> str:
             f"preprocess= gave {kind} for the text {text!r:.40}, and a model reads str; let it return one.",
             f"preprocess= dio {kind} para el texto {text!r:.40}, y un modelo lee str; haz que devuelva uno.",
         )
+    if bad := lone_surrogate(new):
+        raise InputError(f"preprocess= gave a text with {bad.en}", f"preprocess= dio un texto con {bad.es}")
     return new
 
 

@@ -7,22 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, whole
+from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, short, whole
 from gatonegro.config import Config
-from gatonegro.errors import OptionError, RowError
+from gatonegro.errors import InputError, OptionError, RowError
 from gatonegro.i18n import Message
 from gatonegro.models import SCORE_FUNCTIONS, Model
 from gatonegro.tasks.task import LENGTH, NOTICES, Encoded, Notice, RowOutput, Task, notice, truncates
 from gatonegro.tokenization import Tokenizer
 
 LAST_WINDOW = 2 / 3  # how much the last window of a long text counts
+NO_ROOM = Message(
+    "max_length={limit} leaves no room for a token beside the special ones; make it larger.",
+    "max_length={limit} no deja sitio para un token junto a los especiales; auméntalo.",
+)
+PAIR_NO_ROOM = Message(
+    "is a pair, and max_length={limit} leaves no room for a token of each text; make it larger.",
+    "es un par, y max_length={limit} no deja sitio para un token de cada texto; auméntalo.",
+)
 NOT_GIVEN = object()  # `top_k` not given: one dict for a text; given: a list of dicts, as in transformers
 
 
 def check(row: Any, options: Mapping[str, Any]) -> None:
     if isinstance(row, Mapping):
         if "text" not in row or not row.keys() <= {"text", "text_pair"}:
-            keys = str(list(row))[:80]
+            keys = short(list(row))
             raise RowError(
                 f"is a dict with the keys {keys} where {{'text': …, 'text_pair': …}} is wanted.",
                 f"es un dict con las claves {keys} donde hace falta {{'text': …, 'text_pair': …}}.",
@@ -52,11 +60,12 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     paired = [i for i, pair in enumerate(pairs) if pair is not None]
     cut = truncates(options)
     room = limit - tokenizer.num_special_tokens_to_add()
-    if room < 1 or (paired and limit - tokenizer.num_special_tokens_to_add(pair=True) < 2):
-        raise OptionError(
-            f"max_length={limit} leaves no room for a token of each text beside the special ones; make it larger.",
-            f"max_length={limit} no deja sitio para un token de cada texto junto a los especiales; auméntalo.",
-        )
+    if room < 1:
+        raise OptionError(*NO_ROOM.format(limit=limit))
+    errors: dict[int, InputError] = {}
+    if paired and limit - tokenizer.num_special_tokens_to_add(pair=True) < 2:
+        errors = {i: RowError(*PAIR_NO_ROOM.format(limit=limit)) for i in paired}
+        paired = []
     ids: list[list[int]] = []
     token_types: list[list[int]] = []
     row_of: list[int] = []
@@ -80,7 +89,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             lost = [i for i, encoding in zip(at, batch.encodings or (), strict=True) if encoding.overflowing]
             notices = {i: [Notice("cut", NOTICES["pair"].format(limit=limit))] for i in lost}
     with_types = config.type_vocab_size > 1 and bool(token_types)
-    return Encoded(ids, row_of, limit, token_types if with_types else None, notices=notices)
+    return Encoded(ids, row_of, limit, token_types if with_types else None, errors=errors, notices=notices)
 
 
 def combine(answers: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:

@@ -62,7 +62,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
         else:
             begun = text_of(tokenizer, one.ids[: one.begun], options)
             new = text_of(tokenizer, one.ids, options)[len(begun) :]
-            out.append({"generated_text": output.row + new if options["return_full_text"] else new})
+            out.append({"generated_text": str(output.row) + new if options["return_full_text"] else new})
         if options["return_scores"]:
             out[-1]["score"] = one.score
     return out

@@ -73,7 +73,7 @@ def encode_tokens(
         try:
             about = wanted(row, whole)
         except RowError as error:
-            errors[row] = error
+            errors[row] = error.with_traceback(None)
             continue
         tokens, types = whole.ids, whole.type_ids  # each is copied when it is asked for
         head, tail = _edges(whole.special_tokens_mask)
