@@ -36,11 +36,11 @@ TITLES = {
     "es.tass2020-cr": "TASS 2020, Costa Rica",
     "es.tass2020-pe": "TASS 2020, Peru",
     "es.tass2020-uy": "TASS 2020, Uruguay",
-    "es.turismo": "tourism reviews, held out",
+    "es.turismo": "tourism reviews, split off training",
     "es.opener": "OpeNER, hotel reviews",
     "en.umsab": "UMSAB, tweets",
     "en.semeval2017": "SemEval-2017, tweets",
-    "en.sst2": "SST-2, films, what no training text holds",
+    "en.sst2": "SST-2, films, split off the training treebank",
     "en.opener": "OpeNER, hotel reviews",
 }
 

@@ -98,5 +98,8 @@ def _card(folder: Path) -> dict[str, Any]:
         "languages": [data.language] if isinstance(data.language, str) else data.language or [],
         "licence": data.get("license_name") or data.license,
         "mb": round(sum(file.stat().st_size for file in folder.iterdir()) / 1e6, 1),
-        "figures": {f"{r.dataset_name}, {r.metric_name}": r.metric_value for r in data.eval_results or ()},
+        "figures": {
+            f"{r.dataset_name}, {r.metric_name}" + f" ({r.dataset_split})" * bool(r.dataset_split): r.metric_value
+            for r in data.eval_results or ()
+        },
     }
