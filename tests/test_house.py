@@ -194,3 +194,37 @@ def test_a_model_is_trained_as_any_module(tiny):
         optimizer.zero_grad()
         losses.append(float(loss.detach()))
     assert losses[-1] < losses[0]
+
+
+WITH_TORCH = {"checkpoints", "families", "packing", "nn", "engine", "models", "generation", "training", "glassbox"}
+
+
+def imports_at_run_time(tree):
+    """Modules that a module imports, without what only type checkers see."""
+    hidden = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) not in hidden and isinstance(node, ast.Import | ast.ImportFrom):
+            yield from [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+
+
+def test_only_models_and_what_is_below_them_import_torch():
+    importing = {
+        path.relative_to(PACKAGE)
+        for path, tree in TREES.items()
+        if any(name.split(".")[0] == "torch" for name in imports_at_run_time(tree))
+    }
+    others = {path.as_posix() for path in importing if path.with_suffix("").parts[0] not in WITH_TORCH}
+    assert others == {"tokenization/batch.py"}  # inside a function, for return_tensors="pt"
+
+
+def test_no_function_of_the_pipelines_is_longer_than_60_lines():
+    for path in (PACKAGE / "pipelines").glob("*.py"):
+        for node in ast.walk(TREES[path]):
+            if isinstance(node, ast.FunctionDef):
+                doc = node.body[0].end_lineno - node.body[0].lineno + 1 if ast.get_docstring(node) else 0
+                assert node.end_lineno - node.lineno + 1 - doc <= 60, node.name
