@@ -9,6 +9,7 @@ import runpy
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -154,7 +155,8 @@ def recipe(monkeypatch):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import data
 
-    monkeypatch.setattr(data, "UNLABELLED", {"emoji": 60, "xed": 15, "emoevent": 15, "pairs": 5})
+    counts = {"emoji": 60, "xed": 15, "emoevent": 15, "pairs": 5}
+    monkeypatch.setattr(data, "UNLABELLED", {k: replace(data.UNLABELLED[k], count=n) for k, n in counts.items()})
     monkeypatch.setattr(data, "phrases", lambda lang, rng: [("qué bien", "POS"), ("qué mal", "NEG")])
     return import_module
 

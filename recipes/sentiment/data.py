@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,33 +31,57 @@ TOKENS = 2048  # a step
 
 @dataclass(frozen=True)
 class Source:
-    """How often a row is seen in one pass; whether its annotators knew NEU (where they did not, a text is weaker
-    evidence against NEU, see `Stage.rare`); whether its terms let anyone use what is made of it."""
+    """How often a row is seen in one pass; under which licence it comes; whether its annotators knew NEU (where they
+    did not, a text is weaker evidence against NEU, see `Stage.rare`)."""
 
     times: float
+    licence: str
     neutral: bool = True
-    open: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether its terms let anyone use what is made of it."""
+        return self.licence in allowed_licences()
 
 
 SOURCES: dict[tuple[str, str], Source] = {
-    ("es", "turismo"): Source(1),
-    ("es", "tass-general"): Source(2),
-    **{("es", f"tass2020-{land}"): Source(4) for land in ("es", "mx", "cr", "pe", "uy")},
-    ("es", "umsab"): Source(6, open=True),
-    ("es", "opener"): Source(5, neutral=False, open=True),
-    ("es", "short"): Source(6, open=True),
-    ("en", "sst2"): Source(1, neutral=False, open=True),
-    ("en", "sst5"): Source(1, open=True),
-    ("en", "semeval2017"): Source(0.6),
-    ("en", "airline"): Source(0.25),
-    ("en", "uci"): Source(2, neutral=False, open=True),
-    ("en", "opener"): Source(2, neutral=False, open=True),
-    ("en", "umsab"): Source(3, open=True),
-    ("en", "short"): Source(4, open=True),
+    ("es", "turismo"): Source(1, "states none"),
+    ("es", "tass-general"): Source(2, "research only"),
+    **{("es", f"tass2020-{land}"): Source(4, "research only") for land in ("es", "mx", "cr", "pe", "uy")},
+    ("es", "umsab"): Source(6, "Apache-2.0"),
+    ("es", "opener"): Source(5, "CC BY", neutral=False),
+    ("es", "short"): Source(6, "own text"),
+    ("en", "sst2"): Source(1, "free with citation", neutral=False),
+    ("en", "sst5"): Source(1, "free with citation"),
+    ("en", "semeval2017"): Source(0.6, "research only"),
+    ("en", "airline"): Source(0.25, "CC BY-NC-SA"),
+    ("en", "uci"): Source(2, "CC BY", neutral=False),
+    ("en", "opener"): Source(2, "CC BY", neutral=False),
+    ("en", "umsab"): Source(3, "Apache-2.0"),
+    ("en", "short"): Source(4, "own text"),
 }
-# texts without a label, how many of each are drawn; EmoEvent states no licence
-UNLABELLED = {"emoji": 10_000, "xed": 8_000, "emoevent": 5_000, "pairs": 4_000}
-NOT_OPEN = ("emoevent",)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts without a label: how many are drawn, and under which licence they come."""
+
+    count: int
+    licence: str
+
+    @property
+    def open(self) -> bool:
+        return self.licence in allowed_licences()
+
+
+UNLABELLED = {
+    "emoji": Texts(10_000, "Apache-2.0"),
+    "xed": Texts(8_000, "CC BY"),
+    "emoevent": Texts(5_000, "states none"),
+    "pairs": Texts(4_000, "CC BY 4.0"),
+}
+# the sentence pairs that `pairs` are drawn from
+PAIRS = {"tatoeba": "CC BY 2.0 FR", "opensubtitles": "CC BY 4.0", "news": "states none"}
 
 USER = re.compile(r"(?<!\w)@\w+")
 LINK = re.compile(r"https?://\S+")
@@ -76,6 +101,12 @@ class Row:
 
 def sure(label: int) -> tuple[float, ...]:
     return tuple(float(i == label) for i in range(len(LABELS)))
+
+
+@cache
+def allowed_licences() -> frozenset[str]:
+    """The licences of texts that shipped models may learn from, by `recipes/licences.tsv`."""
+    return frozenset(r["licence"] for r in lines(HERE.parent / "licences.tsv") if r["allowed"] == "yes")
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -210,7 +241,7 @@ def self_labelled(model: Model, tokenizer: Tokenizer, folder: Path, only_open: b
         (r["text"], r["emotions"], r["lang"], r["source"]) for r in lines(folder / "sentiment" / "emotions.tsv.gz")
     ]
     rng.shuffle(rows)
-    left = {name: 0 if only_open and name in NOT_OPEN else count for name, count in UNLABELLED.items()}
+    left = {name: texts.count if texts.open or not only_open else 0 for name, texts in UNLABELLED.items()}
     kept = []
     for row in rows:
         left[row[3]] -= 1
@@ -219,7 +250,8 @@ def self_labelled(model: Model, tokenizer: Tokenizer, folder: Path, only_open: b
     pairs = [
         (r["en"], r["es"])
         for r in lines(folder / "parallel" / "train.tsv.gz")
-        if r["source"] != "python-docs" and max(len(r["en"]), len(r["es"])) < 300
+        if (licence := PAIRS.get(r["source"])) and max(len(r["en"]), len(r["es"])) < 300
+        and (licence in allowed_licences() or not only_open)
     ]
     pairs = rng.sample(pairs, left["pairs"])
 

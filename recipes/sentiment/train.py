@@ -42,7 +42,7 @@ from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 from gatonegro.models import Model, initialise
 from gatonegro.packing import pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fit, has_bf16, mixed_batches, without_attention_dropout
+from gatonegro.training import fit, has_bf16, layer_groups, mixed_batches, without_attention_dropout
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Stage:
     phrases: int = 0  # how often each of our own is seen
     unlabelled: bool = False  # also texts that the model of the stage before labelled
     smoothing: float = 0.0  # of a label's certainty, how much goes to the others
+    decay: float = 1.0  # of the learning rate, from a layer to the one below it
+    rdrop: float = 0.0  # how much two answers to a text, each with dropout of its own, must agree
     average: float = 0.0  # the weights kept are a running mean, of which a step leaves so much as it was
 
 
@@ -127,7 +129,7 @@ def train(
     weights = class_weights(rows)
     print(f"{out}: {len(seen)} texts, {sum(map(len, encoded))} tokens, {len(steps)} steps", file=sys.stderr)
 
-    def loss(batch: list[int]) -> torch.Tensor:
+    def loss(batch: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         packed = pack([encoded[i] for i in batch], model.config, multiple=64)
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
             x = model.encode(packed)
@@ -146,16 +148,9 @@ def train(
         if guessed.any():
             kind = torch.tensor([int(r.target[0]) for r in about])
             total = total + 0.25 * F.cross_entropy(whole.emoji(pooled[guessed]), kind[guessed], reduction="sum")
-        return total / len(batch)
+        return total / len(batch), scores
 
-    body = [p for n, p in model.named_parameters() if not n.startswith("head.") and p.dim() > 1]
-    flat = [p for n, p in model.named_parameters() if not n.startswith("head.") and p.dim() == 1]
-    top = [*model.head.parameters(), *whole.emoji.parameters()]
-    groups = [
-        {"params": body, "lr": stage.lr, "weight_decay": 0.01},
-        {"params": flat, "lr": stage.lr, "weight_decay": 0.0},
-        {"params": top, "lr": stage.head_lr, "weight_decay": 0.01},
-    ]
+    groups = layer_groups(whole, stage.lr, stage.head_lr, decay=stage.decay)
     dev = dev_rows(data / "sentiment")
     fit(
         whole,
@@ -166,6 +161,7 @@ def train(
         seed=seed,
         evaluate=lambda: score(model, tokenizer, dev),
         average=stage.average,
+        rdrop=stage.rdrop,
         stop_after=stop_after,
     )
     model.save_pretrained(out / "model")

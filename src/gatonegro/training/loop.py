@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+import torch.nn.functional as F
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
@@ -48,6 +49,38 @@ def without_attention_dropout(model: M) -> M:
     return model
 
 
+def layer_groups(
+    model: nn.Module, lr: float, head_lr: float, *, decay: float = 1.0, weight_decay: float = 0.01
+) -> list[dict[str, Any]]:
+    """Parameter groups for AdamW with a rate per layer: the top layer of the encoder learns at `lr`, each layer below
+    at `decay` times the rate above it, the embeddings below the lowest layer, and what is no part of the encoder at
+    `head_lr`. Vectors (biases and norms) decay to nothing."""
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    depths = [_depth(name) for name, _ in named]
+    top = max((depth for depth in depths if depth is not None), default=0)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for (_, p), depth in zip(named, depths, strict=True):
+        rate = head_lr if depth is None else lr * decay ** (top - depth)
+        groups.setdefault((rate, weight_decay if p.dim() > 1 else 0.0), []).append(p)
+    return [{"params": some, "lr": rate, "weight_decay": shrink} for (rate, shrink), some in groups.items()]
+
+
+def _depth(name: str) -> int | None:
+    """0 for the embeddings, n + 1 for the encoder's layer n, None for what stands on top."""
+    parts = name.split(".")
+    if "encoder" in parts and "layers" in parts:
+        return int(parts[parts.index("layers") + 1]) + 1
+    return 0 if "embeddings" in parts or "encoder" in parts else None
+
+
+def disagreement(one: Tensor, other: Tensor) -> Tensor:
+    """How far two answers (n, labels) to the same rows are apart: the mean over the rows of the Kullback-Leibler
+    divergence, both ways (R-Drop, https://arxiv.org/abs/2106.14448)."""
+    p, q = one.float().log_softmax(-1), other.float().log_softmax(-1)
+    there, back = (F.kl_div(a, b, reduction="batchmean", log_target=True) for a, b in ((p, q), (q, p)))
+    return (there + back) / 2
+
+
 def has_bf16() -> bool:
     """Whether training gains by computing in bf16 what need not be exact."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
@@ -63,10 +96,18 @@ def keep_memory() -> None:
         mallopt(trim_threshold, -1)  # as a size, the largest there is
 
 
+def _value(loss: Callable[[Batch], Tensor | tuple[Tensor, Tensor]], batch: Batch, rdrop: float) -> Tensor:
+    found = loss(batch)
+    if not rdrop:
+        return found[0] if isinstance(found, tuple) else found
+    (value, scores), (again, others) = found, loss(batch)
+    return (value + again) / 2 + rdrop * disagreement(scores, others)
+
+
 def fit(
     model: nn.Module,
     batches: Sequence[Batch],
-    loss: Callable[[Batch], Tensor],
+    loss: Callable[[Batch], Tensor | tuple[Tensor, Tensor]],
     groups: Sequence[dict[str, Any]],
     *,
     out: Path,
@@ -77,6 +118,7 @@ def fit(
     evaluate: Callable[[], Mapping[str, float]] | None = None,
     evaluate_every: int = 1000,
     average: float = 0.0,
+    rdrop: float = 0.0,
     stop_after: int | None = None,
 ) -> None:
     """Go through `batches` once, a step each, and leave `model` trained.
@@ -86,11 +128,13 @@ def fit(
     line now and then.
 
     Args:
-        loss: batch → scalar; it may use randomness freely.
+        loss: batch → scalar, or, for `rdrop`, (scalar, scores of the rows (n, labels)); it may use randomness freely.
         groups: parameter groups for AdamW, each with its own peak `lr`.
         warmup: share of the steps in which the rate rises; then it falls to 0 in a straight line.
         average: what is left at the end is a running mean of the weights, of which a step leaves so much as it was; 0
-            leaves the last weights.
+            leaves the last weights. This is the exponential moving average (EMA) of others.
+        rdrop: each batch is answered twice, with dropout drawn anew, and this many times the `disagreement` of the two
+            answers is added to the mean of their losses. 0 answers once.
         stop_after: end after this step, as if killed there (for tests, and for a look on the way).
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -98,7 +142,7 @@ def fit(
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6, fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
     # what a run is, as far as can be told: another one must not go on from its state
-    plan = {"steps": len(batches), "seed": seed, "peaks": peaks, "average": average}
+    plan = {"steps": len(batches), "seed": seed, "peaks": peaks, "average": average, "rdrop": rdrop}
     first, state = 0, out / "state.pt"
     weights = list(model.parameters())
     mean_weights = [w.detach().clone() for w in weights] if average else []
@@ -134,7 +178,7 @@ def fit(
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * rate
             model.train()
-            value = loss(batches[step])
+            value = _value(loss, batches[step], rdrop)
             value.backward()
             nn.utils.clip_grad_norm_(model.parameters(), clip)
             optimizer.step()
