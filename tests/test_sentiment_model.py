@@ -35,7 +35,7 @@ def suite():
 
 def test_the_suite_is_what_the_card_says_it_is(suite):
     rows = suite.pairs()
-    assert len(rows) >= 300 and len({row["group"] for row in rows}) == 12
+    assert len(rows) >= 450 and len({row["group"] for row in rows}) == 16
     texts = [row[column] for row in rows for column in ("text", "twin")]
     assert len(set(texts)) == len(texts)
     for row in rows:

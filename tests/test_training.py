@@ -19,7 +19,8 @@ from torch import nn
 
 from gatonegro import AutoModelForSequenceClassification, pipeline
 from gatonegro.errors import OptionError
-from gatonegro.training import fit
+from gatonegro.training import disagreement, fit, layer_groups, quick
+from gatonegro.training.loop import ByteDropout
 
 ROOT = Path(__file__).parents[1]
 STEPS = 40
@@ -151,13 +152,15 @@ def recipe(monkeypatch):
     pytest.importorskip("sklearn")
     folder = ROOT / "recipes" / "sentiment"
     monkeypatch.syspath_prepend(str(folder))
-    for name in ("data", "train", "phrases", "behaviour", "release"):
+    for name in ("data", "train", "phrases", "reviews", "behaviour", "release"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import data
 
     counts = {"emoji": 60, "xed": 15, "emoevent": 15, "pairs": 5}
     monkeypatch.setattr(data, "UNLABELLED", {k: replace(data.UNLABELLED[k], count=n) for k, n in counts.items()})
     monkeypatch.setattr(data, "phrases", lambda lang, rng: [("qué bien", "POS"), ("qué mal", "NEG")])
+    monkeypatch.setattr(data, "REVIEWS", 9)
+    monkeypatch.setattr(data, "RATINGS", {"es": 5, "en": 5})
     return import_module
 
 
@@ -219,19 +222,87 @@ def test_a_release_says_what_it_measured(make_folder, data, tmp_path, recipe, mo
     assert pipeline("sentiment-analysis", model=tmp_path / "out")("buena 🤮")[0]["label"] in ("NEG", "NEU", "POS")
 
 
-def test_what_is_tested_is_never_trained_on(recipe):
+def test_what_is_tested_is_never_trained_on(recipe, monkeypatch):
     """No text of the behaviour suite stands in what the recipe brings along or makes."""
-    phrases = runpy.run_path(str(ROOT / "recipes" / "sentiment" / "phrases.py"))["phrases"]
-    made = [text for lang in ("es", "en") for seed in (1, 2, 3) for text, _ in phrases(lang, random.Random(seed))]
-    made += [
-        r.text
-        for lang in ("es", "en")
-        for r in recipe("data").read(ROOT / "recipes" / "sentiment" / f"short.{lang}.tsv", lang)
-    ]
-    known = {plain(text) for text in made}
-    suite = [r[column] for r in recipe("behaviour").pairs() for column in ("text", "twin")]
-    assert len(suite) >= 600 and not [text for text in suite if plain(text) and plain(text) in known]
+    data, phrases, suite = recipe("data"), recipe("phrases"), recipe("behaviour").suite_texts()
+    monkeypatch.setattr(data, "phrases", phrases.phrases)
+    monkeypatch.setattr(data, "REVIEWS", 300)
+    monkeypatch.setattr(data, "RATINGS", {"es": 300, "en": 100})
+    made = [r.text for seed in (1, 2) for r in data.own_phrases(random.Random(seed))]
+    made += [r.text for lang in ("es", "en") for r in data.read(data.HERE / f"short.{lang}.tsv", lang)]
+    known = {data.words(text) for text in made}
+    assert len(known) > 9_000 and len(suite) >= 900
+    assert not [text for text in suite if data.words(text) and data.words(text) in known]
 
 
-def plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
+
+# what recipes share
+
+
+def test_quick_answers_as_the_model_did_and_learns_the_same(make_folder):
+    """Without dropout, plain sums give the answers and gradients of the fused operator."""
+    folder = make_folder("pooler", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    plain, fast = (AutoModelForSequenceClassification.from_pretrained(folder, num_labels=3) for _ in range(2))
+    fast.load_state_dict(plain.state_dict())
+    quick(fast)
+    ids = torch.tensor([[2, 30, 31, 32, 3]])
+    for model in (plain, fast):
+        model.train()
+        model(input_ids=ids, labels=torch.tensor([1])).loss.backward()
+    for (name, one), other in zip(plain.named_parameters(), fast.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, msg=name)
+
+
+def test_byte_dropout_drops_its_share_and_keeps_the_mean():
+    torch.manual_seed(1)
+    layer, x = ByteDropout(0.1), torch.ones(999, 101, requires_grad=True)
+    y = layer(x)
+    assert abs(float((y == 0).float().mean()) - 0.1) < 0.005 and abs(float(y.detach().mean()) - 1) < 0.005
+    y.sum().backward()
+    assert torch.equal(x.grad, y)  # what was dropped learns nothing, what was kept as much more
+    torch.manual_seed(1)
+    assert torch.equal(layer(x), y) and not torch.equal(layer(x), y)
+    assert layer.eval()(x) is x
+
+
+def test_layers_learn_the_slower_the_deeper_they_lie(make_folder):
+    model = AutoModelForSequenceClassification.from_pretrained(make_folder("pooler"), num_labels=3)
+    groups = layer_groups(model, 1e-3, 1e-2, decay=0.5)
+    rate = {id(p): g["lr"] for g in groups for p in g["params"]}
+    named = dict(model.named_parameters())
+    assert len(rate) == len(named)
+    wanted = {"embeddings.tokens": 25e-5, "encoder.layers.0.": 5e-4, "encoder.layers.1.": 1e-3, "head.": 1e-2}
+    for name, p in named.items():
+        for start, lr in wanted.items():
+            if name.startswith(start):
+                assert rate[id(p)] == pytest.approx(lr), name
+    assert all((g["weight_decay"] == 0) == (p.dim() == 1) for g in groups for p in g["params"])
+
+
+def test_disagreement_is_none_between_equals_and_the_same_both_ways():
+    one, other = torch.randn(2, 5, 3)
+    assert float(disagreement(one, one)) == pytest.approx(0, abs=1e-6)
+    assert 0.01 < float(disagreement(one, other)) == pytest.approx(float(disagreement(other, one)))
+    p, q = one.softmax(1), other.softmax(1)
+    by_hand = ((p * (p / q).log()).sum(1) + (q * (q / p).log()).sum(1)).mean() / 2
+    assert float(disagreement(one, other)) == pytest.approx(float(by_hand), rel=1e-5)
+
+
+def test_rdrop_makes_answers_agree(tmp_path):
+    """Trained to agree alone, a model answers the same whatever dropout draws; a loss without scores is refused."""
+
+    def spread(rdrop: float) -> float:
+        torch.manual_seed(2)
+        model = nn.Sequential(nn.Linear(4, 32), nn.Dropout(0.5), nn.Linear(32, 3))
+        x = torch.randn(64, 4)
+        groups = [{"params": list(model.parameters()), "lr": 0.02}]
+        fit(model, [x] * 60, lambda b: (0 * model(b).sum(), model(b)), groups, out=tmp_path / f"{rdrop}", seed=1,
+            rdrop=rdrop)  # fmt: skip
+        model.train()
+        return float(disagreement(model(x), model(x)))
+
+    assert spread(1.0) < spread(0.0) / 4
+    model = nn.Linear(1, 1)
+    with pytest.raises(TypeError):
+        fit(model, [0], lambda _: model.weight.sum(), [{"params": [model.weight], "lr": 0.1}], out=tmp_path, seed=1,
+            rdrop=1.0)  # fmt: skip

@@ -24,6 +24,10 @@ def pairs() -> list[dict[str, str]]:
         return list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
+def suite_texts() -> list[str]:
+    return [row[column] for row in pairs() for column in ("text", "twin")]
+
+
 def behaviour(model: str | Path) -> tuple[dict[str, tuple[int, int]], list[str], float]:
     """Passed and all pairs a group; the failures, in words; the mean score of noise."""
     classify = pipeline("text-classification", model)

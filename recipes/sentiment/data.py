@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from behaviour import suite_texts
 from phrases import noise, phrases
+from reviews import ratings, reviews
 from torch import Tensor
 
 from gatonegro.models import Model
@@ -82,6 +84,8 @@ UNLABELLED = {
 }
 # the sentence pairs that `pairs` are drawn from
 PAIRS = {"tatoeba": "CC BY 2.0 FR", "opensubtitles": "CC BY 4.0", "news": "states none"}
+REVIEWS = 1_800  # of our own, see `reviews.py`
+RATINGS = {"es": 300, "en": 120}
 
 USER = re.compile(r"(?<!\w)@\w+")
 LINK = re.compile(r"https?://\S+")
@@ -153,13 +157,29 @@ def emoji_rows(data: Path) -> tuple[list[Row], int]:
 
 
 def own_phrases(rng: random.Random) -> list[Row]:
-    """Short texts made of tables, and noise that should be told apart from all labels."""
-    rows = [
-        Row(text, sure(LABELS.index(label)), lang, "phrases")
-        for lang in ("es", "en")
-        for text, label in phrases(lang, rng)
-    ]
+    """Short texts and reviews made of tables, ratings, words drawn out, and noise that should be told apart from all
+    labels; without what stands in the behaviour suite."""
+    made = [(*row, lang) for lang in ("es", "en") for row in phrases(lang, rng)]
+    made += [(drawn_out(text, rng), label, lang) for text, label, lang in rng.sample(made, len(made) // 14)]
+    made += [(*row, "es") for row in reviews(REVIEWS, rng)]
+    made += [(*row, lang) for lang, count in RATINGS.items() for row in ratings(lang, count, rng)]
+    held = {words(text) for text in suite_texts()} - {""}
+    rows = [Row(text, sure(LABELS.index(label)), lang, "phrases") for text, label, lang in made]
+    rows = [r for r in rows if words(r.text) not in held]
     return rows + [Row(text, (1 / 3, 1 / 3, 1 / 3), "es", "noise") for text in noise(rng)]
+
+
+def drawn_out(text: str, rng: random.Random) -> str:
+    """A vowel of the longest word typed again and again: "bueeeeno", "rapidísimoooo"."""
+    word = max(text.split(), key=len)
+    vowels = [i for i, c in enumerate(word) if c.lower() in "aeiouáéíóú"] or [len(word) - 1]
+    i = rng.choice(vowels[-2:])
+    return text.replace(word, word[:i] + word[i] * rng.randint(3, 8) + word[i + 1 :], 1)
+
+
+def words(text: str) -> str:
+    """A text without its case and its marks."""
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def vary(text: str, rng: random.Random) -> str:

@@ -42,7 +42,7 @@ from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 from gatonegro.models import Model, initialise
 from gatonegro.packing import pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fit, has_bf16, layer_groups, mixed_batches, without_attention_dropout
+from gatonegro.training import fit, has_bf16, layer_groups, mixed_batches, quick
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,15 @@ class Stage:
 
 
 STAGES = {
-    "first": Stage(passes=1.0, lr=8e-5, head_lr=5e-4, rare=-1e4, emoji=0.3),
+    "first": Stage(passes=1.0, lr=8e-5, head_lr=5e-4, rare=-1e4, emoji=0.3, average=0.99),
     "second": Stage(passes=0.5, lr=5e-5, head_lr=2e-4, rare=-1.0, emoji=0.15),
     "third": Stage(
-        passes=0.4, lr=4e-5, head_lr=2e-4, rare=-1.0, phrases=2, unlabelled=True, smoothing=0.05, average=0.99
+        passes=0.4, lr=6e-5, head_lr=2e-4, rare=-1.0, phrases=2, unlabelled=True, smoothing=0.05, decay=0.93,
+        average=0.99
     ),
-    "fourth": Stage(passes=0.2, lr=3e-5, head_lr=1e-4, rare=-1.0, phrases=2, smoothing=0.05, average=0.98),
+    "fourth": Stage(
+        passes=0.2, lr=4e-5, head_lr=1e-4, rare=-1.0, phrases=2, smoothing=0.05, decay=0.93, rdrop=1.0, average=0.98
+    ),
 }
 
 
@@ -112,7 +115,7 @@ def train(
     labels = len(LABELS)
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=labels)
     model.config = model.config.with_labels(list(LABELS))
-    without_attention_dropout(model)
+    quick(model)
     rows = labelled(data / "sentiment", only_open)
     seen = one_pass(rows, stage.passes, rng)
     emoji, kinds = emoji_rows(data / "sentiment")

@@ -27,7 +27,6 @@ import torch.nn.functional as F
 from back import read
 from data import Example, dev_pairs, mono, one_pass, pairs
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from vocabulary import SPECIAL, TO, Sampler, cut
 
 from gatonegro import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
@@ -35,10 +34,9 @@ from gatonegro.families import family_of
 from gatonegro.families.family import read_config
 from gatonegro.generation import GenerationConfig
 from gatonegro.models import LanguageModel
-from gatonegro.nn.attention import Attend, Attention
 from gatonegro.packing import Layout, Packed, pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fit, has_bf16, mixed_batches
+from gatonegro.training import fit, has_bf16, mixed_batches, quick
 
 START, PAD, END = SPECIAL.index("</s>"), SPECIAL.index("<pad>"), SPECIAL.index("</s>")
 LAYERS = 8  # of the base's twelve: the last ones make one vector of a text, which is not wanted here
@@ -137,22 +135,6 @@ def loss_of(model: LanguageModel, step: Step, smoothing: float = SMOOTHING) -> T
     return F.cross_entropy(scores.float(), wanted, label_smoothing=smoothing)
 
 
-class ShortAttend(Attend):
-    """Attention as it is fastest learned of short texts: by plain sums, since the fused operator's gradients take twice
-    as long; in fp32, since for bf16 a kernel would be compiled for each new pair of lengths."""
-
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, *args: Any) -> Tensor:
-        with torch.autocast("cpu", enabled=False), sdpa_kernel(SDPBackend.MATH):
-            return super().forward(q.float(), k.float(), v.float(), *args).to(q.dtype)
-
-
-def with_short_attention(model: LanguageModel) -> LanguageModel:
-    for module in model.modules():
-        if isinstance(module, Attention):
-            module.attend = ShortAttend(0.0, module.attend.causal, module.attend.scale)
-    return model
-
-
 def begin(base: str | Path, rows: list[int], scratch: bool) -> LanguageModel:
     """A BART whose encoder is the base's, with the base's vectors for the pieces that were kept."""
     config = read_config(family_of("bart"), {**CONFIG, "vocab_size": len(rows)})
@@ -210,7 +192,7 @@ def main(argv: list[str] | None = None) -> None:
         (start / "tokenizer_config.json").write_text(json.dumps(TOKENIZER, indent=2) + "\n", encoding="utf-8")
     model = AutoModelForSeq2SeqLM.from_pretrained(start)
     assert isinstance(model, LanguageModel)
-    with_short_attention(model)
+    quick(model)
     tokenizer = AutoTokenizer.from_pretrained(start)
     sampler = Sampler(tokenizer.backend_tokenizer)
     steps = Steps(args.passes, args.seed, lambda rng: one_pass(train, rng, back=back), sampler)

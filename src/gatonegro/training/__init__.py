@@ -1,5 +1,5 @@
 """How models learn: one loop, batches of like length, what recipes share."""
 
-from gatonegro.training.loop import disagreement, fit, has_bf16, layer_groups, mixed_batches, without_attention_dropout
+from gatonegro.training.loop import disagreement, fit, has_bf16, layer_groups, mixed_batches, quick
 
-__all__ = ["disagreement", "fit", "has_bf16", "layer_groups", "mixed_batches", "without_attention_dropout"]
+__all__ = ["disagreement", "fit", "has_bf16", "layer_groups", "mixed_batches", "quick"]
