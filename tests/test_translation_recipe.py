@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from runpy import run_path
 
 import pytest
 
@@ -20,6 +21,7 @@ def recipe():
     from importlib.util import module_from_spec, spec_from_file_location
 
     made, others = [], sys.modules.pop("data", None)
+    sys.path.insert(0, str(RECIPE))  # `data` asks for `own`
     for name in ("data", "vocabulary", "back"):
         spec = spec_from_file_location(f"translation_{name}", RECIPE / f"{name}.py")
         module = sys.modules[spec.name] = module_from_spec(spec)
@@ -28,6 +30,7 @@ def recipe():
         spec.loader.exec_module(module)
         made.append(module)
     sys.modules.pop("data")
+    sys.path.remove(str(RECIPE))
     if others is not None:
         sys.modules["data"] = others
     return made
@@ -105,7 +108,7 @@ def test_variation_keeps_both_sides_together(data):
 
 def test_names_are_copied_and_new_ones_are_made(data):
     pair = data.Pair("I came from Boston to see Mary.", "Vine de Boston a ver a María.", "tatoeba")
-    known = data.names([pair, data.Pair("See Málaga, Tom.", "Ve Málaga, Tom.", "news"), pair])
+    known = data.names([pair, data.Pair("See Málaga, Tom.", "Ve Málaga, Tom.", "xquad"), pair])
     assert known == ["Boston", "Málaga", "Tom"]
     seen, rng = set(), random.Random(1)
     for _ in range(500):
@@ -226,7 +229,7 @@ def test_a_run_from_pairs_to_a_model_that_is_shipped(vocabulary, base, tmp_path)
         assert done.returncode == 0, done.stderr
         return done
 
-    train = (RECIPE, "--base", base, "--start", start, "--out", tmp_path / "run", "--passes", 1)
+    train = (RECIPE, "--base", base, "--start", start, "--out", tmp_path / "run", "--passes", 1, "--own", 0)
     run(*train, "--stop-after", 2)
     run(*train)
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
@@ -258,12 +261,105 @@ def test_what_was_translated_back(recipe, tmp_path):
     assert found in data.one_pass(pairs, random.Random(1), back=[found])
 
 
+def write_pairs(folder: Path, train: list, more: list, dev: list) -> Path:
+    (folder / "parallel").mkdir(parents=True)
+    for name, head, rows in (("train", "en es source", train), ("more", "en es source kind licence", more)):
+        table = "\n".join("\t".join(row) for row in [head.split(), *rows])
+        (folder / "parallel" / f"{name}.tsv.gz").write_bytes(gzip.compress(table.encode()))
+    table = "\n".join("\t".join(row) for row in [("en", "es", "source"), *dev])
+    (folder / "parallel" / "dev.tsv").write_text(table, encoding="utf-8")
+    return folder
+
+
+def test_only_what_a_licence_allows_is_learned(data, tmp_path):
+    train = [
+        ("The dog eats an old bone.", "El perro come un hueso viejo.", "tatoeba"),
+        ("The bank closed.", "El banco cerró.", "news"),
+    ]
+    more = [
+        ("A force acts on the body.", "Una fuerza actúa sobre el cuerpo.", "openstax", "science", "CC BY 4.0"),
+        ("The orc attacks.", "El orco ataca.", "wesnoth", "game", "GPL-2+"),
+        ("Print the page.", "Imprima la página.", "po/x", "manual", "GPL-2+ or as the program"),
+        ("A new licence.", "Una licencia nueva.", "x", "web", "one that the table does not know"),
+    ]
+    folder = write_pairs(tmp_path, train, more, [("Far away.", "Muy lejos de aquí.", "tatoeba")])
+    assert [(p.source, p.kind) for p in data.pairs(folder)] == [("tatoeba", ""), ("openstax", "science")]
+    assert "GPL-2+" not in data.allowed_licences() and "CC BY-SA 4.0" in data.allowed_licences()
+    every = {row["licence"] for row in data.lines(data.HERE.parent / "licences.tsv")}
+    named = set(data.PAIRS.values()) | {one.licence for table in data.MONO.values() for one in table}
+    assert named <= every
+
+
+def test_what_is_nearly_in_dev_is_left_out(data, tmp_path):
+    dev = [("He told me that he was going to the market.", "Me dijo que iba al mercado.", "tatoeba")]
+    train = [
+        ("She told me that she was going to the market.", "Me dijo que iba al mercado ella.", "tatoeba"),
+        ("Nothing of it.", "Me dijo que iba al mercado", "tatoeba"),
+        ("He told me nothing of the market.", "No me dijo nada.", "tatoeba"),
+    ]
+    assert [p.es for p in data.pairs(write_pairs(tmp_path, train, [], dev))] == ["No me dijo nada."]
+    near = data.Near(["abcdefghij"])  # six sequences
+    assert near("Abcdefghi") and not near("abcdefg") and near("xabcdefghij") and not near("")
+
+
+def test_what_the_suite_asks_is_never_trained_on(data, tmp_path):
+    asked = data.everyday_texts()
+    assert len(asked) >= 295
+    train = [("Hello.", "¡Hola!", "tatoeba"), ("Water", "El agua", "tatoeba"), ("A big dog.", "Un perro grande.", "tatoeba")]
+    folder = write_pairs(tmp_path, train, [], [("Far away.", "Muy lejos.", "tatoeba")])
+    assert [p.en for p in data.pairs(folder)] == ["A big dog."]
+    own = data.own_pairs(3000, random.Random(1))
+    assert len(own) > 4000 and not [p for p in own if data.key(p.en) in asked or data.key(p.es) in asked]
+
+
+def test_the_suite_says_what_is_adequate():
+    suite = run_path(str(RECIPE / "everyday.py"))
+    rows, adequate = suite["rows"](), suite["adequate"]
+    assert len(rows) == 300 and len({(r["to"], r["text"]) for r in rows}) == 300
+    assert Counter(r["to"] for r in rows) == {"en": 150, "es": 150}
+    assert all(adequate(r, answer) for r in rows for answer in r["accepted"].split("|"))
+    hola = {"kind": "greeting", "accepted": "Hello|Hi"}
+    assert adequate(hola, "hello!") and not adequate(hola, "Hola") and not adequate(hola, "")
+    shout = {"kind": "capitals", "accepted": "DON'T SMOKE"}
+    assert adequate(shout, "DON’T SMOKE.") and not adequate(shout, "Don't smoke")
+
+
+def test_numbers_in_words(recipe):
+    own = sys.modules["own"]
+    assert [own.in_spanish(n) for n in (1, 16, 21, 31, 100, 101, 515, 1000, 2021)] == [
+        "uno", "dieciséis", "veintiuno", "treinta y uno", "cien", "ciento uno", "quinientos quince", "mil",
+        "dos mil veintiuno",
+    ]  # fmt: skip
+    assert own.in_spanish(21, "m") == "veintiún" and own.in_spanish(231, "f") == "doscientas treinta y una"
+    assert own.in_spanish(21000) == "veintiún mil"
+    assert [own.in_english(n) for n in (0, 13, 42, 100, 999)] == [
+        "zero", "thirteen", "forty-two", "one hundred", "nine hundred and ninety-nine",
+    ]  # fmt: skip
+
+
+def test_what_is_made_agrees_on_both_sides(recipe):
+    made = sys.modules["own"].made(4000, random.Random(3))
+    for en, es in made:
+        numbers = [re.findall(r"\d+", re.sub(r"(\d)[.,](\d)", r"\1 \2", text)) for text in (en, es)]
+        if "siglo" in es or " s. " in es or ".º" in es:  # Roman there, words here
+            continue
+        assert sorted(numbers[0]) == sorted(numbers[1]), (en, es)
+        assert "{" not in en + es and "  " not in en + es
+    assert len(set(made)) > 2500
+
+
+def test_prepared_pairs_are_kept(data, tmp_path):
+    rows = [data.Pair('He said "no".', "Dijo «no».", "tatoeba"), data.Pair("A", "B", "openstax", "science")]
+    data.keep(rows, tmp_path / "pairs.tsv.gz")
+    assert data.kept(tmp_path / "pairs.tsv.gz") == rows
+
+
 @pytest.mark.shared
 def test_on_the_research_data(data, vocabulary, shared):
     folder = shared / "data"
     if not (folder / "parallel").is_dir():
         pytest.skip("no pairs")
     pairs = data.pairs(folder)
-    assert len(pairs) > 130_000 and {p.source for p in pairs} == {"tatoeba", "python-docs", "news", "opensubtitles"}
+    assert len(pairs) > 350_000 and not {p.source for p in pairs} & {"news", "wesnoth", "freeciv", "po/calibre"}
     dev = {(data.key(p.en), data.key(p.es)) for p in data.dev_pairs(folder)}
     assert len(dev) > 6000 and not any((data.key(p.en), data.key(p.es)) in dev for p in pairs)

@@ -5,7 +5,7 @@ r"""Train `translate-es-en`, the built-in translator, one model for both directi
 The encoder is the base's first layers, a BERT whose numbers are those of a BART encoder once what it adds for the first
 segment is added to its positions; three layers of decoder begin as copies of some of its layers. Seeded, logged to
 `OUT/log.jsonl`, resumable: the same line goes on where a killed run stopped. `--start FOLDER` goes on from a model that
-was saved, with a new warm-up. `--back FILE` adds what `back.py` translated back. `--scratch` leaves the base's numbers
+was saved, with a new warm-up. `--rdrop 5` answers each batch twice. `--back FILE` adds what `back.py` translated back. `--scratch` leaves the base's numbers
 out, for comparison.
 """
 
@@ -19,13 +19,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import sacrebleu
 import torch
 import torch.nn.functional as F
 from back import read
-from data import Example, dev_pairs, mono, one_pass, pairs
+from data import Example, dev_pairs, keep, kept, mono, one_pass, own_pairs, pairs
+from everyday import adequate, rows as everyday_rows
 from torch import Tensor
 from vocabulary import SPECIAL, TO, Sampler, cut
 
@@ -127,12 +127,13 @@ def packed(step: Step, model: LanguageModel) -> tuple[Packed, Packed, Layout, Te
     return a, b, Layout(b.lengths, a.lengths), wanted
 
 
-def loss_of(model: LanguageModel, step: Step, smoothing: float = SMOOTHING) -> Tensor:
+def loss_of(model: LanguageModel, step: Step, smoothing: float = SMOOTHING) -> tuple[Tensor, Tensor]:
+    """The mean loss of the tokens to be written, and the scores of all pieces for each of them."""
     read, written, cross, wanted = packed(step, model)
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
         x = model.decode(written, model.encode(read), cross)[: len(wanted)]
         scores = model.next(x, written)
-    return F.cross_entropy(scores.float(), wanted, label_smoothing=smoothing)
+    return F.cross_entropy(scores.float(), wanted, label_smoothing=smoothing), scores
 
 
 def begin(base: str | Path, rows: list[int], scratch: bool) -> LanguageModel:
@@ -171,6 +172,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, help="at most so many in all, in the place of whole passes")
     parser.add_argument("--lr", type=float, default=5e-4, help="of the decoder")
     parser.add_argument("--encoder-lr", type=float, default=2e-4)
+    parser.add_argument("--own", type=int, default=8000, help="pairs of our own that are made a pass; 0: none at all")
+    parser.add_argument("--rdrop", type=float, default=0.0, help="how much two answers to a batch must agree")
     parser.add_argument("--scratch", action="store_true", help="random numbers in the place of the base's")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stop-after", type=int, help="stop after this step, to be resumed")
@@ -178,7 +181,10 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
 
-    train, start = pairs(args.data), args.out / "begun"
+    prepared, start = args.out / "pairs.tsv.gz", args.out / "begun"
+    if not prepared.exists():
+        keep(pairs(args.data), prepared)
+    train = kept(prepared)
     if args.start and not start.exists():
         shutil.copytree(args.start, start)
     back = read(args.back) if args.back else []
@@ -195,7 +201,11 @@ def main(argv: list[str] | None = None) -> None:
     quick(model)
     tokenizer = AutoTokenizer.from_pretrained(start)
     sampler = Sampler(tokenizer.backend_tokenizer)
-    steps = Steps(args.passes, args.seed, lambda rng: one_pass(train, rng, back=back), sampler)
+
+    def examples(rng: random.Random) -> list[Example]:
+        return one_pass(train, rng, own=own_pairs(args.own, rng) if args.own else (), back=back)
+
+    steps = Steps(args.passes, args.seed, examples, sampler)
     if args.steps:
         steps.most = args.steps
     dev = dev_steps(args.data, sampler)
@@ -203,7 +213,8 @@ def main(argv: list[str] | None = None) -> None:
 
     def evaluate() -> dict[str, float]:
         losses = {f"dev_{to}": mean_loss(model, of) for to, of in dev.items()}
-        return losses | {f"chrf_{to}": chrf(model, tokenizer, args.data, to) for to in TO}
+        scores = {f"chrf_{to}": chrf(model, tokenizer, args.data, to) for to in TO}
+        return losses | scores | {"everyday": everyday(model, tokenizer)}
 
     new = ("decoder.", "decoder_embeddings.", "head.")
     named = [(name, p) for name, p in model.named_parameters()]
@@ -226,6 +237,7 @@ def main(argv: list[str] | None = None) -> None:
         evaluate=evaluate,
         evaluate_every=max(50, steps.length // 2 // 50 * 50),
         average=0.999 if len(steps) > 2000 else 0.99,
+        rdrop=args.rdrop,
         warmup=0.04,
         stop_after=args.stop_after,
     )
@@ -261,7 +273,7 @@ def dev_steps(data: Path, sampler: Sampler, most: int = 400) -> dict[str, list[S
 
 def mean_loss(model: LanguageModel, steps: list[Step]) -> float:
     counts = [sum(len(ids) + 1 for ids in step.written) for step in steps]
-    losses = [float(loss_of(model, step, 0.0)) * n for step, n in zip(steps, counts, strict=True)]
+    losses = [float(loss_of(model, step, 0.0)[0]) * n for step, n in zip(steps, counts, strict=True)]
     return sum(losses) / sum(counts)
 
 
@@ -271,10 +283,24 @@ def chrf(model: LanguageModel, tokenizer: Tokenizer, data: Path, to: str, most: 
     few = [row for source in sorted({r.source for r in rows}) for row in [r for r in rows if r.source == source][:most]]
     few.sort(key=lambda row: len(row.en))
     texts, wanted = ([row.es for row in few], [row.en for row in few])[:: 1 if to == "en" else -1]
+    return sacrebleu.corpus_chrf(written(model, tokenizer, texts, to), [wanted]).score
+
+
+def everyday(model: LanguageModel, tokenizer: Tokenizer) -> float:
+    """The share of the suite of everyday sentences that is adequate, written greedily."""
+    right, suite = 0, everyday_rows()
+    for to in TO:
+        some = [row for row in suite if row["to"] == to]
+        answers = written(model, tokenizer, [row["text"] for row in some], to)
+        right += sum(adequate(row, answer) for row, answer in zip(some, answers, strict=True))
+    return right / len(suite)
+
+
+def written(model: LanguageModel, tokenizer: Tokenizer, texts: list[str], to: str) -> list[str]:
+    """What the model writes greedily for texts, in the language that is wanted."""
     ids = tokenizer([f"{TO[to]} {text}" for text in texts], truncation=True)["input_ids"]
-    written = model.write(ids, options=GenerationConfig(max_new_tokens=100, eos_token_id=END, pad_token_id=PAD))
-    found = [tokenizer.decode(some[0].ids, skip_special_tokens=True) for some in written]
-    return sacrebleu.corpus_chrf(found, [wanted]).score
+    found = model.write(ids, options=GenerationConfig(max_new_tokens=100, eos_token_id=END, pad_token_id=PAD))
+    return [tokenizer.decode(some[0].ids, skip_special_tokens=True) for some in found]
 
 
 if __name__ == "__main__":
