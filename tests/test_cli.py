@@ -325,6 +325,7 @@ def test_models(built_in, run, terminal, no_socket):
     folder = built_in(True)
     one, *others = lines(run("models", "--json")[0])
     tasks = {"translate-es-en": "translation", "demo-en": "text-classification"}
+    tasks |= {"sentiment-es-en-research": "text-classification"}
     assert others == [{"name": name, "task": task, "installed": False} for name, task in tasks.items()]
     size = round(sum(file.stat().st_size for file in folder.iterdir()) / 1e6, 1)
     assert one == {

@@ -237,6 +237,18 @@ def test_built_in(data_package, monkeypatch, tmp_path, no_socket):
     assert hub.locate("sentiment-es-en").folder == Path("sentiment-es-en")  # an existing folder wins
 
 
+def test_what_is_for_research_comes_with_a_distribution_of_its_own(data_package, tmp_path, no_socket):
+    package = data_package("sentiment-es-en")
+    with pytest.raises(HubError, match=r"pip install -U gatonegro-models-research .*pip install \./models-research"):
+        hub.locate("sentiment-es-en-research")
+    folder = tmp_path / "site" / "gatonegro_models_research" / "sentiment-es-en-research"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    assert hub.locate("sentiment-es-en-research").folder == folder
+    assert list(hub.built_in_models()) == ["sentiment-es-en", "sentiment-es-en-research"]
+    assert hub.locate("sentiment-es-en").folder.parent == package
+
+
 @pytest.mark.parametrize("older", [False, True])
 def test_built_in_not_installed(data_package, monkeypatch, older, no_socket):
     if older:

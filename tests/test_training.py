@@ -5,7 +5,6 @@ import json
 import os
 import random
 import re
-import runpy
 import signal
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import pytest
 import torch
 from torch import nn
 
-from gatonegro import AutoModelForSequenceClassification, pipeline
+from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 from gatonegro.errors import OptionError
 from gatonegro.training import disagreement, fit, layer_groups, quick
 from gatonegro.training.loop import ByteDropout
@@ -112,6 +111,7 @@ def test_a_killed_process_loses_only_the_steps_since_its_last_save(tmp_path):
 
 # the recipe, on a handful of rows
 
+LANDS = ("es", "mx", "cr", "pe", "uy")
 ROWS = {
     "es": [
         ("La clase es buena", "POS", "umsab"),
@@ -142,6 +142,7 @@ def data(tmp_path):
         (folder / f"{name}.tsv.gz").write_bytes(gzip.compress(rows.encode()))
     (folder.parent / "parallel").mkdir()
     pairs = "en\tes\tsource\n" + "a good film\tuna buena película\ttatoeba\n" * 10
+    pairs += "a bad bank\tun mal banco\tnews\n" * 10
     (folder.parent / "parallel" / "train.tsv.gz").write_bytes(gzip.compress(pairs.encode()))
     return folder.parent
 
@@ -152,7 +153,7 @@ def recipe(monkeypatch):
     pytest.importorskip("sklearn")
     folder = ROOT / "recipes" / "sentiment"
     monkeypatch.syspath_prepend(str(folder))
-    for name in ("data", "train", "phrases", "reviews", "behaviour", "release"):
+    for name in ("data", "train", "phrases", "reviews", "behaviour", "release", "soup"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import data
 
@@ -186,9 +187,71 @@ def test_the_sentiment_recipe_from_data_to_pipeline_stopped_and_resumed(make_fol
     assert {"es.umsab", "en.sst2", "loss"} <= record.keys()
 
 
-def test_open_data_alone(data, recipe):
-    rows = recipe("data").labelled(data / "sentiment", True)
+def test_open_data_alone(data, recipe, make_folder):
+    module = recipe("data")
+    rows = module.labelled(data / "sentiment", True)
     assert {r.source for r in rows} == {"umsab", "opener", "sst2", "short"}
+    model = AutoModelForSequenceClassification.from_pretrained(make_folder())
+    tokenizer = AutoTokenizer.from_pretrained(make_folder())
+    found = {
+        only_open: module.self_labelled([model], tokenizer, data, only_open, random.Random(1))
+        for only_open in (True, False)
+    }
+    assert {r.source for r in found[True]} == {"emoji", "xed", "pairs"}
+    assert not [r for r in found[True] if "bank" in r.text or "banco" in r.text]  # news states no licence
+    assert {r.source for r in found[False]} == {"emoji", "xed", "pairs", "emoevent"}
+    assert [r for r in found[False] if "bank" in r.text]
+
+
+def test_every_source_has_a_licence_of_the_table(recipe):
+    data = recipe("data")
+    table = {row["licence"]: row["allowed"] for row in data.lines(data.HERE.parent / "licences.tsv")}
+    assert set(table.values()) == {"yes", "no"}
+    named = [one.licence for one in (*data.SOURCES.values(), *data.UNLABELLED.values())] + list(data.PAIRS.values())
+    assert set(named) <= table.keys()
+    barred = {name for (_, name), one in data.SOURCES.items() if not one.open}
+    assert barred == {"turismo", "tass-general", "semeval2017", "airline", *(f"tass2020-{x}" for x in LANDS)}
+    assert not data.UNLABELLED["emoevent"].open
+
+
+def test_a_soup_is_the_mean(make_folder, tmp_path, recipe):
+    folders = [make_folder(seed=seed) for seed in (1, 2)]
+    recipe("soup").soup(folders, tmp_path)
+    one, other, mean = (
+        AutoModelForSequenceClassification.from_pretrained(f) for f in (*folders, tmp_path / "model")
+    )  # fmt: skip
+    for a, b, m in zip(one.parameters(), other.parameters(), mean.parameters(), strict=True):
+        torch.testing.assert_close((a + b) / 2, m)
+
+
+def test_reviews_say_what_their_label_says(recipe):
+    reviews = recipe("reviews")
+    rows = reviews.reviews(600, random.Random(1))
+    assert len({text for text, _ in rows}) == 600 and all("  " not in text for text, _ in rows)
+    verdicts = reviews.sentences()["verdict", "NEG"]
+    ends = [label for text, label in rows if any(text.lower().endswith(v) for v in verdicts)]
+    assert len(ends) > 50 and set(ends) == {"NEG"}
+    assert rows == reviews.reviews(600, random.Random(1)) != reviews.reviews(600, random.Random(2))
+
+
+def test_ratings_say_what_they_stand_for(recipe):
+    rows = dict(recipe("reviews").ratings("es", 2500, random.Random(1)))
+    for text, label in {
+        "Nota: 1/10": "NEG",
+        "Se merece 10/10": "POS",
+        "Un 5 de 10": "NEU",
+        "5 estrellas": "POS",
+    }.items():
+        assert rows.get(text, label) == label
+    stars = {text: label for text, label in rows.items() if "estrella" in text}
+    assert {label for text, label in stars.items() if "1 " in text or "una " in text} == {"NEG"}
+    assert {label for text, label in stars.items() if "5 " in text or "cinco " in text} == {"POS"}
+
+
+def test_a_word_is_drawn_out(recipe):
+    drawn_out = recipe("data").drawn_out
+    made = {drawn_out("Es muy bueno", random.Random(seed)) for seed in range(20)}
+    assert all(re.fullmatch(r"Es muy b(u|u{3,9})(e|e{3,9})n(o|o{3,9})", text) for text in made) and len(made) > 5
 
 
 def test_a_sign_says_what_its_texts_say(recipe):
@@ -207,16 +270,24 @@ def test_a_release_says_what_it_measured(make_folder, data, tmp_path, recipe, mo
     titles = {key: key for key in ("es.umsab", "es.opener", "en.sst2", "en.semeval2017")}
     monkeypatch.setattr(release, "TITLES", titles)
     monkeypatch.setattr(release, "HERE", tmp_path)
-    (tmp_path / "card.md").write_text("## Figures\n{{table}}\n{{behaviour}}\nECE {{ece}}, noise {{noise}}\n")
-    run = tmp_path / "run"
-    make_folder().rename(run / "model") if run.mkdir() is None else None
+    for name in ("card.md", "card.research.md"):
+        (tmp_path / name).write_text(
+            "## Figures\n{{table}}\n{{behaviour}}\nECE {{es.ece}}, research {{research.noise}}\n"
+        )
+    run, beside = tmp_path / "run", make_folder(seed=3)
+    run.mkdir()
+    make_folder().rename(run / "model")
     (run / "log.jsonl").write_text('{"step": 1}\n')
-    release.main(["--data", str(data), "--run", str(run), "--also", str(run), "--to", str(tmp_path / "out")])
+    release.main(
+        ["--data", str(data), "--run", str(run), "--research", str(beside), "--to", str(tmp_path / "out")]
+    )  # fmt: skip
     found = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
-    assert found["sets"] == found["also"]["sets"] and found["sets"].keys() == titles.keys()
-    assert found["behaviour"]["all"][1] >= 300
-    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "{{" not in card and f"ECE {found['calibration']['ece']}" in card
+    assert found["sets"].keys() == found["research"]["sets"].keys() == titles.keys()
+    assert found["behaviour"]["all"][1] >= 450
+    for folder in (tmp_path / "out", beside):
+        card = (folder / "README.md").read_text(encoding="utf-8")
+        assert "{{" not in card and f"ECE {found['calibration']['es']['ece']}" in card
+        assert f"research {found['research']['noise']}" in card
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
     assert model.config.extra["gatonegro_preprocess"] == "spell-emoji"
     assert pipeline("sentiment-analysis", model=tmp_path / "out")("buena 🤮")[0]["label"] in ("NEG", "NEU", "POS")
@@ -233,7 +304,6 @@ def test_what_is_tested_is_never_trained_on(recipe, monkeypatch):
     known = {data.words(text) for text in made}
     assert len(known) > 9_000 and len(suite) >= 900
     assert not [text for text in suite if data.words(text) and data.words(text) in known]
-
 
 
 # what recipes share
@@ -299,7 +369,8 @@ def test_rdrop_makes_answers_agree(tmp_path):
         fit(model, [x] * 60, lambda b: (0 * model(b).sum(), model(b)), groups, out=tmp_path / f"{rdrop}", seed=1,
             rdrop=rdrop)  # fmt: skip
         model.train()
-        return float(disagreement(model(x), model(x)))
+        with torch.no_grad():
+            return float(disagreement(model(x), model(x)))
 
     assert spread(1.0) < spread(0.0) / 4
     model = nn.Linear(1, 1)

@@ -305,7 +305,11 @@ def test_what_is_nearly_in_dev_is_left_out(data, tmp_path):
 def test_what_the_suite_asks_is_never_trained_on(data, tmp_path):
     asked = data.everyday_texts()
     assert len(asked) >= 295
-    train = [("Hello.", "¡Hola!", "tatoeba"), ("Water", "El agua", "tatoeba"), ("A big dog.", "Un perro grande.", "tatoeba")]
+    train = [
+        ("Hello.", "¡Hola!", "tatoeba"),
+        ("Water", "El agua", "tatoeba"),
+        ("A big dog.", "Un perro grande.", "tatoeba"),
+    ]
     folder = write_pairs(tmp_path, train, [], [("Far away.", "Muy lejos.", "tatoeba")])
     assert [p.en for p in data.pairs(folder)] == ["A big dog."]
     own = data.own_pairs(3000, random.Random(1))

@@ -8,7 +8,7 @@ import random
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -77,10 +77,10 @@ class Texts:
 
 
 UNLABELLED = {
-    "emoji": Texts(10_000, "Apache-2.0"),
-    "xed": Texts(8_000, "CC BY"),
+    "emoji": Texts(8_000, "Apache-2.0"),
+    "xed": Texts(6_000, "CC BY"),
     "emoevent": Texts(5_000, "states none"),
-    "pairs": Texts(4_000, "CC BY 4.0"),
+    "pairs": Texts(3_000, "CC BY 4.0"),
 }
 # the sentence pairs that `pairs` are drawn from
 PAIRS = {"tatoeba": "CC BY 2.0 FR", "opensubtitles": "CC BY 4.0", "news": "states none"}
@@ -249,8 +249,10 @@ def predict(model: Model, tokenizer: Tokenizer, texts: list[str]) -> Tensor:
     return out
 
 
-def self_labelled(model: Model, tokenizer: Tokenizer, folder: Path, only_open: bool, rng: random.Random) -> list[Row]:
-    """Texts without a label, with what a teacher says of them, corrected by what else is known of each.
+def self_labelled(
+    teachers: Sequence[Model], tokenizer: Tokenizer, folder: Path, only_open: bool, rng: random.Random
+) -> list[Row]:
+    """Texts without a label, with what teachers say of them on average, corrected by what else is known of each.
 
     Of a tweet it is known which emoji stood in it, of other texts which emotion a person saw. What such a sign says of
     the label is what the teacher says of all texts that bear it: `p(label | text, sign) ∝ p(label | text) ·
@@ -270,13 +272,17 @@ def self_labelled(model: Model, tokenizer: Tokenizer, folder: Path, only_open: b
     pairs = [
         (r["en"], r["es"])
         for r in lines(folder / "parallel" / "train.tsv.gz")
-        if (licence := PAIRS.get(r["source"])) and max(len(r["en"]), len(r["es"])) < 300
+        if (licence := PAIRS.get(r["source"]))
+        and max(len(r["en"]), len(r["es"])) < 300
         and (licence in allowed_licences() or not only_open)
     ]
     pairs = rng.sample(pairs, left["pairs"])
 
-    out = list(_with_signs(predict(model, tokenizer, [r[0] for r in kept]).softmax(1), kept))
-    both = torch.stack([predict(model, tokenizer, list(side)) for side in zip(*pairs, strict=True)])  # (2, n, 3)
+    def ask(texts: Sequence[str]) -> Tensor:
+        return torch.stack([predict(one, tokenizer, list(texts)) for one in teachers]).mean(0)
+
+    out = list(_with_signs(ask([r[0] for r in kept]).softmax(1), kept))
+    both = torch.stack([ask(side) for side in zip(*pairs, strict=True)])  # (2, n, 3)
     for pair, target in zip(pairs, both.mean(0).softmax(1).tolist(), strict=True):
         out += [Row(text, tuple(target), lang, "pairs") for text, lang in zip(pair, ("en", "es"), strict=True)]
     return out

@@ -98,11 +98,11 @@ def _mixed(some, facts: list[str], rng: random.Random) -> list[str]:
     if draw < 0.45:
         return facts + some("NEU", rng.choice((1, 1, 2, 2, 3)))
     if draw < 0.6:
-        return facts + [some("POS", 1)[0] + rng.choice(BUT).format(some("NEU", 1)[0])]
+        return [*facts, some("POS", 1)[0] + rng.choice(BUT).format(some("NEU", 1)[0])]
     if draw < 0.85:
         halves = [some("POS", 1)[0], some("NEG", 1)[0]]
         rng.shuffle(halves)
-        return facts + [halves[0] + rng.choice(BUT[:4]).format(halves[1]), *some("NEU", rng.choice((0, 1)))]
+        return [*facts, halves[0] + rng.choice(BUT[:4]).format(halves[1]), *some("NEU", rng.choice((0, 1)))]
     return facts or some("NEU", 1)
 
 
@@ -115,11 +115,12 @@ def reviews(count: int, rng: random.Random) -> Rows:
     return list(out.items())
 
 
-RATED = """Nota: {}|Mi nota: {}|Le doy {}|Le doy un {}|Un {}|Puntuación {}|Calificación: {}|{} para este sitio|Lo dejo en {}
-Valoración {}|Se merece {}|{}|{} y ya|Mi puntuación es {}|{} por la comida|{} al servicio|Para mí, {}"""
+RATED = """Nota: {}|Mi nota: {}|Le doy {}|Le doy un {}|Un {}|Puntuación {}|Calificación: {}|{} para este sitio
+Lo dejo en {}|Valoración {}|Se merece {}|{}|{} y ya|Mi puntuación es {}|{} por la comida|{} al servicio|Para mí, {}"""
 RATED_EN = "Rating: {}|I'd give it {}|{}|My score: {}|A solid {}|{} for the food|{} from me|It gets {}"
+EN_STARS = ("zero", "one", "two", "three", "four", "five")
 STARS = ("cero", "una", "dos", "tres", "cuatro", "cinco")
-NUMBERS = "cero uno dos tres cuatro cinco seis siete ocho nueve diez".split()
+NUMBERS = split("cero|uno|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez")
 
 
 def ratings(lang: str, count: int, rng: random.Random) -> Rows:
@@ -138,7 +139,7 @@ def ratings(lang: str, count: int, rng: random.Random) -> Rows:
         if top == 5 and rng.random() < 0.6:
             i = int(value)
             star = {"es": "estrella" if i == 1 else "estrellas", "en": "star" if i == 1 else "stars"}[lang]
-            words = STARS[i] if lang == "es" else "zero one two three four five".split()[i]
+            words = STARS[i] if lang == "es" else EN_STARS[i]
             text = rng.choice((f"{i} {star}", f"{words} {star}", "★" * i + "☆" * (5 - i), "⭐" * max(1, i)))
             label = ("NEG", "NEG", "NEG", "NEU", "POS", "POS")[max(i, 1) if "⭐" in text else i]
         elif lang == "es" and top == 10 and rng.random() < 0.3:

@@ -1,12 +1,13 @@
 r"""Train `sentiment-es-en`, the built-in model: NEG / NEU / POS for Spanish and English.
 
-    python recipes/sentiment --data ../shared/data --base ../shared/models/multilingual-e5-small-es-en
+    python recipes/sentiment --open --data ../shared/data --base ../shared/models/multilingual-e5-small-es-en
     python recipes/sentiment/release.py --data ../shared/data
 
-Four stages, see `STAGES`, one after another, each from what the one before left. Seeded, logged to
+Stages, see `STAGES`, one after another, each from what the one before left. Seeded, logged to
 `OUT/<stage>/log.jsonl`, resumable: the same line goes on where a killed run stopped. Without `--base`, the encoder
 comes from the hub's `intfloat/multilingual-e5-small`, whose vocabulary is larger. `--open` leaves out every source
-whose terms do not let anyone use what is made of it.
+whose terms do not let anyone use what is made of it. `--teachers` lets several models, not the one being trained, label
+what has no label; `soup.py` makes one model of several seeds.
 """
 
 from __future__ import annotations
@@ -66,13 +67,28 @@ class Stage:
 
 STAGES = {
     "first": Stage(passes=1.0, lr=8e-5, head_lr=5e-4, rare=-1e4, emoji=0.3, average=0.99),
-    "second": Stage(passes=0.5, lr=5e-5, head_lr=2e-4, rare=-1.0, emoji=0.15),
-    "third": Stage(
-        passes=0.4, lr=6e-5, head_lr=2e-4, rare=-1.0, phrases=2, unlabelled=True, smoothing=0.05, decay=0.93,
-        average=0.99
+    "second": Stage(
+        passes=0.35,
+        lr=6e-5,
+        head_lr=2e-4,
+        rare=-1.0,
+        emoji=0.1,
+        phrases=2,
+        unlabelled=True,
+        smoothing=0.05,
+        decay=0.93,
+        average=0.99,
     ),
-    "fourth": Stage(
-        passes=0.2, lr=4e-5, head_lr=1e-4, rare=-1.0, phrases=2, smoothing=0.05, decay=0.93, rdrop=1.0, average=0.98
+    "third": Stage(
+        passes=0.15,
+        lr=3e-5,
+        head_lr=1e-4,
+        rare=-1.0,
+        phrases=1,
+        smoothing=0.05,
+        decay=0.93,
+        rdrop=1.0,
+        average=0.98,
     ),
 }
 
@@ -93,6 +109,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--base", default="intfloat/multilingual-e5-small", help="encoder to start from")
     parser.add_argument("--out", type=Path, help="by default runs/sentiment, or runs/sentiment-open")
     parser.add_argument("--open", action="store_true", help="only sources whose terms let anyone use the model")
+    parser.add_argument("--teachers", type=Path, nargs="+", default=[], help="models that label what has no label")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stages", nargs="+", choices=list(STAGES), default=list(STAGES))
     parser.add_argument("--stop-after", type=int, help="stop each stage after this step, to be resumed")
@@ -101,12 +118,20 @@ def main(argv: list[str] | None = None) -> None:
     base = args.base
     for number, name in enumerate(STAGES):
         if name in args.stages:
-            train(STAGES[name], base, args.data, out / name, args.seed + number, args.open, args.stop_after)
+            seed = args.seed + number
+            train(STAGES[name], base, args.data, out / name, seed, args.open, args.stop_after, args.teachers)
             base = out / name / "model"
 
 
 def train(
-    stage: Stage, base: str | Path, data: Path, out: Path, seed: int, only_open: bool, stop_after: int | None
+    stage: Stage,
+    base: str | Path,
+    data: Path,
+    out: Path,
+    seed: int,
+    only_open: bool,
+    stop_after: int | None,
+    teachers: list[Path],
 ) -> None:
     """One stage: `out/model` is what it leaves."""
     rng = random.Random(seed)
@@ -123,7 +148,8 @@ def train(
     if stage.phrases:
         seen += own_phrases(rng) * stage.phrases
     if stage.unlabelled:
-        seen += self_labelled(model, tokenizer, data, only_open, rng)
+        known = [AutoModelForSequenceClassification.from_pretrained(one) for one in teachers] or [model]
+        seen += self_labelled(known, tokenizer, data, only_open, rng)
     whole = Guess(model, kinds)
     initialise(whole.emoji, model.config.initializer_range)
 

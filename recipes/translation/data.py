@@ -1,7 +1,7 @@
 """What the translator learns from: sentence pairs, cleaned and varied, and sentences of one language to translate back.
 
-Only what `recipes/licences.tsv` allows is taken: the licences of `train.tsv.gz` stand in `PAIRS`, those of `more.tsv.gz`
-row by row in the table itself, those of single sentences in `MONO`.
+Only what `recipes/licences.tsv` allows is taken: the licences of `train.tsv.gz` stand in `PAIRS`, those of
+`more.tsv.gz` row by row in the table itself, those of single sentences in `MONO`.
 """
 
 from __future__ import annotations
@@ -419,8 +419,9 @@ def one_pass(
     own: Sequence[Pair] = (),
     back: Sequence[Example] = (),
 ) -> list[Example]:
-    """Pairs both ways, varied anew and shuffled, of some kinds a share (`SHARES`), and our own; a share has one or two more short pairs glued to it, so that the
-    model goes on after a full stop. `back` is what was translated back, in one direction and as it is."""
+    """Pairs both ways, varied anew and shuffled, of some kinds a share (`SHARES`), and our own. A share has one or two
+    more short pairs glued to it, so that the model goes on after a full stop. `back` is what was translated back, in one
+    direction and as it is."""
     known = names(pairs) + OFTEN * PLACES.split()
     short = [p for p in pairs if can_glue(p)]
     share = glued * len(pairs) / max(1, len(short))
@@ -530,7 +531,7 @@ def _texts(path: Path, lang: str, sources: tuple[str, ...]) -> Iterator[tuple[st
 
 
 def mono(folder: Path, lang: str) -> Iterator[Sentence]:
-    """Sentences of 5 to 40 words, each once; `MONO` says of which texts and under which terms, which must be allowed."""
+    """Sentences of 5 to 40 words, each once; `MONO` says of which texts and under which terms; only allowed ones."""
     seen = set()
     for table in (table for table in MONO[lang] if table.licence in allowed_licences()):
         for text, source in _texts(folder / table.path, lang, table.sources):

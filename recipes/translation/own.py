@@ -7,15 +7,18 @@ import csv
 import random
 from pathlib import Path
 
-ES_SMALL = """cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis
-diecisiete dieciocho diecinueve veinte veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis veintisiete
-veintiocho veintinueve""".split()
-ES_TENS = "treinta cuarenta cincuenta sesenta setenta ochenta noventa".split()
-ES_HUNDREDS = """ciento doscientos trescientos cuatrocientos quinientos seiscientos setecientos ochocientos
-novecientos""".split()
-EN_SMALL = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
-seventeen eighteen nineteen""".split()
-EN_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+split = str.split  # a table of words, on lines
+
+ES_SMALL = split("""cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince
+dieciséis diecisiete dieciocho diecinueve veinte veintiuno veintidós veintitrés veinticuatro
+veinticinco veintiséis veintisiete veintiocho veintinueve""")
+ES_TENS = split("treinta cuarenta cincuenta sesenta setenta ochenta noventa")
+ES_HUNDREDS = split(
+    "ciento doscientos trescientos cuatrocientos quinientos seiscientos setecientos ochocientos novecientos"
+)
+EN_SMALL = split("""zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen
+sixteen seventeen eighteen nineteen""")
+EN_TENS = split("twenty thirty forty fifty sixty seventy eighty ninety")
 MONTHS = [
     ("January", "enero"), ("February", "febrero"), ("March", "marzo"), ("April", "abril"), ("May", "mayo"),
     ("June", "junio"), ("July", "julio"), ("August", "agosto"), ("September", "septiembre"), ("October", "octubre"),
@@ -70,7 +73,7 @@ ORDERED = [
     ("the {a} chapter", "el {b} capítulo"), ("It is on the {a} floor.", "Está en el {n}.º piso."),
     ("my {a} job", "mi {b} trabajo"), ("the {a} prize", "el {b} premio"),
 ]  # fmt: skip
-ROMAN = "I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX XXI".split()
+ROMAN = split("I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX XXI")
 KINGS = [
     ("Philip {r} was king of Spain.", "Felipe {r} fue rey de España.", 5),
     ("Charles {r} ruled for years.", "Carlos {r} reinó durante años.", 4),
@@ -111,11 +114,13 @@ HOURS = [
     ("It's ten past {n}.", "{Son} las {h} y diez."), ("It's twenty to {n}.", "{Son} las {h} menos veinte."),
     ("The museum opens at {n}.", "El museo abre a las {h}."), ("at half past {n}", "a las {h} y media"),
 ]  # fmt: skip
-MEN = """Juan Luis Pablo Andrés Diego Javier Carlos Hugo Iván Pedro Manuel Daniel Martín Jorge Tom John Peter Ahmed
-Kenji""".split()
-WOMEN = """Lucía Carmen Elena Sofía Laura Marta Isabel Julia Rosa Emma Sarah Alice Fatima Paula Clara Nuria Olga Susan""".split()
-SURNAMES = """Pérez García López Ruiz Díaz Martín Sánchez Romero Torres Vega Brown Jones Taylor Wilson Müller Rossi Silva
-Núñez""".split()
+MEN = split("""Juan Luis Pablo Andrés Diego Javier Carlos Hugo Iván Pedro Manuel Daniel Martín Jorge Tom John
+Peter Ahmed Kenji""")
+WOMEN = split(
+    "Lucía Carmen Elena Sofía Laura Marta Isabel Julia Rosa Emma Sarah Alice Fatima Paula Clara Nuria Olga Susan"
+)
+SURNAMES = split("""Pérez García López Ruiz Díaz Martín Sánchez Romero Torres Vega Brown Jones Taylor Wilson Müller
+Rossi Silva Núñez""")
 TO_HIM = [
     ("Dear {a},", "Querido {a},"), ("Dear {a}:", "Querido {a}:"), ("My dear {a},", "Mi querido {a}:"),
     ("Dear {a}:", "Estimado {a}:"),

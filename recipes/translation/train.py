@@ -5,8 +5,8 @@ r"""Train `translate-es-en`, the built-in translator, one model for both directi
 The encoder is the base's first layers, a BERT whose numbers are those of a BART encoder once what it adds for the first
 segment is added to its positions; three layers of decoder begin as copies of some of its layers. Seeded, logged to
 `OUT/log.jsonl`, resumable: the same line goes on where a killed run stopped. `--start FOLDER` goes on from a model that
-was saved, with a new warm-up. `--rdrop 5` answers each batch twice. `--back FILE` adds what `back.py` translated back. `--scratch` leaves the base's numbers
-out, for comparison.
+was saved, with a new warm-up. `--rdrop 5` answers each batch twice. `--back FILE` adds what `back.py` translated back.
+`--scratch` leaves the base's numbers out, for comparison.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ import torch
 import torch.nn.functional as F
 from back import read
 from data import Example, dev_pairs, keep, kept, mono, one_pass, own_pairs, pairs
-from everyday import adequate, rows as everyday_rows
+from everyday import adequate
+from everyday import rows as everyday_rows
 from torch import Tensor
 from vocabulary import SPECIAL, TO, Sampler, cut
 

@@ -23,8 +23,11 @@ BUILT_IN = {
     "sentiment-es-en": "text-classification",
     "translate-es-en": "translation",
     "demo-en": "text-classification",
+    "sentiment-es-en-research": "text-classification",
 }
 DISTRIBUTION, PACKAGE = "gatonegro-models", "gatonegro_models"
+# what learned from texts for research only: apart, so that no one has it who did not ask for it
+RESEARCH, RESEARCH_PACKAGE = "gatonegro-models-research", "gatonegro_models_research"
 
 # what is a path and can be no hub name: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors
 PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safetensors|bin|json)", re.DOTALL)
@@ -378,21 +381,27 @@ def _folder(text: str) -> Path | None:
 
 def built_in_models() -> dict[str, Path]:
     """The built-in models that are installed: short name → folder; one with nothing but its card is not."""
-    spec = find_spec(PACKAGE)  # finds it without running it
-    roots = [Path(place) for place in (spec.submodule_search_locations if spec else None) or ()]
+    specs = [find_spec(package) for package in (PACKAGE, RESEARCH_PACKAGE)]  # finds them without running them
+    roots = [Path(place) for spec in specs if spec for place in spec.submodule_search_locations or ()]
     return {name: root / name for name in BUILT_IN for root in roots if (root / name / "config.json").is_file()}
+
+
+def distribution_of(name: str) -> tuple[str, str]:
+    """The distribution that brings a built-in model, and its folder in a checkout."""
+    return (RESEARCH, "./models-research") if name.endswith("-research") else (DISTRIBUTION, "./models")
 
 
 def _built_in(name: str) -> Path:
     folder = built_in_models().get(name)
     if folder is not None:
         return folder
+    missing, source = distribution_of(name)
     raise HubError(
         both(
-            f"the built-in model {name!r} is not installed, or {DISTRIBUTION} is of an older version; the weights are "
-            f"a package of their own. To add it: pip install -U {DISTRIBUTION} (from a checkout: pip install ./models)",
-            f"el modelo incluido {name!r} no está instalado, o {DISTRIBUTION} es de una versión anterior; los pesos "
-            f"son un paquete aparte. Para añadirlo: pip install -U {DISTRIBUTION} (desde una copia del repositorio: "
-            "pip install ./models)",
+            f"the built-in model {name!r} is not installed, or {missing} is of an older version; the weights are "
+            f"a package of their own. To add it: pip install -U {missing} (from a checkout: pip install {source})",
+            f"el modelo incluido {name!r} no está instalado, o {missing} es de una versión anterior; los pesos "
+            f"son un paquete aparte. Para añadirlo: pip install -U {missing} (desde una copia del repositorio: "
+            f"pip install {source})",
         )
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 from gatonegro.cli.screen import print_json, say
 from gatonegro.errors import OptionError
-from gatonegro.hub import BUILT_IN, DISTRIBUTION, built_in_models
+from gatonegro.hub import BUILT_IN, built_in_models, distribution_of
 from gatonegro.wording import both
 
 
@@ -68,12 +68,13 @@ def _show(record: dict[str, Any]) -> None:
             rows.append((title, f"{name:<{width}}  {shown}"))
             title = ""
     else:
+        missing, source = distribution_of(record["name"])
         rows.append(
             (
                 both("weights", "pesos"),
                 both(
-                    f"not installed: pip install {DISTRIBUTION} (from a checkout: pip install ./models)",
-                    f"sin instalar: pip install {DISTRIBUTION} (desde una copia del repositorio: pip install ./models)",
+                    f"not installed: pip install {missing} (from a checkout: pip install {source})",
+                    f"sin instalar: pip install {missing} (desde una copia del repositorio: pip install {source})",
                 ),
             )
         )
