@@ -84,7 +84,7 @@ UNLABELLED = {
 }
 # the sentence pairs that `pairs` are drawn from
 PAIRS = {"tatoeba": "CC BY 2.0 FR", "opensubtitles": "CC BY 4.0", "news": "states none"}
-REVIEWS = 1_800  # of our own, see `reviews.py`
+REVIEWS = 2_400  # of our own, see `reviews.py`
 RATINGS = {"es": 300, "en": 120}
 
 USER = re.compile(r"(?<!\w)@\w+")

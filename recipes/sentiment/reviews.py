@@ -99,7 +99,7 @@ def _mixed(some, facts: list[str], rng: random.Random) -> list[str]:
         return facts + some("NEU", rng.choice((1, 1, 2, 2, 3)))
     if draw < 0.6:
         return [*facts, some("POS", 1)[0] + rng.choice(BUT).format(some("NEU", 1)[0])]
-    if draw < 0.85:
+    if draw < 0.92:
         halves = [some("POS", 1)[0], some("NEG", 1)[0]]
         rng.shuffle(halves)
         return [*facts, halves[0] + rng.choice(BUT[:4]).format(halves[1]), *some("NEU", rng.choice((0, 1)))]

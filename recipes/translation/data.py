@@ -420,8 +420,8 @@ def one_pass(
     back: Sequence[Example] = (),
 ) -> list[Example]:
     """Pairs both ways, varied anew and shuffled, of some kinds a share (`SHARES`), and our own. A share has one or two
-    more short pairs glued to it, so that the model goes on after a full stop. `back` is what was translated back, in one
-    direction and as it is."""
+    more short pairs glued to it, so that the model goes on after a full stop. `back` is what was translated back, in
+    one direction and as it is."""
     known = names(pairs) + OFTEN * PLACES.split()
     short = [p for p in pairs if can_glue(p)]
     share = glued * len(pairs) / max(1, len(short))
