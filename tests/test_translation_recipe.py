@@ -235,6 +235,10 @@ def test_a_run_from_pairs_to_a_model_that_is_shipped(vocabulary, base, tmp_path)
     log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert next(record["step"] for record in log) == 2 and log[-1]["step"] > 2 and "chrf_es" in log[-1]
 
+    measured = tmp_path / "measured.json"
+    run(RECIPE / "release.py", "--measure", tmp_path / "run" / "model", "-o", measured)
+    figures = json.loads(measured.read_text())
+    assert figures["everyday"]["all"][1] == 300 and "tatoeba.es-en" in figures["beam 4"]
     released = tmp_path / "released"
     done = run(RECIPE / "release.py", "--run", tmp_path / "run", "--to", released)
     assert "tatoeba es en" in done.stdout
@@ -298,8 +302,10 @@ def test_what_is_nearly_in_dev_is_left_out(data, tmp_path):
         ("He told me nothing of the market.", "No me dijo nada.", "tatoeba"),
     ]
     assert [p.es for p in data.pairs(write_pairs(tmp_path, train, [], dev))] == ["No me dijo nada."]
-    near = data.Near(["abcdefghij"])  # six sequences
-    assert near("Abcdefghi") and not near("abcdefg") and near("xabcdefghij") and not near("")
+    assert data.unseen_pairs(tmp_path) == []  # for what was learned from all of these
+    near = data.Near(["abcdefghij", "klmnopq"])  # six sequences, and three
+    found = [near(text) for text in ("Abcdefghi", "abcdefg", "xabcdefghij", "klmnopq", "")]
+    assert found == [{0}, set(), {0}, {1}, set()]
 
 
 def test_what_the_suite_asks_is_never_trained_on(data, tmp_path):

@@ -170,8 +170,8 @@ def licensed(folder: Path) -> Iterator[Pair]:
 
 
 class Near:
-    """Says of a text whether it is nearly the same as one of those given: whether of the five-letter sequences of the
-    richer of the two, `NEAR` stand in both."""
+    """Says of a text to which of those given it is nearly the same: of the five-letter sequences of the richer of the
+    two, `NEAR` stand in both."""
 
     def __init__(self, texts: Iterable[str]):
         self.known = [grams(text) for text in texts]
@@ -183,10 +183,11 @@ class Near:
             for gram in sorted(one, key=lambda g: (counts[g], g))[:least]:
                 self.at.setdefault(gram, []).append(i)
 
-    def __call__(self, text: str) -> bool:
+    def __call__(self, text: str) -> set[int]:
+        """Which of the texts are nearly the same, by number."""
         mine = grams(text)
         found = {i for gram in mine for i in self.at.get(gram, ())}
-        return any(len(mine & self.known[i]) >= NEAR * max(len(mine), len(self.known[i])) for i in found)
+        return {i for i in found if len(mine & self.known[i]) >= NEAR * max(len(mine), len(self.known[i]))}
 
 
 def grams(text: str) -> frozenset[str]:
@@ -197,6 +198,15 @@ def grams(text: str) -> frozenset[str]:
 def dev_pairs(folder: Path) -> list[Pair]:
     """As they are: what is measured is not cleaned."""
     return list(_read(folder / "parallel" / "dev.tsv"))
+
+
+def unseen_pairs(folder: Path) -> list[Pair]:
+    """Of dev, what no pair of `train.tsv.gz` is nearly the same as, on either side: what the first weights learned from
+    had such pairs."""
+    dev = dev_pairs(folder)
+    near = {lang: Near(getattr(p, lang) for p in dev) for lang in ("en", "es")}
+    seen = {i for p in _read(folder / "parallel" / "train.tsv.gz") for i in near["en"](p.en) | near["es"](p.es)}
+    return [p for i, p in enumerate(dev) if i not in seen]
 
 
 def pairs(folder: Path) -> list[Pair]:
