@@ -77,10 +77,10 @@ class Texts:
 
 
 UNLABELLED = {
-    "emoji": Texts(8_000, "Apache-2.0"),
-    "xed": Texts(6_000, "CC BY"),
+    "emoji": Texts(5_000, "Apache-2.0"),
+    "xed": Texts(4_000, "CC BY"),
     "emoevent": Texts(5_000, "states none"),
-    "pairs": Texts(3_000, "CC BY 4.0"),
+    "pairs": Texts(2_000, "CC BY 4.0"),
 }
 # the sentence pairs that `pairs` are drawn from
 PAIRS = {"tatoeba": "CC BY 2.0 FR", "opensubtitles": "CC BY 4.0", "news": "states none"}

@@ -68,11 +68,11 @@ class Stage:
 STAGES = {
     "first": Stage(passes=1.0, lr=8e-5, head_lr=5e-4, rare=-1e4, emoji=0.3, average=0.99),
     "second": Stage(
-        passes=0.35,
+        passes=0.25,
         lr=6e-5,
         head_lr=2e-4,
         rare=-1.0,
-        emoji=0.1,
+        emoji=0.05,
         phrases=2,
         unlabelled=True,
         smoothing=0.05,
