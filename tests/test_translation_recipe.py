@@ -334,6 +334,26 @@ def test_the_suite_says_what_is_adequate():
     assert adequate(shout, "DON’T SMOKE.") and not adequate(shout, "Don't smoke")
 
 
+def test_the_card_has_a_place_for_each_figure(data, monkeypatch):
+    names = ("data", "train", "back", "everyday", "vocabulary")  # another recipe has a `data` and a `train` too
+    others = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    monkeypatch.syspath_prepend(RECIPE)
+    try:
+        release = run_path(str(RECIPE / "release.py"))
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(others)
+    ways = {f"{name}.{way}": {"bleu": 12.3, "chrf": 0.456} for name in release["TITLES"] for way in data.DIRECTIONS}
+    ways |= {name: one | {"texts": 7} for name, one in ways.items()}
+    figures = {
+        "beam 4": ways, "parameters": 28e6, "bytes": 28e6, "training": {"steps": 1234},
+        "everyday": {"word": [9, 10, 0.9], "all": [9, 12, 0.75]},
+    }  # fmt: skip
+    card = release["card"](figures)
+    assert "{{" not in card and "| word | 10 | 0.90 |" in card and "about 75 in 100" in card and "1,234 steps" in card
+
+
 def test_numbers_in_words(recipe):
     own = sys.modules["own"]
     assert [own.in_spanish(n) for n in (1, 16, 21, 31, 100, 101, 515, 1000, 2021)] == [

@@ -186,8 +186,12 @@ class Near:
     def __call__(self, text: str) -> set[int]:
         """Which of the texts are nearly the same, by number."""
         mine = grams(text)
-        found = {i for gram in mine for i in self.at.get(gram, ())}
-        return {i for i in found if len(mine & self.known[i]) >= NEAR * max(len(mine), len(self.known[i]))}
+        found = {i for gram in mine & self.at.keys() for i in self.at[gram]}
+        least, most = NEAR * len(mine), len(mine) / NEAR
+        some = ((i, self.known[i]) for i in found)
+        return {
+            i for i, one in some if least <= len(one) <= most and len(mine & one) >= NEAR * max(len(mine), len(one))
+        }
 
 
 def grams(text: str) -> frozenset[str]:

@@ -109,6 +109,12 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def kinds(counts: dict[str, list]) -> str:
+    """The suite of everyday sentences, by kind."""
+    rows = [f"| {kind} | {count} | {share:.2f} |" for kind, (_, count, share) in counts.items()]
+    return "\n".join(["| kind | asked | right |", "|---|---:|---:|", *rows])
+
+
 def curve(log: list[dict[str, float]]) -> str:
     """Loss and chrF by step, as a picture."""
     width, height, left, bottom = 720, 320, 50, 40
@@ -203,6 +209,7 @@ def card(figures: dict[str, Any]) -> str:
         "megabytes": f"{round(figures['bytes'] / 1e6)}",
         "steps": f"{figures['training']['steps']:,.0f}",
         **{f"{name}.bleu": f"{one['bleu']}" for name, one in figures["beam 4"].items()},
+        "kinds": kinds(figures["everyday"]),
         "everyday": str(round(100 * figures["everyday"]["all"][2])),
     }
     for name, value in values.items():
