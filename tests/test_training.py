@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import nn
 
-from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, pipeline
+from gatonegro import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer, pipeline
 from gatonegro.errors import OptionError
 from gatonegro.training import disagreement, fit, layer_groups, quick
 from gatonegro.training.loop import ByteDropout
@@ -153,7 +153,7 @@ def recipe(monkeypatch):
     pytest.importorskip("sklearn")
     folder = ROOT / "recipes" / "sentiment"
     monkeypatch.syspath_prepend(str(folder))
-    for name in ("data", "train", "phrases", "reviews", "behaviour", "release", "soup"):
+    for name in ("data", "train", "phrases", "reviews", "behaviour", "release", "soup", "trunk", "entities", "vectors"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import data
 
@@ -212,6 +212,35 @@ def test_every_source_has_a_licence_of_the_table(recipe):
     barred = {name for (_, name), one in data.SOURCES.items() if not one.open}
     assert barred == {"turismo", "tass-general", "semeval2017", "airline", *(f"tass2020-{x}" for x in LANDS)}
     assert not data.UNLABELLED["emoevent"].open
+
+
+def test_one_trunk_learns_three_answers_stopped_and_resumed(make_folder, data, tmp_path, recipe):
+    trunk = recipe("trunk")
+    (data / "ner").mkdir()
+    tagged = "La\tO\nclase\tO\nde\tO\nHugo\tB-PER\n\n" * 8
+    (data / "ner" / "ancora.es.train.gz").write_bytes(gzip.compress(tagged.encode()))
+    (data / "ner" / "ancora.es.dev").write_text(tagged, encoding="utf-8")
+    (data / "ner" / "uner_ewt.en.dev").write_text("1\tHugo\tB-PER\t-\tx\n2\tis\tO\t-\tx\n\n" * 10, encoding="utf-8")
+    (data / "parallel" / "dev.tsv").write_text("en\tes\tsource\na film\tuna película\ttatoeba\n", encoding="utf-8")
+    base = make_folder(hidden_dropout_prob=0.1, max_position_embeddings=128)
+
+    def train(out, *more):
+        words = ["--data", data, "--base", base, "--out", tmp_path / out, "--layer", 1, "--passes", 0.1, *more]
+        trunk.main([str(word) for word in words])
+        return AutoModelForTokenClassification.from_pretrained(tmp_path / out / "entities")
+
+    whole = train("whole")
+    train("parts", "--stop-after", 2)
+    assert same(train("parts"), whole)
+    assert whole.config.num_hidden_layers == 1 and whole.config.id2label[1] == "B-PER"
+    record = log(tmp_path / "whole")[-1]
+    assert {"es.umsab", "entities.es", "entities.en", "retrieval"} <= record.keys()
+    sentiment = AutoModelForSequenceClassification.from_pretrained(tmp_path / "whole" / "model")
+    assert torch.equal(
+        sentiment.encoder.layers[0].feed_forward.up.weight, whole.encoder.layers[0].feed_forward.up.weight
+    )
+    (found,) = pipeline("token-classification", model=tmp_path / "whole" / "entities")("clase")
+    assert found["entity"] in whole.config.id2label.values()
 
 
 def test_a_soup_is_the_mean(make_folder, tmp_path, recipe):

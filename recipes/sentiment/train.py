@@ -162,22 +162,7 @@ def train(
         packed = pack([encoded[i] for i in batch], model.config, multiple=64)
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
             x = model.encode(packed)
-        head, first = model.head, x[packed.firsts[: len(batch)]].float()
-        pooled = head.dropout(head.activation(head.dense(first)))  # (n, hidden)
-        about = [seen[i] for i in batch]
-        guessed = torch.tensor([len(r.target) == 1 for r in about])
-        target = torch.tensor([[0.0] * labels if len(r.target) == 1 else r.target for r in about])  # (n, 3)
-        blind = torch.tensor([_blind(r) for r in about])
-        scores = head.output(pooled) + blind[:, None] * torch.tensor([0.0, stage.rare, 0.0])  # (n, 3)
-        # the two-label sources give nothing to the label they do not know
-        knows = 1 - blind[:, None] * torch.tensor([0.0, 1.0, 0.0])
-        target = target * (1 - stage.smoothing) + stage.smoothing * knows / knows.sum(1, keepdim=True)
-        weight = torch.stack([_weight(r, weights) for r in about]).masked_fill(guessed, 0.0)
-        total = (F.cross_entropy(scores, target, reduction="none") * weight).sum()
-        if guessed.any():
-            kind = torch.tensor([int(r.target[0]) for r in about])
-            total = total + 0.25 * F.cross_entropy(whole.emoji(pooled[guessed]), kind[guessed], reduction="sum")
-        return total / len(batch), scores
+        return label_loss(whole, stage, x[packed.firsts[: len(batch)]], [seen[i] for i in batch], weights)
 
     groups = layer_groups(whole, stage.lr, stage.head_lr, decay=stage.decay)
     dev = dev_rows(data / "sentiment")
@@ -195,6 +180,27 @@ def train(
     )
     model.save_pretrained(out / "model")
     tokenizer.save_pretrained(out / "model")
+
+
+def label_loss(
+    whole: Guess, stage: Stage, first: torch.Tensor, about: list[Row], weights: dict[str, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean loss of rows by their first tokens (n, hidden), and their scores (n, 3)."""
+    head, labels = whole.model.head, len(LABELS)
+    pooled = head.dropout(head.activation(head.dense(first.float())))  # (n, hidden)
+    guessed = torch.tensor([len(r.target) == 1 for r in about])
+    target = torch.tensor([[0.0] * labels if len(r.target) == 1 else r.target for r in about])  # (n, 3)
+    blind = torch.tensor([_blind(r) for r in about])
+    scores = head.output(pooled) + blind[:, None] * torch.tensor([0.0, stage.rare, 0.0])  # (n, 3)
+    # the two-label sources give nothing to the label they do not know
+    knows = 1 - blind[:, None] * torch.tensor([0.0, 1.0, 0.0])
+    target = target * (1 - stage.smoothing) + stage.smoothing * knows / knows.sum(1, keepdim=True)
+    weight = torch.stack([_weight(r, weights) for r in about]).masked_fill(guessed, 0.0)
+    total = (F.cross_entropy(scores, target, reduction="none") * weight).sum()
+    if guessed.any():
+        kind = torch.tensor([int(r.target[0]) for r in about])
+        total = total + 0.25 * F.cross_entropy(whole.emoji(pooled[guessed]), kind[guessed], reduction="sum")
+    return total / len(about), scores
 
 
 def _blind(row: Row) -> bool:
