@@ -28,7 +28,7 @@ from material import machine, save
 from gatonegro import pipeline
 from gatonegro.language import Languages, likely, match
 from gatonegro.language.diagnosis import read_model
-from gatonegro.language.fit import enough
+from gatonegro.language.matching import enough
 from gatonegro.tokenization import Tokenizer
 
 HERE = Path(__file__).resolve().parent

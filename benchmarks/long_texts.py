@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
-from gatonegro.packing import pack, plan
+from gatonegro.batching import plan
+from gatonegro.packing import pack
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "shared" / "data" / "sentiment" / "en.imdb-long.tsv.gz"

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from material import HERE, machine, save
 
 from gatonegro.engine import kernels
+from gatonegro.engine.attention import KernelAttend
 from gatonegro.engine.linear import FbgemmInt8, OnednnInt8, quantise, wide_sums
 from gatonegro.engine.processor import abilities
 from gatonegro.nn.attention import attend
@@ -94,8 +95,8 @@ def attention() -> dict[str, Callable[[], object]]:
         f"layer norm of {K}, PyTorch's, fp32": lambda: norm(x),
     }
     if kernels.available():
-        ways["attention of 75 × 27 tokens, our kernel, fp32"] = lambda m=kernels.KernelAttend(): m(q, k, v, layout)
-        ways["attention of 75 × 27 tokens, our kernel, bf16"] = lambda m=kernels.KernelAttend(): m(*half, layout)
+        ways["attention of 75 × 27 tokens, our kernel, fp32"] = lambda m=KernelAttend(): m(q, k, v, layout)
+        ways["attention of 75 × 27 tokens, our kernel, bf16"] = lambda m=KernelAttend(): m(*half, layout)
         ways[f"layer norm of {K}, our kernel, fp32"] = lambda m=kernels.KernelNorm(norm): m(x)
     return ways
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ import gatonegro
 from gatonegro import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, Config
 from gatonegro.engine import tuned
 from gatonegro.models import Model, initialise
+from gatonegro.pipelines import Pipeline
 
 # "auto" means fp32 to the tests, in processes of their own too: most compare numbers, and machines differ in what they
 # do fast. GATONEGRO_TEST_AUTO=1 leaves it as it is; all but comparisons of numbers must then pass as well.
@@ -39,6 +41,25 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 LETTERS = "abcdefghijklmnopqrstuvwxyzáéíóúüñ0123456789"
 WORDS = "el la un una gato perro casa profesor clase película hotel es fue será muy nada bueno malo todo sencillo no y"
 VOCABULARY = [*SPECIAL, *".,;:!?¡¿()'\"-", *LETTERS, *("##" + letter for letter in LETTERS), *WORDS.split()]
+
+
+PIPELINES: WeakSet[Pipeline] = WeakSet()
+made = Pipeline.__init__
+
+
+def remember(self, *args, **options):
+    made(self, *args, **options)
+    PIPELINES.add(self)
+
+
+Pipeline.__init__ = remember
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_warned_of():
+    """Pipelines that several tests share warn in each of them, though they warn of each kind once."""
+    for pipe in PIPELINES:
+        pipe.warned.clear()
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from gatonegro import checkpoints, errors, hub
-from gatonegro.checkpoints import INDEX, SCALE, SINGLE, pack_int8, read, scale_of, unpack_int8, write, write_text
+from gatonegro.checkpoints import INDEX, SCALE, SINGLE, pack_int8, read, scale_of, unpack_int8, write
 from gatonegro.errors import CheckpointError, OptionError
+from gatonegro.storage import write_text
 
 ATTACKS = runpy.run_path(str(Path(__file__).parents[1] / "attacks" / "make.py"))
 

@@ -3,6 +3,8 @@
 What concerns a process (signals, pipes, terminals, encodings) is seen on real ones; the rest calls `cli.main`.
 """
 
+import argparse
+import gc
 import io
 import json
 import os
@@ -12,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import warnings
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -22,7 +25,11 @@ from rich.cells import cell_len
 from safetensors.torch import load_file
 
 from gatonegro import AutoTokenizer, __version__, cli, hub, pipeline
-from gatonegro.cli import screen
+from gatonegro.cli import input as cli_input
+from gatonegro.cli import parsing
+from gatonegro.cli.terminal import print_message
+from gatonegro.errors import GatonegroWarning, InputError, RowError
+from gatonegro.i18n import language, use, using
 
 posix = pytest.mark.skipif(os.name == "nt", reason="has no such pipes, signals or terminals")
 LONG = "el gato es bueno y el perro no es nada " * 20
@@ -151,9 +158,9 @@ def test_arguments_and_lines_get_the_answers_of_the_pipeline(tiny, run):
 )
 @pytest.mark.parametrize("chunk", [1, 3, 1 << 17])
 def test_lines_of_standard_input(monkeypatch, stdin, expected, chunk):
-    monkeypatch.setattr(screen, "CHUNK", chunk)
+    monkeypatch.setattr(cli_input, "CHUNK", chunk)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-    assert [text for part in screen.texts([]) for text in part] == expected
+    assert [text for part in cli_input.texts([]) for text in part] == expected
 
 
 @pytest.mark.parametrize("command", ["sentiment", "tokens"])
@@ -165,7 +172,7 @@ def test_empty_standard_input_is_no_text(tiny, run, command):
 @pytest.mark.parametrize("command", ["sentiment", "tokens"])
 @pytest.mark.parametrize("chunk", [4, 1 << 17])
 def test_nothing_is_lost_at_a_line_that_is_not_utf8(tiny, refused, run, monkeypatch, command, chunk):
-    monkeypatch.setattr(screen, "CHUNK", chunk)
+    monkeypatch.setattr(cli_input, "CHUNK", chunk)
     good = run(command, "--json", "-m", tiny, "uno", "dos", "")[0]
     said = refused(command, "--json", "-m", tiny, stdin=b"uno\ndos\n\ncaf\xe9\nmore\n", printed=good)
     assert "line 4 of standard input is not UTF-8 (character 4)" in said and "iconv -f latin1" in said
@@ -282,7 +289,7 @@ def test_colours_help_and_no_color_is_respected(tiny, terminal, monkeypatch):
 
 
 def test_a_long_text_is_said_once_and_plainly(tiny, run, monkeypatch):
-    monkeypatch.setattr(screen, "CHUNK", 16)  # so that it is in another part than the first
+    monkeypatch.setattr(cli_input, "CHUNK", 16)  # so that it is in another part than the first
     out, err = run("sentiment", "-m", tiny, stdin=f"uno\ndos\ntres\n{LONG}\n{LONG}\n".encode())
     assert len(out.splitlines()) == 5
     assert err.startswith("gatonegro: text 4 is longer than the 64 tokens") and err.count("\n") == 1
@@ -515,7 +522,114 @@ def test_get_refuses_what_is_no_model_or_no_place(tiny, refused, tmp_path):
     assert "name a model" in refused("models", "--to", tmp_path)
 
 
+# called from Python
+
+
+def process() -> dict:
+    """What a command sets for itself, and what another program would see of it."""
+    return {
+        "argparse": argparse._,
+        "usage": argparse.ArgumentParser("other").format_help(),
+        "gc": gc.get_threshold(),
+        "streams": [(stream, stream.errors) for stream in (sys.stdout, sys.stderr)],
+        "warnings": (warnings.filters[:], warnings.showwarning),
+        "language": language(),
+        "environment": dict(os.environ),
+    }
+
+
+@pytest.mark.parametrize("chosen", [None, "en", "es"])
+@pytest.mark.parametrize(
+    "words",
+    ["--lang es --help", "--lang es", "-V --lang es", "models --lang=en", "models --lang es --bogus",
+     "tokens --lang es hola -m {tiny}", "sentiment --lang es hola -m {tiny}", "tokens --lang es hola -m ./nowhere"],
+)  # fmt: skip
+def test_main_leaves_the_process_as_it_was(tiny, capsys, words, chosen):
+    use(chosen)
+    try:
+        before = process()
+        with suppress(SystemExit):
+            cli.main(words.format(tiny=tiny).split())
+        assert process() == before
+    finally:
+        use(None)
+    assert before["usage"].startswith("usage: ") and "".join(capsys.readouterr())
+
+
+def test_within_main_the_process_is_a_commands_own(monkeypatch, capsys):
+    outside, inside = process(), {}
+    monkeypatch.setattr("gatonegro.cli.models.run", lambda args: inside.update(process()))
+    assert cli.main(["models", "--lang", "es"]) == 0
+    assert {name for name in outside if inside[name] != outside[name]} == set(outside) - {"environment"}
+    assert process() == outside
+
+
+def test_importing_the_command_line_changes_nothing(python):
+    code = (
+        "import argparse, gc, sys, warnings\n"
+        "def state(): return argparse._, gc.get_threshold(), sys.stdout.errors, warnings.filters[:]\n"
+        "before = state()\n"
+        "from gatonegro import cli\n"
+        "cli.parser()\n"
+        "assert state() == before\n"
+        "print(argparse.ArgumentParser('other').format_usage())"
+    )
+    done = python("-c", code, env={"GATONEGRO_LANG": "es"})
+    assert done.stdout.startswith(b"usage: other") and done.stderr == b""
+
+
+# messages
+
+
+@pytest.mark.parametrize(
+    ("message", "en", "es"),
+    [
+        (RowError("is empty", "está vacío", item=3), "text 4 is empty", "el texto 4 está vacío"),
+        (InputError("no text", "no es texto", item=0), "text 1: no text", "el texto 1: no es texto"),
+        (GatonegroWarning("is cut", "se corta", item=9), "text 10 is cut", "el texto 10 se corta"),
+        (InputError("item 3 of ours", "el elemento 3"), "item 3 of ours", "el elemento 3"),
+        (UserWarning("item 3\nof theirs\x1b"), "item 3 of theirs␛", "item 3 of theirs␛"),
+    ],
+)
+def test_messages_count_texts_from_1(capsys, message, en, es):
+    for lang, wanted in (("en", en), ("es", es)):
+        with using(lang):
+            print_message(message)
+        assert capsys.readouterr().err == f"gatonegro: {wanted}\n"
+
+
+@pytest.mark.parametrize("lang", ["en", "es"])
+def test_warnings_and_errors_of_a_command_name_their_text(monkeypatch, run, lang):
+    def command(args):
+        warnings.warn(GatonegroWarning("is long", "es largo", item=1), stacklevel=1)
+        raise RowError("is empty", "está vacío", item=2)
+
+    monkeypatch.setattr("gatonegro.cli.models.run", command)
+    wanted = {"en": "text 2 is long, text 3 is empty", "es": "el texto 2 es largo, el texto 3 está vacío"}[lang]
+    _, err = run("models", "--lang", lang, status=1)
+    assert err.splitlines() == [f"gatonegro: {line}" for line in wanted.split(", ")]
+
+
 # in Spanish
+
+
+def test_every_text_of_the_help_is_used(monkeypatch):
+    used = set()
+
+    class Recorded(dict):
+        def get(self, key, default=None):
+            used.add(key)
+            return super().get(key, default)
+
+        def __getitem__(self, key):
+            used.add(key)
+            return super().__getitem__(key)
+
+    recorded = Recorded(parsing.HELP)
+    monkeypatch.setattr("gatonegro.cli.arguments.HELP", recorded)
+    monkeypatch.setattr(parsing, "HELP", recorded)
+    cli.parser()
+    assert recorded.keys() <= used
 
 
 @pytest.mark.parametrize("how", ["--lang es models --help", "models --lang es --help", "models --lang=es --help"])
@@ -700,6 +814,8 @@ def test_help_and_light_commands_import_little(python, tiny):
     heavy = "torch numpy rich huggingface_hub tokenizers safetensors"
     done = python("-c", code.format("['--help'], ['sentiment', '--help'], ['-V']", repr(heavy)))
     assert done.stdout.startswith(b"usage: gatonegro") and done.stderr == b"[]\n"
+    done = python("-c", code.format("['--help'], ['-V']", "'gatonegro.hub gatonegro.cli.sentiment rich'"))
+    assert done.stderr == b"[]\n"
     done = python("-c", code.format(f"['tokens', '-m', {str(tiny)!r}, 'hola'], ['models']", "'torch numpy'"))
     assert b"[CLS]" in done.stdout and done.stderr == b"[]\n"
 

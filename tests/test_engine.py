@@ -11,8 +11,9 @@ import torch
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, Config, pipeline
 from gatonegro.engine import best_precision, kernels, processor, tuned
+from gatonegro.engine.attention import VarlenAttend, varlen_usable
 from gatonegro.engine.linear import FbgemmInt8, Int8, Linear, OnednnInt8, Prepacked, quantise, usable, wide_sums
-from gatonegro.engine.twins import ByteEmbedding, VarlenAttend, varlen_usable
+from gatonegro.engine.twins import ByteEmbedding
 from gatonegro.errors import GatonegroWarning, InputError, OptionError
 from gatonegro.families import FAMILIES
 from gatonegro.families.family import read_config

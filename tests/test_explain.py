@@ -23,7 +23,7 @@ from gatonegro import (
     pipeline,
 )
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, MissingHeadError, OptionError
-from gatonegro.glassbox.record import Rows, stack_steps
+from gatonegro.glassbox.recording import Rows, stack_steps
 from gatonegro.glassbox.toy import WORDS, W
 from gatonegro.models import load
 from gatonegro.nn.watch import watch
@@ -236,7 +236,7 @@ def test_a_layer_that_is_called_twice_is_told_as_two(make_folder):
         wanted = model.embeddings(ids)
         with watch(model) as seen:
             model.run(ids)
-        steps = list(stack_steps(model.encoder, seen, wanted, "encoder", "en", Rows(("a", "b", "c", "d"))))
+        steps = list(stack_steps(model.encoder, seen, wanted, "encoder", Rows(("a", "b", "c", "d"))))
         for i in range(3):
             wanted = model.encoder.layers[0](wanted, Layout(ids.lengths, ids.lengths))
             told = next(step for step in steps if step.name == f"encoder.{i}.feed_forward").tensors["z"]
@@ -303,7 +303,7 @@ class TestBuiltIn:
         assert found.tokens[0] == ">>es<<" and "▁gato" in found.written and not found.notes
 
     def test_of_a_pipeline_the_fit_is_told(self):
-        assert explain("El profesor es bueno, todo será sencillo", pipeline(model="demo-en")).fit.fits is False
+        assert explain("El profesor es bueno, todo será sencillo", pipeline(model="demo-en")).diagnosis.fits is False
 
     def test_each_step_follows_from_the_one_before(self):
         found = explain("El gato negro duerme", lang="es")
@@ -348,7 +348,7 @@ class TestBuiltIn:
 
     def test_a_model_that_does_not_fit_says_so(self):
         found = explain("El profesor es bueno, todo será sencillo", model="demo-en", lang="en")
-        assert found.fit.fits is False and "made for English" in str(found) and found.answer[0][0] == "NEGATIVE"
+        assert found.diagnosis.fits is False and "made for English" in str(found) and found.answer[0][0] == "NEGATIVE"
 
     @pytest.mark.parametrize("text", ["The food was awful but I loved the teacher", "It is good", "no"])
     def test_what_words_add_is_what_the_logit_rises_by(self, text):
@@ -405,6 +405,36 @@ class TestBuiltIn:
         assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))["text"] == "El gato" and not done.stdout
         done = subprocess.run([*run, "-m", "toy", "perro"], capture_output=True, text=True, check=False)
         assert done.returncode == 1 and "knows three words" in done.stderr
+
+
+def test_every_text_is_there_in_both_languages():
+    from string import Formatter
+
+    from gatonegro.glassbox.explaining import NOTES
+    from gatonegro.glassbox.html import GLOSSARY, WORDS
+    from gatonegro.glassbox.recording import CAPTIONS, NUMBERS
+    from gatonegro.language.diagnosis import WORDS as REPORT
+    from gatonegro.language.matching import NAMES
+
+    for messages in (CAPTIONS, NOTES, WORDS, GLOSSARY, REPORT, NAMES):
+        for key, message in messages.items():
+            fields = [{name for _, name, *_ in Formatter().parse(text)} for text in message]
+            assert all(text.strip() for text in message) and fields[0] == fields[1], key
+    assert all(f"{kind}.{part}" in CAPTIONS for kind in NUMBERS for part in ("title", "short", "text"))
+    assert all(": " in text for message in GLOSSARY.values() for text in message)
+
+
+def test_words_are_in_the_language_that_is_asked_for_whatever_the_users_is(monkeypatch, make_folder):
+    monkeypatch.setenv("GATONEGRO_LANG", "en")
+    folder = make_folder("masked-lm")
+    found = explain("  ", str(folder), lang="es")
+    assert found.to_dict()["notes"][0].startswith("El texto está en blanco") and "está en blanco" in str(found)
+    assert str(found.notes[0]).startswith("The text is blank")
+    assert found.steps[-1].caption.short == ("Words", "Palabras")  # of a masked model no word comes next
+    for call in (lambda: explain(1), lambda: explain("a", lang="fr"), lambda: explain("perro", model="toy")):
+        with pytest.raises(GatonegroError) as raised:
+            call()
+        assert raised.value.in_("es") != raised.value.in_("en") == str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ import pytest
 from huggingface_hub import constants
 
 from gatonegro import hub
-from gatonegro.errors import GatonegroWarning, HubError, OptionError
+from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError
 
 NAME = "alguien/modelo"
 OLD, NEW = "a" * 40, "b" * 40
@@ -147,7 +147,7 @@ def test_folder(tmp_path):
         assert (source.name, source.folder, source.revision) == (str(tmp_path), tmp_path, None)
         assert source.file("config.json") == tmp_path / "config.json"
         assert source.file("model.safetensors") is None
-        assert str(tmp_path) in source.where
+        assert str(tmp_path) in str(source.where)
 
 
 def test_home(tmp_path, monkeypatch):
@@ -349,7 +349,7 @@ def test_offline(tmp_path, monkeypatch, offline, no_socket):
     source = hub.locate(NAME, local_files_only=offline == "argument")
     assert source.file("config.json").read_bytes() == b"{}"
     assert source.file("tokenizer.json") is None  # not known to be absent; other programs keep only what they need
-    assert "network was not asked" in source.where
+    assert "network was not asked" in str(source.where)
     with pytest.raises(HubError, match=r"config\.json is not in the cache .*HF_HUB_OFFLINE"):
         hub.locate("otra/cosa", local_files_only=offline == "argument").file("config.json")
     with pytest.raises(HubError, match="not in the cache"):
@@ -463,3 +463,26 @@ def test_cut_off_download_leaves_nothing(server, monkeypatch):
         hub.locate(NAME).file("config.json")
     monkeypatch.setattr(Handler, "answer", answer)
     assert hub.locate(NAME).file("config.json").read_bytes() == FILES["config.json"]
+
+
+def test_a_json_file_is_an_object_or_an_error(tmp_path):
+    source = hub.locate(tmp_path)
+    assert source.json("config.json") is None
+    for text, value in (('{"ñ": "\\u00f1"}', {"ñ": "ñ"}), ('{"gato": "\\ud83d\\udc08"}', {"gato": "🐈"})):
+        (tmp_path / "config.json").write_text(text, encoding="utf-8")
+        assert source.json("config.json") == value
+    for data, said in (
+        (b"{", "is not valid JSON"),
+        (b"[1]", "should be a JSON object, and is a list"),
+        (b'{"a": "\\uD83d"}', "is not valid JSON"),  # half of a character, which no file can hold
+        (b'"\xff"', "is not valid JSON"),
+        (b"[" * 100_000, "is not valid JSON"),
+    ):
+        (tmp_path / "config.json").write_bytes(data)
+        with pytest.raises(ConfigError, match=said) as error:
+            source.json("config.json")
+        assert str(tmp_path / "config.json") in error.value.in_("es")
+
+
+def test_the_default_models_are_built_in():
+    assert {name: hub.BUILT_IN[name] for name in hub.DEFAULTS.values()} == {n: t for t, n in hub.DEFAULTS.items()}

@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gatonegro.engine import kernels, linear, processor
+from gatonegro.engine.attention import KernelAttend
 from gatonegro.engine.linear import Linear
 from gatonegro.errors import GatonegroWarning, InputError
+from gatonegro.generation.topk import ban, best
 from gatonegro.nn.attention import attend
 from gatonegro.nn.encoder import ACTIVATIONS
 from gatonegro.packing import Layout
@@ -73,7 +75,7 @@ def test_attention_of_every_size(level, lengths, heads, width, half, causal, sca
     q, k, v = (
         torch.randn(n, 3, heads, width, generator=random).to(dtype)[:, 1] for n in (sum(layout.queries), rows, rows)
     )
-    found = kernels.KernelAttend(causal, scale)(q, k, v, layout)
+    found = KernelAttend(causal, scale)(q, k, v, layout)
     wanted = attend(q.float(), k.float(), v.float(), layout, causal=causal, scale=scale)
     assert found.dtype == dtype and torch.allclose(found.float(), wanted, atol=2e-2 if half else 2e-6)
 
@@ -81,7 +83,7 @@ def test_attention_of_every_size(level, lengths, heads, width, half, causal, sca
 @needs_kernels
 def test_attention_with_something_added_to_its_scores_is_pytorchs():
     layout, (q, k, v) = Layout((5, 2), (5, 2)), torch.randn(7, 3, 2, 16).unbind(1)
-    found = kernels.KernelAttend(True, 1.0)(q, k, v, layout, lambda q, k: torch.ones(2, q, k).tril())
+    found = KernelAttend(True, 1.0)(q, k, v, layout, lambda q, k: torch.ones(2, q, k).tril())
     assert torch.equal(
         found, attend(q, k, v, layout, causal=True, scale=1.0, bias=lambda q, k: torch.ones(2, q, k).tril())
     )
@@ -100,9 +102,9 @@ def test_the_best_scores(level, rows, n, count, banned, few):
     if few:
         scores = scores.round()
     bans = torch.randint(n, (rows, banned), generator=random).tolist()
-    values, places, sums = kernels.best(scores.clone(), count, bans)
+    values, places, sums = best(scores.clone(), count, bans)
     assert torch.allclose(sums, scores.logsumexp(-1), atol=1e-5)
-    kernels.ban(scores, bans)
+    ban(scores, bans)
     ordered, order = scores.sort(descending=True, stable=True)
     assert torch.equal(values, ordered[:, :count])
     real = values > float("-inf")
@@ -113,7 +115,7 @@ def test_the_best_scores(level, rows, n, count, banned, few):
 def test_scores_that_are_none(level):
     x = torch.randn(4, 3000)
     x[0, 7], x[1] = float("nan"), float("-inf")
-    values, places, sums = kernels.best(x.clone(), 2)
+    values, places, sums = best(x.clone(), 2)
     assert sums[0].isnan() and sums[1] == values[1, 0] == float("-inf") and sums[2:].isfinite().all()
     assert torch.equal(places[2:], x[2:].topk(2).indices)
 
@@ -134,7 +136,7 @@ def test_numbers_that_are_none_pass_through_kernels(level):
     layout, (q, k, v) = Layout((3, 2), (3, 2)), torch.randn(5, 3, 1, 16).unbind(1)
     for tensor in (q, k, v):
         tensor[0, 0, 3] = float("nan")
-    seen = kernels.KernelAttend()(q, k, v, layout).isnan().flatten(1)  # (t, d)
+    seen = KernelAttend()(q, k, v, layout).isnan().flatten(1)  # (t, d)
     assert seen.any(1).tolist() == [True, True, True, False, False]
     for act in kernels.ACTS:
         x = torch.randn(4, 16)
@@ -189,7 +191,7 @@ def test_kernels_are_given_whatever_tensors():
         with pytest.raises(ValueError, match="rows of 31 numbers"):
             product(torch.randn(3, 31))
     layout, (q, k, v) = Layout((5,), (5,)), torch.randn(3, 2, 5, 16).transpose(1, 2)
-    assert torch.allclose(kernels.KernelAttend()(q, k, v, layout), attend(q, k, v, layout), atol=1e-6)
+    assert torch.allclose(KernelAttend()(q, k, v, layout), attend(q, k, v, layout), atol=1e-6)
 
 
 @needs_kernels

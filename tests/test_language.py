@@ -5,13 +5,14 @@ import json
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
 import pytest
 
 from gatonegro import AutoTokenizer, diagnose, hub, pipeline
 from gatonegro.errors import GatonegroError, InputError, LanguageMismatchError, LanguageMismatchWarning, OptionError
 from gatonegro.language import Languages, guess, likely, match
-from gatonegro.language.fit import OWN, enough, languages_of, measured
+from gatonegro.language.matching import OWN, enough, languages_of, relative_fertility
 
 SPANISH = "El profesor es bueno, todo será sencillo"
 ENGLISH = "The teacher is good, everything will be easy"
@@ -77,8 +78,8 @@ def test_mixed_text_is_a_case_of_its_own(text):
 def test_the_courses_sentence_under_an_english_model():
     found = diagnose(SPANISH, model="demo-en")
     assert (found.language, found.model_languages, found.known_by, found.fits) == ("es", ("en",), "config", False)
-    assert found.confidence > 0.9 and found.tokens_per_word > 1.5 * found.usual
-    assert dict(found.torn)["profesor"] == ("prof", "es", "or") and found.unknown == ()
+    assert found.confidence > 0.9 and found.tokens_per_word > 1.5 * found.best_fertility
+    assert dict(found.fragmented)["profesor"] == ("prof", "es", "or") and found.unknown == ()
     assert "sentiment-es-en" in found.advice and "Spanish" in found.advice
     report = str(found)
     assert "prof·es·or" in report and "English (by its config)" in report and "→ this model was made for" in report
@@ -90,10 +91,22 @@ def test_the_courses_sentence_under_an_english_model():
 @built_in
 def test_a_pipeline_can_be_asked_about():
     assert diagnose(SPANISH, pipeline("sentiment-analysis", "demo-en")).fits is False
-    with pytest.raises(InputError, match="item 1 is int"):
+    with pytest.raises(InputError, match="item 1 is int") as raised:
         diagnose(["a", 1])
+    assert raised.value.item == 1 and raised.value.in_("es").startswith("el elemento 1 es int")
     with pytest.raises(GatonegroError):
         diagnose("a", model="./there-is-none")
+    with pytest.raises(InputError, match="not SimpleNamespace"):  # what looks like a pipeline is none
+        diagnose("a", SimpleNamespace(tokenizer=None, model=None, languages=None))
+
+
+@built_in
+def test_a_diagnosis_is_told_in_the_language_that_is_asked_for(monkeypatch):
+    monkeypatch.setenv("GATONEGRO_LANG", "en")
+    found = diagnose(SPANISH, "demo-en")
+    assert found.to_dict("es")["advice"].startswith("este modelo se hizo para inglés, y su respuesta al español")
+    assert found.to_dict()["advice"].startswith("this model was made for English, and its answer to Spanish")
+    assert {"fragmented", "best_fertility"} < found.to_dict().keys() and "advices" not in found.to_dict()
 
 
 def folder_of(path, sample, **config):
@@ -110,14 +123,14 @@ def folder_of(path, sample, **config):
 
 
 def test_a_models_languages(tmp_path):
-    from gatonegro.language.fit import samples
+    from gatonegro.language.matching import samples
 
     spanish = samples()["es"]["sentences"]
     folder = folder_of(tmp_path / "es", spanish)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     found = languages_of(tokenizer, {}, str(folder))
     assert found == Languages(("es",), "tokenizer")
-    assert next(iter(measured(tokenizer))) == "es"
+    assert next(iter(relative_fertility(tokenizer))) == "es"
 
     (folder / "README.md").write_text("---\nlanguage: gl\n---\n# x\n", encoding="utf-8")
     assert languages_of(tokenizer, {}, str(folder)) == Languages(("gl",), "card")
@@ -226,12 +239,15 @@ class TestPipelines:
     def test_the_warning_names_the_line_of_the_call(self, english):
         with pytest.warns(LanguageMismatchWarning) as seen:
             english([SPANISH])
+            english.warned.clear()
             english(SPANISH)
-        assert [one.filename for one in seen] == [__file__] * 2
+            english.warned.clear()
+            next(english(iter([SPANISH])))
+            english([SPANISH] * 3)  # no more
+        assert [one.filename for one in seen] == [__file__] * 3
 
     def test_generators_are_told_soon(self, english):
         answers = english(text for text in [SPANISH] + [ENGLISH] * 5000)
-        next(answers)
         with pytest.warns(LanguageMismatchWarning):
             next(answers)
 
@@ -243,7 +259,7 @@ class TestPipelines:
             pipeline("sentiment-analysis", "demo-en", language_check="loud")
 
     def test_long_inputs_are_sampled(self, english, monkeypatch):
-        from gatonegro.tasks import fit
+        from gatonegro.pipelines import routing as fit
 
         looked = []
         monkeypatch.setattr(fit, "match", lambda text, *more: looked.append(text) or match(text, *more))
@@ -255,7 +271,7 @@ class TestPipelines:
 @built_in
 def test_codes_are_read_as_people_write_them():
     from gatonegro.language.diagnosis import read_model
-    from gatonegro.language.fit import short
+    from gatonegro.language.matching import short
 
     assert [short(code) for code in ("pt-BR", "en_US", "eng", "ES", "gl")] == ["pt", "en", "en", "es", "gl"]
     tokenizer, _ = read_model("demo-en")
@@ -271,7 +287,7 @@ def test_what_is_torn_and_unknown_is_told_as_it_stands_in_the_text():
     found = diagnose("The cat 🐈 sleeps 🐈", "demo-en")
     assert found.unknown == ("🐈",) and found.tokens_per_word < 2.5
     found = diagnose("El profesor, mañana", "demo-en")
-    assert all("".join(pieces) == word for word, pieces in found.torn) and dict(found.torn)["profesor"] == (
+    assert all("".join(pieces) == word for word, pieces in found.fragmented) and dict(found.fragmented)["profesor"] == (
         "prof",
         "es",
         "or",
@@ -322,4 +338,4 @@ def test_the_command_line():
     assert first.startswith(SPANISH + "\n  language  Spanish, 0.9") and "\n  → this model" in first
     assert second.startswith("hola\n")
     done = subprocess.run([*run, "--json"], input=f"{SPANISH}\n", capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["torn"][0] == ["profesor", ["prof", "es", "or"]]
+    assert json.loads(done.stdout)["fragmented"][0] == ["profesor", ["prof", "es", "or"]]

@@ -315,19 +315,18 @@ def test_words_of_the_glossary_are_told_on_focus(page):
 
 
 def test_both_glossaries_are_whole():
-    from gatonegro.glassbox.html import PAGE
+    from gatonegro.glassbox.html import _data
 
-    for lang in ("es", "en"):
-        terms = json.loads((PAGE / f"glossary.{lang}.json").read_text(encoding="utf-8"))
+    for terms in _data(explain("El gato", model="toy"))["glossary"].values():
         assert len(terms) >= 50 and all(text.endswith((".", "!")) for text in terms.values())
 
 
 def test_a_model_that_does_not_fit_is_said_with_what_shows_it(browser, tmp_path):
     found = explain("El profesor es bueno, todo será sencillo", model="demo-en", lang="en")
     browser.get(found.save(tmp_path / "x.html").as_uri())
-    banner = browser.find_element("id", "fit")
+    banner = browser.find_element("id", "diagnosis")
     assert "2.29 a word" in banner.text and "Spanish" in banner.text
-    words = [w.find_elements("css selector", "b") for w in banner.find_elements("css selector", ".torn > span")]
+    words = [w.find_elements("css selector", "b") for w in banner.find_elements("css selector", ".fragmented > span")]
     assert ["prof", "es", "or"] in [[piece.text for piece in word] for word in words]
 
 

@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from gatonegro.batching import plan, windows
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, InputError
 from gatonegro.families import FAMILIES, family_of
 from gatonegro.families.family import Family, Head, adopt, canonical, links, read_config, release, write_config
 from gatonegro.models import Model, build, initialise
 from gatonegro.nn.attention import attend, attend_plain
-from gatonegro.packing import Layout, from_padded, pack, plan, windows
+from gatonegro.packing import Layout, from_padded, pack
 
 VOCABULARY, POSITIONS, TOLERANCE = 30, 24, 1e-5
 HEADS = ("pooler", "sequence-classification", "token-classification", "masked-lm")

@@ -8,8 +8,8 @@ import { linkHorizontal } from "d3-shape";
 
 export const data = JSON.parse(document.getElementById("data").textContent);
 export const state = { lang: data.lang, step: 0, head: -1, word: -1, side: "read", open: false, glosses: 0 };
-const say = (key) => data.words[state.lang][key] ?? key;
-const told = (pair) => pair[state.lang];
+const told = ([en, es]) => state.lang === "es" ? es : en;
+const say = (key, otherwise = key) => Object.hasOwn(data.words, key) ? told(data.words[key]) : otherwise;
 const FEW = 8;  // labels that are shown above the steps
 const MANY = 26;  // tokens, up to which lines of attention can be told apart
 
@@ -97,7 +97,7 @@ function glossed(at, text) {  // its words, those of the glossary with what they
   return at;
 }
 
-const caption = (name) => say("tensors")[name] ?? name;
+const caption = (name) => say(`tensors.${name}`, name);
 const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 function region(at, label) {  // what is too wide is moved sideways, by the keyboard too
@@ -310,8 +310,8 @@ function likeliest(at, step, tensor) {
 function ids(at, step, tensor) {
   const list = at.append("ul").attr("class", "tokens");
   tensor.values.forEach((id, i) => list.append("li").text(step.rows[i]).append("small").text(id));
-  const marks = Object.keys(say("marks")).filter((mark) => step.rows.some((token) => token.includes(mark)));
-  if (marks.length) at.append("p").attr("class", "soft small").text(marks.map((mark) => `${mark} ${say("marks")[mark]}`).join("; ") + ".");
+  const marks = Object.keys(data.words).filter((key) => key.startsWith("marks.")).map((key) => key.slice(6)).filter((mark) => step.rows.some((token) => token.includes(mark)));
+  if (marks.length) at.append("p").attr("class", "soft small").text(marks.map((mark) => `${mark} ${say(`marks.${mark}`)}`).join("; ") + ".");
 }
 
 const drawers = {
@@ -326,19 +326,19 @@ const drawers = {
 
 // ---- the page
 
-function fitted(at, fit) {
-  const box = at.append("section").attr("class", "banner").attr("id", "fit");
-  box.append("h2").text(told(fit.title));
-  box.append("p").text(told(fit.advice));
+function mismatch(at, diagnosis) {  // that the model was not made for the text, and what shows it
+  const box = at.append("section").attr("class", "banner").attr("id", "diagnosis");
+  box.append("h2").text(say("mismatch"));
+  box.append("p").text(told(diagnosis.advice));
   const list = box.append("dl");
-  for (const [name, value] of fit.rows) {
+  for (const [name, value] of diagnosis.rows) {
     list.append("dt").text(told(name));
     list.append("dd").text(told(value));
   }
-  if (fit.torn.length) {
-    list.append("dt").text(say("torn"));
-    const words = list.append("dd").attr("class", "torn");
-    for (const pieces of fit.torn) {
+  if (diagnosis.fragmented.length) {
+    list.append("dt").text(say("fragmented"));
+    const words = list.append("dd").attr("class", "fragmented");
+    for (const pieces of diagnosis.fragmented) {
       const word = words.append("span");
       for (const piece of pieces) word.append("b").text(piece);
     }
@@ -422,7 +422,7 @@ function draw() {
 
   const top = select("#top");
   top.selectChildren().remove();
-  if (data.fit) fitted(top, data.fit);
+  if (data.diagnosis) mismatch(top, data.diagnosis);
   for (const note of data.notes) top.append("p").attr("class", "banner calm").attr("role", "note").text(told(note));
   answered(top);
   map();

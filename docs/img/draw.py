@@ -16,8 +16,9 @@ from pathlib import Path
 import torch
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
+from gatonegro.batching import plan
 from gatonegro.nn.watch import layer_attentions, watch
-from gatonegro.packing import pack, plan
+from gatonegro.packing import pack
 
 HERE = Path(__file__).parent
 TEXTS = ["La clase empieza a las nueve", "The food was bad", "Me encanta"]

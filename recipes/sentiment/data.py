@@ -20,8 +20,9 @@ from phrases import noise, phrases
 from reviews import ratings, reviews
 from torch import Tensor
 
+from gatonegro.batching import plan
 from gatonegro.models import Model
-from gatonegro.packing import pack, plan
+from gatonegro.packing import pack
 from gatonegro.preprocessing import known_emoji, spell_emoji
 from gatonegro.tokenization import Tokenizer
 

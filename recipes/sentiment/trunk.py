@@ -38,8 +38,9 @@ from torch import Tensor, nn
 from train import STAGES, Guess, label_loss, score
 
 from gatonegro import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
+from gatonegro.batching import plan
 from gatonegro.models import Model, initialise
-from gatonegro.packing import Packed, pack, plan
+from gatonegro.packing import Packed, pack
 from gatonegro.tokenization import Tokenizer
 from gatonegro.training import fit, has_bf16, layer_groups, mixed_batches, quick
 

@@ -18,16 +18,16 @@ _HOMES = {
     "AutoModelForTokenClassification": "models",
     "AutoTokenizer": "tokenization",
     "Config": "config",
-    "diagnose": "language",
-    "explain": "glassbox",
-    "pipeline": "tasks",
+    "diagnose": "glassbox.diagnosing",
+    "explain": "glassbox.explaining",
+    "pipeline": "pipelines",
 }
 __all__ = [*_HOMES]
 
 if TYPE_CHECKING:
     from gatonegro.config import Config
-    from gatonegro.glassbox import explain
-    from gatonegro.language import diagnose
+    from gatonegro.glassbox.diagnosing import diagnose
+    from gatonegro.glassbox.explaining import explain
     from gatonegro.models import (
         AutoConfig,
         AutoModel,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         AutoModelForSequenceClassification,
         AutoModelForTokenClassification,
     )
-    from gatonegro.tasks import pipeline
+    from gatonegro.pipelines import pipeline
     from gatonegro.tokenization import AutoTokenizer
 
 

@@ -6,36 +6,36 @@ spell them. Nothing here knows torch.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gatonegro.checks import Check, number, optional, short, whole
 from gatonegro.errors import ConfigError
-from gatonegro.wording import both, number
+from gatonegro.i18n import Message
+from gatonegro.i18n import number as thousands
 
 PROBLEM_TYPES = ("regression", "single_label_classification", "multi_label_classification")
 
-# field, its type, the least it may be, what it must stay below, and that in words, English and Spanish
-RANGES: tuple[tuple[str, Any, float, float, tuple[str, str]], ...] = (
-    *((name, int, 1, 2**31, ("a positive whole number", "un número entero positivo")) for name in (
-        "vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "max_position_embeddings",
-    )),
-    ("num_hidden_layers", int, 1, 10_000, (
-        "a positive whole number below 10,000", "un número entero positivo menor que 10\N{NO-BREAK SPACE}000",
-    )),
-    ("type_vocab_size", int, 0, 2**31, ("a whole number", "un número entero")),
-    ("head_width", int, 1, 2**20, ("a positive whole number", "un número entero positivo")),
-    ("relative_buckets", int, 0, 2**20, ("a whole number", "un número entero")),
-    ("relative_distance", int, 1, 2**31, ("a positive whole number", "un número entero positivo")),
-    ("pad_token_id", int, 0, 2**31, ("the id of a token", "el id de un token")),
-    *((name, (int, float), 0, math.nextafter(1, 2), ("from 0 to 1", "un número de 0 a 1")) for name in (
-        "layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout",
-    )),
-    ("initializer_range", (int, float), 0, math.inf, ("a number of at least 0", "un número de 0 o más")),
-)  # fmt: skip
+COUNT = 2**31 - 1  # the most of anything
 MOST_LABELS = 1_000_000
-OPTIONAL = ("pad_token_id", "classifier_dropout", "head_width")
+RANGES: dict[str, Check] = {
+    **dict.fromkeys((
+        "vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "max_position_embeddings",
+        "relative_distance",
+    ), whole(1, COUNT)),
+    "num_hidden_layers": Check(
+        whole(1, 9_999).test,
+        Message("a positive whole number below 10,000", "un número entero positivo menor que 10\N{NO-BREAK SPACE}000"),
+    ),
+    "type_vocab_size": whole(0, COUNT),
+    "head_width": optional(whole(1, 2**20)),
+    "relative_buckets": whole(0, 2**20),
+    "pad_token_id": optional(whole(0, COUNT)),
+    **dict.fromkeys(("layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob"), number(0, 1)),
+    "classifier_dropout": optional(number(0, 1)),
+    "initializer_range": number(0, 1_000_000),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -88,78 +88,55 @@ class Config:
     extra: Mapping[str, Any] = field(default_factory=dict)  # keys of config.json that we carry and do not read
 
     def __post_init__(self) -> None:
-        for name, kind, low, high, words in RANGES:
-            value = getattr(self, name)
-            if value is None and name in OPTIONAL:
-                continue
-            if isinstance(value, bool) or not isinstance(value, kind) or not low <= value < high:
-                wanted = both(*words)
-                raise ConfigError(
-                    both(
-                        f"config.json: {name} must be {wanted}, not {value!r}.",
-                        f"config.json: {name} debe ser {wanted}, no {value!r}.",
-                    )
-                )
+        for name, check in RANGES.items():
+            if not check.test(value := getattr(self, name)):
+                raise ConfigError(*check.refusal(name, value)).within("config.json")
+        for problem in self._contradictions():
+            raise ConfigError(*problem).within("config.json")
+
+    def _contradictions(self) -> Iterator[Message]:
+        """What is wrong with values that are each possible."""
         if self.pad_token_id is not None and self.pad_token_id >= self.vocab_size:
-            raise ConfigError(
-                both(
-                    f"config.json: pad_token_id is {self.pad_token_id}, but the vocabulary is 0 … "
-                    f"{self.vocab_size - 1}.",
-                    f"config.json: pad_token_id es {self.pad_token_id}, pero el vocabulario es 0 … "
-                    f"{self.vocab_size - 1}.",
-                )
+            yield Message(
+                f"pad_token_id is {self.pad_token_id}, but the vocabulary is 0 … {self.vocab_size - 1}.",
+                f"pad_token_id es {self.pad_token_id}, pero el vocabulario es 0 … {self.vocab_size - 1}.",
             )
-        if self.relative_buckets and not (
-            self.relative_buckets >= 4
-            and self.relative_distance > self.relative_buckets // 2  # each of the near in one
-        ):
-            raise ConfigError(
-                both(
-                    f"config.json: {self.relative_buckets} buckets of distances up to {self.relative_distance}: there "
-                    "must be 4 buckets or more, and fewer than two for each distance.",
-                    f"config.json: {self.relative_buckets} grupos de distancias hasta {self.relative_distance}: debe "
-                    "haber 4 grupos o más, y menos de dos por distancia.",
-                )
+        buckets, distance = self.relative_buckets, self.relative_distance
+        if buckets and (buckets < 4 or distance <= buckets // 2):  # each of the near in one
+            yield Message(
+                f"{buckets} buckets of distances up to {distance}: there must be 4 buckets or more, and fewer than two "
+                "for each distance.",
+                f"{buckets} grupos de distancias hasta {distance}: debe haber 4 grupos o más, y menos de dos por "
+                "distancia.",
             )
         if self.max_tokens < 1:
-            raise ConfigError(
-                both(
-                    f"config.json: max_position_embeddings {self.max_position_embeddings} leaves no place for a token; "
-                    f"the first {self.position_offset} are kept for pads.",
-                    f"config.json: max_position_embeddings {self.max_position_embeddings} no deja sitio para ningún "
-                    f"token; las primeras {self.position_offset} posiciones se reservan para el relleno.",
-                )
+            yield Message(
+                f"max_position_embeddings {self.max_position_embeddings} leaves no place for a token; the first "
+                f"{self.position_offset} are kept for pads.",
+                f"max_position_embeddings {self.max_position_embeddings} no deja sitio para ningún token; las primeras "
+                f"{self.position_offset} posiciones se reservan para el relleno.",
             )
         if self.head_width is None and self.hidden_size % self.num_attention_heads:
-            raise ConfigError(
-                both(
-                    f"config.json: hidden_size {self.hidden_size} does not divide into "
-                    f"{self.num_attention_heads} attention heads of equal width.",
-                    f"config.json: hidden_size {self.hidden_size} no se reparte entre "
-                    f"{self.num_attention_heads} cabezas de atención de igual ancho.",
-                )
+            yield Message(
+                f"hidden_size {self.hidden_size} does not divide into {self.num_attention_heads} attention heads of "
+                "equal width.",
+                f"hidden_size {self.hidden_size} no se reparte entre {self.num_attention_heads} cabezas de atención de "
+                "igual ancho.",
             )
         if self.problem_type not in (None, *PROBLEM_TYPES):
-            known = ", ".join(PROBLEM_TYPES)
-            raise ConfigError(
-                both(
-                    f"config.json: problem_type {self.problem_type!r} is none of {known}.",
-                    f"config.json: problem_type {self.problem_type!r} no es ninguno de {known}.",
-                )
+            given, known = short(self.problem_type), ", ".join(PROBLEM_TYPES)
+            yield Message(
+                f"problem_type {given} is none of {known}.", f"problem_type {given} no es ninguno de {known}."
             )
         if not self.id2label or sorted(self.id2label) != list(range(len(self.id2label))):
-            raise ConfigError(
-                both(
-                    "config.json: id2label must number its labels 0, 1, 2 … without a gap.",
-                    "config.json: id2label debe numerar sus etiquetas 0, 1, 2 … sin saltos.",
-                )
+            yield Message(
+                "id2label must number its labels 0, 1, 2 … without a gap.",
+                "id2label debe numerar sus etiquetas 0, 1, 2 … sin saltos.",
             )
         if self.per_layer and len(self.per_layer) != self.num_hidden_layers:
-            raise ConfigError(
-                both(
-                    f"config.json: values for {len(self.per_layer)} layers, but there are {self.num_hidden_layers}.",
-                    f"config.json: hay valores para {len(self.per_layer)} capas, pero son {self.num_hidden_layers}.",
-                )
+            yield Message(
+                f"values for {len(self.per_layer)} layers, but there are {self.num_hidden_layers}.",
+                f"hay valores para {len(self.per_layer)} capas, pero son {self.num_hidden_layers}.",
             )
 
     def layer(self, i: int) -> Config:
@@ -200,15 +177,13 @@ class Config:
         if isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels <= MOST_LABELS:
             labels = [f"LABEL_{i}" for i in range(labels)]
         if not isinstance(labels, Mapping | list | tuple):
+            given, most = short(labels), thousands(MOST_LABELS)
             raise ConfigError(
-                both(
-                    f"labels must be a number from 1 to {number(MOST_LABELS)}, or a list of names, not {labels!r:.80}.",
-                    f"labels debe ser un número de 1 a {number(MOST_LABELS)}, o una lista de nombres, no "
-                    f"{labels!r:.80}.",
-                )
+                f"labels must be a number from 1 to {most.en}, or a list of names, not {given}.",
+                f"labels debe ser un número de 1 a {most.es}, o una lista de nombres, no {given}.",
             )
         if not isinstance(labels, Mapping):
             labels = dict(enumerate(labels))
         if not all(isinstance(label, str) for label in labels.values()):
-            raise ConfigError(both("every label's name must be a str.", "el nombre de cada etiqueta debe ser un str."))
+            raise ConfigError("every label's name must be a str.", "el nombre de cada etiqueta debe ser un str.")
         return replace(self, id2label=dict(labels))

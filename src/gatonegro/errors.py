@@ -1,11 +1,80 @@
-"""One exception per thing a user can mend.
+"""One exception for each thing that a user can mend.
 
-Every message says what is wrong, why, and what to do about it, and names the item.
-Each class also derives from the built-in that `transformers` users already catch.
+Every message says what is wrong, why, and what to do about it, in English and Spanish:
+
+    raise InputError(f"the list has {n} texts", f"la lista tiene {n} textos")
+
+Each class also derives from the built-in that `transformers` users already catch:
+
+    GatonegroError
+    ├─ InputError (ValueError)
+    │  └─ RowError
+    │     └─ LanguageMismatchError
+    ├─ ConfigError (ValueError)
+    ├─ CheckpointError (ValueError)
+    │  ├─ PickleRefusedError
+    │  └─ MissingHeadError
+    ├─ TokenizerError (ValueError)
+    ├─ HubError (OSError)
+    ├─ MissingExtraError (ImportError)
+    └─ OptionError (TypeError)
+
+    GatonegroWarning (UserWarning)
+    └─ LanguageMismatchWarning
 """
 
+from __future__ import annotations
 
-class GatonegroError(Exception):
+from typing import TypeVar
+
+from gatonegro.i18n import Message, language
+
+B = TypeVar("B", bound="Bilingual")
+
+
+class Bilingual(Exception):
+    """A message in English and Spanish; the language is chosen when it is shown, not when it is raised.
+
+    Args:
+        en, es: the message; without `es`, it is the same in both languages.
+        item: index, from 0, of the input that it is about, where it is about one of several.
+    """
+
+    separator = ": "  # between the item and the message
+
+    def __init__(self, en: str, es: str | None = None, *, item: int | None = None):
+        super().__init__(en, en if es is None else es)
+        self.item = item
+
+    def in_(self, lang: str, place: Message | None = None) -> str:
+        """Return the message in "en" or "es".
+
+        Args:
+            place: how to call the item that it is about; by default "item 3".
+        """
+        text = self.args[lang == "es"]
+        if self.item is None:
+            return text
+        place = Message(f"item {self.item}", f"el elemento {self.item}") if place is None else place
+        return f"{place.in_(lang)}{self.separator}{text}"
+
+    def within(self: B, en: str, es: str | None = None) -> B:
+        """Return the same error, said of a place: `raise error.within(source.name)`."""
+        es = en if es is None else es
+        return type(self)(f"{en}: {self.in_('en')}", f"{es}: {self.in_('es')}")
+
+    def __str__(self) -> str:
+        return self.in_(language())
+
+
+def message_of(error: BaseException) -> Message:
+    """Return what an error says in both languages; of one that is not ours, the same text twice."""
+    if isinstance(error, Bilingual):
+        return Message(error.in_("en"), error.in_("es"))
+    return Message.same(str(error))
+
+
+class GatonegroError(Bilingual):
     """The base of every error that this library raises on purpose."""
 
 
@@ -13,7 +82,13 @@ class InputError(GatonegroError, ValueError):
     """The text, batch or argument that was passed cannot be used."""
 
 
-class LanguageMismatchError(InputError):
+class RowError(InputError):
+    """One row of several cannot be read. The message follows the row: "item 3" + "has no token"."""
+
+    separator = " "
+
+
+class LanguageMismatchError(RowError):
     """A text in a language that the model was not made for, with `language_check="error"`."""
 
 
@@ -49,8 +124,10 @@ class OptionError(GatonegroError, TypeError):
     """A keyword that the function does not know, or a value that it cannot take."""
 
 
-class GatonegroWarning(UserWarning):
-    """Something that changes an answer, said once: a text cut into windows, say."""
+class GatonegroWarning(Bilingual, UserWarning):
+    """What a reader of an answer should know: that a text was read in windows, say. With an item, it follows it."""
+
+    separator = " "
 
 
 class LanguageMismatchWarning(GatonegroWarning):

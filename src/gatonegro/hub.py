@@ -7,6 +7,7 @@ https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import warnings
@@ -14,9 +15,11 @@ from contextlib import suppress
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
+from typing import Any
 
-from gatonegro.errors import GatonegroWarning, HubError, OptionError
-from gatonegro.wording import Pair, both, number
+from gatonegro.checks import short
+from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError
+from gatonegro.i18n import Message, catalog, number
 
 # short name → task; the weights are a distribution of their own, one folder a model
 BUILT_IN = {
@@ -25,6 +28,7 @@ BUILT_IN = {
     "demo-en": "text-classification",
     "sentiment-es-en-research": "text-classification",
 }
+DEFAULTS = {"text-classification": "sentiment-es-en", "translation": "translate-es-en"}  # task → the model of no name
 DISTRIBUTION, PACKAGE = "gatonegro-models", "gatonegro_models"
 # what learned from texts for research only: apart, so that no one has it who did not ask for it
 RESEARCH, RESEARCH_PACKAGE = "gatonegro-models-research", "gatonegro_models_research"
@@ -32,111 +36,11 @@ RESEARCH, RESEARCH_PACKAGE = "gatonegro-models-research", "gatonegro_models_rese
 # what is a path and can be no hub name: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors
 PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safetensors|bin|json)", re.DOTALL)
 
-# What to say, in English and in Spanish; `HubSource._say` fills it in.
-NETWORK: Pair = (
-    "{filename} is not in the cache ({cache}), and {endpoint} cannot be reached. Connect once, so that it can be kept, "
-    "or pass a folder that has the model.",
-    "{filename} no está en la caché ({cache}), y no se puede llegar a {endpoint}. Conéctate una vez, para que se pueda "
-    "guardar, o pasa una carpeta que tenga el modelo.",
-)
-OFFLINE: Pair = (
-    "{filename} is not in the cache ({cache}), and the network may not be asked (HF_HUB_OFFLINE or local_files_only). "
-    "Load it once with a network, or pass a folder that has the model.",
-    "{filename} no está en la caché ({cache}), y no se permite usar la red (HF_HUB_OFFLINE o local_files_only). "
-    "Cárgalo una vez con red, o pasa una carpeta que tenga el modelo.",
-)
-NOT_WRITTEN: Pair = (
-    "{cache} cannot be written. Set HF_HOME to a folder that is yours.",
-    "no se puede escribir en {cache}. Pon en HF_HOME una carpeta que sea tuya.",
-)
-# class of an error, from huggingface_hub or the HTTP library below it (httpx or requests, by its version) → what to
-# say; of an error's classes, the most specific one that is here decides
-CAUSES: dict[str, Pair] = {
-    "HFValidationError": (
-        "that is no folder here, and no name on the hub, which look like 'author/model'. Look at its spelling, or pass "
-        "a folder that exists.",
-        "no es ninguna carpeta de aquí, ni un nombre del hub, que son como 'autor/modelo'. Comprueba que esté bien "
-        "escrito, o pasa una carpeta que exista.",
-    ),
-    "GatedRepoError": (
-        "its authors let in only those who ask. Accept their terms on {endpoint}/{name}, then log in with `hf auth "
-        "login` (or set HF_TOKEN).",
-        "sus autores solo dejan entrar a quien lo pide. Acepta sus condiciones en {endpoint}/{name} y luego inicia "
-        "sesión con `hf auth login` (o define HF_TOKEN).",
-    ),
-    "DisabledRepoError": (
-        "its authors, or the hub, have disabled it. Take another model.",
-        "sus autores, o el hub, lo han desactivado. Usa otro modelo.",
-    ),
-    "RepositoryNotFoundError": (
-        "there is no folder of that name in {here}, no built-in model ({built_in}) and nothing on {endpoint}, unless "
-        "it is private: look at the spelling, or log in with `hf auth login` (or set HF_TOKEN).",
-        "no hay ninguna carpeta con ese nombre en {here}, ni un modelo incluido ({built_in}), ni nada en {endpoint}, "
-        "salvo que sea privado: comprueba que esté bien escrito, o inicia sesión con `hf auth login` (o define "
-        "HF_TOKEN).",
-    ),
-    "RevisionNotFoundError": (
-        "the repository has no revision {revision!r}. Name a branch, tag or commit that {endpoint}/{name}/commits "
-        "lists; if you named none, its history was written anew: delete {cache} and try again.",
-        "el repositorio no tiene la revisión {revision!r}. Indica una rama, un tag o un commit de los que aparecen en "
-        "{endpoint}/{name}/commits; si no indicaste ninguno, su historial se ha reescrito: borra {cache} y vuelve a "
-        "intentarlo.",
-    ),
-    "FileMetadataError": (
-        "{endpoint} answers, but not as a hub does. Look at HF_ENDPOINT, and whether a proxy or a login page of the "
-        "network stands in between.",
-        "{endpoint} responde, pero no como un hub. Comprueba HF_ENDPOINT, y si hay por medio un proxy o una página de "
-        "inicio de sesión de la red.",
-    ),
-    "SSLError": (
-        "the certificate of {endpoint} could not be verified. Behind a proxy that opens TLS, set SSL_CERT_FILE to its "
-        "certificate; else look at the clock of this machine.",
-        "no se ha podido verificar el certificado de {endpoint}. Detrás de un proxy que abre TLS, pon en SSL_CERT_FILE "
-        "su certificado; si no, comprueba el reloj de esta máquina.",
-    ),
-    "ProxyError": (
-        "the proxy refused. Look at HTTPS_PROXY and HTTP_PROXY, or fetch it once on another network.",
-        "el proxy se ha negado. Comprueba HTTPS_PROXY y HTTP_PROXY, o descárgalo una vez desde otra red.",
-    ),
-    "OfflineModeIsEnabled": OFFLINE,
-    **dict.fromkeys(("HTTPError", "RequestException", "ConnectionError", "TimeoutError", "gaierror"), NETWORK),
-    "OSError": (
-        "{filename} could not be fetched or kept in {cache}. Try again.",
-        "no se ha podido descargar {filename} o guardarlo en {cache}. Vuelve a intentarlo.",
-    ),
-}
-STATUS: dict[int, Pair] = {
-    401: (
-        "the hub wants a valid token. Log in (anew) with `hf auth login`, or unset an old HF_TOKEN.",
-        "el hub pide un token válido. Inicia sesión (de nuevo) con `hf auth login`, o quita un HF_TOKEN antiguo.",
-    ),
-    403: (
-        "your token may not read it. Give it that right on {endpoint}/settings/tokens, or log in with another.",
-        "tu token no tiene permiso para leerlo. Dale ese permiso en {endpoint}/settings/tokens, o inicia sesión con "
-        "otro.",
-    ),
-    429: (
-        "the hub says that too many requests came from here. Wait some minutes, or log in with `hf auth login`.",
-        "el hub dice que desde aquí han llegado demasiadas peticiones. Espera unos minutos, o inicia sesión con "
-        "`hf auth login`.",
-    ),
-}
-TROUBLE: Pair = (
-    "the hub is in trouble (status {status}). Try again later, or pass a folder.",
-    "el hub tiene problemas (estado {status}). Vuelve a intentarlo más tarde, o pasa una carpeta.",
-)
-DISK: dict[int, Pair] = {
-    errno.ENOSPC: (
-        "the disk is full. Make room for {cache}, or set HF_HOME to a folder on a larger disk.",
-        "el disco está lleno. Haz sitio para {cache}, o pon en HF_HOME una carpeta de un disco más grande.",
-    ),
-    errno.EDQUOT: (
-        "your share of the disk is used up. Make room for {cache}, or set HF_HOME to another disk.",
-        "se ha agotado tu cuota del disco. Haz sitio para {cache}, o pon en HF_HOME otro disco.",
-    ),
-    errno.EACCES: NOT_WRITTEN,
-    errno.EROFS: NOT_WRITTEN,
-}
+# what to say of a failure, by class of error (of huggingface_hub or the HTTP library below it), status or errno
+CAUSES = catalog(Path(__file__).with_name("hub.json"))
+# httpx or requests, by the version of huggingface_hub
+SAME_CAUSE = dict.fromkeys(("HTTPError", "RequestException", "ConnectionError", "TimeoutError", "gaierror"), "network")
+SAME_CAUSE |= {"OfflineModeIsEnabled": "offline", "EACCES": "not_written", "EROFS": "not_written"}
 
 
 class Source:
@@ -155,9 +59,9 @@ class Source:
         return f"{type(self).__name__}({self.name!r}, folder={self.folder!r}, revision={self.revision!r})"
 
     @property
-    def where(self) -> str:
+    def where(self) -> Message:
         """The place, in words, for messages."""
-        return both(f"the folder {self.folder}", f"la carpeta {self.folder}")
+        return Message(f"the folder {self.folder}", f"la carpeta {self.folder}")
 
     def file(self, filename: str) -> Path | None:
         """The path of a file, fetched if need be; None where the model has no such file.
@@ -168,12 +72,40 @@ class Source:
         parts = PurePosixPath(filename).parts
         if not parts or ".." in parts or filename.startswith("/") or re.search(r"[\\:\0]", filename):
             raise HubError(
-                both(
-                    f"{self.name}: {filename!r} leads out of the model's folder; refused.",
-                    f"{self.name}: {filename!r} sale de la carpeta del modelo; se rechaza.",
-                )
+                f"{self.name}: {filename!r} leads out of the model's folder; refused.",
+                f"{self.name}: {filename!r} sale de la carpeta del modelo; se rechaza.",
             )
         return self._file(filename)
+
+    def json(self, filename: str) -> dict[str, Any] | None:
+        """Return the object that a JSON file holds; None where the model has no such file.
+
+        Raises:
+            ConfigError: it cannot be read, or holds something else.
+            HubError: it cannot be had.
+        """
+        path = self.file(filename)
+        if path is None:
+            return None
+        try:
+            text = path.read_text(encoding="utf-8")
+            data = json.loads(text)
+            if "\\ud" in text.lower():  # half of a character could be read, and never be written
+                json.dumps(data, ensure_ascii=False).encode()
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"{path}: is not valid JSON ({error!s:.200}).", f"{path}: no es JSON válido ({error!s:.200})."
+            ) from error
+        except OSError as error:
+            why = error.strerror or error
+            raise ConfigError(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from None
+        if not isinstance(data, dict):
+            kind = type(data).__name__
+            raise ConfigError(
+                f"{path}: should be a JSON object, and is a {kind}.",
+                f"{path}: debería ser un objeto JSON, y es de tipo {kind}.",
+            )
+        return data
 
     def _file(self, filename: str) -> Path | None:
         path = (self.folder or Path()) / filename
@@ -181,7 +113,7 @@ class Source:
             return path if path.is_file() else None
         except OSError as error:
             why = error.strerror or error
-            raise HubError(both(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).")) from None
+            raise HubError(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from None
 
 
 class HubSource(Source):
@@ -198,12 +130,12 @@ class HubSource(Source):
         self._reached = False
 
     @property
-    def where(self) -> str:
+    def where(self) -> Message:
         if self.offline:
-            return both(
+            return Message(
                 f"the cache ({self.cache}; the network was not asked)", f"la caché ({self.cache}; sin usar la red)"
             )
-        return both(f"{self.name} on the hub", f"{self.name} del hub")
+        return Message(f"{self.name} on the hub", f"{self.name} del hub")
 
     @property
     def commit(self) -> str:
@@ -225,7 +157,7 @@ class HubSource(Source):
         if self.offline and kept:
             return None
         if self.offline:
-            raise HubError(self._say(OFFLINE, filename))
+            raise self._error("offline", filename)
         try:
             return self._fetch(filename)
         except Exception as error:  # which classes a network's failures have differs by the HTTP library
@@ -235,19 +167,16 @@ class HubSource(Source):
             cause = _cause(happened)
             if cause is None:  # nothing that the network or the disk did
                 raise
-            if not (kept and cause is NETWORK):
-                raise HubError(self._say(cause, filename, happened)) from None
+            if not (kept and cause == "network"):
+                raise self._error(cause, filename, happened) from None
         self.offline = True
-        warnings.warn(
-            both(
-                f"{self.name}: the hub cannot be reached, so only its files in the cache are used, and {filename} is "
-                "not among them.",
-                f"{self.name}: no se puede llegar al hub, así que solo se usan sus archivos de la caché, y {filename} "
-                "no está entre ellos.",
-            ),
-            GatonegroWarning,
-            stacklevel=2,
+        warning = GatonegroWarning(
+            f"{self.name}: the hub cannot be reached, so only its files in the cache are used, and {filename} is not "
+            "among them.",
+            f"{self.name}: no se puede llegar al hub, así que solo se usan sus archivos de la caché, y {filename} no "
+            "está entre ellos.",
         )
+        warnings.warn(warning, stacklevel=2)
         return None
 
     def _fetch(self, filename: str) -> Path:
@@ -260,11 +189,11 @@ class HubSource(Source):
             self._reached = True
         return Path(hf_hub_download(self.name, filename, revision=self.commit, library_name="gatonegro"))
 
-    def _say(self, cause: Pair, filename: str, error: BaseException | None = None) -> str:
+    def _error(self, cause: str, filename: str, error: BaseException | None = None) -> HubError:
         from huggingface_hub import constants
 
         detail = str(error).strip().partition("\n")[0][:200] if error else ""
-        text = both(*cause).format(
+        text = CAUSES[cause].format(
             name=self.name,
             filename=filename,
             revision=self.commit,
@@ -274,24 +203,26 @@ class HubSource(Source):
             built_in=", ".join(BUILT_IN),
             status=_status(error),
         )
-        return f"{self.name!r}: {text}" + (f" [{type(error).__name__}: {detail}]" if detail else "")
+        tail = f" [{type(error).__name__}: {detail}]" if detail else ""
+        return HubError(f"{self.name!r}: {text.en}{tail}", f"{self.name!r}: {text.es}{tail}")
 
 
 def _status(error: BaseException | None) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
 
 
-def _cause(error: BaseException) -> Pair | None:
-    """What to say of an error: templates for `HubSource._say`; None for one that is no failure to fetch."""
+def _cause(error: BaseException) -> str | None:
+    """Return the key of an error in `CAUSES`, by its most specific class; None for one that is no failure to fetch."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):  # httpx has no class for it
-        return CAUSES["SSLError"]
-    if isinstance(error, OSError) and error.errno in DISK:
-        return DISK[error.errno]
-    for kind in type(error).__mro__:
-        if kind.__name__ == "HfHubHTTPError":
-            return STATUS.get(_status(error) or 0, TROUBLE)
-        if kind.__name__ in CAUSES:
-            return CAUSES[kind.__name__]
+        return "SSLError"
+    names = [kind.__name__ for kind in type(error).__mro__]
+    if isinstance(error, OSError) and error.errno:
+        names.insert(0, errno.errorcode.get(error.errno, ""))
+    for name in names:
+        if name == "HfHubHTTPError":
+            return str(_status(error)) if str(_status(error)) in CAUSES else "trouble"
+        if (key := SAME_CAUSE.get(name, name)) in CAUSES:
+            return key
     return None
 
 
@@ -309,51 +240,40 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     if not isinstance(name, str | os.PathLike) or not isinstance(text := os.fspath(name), str):
         given = type(name).__name__
         raise OptionError(
-            both(
-                f"a model's name must be text or a path, not {given}.",
-                f"el nombre de un modelo debe ser un texto o una ruta, no {given}.",
-            )
+            f"a model's name must be text or a path, not {given}.",
+            f"el nombre de un modelo debe ser un texto o una ruta, no {given}.",
         )
     folder = _folder(text)
     if folder is not None:
         return Source(text, folder, revision)
     if revision is not None and not isinstance(revision, str):
         raise OptionError(
-            both(
-                f"revision must be the name of a branch, tag or commit, not {revision!r:.80}.",
-                f"revision debe ser el nombre de una rama, un tag o un commit, no {revision!r:.80}.",
-            )
+            f"revision must be the name of a branch, tag or commit, not {short(revision)}.",
+            f"revision debe ser el nombre de una rama, un tag o un commit, no {short(revision)}.",
         )
     if len(text) > 4096:
+        size = number(len(text))
         raise HubError(
-            both(
-                f"{text[:60]!r}…: there is no such folder, and no name on the hub has {number(len(text))} characters.",
-                f"{text[:60]!r}…: no existe esa carpeta, y ningún nombre del hub tiene {number(len(text))} caracteres.",
-            )
+            f"{text[:60]!r}…: there is no such folder, and no name on the hub has {size.en} characters.",
+            f"{text[:60]!r}…: no existe esa carpeta, y ningún nombre del hub tiene {size.es} caracteres.",
         )
     if isinstance(name, os.PathLike) or PATH.fullmatch(text):
         path = Path(text)
         if "\0" not in text and path.is_file():
             raise HubError(
-                both(
-                    f"{text!r} is a file; pass the folder that it is in, {str(path.parent)!r}.",
-                    f"{text!r} es un archivo; pasa la carpeta en la que está, {str(path.parent)!r}.",
-                )
+                f"{text!r} is a file; pass the folder that it is in, {str(path.parent)!r}.",
+                f"{text!r} es un archivo; pasa la carpeta en la que está, {str(path.parent)!r}.",
             )
         raise HubError(
-            both(
-                f"{text!r}: there is no such folder (from {Path.cwd()}). Look at its spelling.",
-                f"{text!r}: no existe esa carpeta (desde {Path.cwd()}). Comprueba que esté bien escrita.",
-            )
+            f"{text!r}: there is no such folder (from {Path.cwd()}). Check its spelling.",
+            f"{text!r}: no existe esa carpeta (desde {Path.cwd()}). Comprueba que esté bien escrita.",
         )
     if text in BUILT_IN:
         return Source(text, _built_in(text), revision)
     if "/" not in text and (close := get_close_matches(text, BUILT_IN, 1, 0.75)):
         raise HubError(
-            both(
-                f"{text!r} is no folder here; did you mean {close[0]!r}, the built-in model?",
-                f"{text!r} no es una carpeta de aquí; ¿querías decir {close[0]!r}, el modelo incluido?",
-            )
+            f"{text!r} is no folder here; did you mean {close[0]!r}, the built-in model?",
+            f"{text!r} no es una carpeta de aquí; ¿querías decir {close[0]!r}, el modelo incluido?",
         )
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
@@ -361,13 +281,12 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     try:
         validate_repo_id(text)
     except HFValidationError as error:
-        raise HubError(f"{text!r}: {both(*CAUSES['HFValidationError'])} [{error}]") from None
+        en, es = CAUSES["HFValidationError"]
+        raise HubError(f"{text!r}: {en} [{error}]", f"{text!r}: {es} [{error}]") from None
     if revision is not None and (not revision or ".." in revision or revision.startswith("/") or "\\" in revision):
         raise HubError(
-            both(
-                f"{text!r}: {revision!r} cannot be a revision; name a branch, tag or commit.",
-                f"{text!r}: {revision!r} no puede ser una revisión; indica una rama, un tag o un commit.",
-            )
+            f"{text!r}: {revision!r} cannot be a revision; name a branch, tag or commit.",
+            f"{text!r}: {revision!r} no puede ser una revisión; indica una rama, un tag o un commit.",
         )
     return HubSource(text, revision, local_files_only)
 
@@ -397,11 +316,9 @@ def _built_in(name: str) -> Path:
         return folder
     missing, source = distribution_of(name)
     raise HubError(
-        both(
-            f"the built-in model {name!r} is not installed, or {missing} is of an older version; the weights are "
-            f"a package of their own. To add it: pip install -U {missing} (from a checkout: pip install {source})",
-            f"el modelo incluido {name!r} no está instalado, o {missing} es de una versión anterior; los pesos "
-            f"son un paquete aparte. Para añadirlo: pip install -U {missing} (desde una copia del repositorio: "
-            f"pip install {source})",
-        )
+        f"the built-in model {name!r} is not installed, or {missing} is of an older version; the weights are "
+        f"a package of their own. To add it: pip install -U {missing} (from a checkout: pip install {source})",
+        f"el modelo incluido {name!r} no está instalado, o {missing} es de una versión anterior; los pesos "
+        f"son un paquete aparte. Para añadirlo: pip install -U {missing} (desde una copia del repositorio: "
+        f"pip install {source})",
     )

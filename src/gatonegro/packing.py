@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -17,13 +17,13 @@ from torch import Tensor
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError
-from gatonegro.wording import both
+from gatonegro.i18n import Message
 
 # argument → why an id of it can be wrong
 HINTS = {
-    "input_ids": ("its vocabulary is that of another tokenizer.", "es el vocabulario de otro tokenizador."),
-    "token_type_ids": ("the model knows no other segments.", "el modelo no conoce otros segmentos."),
-    "position_ids": ("the model knows no other positions.", "el modelo no conoce otras posiciones."),
+    "input_ids": Message("its vocabulary is that of another tokenizer.", "es el vocabulario de otro tokenizador."),
+    "token_type_ids": Message("the model knows no other segments.", "el modelo no conoce otros segmentos."),
+    "position_ids": Message("the model knows no other positions.", "el modelo no conoce otras posiciones."),
 }
 
 
@@ -109,12 +109,10 @@ def pack(
     longest = max(lengths, default=0)
     if longest > config.max_tokens:
         raise InputError(
-            both(
-                f"a sequence of {longest} tokens is longer than the {config.max_tokens} that this model takes; "
-                "pass truncation=True, or split the text.",
-                f"una secuencia de {longest} tokens es más larga que los {config.max_tokens} que admite este modelo; "
-                "pasa truncation=True, o divide el texto.",
-            )
+            f"a sequence of {longest} tokens is longer than the {config.max_tokens} that this model takes; "
+            "pass truncation=True, or split the text.",
+            f"una secuencia de {longest} tokens es más larga que los {config.max_tokens} que admite este modelo; "
+            "pasa truncation=True, o divide el texto.",
         )
     missing = -sum(lengths) % multiple
     while missing:
@@ -184,77 +182,10 @@ def from_padded(
     With `first`, the first column is packed even where it is masked, as a token that looks and is not looked at: a
     head that reads the first token reads that one in the reference, padding or not.
     """
-    if (input_ids is None) == (inputs_embeds is None):
-        raise InputError(
-            both("pass input_ids or inputs_embeds, one of the two.", "pasa input_ids o inputs_embeds, uno de los dos.")
-        )
-    input_ids = whole_tensor("input_ids", input_ids)
-    token_type_ids = whole_tensor("token_type_ids", token_type_ids)
-    position_ids = whole_tensor("position_ids", position_ids)
-    _tensor("attention_mask", attention_mask)
-    _tensor("inputs_embeds", inputs_embeds)
-    given = input_ids if input_ids is not None else inputs_embeds
-    assert given is not None
-    if given.dim() != (2 if input_ids is not None else 3):
-        name, form = ("input_ids", "(batch, length)") if input_ids is not None else ("inputs_embeds", "(b, s, hidden)")
-        raise InputError(
-            both(
-                f"{name} must be of shape {form}, not {tuple(given.shape)}; one text is a batch of one.",
-                f"{name} debe ser de forma {form}, no {tuple(given.shape)}; un solo texto es un lote de uno.",
-            )
-        )
-    if inputs_embeds is not None and (
-        inputs_embeds.shape[2] != config.hidden_size or not inputs_embeds.is_floating_point()
-    ):
-        raise InputError(
-            both(
-                f"inputs_embeds are {inputs_embeds.dtype} and {inputs_embeds.shape[2]} wide; this model wants numbers "
-                f"with a point, {config.hidden_size} wide.",
-                f"inputs_embeds son {inputs_embeds.dtype} de ancho {inputs_embeds.shape[2]}; este modelo pide números "
-                f"de coma flotante, de ancho {config.hidden_size}.",
-            )
-        )
+    input_ids, token_type_ids, position_ids, given = _checked(
+        config, input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds
+    )
     b, s = given.shape[:2]
-    for name, tensor in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
-        if tensor is not None and tensor.shape != (b, s):
-            raise _other_shape(name, tensor, b, s)
-    if attention_mask is not None and not bool((attention_mask >= 0).all()):
-        raise InputError(
-            both(
-                "attention_mask holds numbers below 0, or none; it says 1 for a token and 0 where there is none.",
-                "attention_mask contiene números menores que 0, o que no lo son; debe decir 1 donde hay un token y 0 "
-                "donde no.",
-            )
-        )
-    counted = position_ids is None
-    if position_ids is None:
-        position_ids = _positions(config, input_ids, b, s, given.device)
-    if position_ids.shape not in ((b, s), (1, s)):
-        raise _other_shape("position_ids", position_ids, b, s)
-    places = config.max_position_embeddings
-    if counted and position_ids.numel() and int(position_ids.max()) >= places:
-        raise InputError(
-            both(
-                f"a row of {s} tokens is longer than the {config.max_tokens} that this model takes; pass "
-                "truncation=True to the tokenizer, or split the text.",
-                f"una fila de {s} tokens es más larga que los {config.max_tokens} que admite este modelo; pasa "
-                "truncation=True al tokenizador, o divide el texto.",
-            )
-        )
-    for name, ids, count in (
-        ("input_ids", input_ids, config.vocab_size),
-        ("token_type_ids", token_type_ids, max(config.type_vocab_size, 1)),
-        ("position_ids", position_ids, places),
-    ):
-        if ids is not None and ids.numel() and not 0 <= (wrong := odd_one(ids)) < count:
-            hint = both(*HINTS[name])
-            raise InputError(
-                both(
-                    f"{name} holds {wrong}, but may hold 0 … {count - 1} only; {hint}",
-                    f"{name} contiene {wrong}, pero solo puede contener 0 … {count - 1}; {hint}",
-                )
-            )
-    position_ids = position_ids.expand(b, s)
     keep = torch.ones(b, s, dtype=torch.bool, device=given.device) if attention_mask is None else attention_mask != 0
     seen = keep
     if first and s:
@@ -276,34 +207,103 @@ def from_padded(
     return packed, Padding(seen, order, rows)
 
 
+def _checked(
+    config: Config,
+    input_ids: Tensor | None,
+    attention_mask: Tensor | None,
+    token_type_ids: Tensor | None,
+    position_ids: Tensor | None,
+    inputs_embeds: Tensor | None,
+) -> tuple[Tensor | None, Tensor | None, Tensor, Tensor]:
+    """Ids, segments and positions (b, s), each as the model can read them; and what was given of ids and vectors."""
+    if (input_ids is None) == (inputs_embeds is None):
+        raise InputError(
+            "pass input_ids or inputs_embeds, one of the two.", "pasa input_ids o inputs_embeds, uno de los dos."
+        )
+    input_ids = whole_tensor("input_ids", input_ids)
+    token_type_ids = whole_tensor("token_type_ids", token_type_ids)
+    position_ids = whole_tensor("position_ids", position_ids)
+    _tensor("attention_mask", attention_mask)
+    _tensor("inputs_embeds", inputs_embeds)
+    given = _given(config, input_ids, inputs_embeds)
+    b, s = given.shape[:2]
+    for name, tensor in (("attention_mask", attention_mask), ("token_type_ids", token_type_ids)):
+        if tensor is not None and tensor.shape != (b, s):
+            raise _other_shape(name, tensor, b, s)
+    if attention_mask is not None and not bool((attention_mask >= 0).all()):
+        raise InputError(
+            "attention_mask has negative values or NaN; use 1 for tokens, 0 for padding.",
+            "attention_mask tiene valores negativos o NaN; usa 1 para los tokens y 0 para el relleno.",
+        )
+    places = config.max_position_embeddings
+    if position_ids is None:
+        position_ids = _positions(config, input_ids, b, s, given.device)
+        if position_ids.numel() and int(position_ids.max()) >= places:
+            raise InputError(
+                f"a row of {s} tokens is longer than the {config.max_tokens} that this model takes; pass "
+                "truncation=True to the tokenizer, or split the text.",
+                f"una fila de {s} tokens es más larga que los {config.max_tokens} que admite este modelo; pasa "
+                "truncation=True al tokenizador, o divide el texto.",
+            )
+    if position_ids.shape not in ((b, s), (1, s)):
+        raise _other_shape("position_ids", position_ids, b, s)
+    for name, ids, count in (
+        ("input_ids", input_ids, config.vocab_size),
+        ("token_type_ids", token_type_ids, max(config.type_vocab_size, 1)),
+        ("position_ids", position_ids, places),
+    ):
+        if ids is not None and ids.numel() and not 0 <= (wrong := odd_one(ids)) < count:
+            hint = HINTS[name]
+            raise InputError(
+                f"{name} holds {wrong}, but may hold 0 … {count - 1} only; {hint.en}",
+                f"{name} contiene {wrong}, pero solo puede contener 0 … {count - 1}; {hint.es}",
+            )
+    return input_ids, token_type_ids, position_ids.expand(b, s), given
+
+
+def _given(config: Config, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
+    """The one of the two that is there, if it is of a shape that a batch has."""
+    given = input_ids if input_ids is not None else inputs_embeds
+    assert given is not None
+    if given.dim() != (2 if input_ids is not None else 3):
+        name, form = ("input_ids", "(batch, length)") if input_ids is not None else ("inputs_embeds", "(b, s, hidden)")
+        raise InputError(
+            f"{name} must be of shape {form}, not {tuple(given.shape)}; one text is a batch of one.",
+            f"{name} debe ser de forma {form}, no {tuple(given.shape)}; un solo texto es un lote de uno.",
+        )
+    wide = config.hidden_size
+    if inputs_embeds is not None and (inputs_embeds.shape[2] != wide or not inputs_embeds.is_floating_point()):
+        raise InputError(
+            f"inputs_embeds must be floating point of width {wide}, got {inputs_embeds.dtype} of width "
+            f"{inputs_embeds.shape[2]}.",
+            f"inputs_embeds debe ser de coma flotante y de ancho {wide}, y es {inputs_embeds.dtype} de ancho "
+            f"{inputs_embeds.shape[2]}.",
+        )
+    return given
+
+
 def _other_shape(name: str, tensor: Tensor, b: int, s: int) -> InputError:
     return InputError(
-        both(
-            f"{name} is of shape {tuple(tensor.shape)}, but the batch is of shape {(b, s)}.",
-            f"{name} es de forma {tuple(tensor.shape)}, pero el lote es de forma {(b, s)}.",
-        )
+        f"{name} is of shape {tuple(tensor.shape)}, but the batch is of shape {(b, s)}.",
+        f"{name} es de forma {tuple(tensor.shape)}, pero el lote es de forma {(b, s)}.",
     )
 
 
 def _tensor(name: str, value: object) -> None:
     if value is not None and (not isinstance(value, Tensor) or value.layout != torch.strided or value.is_meta):
-        kind = type(value).__name__
+        kind = Message.same(type(value).__name__)
         if isinstance(value, Tensor):
-            kind = both(f"{value.layout} tensor on {value.device}", f"tensor {value.layout} en {value.device}")
+            kind = Message(f"{value.layout} tensor on {value.device}", f"tensor {value.layout} en {value.device}")
         raise InputError(
-            both(
-                f"{name} must be an ordinary torch tensor, not a {kind}; with the tokenizer's return_tensors='pt', a "
-                "batch is passed with two stars: model(**batch).",
-                f"{name} debe ser un tensor de torch corriente, no un {kind}; con return_tensors='pt' en el "
-                "tokenizador, un lote se pasa con dos asteriscos: model(**batch).",
-            )
+            f"{name} must be an ordinary torch tensor, not a {kind.en}; with the tokenizer's return_tensors='pt', a "
+            "batch is passed with two stars: model(**batch).",
+            f"{name} debe ser un tensor de torch corriente, no un {kind.es}; con return_tensors='pt' en el "
+            "tokenizador, un lote se pasa con dos asteriscos: model(**batch).",
         )
     if isinstance(value, Tensor) and value.is_complex():
         raise InputError(
-            both(
-                f"{name} must be real numbers, not {value.dtype}.",
-                f"{name} debe contener números reales, no {value.dtype}.",
-            )
+            f"{name} must be real numbers, not {value.dtype}.",
+            f"{name} debe contener números reales, no {value.dtype}.",
         )
 
 
@@ -314,10 +314,7 @@ def whole_tensor(name: str, ids: Tensor | None) -> Tensor | None:
         return ids
     if ids.dtype not in (torch.int16, torch.int8, torch.uint8):
         raise InputError(
-            both(
-                f"{name} must be whole numbers, not {ids.dtype}.",
-                f"{name} debe contener números enteros, no {ids.dtype}.",
-            )
+            f"{name} must be whole numbers, not {ids.dtype}.", f"{name} debe contener números enteros, no {ids.dtype}."
         )
     return ids.long()
 
@@ -335,30 +332,3 @@ def _positions(config: Config, ids: Tensor | None, b: int, s: int, device: torch
     real = ids != pad  # the ids, not the mask, decide, as in the reference
     # https://github.com/huggingface/transformers/blob/main/src/transformers/models/roberta/modeling_roberta.py
     return real.cumsum(1) * real + pad
-
-
-def plan(lengths: Sequence[int], budget: int, most: int | None = None) -> list[list[int]]:
-    """Sort sequences by length and cut them into batches of at most `budget` tokens, and at most `most` sequences.
-
-    Returns lists of indices into `lengths`, longest sequences first; a sequence longer than the budget is alone.
-    """
-    batches: list[list[int]] = []
-    room = 0
-    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if lengths[i] > room or not batches or (most and len(batches[-1]) >= most):
-            batches.append([])
-            room = budget
-        batches[-1].append(i)
-        room -= lengths[i]
-    return batches
-
-
-def windows(items: Iterable, first: int, size: int) -> Iterator[list]:
-    """Consecutive lists of items, `first` long and then twice as long each time, up to `size`.
-
-    So a stream is planned in bounded memory, and its first answers come soon.
-    """
-    source = iter(items)
-    while batch := list(islice(source, first)):
-        yield batch
-        first = min(2 * first, size)

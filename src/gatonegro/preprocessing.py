@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from functools import lru_cache
 
-from gatonegro.errors import ConfigError, InputError, OptionError
-from gatonegro.wording import both
+from gatonegro.checks import check_text, optional, short, whole
+from gatonegro.errors import ConfigError, OptionError
 
 # language → what stands for a mention, a link and "#", as the models were trained: RoBERTuito's, and BERTweet's
 TOKENS = {"es": ("@usuario", "url", "hashtag"), "en": ("@USER", "HTTPURL", "hashtag")}
@@ -106,13 +106,11 @@ def preprocess_tweet(
         default if given is None else given
         for given, default in zip((user_token, url_token, hashtag_token), _tokens(lang), strict=True)
     )
-    _check_text(text)
-    if shorten is not None and (not isinstance(shorten, int) or isinstance(shorten, bool) or not 0 <= shorten < 10**6):
+    check_text(text)
+    if not optional(whole(0, 10**6)).test(shorten):
         raise OptionError(
-            both(
-                f"shorten={shorten!r:.40}: give a whole number from 1 on, or None to keep all letters.",
-                f"shorten={shorten!r:.40}: da un número entero desde 1, o None para no acortar.",
-            )
+            f"shorten={short(shorten)}: give a whole number from 1 on, or None to keep all letters.",
+            f"shorten={short(shorten)}: da un número entero desde 1, o None para no acortar.",
         )
 
     def link(found: re.Match[str]) -> str:
@@ -153,7 +151,7 @@ def spell_emoji(text: str, known: Collection[str] = frozenset(), lang: str = "es
     OptionError: a language that is neither "es" nor "en".
     """
     _tokens(lang)
-    _check_text(text)
+    check_text(text)
     if not EMOJI.search(text):  # most texts: do not even import the names
         return text
     pieces, end = [], 0
@@ -196,33 +194,21 @@ def preprocessing_of(name_or_path: str, config_value: object = None) -> str | No
         return config_value
     known = ", ".join(PREPROCESS)
     raise ConfigError(
-        both(
-            f"{name_or_path}: its config asks for the preprocessing {config_value!r:.80}, and there is none of that "
-            f"name. Its texts would reach the model in a form that it never saw. Known are {known}: correct "
-            f"config.json, or take {KEY} out if the model reads plain text.",
-            f"{name_or_path}: su configuración pide la preparación {config_value!r:.80}, y no hay ninguna que se llame "
-            f"así. Sus textos llegarían al modelo en una forma que no ha visto. Hay {known}: corrige config.json, o "
-            f"quita {KEY} si el modelo lee texto sin preparar.",
-        )
+        f"{name_or_path}: its config asks for the preprocessing {short(config_value)}, and there is none of that "
+        f"name. Its texts would reach the model in a form that it never saw. Known are {known}: correct "
+        f"config.json, or take {KEY} out if the model reads plain text.",
+        f"{name_or_path}: su configuración pide la preparación {short(config_value)}, y no hay ninguna que se llame "
+        f"así. Sus textos llegarían al modelo en una forma que no ha visto. Hay {known}: corrige config.json, o "
+        f"quita {KEY} si el modelo lee texto sin preparar.",
     )
-
-
-def _check_text(text: object) -> None:
-    if not isinstance(text, str):
-        kind = type(text).__name__
-        raise InputError(
-            both(f"{kind} where a text is wanted; pass a str.", f"{kind} donde hace falta un texto; pasa un str.")
-        )
 
 
 def _tokens(lang: str) -> tuple[str, str, str]:
     if not isinstance(lang, str) or lang not in TOKENS:
         known = ", ".join(TOKENS)
         raise OptionError(
-            both(
-                f"lang={lang!r}: only the names and tokens of {known} are known. Pass one of these.",
-                f"lang={lang!r}: solo se conocen los nombres y tokens de {known}. Pasa uno de estos.",
-            )
+            f"lang={short(lang)}: only the names and tokens of {known} are known. Pass one of these.",
+            f"lang={short(lang)}: solo se conocen los nombres y tokens de {known}. Pasa uno de estos.",
         )
     return TOKENS[lang]
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gatonegro.errors import OptionError
-from gatonegro.wording import both
 
 # After NEVER, "." ends no sentence; after RARELY and initials ("J. K.", "U.S.", "EE. UU."), it does only before
 # one of OPENERS: not in "St. Mary", "pág. 12", "s. XIX".
@@ -94,10 +93,8 @@ def segments(text: str, longest: int | None = None) -> list[Segment]:
     """
     if longest is not None and longest < 1:
         raise OptionError(
-            both(
-                f"longest={longest}: a sentence has at least one character. Give 1 or more, or None.",
-                f"longest={longest}: una frase tiene al menos un carácter. Da 1 o más, o None.",
-            )
+            f"longest={longest}: a sentence has at least one character. Give 1 or more, or None.",
+            f"longest={longest}: una frase tiene al menos un carácter. Da 1 o más, o None.",
         )
     return [part for whole in _sentences(text) for short in _cut(whole, longest) for part in _peeled(short)]
 

@@ -52,6 +52,14 @@ def test_which_inputs_a_family_takes(make, config, tokenizer_config, names):
     assert list(load(folder)("el")) == names
 
 
+@pytest.mark.parametrize("kind", ["modernbert", "bart", "gpt2", "longformer", "t5", "umt5", "roberta", "bert", "other"])
+def test_which_inputs_a_model_takes_whose_tokenizer_has_no_class(make, json_folder, kind):
+    text = (json_folder / "tokenizer.json").read_text(encoding="utf-8")
+    said = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    made = load(make(tokenizer__json=text, config__json={"model_type": kind}, tokenizer_config__json=said))
+    assert ("token_type_ids" in made("el")) == (kind in ("roberta", "bert", "other"))
+
+
 @pytest.mark.parametrize(
     ("config", "length"),
     [
@@ -60,6 +68,8 @@ def test_which_inputs_a_family_takes(make, config, tokenizer_config, names):
         ({"model_type": "xlm-roberta", "max_position_embeddings": 40, "pad_token_id": 0}, 39),
         ({"model_type": "gpt2", "n_positions": 40}, 40),
         ({"model_type": "t5", "n_positions": 40}, int(1e30)),
+        ({"model_type": "umt5", "max_position_embeddings": 40}, int(1e30)),
+        ({"model_type": "bart", "max_position_embeddings": 40}, 40),
         ({"max_position_embeddings": None}, int(1e30)),
     ],
 )

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from gatonegro.errors import CheckpointError
-from gatonegro.wording import both
 
 SCALE = ".row_scale"  # ends the name of the tensor with an int8 matrix's scales
 SMALLEST = 4096  # matrices of fewer numbers are not worth packing
@@ -23,30 +22,24 @@ def check(path: Path, tensors: Mapping[str, Tensor], form: str | None) -> None:
     """Refuse types that we do not know and numbers that are none."""
     if form not in (None, "int8"):
         raise CheckpointError(
-            both(
-                f"{path}: is in the form {form!r}, which a later gatonegro wrote: pip install -U gatonegro",
-                f"{path}: está en la forma {form!r}, que escribió un gatonegro posterior: pip install -U gatonegro",
-            )
+            f"{path}: is in the form {form!r}, which a later gatonegro wrote: pip install -U gatonegro",
+            f"{path}: está en la forma {form!r}, que escribió un gatonegro posterior: pip install -U gatonegro",
         )
     for name, tensor in tensors.items():
         if tensor.dtype not in KNOWN and not (form and tensor.dtype == torch.int8):
             raise CheckpointError(
-                both(
-                    f"{path}: tensor {name!r} is {tensor.dtype}, which is not supported. Models that other programs "
-                    "have quantised cannot be read; take the original in fp32, fp16 or bf16.",
-                    f"{path}: el tensor {name!r} es {tensor.dtype}, un tipo que no se admite. Los modelos cuantizados "
-                    "por otros programas no se pueden leer; usa el original en fp32, fp16 o bf16.",
-                )
+                f"{path}: tensor {name!r} is {tensor.dtype}, which is not supported. Models that other programs "
+                "have quantised cannot be read; take the original in fp32, fp16 or bf16.",
+                f"{path}: el tensor {name!r} es {tensor.dtype}, un tipo que no se admite. Los modelos cuantizados "
+                "por otros programas no se pueden leer; usa el original en fp32, fp16 o bf16.",
             )
         # the sum is not finite if a term is not, and needs no memory; it alone may be infinite though
         if tensor.dtype in FLOATS and not tensor.sum(dtype=torch.float32).isfinite() and not tensor.isfinite().all():
             raise CheckpointError(
-                both(
-                    f"{path}: tensor {name!r} holds NaN or infinity, and so would every answer. Its training diverged "
-                    "or the file is damaged; take another checkpoint or fetch it anew.",
-                    f"{path}: el tensor {name!r} contiene NaN o infinito, y toda respuesta los contendría. Su "
-                    "entrenamiento divergió o el archivo está dañado; usa otro checkpoint o descárgalo de nuevo.",
-                )
+                f"{path}: tensor {name!r} holds NaN or infinity, and so would every answer. Its training diverged "
+                "or the file is damaged; take another checkpoint or fetch it anew.",
+                f"{path}: el tensor {name!r} contiene NaN o infinito, y toda respuesta los contendría. Su "
+                "entrenamiento divergió o el archivo está dañado; usa otro checkpoint o descárgalo de nuevo.",
             )
 
 
@@ -60,10 +53,8 @@ def pack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in state.items():
         if tensor.dtype == torch.int8:
             raise CheckpointError(
-                both(
-                    f"tensor {name!r} is int8 already; unpack_int8 first.",
-                    f"el tensor {name!r} ya es int8; usa antes unpack_int8.",
-                )
+                f"tensor {name!r} is int8 already; unpack_int8 first.",
+                f"el tensor {name!r} ya es int8; usa antes unpack_int8.",
             )
         out[name] = tensor.float() if tensor.is_floating_point() else tensor
         if not tensor.is_floating_point() or tensor.dim() != 2 or tensor.numel() < SMALLEST or name + SCALE in state:
@@ -108,18 +99,14 @@ def scale_of(state: Mapping[str, Tensor], name: str) -> Tensor:
     matrix, scale = state[name], state.get(name + SCALE)
     if scale is None:
         raise CheckpointError(
-            both(
-                f"tensor {name!r} is int8, and its scales, {name + SCALE!r}, are missing.",
-                f"el tensor {name!r} es int8, y faltan sus escalas, {name + SCALE!r}.",
-            )
+            f"tensor {name!r} is int8, and its scales, {name + SCALE!r}, are missing.",
+            f"el tensor {name!r} es int8, y faltan sus escalas, {name + SCALE!r}.",
         )
     if matrix.dim() != 2 or scale.shape != matrix.shape[:1] or scale.dtype != torch.float16:
         raise CheckpointError(
-            both(
-                f"tensor {name!r} is int8 of shape {tuple(matrix.shape)}, and its scales, {name + SCALE!r}, are "
-                f"{scale.dtype} of shape {tuple(scale.shape)}: they must be float16, one a row.",
-                f"el tensor {name!r} es int8 de forma {tuple(matrix.shape)}, y sus escalas, {name + SCALE!r}, son "
-                f"{scale.dtype} de forma {tuple(scale.shape)}: deben ser float16, una por fila.",
-            )
+            f"tensor {name!r} is int8 of shape {tuple(matrix.shape)}, and its scales, {name + SCALE!r}, are "
+            f"{scale.dtype} of shape {tuple(scale.shape)}: they must be float16, one a row.",
+            f"el tensor {name!r} es int8 de forma {tuple(matrix.shape)}, y sus escalas, {name + SCALE!r}, son "
+            f"{scale.dtype} de forma {tuple(scale.shape)}: deben ser float16, una por fila.",
         )
     return scale

@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
-import shutil
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from gatonegro.checkpoints.reading import INDEX, SINGLE
 from gatonegro.checkpoints.tensors import check
 from gatonegro.errors import CheckpointError, OptionError
-from gatonegro.wording import both
+from gatonegro.storage import disk_errors, replacing, write_text
 
 SHARDS = "model-*-of-*.safetensors"
 INT8 = {"gatonegro": "int8"}  # what the metadata of a file in our int8 form says
-
-
-def folder_of(name: str | Path) -> Path:
-    """Where to write, if a folder can have that name.
-
-    Raises:
-        OptionError: it is no name of a folder.
-    """
-    if not isinstance(name, str | os.PathLike) or not os.fspath(name) or "\0" in str(name):
-        raise OptionError(
-            both(
-                f"the folder to write to must be a path, such as './modelo', not {name!r:.80}.",
-                f"la carpeta en la que escribir debe ser una ruta, como './modelo', no {name!r:.80}.",
-            )
-        )
-    return Path(name)
 
 
 def write(
@@ -62,13 +43,11 @@ def write(
     folder, limit = Path(folder), _size(max_shard_size)
     packed = any(tensor.dtype == torch.int8 for tensor in state.values())
     if not state:
-        raise CheckpointError(
-            both(f"{folder}: there is no tensor to write.", f"{folder}: no hay tensores que escribir.")
-        )
+        raise CheckpointError(f"{folder}: there is no tensor to write.", f"{folder}: no hay tensores que escribir.")
     check(folder, state, "int8" if packed else None)
     about = {"format": "pt", **(INT8 if packed else {}), **(metadata or {})}
     shards = list(_shards(state, limit))
-    with _told(folder):
+    with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if len(shards) == 1:
             _save(shards[0], folder / SINGLE, about)  # from here on, it is what is read
@@ -108,10 +87,8 @@ def _size(size: int | str) -> int:
     found = re.fullmatch(r"(\d+(?:\.\d+)?) *(?:([kmg])(i?))?b?", str(size).strip(), re.IGNORECASE)
     if isinstance(size, bool) or found is None or not 0 < float(found[1]) < 1e18:
         raise OptionError(
-            both(
-                f'max_shard_size must be a number of bytes, or such as "500MB" or "2GiB", not {size!r:.80}.',
-                f'max_shard_size debe ser un número de bytes, o algo como "500MB" o "2GiB", no {size!r:.80}.',
-            )
+            f'max_shard_size must be a number of bytes, or such as "500MB" or "2GiB", not {size!r:.80}.',
+            f'max_shard_size debe ser un número de bytes, o algo como "500MB" o "2GiB", no {size!r:.80}.',
         )
     return int(float(found[1]) * (1024 if found[3] else 1000) ** " kmg".index((found[2] or " ").lower()))
 
@@ -135,66 +112,3 @@ def _shards(state: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tenso
 def _save(tensors: dict[str, Tensor], path: Path, about: dict[str, str]) -> None:
     with replacing(path) as beside:
         save_file(tensors, beside, about)
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Write a small UTF-8 file beside the old one, then put it in its place.
-
-    Raises:
-        CheckpointError: it cannot be written; the old one stays.
-    """
-    with replacing(Path(path)) as beside:
-        beside.write_bytes(text.encode())
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A file beside `path` to write to, which is then put in its place; what fails is a CheckpointError, and what was
-    there stays."""
-    with _told(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            beside.touch()
-            mode = beside.stat().st_mode  # save_file would leave a file that its owner alone can read
-            yield beside
-            beside.chmod(mode)
-            with beside.open("r+b") as file:
-                os.fsync(file.fileno())  # else the name could reach the disk before the bytes
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-
-
-def copy(path: Path, to: Path) -> None:
-    """Copy a file beside what is there, then put it in its place; a link becomes the file that it points to.
-
-    Raises:
-        CheckpointError: it cannot be written, or is that file itself; what was there stays.
-    """
-    if to.exists() and to.samefile(path):
-        raise CheckpointError(
-            both(
-                f"{to.parent} is the model itself; name another folder.",
-                f"{to.parent} es el propio modelo; nombra otra carpeta.",
-            )
-        )
-    with replacing(to) as beside:
-        shutil.copyfile(path, beside)
-
-
-@contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    """Turn the failures of a disk into ours."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(
-            both(
-                f"{folder}: cannot be written ({error}). The disk may be full, the folder not yours, or, on Windows, a "
-                "loaded model may hold the old file open: write to another folder. What was there is still whole.",
-                f"{folder}: no se puede escribir ({error}). Quizá el disco está lleno, la carpeta no es tuya o, en "
-                "Windows, un modelo cargado tiene abierto el archivo anterior: escribe en otra carpeta. Lo que había "
-                "sigue entero.",
-            )
-        ) from error

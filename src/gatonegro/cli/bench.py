@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 
-from gatonegro.cli.screen import print_json, print_tabs, say
+from gatonegro.cli.arguments import add_json, add_model, add_source, source_of
+from gatonegro.cli.terminal import print_json, print_message, print_tabs, table
 from gatonegro.errors import CheckpointError, OptionError
-from gatonegro.wording import both
+from gatonegro.hub import DEFAULTS
+from gatonegro.i18n import localized
 
 SENTENCES = (
     "El profesor es bueno, todo será sencillo.",
@@ -22,16 +24,22 @@ COPIES = 24  # of the sentences, each copy with a number before it
 ROUNDS = 3
 
 
+def add_arguments(parser: ArgumentParser) -> None:
+    add_model(parser)
+    parser.add_argument("--tune", action="store_true")
+    add_json(parser)
+    add_source(parser)
+
+
 def run(args: Namespace) -> None:
     from gatonegro import pipeline
     from gatonegro.engine import best_precision, cores, tuned
     from gatonegro.engine.processor import abilities
 
     texts = [f"{i}. {sentence}" for i in range(COPIES) for sentence in SENTENCES]
-    model = args.model or "sentiment-es-en"
+    model = args.model or DEFAULTS["text-classification"]
     precisions = [p for p in ("fp32", "bf16", "int8") if p != "bf16" or "bf16" in abilities()]
-    how = {"revision": args.revision, "local_files_only": args.offline, "device": "cpu"}
-    engines = {p: pipeline(model=model, precision=p, **how) for p in precisions}
+    engines = {p: pipeline(model=model, precision=p, device="cpu", **source_of(args)) for p in precisions}
     if engines["fp32"].task == "fill-mask":
         texts = [f"{text} {engines['fp32'].tokenizer.mask_token}" for text in texts]
     best: dict[str, list[float]] = {p: [float("inf")] * 2 for p in precisions}
@@ -55,7 +63,7 @@ def run(args: Namespace) -> None:
     if args.json:
         print_json({"model": str(model), "cores": cores(), "texts": len(texts), "precisions": rows})
     elif sys.stdout.isatty():
-        _table(rows)
+        _print_table(rows)
     else:
         for row in rows:
             print_tabs(row["precision"], row["texts_per_s"], row["ms_for_one"], "auto" if row["auto"] else "")
@@ -66,13 +74,11 @@ def run(args: Namespace) -> None:
             where = tuned.remember(by_speed[0], exact)
         except CheckpointError as error:
             raise OptionError(
-                both(
-                    f"the choice cannot be kept ({error}); set GATONEGRO_CACHE to another folder.",
-                    f"no se puede guardar la elección ({error}); pon otra carpeta en GATONEGRO_CACHE.",
-                )
+                f"the choice cannot be kept ({error.in_('en')}); set GATONEGRO_CACHE to another folder.",
+                f"no se puede guardar la elección ({error.in_('es')}); pon otra carpeta en GATONEGRO_CACHE.",
             ) from None
-        say(
-            both(
+        print_message(
+            localized(
                 f'from now on, "auto" is {by_speed[0]} here for models stored as int8, and {exact} for others. '
                 f"To undo this, delete {where}",
                 f'desde ahora, "auto" es aquí {by_speed[0]} para los modelos guardados en int8, y {exact} para los '
@@ -81,15 +87,16 @@ def run(args: Namespace) -> None:
         )
 
 
-def _table(rows: list[dict]) -> None:
+def _print_table(rows: list[dict]) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    names = (both("precision", "precisión"), both("texts/s", "textos/s"), both("ms for one", "ms para uno"), "")
-    for name, side in zip(names, ("left", "right", "right", "left"), strict=True):
-        table.add_column(name, justify=side, header_style="bold")  # type: ignore[arg-type]
+    shown = table(
+        (localized("precision", "precisión"), "left"),
+        (localized("texts/s", "textos/s"), "right"),
+        (localized("ms for one", "ms para uno"), "right"),
+        ("", "left"),
+    )
     for row in rows:
         mark = "← auto" if row["auto"] else ""
-        table.add_row(row["precision"], f"{row['texts_per_s']:.1f}", f"{row['ms_for_one']:.1f}", mark)
-    Console(highlight=False).print(table)
+        shown.add_row(row["precision"], f"{row['texts_per_s']:.1f}", f"{row['ms_for_one']:.1f}", mark)
+    Console(highlight=False).print(shown)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from gatonegro.cli.screen import say
-from gatonegro.wording import both
+from gatonegro.cli.arguments import add_source, source_of
+from gatonegro.cli.terminal import print_message
+from gatonegro.i18n import localized
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME")
+    parser.add_argument("-o", "--output", metavar="FOLDER", required=True)
+    parser.add_argument("--int8", action="store_true")
+    add_source(parser)
 
 
 def run(args: Namespace) -> None:
-    from gatonegro import checkpoints, hub
+    from gatonegro import checkpoints, hub, storage
     from gatonegro.errors import CheckpointError, TokenizerError
     from gatonegro.models import load_config
     from gatonegro.tokenization import AutoTokenizer
@@ -20,31 +28,30 @@ def run(args: Namespace) -> None:
     out = Path(args.output)
     if not args.output or out.is_file():
         raise CheckpointError(
-            both(
-                f"{args.output!r} is no folder to write to; name one, new or old.",
-                f"{args.output!r} no es una carpeta donde escribir; nombra una, nueva o no.",
-            )
+            f"{args.output!r} is no folder to write to; name one, new or old.",
+            f"{args.output!r} no es una carpeta donde escribir; nombra una, nueva o no.",
         )
-    where = {"revision": args.revision, "local_files_only": args.offline}
-    source = hub.locate(args.name, **where)
-    load_config(source)
-    config = source.file("config.json")
-    assert config is not None  # load_config has just read it
+    source = hub.locate(args.name, **source_of(args))
+    load_config(source)  # refuses what is no model
     tensors = checkpoints.read(source, allow_pickle=True)
     checkpoints.write(out, checkpoints.pack_int8(tensors) if args.int8 else tensors)
     form = "int8" if args.int8 else ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors.values()}))
-    data = json.loads(config.read_text(encoding="utf-8"))
-    checkpoints.write_text(out / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    config = json.dumps(source.json("config.json"), indent=2, ensure_ascii=False)
+    storage.write_text(out / "config.json", config + "\n")
     try:
-        AutoTokenizer.from_pretrained(args.name, **where).save_pretrained(out)
+        AutoTokenizer.from_pretrained(args.name, **source_of(args)).save_pretrained(out)
     except TokenizerError as error:
-        say(both(f"no tokenizer was written: {error}", f"no se escribió ningún tokenizador: {error}"))
-    if (habits := source.file("generation_config.json")) is not None:  # how it writes
-        checkpoints.copy(habits, out / "generation_config.json")
+        print_message(error.within("no tokenizer was written", "no se escribió ningún tokenizador"))
+    if (generation := source.file("generation_config.json")) is not None:
+        storage.copy(generation, out / "generation_config.json")
     card = source.file("README.md")
     if card is not None and not (out / "README.md").exists():  # a README that stands there is its owner's
-        checkpoints.copy(card, out / "README.md")
+        storage.copy(card, out / "README.md")
     megabytes = sum(file.stat().st_size for file in out.glob("*.safetensors")) / 1e6
     if sys.stderr.isatty():
-        say(both(f"{megabytes:.1f} MB of weights, {form}, in {out}", f"{megabytes:.1f} MB de pesos, {form}, en {out}"))
+        print_message(
+            localized(
+                f"{megabytes:.1f} MB of weights, {form}, in {out}", f"{megabytes:.1f} MB de pesos, {form}, en {out}"
+            )
+        )
     print(out)

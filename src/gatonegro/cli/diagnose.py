@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from itertools import chain
 from textwrap import fill, indent
 
-from gatonegro.cli.screen import PICTURES, print_json, texts, visible
+from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, source_of
+from gatonegro.cli.input import texts
+from gatonegro.cli.terminal import PICTURES, one_line, print_json
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_texts(parser)
+    add_model(parser)
+    add_json(parser)
+    add_source(parser)
 
 
 def run(args: Namespace) -> None:
-    from gatonegro.language import diagnose
+    from gatonegro.glassbox.diagnosing import diagnose
 
     for n, text in enumerate(chain.from_iterable(texts(args.texts))):
-        found = diagnose(text, args.model, revision=args.revision, local_files_only=args.offline)
+        found = diagnose(text, args.model, **source_of(args))
         if args.json:
             print_json(found.to_dict())
             continue
@@ -23,13 +32,13 @@ def run(args: Namespace) -> None:
         title, *lines = str(found).split("\n  ")
         lines = [line.translate(PICTURES) for line in lines]
         if not sys.stdout.isatty():
-            print(visible(title), *lines, sep="\n  ", flush=True)
+            print(one_line(title), *lines, sep="\n  ", flush=True)
             continue
         from rich.console import Console
         from rich.text import Text
 
         console = Console(highlight=False)
-        console.print(Text(visible(title), "italic"))
+        console.print(Text(one_line(title), "italic"))
         for line in lines:
             hanging = indent(fill(line, console.width - 6, drop_whitespace=False, subsequent_indent="  "), "  ")
             console.print(Text(hanging, "bold" if line.startswith("→") else ""))

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from itertools import chain
 
-from gatonegro.cli.screen import print_json, say, texts
+from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, count, source_of
+from gatonegro.cli.input import texts
+from gatonegro.cli.terminal import print_json, print_message
 from gatonegro.errors import OptionError
-from gatonegro.wording import both
+from gatonegro.i18n import localized
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_texts(parser)
+    add_model(parser, key="explain --model")
+    parser.add_argument("-o", "--output", metavar="FILE")
+    parser.add_argument("--layers", type=count, metavar="N")
+    parser.add_argument("--max-new-tokens", type=count, metavar="N", default=64)
+    add_json(parser)
+    add_source(parser)
 
 
 def run(args: Namespace) -> None:
     parts = texts(args.texts)
-    from gatonegro.glassbox import explain
+    from gatonegro.glassbox.explaining import explain
     from gatonegro.glassbox.explanation import saver_of
     from gatonegro.glassbox.text import plain, show
 
     if args.output and (len(args.texts) != 1 or args.texts == ["-"]):
         raise OptionError(
-            both(
-                f"{args.output} takes one text; pass one as an argument.",
-                f"{args.output} es para un solo texto; pasa uno como argumento.",
-            )
+            f"{args.output} takes one text; pass one as an argument.",
+            f"{args.output} es para un solo texto; pasa uno como argumento.",
         )
     if args.output:
-        saver_of(args.output)  # a name that will not do is said before the work
+        saver_of(args.output)  # refuse a name before the work
     for n, text in enumerate(chain.from_iterable(parts)):
-        found = explain(text, args.model, max_new_tokens=args.max_new_tokens, revision=args.revision,
-                        local_files_only=args.offline)  # fmt: skip
+        found = explain(text, args.model, max_new_tokens=args.max_new_tokens, **source_of(args))
         if args.output:
             path = found.save(args.output)
-            say(both(f"written to {path}", f"escrito en {path}"))
+            print_message(localized(f"written to {path}", f"escrito en {path}"))
             continue
         if args.json:
             print_json(found.to_dict())

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from gatonegro.cli.screen import print_json, say
+from gatonegro.cli.arguments import add_json, add_source, source_of
+from gatonegro.cli.terminal import print_json, print_message
 from gatonegro.errors import OptionError
 from gatonegro.hub import BUILT_IN, built_in_models, distribution_of
-from gatonegro.wording import both
+from gatonegro.i18n import localized
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--get", metavar="NAME")
+    parser.add_argument("--to", metavar="DIR")
+    add_json(parser)
+    add_source(parser)
 
 
 def run(args: Namespace) -> None:
     if args.get is not None:
         return get(args)
     if args.to is not None:
-        raise OptionError(both("--to is for --get NAME; name a model.", "--to es para --get NOMBRE; nombra un modelo."))
+        raise OptionError("--to is for --get NAME; name a model.", "--to es para --get NOMBRE; nombra un modelo.")
     installed = built_in_models()
     records = [
         {"name": name, "task": task, "installed": name in installed}
@@ -36,20 +44,20 @@ def get(args: Namespace) -> None:
     if name in ("", ".."):  # a folder under a name that says nothing
         name = Path(args.get).resolve().name
     to = Path(args.to or ".") / name
-    files = copy_to(to, args.get, revision=args.revision, local_files_only=args.offline)
+    files = copy_to(to, args.get, **source_of(args))
     megabytes = sum(path.stat().st_size for path in files) / 1e6
-    what = both(
+    what = localized(
         f"{args.get}: {len(files)} files, {megabytes:.1f} MB. ",
         f"{args.get}: {len(files)} archivos, {megabytes:.1f} MB. ",
     )
     if any(path.suffix == ".bin" for path in files):
-        what += both(
-            f"Its weights are pickled, and are not read so. Write them anew: gatonegro convert {to} -o FOLDER",
-            f"Sus pesos están en pickle, y así no se leen. Escríbelos de nuevo: gatonegro convert {to} -o CARPETA",
+        what += localized(
+            f"Its weights are pickled, which is not read by default. Convert them: gatonegro convert {to} -o FOLDER",
+            f"Sus pesos están en pickle, que no se lee sin pedirlo. Conviértelos: gatonegro convert {to} -o CARPETA",
         )
     else:
-        what += both(f"To use it, without a network: -m {to}", f"Para usarlo, sin red: -m {to}")
-    say(what)
+        what += localized(f"To use it, without a network: -m {to}", f"Para usarlo, sin red: -m {to}")
+    print_message(what)
     print(to)
 
 
@@ -57,12 +65,15 @@ def _show(record: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    rows = [(both("task", "tarea"), record["task"])]
+    rows = [(localized("task", "tarea"), record["task"])]
     if record["installed"]:
-        rows += [(both("languages", "idiomas"), " ".join(record["languages"]))]
-        rows += [(both("licence", "licencia"), record["licence"]), (both("size", "tamaño"), f"{record['mb']} MB")]
+        rows += [(localized("languages", "idiomas"), " ".join(record["languages"]))]
+        rows += [
+            (localized("licence", "licencia"), record["licence"]),
+            (localized("size", "tamaño"), f"{record['mb']} MB"),
+        ]
         width = max(map(len, record["figures"]), default=0)
-        title = both("figures", "cifras")
+        title = localized("figures", "cifras")
         for name, value in record["figures"].items():
             shown = f"{value:.{3 if abs(value) <= 1 else 1}f}" if isinstance(value, float) else value
             rows.append((title, f"{name:<{width}}  {shown}"))
@@ -71,8 +82,8 @@ def _show(record: dict[str, Any]) -> None:
         missing, source = distribution_of(record["name"])
         rows.append(
             (
-                both("weights", "pesos"),
-                both(
+                localized("weights", "pesos"),
+                localized(
                     f"not installed: pip install {missing} (from a checkout: pip install {source})",
                     f"sin instalar: pip install {missing} (desde una copia del repositorio: pip install {source})",
                 ),

@@ -1,22 +1,46 @@
-"""`gatonegro sentiment`: a label and a score a text."""
+"""`gatonegro sentiment`: a label and a score per text."""
 
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from gatonegro.cli.screen import answered, print_json, print_tabs, texts, visible
-from gatonegro.wording import both
+from gatonegro.cli.arguments import add_engine, add_json, add_model, add_source, add_texts, count, source_of
+from gatonegro.cli.input import texts
+from gatonegro.cli.terminal import one_line, print_json, print_tabs, with_answers
+from gatonegro.i18n import localized
 
-# A label is told by its word and its sign; the colour only helps.
+# Word and sign say which label it is; the colour only helps.
 LOOKS = {"POS": ("+", "green"), "NEG": ("−", "red"), "NEU": ("·", "yellow")}
 ALSO = {"POSITIVE": "POS", "NEGATIVE": "NEG", "NEUTRAL": "NEU"}
 
 NOTHING: list[dict[str, Any]] = [{"label": None, "score": None}]
 
 Show = Callable[[str, list[dict]], None]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_texts(parser)
+    add_model(parser)
+    parser.add_argument("--top-k", type=count, metavar="K")
+    parser.add_argument("--min-score", type=share, metavar="SCORE")
+    add_engine(parser)
+    add_json(parser)
+    add_source(parser)
+
+
+def share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if 0 <= value <= 1:
+        return value
+    raise ArgumentTypeError(
+        localized(f"must be a number from 0 to 1, not {text!r}", f"debe ser un número de 0 a 1, no {text!r}")
+    )
 
 
 def run(args: Namespace) -> None:
@@ -28,16 +52,15 @@ def run(args: Namespace) -> None:
         args.model,
         device=args.device,
         precision=args.precision,
-        revision=args.revision,
-        local_files_only=args.offline,
         top_k=args.top_k or 1,
         min_score=args.min_score,
+        **source_of(args),
     )
     if args.json:
         show = _as_json(args.top_k is not None)
     else:
         show = _for_people(classify.model.config.id2label.values()) if sys.stdout.isatty() else _as_tabs
-    for text, found in answered(args.texts, parts, classify.stream):
+    for text, found in with_answers(args.texts, parts, classify.stream):
         show(text, found if text.strip() else NOTHING)  # what is blank has no sentiment, whatever a model says
 
 
@@ -58,27 +81,27 @@ def _as_tabs(text: str, found: list[dict]) -> None:
 
 
 def _for_people(labels: Iterable[str]) -> Show:
-    """A text a line, cut to the width of the terminal; further labels below its first."""
+    """One text per line, cut to the width of the terminal; further labels below its first."""
     from rich.cells import cell_len, set_cell_size
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False)
-    width = max(cell_len(visible(label)) for label in labels)
+    width = max(cell_len(one_line(label)) for label in labels)
 
     def show(text: str, found: list[dict]) -> None:
         if found is NOTHING:
-            console.print(Text(f"   {'':{width}}        {both('(empty)', '(vacío)')}", "dim"))
+            console.print(Text(f"   {'':{width}}        {localized('(empty)', '(vacío)')}", "dim"))
             return
         for i, one in enumerate(found):
-            label = visible(one["label"])
+            label = one_line(one["label"])
             sign, colour = LOOKS.get(ALSO.get(label.upper(), label.upper()), (" ", "cyan"))
             line = Text.assemble(
                 (f" {sign} {set_cell_size(label, width)}", f"{'' if i else 'bold '}{colour}"),
                 f"  {one['score']:.2f}",
                 ("?", "bold") if "unsure" in one else " ",
                 "" if i else " ",
-                "" if i else visible(text),
+                "" if i else one_line(text),
             )
             console.print(line, overflow="ellipsis", no_wrap=True)
 

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import sys
 import warnings
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from itertools import chain
 
-from gatonegro.cli.screen import print_json, print_tabs, texts, visible
-from gatonegro.wording import both
+from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, source_of
+from gatonegro.cli.input import texts
+from gatonegro.cli.terminal import one_line, print_json, print_tabs, table
+from gatonegro.hub import DEFAULTS
+from gatonegro.i18n import localized
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_texts(parser)
+    add_model(parser)
+    add_json(parser)
+    add_source(parser)
 
 
 def run(args: Namespace) -> None:
     source = texts(args.texts)
     from gatonegro.tokenization import AutoTokenizer
 
-    name = "sentiment-es-en" if args.model is None else args.model
-    tokenizer = AutoTokenizer.from_pretrained(name, revision=args.revision, local_files_only=args.offline)
+    name = DEFAULTS["text-classification"] if args.model is None else args.model
+    tokenizer = AutoTokenizer.from_pretrained(name, **source_of(args))
     for n, text in enumerate(chain.from_iterable(source)):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a long text is to be seen whole, and is fed to no model
+            warnings.simplefilter("ignore")  # a long text is shown whole, and no model reads it
             batch = tokenizer([text], return_offsets_mapping=True)
         ids, tokens, offsets = batch["input_ids"][0], batch.tokens(0), batch["offset_mapping"][0]
         if args.json:
@@ -28,28 +38,21 @@ def run(args: Namespace) -> None:
         if n:
             print()  # an empty line between texts
         if sys.stdout.isatty():
-            _table(text, tokens, ids, offsets)
+            _print_table(text, tokens, ids, offsets)
         else:
             for i, token, (a, b) in zip(ids, tokens, offsets, strict=True):
                 print_tabs(i, token, a, b)
 
 
-def _table(text: str, tokens: list[str], ids: list[int], offsets: list[tuple[int, int]]) -> None:
+def _print_table(text: str, tokens: list[str], ids: list[int], offsets: list[tuple[int, int]]) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for name, side in (
-        ("#", "right"),
-        ("id", "right"),
-        ("token", "left"),
-        (both("in the text", "en el texto"), "left"),
-    ):
-        table.add_column(name, justify=side, header_style="bold")  # type: ignore[arg-type]
+    place = localized("in the text", "en el texto")
+    shown = table(("#", "right"), ("id", "right"), ("token", "left"), (place, "left"))
     for n, (i, token, (a, b)) in enumerate(zip(ids, tokens, offsets, strict=True)):
-        place = Text(f"{text[a:b]!r} {a}–{b}" if b > a else "—", "dim")
-        table.add_row(str(n), str(i), Text(visible(token), "cyan"), place)
+        span = Text(f"{text[a:b]!r} {a}–{b}" if b > a else "—", "dim")
+        shown.add_row(str(n), str(i), Text(one_line(token), "cyan"), span)
     console = Console(highlight=False)
-    console.print(Text(visible(text), "italic"))
-    console.print(table)
+    console.print(Text(one_line(text), "italic"))
+    console.print(shown)

@@ -1,15 +1,30 @@
-"""`gatonegro translate`: a text in the other language."""
+"""`gatonegro translate`: each text in the other language."""
 
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from typing import Any
 
-from gatonegro.cli.screen import answered, print_json, print_tabs, texts, visible
+from gatonegro.cli.arguments import add_engine, add_json, add_model, add_source, add_texts, count, source_of
+from gatonegro.cli.input import texts
+from gatonegro.cli.terminal import one_line, print_json, print_tabs, with_answers
 
 Show = Callable[[str, list[dict[str, Any]]], None]
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_texts(parser)
+    add_model(parser, "translation")
+    parser.add_argument("--to", metavar="LANG")
+    parser.add_argument("--from", dest="source", metavar="LANG")
+    parser.add_argument("--beam", type=count, metavar="N")
+    parser.add_argument("--nbest", type=count, metavar="N")
+    parser.add_argument("--align", action="store_true")
+    add_engine(parser)
+    add_json(parser)
+    add_source(parser)
 
 
 def run(args: Namespace) -> None:
@@ -21,8 +36,6 @@ def run(args: Namespace) -> None:
         args.model,
         device=args.device,
         precision=args.precision,
-        revision=args.revision,
-        local_files_only=args.offline,
         src_lang=args.source,
         tgt_lang=args.to,
         num_beams=max(args.beam, args.nbest or 1) if args.beam else None,
@@ -30,6 +43,7 @@ def run(args: Namespace) -> None:
         return_scores=True,
         return_languages=True,
         return_alignments=args.align,
+        **source_of(args),
     )
     many = args.nbest or 1
     if args.json:
@@ -38,7 +52,7 @@ def run(args: Namespace) -> None:
         show = _for_people(len(args.texts) != 1 and (many > 1 or args.align))
     else:
         show = _as_lines(many)
-    for text, found in answered(args.texts, parts, translate.stream):
+    for text, found in with_answers(args.texts, parts, translate.stream):
         once: dict[str, dict[str, Any]] = {}  # the same words may come of different tokens
         for one in found:
             once.setdefault(one["translation_text"], one)
@@ -65,8 +79,8 @@ def _as_json(many: int) -> Show:
 
 
 def _as_lines(many: int) -> Show:
-    """A translation a line, laid out as its text was; of several, each with its score in front; of aligned words, pairs
-    behind it."""
+    """One translation per line, with the white space of its text; with its score in front if there are several, and its
+    word pairs behind if words are aligned."""
 
     def show(text: str, found: list[dict[str, Any]]) -> None:
         for one in found:
@@ -82,8 +96,8 @@ def _as_lines(many: int) -> Show:
 
 
 def _for_people(apart: bool) -> Show:
-    """The translation; what is not the best below it, and under that which word came from which. `apart`: each text
-    stands above what was made of it."""
+    """The translation, the next best ones below it, and under each which word came from which. `apart`: each text is
+    shown above its translations."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -92,12 +106,12 @@ def _for_people(apart: bool) -> Show:
 
     def show(text: str, found: list[dict[str, Any]]) -> None:
         if apart and text.strip():
-            console.print(Text(visible(text), "dim"))
+            console.print(Text(one_line(text), "dim"))
         for i, one in enumerate(found):
-            lines = (visible(line, indented=True) for line in one["translation_text"].splitlines())
+            lines = (one_line(line, indented=True) for line in one["translation_text"].splitlines())
             shown = Text("\n".join(lines), "" if i else "bold")
             if one.get("alignments"):
-                pairs = (f"{visible(link['source'])}→{visible(link['target'])}" for link in one["alignments"])
+                pairs = (f"{one_line(link['source'])}→{one_line(link['target'])}" for link in one["alignments"])
                 shown.append("\n" + "  ".join(pairs), "cyan")
             block = Table.grid(padding=(0, 2))  # so that long lines hang beside the score
             if len(found) > 1:

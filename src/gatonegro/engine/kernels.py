@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from gatonegro.engine.linear import Int8, Linear
 from gatonegro.engine.processor import names
-from gatonegro.errors import GatonegroWarning, InputError
-from gatonegro.nn.attention import Attend, Bias, attend
+from gatonegro.errors import GatonegroWarning, InputError, MissingExtraError, message_of
+from gatonegro.i18n import Message
+from gatonegro.nn.attention import attend
 from gatonegro.packing import Layout
-from gatonegro.wording import both
 
 VERSION = 2  # of the functions' arguments, as in kernels.cpp
 WORDS = {torch.float32: 1, torch.bfloat16: 2, torch.int8: 4}  # numbers that are multiplied together
@@ -65,8 +65,9 @@ def library() -> ctypes.CDLL | None:
         ctypes.CDLL(str(threads), ctypes.RTLD_GLOBAL)
     kernels = ctypes.CDLL(str(path))
     if (version := kernels.gatonegro_version()) != VERSION:
-        raise OSError(
-            f"gatonegro-kernels is of form {version}, and {VERSION} is wanted: install the one of this gatonegro"
+        raise MissingExtraError(
+            f"gatonegro-kernels is of form {version}, and {VERSION} is wanted: install the one of this gatonegro",
+            f"gatonegro-kernels es de la forma {version}, y hace falta la {VERSION}: instala el de este gatonegro",
         )
     for name, arguments in SIGNATURES.items():
         if (function := getattr(kernels, f"gatonegro_{name}", None)) is not None:
@@ -78,20 +79,18 @@ def library() -> ctypes.CDLL | None:
 def available() -> bool:
     """Whether the kernels are installed, for this processor, and agree with PyTorch; says so where they do not."""
     try:
-        why = "" if library() is None else _apart()
-    except (OSError, AttributeError, ctypes.ArgumentError) as failure:
-        why = str(failure)[:200]
+        apart = "" if library() is None else _apart()
+        why = Message.same(apart) if apart else None
+    except (OSError, AttributeError, ctypes.ArgumentError, MissingExtraError) as failure:
+        why = message_of(failure)
     if why:
-        warnings.warn(
-            both(
-                f"the kernels of gatonegro-kernels cannot be used here ({why}); PyTorch's operators take their place.",
-                f"los núcleos de gatonegro-kernels no se pueden usar aquí ({why}); los sustituyen los operadores de "
-                "PyTorch.",
-            ),
-            GatonegroWarning,
-            stacklevel=2,
+        warning = GatonegroWarning(
+            f"the kernels of gatonegro-kernels cannot be used here ({why.en}); PyTorch's operators take their place.",
+            f"los núcleos de gatonegro-kernels no se pueden usar aquí ({why.es}); los sustituyen los operadores de "
+            "PyTorch.",
         )
-    return not why and library() is not None
+        warnings.warn(warning, stacklevel=2)
+    return why is None and library() is not None
 
 
 def fits(device: torch.device, dtype: torch.dtype, width: int) -> bool:
@@ -114,14 +113,14 @@ def _apart() -> str:
         "int8": (KernelInt8(weight, bias, "gelu")(x, add), wanted, 0.03),
         "int8 above": (KernelInt8(weight, bias, low=-0.17)(low), Linear(weight, bias)(low), 0.03),
         "int8 smoothed": (KernelInt8(weight, bias, smooth=smooth)(x.bfloat16()), Linear(weight, bias)(x), 0.03),
-        "attention": (KernelAttend()(q, k, v, layout), attend(q, k, v, layout), 1e-5),
+        "attention": (attention(q, k, v, layout), attend(q, k, v, layout), 1e-5),
         "norm": (KernelNorm(norm)(x), norm(x), 1e-5),
     }
     if supports(torch.bfloat16):
         short = KernelLinear(weight.bfloat16(), bias.bfloat16(), "gelu")(x.bfloat16(), add.bfloat16())
         pairs["bf16"] = (short, wanted, 0.03)
-    shorts = [t.bfloat16() for t in (q, k, v)]
-    pairs["attention in bf16"] = (KernelAttend()(*shorts, layout), attend(q, k, v, layout), 0.03)
+    q16, k16, v16 = (t.bfloat16() for t in (q, k, v))
+    pairs["attention in bf16"] = (attention(q16, k16, v16, layout), attend(q, k, v, layout), 0.03)
     pairs["norm in bf16"] = (KernelNorm(norm)(x.bfloat16()), norm(x), 0.03)
     apart = {name: float((a - b).abs().max() / b.abs().max()) for name, (a, b, _) in pairs.items()}
     return ", ".join(f"{name} {apart[name]:.2g}" for name in pairs if not apart[name] < pairs[name][2])
@@ -140,7 +139,8 @@ def panels(weight: Tensor) -> Tensor:
     n, k = weight.shape
     if not k:
         raise InputError(
-            both("weights of no numbers have nothing to multiply.", "unos pesos sin números no multiplican.")
+            "the weights are empty: there is nothing to multiply.",
+            "los pesos están vacíos: no hay nada que multiplicar.",
         )
     padded = F.pad(weight, (0, -k % word, 0, -n % wide))
     return padded.unflatten(1, (-1, word)).unflatten(0, (-1, wide)).transpose(1, 2).contiguous()
@@ -164,10 +164,8 @@ def plain(x: Tensor, dtype: torch.dtype, *, width: int) -> Tensor:
     """Rows of numbers as the kernels read them: of this type, (…, width), one after another."""
     if x.shape[-1] != width:
         raise InputError(
-            both(
-                f"rows of {x.shape[-1]} numbers where the weights want {width}; they belong to different models.",
-                f"filas de {x.shape[-1]} números donde los pesos piden {width}; son de modelos distintos.",
-            )
+            f"rows of {x.shape[-1]} numbers where the weights want {width}; they belong to different models.",
+            f"filas de {x.shape[-1]} números donde los pesos piden {width}; son de modelos distintos.",
         )
     return (x if x.dtype == dtype else x.to(dtype)).contiguous()
 
@@ -239,41 +237,26 @@ class KernelInt8(Kernel, Int8):
         return self.compute(x, add, torch.bfloat16 if add is None else torch.float32, room)  # (t, n)
 
 
-class KernelAttend(Attend):
-    """All sequences and heads by one call; by PyTorch's operator where something is added to the scores."""
-
-    def __init__(self, causal: bool = False, scale: float | None = None) -> None:
-        super().__init__(0.0, causal, scale)
-
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
-        if bias is not None:
-            return super().forward(q, k, v, layout, bias)
-        (_, heads, width), y = q.shape, torch.empty(q.shape, dtype=q.dtype)
-        assert len(layout.queries) == len(layout.keys)  # nothing in C looks at where memory ends
-        if any(x.stride()[1:] != (width, 1) for x in (q, k, v)) or k.stride(0) != v.stride(0):
-            q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
-        queries, keys = layout.starts
-        library().gatonegro_attend(  # type: ignore[union-attr]
-            at(q), at(k), at(v), half(q), q.stride(0), k.stride(0), at(queries), at(keys), at(layout.places),
-            len(layout.queries), heads, width, width**-0.5 if self.scale is None else self.scale, self.causal, at(y),
-            torch.get_num_threads(),
-        )  # fmt: skip
-        return y  # (t, h, d)
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, layout: Layout, causal: bool = False, scale: float | None = None
+) -> Tensor:
+    """What `attend` computes without a bias: all sequences and heads by one call."""
+    (_, heads, width), y = q.shape, torch.empty(q.shape, dtype=q.dtype)
+    assert len(layout.queries) == len(layout.keys)  # nothing in C looks at where memory ends
+    if any(x.stride()[1:] != (width, 1) for x in (q, k, v)) or k.stride(0) != v.stride(0):
+        q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
+    queries, keys = layout.starts
+    library().gatonegro_attend(  # type: ignore[union-attr]
+        at(q), at(k), at(v), half(q), q.stride(0), k.stride(0), at(queries), at(keys), at(layout.places),
+        len(layout.queries), heads, width, width**-0.5 if scale is None else scale, causal, at(y),
+        torch.get_num_threads(),
+    )  # fmt: skip
+    return y  # (t, h, d)
 
 
-def best(scores: Tensor, count: int, banned: Sequence[Sequence[int]] = ()) -> tuple[Tensor, Tensor, Tensor]:
-    """Of each row (rows, n), the `count` largest that are not among its `banned` ones, the largest first, and their
-    places; and the log of the sum of all exponentials. (rows, count) twice, (rows,)
-
-    The scores have served then, and may be changed.
-    """
+def top_k(scores: Tensor, count: int, banned: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, Tensor]:
+    """What `generation.topk.best` gives, of scores (rows, n) in fp32."""
     rows, n = scores.shape
-    count = min(count, n)
-    if scores.device.type != "cpu" or not available():
-        sums = scores.logsumexp(-1)
-        ban(scores, banned)
-        return *scores.topk(count), sums
-    scores = scores.float().contiguous()
     starts = torch.tensor([0, *accumulate(map(len, banned or [()] * rows))], dtype=torch.int32)  # (rows + 1,)
     bans = torch.tensor([place for some in banned for place in some], dtype=torch.int32)
     values, sums = scores.new_empty(rows, count), scores.new_empty(rows)
@@ -282,13 +265,6 @@ def best(scores: Tensor, count: int, banned: Sequence[Sequence[int]] = ()) -> tu
         at(scores), rows, n, count, at(starts), at(bans), at(values), at(places), at(sums), torch.get_num_threads()
     )
     return values, places, sums
-
-
-def ban(scores: Tensor, banned: Sequence[Sequence[int]]) -> None:
-    """No chance, in place, to what is banned of each row."""
-    if any(banned):
-        rows, places = torch.tensor([(row, place) for row, some in enumerate(banned) for place in some]).T
-        scores[rows, places] = float("-inf")
 
 
 class KernelNorm(nn.Module):

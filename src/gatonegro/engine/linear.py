@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from gatonegro.engine.processor import vector_bits
 from gatonegro.errors import GatonegroWarning
 from gatonegro.nn.encoder import ACTIVATIONS
-from gatonegro.wording import both
 
 ONE_AT_A_TIME = Lock()  # `catch_warnings` is for one thread at a time
 ROWS = 1024  # tokens in a batch of the planner, for which oneDNN lays weights out
@@ -230,14 +229,11 @@ def usable(kind: type[nn.Module], dtype: torch.dtype = torch.float32) -> bool:
         why = str(failure).partition("\n")[0][:200]
     if why:
         what = "int8" if issubclass(kind, Int8) else str(dtype).removeprefix("torch.")
-        warnings.warn(
-            both(
-                f"PyTorch's fast operator for {what} cannot be used here ({why}); a slower one takes its place. "
-                "precision='auto' chooses what is fast here.",
-                f"el operador rápido de PyTorch para {what} no se puede usar aquí ({why}); lo sustituye otro más "
-                "lento. precision='auto' elige lo que aquí es rápido.",
-            ),
-            GatonegroWarning,
-            stacklevel=2,
+        warning = GatonegroWarning(
+            f"PyTorch's fast operator for {what} cannot be used here ({why}); a slower one takes its place. "
+            "precision='auto' chooses what is fast here.",
+            f"el operador rápido de PyTorch para {what} no se puede usar aquí ({why}); lo sustituye otro más lento. "
+            "precision='auto' elige lo que aquí es rápido.",
         )
+        warnings.warn(warning, stacklevel=2)
     return not why

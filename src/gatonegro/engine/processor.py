@@ -1,4 +1,4 @@
-"""What this machine's processor can do, and how many of its cores this process may use."""
+"""What this machine can compute with: its processor, the cores that this process may use, memory, a device."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from functools import cache
 from pathlib import Path
 
 import torch
+
+from gatonegro.checks import short
+from gatonegro.errors import OptionError, message_of
 
 # What the processor can multiply fast → names that PyTorch gives such a processor's abilities, any of which will do.
 ABILITIES = {
@@ -113,3 +116,42 @@ def give_back() -> None:
     """Give free memory back to the system: laying weights out takes much for a moment, which glibc else keeps."""
     with suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def has_bf16() -> bool:
+    """Whether training gains by computing in bf16 what need not be exact."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
+
+
+def keep_memory() -> None:
+    """Let the process keep what a step has used: asked of the system anew each time, fresh pages take up to half of a
+    step. Where the C library is not glibc, nothing is done. https://man7.org/linux/man-pages/man3/mallopt.3.html"""
+    trim_threshold, mmap_max = -1, -4
+    with suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, -1)  # as a size, the largest there is
+
+
+def resolve_device(device: int | str | torch.device) -> torch.device:
+    """Return the device of a name, of a GPU's number (-1: the CPU), or of "auto"; OptionError: it is of no use."""
+    asked = device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if isinstance(device, int) and not isinstance(device, bool):
+        device = "cpu" if device < 0 else f"cuda:{device}"
+    try:
+        if isinstance(device, bool) or not isinstance(device, str | torch.device):
+            raise OptionError("it is no name of a device", "no es el nombre de un dispositivo")
+        found = torch.device(device)
+        torch.zeros(1, device=found).item()  # "meta" gives tensors, and no numbers
+    except (RuntimeError, AssertionError, ValueError, ImportError, NotImplementedError, OptionError) as error:
+        en, es = (text.splitlines()[0][:150] for text in message_of(error))
+        if en.startswith("Expected one of"):  # and then all that PyTorch was ever built for
+            en, es = "there is no such kind", "no hay dispositivos de ese tipo"
+        raise OptionError(
+            f"device={short(asked)} cannot be used here ({en}); use 'cpu', 'cuda', 'mps', a GPU's number or 'auto'.",
+            f"device={short(asked)} no se puede usar aquí ({es}); usa 'cpu', 'cuda', 'mps', el número de una GPU o "
+            "'auto'.",
+        ) from None
+    return found

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from gatonegro.checkpoints import write_text
 from gatonegro.engine import kernels
 from gatonegro.engine.processor import abilities
+from gatonegro.storage import write_text
 
 
 def place() -> Path:

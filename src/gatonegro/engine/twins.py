@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gatonegro.engine.kernels import Kernel, KernelAttend, KernelNorm, fits
+from gatonegro.engine.attention import KernelAttend, VarlenAttend, varlen_usable
+from gatonegro.engine.kernels import Kernel, KernelNorm, fits
 from gatonegro.engine.linear import quantise
-from gatonegro.nn.attention import Attend, Attention, Bias, Kept, Keys, attend
+from gatonegro.nn.attention import Attention, Bias, Kept, Keys
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
 from gatonegro.nn.heads import NextTokenHead
@@ -71,37 +72,6 @@ def _joined(parts: Sequence[nn.Linear], make: Make) -> nn.Module:
     """Linear maps of the same input as one, their results beside each other."""
     bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
     return make(torch.cat([part.weight for part in parts]), bias, source=parts[0])
-
-
-class VarlenAttend(Attend):
-    """All sequences by one kernel of a GPU that knows where each begins, https://arxiv.org/abs/2307.08691."""
-
-    def __init__(self, causal: bool = False, scale: float | None = None) -> None:
-        super().__init__(0.0, causal, scale)
-        from torch.nn.attention.varlen import varlen_attn
-
-        self.kernel: Callable[..., Any] = varlen_attn
-
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
-        if self.causal or self.scale is not None or bias is not None or layout.places is not None:
-            return super().forward(q, k, v, layout, bias)
-        queries, keys = (starts.to(q.device, non_blocking=True) for starts in layout.starts)  # (n + 1,) each
-        longest = max(layout.queries, default=0), max(layout.keys, default=0)
-        return self.kernel(q.contiguous(), k.contiguous(), v.contiguous(), queries, keys, *longest)  # (t, h, d)
-
-
-def varlen_usable(device: torch.device, dtype: torch.dtype, heads: int, width: int) -> bool:
-    """Whether that kernel is there for such heads, and agrees with `attend`."""
-    if device.type != "cuda" or dtype not in (torch.bfloat16, torch.float16):
-        return False
-    random = torch.Generator().manual_seed(0)
-    q, k, v = (torch.randn(12, heads, width, generator=random).to(device, dtype) for _ in range(3))
-    layout = Layout((7, 4, 1), (7, 4, 1))
-    try:
-        found, wanted = VarlenAttend()(q, k, v, layout), attend(q, k, v, layout)
-    except (RuntimeError, ImportError, AttributeError, TypeError, NotImplementedError):
-        return False
-    return bool((found - wanted).abs().max() < 0.05)
 
 
 class FastFeedForward(nn.Module):

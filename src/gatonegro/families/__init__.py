@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gatonegro.checks import short
 from gatonegro.errors import ConfigError
 from gatonegro.families.bart import BART, MARIAN
 from gatonegro.families.bert import BERT
@@ -10,7 +11,6 @@ from gatonegro.families.family import Family
 from gatonegro.families.gpt2 import GPT2
 from gatonegro.families.roberta import CAMEMBERT, ROBERTA, XLM_ROBERTA
 from gatonegro.families.t5 import MT5, T5
-from gatonegro.wording import both
 
 FAMILIES: dict[str, Family] = {
     "bert": BERT,
@@ -31,9 +31,7 @@ def family_of(model_type: object) -> Family:
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise ConfigError(
-            both(
-                f"config.json: the model_type is {model_type!r}; the families known here are {known}.",
-                f"config.json: el model_type es {model_type!r}; las familias que se conocen aquí son {known}.",
-            )
+            f"config.json: the model_type is {short(model_type)}; the families known here are {known}.",
+            f"config.json: el model_type es {short(model_type)}; las familias que se conocen aquí son {known}.",
         )
     return FAMILIES[model_type]

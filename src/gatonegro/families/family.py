@@ -14,16 +14,17 @@ A row of the table is `(name in the checkpoint, name in this house)` or the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gatonegro.checks import short
 from gatonegro.config import MOST_LABELS, Config
 from gatonegro.errors import CheckpointError, ConfigError, MissingHeadError
-from gatonegro.wording import both, number
+from gatonegro.i18n import Message, number
 
 Row = tuple[str, str | None] | tuple[str, str | tuple[str, ...] | None, str]
 
@@ -81,10 +82,8 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
     for key, value in family.refused.items():
         if data.get(key, value) != value:
             raise ConfigError(
-                both(
-                    f"config.json: {key}={data[key]!r} is not supported here, only {value!r}.",
-                    f"config.json: {key}={data[key]!r} no se admite aquí, solo {value!r}.",
-                )
+                f"config.json: {key}={short(data[key])} is not supported here, only {value!r}.",
+                f"config.json: {key}={short(data[key])} no se admite aquí, solo {value!r}.",
             )
     keys = {**family.keys, **(family.heads[head].config if head is not None and head in family.heads else {})}
     values: dict[str, Any] = {}
@@ -98,10 +97,8 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
     classes = data.get("architectures")
     if classes is not None and not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
         raise ConfigError(
-            both(
-                f"config.json: architectures must be a list of names, not {classes!r:.80}.",
-                f"config.json: architectures debe ser una lista de nombres, no {classes!r:.80}.",
-            )
+            f"config.json: architectures must be a list of names, not {short(classes)}.",
+            f"config.json: architectures debe ser una lista de nombres, no {short(classes)}.",
         )
     if values.get("intermediate_size") is None and isinstance(values.get("hidden_size"), int):
         values["intermediate_size"] = 4 * values["hidden_size"]  # GPT-2's may be null
@@ -112,35 +109,15 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
         if not isinstance(value, str | bool | None) or value not in meaning:
             known = ", ".join(map(repr, meaning))
             raise ConfigError(
-                both(
-                    f"config.json: {key} is {value!r:.80}; known are {known}.",
-                    f"config.json: {key} es {value!r:.80}; se conocen {known}.",
-                )
+                f"config.json: {key} is {short(value)}; known are {known}.",
+                f"config.json: {key} es {short(value)}; se conocen {known}.",
             )
         values |= meaning[value]
-    labels = data.get("id2label")
-    if labels is None:
-        count = data.get("num_labels", 2)
-        if not isinstance(count, int) or not 0 < count <= MOST_LABELS:
-            raise ConfigError(
-                both(
-                    f"config.json: num_labels must be from 1 to {number(MOST_LABELS)}, not {count!r:.80}.",
-                    f"config.json: num_labels debe ser un número de 1 a {number(MOST_LABELS)}, no {count!r:.80}.",
-                )
-            )
-        labels = {i: f"LABEL_{i}" for i in range(count)}
-    if not isinstance(labels, Mapping) or not all(isinstance(label, str) for label in labels.values()):
-        raise ConfigError(
-            both(
-                'config.json: id2label must be an object such as {"0": "NEG", "1": "POS"}.',
-                'config.json: id2label debe ser un objeto como {"0": "NEG", "1": "POS"}.',
-            )
-        )
+    labels = _labels(data)
     try:
-        labels = {int(i): label for i, label in labels.items()}
         config = Config(
             model_type=str(data["model_type"]),
-            id2label=labels,
+            id2label={int(i): label for i, label in labels.items()},
             problem_type=data.get("problem_type"),
             extra=dict(data),
             **family.fixed,
@@ -155,11 +132,28 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(
-            both(
-                f"config.json: a value is missing or of the wrong kind ({error}).",
-                f"config.json: falta un valor, o es de un tipo equivocado ({error}).",
-            )
+            f"config.json: a value is missing or of the wrong kind ({error}).",
+            f"config.json: falta un valor, o es de un tipo equivocado ({error}).",
         ) from error
+
+
+def _labels(data: Mapping[str, Any]) -> Mapping[Any, str]:
+    """The names of a model's labels; as `transformers` calls them where config.json only says how many there are."""
+    labels = data.get("id2label")
+    if labels is None:
+        count, most = data.get("num_labels", 2), number(MOST_LABELS)
+        if not isinstance(count, int) or not 0 < count <= MOST_LABELS:
+            raise ConfigError(
+                f"config.json: num_labels must be from 1 to {most.en}, not {short(count)}.",
+                f"config.json: num_labels debe ser un número de 1 a {most.es}, no {short(count)}.",
+            )
+        labels = {i: f"LABEL_{i}" for i in range(count)}
+    if not isinstance(labels, Mapping) or not all(isinstance(label, str) for label in labels.values()):
+        raise ConfigError(
+            'config.json: id2label must be an object such as {"0": "NEG", "1": "POS"}.',
+            'config.json: id2label debe ser un objeto como {"0": "NEG", "1": "POS"}.',
+        )
+    return labels
 
 
 def write_config(family: Family, config: Config, head: str | None = None) -> dict[str, Any]:
@@ -236,73 +230,67 @@ def adopt(
         if link.operation.endswith("split"):
             if not tensor.dim() or len(tensor) % len(link.ours):
                 raise CheckpointError(
-                    both(
-                        f"tensor {link.name!r} of shape {tuple(tensor.shape)} does not split into {len(link.ours)} "
-                        "parts.",
-                        f"el tensor {link.name!r} de forma {tuple(tensor.shape)} no se divide en {len(link.ours)} "
-                        "partes.",
-                    )
+                    f"tensor {link.name!r} of shape {tuple(tensor.shape)} does not split into {len(link.ours)} parts.",
+                    f"el tensor {link.name!r} de forma {tuple(tensor.shape)} no se divide en {len(link.ours)} partes.",
                 )
             out.update(zip(link.ours, tensor.chunk(len(link.ours)), strict=True))
         else:
             for ours in link.ours:
                 if link.operation == "share" and ours in out and not torch.equal(out[ours], tensor):
                     raise CheckpointError(
-                        both(
-                            f"tensor {link.name!r} should be the same as the one stored for {ours!r}, but differs; "
-                            "untied weights are not supported.",
-                            f"el tensor {link.name!r} debería ser igual que el guardado para {ours!r}, pero es "
-                            "distinto; no se admiten pesos sin compartir.",
-                        )
+                        f"tensor {link.name!r} should be the same as the one stored for {ours!r}, but differs; "
+                        "untied weights are not supported.",
+                        f"el tensor {link.name!r} debería ser igual que el guardado para {ours!r}, pero es "
+                        "distinto; no se admiten pesos sin compartir.",
                     )
                 out[ours] = tensor
-    missing = sorted(wanted - out.keys())
+    _check_all(family, config, head, tensors, sorted(wanted - out.keys()))
+    return out
+
+
+def _check_all(
+    family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor], missing: Sequence[str]
+) -> None:
+    """Refuse a checkpoint that lacks some of our tensors, `missing`, or has some that we have no place for."""
     if missing:
         names = {ours: link.name for link in reversed(links(family, config, head)) for ours in link.ours}
         if all(name.startswith("head.") for name in missing):
             there = [h for h in family.heads if h not in BARE and has_head(family, config, h, tensors)]
-            raise MissingHeadError(_missing_head(head, names.get(missing[0], missing[0]), ", ".join(there)))
+            raise _missing_head(head, names.get(missing[0], missing[0]), ", ".join(there))
         first = names.get(missing[0], missing[0])
         raise CheckpointError(
-            both(
-                f"the checkpoint lacks {len(missing)} of the model's tensors, the first {first!r}; it is incomplete, "
-                "or its config.json belongs to another model.",
-                f"al checkpoint le faltan {len(missing)} de los tensores del modelo, el primero {first!r}; está "
-                "incompleto, o su config.json es de otro modelo.",
-            )
+            f"the checkpoint lacks {len(missing)} of the model's tensors, the first {first!r}; it is incomplete, "
+            "or its config.json belongs to another model.",
+            f"al checkpoint le faltan {len(missing)} de los tensores del modelo, el primero {first!r}; está "
+            "incompleto, o su config.json es de otro modelo.",
         )
     known = {link.name for h in (None, *family.heads) for link in links(family, config, h)}
     unknown = sorted(n for n in tensors.keys() - known if not any(n.endswith(end) for end in family.ignored))
     if unknown:
         raise CheckpointError(
-            both(
-                f"the checkpoint has {len(unknown)} tensors that a {config.model_type} model has no place for, the "
-                f"first {unknown[0]!r}; its config.json belongs to another model, or it is of another architecture.",
-                f"el checkpoint tiene {len(unknown)} tensores que no caben en un modelo {config.model_type}, el "
-                f"primero {unknown[0]!r}; su config.json es de otro modelo, o es de otra arquitectura.",
-            )
+            f"the checkpoint has {len(unknown)} tensors that a {config.model_type} model has no place for, the "
+            f"first {unknown[0]!r}; its config.json belongs to another model, or it is of another architecture.",
+            f"el checkpoint tiene {len(unknown)} tensores que no caben en un modelo {config.model_type}, el "
+            f"primero {unknown[0]!r}; su config.json es de otro modelo, o es de otra arquitectura.",
         )
-    return out
 
 
-def _missing_head(head: str | None, first: str, there: str) -> str:
-    """What to say where a head's first tensor is not there; `there` are the heads that are."""
-    said = both(
-        f"the checkpoint has no weights for a {head} head (no {first!r}); ",
-        f"el checkpoint no tiene pesos para una cabeza {head} (no hay {first!r}); ",
-    )
+def _missing_head(head: str | None, first: str, there: str) -> MissingHeadError:
+    """What to raise where a head's first tensor is not there; `there` are the heads that are."""
+    has = Message("it is a model without a head", "es un modelo sin cabeza")
     if there:
-        said += both(f"it has: {there}. ", f"tiene: {there}. ")
-    else:
-        said += both("it is a model without a head. ", "es un modelo sin cabeza. ")
-    said += both(
-        "Name a checkpoint that was trained for the task", "Indica un checkpoint que se haya entrenado para la tarea"
-    )
-    if not str(head).endswith("classification"):
-        return said + "."
-    return said + both(
-        ", or begin a new head, to be trained: AutoModelFor….from_pretrained(…, num_labels=).",
-        ", o empieza una cabeza nueva, por entrenar: AutoModelFor….from_pretrained(…, num_labels=).",
+        has = Message(f"it has: {there}", f"tiene: {there}")
+    new = Message.same("")
+    if str(head).endswith("classification"):
+        new = Message(
+            ", or begin a new head, to be trained: AutoModelFor….from_pretrained(…, num_labels=)",
+            ", o empieza una cabeza nueva, por entrenar: AutoModelFor….from_pretrained(…, num_labels=)",
+        )
+    return MissingHeadError(
+        f"the checkpoint has no weights for a {head} head (no {first!r}); {has.en}. Name a checkpoint that was trained "
+        f"for the task{new.en}.",
+        f"el checkpoint no tiene pesos para una cabeza {head} (no hay {first!r}); {has.es}. Indica un checkpoint que "
+        f"se haya entrenado para la tarea{new.es}.",
     )
 
 

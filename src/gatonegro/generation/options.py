@@ -5,92 +5,55 @@ https://huggingface.co/docs/transformers/main_classes/text_generation#transforme
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
+from gatonegro.checks import FLAG, Check, number, one_of, short, whole
 from gatonegro.errors import ConfigError, GatonegroError, OptionError
-from gatonegro.wording import both
+from gatonegro.i18n import Message
 
 DEFAULT_LENGTH = 20  # new tokens, where nobody names a limit, as in the reference
 
 
-def _number(low: float, high: float = float("inf"), open_end: bool = False) -> Callable[[Any], bool]:
-    def fits(x: Any) -> bool:
-        real = isinstance(x, int | float) and not isinstance(x, bool)
-        return real and (low < x if open_end else low <= x) and x <= high and x == x
-
-    return fits
-
-
-def _whole(low: int, high: int = 2**31 - 1) -> Callable[[Any], bool]:
-    return lambda x: isinstance(x, int) and not isinstance(x, bool) and low <= x <= high
-
-
-def _flag(x: Any) -> bool:
-    return isinstance(x, bool)
-
-
 def _ids(x: Any) -> bool:
-    return isinstance(x, list | tuple) and all(map(_whole(0), x))
+    return isinstance(x, list | tuple) and all(map(COUNT.test, x))
 
 
-WHOLE = ("a whole number of at least {}", "un número entero, {} o más")
+COUNT = whole(0, 2**31 - 1)
 # options that name tokens: one, or several, or several words of several
-TOKENS = [
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "bos_token_id",
-    "pad_token_id",
-    "decoder_start_token_id",
-    "eos_token_id",
-    "bad_words_ids",
-    "suppress_tokens",
-    "begin_suppress_tokens",
-]
+TOKENS = (
+    "forced_bos_token_id", "forced_eos_token_id", "bos_token_id", "pad_token_id", "decoder_start_token_id",
+    "eos_token_id", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens",
+)  # fmt: skip
 MANY = 1000  # beams, or sequences of one source: more would fill the memory and help nobody
-# of each field of `GenerationConfig` what it may be: a test, and the same in words, English and Spanish
-ALLOWED: dict[str, tuple[Callable[[Any], bool], tuple[str, str]]] = {
-    **{
-        name: (_whole(low), (WHOLE[0].format(low), WHOLE[1].format(low)))
-        for low, names in (
-            (1, "max_length max_new_tokens"),
-            (0, "min_length min_new_tokens top_k no_repeat_ngram_size encoder_no_repeat_ngram_size seed"),
-            (0, "forced_bos_token_id forced_eos_token_id bos_token_id pad_token_id decoder_start_token_id"),
-        )
-        for name in names.split()
-    },
-    **dict.fromkeys(
-        ("num_beams", "num_return_sequences"),
-        (_whole(1, MANY), (f"a whole number from 1 to {MANY}", f"un número entero, de 1 a {MANY}")),
+IDS = Check(_ids, Message("a list of token ids", "una lista de ids de tokens"))
+ALLOWED: dict[str, Check] = {  # what each field of `GenerationConfig` may be
+    **dict.fromkeys(("max_length", "max_new_tokens"), whole(1, 2**31 - 1)),
+    **dict.fromkeys((
+        "min_length", "min_new_tokens", "top_k", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "seed",
+        *TOKENS[:5],
+    ), COUNT),
+    **dict.fromkeys(("num_beams", "num_return_sequences"), whole(1, MANY)),
+    "length_penalty": number(-100, 100),
+    **dict.fromkeys(("repetition_penalty", "temperature"), number(0.0001, 10_000)),
+    "top_p": number(0, 1, open_low=True),
+    "early_stopping": one_of(True, False, "never"),
+    **dict.fromkeys(("renormalize_logits", "do_sample", "stop_loops"), FLAG),
+    "eos_token_id": Check(
+        lambda x: COUNT.test(x) or _ids(x),
+        Message("the id of a token, or a list of them", "el id de un token, o una lista de ellos"),
     ),
-    "length_penalty": (_number(-100, 100), ("a number from -100 to 100", "un número, de -100 a 100")),
-    **dict.fromkeys(
-        ("repetition_penalty", "temperature"),
-        (_number(1e-4, 1e4), ("a number from 0.0001 to 10000", "un número, de 0.0001 a 10000")),
-    ),
-    "top_p": (_number(0, 1, open_end=True), ("above 0 and at most 1", "mayor que 0, y 1 como mucho")),
-    "early_stopping": (
-        lambda x: isinstance(x, bool) or x == "never",
-        ('True, False or "never"', 'True, False o "never"'),
-    ),
-    "renormalize_logits": (_flag, ("True or False", "True o False")),
-    "do_sample": (_flag, ("True or False", "True o False")),
-    "stop_loops": (_flag, ("True or False", "True o False")),
-    "eos_token_id": (
-        lambda x: _whole(0)(x) or _ids(x),
-        ("the id of a token, or a list of them", "el id de un token, o una lista de ellos"),
-    ),
-    "bad_words_ids": (
+    "bad_words_ids": Check(
         lambda x: isinstance(x, list | tuple) and all(_ids(word) and word for word in x),
-        ("a list of lists of token ids", "una lista de listas de ids de tokens"),
+        Message("a list of lists of token ids", "una lista de listas de ids de tokens"),
     ),
-    "suppress_tokens": (_ids, ("a list of token ids", "una lista de ids de tokens")),
-    "begin_suppress_tokens": (_ids, ("a list of token ids", "una lista de ids de tokens")),
-}
+    **dict.fromkeys(("suppress_tokens", "begin_suppress_tokens"), IDS),
+}  # fmt: skip
 # what other values of the reference's options would ask for, which is not done here; its own defaults ask for nothing
-IDLE: dict[str, tuple[Any, ...]] = {
+IDLE: dict[str, Check] = {
+    name: one_of(*values, None) for name, values in {
     "num_beam_groups": (1,), "diversity_penalty": (0.0,), "penalty_alpha": (), "typical_p": (1.0,), "min_p": (),
     "epsilon_cutoff": (0.0,), "eta_cutoff": (0.0,), "guidance_scale": (1.0,),
     "encoder_repetition_penalty": (1.0,), "exponential_decay_length_penalty": (), "sequence_bias": (), "top_h": (),
@@ -98,6 +61,7 @@ IDLE: dict[str, tuple[Any, ...]] = {
     "dola_layers": (), "use_cache": (True, False), "output_scores": (False,), "output_attentions": (False,),
     "output_hidden_states": (False,), "output_logits": (False,), "return_dict_in_generate": (False,),
     "stop_strings": (), "max_time": (), "is_assistant": (False,), "low_memory": (False,), "token_healing": (False,),
+    }.items()
 }  # fmt: skip
 
 
@@ -135,15 +99,9 @@ class GenerationConfig:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value, (fits, words) = getattr(self, field.name), ALLOWED[field.name]
-            if not fits(value) and not (value is None and field.default is None):
-                wanted = both(*words)
-                raise OptionError(
-                    both(
-                        f"{field.name} must be {wanted}, not {value!r:.80}.",
-                        f"{field.name} debe ser {wanted}, no {value!r:.80}.",
-                    )
-                )
+            value = getattr(self, field.name)
+            if value is not None or field.default is not None:
+                ALLOWED[field.name](field.name, value)
 
     @property
     def ends(self) -> list[int]:
@@ -157,27 +115,24 @@ class GenerationConfig:
         Raises OptionError for one that is not known, or whose value makes no sense.
         """
         for name, value in options.items():
-            if name in ALLOWED or value is None or (name in IDLE and value in IDLE[name]):
-                continue
-            close = next(iter(get_close_matches(name, ALLOWED, 1, 0.7)), None)
-            raise OptionError(
-                both(
-                    f"{name}={value!r:.80} is not known here" + (f". Did you mean {close}?" if close else "."),
-                    f"{name}={value!r:.80} no se conoce aquí" + (f". ¿Querías decir {close}?" if close else "."),
+            if name in IDLE:
+                IDLE[name](name, value)
+            elif name not in ALLOWED and value is not None:
+                close, given = next(iter(get_close_matches(name, ALLOWED, 1, 0.7)), None), short(value)
+                hint = Message(f" Did you mean {close}?", f" ¿Querías decir {close}?") if close else Message.same("")
+                raise OptionError(
+                    f"{name}={given} is not known here.{hint.en}", f"{name}={given} no se conoce aquí.{hint.es}"
                 )
-            )
         named = {name: value for name, value in options.items() if name in ALLOWED and value is not None}
         if named.get("max_length") is not None and "max_new_tokens" not in named:
             named["max_new_tokens"] = None  # what a call says wins over what a file says, by whichever name
         changed = replace(self, **named)
         if changed.num_return_sequences > changed.num_beams and not changed.do_sample:
             raise OptionError(
-                both(
-                    f"num_return_sequences={changed.num_return_sequences} needs as many beams, or do_sample=True: "
-                    f"there are {changed.num_beams}.",
-                    f"num_return_sequences={changed.num_return_sequences} necesita otros tantos haces (num_beams), o "
-                    f"do_sample=True: hay {changed.num_beams}.",
-                )
+                f"num_return_sequences={changed.num_return_sequences} needs as many beams, or do_sample=True: "
+                f"there are {changed.num_beams}.",
+                f"num_return_sequences={changed.num_return_sequences} necesita otros tantos haces (num_beams), o "
+                f"do_sample=True: hay {changed.num_beams}.",
             )
         return changed
 
@@ -189,10 +144,8 @@ class GenerationConfig:
             ids = (i for x in some for i in ([x] if isinstance(x, int) else x))
             if wrong := [i for i in ids if i >= vocabulary]:
                 raise OptionError(
-                    both(
-                        f"{name}: there is no token {wrong[0]}; the model's vocabulary is 0 … {vocabulary - 1}.",
-                        f"{name}: no existe el token {wrong[0]}; el vocabulario del modelo es 0 … {vocabulary - 1}.",
-                    )
+                    f"{name}: there is no token {wrong[0]}; the model's vocabulary is 0 … {vocabulary - 1}.",
+                    f"{name}: no existe el token {wrong[0]}; el vocabulario del modelo es 0 … {vocabulary - 1}.",
                 )
 
     def limit(self, begun: int) -> int:
@@ -208,4 +161,4 @@ def generation_config(data: Mapping[str, Any]) -> GenerationConfig:
     try:
         return GenerationConfig(**{k: v for k, v in data.items() if k in ALLOWED and v is not None})
     except GatonegroError as error:
-        raise ConfigError(f"generation_config.json: {error}") from None
+        raise ConfigError(*error.args).within("generation_config.json") from None

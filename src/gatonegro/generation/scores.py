@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gatonegro.engine.kernels import ban
 from gatonegro.generation.options import GenerationConfig
+from gatonegro.generation.topk import ban
 
 NEVER = float("-inf")
 

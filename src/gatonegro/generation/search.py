@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from gatonegro.engine.kernels import ban, best
 from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.generation.options import GenerationConfig
 from gatonegro.generation.scores import NEVER, Row, rules
+from gatonegro.generation.topk import ban, best
 from gatonegro.generation.writing import Writer, Writing
-from gatonegro.wording import both
 
 GONE = -1e9  # the reference's score of what must not be chosen
 # a loop is at most so many tokens again and again: thrice and 24 tokens at least, or 8 times
@@ -32,7 +32,7 @@ class Written:
     score: float  # the sum of the log-probabilities / length ** length_penalty
     ended: bool  # by itself; else the limit cut it
     looped: bool = False  # whether its end goes round in circles
-    attention: Tensor | None = None  # where somebody asked what its tokens looked at
+    attention: np.ndarray | None = None  # of its tokens to the source's, where that was asked for
 
     @property
     def new(self) -> list[int]:
@@ -65,7 +65,7 @@ def write(
     with torch.inference_mode():
         if options.num_beams == 1:
             return _greedy(model, sources, beginnings, limits, options, put)
-        return _beams(model, sources, beginnings, limits, options)
+        return _Beams(model, sources, beginnings, limits, options).run()
 
 
 def _greedy(
@@ -122,18 +122,14 @@ def _check(best: Tensor, scores: Tensor) -> None:
         return
     if scores.isnan().any():
         raise CheckpointError(
-            both(
-                "the model's scores are no numbers: its weights are too large for the type it runs in. Try "
-                "dtype='float32', or take another checkpoint.",
-                "las puntuaciones del modelo no son números: sus pesos son demasiado grandes para el tipo en que "
-                "funciona. Prueba dtype='float32', o usa otro checkpoint.",
-            )
+            "the model's scores are no numbers (NaN): its weights are too large for the type it runs in. Try "
+            "dtype='float32', or take another checkpoint.",
+            "las puntuaciones del modelo no son números (NaN): sus pesos son demasiado grandes para el tipo en que "
+            "funciona. Prueba dtype='float32', o usa otro checkpoint.",
         )
     raise OptionError(
-        both(
-            "no token may follow: suppress_tokens, bad_words_ids and the like forbid them all. Forbid fewer.",
-            "ningún token puede seguir: suppress_tokens, bad_words_ids y demás los prohíben todos. Prohíbe menos.",
-        )
+        "no token may follow: suppress_tokens, bad_words_ids and the like forbid them all. Forbid fewer.",
+        "ningún token puede seguir: suppress_tokens, bad_words_ids y demás los prohíben todos. Prohíbe menos.",
     )
 
 
@@ -175,34 +171,50 @@ class Source:
         self.found = sorted(self.found, key=lambda one: -one[0])[: options.num_beams]
 
 
-def _beams(
-    model: Writer,
-    sources: Sequence[Sequence[int]] | None,
-    beginnings: Sequence[Sequence[int]],
-    limits: Sequence[int],
-    options: GenerationConfig,
-) -> list[list[Written]]:
+class _Beams:
     """The `num_beams` best sequences of each source side by side. A source leaves when none can get better."""
-    asked = rules(options, beginnings if sources is None else sources, limits)
-    random = torch.Generator().manual_seed(options.seed) if options.seed is not None else None
-    ends, beams = set(options.ends), options.num_beams
-    wide = max(2, 1 + len(ends)) * beams  # so many that one is left for each beam where the others end
-    rows = [
-        Row(list(ids), len(ids), i, GONE if beam else 0.0) for i, ids in enumerate(beginnings) for beam in range(beams)
-    ]
-    going = [Source(i, []) for i in range(len(beginnings))]
-    out: list[list[Written]] = [[] for _ in beginnings]
-    writing = Writing(model, sources, beginnings, beams)
 
-    def choose(scores: Tensor, first: int) -> tuple[Tensor, ...]:
+    def __init__(
+        self,
+        model: Writer,
+        sources: Sequence[Sequence[int]] | None,
+        beginnings: Sequence[Sequence[int]],
+        limits: Sequence[int],
+        options: GenerationConfig,
+    ):
+        self.asked = rules(options, beginnings if sources is None else sources, limits)
+        self.random = torch.Generator().manual_seed(options.seed) if options.seed is not None else None
+        self.limits, self.options = limits, options
+        self.ends, self.beams = set(options.ends), options.num_beams
+        self.wide = max(2, 1 + len(self.ends)) * self.beams  # so many that one is left for each beam where others end
+        self.rows = [
+            Row(list(ids), len(ids), i, GONE if beam else 0.0)
+            for i, ids in enumerate(beginnings)
+            for beam in range(self.beams)
+        ]
+        self.going = [Source(i, []) for i in range(len(beginnings))]
+        self.out: list[list[Written]] = [[] for _ in beginnings]
+        self.writing = Writing(model, sources, beginnings, self.beams)
+
+    def run(self) -> list[list[Written]]:
+        found = self.writing.start(self.choose)
+        while True:
+            stay, parents = self.settle(found)
+            if not stay:
+                return self.out
+            self.writing.take(parents, stay)
+            found = self.writing.step([row.ids[-1] for row in self.rows], self.choose)
+
+    def choose(self, scores: Tensor, first: int) -> tuple[Tensor, ...]:
         """How the sources of rows from the `first` on may go on: the sum of log-probabilities, which of the source's
         rows, with which token. (sources, wide) each"""
-        some = rows[first : first + len(scores)]
+        options, asked, beams = self.options, self.asked, self.beams
+        some = self.rows[first : first + len(scores)]
         if asked.few and not options.do_sample:
             banned = asked.banned(some)
             if options.renormalize_logits:  # what is forbidden counts for nothing then
                 ban(scores, banned)
-            logs, tokens, sums = best(scores, wide, banned)  # (rows, wide)
+            logs, tokens, sums = best(scores, self.wide, banned)  # (rows, wide)
             logs -= sums[:, None]
             for i, token in asked.forced(some):
                 logs[i], logs[i, 0], tokens[i, 0] = NEVER, 0.0, token
@@ -216,20 +228,22 @@ def _beams(
         logs = (logs + torch.tensor([row.score for row in some], device=logs.device)[:, None]).view(-1, beams * each)
         _check(logs.amax(-1), scores)
         if options.do_sample:
-            places = torch.multinomial(logs.softmax(-1).clamp(min=1e-30), wide, generator=random)
+            places = torch.multinomial(logs.softmax(-1).clamp(min=1e-30), self.wide, generator=self.random)
         else:
-            places = logs.topk(min(wide, logs.shape[1])).indices
+            places = logs.topk(min(self.wide, logs.shape[1])).indices
         return logs.gather(1, places), places // each, tokens.reshape(len(logs), -1).gather(1, places)
 
-    found = writing.start(choose)
-    while True:
+    def settle(self, found: Sequence[Tensor]) -> tuple[list[int], list[int]]:
+        """End or go on, by what was chosen: which sources go on, and the row that each of their new rows continues."""
+        options, beams = self.options, self.beams
         stay, parents, grown = [], [], []  # type: tuple[list[int], list[int], list[Row]]
-        for s, (source, *tried) in enumerate(zip(going, *(each.tolist() for each in found), strict=True)):
+        for s, (source, *tried) in enumerate(zip(self.going, *(each.tolist() for each in found), strict=True)):
             done, open_ = [], []  # type: tuple[list[tuple[Row, bool]], list[tuple[Row, int]]]
+            limit = self.limits[source.number]
             for rank, (value, beam, token) in enumerate(zip(*tried, strict=True)):
-                old, ended = rows[s * beams + beam], token in ends
+                old, ended = self.rows[s * beams + beam], token in self.ends
                 row = Row([*old.ids, token], old.begun, source.number, value)
-                if ended or len(row.ids) >= limits[source.number] or _stuck(row, options):
+                if ended or len(row.ids) >= limit or _stuck(row, options):
                     done += [(row, ended)] if rank < beams else []
                 else:
                     open_.append((row, s * beams + beam))
@@ -237,26 +251,23 @@ def _beams(
                         break
             length = len(old.ids) + 1 - old.begun
             source.finish(done, length, options)
-            if len(open_) == beams and _can_improve(source, open_[0][0].score, length, limits, options):
+            if len(open_) == beams and _can_improve(source, open_[0][0].score, length, limit, options):
                 stay.append(s)
                 parents += [parent for _, parent in open_]
                 grown += [row for row, _ in open_]
             else:
-                kept, limit = source.found[: options.num_return_sequences], limits[source.number]
-                out[source.number] = [_written(row, score, ended, limit, options) for score, row, ended in kept]
-        if not stay:
-            return out
-        going, rows = [going[s] for s in stay], grown
-        writing.take(parents, stay)
-        found = writing.step([row.ids[-1] for row in rows], choose)
+                kept = source.found[: options.num_return_sequences]
+                self.out[source.number] = [_written(row, score, ended, limit, options) for score, row, ended in kept]
+        self.going, self.rows = [self.going[s] for s in stay], grown
+        return stay, parents
 
 
-def _can_improve(source: Source, best: float, length: int, limits: Sequence[int], options: GenerationConfig) -> bool:
+def _can_improve(source: Source, best: float, length: int, limit: int, options: GenerationConfig) -> bool:
     """Whether what is open may still win a place among those that are found, by the reference's reckoning."""
     if len(source.found) < options.num_beams:
         return True
     if options.early_stopping is True:
         return False
     if options.early_stopping == "never" and options.length_penalty > 0:
-        length = limits[source.number] - source.found[0][1].begun
+        length = limit - source.found[0][1].begun
     return best / length**options.length_penalty > source.found[-1][0]

@@ -1,6 +1,4 @@
-"""The story of an answer: every number between a text and its label, in Spanish or English."""
+"""The glass box: every number between a text and its answer, told in Spanish or English; whether a model fits a text.
 
-from gatonegro.glassbox.explanation import Explanation, Step
-from gatonegro.glassbox.tell import explain
-
-__all__ = ["Explanation", "Step", "explain"]
+`gatonegro.explain` and `gatonegro.diagnose` are public. Nothing is imported here, so that `diagnose` needs no torch.
+"""

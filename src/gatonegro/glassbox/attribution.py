@@ -14,14 +14,14 @@ from torch import Tensor
 from gatonegro.models import Model
 from gatonegro.packing import pack
 
-STEPS = 64  # on the way, by Gauss and Legendre's rule: so few that a sentence takes a second
-TOGETHER = 2048  # tokens that are computed at once
+STEPS = 64  # points on the way, by Gauss and Legendre's rule: so few that a sentence takes a second
+TOGETHER = 2048  # tokens per batch
 
 
 def attribute(
     model: Model, ids: list[int], label: int, special: set[int], n_steps: int = STEPS
 ) -> tuple[Tensor, float]:
-    """What each token adds to a label's logit. The baseline is the same sentence of pads, with its special tokens.
+    """Return what each token adds to a label's logit. The baseline is the same sentence of pads and special tokens.
 
     Returns:
         Attributions (t,), and the difference of the logits of input and baseline. By completeness the attributions add

@@ -11,50 +11,37 @@ from typing import Any
 
 import numpy as np
 
-from gatonegro.glassbox.explanation import Array, Explanation, Step
-from gatonegro.glassbox.story import STORY
-from gatonegro.language.diagnosis import Diagnosis
+from gatonegro.glassbox.steps import Array, Record, Step
+from gatonegro.i18n import catalog
+from gatonegro.language import Diagnosis
 
-MOST = 40  # tokens, up to which a notebook shows the table without scripts
-WHOLE = 48  # tokens, up to which a page has everything; of longer texts it draws less, and says so
-LONG = 160  # of them, up to which it draws where words look
-WIDEST = 512  # numbers of a vector's strip; of wider ones, each point is the largest of some
-BLIND = 32768  # of 16 bits, for what may not be seen
+STATIC = 40  # tokens up to which a notebook shows the table without scripts
+WHOLE = 48  # tokens up to which a page has everything; of longer texts it draws less, and says so
+LONG = 160  # tokens of these whose attention is drawn
+WIDEST = 512  # numbers of a vector's strip; of wider ones, each point is the largest of several
+MASKED = -32768  # of 16 bits, for what may not be seen
 FIRST = 4  # numbers of each vector that are written out
-WORDS = 12  # torn words that are shown
+FRAGMENTED = 12  # fragmented words to show
+LABELS = 40  # labels to show
 BLUE, ORANGE = "rgba(70,130,210,", "rgba(217,95,2,"
 PAGE = Path(__file__).parent / "page"
-# tensors that are drawn of each kind of step; all others are in the file of exact tensors
-DRAWN: dict[str, tuple[str, ...]] = {
-    "vectorization": ("ids", "tokens", "positions", "x"),
-    "linear": ("x", "memory", "Q", "K", "V"),
-    "attention": ("scores",),
-    "masked_attention": ("scores",),
-    "cross_attention": ("scores",),
-    "softmax": ("probs", "context"),
-    "add": ("x", "attention", "sum"),
-    "norm": ("sum", "x", "y"),
-    "feed_forward": ("x", "y", "activation", "z"),
-    "head": ("z_0", "activation", "logits", "probs"),
-    "attribution": ("attribution",),
-    "next": ("likeliest",),
-    "tokens": ("likeliest",),
-    "vectors": ("z", "pooled"),
-}
+WORDS, GLOSSARY = (catalog(PAGE / f"{name}.json") for name in ("words", "glossary"))  # an entry is "term: meaning"
+# tensors to draw of each kind of step; all others are in the file of exact tensors
+DRAWN = {kind: names.split() for kind, names in {
+    "vectorization": "ids tokens positions x", "linear": "x memory Q K V", "attention": "scores",
+    "masked_attention": "scores", "cross_attention": "scores", "softmax": "probs context", "add": "x attention sum",
+    "norm": "sum x y", "feed_forward": "x y activation z", "head": "z_0 activation logits probs",
+    "attribution": "attribution", "next": "likeliest", "tokens": "likeliest", "vectors": "z pooled",
+}.items()}  # fmt: skip
 # what a tensor is called on the page, where its name alone does not say it
-CALLED = {
-    ("vectorization", "x"): "made",
-    ("norm", "x"): "sum",
-    ("norm", "y"): "normed",
-    ("feed_forward", "y"): "normed",
-}
+CALLED = {"vectorization/x": "made", "norm/x": "sum", "norm/y": "normed", "feed_forward/y": "normed"}
 LOOKED_AT = ("K", "V", "memory")  # whose rows are those of what is looked at
 Table = dict[str, dict[str, Any]]
 
 
-def page(explanation: Explanation) -> str:
-    """The page's source. Text is data: what it says is in JSON, in which no tag can end the script."""
-    data = json.dumps(_data(explanation), ensure_ascii=False, separators=(",", ":"))
+def page(record: Record) -> str:
+    """Return the page's source. Text is data: what it says is in JSON, in which no tag can end the script."""
+    data = json.dumps(_data(record), ensure_ascii=False, separators=(",", ":"))
     parts = {
         "css": (PAGE / "page.css").read_text(encoding="utf-8"),
         "js": (PAGE / "page.js").read_text(encoding="utf-8"),
@@ -65,70 +52,52 @@ def page(explanation: Explanation) -> str:
     return front + "".join(parts[name] + after for name, after in (part.split("}}", 1) for part in rest))
 
 
-def _data(explanation: Explanation) -> dict[str, Any]:
+def _data(record: Record) -> dict[str, Any]:
+    """Return what the page draws; a message is [English, Spanish]."""
     strips: Table = {}  # by what is in them: what one step gives, the next one takes
-    steps = [_step(step, explanation, strips) for step in explanation.steps]
-    most = max(len(explanation.tokens), len(explanation.written))
-    notes = list(explanation.notes)
+    steps = [_step(step, record, strips) for step in record.steps]
+    most = max(len(record.tokens), len(record.written))
+    notes = list(record.notes)
     if most > WHOLE:
-        notes.append((
-            f"With {most} tokens this page shows attention as the mean of all heads, for the first {LONG} tokens, and "
-            f"the vectors of the first {WHOLE}; save it as .safetensors for all numbers.",
-            f"Con {most} tokens, esta página muestra la atención como media de todas las cabezas, de los primeros "
-            f"{LONG} tokens, y los vectores de los primeros {WHOLE}; guárdala como .safetensors para tenerlo todo.",
-        ))  # fmt: skip
+        notes.append(WORDS["long"].format(tokens=most, attention=LONG, vectors=WHOLE))
     return {
-        "text": explanation.text,
-        "model": explanation.model,
-        "lang": explanation.lang,
-        "written": explanation.written,
-        "text_written": explanation.text_written,
-        "answer": [[label, round(score, 4)] for label, score in explanation.answer],
-        "notes": [_pair(note) for note in notes],
-        "fit": _fit(explanation.fit) if explanation.fit is not None and explanation.fit.fits is False else None,
+        **{name: getattr(record, name) for name in ("text", "model", "lang", "written", "text_written")},
+        "answer": [[label, round(score, 4)] for label, score in record.answer],
+        "notes": notes,
+        "diagnosis": record.mismatch and _mismatch(record.mismatch),
         "steps": steps,
         "strips": list(strips.values()),
-        "words": json.loads((PAGE / "words.json").read_text(encoding="utf-8")),
-        "glossary": {lang: json.loads((PAGE / f"glossary.{lang}.json").read_text("utf-8")) for lang in ("en", "es")},
+        "words": WORDS,
+        "glossary": {
+            lang: dict(message.in_(lang).split(": ", 1) for message in GLOSSARY.values()) for lang in ("en", "es")
+        },
     }
 
 
-def _pair(pair: tuple[str, ...]) -> dict[str, str]:
-    return {"en": pair[0], "es": pair[1]}
-
-
-def _fit(fit: Diagnosis) -> dict[str, Any]:
-    """That a model does not fit its text, and by what one sees it."""
-    title = "This model was not made for this text", "Este modelo no se hizo para este texto"
-    advice = tuple(text[:1].upper() + text[1:] for text in fit.advices)
-    rows = [[_pair(name), _pair(value)] for name, value in fit.rows()]
-    torn = [pieces for _, pieces in fit.torn[:WORDS]]
-    return {"title": _pair(title), "advice": _pair(advice), "rows": rows, "torn": torn}
-
-
-def _step(step: Step, explanation: Explanation, strips: Table) -> dict[str, Any]:
+def _mismatch(found: Diagnosis) -> dict[str, Any]:
+    """Return the language-mismatch notice with its evidence."""
     return {
-        "name": step.name,
-        "kind": step.kind,
-        "number": step.number,
-        "layer": step.layer,
-        "title": _pair(step.titles),
-        "short": _pair(STORY[step.kind].short),
-        "text": _pair(step.texts),
-        "formula": step.formula,
-        "rows": step.rows,
-        "columns": step.columns,
+        "advice": [text[:1].upper() + text[1:] for text in found.advices],
+        "rows": found.rows(),
+        "fragmented": [pieces for _, pieces in found.fragmented[:FRAGMENTED]],
+    }
+
+
+def _step(step: Step, record: Record, strips: Table) -> dict[str, Any]:
+    return {
+        **{name: getattr(step, name) for name in ("name", "kind", "number", "layer", "formula", "rows", "columns")},
+        **step.caption._asdict(),
+        "work": step.work,
+        "notes": step.notes,
         "weights": [
             [name, "×".join(map(str, x.shape)), [float(f"{n:.4g}") for n in x.ravel()[:FIRST].tolist()]]
             for name, x in step.weights.items()
         ],
-        "work": [_pair(line) for line in step.work],
-        "notes": [_pair(note) for note in step.notes],
-        "tensors": list(_tensors(step, explanation, strips)),
+        "tensors": list(_tensors(step, record, strips)),
     }
 
 
-def _tensors(step: Step, explanation: Explanation, strips: Table) -> Iterator[dict[str, Any]]:
+def _tensors(step: Step, record: Record, strips: Table) -> Iterator[dict[str, Any]]:
     for name in DRAWN[step.kind]:
         if name not in step.tensors:
             continue
@@ -142,27 +111,27 @@ def _tensors(step: Step, explanation: Explanation, strips: Table) -> Iterator[di
         elif name == "likeliest":
             yield {
                 "kind": "next",
-                "values": [[[w, round(p, 4)] for w, p in row] for row in explanation.likeliest(step)],
+                "values": [[[w, round(p, 4)] for w, p in row] for row in record.likeliest(step)],
             }
-        elif name in ("probs", "logits") and x.ndim == 1 and explanation.answer:  # both are the greater, the likelier
-            labels = [label for label, _ in explanation.answer][:MOST]
-            values = sorted((round(float(n), 4) for n in x), reverse=True)[:MOST]
+        elif name in ("probs", "logits") and x.ndim == 1 and record.answer:  # both are the greater, the likelier
+            labels = [label for label, _ in record.answer][:LABELS]
+            values = sorted((round(float(n), 4) for n in x), reverse=True)[:LABELS]
             yield {"name": name, "kind": "shares" if name == "probs" else name, "labels": labels, "values": values}
         elif x.ndim >= 1:
-            called = CALLED.get((step.kind, name), name)
+            called = CALLED.get(f"{step.kind}/{name}", name)
             names = step.columns if step.columns and name in LOOKED_AT else step.rows
             yield {"name": called, "kind": "vectors", "rows": names[:WHOLE] if x.ndim > 1 else (), **_strips(x, strips)}
 
 
 def _attention(name: str, x: Array, heads: bool) -> dict[str, Any]:
-    """Of each head, or of their mean: shares to three decimals, scores to two; what is masked, as `-BLIND`. 16 bits a
-    number."""
+    """Return attention of each head, or of their mean, in 16 bits per number: shares to three decimals, scores to two;
+    what is masked, as `MASKED`."""
     if not heads:
         x = x.mean(0, keepdims=True)[:, :LONG, :LONG]
     scale = 1000.0 if name == "probs" else 100.0
     x = np.where(np.isfinite(x), x, np.nan)
-    scale = min(scale, (BLIND - 1) / (float(np.nanmax(np.abs(x))) or 1.0))
-    whole = np.where(np.isnan(x), -BLIND, np.rint(x * scale)).astype("<i2")
+    scale = min(scale, (-MASKED - 1) / (float(np.nanmax(np.abs(x))) or 1.0))
+    whole = np.where(np.isnan(x), MASKED, np.rint(x * scale)).astype("<i2")
     return {"name": name, "kind": name, "scale": scale, "shape": x.shape, "values": _base64(whole)}
 
 
@@ -171,8 +140,8 @@ def _base64(x: Array) -> str:
 
 
 def _strips(x: Array, strips: Table) -> dict[str, Any]:
-    """Vectors as 8-bit numbers, as a share of the largest, and the first ones of each, exactly. Heads lie beside each
-    other: (h, t, d) as (t, h · d)."""
+    """Return vectors as 8-bit numbers, as a share of the largest, and the first ones of each, exactly. Heads lie beside
+    each other: (h, t, d) as (t, h · d)."""
     rows = x.transpose(1, 0, 2).reshape(x.shape[1], -1) if x.ndim == 3 else x.reshape(-1, x.shape[-1])
     shape, rows = list(rows.shape), rows[:WHOLE]
     first = [[float(f"{n:.6g}") for n in row] for row in rows[:, :FIRST].tolist()]
@@ -187,44 +156,37 @@ def _strips(x: Array, strips: Table) -> dict[str, Any]:
     return {"shape": shape, "strip": number}
 
 
-def notebook(explanation: Explanation) -> str:
-    """For Jupyter, Colab and VS Code: a table that stays where scripts are stripped, and the page in a frame."""
-    return f"{_still(explanation)}\n{_frame(explanation)}"
+def notebook(record: Record) -> str:
+    """Return HTML for notebooks: a table, which stays where scripts are stripped, and the page in a frame."""
+    return f"{_static_html(record)}\n{_iframe(record)}"
 
 
-def _frame(explanation: Explanation) -> str:
+def _iframe(record: Record) -> str:
     style = "width:100%;height:46rem;border:1px solid #8884;border-radius:.5rem"
-    source = escape(page(explanation), quote=True)
+    source = escape(page(record), quote=True)
     return f'<iframe title="gatonegro" sandbox="allow-scripts" style="{style}" srcdoc="{source}"></iframe>'
 
 
-def _still(explanation: Explanation) -> str:
-    """The answer, what words added to it, and where each token looks in the last layer, the mean of its heads: HTML
-    without scripts, with its colours half transparent, which suits light and dark notebooks."""
-    es = explanation.lang == "es"
-    lines = [f"<p><b>{escape(explanation.text[:300])}</b> · {escape(explanation.model)}</p>"]
-    if explanation.fit is not None and explanation.fit.fits is False:
-        lines.append(f"<p>⚠ {escape(explanation.fit.advices[es])}</p>")
-    if explanation.answer:
-        best = (f"{escape(label)} {score:.3f}" for label, score in explanation.answer[:8])
+def _static_html(record: Record) -> str:
+    """Return the answer, what words added to it, and where each token looks in the last layer, the mean of its heads:
+    HTML without scripts, with its colours half transparent, which suits light and dark notebooks."""
+    lines = [f"<p><b>{escape(record.text[:300])}</b> · {escape(record.model)}</p>"]
+    if record.mismatch:
+        lines.append(f"<p>⚠ {escape(record.mismatch.advices.in_(record.lang))}</p>")
+    if record.answer:
+        best = (f"{escape(label)} {score:.3f}" for label, score in record.answer[:8])
         lines.append(f"<p>{' · '.join(best)}</p>")
-    if explanation.written:
-        lines.append(f"<p>→ {escape(explanation.text_written[:300])}</p>")
+    if record.written:
+        lines.append(f"<p>→ {escape(record.text_written[:300])}</p>")
     lines += [
-        f"<p>{step.title}: {_colored(explanation.tokens, step.tensors['attribution'])}</p>"
-        for step in explanation.steps
-        if step.kind == "attribution" and len(explanation.tokens) <= MOST
+        f"<p>{step.title}: {_colored(record.tokens, step.tensors['attribution'])}</p>"
+        for step in record.steps
+        if step.kind == "attribution" and len(record.tokens) <= STATIC
     ]
-    softmax = [
-        one for one in explanation.steps if one.kind == "softmax" and max(len(one.rows), len(one.columns)) <= MOST
-    ]
+    softmax = [one for one in record.steps if one.kind == "softmax" and max(len(one.rows), len(one.columns)) <= STATIC]
     if softmax:
         rows, columns = softmax[-1].rows, softmax[-1].columns
-        said = (
-            "How much each word looks at each, in the last layer",
-            "Cuánto mira cada palabra a cada una, en la última capa",
-        )
-        lines.append(f"<details><summary>{said[es]}</summary>")
+        lines.append(f"<details><summary>{WORDS['looks last'].in_(record.lang)}</summary>")
         lines.append('<table style="font:12px monospace;border-collapse:collapse">')
         lines.append("<tr><td></td>" + "".join(f"<th>{escape(token)}</th>" for token in columns) + "</tr>")
         for token, shares in zip(rows, np.nan_to_num(softmax[-1].tensors["probs"].mean(0)), strict=True):
@@ -235,7 +197,7 @@ def _still(explanation: Explanation) -> str:
 
 
 def _colored(tokens: Sequence[str], x: Array) -> str:
-    """Words, blue for what speaks for the answer, orange for what speaks against it."""
+    """Return words, blue for what speaks for the answer, orange for what speaks against it."""
     most = float(np.abs(x).max()) or 1.0
     words = []
     for token, n in zip(tokens, x.tolist(), strict=True):

@@ -6,7 +6,7 @@ It goes through `EncoderLayer` itself, with the weights that are stated here, an
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,23 +14,24 @@ import torch
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError
-from gatonegro.glassbox.explanation import Explanation, Step
-from gatonegro.glassbox.record import Rows, layer_steps, step
-from gatonegro.glassbox.story import STORY
+from gatonegro.glassbox.explanation import Explanation
+from gatonegro.glassbox.recording import CAPTIONS, Rows, layer_steps, step
+from gatonegro.glassbox.steps import Step
+from gatonegro.i18n import Message
 from gatonegro.nn.encoder import EncoderLayer
 from gatonegro.nn.watch import watch
 from gatonegro.packing import Layout
-from gatonegro.wording import Pair, both
 
 WORDS = {"El": (1.0, 1.0, 1.0), "gato": (1.0, 2.0, 3.0), "negro": (2.0, 3.0, 4.0)}
 W = ((1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 1.0))  # W_Q = W_K = W_V, vectors being rows: x·W
 SAME = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))  # W_O and W_1: what goes in comes out
 DOWN = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # W_2: each number a place further
 EPS = 1e-5
+Line = str | Message  # of arithmetic
 
 
 def layer() -> EncoderLayer:
-    """The encoder layer of the example, with its weights."""
+    """Return the encoder layer of the example, with its weights."""
     config = Config(
         "toy", vocab_size=3, hidden_size=3, num_hidden_layers=1, num_attention_heads=1, intermediate_size=3,
         max_position_embeddings=3, hidden_act="relu", layer_norm_eps=EPS, hidden_dropout_prob=0.0,
@@ -50,36 +51,35 @@ def layer() -> EncoderLayer:
 
 
 def toy(text: str, lang: str) -> Explanation:
-    """`explain(text, model="toy")`."""
+    """Return `explain(text, model="toy")`."""
     words = text.split()
     if not words or any(word not in WORDS for word in words) or len(words) > 12:
         known = " ".join(WORDS)
         raise InputError(
-            both(
-                f"the toy model knows three words, {known}, and reads 12 at most; not {text!r:.60}.",
-                f"el modelo de juguete sabe tres palabras, {known}, y lee 12 como mucho; no {text!r:.60}.",
-            )
+            f"the toy model knows three words, {known}, and reads 12 at most; not {text!r:.60}.",
+            f"el modelo de juguete sabe tres palabras, {known}, y lee 12 como mucho; no {text!r:.60}.",
         )
     made, x = layer(), torch.tensor([WORDS[word] for word in words], dtype=torch.float64)  # (t, 3)
     with torch.no_grad(), watch(made) as seen:
         made(x, Layout((len(words),), (len(words),)))
-    first = step("vectorization", lang, formula="x = E[word]", told="toy_vectorization", tensors={"x": x},
+    first = step("vectorization", formula="x = E[word]", variant="toy_vectorization", tensors={"x": x},
                  rows=tuple(words))  # fmt: skip
     ids = {word: i for i, word in enumerate(WORDS)}
-    found = [replace(first, work=tuple(_same(f"{word} = E[{ids[word]}] = {_row(WORDS[word])}") for word in words))]
-    for one in layer_steps(made, seen, x, "", 0, lang, Rows(tuple(words))):
-        notes = tuple(note for note in (STORY[one.kind].course,) if note)
+    found = [replace(first, work=_messages(f"{word} = E[{ids[word]}] = {_row(WORDS[word])}" for word in words))]
+    for one in layer_steps(made, seen, x, "", 0, Rows(tuple(words))):
+        course = CAPTIONS.get(f"{one.kind}.course")  # where its arithmetic differs
         name = f"encoder.0.{one.name}"
-        found.append(replace(one, name=name, work=tuple(_work(one, words)), notes=notes))
-    return Explanation(text, "toy", lang, tuple(words), tuple(found))
+        found.append(replace(one, name=name, work=_messages(_work(one, words)), notes=(course,) if course else ()))
+    return Explanation(text, "toy", lang, tuple(words), tuple(replace(one, lang=lang) for one in found))
 
 
-def _same(line: str) -> Pair:
-    return line, line
+def _messages(lines: Iterable[Line]) -> tuple[Message, ...]:
+    """Return lines as messages; a plain one is the same in both languages."""
+    return tuple(Message.same(line) if isinstance(line, str) else line for line in lines)
 
 
 def _number(x: float) -> str:
-    """3 as 3, 0.3333 with four digits, what is very small by its power of ten."""
+    """Return 3 as 3, 0.3333 with four digits, what is very small by its power of ten."""
     return f"{x:.0f}" if x == round(x) else f"{x:.4f}" if abs(x) >= 1e-3 else f"{x:.1e}"
 
 
@@ -88,29 +88,26 @@ def _row(x: object) -> str:
 
 
 def _times(a: object, b: object) -> str:
-    """A sum of products, written out."""
+    """Return a sum of products, written out."""
     return " + ".join(f"{_number(float(m))}·{_number(float(n))}" for m, n in zip(a, b, strict=True))  # type: ignore
 
 
-def _work(one: Step, words: list[str]) -> list[Pair]:
-    """Every product and exponential of a step."""
-    lines: list[Pair] = []
+def _work(one: Step, words: list[str]) -> Iterator[Line]:
+    """Yield every product and exponential of a step."""
     if one.kind == "linear":
-        lines += [_same(f"W_Q = W_K = W_V = {_matrix(W)},  b = 0")]
+        yield f"W_Q = W_K = W_V = {_matrix(W)},  b = 0"
         for name in "QKV":
             for word, x, y in zip(words, one.tensors["x"], one.tensors[name][0], strict=True):
-                lines += _products(f"{name}({word})", x, one.weights[f"W_{name}"].T, y)
+                yield from _products(f"{name}({word})", x, one.weights[f"W_{name}"].T, y)
     elif one.kind == "attention":
         for a, q, scores in zip(words, one.tensors["Q"][0], one.tensors["scores"][0], strict=True):
             for b, k, s in zip(words, one.tensors["K"][0], scores, strict=True):
-                lines.append(
-                    _same(f"S({a}, {b}) = ({_times(q, k)}) / √3 = {_number(float(q @ k))} / √3 = {_number(s)}")
-                )
+                yield f"S({a}, {b}) = ({_times(q, k)}) / √3 = {_number(float(q @ k))} / √3 = {_number(s)}"
     elif one.kind == "softmax":
-        lines.append((
+        yield Message(
             "From each score the largest of its row is taken away first: shares stay, and numbers are small.",
             "A cada puntuación se le resta antes la mayor de su fila: las partes no cambian y los números son menores.",
-        ))  # fmt: skip
+        )
         for a, scores, probs in zip(words, one.tensors["scores"][0], one.tensors["probs"][0], strict=True):
             top = float(max(scores))
             powers = [math.exp(float(s) - top) for s in scores]
@@ -118,63 +115,56 @@ def _work(one: Step, words: list[str]) -> list[Pair]:
             total = _number(sum(powers))
             for b, s, power, p in zip(words, scores, powers, probs, strict=True):
                 up = f"e^({_number(float(s) - top)})"
-                lines.append(_same(f"A({a}, {b}) = {up} / ({below}) = {_number(power)} / {total} = {_number(p)}"))
-        lines += _contexts(one, words)
+                yield f"A({a}, {b}) = {up} / ({below}) = {_number(power)} / {total} = {_number(p)}"
+        yield from _contexts(one, words)
     elif one.kind == "add":
-        lines.append((f"W_O = {_matrix(SAME)}: what goes in comes out", f"W_O = {_matrix(SAME)}: sale lo que entra"))
+        yield Message(f"W_O = {_matrix(SAME)}: what goes in comes out", f"W_O = {_matrix(SAME)}: sale lo que entra")
         for word, x, y, r in zip(words, *(one.tensors[name] for name in ("x", "attention", "sum")), strict=True):
-            lines.append(_same(f"{word}: {_row(x)} + {_row(y)} = {_row(r)}"))
+            yield f"{word}: {_row(x)} + {_row(y)} = {_row(r)}"
     elif one.kind == "norm":
-        lines.append(_same(f"γ = 1,  β = 0,  ε = {EPS}"))
+        yield f"γ = 1,  β = 0,  ε = {EPS}"
         for word, r, y in zip(words, one.tensors["sum"], one.tensors["y"], strict=True):
-            lines += _normed("y", word, r, y)
+            yield from _normed("y", word, r, y)
     elif one.kind == "feed_forward":
-        lines += [_same(f"W_up = {_matrix(SAME)},  W_down = {_matrix(DOWN)},  b = 0,  f(x) = ReLU(x) = max(0, x)")]
+        yield f"W_up = {_matrix(SAME)},  W_down = {_matrix(DOWN)},  b = 0,  f(x) = ReLU(x) = max(0, x)"
         for i, word in enumerate(words):
             y, up, bent, down, total, z = (
                 one.tensors[name][i] for name in ("y", "up", "activation", "down", "sum", "z")
             )
-            lines += _products(f"({word}·W_up)", y, SAME, up)
-            lines.append(_same(f"ReLU({_row(up)}) = {_row(bent)}"))
-            lines += _products(f"(f·W_down)({word})", bent, DOWN, down)
-            lines.append(_same(f"{word}: {_row(y)} + {_row(down)} = {_row(total)}"))
-            lines += _normed("z", word, total, z)
-    return lines
+            yield from _products(f"({word}·W_up)", y, SAME, up)
+            yield f"ReLU({_row(up)}) = {_row(bent)}"
+            yield from _products(f"(f·W_down)({word})", bent, DOWN, down)
+            yield f"{word}: {_row(y)} + {_row(down)} = {_row(total)}"
+            yield from _normed("z", word, total, z)
 
 
-def _products(name: str, x: Any, weight: Sequence[Sequence[float]], y: Any) -> list[Pair]:
-    """x·W with W (in, out), a line a number."""
+def _products(name: str, x: Any, weight: Sequence[Sequence[float]], y: Any) -> list[str]:
+    """Return x·W with W (in, out), one line per number."""
     columns = zip(*weight, strict=True)
-    return [_same(f"{name}_{j + 1} = {_times(x, w)} = {_number(y[j])}") for j, w in enumerate(columns)]
+    return [f"{name}_{j + 1} = {_times(x, w)} = {_number(y[j])}" for j, w in enumerate(columns)]
 
 
 def _matrix(weight: Sequence[Sequence[float]]) -> str:
     return "[" + ", ".join(map(_row, weight)) + "]"
 
 
-def _contexts(one: Step, words: list[str]) -> list[Pair]:
-    lines = []
+def _contexts(one: Step, words: list[str]) -> Iterator[str]:
     for word, probs, context in zip(words, one.tensors["probs"][0], one.tensors["context"][0], strict=True):
         parts = " + ".join(f"{_number(p)}·V({other})" for p, other in zip(probs, words, strict=True))
-        lines.append(_same(f"context({word}) = {parts}"))
+        yield f"context({word}) = {parts}"
         for j, (column, n) in enumerate(zip(one.tensors["V"][0].T, context, strict=True)):
-            lines.append(_same(f"context({word})_{j + 1} = {_times(probs, column)} = {_number(n)}"))
-    return lines
+            yield f"context({word})_{j + 1} = {_times(probs, column)} = {_number(n)}"
 
 
-def _normed(name: str, word: str, r: Any, y: Any) -> list[Pair]:
-    """Mean, variance and result of a layer norm."""
+def _normed(name: str, word: str, r: Any, y: Any) -> Iterator[Line]:
+    """Yield mean, variance and result of a layer norm, written out."""
     numbers = [float(n) for n in r]
     mean = sum(numbers) / len(numbers)
     variance = sum((n - mean) ** 2 for n in numbers) / len(numbers)
     m, v, count = _number(mean), _number(variance), len(numbers)
     total = f"({' + '.join(map(_number, numbers))}) / {count} = {m}"
     squares = f"({' + '.join(f'({_number(n)} − {m})²' for n in numbers)}) / {count} = {v}"
-    return [
-        (f"{word}: mean = {total}", f"{word}: media = {total}"),
-        (f"{word}: variance = {squares}", f"{word}: varianza = {squares}"),
-        *(
-            _same(f"{name}({word})_{j + 1} = ({_number(n)} − {m}) / √({v} + ε) = {_number(float(out))}")
-            for j, (n, out) in enumerate(zip(numbers, y, strict=True))
-        ),
-    ]
+    yield Message(f"{word}: mean = {total}", f"{word}: media = {total}")
+    yield Message(f"{word}: variance = {squares}", f"{word}: varianza = {squares}")
+    for j, (n, out) in enumerate(zip(numbers, y, strict=True), 1):
+        yield f"{name}({word})_{j} = ({_number(n)} − {m}) / √({v} + ε) = {_number(float(out))}"

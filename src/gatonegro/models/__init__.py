@@ -3,6 +3,7 @@
 Inside, everything is packed; `Model.forward` takes a padded batch, packs it, and pads what comes out.
 """
 
+from gatonegro.models.arrays import SCORE_FUNCTIONS, as_tensor, softmax, unit
 from gatonegro.models.auto import (
     AutoConfig,
     AutoModel,
@@ -18,6 +19,7 @@ from gatonegro.models.model import Model, initialise, share
 from gatonegro.models.output import ModelOutput
 
 __all__ = [
+    "SCORE_FUNCTIONS",
     "AutoConfig",
     "AutoModel",
     "AutoModelForCausalLM",
@@ -28,6 +30,7 @@ __all__ = [
     "LanguageModel",
     "Model",
     "ModelOutput",
+    "as_tensor",
     "build",
     "copy_to",
     "head_of",
@@ -37,4 +40,6 @@ __all__ = [
     "load_fast",
     "precision",
     "share",
+    "softmax",
+    "unit",
 ]

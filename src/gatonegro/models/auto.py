@@ -13,7 +13,6 @@ from gatonegro.errors import InputError
 from gatonegro.families import family_of
 from gatonegro.models.loading import build, load, load_config
 from gatonegro.models.model import Model, initialise
-from gatonegro.wording import both
 
 
 class AutoConfig:
@@ -70,10 +69,8 @@ class AutoModel:
         if not isinstance(config, Config):
             kind = type(config).__name__
             raise InputError(
-                both(
-                    f"config must be a Config, as AutoConfig.from_pretrained gives, not a {kind}.",
-                    f"config debe ser un Config, como el que da AutoConfig.from_pretrained, no un {kind}.",
-                )
+                f"config must be a Config, as AutoConfig.from_pretrained gives, not a {kind}.",
+                f"config debe ser un Config, como el que da AutoConfig.from_pretrained, no un {kind}.",
             )
         bare = family_of(config.model_type).bare
         return initialise(build(config, bare if cls.head == "pooler" else cls.head), config.initializer_range)

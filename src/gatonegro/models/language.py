@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,8 +22,7 @@ from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
-from gatonegro.packing import Layout, Packed, Padding, from_padded, odd_one, whole_tensor
-from gatonegro.wording import both
+from gatonegro.packing import Layout, Packed, Padding, from_padded, odd_one, pack, whole_tensor
 
 
 class LanguageModel(Model):
@@ -119,12 +119,10 @@ class LanguageModel(Model):
             if decoder_input_ids is None:
                 if labels is None:
                     raise InputError(
-                        both(
-                            "an encoder–decoder needs decoder_input_ids, what is written so far, or labels; to let it "
-                            "write, use model.generate(…) or a pipeline.",
-                            "un codificador–decodificador necesita decoder_input_ids, lo que hay escrito, o labels; "
-                            "para que escriba, usa model.generate(…) o un pipeline.",
-                        )
+                        "an encoder–decoder needs decoder_input_ids, what is written so far, or labels; to let it "
+                        "write, use model.generate(…) or a pipeline.",
+                        "un codificador–decodificador necesita decoder_input_ids, lo que hay escrito, o labels; "
+                        "para que escriba, usa model.generate(…) o un pipeline.",
                     )
                 decoder_input_ids = self.shift_right(labels)
             written, padding = from_padded(self.config.decoder, decoder_input_ids, decoder_attention_mask)
@@ -143,11 +141,9 @@ class LanguageModel(Model):
         if labels is not None:
             if out.logits is None or labels.shape != out.logits.shape[:2]:
                 raise InputError(
-                    both(
-                        f"labels are of shape {tuple(labels.shape)}, and what is written of shape "
-                        f"{tuple(padding.keep.shape)}.",
-                        f"labels es de forma {tuple(labels.shape)}, y lo escrito de forma {tuple(padding.keep.shape)}.",
-                    )
+                    f"labels are of shape {tuple(labels.shape)}, and what is written of shape "
+                    f"{tuple(padding.keep.shape)}.",
+                    f"labels es de forma {tuple(labels.shape)}, y lo escrito de forma {tuple(padding.keep.shape)}.",
                 )
             logits, wanted = out.logits, labels
             if self.config.decoder is None:  # each token is asked for the one behind it
@@ -208,10 +204,8 @@ class LanguageModel(Model):
             sources, beginnings = None, rows
             if decoder_input_ids is not None:
                 raise InputError(
-                    both(
-                        "decoder_input_ids are for an encoder–decoder; this model goes on from input_ids.",
-                        "decoder_input_ids es para un codificador–decodificador; este modelo sigue a input_ids.",
-                    )
+                    "decoder_input_ids are for an encoder–decoder; this model goes on from input_ids.",
+                    "decoder_input_ids es para un codificador–decodificador; este modelo sigue a input_ids.",
                 )
         else:
             sources, width = rows, 1
@@ -238,12 +232,10 @@ class LanguageModel(Model):
     def _check_head(self) -> None:
         if self.head is None:
             raise MissingHeadError(
-                both(
-                    "this model has no head, so it cannot write; load it with AutoModelForSeq2SeqLM or "
-                    "AutoModelForCausalLM.",
-                    "este modelo no tiene cabeza, así que no puede escribir; cárgalo con AutoModelForSeq2SeqLM o "
-                    "AutoModelForCausalLM.",
-                )
+                "this model has no head, so it cannot write; load it with AutoModelForSeq2SeqLM or "
+                "AutoModelForCausalLM.",
+                "este modelo no tiene cabeza, así que no puede escribir; cárgalo con AutoModelForSeq2SeqLM o "
+                "AutoModelForCausalLM.",
             )
 
     def write(
@@ -271,13 +263,25 @@ class LanguageModel(Model):
         for i, ids in enumerate(beginnings):
             if not 0 < len(ids) < most:
                 raise InputError(
-                    both(
-                        f"row {i} begins with {len(ids)} tokens; the model can go on from 1 to {most - 1}.",
-                        f"la fila {i} empieza con {len(ids)} tokens; el modelo sigue a partir de 1 a {most - 1}.",
-                    )
+                    f"row {i} begins with {len(ids)} tokens; the model can go on from 1 to {most - 1}.",
+                    f"la fila {i} empieza con {len(ids)} tokens; el modelo sigue a partir de 1 a {most - 1}.",
                 )
         limits = [min(options.limit(len(ids)), most) for ids in beginnings]
         return write(self, sources, beginnings, limits, options, put)
+
+    @torch.inference_mode()
+    def cross_attention(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+        """Return what each token of a target looks at in its source, the mean of a layer's heads. (target, source)
+
+        A token's row is that in which it is written. Of the layers, the last but one: https://arxiv.org/abs/1909.02074.
+        """
+        assert self.config.decoder is not None
+        read, written = pack([source], self.config), pack([[self.start_token, *target]], self.config.decoder)
+        name = f"decoder.layers.{max(0, len(self.decoder.layers) - 2)}.cross_attention.attend"
+        with watch(self) as seen:
+            memory = self.encode(read.to(self.device))
+            self.decode(written.to(self.device), memory, Layout(written.lengths, read.lengths))
+        return seen[name][0][0].probs.mean(0)[:-1].float().cpu().numpy()  # type: ignore[union-attr]
 
     @property
     def start_token(self) -> int:
@@ -311,39 +315,30 @@ def _rows(name: str, ids: Tensor | None, mask: Tensor | None, vocabulary: int) -
     ids = whole_tensor(name, ids)
     if ids is None or ids.dim() != 2:
         raise InputError(
-            both(
-                f"{name} must be a tensor of ids of shape (batch, length); with the tokenizer's return_tensors='pt', a "
-                "batch is passed with two stars: model.generate(**batch).",
-                f"{name} debe ser un tensor de ids de forma (lote, longitud); con return_tensors='pt' en el "
-                "tokenizador, un lote se pasa con dos asteriscos: model.generate(**batch).",
-            )
+            f"{name} must be a tensor of ids of shape (batch, length); with the tokenizer's return_tensors='pt', a "
+            "batch is passed with two stars: model.generate(**batch).",
+            f"{name} debe ser un tensor de ids de forma (lote, longitud); con return_tensors='pt' en el "
+            "tokenizador, un lote se pasa con dos asteriscos: model.generate(**batch).",
         )
     if mask is not None and (not isinstance(mask, Tensor) or mask.shape != ids.shape):
         found = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
         raise InputError(
-            both(
-                f"attention_mask ({found}) must have the shape of {name}, {tuple(ids.shape)}; pass the tokenizer's "
-                "own.",
-                f"attention_mask ({found}) debe tener la forma de {name}, {tuple(ids.shape)}; pasa la del tokenizador.",
-            )
+            f"attention_mask ({found}) must have the shape of {name}, {tuple(ids.shape)}; pass the tokenizer's own.",
+            f"attention_mask ({found}) debe tener la forma de {name}, {tuple(ids.shape)}; pasa la del tokenizador.",
         )
     if ids.numel() and not 0 <= (wrong := odd_one(ids)) < vocabulary:
         raise InputError(
-            both(
-                f"{name} has the id {wrong}, and the model's vocabulary is 0 … {vocabulary - 1}: it is that of another "
-                "tokenizer.",
-                f"{name} tiene el id {wrong}, y el vocabulario del modelo es 0 … {vocabulary - 1}: es el de otro "
-                "tokenizador.",
-            )
+            f"{name} has the id {wrong}, and the model's vocabulary is 0 … {vocabulary - 1}: it is that of another "
+            "tokenizer.",
+            f"{name} tiene el id {wrong}, y el vocabulario del modelo es 0 … {vocabulary - 1}: es el de otro "
+            "tokenizador.",
         )
     keep = torch.ones_like(ids) if mask is None else mask
     rows = [row[seen > 0].tolist() for row, seen in zip(ids, keep, strict=True)]
     if not all(rows):
         raise InputError(
-            both(
-                f"row {rows.index([])} of {name} has no token.",
-                f"la fila {rows.index([])} de {name} no tiene ningún token.",
-            )
+            f"row {rows.index([])} of {name} has no token.",
+            f"la fila {rows.index([])} de {name} no tiene ningún token.",
         )
     return rows
 
@@ -351,10 +346,8 @@ def _rows(name: str, ids: Tensor | None, mask: Tensor | None, vocabulary: int) -
 def _same_count(read: int, written: int) -> None:
     if read != written:
         raise InputError(
-            both(
-                f"there are {read} rows to read, and {written} of decoder_input_ids; pass one for each.",
-                f"hay {read} filas que leer, y {written} de decoder_input_ids; pasa una para cada una.",
-            )
+            f"there are {read} rows to read, and {written} of decoder_input_ids; pass one for each.",
+            f"hay {read} filas que leer, y {written} de decoder_input_ids; pasa una para cada una.",
         )
 
 
@@ -365,10 +358,8 @@ def _matched(memory: Tensor, packed: Packed, padding: Padding, written: Packed, 
     wanted = ends.order.tolist()
     if empty := [row for row in wanted if row not in place]:
         raise InputError(
-            both(
-                f"row {empty[0]} of attention_mask has no token to look at; leave the row out.",
-                f"la fila {empty[0]} de attention_mask no tiene ningún token que mirar; quita la fila.",
-            )
+            f"row {empty[0]} of attention_mask has no token to look at; leave the row out.",
+            f"la fila {empty[0]} de attention_mask no tiene ningún token que mirar; quita la fila.",
         )
     found = [parts[place[row]] for row in wanted]
     return torch.cat(found) if found else memory, Layout(written.lengths, tuple(map(len, found)))

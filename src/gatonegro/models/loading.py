@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatonegro import checkpoints, hub
+from gatonegro import checkpoints, hub, storage
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, MissingHeadError, OptionError
 from gatonegro.families import family_of
@@ -22,46 +22,22 @@ from gatonegro.models.model import Model, initialise
 from gatonegro.nn.heads import HEADS
 from gatonegro.preprocessing import KEY, preprocessing_of
 from gatonegro.tokenization import TOKENIZER_FILES
-from gatonegro.wording import both
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """What a file of the model says."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        json.dumps(data, ensure_ascii=False).encode()  # half of a character could be read, and never be written
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(
-            both(f"{path}: is not valid JSON ({error!s:.200}).", f"{path}: no es JSON válido ({error!s:.200}).")
-        ) from error
-    except OSError as error:
-        why = error.strerror or error
-        raise ConfigError(both(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).")) from None
-    if not isinstance(data, dict):
-        kind = type(data).__name__
-        raise ConfigError(
-            both(f"{path}: must hold an object, not {kind}.", f"{path}: debe contener un objeto, no {kind}.")
-        )
-    return data
 
 
 def load_config(source: hub.Source, head: str | None = None) -> Config:
     """Read `config.json` of a source."""
-    path = source.file("config.json")
-    if path is None:
+    data = source.json("config.json")
+    if data is None:
         raise ConfigError(
-            both(
-                f"{source.name!r} has no config.json, so it is not a model that can be loaded; a folder that "
-                "save_pretrained wrote, or a model's name on the hub, has one.",
-                f"{source.name!r} no tiene config.json, así que no es un modelo que se pueda cargar; lo tiene una "
-                "carpeta que escribió save_pretrained, o el nombre de un modelo del hub.",
-            )
+            f"{source.name!r} has no config.json, so it is not a model that can be loaded; a folder that "
+            "save_pretrained wrote, or a model's name on the hub, has one.",
+            f"{source.name!r} no tiene config.json, así que no es un modelo que se pueda cargar; lo tiene una "
+            "carpeta que escribió save_pretrained, o el nombre de un modelo del hub.",
         )
-    data = _json(path)
     try:
         return read_config(family_of(data.get("model_type")), data, head)
     except ConfigError as error:
-        raise ConfigError(f"{source.name}: {error}") from None
+        raise error.within(source.name) from None
 
 
 def head_of(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> str | None:
@@ -93,10 +69,8 @@ def load(
     """
     if num_labels is not None and not head.endswith("classification"):
         raise OptionError(
-            both(
-                f"num_labels= is for heads that classify, and this is {head}; leave it out.",
-                f"num_labels= es para las cabezas que clasifican, y esta es {head}; quítalo.",
-            )
+            f"num_labels= is for heads that classify, and this is {head}; leave it out.",
+            f"num_labels= es para las cabezas que clasifican, y esta es {head}; quítalo.",
         )
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source, head)
@@ -108,7 +82,7 @@ def load(
         tensors = checkpoints.unpack_int8(tensors)
         model = _assemble(config, head, tensors, fresh_head=num_labels is not None, dtype=dtype)
     except GatonegroError as error:
-        raise type(error)(f"{source.name}: {error}") from None
+        raise error.within(source.name) from None
     model.name_or_path, model.stored_int8 = source.name, stored_int8
     if isinstance(model, LanguageModel):
         model.generation_config = _generation_of(source, config)
@@ -142,7 +116,7 @@ def copy_to(
     """
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source)  # before hours are spent on a model that cannot be read here
-    folder = checkpoints.folder_of(folder)
+    folder = storage.folder_of(folder)
     files = [
         path
         for file in ("README.md", "generation_config.json", *TOKENIZER_FILES)
@@ -154,16 +128,14 @@ def copy_to(
         strangers = ["README.md"]  # somebody's own, and no card of a copy
     if strangers:  # they would be read in the place of what is copied
         raise CheckpointError(
-            both(
-                f"{folder}: holds something else ({', '.join(strangers)}). Name another folder, or delete that one.",
-                f"{folder}: contiene otra cosa ({', '.join(strangers)}). Nombra otra carpeta, o borra esa.",
-            )
+            f"{folder}: holds something else ({', '.join(strangers)}). Name another folder, or delete that one.",
+            f"{folder}: contiene otra cosa ({', '.join(strangers)}). Nombra otra carpeta, o borra esa.",
         )
     for path in files:
-        checkpoints.copy(path, folder / path.name)
+        storage.copy(path, folder / path.name)
     wanted = preprocessing_of(source.name, config.extra.get(KEY))  # the copy's name may not tell
     data = dict(config.extra) | ({KEY: wanted} if wanted else {})
-    checkpoints.write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    storage.write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return [*(folder / path.name for path in files), folder / "config.json"]
 
 
@@ -175,11 +147,11 @@ def _model_files(folder: Path) -> set[str]:
 
 def _generation_of(source: hub.Source, config: Config) -> GenerationConfig:
     """How a model writes: what generation_config.json says, and older models' config.json."""
-    path = source.file("generation_config.json")
-    if path is None:
+    data = source.json("generation_config.json")
+    if data is None:
         return generation_config(config.extra)
     ids = {name: value for name, value in config.extra.items() if name.endswith("_token_id")}
-    return generation_config({**ids, **_json(path)})
+    return generation_config({**ids, **data})
 
 
 def build(config: Config, head: str) -> Model:
@@ -194,12 +166,10 @@ def _assemble(
     if head not in (*BARE, *family.heads):
         known = ", ".join(name for name in family.heads if name not in BARE)
         raise MissingHeadError(
-            both(
-                f"a {config.model_type} model has no {head} head; it can have: {known}. Name a model that was made for "
-                "the task.",
-                f"un modelo {config.model_type} no tiene cabeza {head}; puede tener: {known}. Indica un modelo hecho "
-                "para la tarea.",
-            )
+            f"a {config.model_type} model has no {head} head; it can have: {known}. Name a model that was made for "
+            "the task.",
+            f"un modelo {config.model_type} no tiene cabeza {head}; puede tener: {known}. Indica un modelo hecho "
+            "para la tarea.",
         )
     tensors = canonical(family, config, tensors)
     if head == "pooler" and not ("pooler" in family.heads and has_head(family, config, "pooler", tensors)):
@@ -219,21 +189,17 @@ def _assemble(
     for name, shape in shapes.items():
         if not state[name].is_floating_point():
             raise CheckpointError(
-                both(
-                    f"the tensor for {name!r} is {state[name].dtype}, and weights are numbers with a point; models "
-                    "that other programs have quantised cannot be read.",
-                    f"el tensor de {name!r} es {state[name].dtype}, y los pesos son números de coma flotante; los "
-                    "modelos cuantizados por otros programas no se pueden leer.",
-                )
+                f"the tensor for {name!r} is {state[name].dtype}, and weights are numbers with a point; models "
+                "that other programs have quantised cannot be read.",
+                f"el tensor de {name!r} es {state[name].dtype}, y los pesos son números de coma flotante; los "
+                "modelos cuantizados por otros programas no se pueden leer.",
             )
         if state[name].shape != shape:
             raise CheckpointError(
-                both(
-                    f"the tensor for {name!r} is of shape {tuple(state[name].shape)}, but config.json asks for "
-                    f"{tuple(shape)}; the two belong to different models.",
-                    f"el tensor de {name!r} es de forma {tuple(state[name].shape)}, pero config.json pide "
-                    f"{tuple(shape)}; son de modelos distintos.",
-                )
+                f"the tensor for {name!r} is of shape {tuple(state[name].shape)}, but config.json asks for "
+                f"{tuple(shape)}; the two belong to different models.",
+                f"el tensor de {name!r} es de forma {tuple(state[name].shape)}, pero config.json pide "
+                f"{tuple(shape)}; son de modelos distintos.",
             )
     model.load_state_dict(state, assign=True)
     return model
@@ -246,9 +212,7 @@ def precision(dtype: torch.dtype | str | None, own: torch.dtype) -> torch.dtype:
     found = getattr(torch, dtype, None) if isinstance(dtype, str) else torch.float32 if dtype is None else dtype
     if found not in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
         raise InputError(
-            both(
-                f'dtype must be "auto", "float32", "bfloat16", "float16" or "float64", not {dtype!r:.80}.',
-                f'dtype debe ser "auto", "float32", "bfloat16", "float16" o "float64", no {dtype!r:.80}.',
-            )
+            f'dtype must be "auto", "float32", "bfloat16", "float16" or "float64", not {dtype!r:.80}.',
+            f'dtype debe ser "auto", "float32", "bfloat16", "float16" o "float64", no {dtype!r:.80}.',
         )
     return found

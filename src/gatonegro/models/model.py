@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gatonegro import checkpoints
+from gatonegro import checkpoints, storage
 from gatonegro.config import Config
 from gatonegro.engine import PRECISIONS, best_precision, fit_threads, put_twins
 from gatonegro.errors import InputError, OptionError
 from gatonegro.families import family_of
 from gatonegro.families.family import release, write_config
+from gatonegro.i18n import localized, number
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
@@ -27,7 +29,6 @@ from gatonegro.nn.heads import HEADS, NextTokenHead
 from gatonegro.nn.loss import loss_of
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
 from gatonegro.packing import Packed, from_padded, pack
-from gatonegro.wording import both, number
 
 
 class Model(nn.Module):
@@ -61,6 +62,47 @@ class Model(nn.Module):
         if at is not None:
             x = x[at]
         return x if self.head is None else self.head(x, packed, self.embeddings.tokens)
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        ids: Sequence[Sequence[int]],
+        *,
+        token_types: Sequence[Sequence[int]] | None = None,
+        queried: Sequence[Sequence[int]] | None = None,
+        pad_to_multiple_of: int = 1,
+        hidden: bool = False,
+    ) -> list[np.ndarray]:
+        """Return the head's answer to each sequence, as float32 arrays: (labels,) or, without a head, (length, hidden).
+
+        Args:
+            ids: token ids per sequence.
+            token_types: per token, which text of a pair it belongs to.
+            queried: per sequence, the tokens to answer for; the arrays are then (queried, …).
+            pad_to_multiple_of: see `pack`.
+            hidden: hidden states of the last layer, in the place of the head's answer.
+        """
+        packed = pack(ids, self.config, token_types, multiple=pad_to_multiple_of)
+        rows = None
+        if queried is not None:
+            firsts = packed.firsts.tolist()
+            places = [first + i for first, few in zip(firsts, queried, strict=False) for i in few]
+            rows = torch.tensor(places, dtype=torch.long, device=self.device)
+        packed = packed.to(self.device)
+        if hidden:
+            x = self.encode(packed)
+            x = x if rows is None else x[rows]
+        else:
+            x = self.run(packed, rows)
+        out = x.float().cpu().numpy()
+        if not hidden and self.head is not None and self.head.per == "sequence":
+            return list(out[: len(ids)])  # the rest is of the pads
+        counts = map(len, ids if queried is None else queried)
+        return np.split(out, np.cumsum(list(counts)))[: len(ids)]
+
+    def embed(self, ids: Sequence[Sequence[int]], **options: Any) -> list[np.ndarray]:
+        """Return hidden states of the last layer (length, hidden) of each sequence; see `predict`."""
+        return self.predict(ids, hidden=True, **options)
 
     def forward(
         self,
@@ -133,10 +175,8 @@ class Model(nn.Module):
         if precision not in PRECISIONS:
             known = ", ".join(map(repr, PRECISIONS))
             raise OptionError(
-                both(
-                    f"precision must be one of {known}, not {precision!r:.80}.",
-                    f"precision debe ser uno de {known}, no {precision!r:.80}.",
-                )
+                f"precision must be one of {known}, not {precision!r:.80}.",
+                f"precision debe ser uno de {known}, no {precision!r:.80}.",
             )
         fit_threads()
         twin = share(self, trainable=False).eval()
@@ -170,12 +210,9 @@ class Model(nn.Module):
     def _only_source(self) -> None:
         if self._source:
             raise InputError(
-                both(
-                    "a faster twin cannot be trained, moved or changed; do so with model.source, and optimize that "
-                    "again.",
-                    "un gemelo rápido no se puede entrenar, mover ni cambiar; hazlo con model.source, y optimízalo de "
-                    "nuevo.",
-                )
+                "a faster twin cannot be trained, moved or changed; do so with model.source, and optimize that again.",
+                "un gemelo rápido no se puede entrenar, mover ni cambiar; hazlo con model.source, y optimízalo de "
+                "nuevo.",
             )
 
     def resize_token_embeddings(self, count: int) -> nn.Embedding:
@@ -185,10 +222,8 @@ class Model(nn.Module):
         """
         if not isinstance(count, int) or isinstance(count, bool) or not (self.config.pad_token_id or 0) < count < 2**31:
             raise InputError(
-                both(
-                    f"the vocabulary cannot have {count!r:.80} tokens; pass len(tokenizer).",
-                    f"el vocabulario no puede tener {count!r:.80} tokens; pasa len(tokenizer).",
-                )
+                f"the vocabulary cannot have {count!r:.80} tokens; pass len(tokenizer).",
+                f"el vocabulario no puede tener {count!r:.80} tokens; pasa len(tokenizer).",
             )
         self._only_source()
         self.stored_int8 = False
@@ -215,9 +250,9 @@ class Model(nn.Module):
     def __repr__(self) -> str:
         name = f"{self.name_or_path}: " if self.name_or_path else ""
         count = number(self.num_parameters())
-        title = both(f"{name}{count} parameters", f"{name}{count} parámetros")
+        title = localized(f"{name}{count} parameters", f"{name}{count} parámetros")
         if self._source:
-            title += both(f"; its faster twin, in {self.precision}", f"; su gemelo rápido, en {self.precision}")
+            title += localized(f"; its faster twin, in {self.precision}", f"; su gemelo rápido, en {self.precision}")
         return describe(self.source, title, self.config.hidden_size)
 
     @property
@@ -244,7 +279,7 @@ class Model(nn.Module):
         tensors = release(family, self.config, self.task_head, self.state_dict())
         data = write_config(family, self.config, self.task_head) | {"dtype": str(self.dtype).removeprefix("torch.")}
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        folder = checkpoints.folder_of(folder)
+        folder = storage.folder_of(folder)
         checkpoints.write(
             folder,
             checkpoints.pack_int8(tensors) if int8 else tensors,
@@ -252,8 +287,8 @@ class Model(nn.Module):
             max_shard_size=max_shard_size,
         )
         for name, said in self._other_files().items():
-            checkpoints.write_text(folder / name, json.dumps(said, indent=2) + "\n")
-        checkpoints.write_text(folder / "config.json", text)
+            storage.write_text(folder / name, json.dumps(said, indent=2) + "\n")
+        storage.write_text(folder / "config.json", text)
 
     def _other_files(self) -> dict[str, dict[str, Any]]:
         """What else `save_pretrained` writes, by the file's name."""

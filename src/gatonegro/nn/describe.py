@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import nn
 
+from gatonegro.i18n import localized
 from gatonegro.nn.attention import Attend, Attention
 from gatonegro.nn.encoder import Activation, AddNorm, Embedding, Embeddings, Encoder, EncoderLayer, FeedForward
 from gatonegro.nn.heads import MaskedLMHead, Pooler, SequenceClassificationHead, TokenClassificationHead
-from gatonegro.wording import both
 
 # Each says a part's shapes from the part and the size of a hidden state; t is the tokens of all sequences, n the
 # sequences, h the heads, d the width of a head.
@@ -30,7 +30,7 @@ SHAPES: dict[type[nn.Module], Callable[[Any, int], str]] = {
     Embedding: lambda m, x: f"(t) → (t, {m.embedding_dim})",
     nn.Linear: lambda m, x: f"(…, {m.in_features}) → (…, {m.out_features})",
     nn.LayerNorm: lambda m, x: f"(t, {x}) → (t, {x})",
-    nn.Dropout: lambda m, x: both("in training only", "solo al entrenar"),
+    nn.Dropout: lambda m, x: localized("in training only", "solo al entrenar"),
     Activation: lambda m, x: "(…) → (…)",
 }
 
@@ -64,12 +64,12 @@ def describe(model: nn.Module, title: str, hidden: int) -> str:
         shape = SHAPES.get(type(part)) if part is not None else None
         remark = shape(part, hidden) if shape else ""
         own = type(part).__doc__ if part is not None and type(part).__module__.startswith("gatonegro") else None
-        own = own and both(own, SPANISH.get(type(part), own))  # type: ignore[arg-type]
+        own = own and localized(own, SPANISH.get(type(part), own))  # type: ignore[arg-type]
         line = line.replace("in_features=", "").replace("out_features=", "").replace(", elementwise_affine=True", "")
         lines.append((line, f"{remark:<24} {str(own).splitlines()[0]}" if own else remark))
     width = max(len(line) for line, remark in lines if remark) + 2
     body = [f"{line:<{width}}# {remark}" if remark else line for line, remark in lines]
-    key = both(
+    key = localized(
         "t: tokens of all sequences, n: sequences, h: heads, d: width of a head",
         "t: tokens de todas las secuencias, n: secuencias, h: cabezas, d: ancho de una cabeza",
     )

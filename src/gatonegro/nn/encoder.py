@@ -14,7 +14,6 @@ from gatonegro.config import Config
 from gatonegro.errors import ConfigError
 from gatonegro.nn.attention import Attention, Bias, Embedding, RelativeBias
 from gatonegro.packing import Layout, Packed
-from gatonegro.wording import both
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
@@ -35,10 +34,8 @@ class Activation(nn.Module):
         if not isinstance(name, str) or name not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
             raise ConfigError(
-                both(
-                    f"config.json: the activation (hidden_act) {name!r} is not known; known are {known}.",
-                    f"config.json: no se conoce la activación (hidden_act) {name!r}; se conocen {known}.",
-                )
+                f"config.json: the activation (hidden_act) {name!r} is not known; known are {known}.",
+                f"config.json: no se conoce la activación (hidden_act) {name!r}; se conocen {known}.",
             )
         self.name = name
 

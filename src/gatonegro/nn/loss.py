@@ -9,7 +9,6 @@ from torch import Tensor
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError
-from gatonegro.wording import both
 
 # by `config.scored_by`; labels stand in the last direction
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -23,18 +22,14 @@ def loss_of(config: Config, head: str, logits: Tensor | None, labels: Tensor) ->
     """The usual loss: cross-entropy, or for sequences what `config.problem_type` (or the labels' kind) says."""
     if logits is None:
         raise InputError(
-            both(
-                "labels= needs a model with a head, and this one has none.",
-                "labels= necesita un modelo con cabeza, y este no la tiene.",
-            )
+            "labels= needs a model with a head, and this one has none.",
+            "labels= necesita un modelo con cabeza, y este no la tiene.",
         )
     if not isinstance(labels, Tensor) or labels.is_complex():
         given = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
         raise InputError(
-            both(
-                f"labels must be a torch tensor of real numbers, not {given}.",
-                f"labels debe ser un tensor de torch de números reales, no {given}.",
-            )
+            f"labels must be a torch tensor of real numbers, not {given}.",
+            f"labels debe ser un tensor de torch de números reales, no {given}.",
         )
     rows = tuple(logits.shape[:-1])  # (b,) or (b, s)
     column = (*rows, 1) if head == "sequence-classification" else rows
@@ -48,22 +43,18 @@ def loss_of(config: Config, head: str, logits: Tensor | None, labels: Tensor) ->
         if shape not in (rows, column) or labels.is_floating_point() or not known.all():
             first = f"{labels[:8].tolist()}{' …' if len(labels) > 8 else ''}"
             raise InputError(
-                both(
-                    f"labels must be whole numbers of shape {rows}, from 0 to {classes.shape[-1] - 1} (or -100 for "
-                    f"none), not {labels.dtype} of shape {shape}: {first}.",
-                    f"labels debe contener números enteros, de forma {rows}, de 0 a {classes.shape[-1] - 1} (o -100 "
-                    f"para ninguno), no {labels.dtype} de forma {shape}: {first}.",
-                )
+                f"labels must be whole numbers of shape {rows}, from 0 to {classes.shape[-1] - 1} (or -100 for "
+                f"none), not {labels.dtype} of shape {shape}: {first}.",
+                f"labels debe contener números enteros, de forma {rows}, de 0 a {classes.shape[-1] - 1} (o -100 "
+                f"para ninguno), no {labels.dtype} de forma {shape}: {first}.",
             )
         return F.cross_entropy(classes, labels.long())
     if labels.shape not in (logits.shape, rows if logits.shape[-1] == 1 else logits.shape):
         raise InputError(
-            both(
-                f"labels are of shape {tuple(labels.shape)}, and a {kind} model with {config.num_labels} labels wants "
-                f"{tuple(logits.shape)}.",
-                f"labels es de forma {tuple(labels.shape)}, y un modelo de {kind} con {config.num_labels} etiquetas "
-                f"pide {tuple(logits.shape)}.",
-            )
+            f"labels are of shape {tuple(labels.shape)}, and a {kind} model with {config.num_labels} labels wants "
+            f"{tuple(logits.shape)}.",
+            f"labels es de forma {tuple(labels.shape)}, y un modelo de {kind} con {config.num_labels} etiquetas "
+            f"pide {tuple(logits.shape)}.",
         )
     labels = labels.to(logits.dtype).view_as(logits)
     return (F.mse_loss if kind == "regression" else F.binary_cross_entropy_with_logits)(logits, labels)

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from gatonegro.checks import FLAG, Check, Option, check_text, optional, whole
 from gatonegro.config import Config
-from gatonegro.errors import GatonegroWarning, OptionError
-from gatonegro.models import Model
-from gatonegro.packing import Packed
-from gatonegro.tasks.task import FLAG, LENGTH, Encoded, RowError, Said, Task, check_text, whole
+from gatonegro.errors import OptionError, RowError
+from gatonegro.i18n import Message
+from gatonegro.models import Model, softmax
+from gatonegro.tasks.task import LENGTH, Encoded, Notice, RowOutput, Task, notice
 from gatonegro.tasks.tokens import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
     mask = tokenizer.mask_token_id
     if mask is None:
         raise OptionError(
-            both(
-                "this tokenizer has no mask token, so its model was not trained to fill one; take another.",
-                "este tokenizador no tiene token de máscara, así que su modelo no aprendió a llenarla; usa otro.",
-            )
+            "this tokenizer has no mask token, so its model was not trained to fill one; take another.",
+            "este tokenizador no tiene token de máscara, así que su modelo no aprendió a llenarla; usa otro.",
         )
 
     cut = options["truncation"]
@@ -35,48 +31,42 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         found = [i for i, token in enumerate(encoding.ids) if token == mask]
         if not found and cut and tokenizer.mask_token in rows[row]:
             raise RowError(
-                row,
-                both(
-                    "has its mask behind what truncation=True leaves of it; leave truncation out.",
-                    "tiene la máscara más allá de lo que deja truncation=True; quita truncation.",
-                ),
+                "has its mask behind what truncation=True leaves of it; leave truncation out.",
+                "tiene la máscara más allá de lo que deja truncation=True; quita truncation.",
+                item=row,
             )
         if not found:
             token = tokenizer.mask_token
             raise RowError(
-                row,
-                both(
-                    f"has no {token}; write it where the missing word stands.",
-                    f"no tiene {token}; escríbelo donde falta la palabra.",
-                ),
+                f"has no {token}; write it where the missing word stands.",
+                f"no tiene {token}; escríbelo donde falta la palabra.",
+                item=row,
             )
         return found
 
     return encode_tokens(tokenizer, config, rows, options, masks)
 
 
-def ask(model: Model, packed: Packed, at: Tensor | None) -> Tensor:
-    return model.run(packed, at)  # (m, vocab)
-
-
-def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[str, Any]) -> Any:
-    """For each mask the likeliest words; a list of lists if there are several masks, as in `transformers`."""
-    probs = torch.cat(said.answers).float().softmax(-1)  # (masks, vocab)
-    ids = list(said.note.ids)
+def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> Any:
+    """Return the likeliest words per mask; a list of lists if there are several masks, as in `transformers`."""
+    probs = softmax(np.concatenate(output.answers))  # (masks, vocab)
+    ids = list(output.note.ids)
     places = [i for i, token in enumerate(ids) if token == tokenizer.mask_token_id]
-    targets = options["targets"]
-    candidates = None if targets is None else _targets(tokenizer, targets, config)
-    if candidates is not None:
+    candidates = None
+    if options["targets"] is not None:
+        candidates, notices = _targets(tokenizer, options["targets"], config)
+        output.notices.extend(notices)
         probs = probs[:, candidates]
-    scores, best = probs.topk(min(options["top_k"], probs.shape[1]))
+    top = min(options["top_k"], probs.shape[1])
     out = []
-    for place, row_scores, row_best in zip(places, scores.tolist(), best.tolist(), strict=True):
+    for place, row_probs in zip(places, probs, strict=True):
+        best = np.argpartition(-row_probs, top - 1)[:top]
         row = []
-        for score, token in zip(row_scores, row_best, strict=True):
-            token = token if candidates is None else candidates[token]
+        for i in best[np.argsort(-row_probs[best], kind="stable")].tolist():
+            token = i if candidates is None else candidates[i]
             filled = [*ids[:place], token, *ids[place + 1 :]]
             row.append({
-                "score": score,
+                "score": float(row_probs[i]),
                 "token": token,
                 "token_str": tokenizer.decode([token]),
                 "sequence": tokenizer.decode(filled, skip_special_tokens=len(places) == 1),
@@ -85,40 +75,30 @@ def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[st
     return out[0] if len(out) == 1 else out
 
 
-def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> list[int]:
-    """The ids of the words among which to choose; of a word that is several tokens, its first, which is said."""
+def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> tuple[list[int], list[Notice]]:
+    """Return the ids of the words among which to choose; of a word that is several tokens, its first, and a notice."""
     found: dict[int, None] = {}
+    notices = []
     for n, target in enumerate([targets] if isinstance(targets, str) else targets):
-        check_text(target, (f"targets[{n}],", f"targets[{n}],"))
+        check_text(target, Message.same(f"targets[{n}],"))
         known = tokenizer.backend_tokenizer.token_to_id(target)
         if known is None:
             pieces = tokenizer.encode(target, add_special_tokens=False)
             if not pieces:
                 raise OptionError(
-                    both(
-                        f"the target {target!r:.40} has no token of its own; leave it out.",
-                        f"el candidato {target!r:.40} no tiene ningún token; quítalo.",
-                    )
+                    f"the target {target!r:.40} has no token of its own; leave it out.",
+                    f"el candidato {target!r:.40} no tiene ningún token; quítalo.",
                 )
             known = pieces[0]
             token = tokenizer.convert_ids_to_tokens(known)
-            warnings.warn(
-                both(
-                    f"the target {target!r:.40} is no single token; {token!r} is taken.",
-                    f"el candidato {target!r:.40} no es un solo token; se toma {token!r}.",
-                ),
-                GatonegroWarning,
-                stacklevel=6,
-            )
+            notices.append(notice("target", target=target, token=token))
         found[known] = None
     if not found or max(found) >= config.vocab_size:
         raise OptionError(
-            both(
-                "targets must name at least one word, all of the model's vocabulary.",
-                "targets debe nombrar al menos una palabra, y todas del vocabulario del modelo.",
-            )
+            "targets must name at least one word, all of the model's vocabulary.",
+            "targets debe nombrar al menos una palabra, y todas del vocabulario del modelo.",
         )
-    return sorted(found)
+    return sorted(found), notices
 
 
 def wrap(inputs: Any, answers: Any, called_with: Mapping[str, Any]) -> Any:
@@ -126,23 +106,24 @@ def wrap(inputs: Any, answers: Any, called_with: Mapping[str, Any]) -> Any:
     return answers[0] if isinstance(inputs, list) and len(inputs) == 1 else answers
 
 
+WORDS = Check(
+    lambda t: isinstance(t, str) or (isinstance(t, list) and all(isinstance(word, str) for word in t)),
+    Message("a word, or a list of words", "una palabra, o una lista de palabras"),
+)
+
 FILL_MASK = Task(
     name="fill-mask",
     head="masked-lm",
     check=check_str,
     encode=encode,
-    ask=ask,
+    ask=Model.predict,
     decode=decode,
     wrap=wrap,
-    options={"top_k": 5, "targets": None, "truncation": False, "max_length": None},
-    allowed={
-        "top_k": (whole(1), ("a whole number of at least 1", "un número entero, 1 o más")),
-        "targets": (
-            lambda t: t is None or isinstance(t, str) or (isinstance(t, list) and all(isinstance(x, str) for x in t)),
-            ("None, a word, or a list of words", "None, una palabra o una lista de palabras"),
-        ),
-        "truncation": FLAG,
-        "max_length": LENGTH,
+    options={
+        "top_k": Option(5, whole(1)),
+        "targets": Option(None, optional(WORDS)),
+        "truncation": Option(False, FLAG),
+        "max_length": Option(None, LENGTH),
     },
     example="dccuchile/bert-base-spanish-wwm-cased",
 )

@@ -12,7 +12,6 @@ from gatonegro.errors import InputError, OptionError
 from gatonegro.models import Model
 from gatonegro.preprocessing import KEY, PREPROCESS, known_emoji, preprocessing_of
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 Change = Callable[[str], str]
 WORD = re.compile(r"\S+")
@@ -78,10 +77,8 @@ def changed(text: str, change: Change) -> str:
     if not isinstance(new, str):
         kind = type(new).__name__
         raise InputError(
-            both(
-                f"preprocess= gave {kind} for the text {text!r:.40}, and a model reads str; let it return one.",
-                f"preprocess= dio {kind} para el texto {text!r:.40}, y un modelo lee str; haz que devuelva uno.",
-            )
+            f"preprocess= gave {kind} for the text {text!r:.40}, and a model reads str; let it return one.",
+            f"preprocess= dio {kind} para el texto {text!r:.40}, y un modelo lee str; haz que devuelva uno.",
         )
     return new
 
@@ -101,10 +98,8 @@ def change_of(model: Model, tokenizer: Tokenizer, asked: str | Change | None) ->
     if not isinstance(name, str) or name not in PREPROCESS:
         known = ", ".join(PREPROCESS)
         raise OptionError(
-            both(
-                f"preprocess must be 'auto', None, a function or one of {known}, not {name!r:.80}.",
-                f"preprocess debe ser 'auto', None, una función o uno de {known}, no {name!r:.80}.",
-            )
+            f"preprocess must be 'auto', None, a function or one of {known}, not {name!r:.80}.",
+            f"preprocess debe ser 'auto', None, una función o uno de {known}, no {name!r:.80}.",
         )
     if name == "spell-emoji":
         return partial(PREPROCESS[name], known=known_emoji(tokenizer.get_vocab()))

@@ -7,32 +7,32 @@ from functools import partial
 from typing import Any
 
 from gatonegro.config import Config
-from gatonegro.tasks.task import Encoded, Said, Task, truncates
+from gatonegro.tasks.generating import OPTIONS, flat, generate, prefix_of, text_of
+from gatonegro.tasks.task import Encoded, RowOutput, Task, notice, truncates
 from gatonegro.tasks.tokens import check_str
-from gatonegro.tasks.writing import ALLOWED_HERE, OPTIONS, flat, prefix_of, text_of, written
 from gatonegro.tokenization import Tokenizer
 
-MOST = 4096  # tokens that are read of a text where positions have no end
+MAX_READ = 4096  # tokens of a text, where positions have no end
 
 
 def encode(
     tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any], *, task: str
 ) -> Encoded:
     """Each text with what the model wants in front of it. One that is too long loses its end."""
-    limit, front = min(config.max_tokens, MOST), prefix_of(config, task)
+    limit, front = min(config.max_tokens, MAX_READ), prefix_of(config, task)
     if truncates(options):
         limit = min(limit, tokenizer.model_max_length)
     ids = tokenizer([front + row for row in rows], truncation=truncates(options), max_length=limit)["input_ids"]
     long = [i for i, some in enumerate(ids) if len(some) > limit]
     for i in long:
         ids[i] = tokenizer(front + rows[i], truncation=True, max_length=limit)["input_ids"]
-    return Encoded(ids, range(len(rows)), limit, cut=long)
+    return Encoded(ids, range(len(rows)), limit, notices={i: [notice("cut", limit=limit)] for i in long})
 
 
 def decode(
-    tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[str, Any], *, key: str
+    tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any], *, key: str
 ) -> list[dict[str, Any]]:
-    (answers,) = said.answers
+    (answers,) = output.answers
     out = []
     for one in answers:
         if options["return_tensors"]:
@@ -50,11 +50,10 @@ def _task(name: str, key: str, example: str) -> Task:
         head="seq2seq-lm",
         check=check_str,
         encode=partial(encode, task=name),
-        write=partial(written, task=name),
+        generate=partial(generate, task=name),
         decode=partial(decode, key=key),
         wrap=flat,
         options=OPTIONS,
-        allowed=ALLOWED_HERE,
         example=example,
     )
 

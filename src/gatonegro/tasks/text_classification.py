@@ -2,51 +2,43 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, whole
 from gatonegro.config import Config
-from gatonegro.errors import InputError, OptionError
-from gatonegro.models import Model
-from gatonegro.nn.loss import FUNCTIONS
-from gatonegro.packing import Packed
-from gatonegro.tasks.task import LENGTH, Encoded, Said, Task, check_text, truncates, whole
+from gatonegro.errors import OptionError, RowError
+from gatonegro.i18n import Message
+from gatonegro.models import SCORE_FUNCTIONS, Model
+from gatonegro.tasks.task import LENGTH, NOTICES, Encoded, Notice, RowOutput, Task, notice, truncates
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
-TRUNCATIONS = (True, False, None, "longest_first", "only_first", "only_second", "do_not_truncate")
-END = 2 / 3  # how much the last window of a long text counts
-UNSAID = object()  # `top_k` not given: one dict for a text; given: a list of dicts, as in transformers
+LAST_WINDOW = 2 / 3  # how much the last window of a long text counts
+NOT_GIVEN = object()  # `top_k` not given: one dict for a text; given: a list of dicts, as in transformers
 
 
 def check(row: Any, options: Mapping[str, Any]) -> None:
     if isinstance(row, Mapping):
         if "text" not in row or not row.keys() <= {"text", "text_pair"}:
             keys = str(list(row))[:80]
-            raise InputError(
-                both(
-                    f"a dict with the keys {keys} where {{'text': …, 'text_pair': …}} is wanted.",
-                    f"un dict con las claves {keys} donde hace falta {{'text': …, 'text_pair': …}}.",
-                )
+            raise RowError(
+                f"is a dict with the keys {keys} where {{'text': …, 'text_pair': …}} is wanted.",
+                f"es un dict con las claves {keys} donde hace falta {{'text': …, 'text_pair': …}}.",
             )
         for value in row.values():
-            check_text(value)
+            check_row_text(value)
     elif isinstance(row, list | tuple):
         kind = type(row).__name__
-        raise InputError(
-            both(
-                f"a {kind} where a text is wanted; pass a flat list of texts, and pairs as "
-                "{'text': …, 'text_pair': …}.",
-                f"{kind} donde hace falta un texto; pasa una lista de textos sin anidar, y los pares como "
-                "{'text': …, 'text_pair': …}.",
-            )
+        raise RowError(
+            f"is a {kind} where a text is wanted; pass a flat list of texts, and pairs as "
+            "{'text': …, 'text_pair': …}.",
+            f"es {kind} donde hace falta un texto; pasa una lista de textos sin anidar, y los pares como "
+            "{'text': …, 'text_pair': …}.",
         )
     else:
-        check_text(row)
+        check_row_text(row)
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
@@ -62,14 +54,12 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     room = limit - tokenizer.num_special_tokens_to_add()
     if room < 1 or (paired and limit - tokenizer.num_special_tokens_to_add(pair=True) < 2):
         raise OptionError(
-            both(
-                f"max_length={limit} leaves no room for a token of each text beside the special ones; make it larger.",
-                f"max_length={limit} no deja sitio para un token de cada texto junto a los especiales; auméntalo.",
-            )
+            f"max_length={limit} leaves no room for a token of each text beside the special ones; make it larger.",
+            f"max_length={limit} no deja sitio para un token de cada texto junto a los especiales; auméntalo.",
         )
     ids: list[list[int]] = []
-    segments: list[list[int]] = []
-    owners: list[int] = []
+    token_types: list[list[int]] = []
+    row_of: list[int] = []
     for at, second in ((alone, None), (paired, [pairs[i] for i in paired])):
         if not at:
             continue
@@ -83,44 +73,42 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             return_offsets_mapping=False,
         )
         ids += batch["input_ids"]
-        owners += [at[i] for i in batch.get("overflow_to_sample_mapping", range(len(at)))]
-        segments += batch.get("token_type_ids", [])
-    lost = [
-        row
-        for row, found in zip(owners, ids, strict=True)
-        if pairs[row] is not None and len(found) == limit and not cut
-        and len(tokenizer(texts[row], pairs[row], truncation=False, max_length=limit)["input_ids"]) > limit
-    ]  # fmt: skip
-    return Encoded(ids, owners, limit, segments if config.type_vocab_size > 1 and segments else None, lost)
+        row_of += [at[i] for i in batch.get("overflow_to_sample_mapping", range(len(at)))]
+        token_types += batch.get("token_type_ids", [])
+    notices = {}
+    for row, found in zip(row_of, ids, strict=True):
+        if pairs[row] is not None and len(found) == limit and not cut:
+            whole_pair = tokenizer(texts[row], pairs[row], truncation=False, max_length=limit)["input_ids"]
+            if len(whole_pair) > limit:
+                notices[row] = [Notice("cut", NOTICES["pair"].format(limit=limit))]
+    with_types = config.type_vocab_size > 1 and bool(token_types)
+    return Encoded(ids, row_of, limit, token_types if with_types else None, notices=notices)
 
 
-def ask(model: Model, packed: Packed, at: Tensor | None) -> Tensor:
-    return model.run(packed)  # (n, labels)
+def combine(answers: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
+    """Return the logits of a whole text (labels,) from those of its windows.
 
-
-def combine(answers: Tensor, weights: Tensor) -> Tensor:
-    """The logits of a whole text (labels,) from those of its windows (w, labels).
-
-    The last window counts for `END`, the others share the rest by their tokens: a review's verdict stands at its end.
-    That the ends of a text say most of it is known, https://arxiv.org/abs/1905.05583 §5.3.1; how much, see
+    The last window counts for `LAST_WINDOW`, the others share the rest by their tokens: a review's verdict stands at
+    its end. That the ends of a text say most of it is known, https://arxiv.org/abs/1905.05583 §5.3.1; how much, see
     `benchmarks/long_texts.py`.
     """
-    share = weights[:-1].to(answers.dtype) / weights[:-1].sum() * (1 - END)  # (w - 1,)
-    return (answers[:-1] * share[:, None]).sum(0) + answers[-1] * END
+    *others, last = answers
+    weights = np.array(lengths[:-1], np.float32) / sum(lengths[:-1]) * np.float32(1 - LAST_WINDOW)  # (w - 1,)
+    return (np.stack(others) * weights[:, None]).sum(0) + last * np.float32(LAST_WINDOW)
 
 
-def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[str, Any]) -> Any:
+def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> Any:
     name = options["function_to_apply"]
     name = config.scored_by if name is None else str(name).lower()
-    several_windows = len(said.answers) > 1
-    logits = combine(torch.stack(said.answers), torch.tensor(said.lengths)) if several_windows else said.answers[0]
-    scores = FUNCTIONS[name](logits.float()).tolist()  # labels
+    logits = output.answers[0] if len(output.answers) == 1 else combine(output.answers, output.lengths)
+    scores = SCORE_FUNCTIONS[name](logits).tolist()  # labels
     top_k, least = options["top_k"], options["min_score"]
     ranked = sorted(range(len(scores)), key=lambda i: -scores[i])
     found: list[dict[str, Any]] = [{"label": config.id2label[i], "score": scores[i]} for i in ranked]
     if least is not None and found[0]["score"] < least:
         found[0]["unsure"] = True
-    return found[0] if top_k is UNSAID else found[:top_k]
+        output.notices.append(notice("unsure", score=found[0]["score"], least=least))
+    return found[0] if top_k is NOT_GIVEN else found[:top_k]
 
 
 def wrap(inputs: Any, answers: Any, called_with: Mapping[str, Any]) -> Any:
@@ -128,40 +116,27 @@ def wrap(inputs: Any, answers: Any, called_with: Mapping[str, Any]) -> Any:
     return [answers] if isinstance(inputs, str) and "top_k" not in called_with else answers
 
 
+TRUNCATION = one_of(True, False, None, "longest_first", "only_first", "only_second", "do_not_truncate")
+FUNCTION = Check(
+    lambda name: isinstance(name, str) and name.lower() in SCORE_FUNCTIONS,
+    Message(f"one of {', '.join(SCORE_FUNCTIONS)}", f"una de {', '.join(SCORE_FUNCTIONS)}"),
+)
+TOP_K = optional(whole(0))
+
 TEXT_CLASSIFICATION = Task(
     name="text-classification",
     head="sequence-classification",
     check=check,
     encode=encode,
-    ask=ask,
+    ask=Model.predict,
     decode=decode,
     wrap=wrap,
     options={
-        "top_k": UNSAID,
-        "function_to_apply": None,
-        "min_score": None,  # a best label with less is marked: "unsure": True
-        "truncation": False,
-        "max_length": None,
-        "padding": False,
+        "top_k": Option(NOT_GIVEN, TOP_K),
+        "function_to_apply": Option(None, optional(FUNCTION)),
+        "min_score": Option(None, optional(number())),  # a best label with less is marked: "unsure": True
+        "truncation": Option(False, TRUNCATION),
+        "max_length": Option(None, LENGTH),
+        "padding": Option(False),
     },
-    allowed={
-        "top_k": (
-            lambda k: k is None or k is UNSAID or whole(0)(k),
-            ("a whole number of at least 0, or None for all", "un número entero, 0 o más, o None para todas"),
-        ),
-        "function_to_apply": (
-            lambda name: name is None or (isinstance(name, str) and name.lower() in FUNCTIONS),
-            (f"None or one of {', '.join(FUNCTIONS)}", f"None o una de {', '.join(FUNCTIONS)}"),
-        ),
-        "min_score": (
-            lambda s: s is None or (isinstance(s, int | float) and not isinstance(s, bool) and abs(s) < math.inf),
-            ("a number, or None", "un número, o None"),
-        ),
-        "max_length": LENGTH,
-        "truncation": (
-            lambda way: way in TRUNCATIONS,
-            (f"one of {', '.join(map(repr, TRUNCATIONS))}", f"uno de {', '.join(map(repr, TRUNCATIONS))}"),
-        ),
-    },
-    model="sentiment-es-en",
 )

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gatonegro.checks import FLAG, TEXT, Option, one_of, optional
 from gatonegro.config import Config
+from gatonegro.errors import InputError, RowError
 from gatonegro.generation import Written
 from gatonegro.models import LanguageModel, Model
-from gatonegro.tasks.task import FLAG, Encoded, RowError, Said, Task
+from gatonegro.tasks.generating import NEW_TOKENS, OPTIONS, generation_options, streamed, text_of
+from gatonegro.tasks.task import Encoded, RowOutput, Task
 from gatonegro.tasks.tokens import check_str
-from gatonegro.tasks.writing import ALLOWED_HERE, NEW_TOKENS, OPTIONS, TEXT, how, streamed, text_of
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 NAME = "text-generation"
 
@@ -26,35 +27,34 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     begin = tokenizer.bos_token_id
     ids = [some or ([] if begin is None else [begin]) for some in ids]
     new = options["max_new_tokens"] or NEW_TOKENS
+    errors: dict[int, InputError] = {}
     for i, some in enumerate(ids):
-        if len(some) < config.max_tokens:
+        if len(some) < most:
             continue
-        if options["handle_long_generation"] == "hole" and new < config.max_tokens:
-            ids[i] = some[-(config.max_tokens - new) :]
+        if options["handle_long_generation"] == "hole" and new < most:
+            ids[i] = some[-(most - new) :]
             continue
-        raise RowError(
-            i,
-            both(
-                f"is {len(some)} tokens, and the model reads and writes {config.max_tokens} in all; shorten it, or "
-                'pass handle_long_generation="hole" with a smaller max_new_tokens= to go on from its end.',
-                f"tiene {len(some)} tokens, y el modelo lee y escribe {config.max_tokens} en total; acórtalo, o "
-                'pasa handle_long_generation="hole" con un max_new_tokens= menor para seguir desde su final.',
-            ),
+        errors[i] = RowError(
+            f"is {len(some)} tokens, and the model reads and writes {most} in all; shorten it, or pass "
+            'handle_long_generation="hole" with a smaller max_new_tokens= to go on from its end.',
+            f"tiene {len(some)} tokens, y el modelo lee y escribe {most} en total; acórtalo, o pasa "
+            'handle_long_generation="hole" con un max_new_tokens= menor para seguir desde su final.',
         )
-    return Encoded(ids, range(len(rows)), config.max_tokens)
+    kept = [i for i in range(len(rows)) if i not in errors]
+    return Encoded([ids[i] for i in kept], kept, most, errors=errors)
 
 
-def write(
+def generate(
     model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any]
 ) -> list[list[Written]]:
     assert isinstance(model, LanguageModel)
-    config = how(model, tokenizer, NAME, options, beams=1)
+    config = generation_options(model, tokenizer, NAME, options, beams=1)
     with streamed(options, ids, config) as put:
         return model.write(None, ids, config, put)
 
 
-def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    (answers,) = said.answers
+def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    (answers,) = output.answers
     out: list[dict[str, Any]] = []
     for one in answers:
         if options["return_tensors"]:
@@ -62,7 +62,7 @@ def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[st
         else:
             begun = text_of(tokenizer, one.ids[: one.begun], options)
             new = text_of(tokenizer, one.ids, options)[len(begun) :]
-            out.append({"generated_text": said.row + new if options["return_full_text"] else new})
+            out.append({"generated_text": output.row + new if options["return_full_text"] else new})
         if options["return_scores"]:
             out[-1]["score"] = one.score
     return out
@@ -73,21 +73,14 @@ TEXT_GENERATION = Task(
     head="causal-lm",
     check=check_str,
     encode=encode,
-    write=write,
+    generate=generate,
     decode=decode,
     options={
         **OPTIONS,
-        "prefix": None,
-        "return_full_text": True,
-        "add_special_tokens": True,
-        "handle_long_generation": None,
-    },
-    allowed={
-        **ALLOWED_HERE,
-        "prefix": TEXT,
-        "add_special_tokens": FLAG,
-        "return_full_text": FLAG,
-        "handle_long_generation": (lambda x: x in (None, "hole"), ('"hole" or None', '"hole" o None')),
+        "prefix": Option(None, optional(TEXT)),
+        "return_full_text": Option(True, FLAG),
+        "add_special_tokens": Option(True, FLAG),
+        "handle_long_generation": Option(None, one_of("hole", None)),
     },
     example="openai-community/gpt2",
 )

@@ -7,26 +7,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from gatonegro.checks import FLAG, Check, Option, check_row_text, optional, whole
 from gatonegro.config import Config
-from gatonegro.errors import InputError
-from gatonegro.models import Model
-from gatonegro.packing import Packed
-from gatonegro.tasks.task import FLAG, Encoded, Said, Task, check_text, whole
+from gatonegro.errors import RowError
+from gatonegro.i18n import Message
+from gatonegro.models import Model, softmax
+from gatonegro.tasks.task import Encoded, RowOutput, Task
 from gatonegro.tasks.tokens import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
-# How the tokens of a word come to one label: of their probabilities (n, labels), those of the word (labels,).
-# None and "simple" leave each token its own.
-STRATEGIES: dict[str, Callable[[Tensor], Tensor] | None] = {
+# from the probabilities of a word's tokens (n, labels) to those of the word (labels,). None and "simple" leave each
+# token its own
+STRATEGIES: dict[str, Callable[[np.ndarray], np.ndarray] | None] = {
     "none": None,
     "simple": None,
     "first": lambda x: x[0],
     "average": lambda x: x.mean(0),
-    "max": lambda x: x[x.amax(1).argmax()],
+    "max": lambda x: x[x.max(1).argmax()],
 }
 PREFIX = re.compile(r"([BI])-(.*)", re.DOTALL)
 
@@ -36,15 +35,13 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
         check_str(row, options)
     elif not isinstance(row, list | tuple):
         kind = type(row).__name__
-        raise InputError(
-            both(
-                f"a {kind} where a list of words is wanted, for is_split_into_words is True.",
-                f"{kind} donde hace falta una lista de palabras, pues is_split_into_words es True.",
-            )
+        raise RowError(
+            f"is a {kind} where a list of words is wanted, for is_split_into_words is True.",
+            f"es {kind} donde hace falta una lista de palabras, pues is_split_into_words es True.",
         )
     else:
         for word in row:
-            check_text(word, ("a word", "una palabra"))
+            check_row_text(word, Message("a word", "una palabra"))
 
 
 def single(inputs: Any, options: Mapping[str, Any]) -> bool:
@@ -62,15 +59,11 @@ def _ordinary(encoding: Any) -> list[int]:
     return [i for i, special in enumerate(encoding.special_tokens_mask) if not special]
 
 
-def ask(model: Model, packed: Packed, at: Tensor | None) -> Tensor:
-    return model.run(packed, at)  # (m, labels)
-
-
-def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Dicts as `transformers` gives them: `entity` and `index` a token, or `entity_group` a run of them."""
-    probs = torch.cat(said.answers).float().softmax(-1)  # (m, labels)
+    probs = softmax(np.concatenate(output.answers))  # (m, labels)
     strategy = options["aggregation_strategy"].lower()
-    text, tokens = _tokens(tokenizer, said, options)
+    text, tokens = _tokens(tokenizer, output, options)
     choose = STRATEGIES[strategy]
     if choose is None:
         groups: Iterable[list[int]] = ([i] for i in range(len(tokens)))
@@ -90,7 +83,7 @@ def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[st
     if strategy != "none":
         found = list(_grouped(tokenizer, found))
     ignored = options["ignore_labels"]
-    back = getattr(said.row, "back", None)  # where a text was changed before it was read
+    back = getattr(output.row, "back", None)  # where a text was changed before it was read
     out = []
     for one in found:
         if one.get("entity", one.get("entity_group")) not in ignored:
@@ -100,18 +93,22 @@ def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[st
     return out
 
 
-def _tokens(tokenizer: Tokenizer, said: Said, options: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
+def _tokens(tokenizer: Tokenizer, output: RowOutput, options: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
     """The text, and of each token that is not special: its word, id, number and place in the text."""
-    ids, offsets, words = said.note.ids, said.note.offsets, said.note.word_ids  # each is copied when it is asked for
+    ids, offsets, words = (
+        output.note.ids,
+        output.note.offsets,
+        output.note.word_ids,
+    )  # each is copied when it is asked for
     names = tokenizer.convert_ids_to_tokens(ids)
     split, unknown = options["is_split_into_words"], tokenizer.unk_token_id
-    text, starts = said.row, [0]
+    text, starts = output.row, [0]
     if split:
         delimiter = options["delimiter"]
-        text = delimiter.join(said.row)
-        starts = [0, *accumulate(len(word) + len(delimiter) for word in said.row)]
+        text = delimiter.join(output.row)
+        starts = [0, *accumulate(len(word) + len(delimiter) for word in output.row)]
     tokens = []
-    for i in _ordinary(said.note):
+    for i in _ordinary(output.note):
         shift = starts[words[i] or 0] if split else 0
         a, b = (place + shift for place in offsets[i])
         word = text[a:b] if ids[i] == unknown else names[i]
@@ -162,36 +159,30 @@ def _kind(label: str) -> tuple[str, str]:
     return (found[1], found[2]) if found else ("I", label)
 
 
+LABELS = Check(
+    lambda labels: isinstance(labels, list | tuple) and all(isinstance(label, str) for label in labels),
+    Message("a list of labels", "una lista de etiquetas"),
+)
+STRATEGY = Check(
+    lambda name: isinstance(name, str) and name.lower() in STRATEGIES,
+    Message(f"one of {', '.join(STRATEGIES)}", f"una de {', '.join(STRATEGIES)}"),
+)
+
 TOKEN_CLASSIFICATION = Task(
     name="token-classification",
     head="token-classification",
     check=check,
     single=single,
     encode=encode,
-    ask=ask,
+    ask=Model.predict,
     decode=decode,
     options={
-        "aggregation_strategy": "none",
-        "ignore_labels": ("O",),
-        "stride": None,  # tokens that two windows of a long text share; by default a quarter of a window
-        "is_split_into_words": False,
-        "delimiter": " ",
-    },
-    allowed={
-        "aggregation_strategy": (
-            lambda name: isinstance(name, str) and name.lower() in STRATEGIES,
-            (f"one of {', '.join(STRATEGIES)}", f"una de {', '.join(STRATEGIES)}"),
-        ),
-        "ignore_labels": (
-            lambda labels: isinstance(labels, list | tuple) and all(isinstance(label, str) for label in labels),
-            ("a list of labels", "una lista de etiquetas"),
-        ),
-        "stride": (
-            lambda n: n is None or whole(0)(n),
-            ("a whole number of at least 0, or None", "un número entero, 0 o más, o None"),
-        ),
-        "is_split_into_words": FLAG,
-        "delimiter": (lambda text: isinstance(text, str), ("a str", "un str")),
+        "aggregation_strategy": Option("none", STRATEGY),
+        "ignore_labels": Option(("O",), LABELS),
+        # tokens that two windows of a long text share; by default a quarter of a window
+        "stride": Option(None, optional(whole(0))),
+        "is_split_into_words": Option(False, FLAG),
+        "delimiter": Option(" ", Check(lambda text: isinstance(text, str), Message("a str", "un str"))),
     },
     example="mrm8488/bert-spanish-cased-finetuned-ner",
 )

@@ -1,4 +1,4 @@
-"""What the tasks that answer by token share: a text's tokens, in windows that overlap, each asked about once."""
+"""A text's tokens in windows that overlap, each queried once: for tasks that answer by token."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from typing import Any
 
 from tokenizers import Encoding
 
+from gatonegro.checks import check_row_text, row_error
 from gatonegro.config import Config
-from gatonegro.errors import InputError, OptionError
-from gatonegro.tasks.task import Encoded, check_text
+from gatonegro.errors import InputError, OptionError, RowError
+from gatonegro.i18n import Message
+from gatonegro.tasks.task import Encoded
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 
 def check_str(row: Any, options: Mapping[str, Any]) -> None:
     """Refuse what is no text."""
     if isinstance(row, list | tuple | Mapping):
         kind = type(row).__name__
-        raise InputError(
-            both(
+        raise row_error(
+            Message(
                 f"a {kind} where a text is wanted; pass a str, or a flat list of them.",
                 f"{kind} donde hace falta un texto; pasa un str, o una lista sin anidar.",
             )
         )
-    check_text(row)
+    check_row_text(row)
 
 
 def encode_tokens(
@@ -37,9 +38,9 @@ def encode_tokens(
 ) -> Encoded:
     """Texts, or lists of words, as sequences that fit the model.
 
-    `wanted(row, encoding)` says which tokens of a whole text are asked about, in ascending order. In a text that is
-    read in windows, each token is asked about in the window in which it stands farthest from an edge. The notes are
-    the encodings of whole texts.
+    `wanted(row, encoding)` returns the tokens of a whole text that are queried, in ascending order, or raises the row's
+    RowError. In a text that is read in windows, each token is queried in the window in which it stands farthest from an
+    edge. The notes are the encodings of whole texts.
     """
     limit = min(config.max_tokens, tokenizer.model_max_length)
     if options.get("max_length") is not None:
@@ -49,12 +50,10 @@ def encode_tokens(
     stride = max(0, room // 4) if options.get("stride") is None else options["stride"]
     if room < 1 or stride >= room:
         raise OptionError(
-            both(
-                f"{limit} tokens at a time, {special} of them special, with stride={stride} leave no room for a new "
-                "one; make max_length larger, or stride smaller.",
-                f"{limit} tokens de una vez, {special} de ellos especiales, con stride={stride} no dejan sitio para "
-                "uno nuevo; aumenta max_length, o reduce stride.",
-            )
+            f"{limit} tokens at a time, {special} of them special, with stride={stride} leave no room for a new "
+            "one; make max_length larger, or stride smaller.",
+            f"{limit} tokens de una vez, {special} de ellos especiales, con stride={stride} no dejan sitio para "
+            "uno nuevo; aumenta max_length, o reduce stride.",
         )
     batch = tokenizer(
         list(rows),
@@ -65,23 +64,30 @@ def encode_tokens(
         return_offsets_mapping=True,
     )
     ids: list[list[int]] = []
-    segments: list[list[int]] = []
-    asked: list[list[int]] = []
-    owners: list[int] = []
+    token_types: list[list[int]] = []
+    queried: list[list[int]] = []
+    row_of: list[int] = []
+    errors: dict[int, InputError] = {}
     encodings = list(batch.encodings or [])
     for row, whole in enumerate(encodings):
-        tokens, types, about = whole.ids, whole.type_ids, wanted(row, whole)  # each is copied when it is asked for
+        try:
+            about = wanted(row, whole)
+        except RowError as error:
+            errors[row] = error
+            continue
+        tokens, types = whole.ids, whole.type_ids  # each is copied when it is asked for
         head, tail = _edges(whole.special_tokens_mask)
         end = len(tokens) - tail
         for a, b, low, high in _windows(end - head, room, stride):
             first = 0 if a == 0 else head + low
             last = len(tokens) if head + b == end else head + high
-            for parts, one in ((ids, tokens), (segments, types)):
+            for parts, one in ((ids, tokens), (token_types, types)):
                 parts.append([*one[:head], *one[head + a : head + b], *one[end:]])
             own = about[bisect_left(about, first) : bisect_left(about, last)]
-            asked.append([place - a for place in own])
-            owners.append(row)
-    return Encoded(ids, owners, limit, segments if config.type_vocab_size > 1 else None, (), asked, encodings)
+            queried.append([place - a for place in own])
+            row_of.append(row)
+    types_or_none = token_types if config.type_vocab_size > 1 else None
+    return Encoded(ids, row_of, limit, types_or_none, queried, encodings, errors)
 
 
 def _edges(special: Sequence[int]) -> tuple[int, int]:

@@ -8,28 +8,30 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
+from gatonegro.checks import FLAG, TEXT, Check, Option, optional
 from gatonegro.config import Config
 from gatonegro.errors import OptionError
 from gatonegro.generation import Written
+from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import TAG, guess, other, targets
 from gatonegro.models import LanguageModel, Model
 from gatonegro.segments import Segment, around, holds, segments
-from gatonegro.tasks.alignment import links, with_attention
-from gatonegro.tasks.task import FLAG, Encoded, Said, Task, truncates
+from gatonegro.tasks.alignment import with_attention, word_links
+from gatonegro.tasks.generating import OPTIONS, flat, prefix_of, text_of
+from gatonegro.tasks.generating import generate as generate_text
+from gatonegro.tasks.task import Encoded, Notice, RowOutput, Task, notice, truncates
 from gatonegro.tasks.tokens import check_str
-from gatonegro.tasks.writing import ALLOWED_HERE, OPTIONS, TEXT, flat, prefix_of, text_of, written
 from gatonegro.tokenization import Tokenizer
-from gatonegro.wording import both
 
 NAMED = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[A-Za-z]+)?)")
 
 
 @dataclass
 class Part:
-    """Of a document: a sentence and which of the document's sequences is asked for it, or what goes through."""
+    """Of a document: a sentence and which of the document's sequences it is, or what goes through."""
 
     text: str
-    asked: int | None = None
+    sequence: int | None = None
     instead: list[Part] = field(default_factory=list)  # the same in pieces, where the sentence lost something
 
 
@@ -40,7 +42,6 @@ class Document:
     parts: list[Part]
     front: str
     same: str = ""  # the wanted language, where some of it is in it already
-    strange: bool = False  # whether some of it is written in letters that the model does not know
     source: str | None = None  # as far as it is known
     target: str | None = None
 
@@ -52,7 +53,7 @@ def languages(options: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return options["src_lang"] or source, options["tgt_lang"] or target
 
 
-def name_of(config: Config, options: Mapping[str, Any]) -> str:
+def task_name(config: Config, options: Mapping[str, Any]) -> str:
     """The task as config.json's `task_specific_params` may know it."""
     source, target = languages(options)
     if source is not None and target is not None:
@@ -72,21 +73,15 @@ def ways(tokenizer: Tokenizer, known: list[str], options: Mapping[str, Any]) -> 
         can = known or [own[only]] if only in own else known
         if lang is not None and can and lang not in can:
             close = re.split(r"[-_]", lang.lower())[0]
-            hint = close if close in can else None
+            hint = Message(f" Pass {close!r}.", f" Pasa {close!r}.") if close in can else EMPTY
             raise OptionError(
-                both(
-                    f"{name}={lang!r:.40} is not known to this model; it knows {', '.join(can)}."
-                    + (f" Pass {hint!r}." if hint else ""),
-                    f"este modelo no conoce {name}={lang!r:.40}; conoce {', '.join(can)}."
-                    + (f" Pasa {hint!r}." if hint else ""),
-                )
+                f"{name}={lang!r:.40} is not known to this model; it knows {', '.join(can)}.{hint.en}",
+                f"este modelo no conoce {name}={lang!r:.40}; conoce {', '.join(can)}.{hint.es}",
             )
     if source is not None and source == target:
         raise OptionError(
-            both(
-                f"from {source} to {target} there is nothing to translate; name two languages.",
-                f"de {source} a {target} no hay nada que traducir; nombra dos idiomas.",
-            )
+            f"from {source} to {target} there is nothing to translate; name two languages.",
+            f"de {source} a {target} no hay nada que traducir; nombra dos idiomas.",
         )
     return (source, target) if known else (source or own.get("source_lang"), target or own.get("target_lang"))
 
@@ -119,13 +114,14 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     """Documents into sentences. Where nobody said which language a text is in, sentences that seem to be in the wanted
     one go through as they are."""
     limit, known = min(config.max_tokens, tokenizer.model_max_length), targets(tokenizer, config)
-    prefix = prefix_of(config, name_of(config, options))
-    said, (from_, to) = languages(options)[0], ways(tokenizer, known, options)
+    prefix = prefix_of(config, task_name(config, options))
+    named, (from_, to) = languages(options)[0], ways(tokenizer, known, options)
     ids: list[list[int]] = []
-    owners: list[int] = []
+    row_of: list[int] = []
     notes: list[Document] = []
+    notices: dict[int, list[Notice]] = {}
     for i, row in enumerate(rows):
-        seems = said or guess(row)
+        seems = named or guess(row)
         source, target = from_, to
         if known:
             target = target or other(known, seems if seems in known else known[0])
@@ -135,62 +131,66 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         # a streamer is told of one sequence, whatever becomes of it
         at_once = options["streamer"] is not None or not options["sentences"]
         whole = [Segment(row, True)] if at_once else segments(row)
-        if said is None and target is not None and options["streamer"] is None:
+        if named is None and target is not None and options["streamer"] is None:
             done = {one for one in whole if one.translate and (guess(one.text) or seems) == target}
             whole = [replace(one, translate=False) if one in done else one for one in whole]
             document.same = target if done else ""
+            if done:
+                notices.setdefault(i, []).append(notice("same", language=target))
         found, places = read(tokenizer, document.front, whole, limit, options), count()
         document.parts = [Part(segment.text, next(places) if own else None) for segment, own in found]
-        document.strange = any(segment.translate and not own for segment, own in found)
+        if any(segment.translate and not own for segment, own in found):
+            notices.setdefault(i, []).append(notice("strange"))
         notes.append(document)
         ids += [own for _, own in found if own]
-        owners += [i for _, own in found if own]
-    return Encoded(ids, owners, limit, notes=notes)
+        row_of += [i for _, own in found if own]
+    return Encoded(ids, row_of, limit, notes=notes, notices=notices)
 
 
-def again(
+def retry(
     tokenizer: Tokenizer, config: Config, encoded: Encoded, answers: Mapping[int, Any], options: Mapping[str, Any]
 ) -> Encoded:
-    """Sentences whose translation lost a number, a link or a placeholder, or has one more, are asked for once more, in
-    the pieces between all of these."""
-    ids, owners = list(encoded.ids), list(encoded.owners)
+    """Add sequences for sentences whose translation lost a number, a link or a placeholder, or has one more: the pieces
+    between all of these."""
+    ids, row_of = list(encoded.ids), list(encoded.row_of)
     numbers = count()  # sequences stand in the order of their sentences
     keep = options["keep"] and options["streamer"] is None
-    for owner, document in enumerate(encoded.notes or () if keep else ()):
-        asked = [part for part in document.parts if part.asked is not None]
-        places = count(len(asked))
-        for part in asked:
-            if holds(part.text, text_of(tokenizer, answers[next(numbers)][0].ids, options)):
+    for row, document in enumerate(encoded.notes or () if keep else ()):
+        sentences = [part for part in document.parts if part.sequence is not None]
+        places = count(len(sentences))
+        for part in sentences:
+            answer = answers.get(next(numbers))
+            if answer is None or holds(part.text, text_of(tokenizer, answer[0].ids, options)):
                 continue
             for segment, own in read(tokenizer, document.front, around(part.text), encoded.limit, options):
                 part.instead.append(Part(segment.text, next(places) if own else None))
                 if own:
                     ids.append(own)
-                    owners.append(owner)
-    return replace(encoded, ids=ids, owners=owners)
+                    row_of.append(row)
+    return replace(encoded, ids=ids, row_of=row_of)
 
 
-def write(
+def generate(
     model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any]
 ) -> list[list[Written]]:
-    out = written(model, tokenizer, ids, options, name_of(model.config, options))
+    outputs = generate_text(model, tokenizer, ids, options, task_name(model.config, options))
     if not options["return_alignments"]:
-        return out
+        return outputs
     assert isinstance(model, LanguageModel)
-    prefix = tokenizer(prefix_of(model.config, name_of(model.config, options)).strip(), add_special_tokens=False)
+    prefix = tokenizer(prefix_of(model.config, task_name(model.config, options)).strip(), add_special_tokens=False)
     tags = tokenizer.convert_tokens_to_ids([TAG.format(lang) for lang in targets(tokenizer, model.config)])
     aligned = []
-    for source, some in zip(ids, out, strict=True):
-        front, back = in_front(source, tokenizer.all_special_ids, tags, prefix["input_ids"])
-        aligned.append([with_attention(model, source, one, front, back) for one in some])
+    for source, some in zip(ids, outputs, strict=True):
+        front, back = source_prefix(source, tokenizer.all_special_ids, tags, prefix["input_ids"])
+        aligned.append([with_attention(model, source, output, front, back) for output in some])
     return aligned
 
 
-def in_front(
+def source_prefix(
     ids: Sequence[int], special: Sequence[int], tags: Sequence[int], prefix: Sequence[int]
 ) -> tuple[int, list[int] | None]:
-    """How many tokens of a source stand before its text: special ones, and a language's tag or the task's prefix; and
-    what stands there on the way back, where a model has two tags."""
+    """Return the length of a source's prefix (special tokens, language tag or task prefix), and the prefix of the
+    reverse direction if there are exactly two tags."""
     first = next((i for i, token in enumerate(ids) if token not in special or token in tags), 0)
     if ids[first] in tags:
         others = [tag for tag in tags if tag != ids[first]]
@@ -198,26 +198,26 @@ def in_front(
     return first + len(prefix) * (list(ids[first : first + len(prefix)]) == list(prefix)), None
 
 
-def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The document, as often as sequences were asked for, put together of the best sentences, the second best …"""
-    document: Document = said.note
-    parts = [one for part in document.parts for one in part.instead or [part]]
+def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the document, as often as sequences were asked for: of the best sentences, the second best …"""
+    document: Document = output.note
+    parts = [piece for part in document.parts for piece in part.instead or [part]]
     out: list[dict[str, Any]] = []
-    for number in range(max([1, *map(len, said.answers)])):
-        chosen = [None if part.asked is None else ranked(said.answers[part.asked], number) for part in parts]
-        used = [one for one in chosen if one is not None]
+    for rank in range(max([1, *map(len, output.answers)])):
+        chosen = [None if part.sequence is None else ranked(output.answers[part.sequence], rank) for part in parts]
+        used = [sentence for sentence in chosen if sentence is not None]
         if options["return_tensors"]:
-            out += [{"translation_token_ids": [i for one in used for i in one.ids]}] if used else []
+            out += [{"translation_token_ids": [i for sentence in used for i in sentence.ids]}] if used else []
             continue
         texts = [
-            part.text if one is None else text_of(tokenizer, one.ids, options)
-            for part, one in zip(parts, chosen, strict=True)
+            part.text if sentence is None else text_of(tokenizer, sentence.ids, options)
+            for part, sentence in zip(parts, chosen, strict=True)
         ]
         out.append({"translation_text": "".join(texts)})
         if options["return_scores"]:
-            if odd := next((one.unfinished for one in used if one.unfinished), None):
-                out[-1]["unfinished"] = odd
-            out[-1]["score"] = sum(one.score for one in used) / len(used) if used else None
+            if unfinished := next((sentence.unfinished for sentence in used if sentence.unfinished), None):
+                out[-1]["unfinished"] = unfinished
+            out[-1]["score"] = sum(sentence.score for sentence in used) / len(used) if used else None
         if options["return_languages"]:
             out[-1] |= {"src_lang": document.source if used else document.same or document.source}
             out[-1] |= {"tgt_lang": document.target}
@@ -226,8 +226,8 @@ def decode(tokenizer: Tokenizer, config: Config, said: Said, options: Mapping[st
     return out
 
 
-def ranked(some: Sequence[Written], number: int) -> Written:
-    return some[min(number, len(some) - 1)]
+def ranked(some: Sequence[Written], rank: int) -> Written:
+    return some[min(rank, len(some) - 1)]
 
 
 def aligned(
@@ -237,13 +237,13 @@ def aligned(
     texts: Sequence[str],
     options: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """Which words of a document come from which, at their places in the whole."""
+    """Return which words of a document come from which, at their places in the whole."""
     found: list[dict[str, Any]] = []
     source = target = 0
-    for part, one, text in zip(parts, chosen, texts, strict=True):
-        if one is not None and one.attention is not None:
+    for part, sentence, text in zip(parts, chosen, texts, strict=True):
+        if sentence is not None and sentence.attention is not None:
             skip = options["skip_special_tokens"]
-            for link in links(tokenizer, part.text, one.new, text, one.attention, skip):
+            for link in word_links(tokenizer, part.text, sentence.new, text, sentence.attention, skip):
                 link["source_span"] = [source + at for at in link["source_span"]]
                 link["target_span"] = [target + at for at in link["target_span"]]
                 found.append(link)
@@ -251,37 +251,29 @@ def aligned(
     return found
 
 
+DIRECTION = Check(
+    lambda x: isinstance(x, str) and NAMED.fullmatch(x) is not None,
+    Message('as "translation_es_to_en"', 'como "translation_es_to_en"'),
+)
+
 TRANSLATION = Task(
     name="translation",
     head="seq2seq-lm",
     check=check_str,
     encode=encode,
-    write=write,
-    again=again,
+    generate=generate,
+    retry=retry,
     decode=decode,
     wrap=flat,
     options={
         **OPTIONS,
-        "direction": None,  # the task's name, where it says "translation_es_to_en"
-        "src_lang": None,
-        "tgt_lang": None,
-        "sentences": True,  # documents are cut into sentences, which models are made for
-        "return_languages": False,
-        "return_alignments": False,  # which word came from which
-        "keep": True,  # numbers, links, placeholders: a sentence that loses one is translated in pieces
-    },
-    allowed={
-        **ALLOWED_HERE,
-        **dict.fromkeys(("src_lang", "tgt_lang"), TEXT),
-        "direction": (
-            lambda x: x is None or (isinstance(x, str) and NAMED.fullmatch(x) is not None),
-            ('as "translation_es_to_en", or None', 'como "translation_es_to_en", o None'),
-        ),
-        "sentences": FLAG,
-        "keep": FLAG,
-        "return_languages": FLAG,
-        "return_alignments": FLAG,
+        "direction": Option(None, optional(DIRECTION)),  # the task's name, where it says "translation_es_to_en"
+        "src_lang": Option(None, optional(TEXT)),
+        "tgt_lang": Option(None, optional(TEXT)),
+        "sentences": Option(True, FLAG),  # documents are cut into sentences, which models are made for
+        "return_languages": Option(False, FLAG),
+        "return_alignments": Option(False, FLAG),  # which word came from which
+        "keep": Option(True, FLAG),  # numbers, links, placeholders: a sentence that loses one is translated in pieces
     },
     example="Helsinki-NLP/opus-mt-es-en",
-    model="translate-es-en",
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
+from gatonegro.checks import short
 from gatonegro.errors import InputError, MissingExtraError
+from gatonegro.i18n import localized
 from gatonegro.tokenization.inputs import as_list
-from gatonegro.wording import both
-
-CODE = "\U0010ffff>"  # for the ">>" of ">>es<<" where Marian's takes it for one token
 
 
 class BatchEncoding(dict):
@@ -21,17 +21,19 @@ class BatchEncoding(dict):
     `tokens`, `word_ids`, `sequence_ids`, `char_to_token` and `token_to_chars` answer.
     """
 
-    def __init__(self, data: dict[str, Any], encodings: Sequence[Any] | None = None) -> None:
+    def __init__(
+        self, data: dict[str, Any], encodings: Sequence[Any] | None = None, tokens_of: Callable = attrgetter("tokens")
+    ) -> None:
         super().__init__(data)
-        self.encodings = encodings
+        self.encodings, self.tokens_of = encodings, tokens_of
 
     def __getattr__(self, name: str) -> Any:
         try:
             return self[name]
         except KeyError:
-            there = ", ".join(self) or both("nothing", "nada")
+            there = ", ".join(self) or localized("nothing", "nada")
             raise AttributeError(
-                both(f"this batch has no {name!r}; it has {there}", f"este lote no tiene {name!r}; tiene {there}")
+                localized(f"this batch has no {name!r}; it has {there}", f"este lote no tiene {name!r}; tiene {there}")
             ) from None
 
     def __getitem__(self, key: Any) -> Any:
@@ -45,7 +47,7 @@ class BatchEncoding(dict):
 
     def tokens(self, batch_index: int = 0) -> list[str]:
         """The tokens of a row, special tokens and padding included."""
-        return [token.replace(CODE, ">>") for token in self._row(batch_index).tokens]
+        return self.tokens_of(self._row(batch_index))
 
     def word_ids(self, batch_index: int = 0) -> list[int | None]:
         """For each token of the row, the number of the word that it belongs to; None for special tokens."""
@@ -69,19 +71,21 @@ class BatchEncoding(dict):
     def _row(self, index: int) -> Any:
         if self.encodings is None:
             raise InputError(
-                both(
-                    "this batch keeps no encodings: call the tokenizer without return_offsets_mapping=False",
-                    "este lote no guarda encodings: llama al tokenizador sin return_offsets_mapping=False",
-                )
+                "this batch keeps no encodings: call the tokenizer without return_offsets_mapping=False",
+                "este lote no guarda encodings: llama al tokenizador sin return_offsets_mapping=False",
             )
         if not -len(self.encodings) <= index < len(self.encodings):
             raise InputError(
-                both(
-                    f"this batch has {len(self.encodings)} rows; there is no row {index}",
-                    f"este lote tiene {len(self.encodings)} filas; no hay fila {index}",
-                )
+                f"this batch has {len(self.encodings)} rows; there is no row {index}",
+                f"este lote tiene {len(self.encodings)} filas; no hay fila {index}",
             )
         return self.encodings[index]
+
+
+def columns_of(rows: Sequence[Any], names: Sequence[str]) -> dict[str, list[Any]]:
+    """What the Rust side's rows have under these names."""
+    fields = {"input_ids": "ids", "token_type_ids": "type_ids", "offset_mapping": "offsets"}
+    return {name: [getattr(row, fields.get(name, name)) for row in rows] for name in names}
 
 
 def as_columns(rows: Any) -> tuple[dict[str, Any], str | None]:
@@ -91,12 +95,10 @@ def as_columns(rows: Any) -> tuple[dict[str, Any], str | None]:
     known = isinstance(names, Mapping) and "input_ids" in names
     if not known or not all(isinstance(row, Mapping) and row.keys() == names.keys() for row in items or ()):
         raise InputError(
-            both(
-                "pad takes what a call of the tokenizer gave, or a list of such: a dict that has 'input_ids', or dicts "
-                "of the same names",
-                "pad recibe lo que dio una llamada al tokenizador, o una lista de ello: un dict que tenga 'input_ids', "
-                "o varios con los mismos nombres",
-            )
+            "pad takes what a call of the tokenizer gave, or a list of such: a dict that has 'input_ids', or dicts "
+            "of the same names",
+            "pad recibe lo que dio una llamada al tokenizador, o una lista de ello: un dict que tenga 'input_ids', "
+            "o varios con los mismos nombres",
         )
     columns = {name: [row[name] for row in items] for name in names} if items else dict(rows)
     first = next(iter(columns["input_ids"]), None) if isinstance(columns["input_ids"], list) else columns["input_ids"]
@@ -119,22 +121,18 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
     kind = str(getattr(kind, "value", kind))  # transformers' TensorType too
     if kind not in ("pt", "np", "tf"):
         raise InputError(
-            both(
-                f'return_tensors={kind!r} is not known: use "pt", "np", "tf", or None for plain lists',
-                f'no se conoce return_tensors={kind!r}: usa "pt", "np", "tf", o None para listas corrientes',
-            )
+            f'return_tensors={short(kind)} is not known: use "pt", "np", "tf", or None for plain lists',
+            f'no se conoce return_tensors={short(kind)}: usa "pt", "np", "tf", o None para listas corrientes',
         )
     arrays = {}
     for name, rows in data.items():
         lengths = {len(row) for row in rows if isinstance(row, list)}
         if len(lengths) > 1:
             raise InputError(
-                both(
-                    f"the rows of {name!r} have {min(lengths)} to {max(lengths)} tokens, which make no tensor: "
-                    "pass padding=True (and truncation=True where texts may be too long)",
-                    f"las filas de {name!r} tienen de {min(lengths)} a {max(lengths)} tokens, y así no forman un "
-                    "tensor: pasa padding=True (y truncation=True si algún texto puede ser demasiado largo)",
-                )
+                f"the rows of {name!r} have {min(lengths)} to {max(lengths)} tokens, which make no tensor: "
+                "pass padding=True (and truncation=True where texts may be too long)",
+                f"las filas de {name!r} tienen de {min(lengths)} a {max(lengths)} tokens, y así no forman un "
+                "tensor: pasa padding=True (y truncation=True si algún texto puede ser demasiado largo)",
             )
         array = np.asarray(rows)
         array = array.astype(np.float32 if array.size and array.dtype.kind == "f" else np.int64)
@@ -148,12 +146,10 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
             import tensorflow
         except ImportError:
             raise MissingExtraError(
-                both(
-                    'return_tensors="tf" needs TensorFlow, which is not installed: `pip install tensorflow`, '
-                    'or ask for "pt" or "np"',
-                    'return_tensors="tf" necesita TensorFlow, que no está instalado: `pip install tensorflow`, '
-                    'o pide "pt" o "np"',
-                )
+                'return_tensors="tf" needs TensorFlow, which is not installed: `pip install tensorflow`, '
+                'or ask for "pt" or "np"',
+                'return_tensors="tf" necesita TensorFlow, que no está instalado: `pip install tensorflow`, '
+                'o pide "pt" o "np"',
             ) from None
         return {name: tensorflow.constant(array) for name, array in arrays.items()}
     return arrays

@@ -5,7 +5,7 @@ Facts: https://github.com/huggingface/transformers/blob/main/src/transformers/co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -17,14 +17,20 @@ NO_TYPES = ("input_ids", "attention_mask")
 
 
 @dataclass(frozen=True)
-class Family:
+class TokenizerFamily:
     """One row of the table: its special tokens, where they go, and what its models take."""
 
-    kind: str  # which files make it: wordpiece, bytes or pieces
+    kind: str  # which files make it: wordpiece, bytes or pieces; json: tokenizer.json alone
     special: str  # "cls_token=[CLS] …", in the order in which missing ones are added
     single: str  # a template of https://huggingface.co/docs/tokenizers/api/post-processors
     pair: str
     inputs: tuple[str, ...] = NO_TYPES
+    takes_types: bool = True  # whether its models know token_type_ids, needed or not
+    positions: str = "all"  # "padded": from pad_token_id + 1 on; "relative": their length has no limit
+    by_words: bool = False  # tokens' offsets leave the space before a word out
+    extra_ids: bool = False  # <extra_id_0> and so on, at the end
+    front: tuple[tuple[str, float], ...] = ()  # fairseq's first ids, and how many of the file's they replace
+    replaced: int = 0
 
     @property
     def named(self) -> dict[str, str]:
@@ -37,37 +43,37 @@ _FAIRSEQ = f"bos_token=<s> {_SEQ2SEQ} sep_token=</s> cls_token=<s> mask_token=<m
 _GPT2 = "bos_token=<|endoftext|> eos_token=<|endoftext|> unk_token=<|endoftext|>"
 _CLS = ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
 _S = ("<s> $A </s>", "<s> $A </s> </s> $B </s>")
+_WORDPIECE = TokenizerFamily("wordpiece", _BERT, *_CLS, TYPES)
+_ROBERTA = TokenizerFamily("bytes", _FAIRSEQ, *_S, positions="padded")
+_T5 = TokenizerFamily(
+    "pieces", _SEQ2SEQ, "$A </s>", "$A </s> $B </s>",
+    takes_types=False, positions="relative", by_words=True, extra_ids=True,
+)  # fmt: skip
+_XLMR = TokenizerFamily(
+    "pieces", _FAIRSEQ, *_S, positions="padded", by_words=True,
+    front=(("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)), replaced=3,
+)  # fmt: skip
+_CAMEMBERT = (("<s>NOTUSED", 0.0), ("<pad>", 0.0), ("</s>NOTUSED", 0.0), ("<unk>", 0.0), ("<unk>NOTUSED", -100.0))
 
 FAMILIES = {  # by tokenizer class or model type, without capitals, dashes and underscores
-    "bert": Family("wordpiece", _BERT, *_CLS, TYPES),
-    "distilbert": Family("wordpiece", _BERT, *_CLS),
-    "electra": Family("wordpiece", _BERT, *_CLS, TYPES),
-    "convbert": Family("wordpiece", _BERT, *_CLS, TYPES),
-    "mobilebert": Family("wordpiece", _BERT, *_CLS, TYPES),
-    "mpnet": Family("wordpiece", _FAIRSEQ.replace("=<unk>", "=[UNK]"), *_S),
-    "roberta": Family("bytes", _FAIRSEQ, *_S),
-    "bart": Family("bytes", _FAIRSEQ, *_S),
-    "longformer": Family("bytes", _FAIRSEQ, *_S),
-    "gpt2": Family("bytes", _GPT2, "$A", "$A $B:1"),
-    "deberta": Family("bytes", _BERT, *_CLS, TYPES),
-    "debertav2": Family("pieces", f"bos_token=[CLS] eos_token=[SEP] {_BERT}", *_CLS),
-    "xlmroberta": Family("pieces", _FAIRSEQ, *_S),
-    "camembert": Family("pieces", _FAIRSEQ, *_S),
-    "t5": Family("pieces", _SEQ2SEQ, "$A </s>", "$A </s> $B </s>"),
-    "mt5": Family("pieces", _SEQ2SEQ, "$A </s>", "$A </s> $B </s>"),
-    "marian": Family("pieces", _SEQ2SEQ, "$A </s>", "$A $B </s>"),
-}
-
-OFFSET: dict[
-    str, tuple[list[tuple[str, float]], int]
-] = {  # fairseq's first ids, and how many of the file's they replace
-    "xlmroberta": ([("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)], 3),
-    "camembert": (
-        [("<s>NOTUSED", 0.0), ("<pad>", 0.0), ("</s>NOTUSED", 0.0), ("<unk>", 0.0), ("<unk>NOTUSED", -100.0)],
-        1,
+    **dict.fromkeys(("bert", "electra", "convbert", "mobilebert"), _WORDPIECE),
+    "distilbert": replace(_WORDPIECE, inputs=NO_TYPES, takes_types=False),
+    "mpnet": TokenizerFamily(
+        "wordpiece", _FAIRSEQ.replace("=<unk>", "=[UNK]"), *_S, takes_types=False, positions="padded"
     ),
+    "modernbert": TokenizerFamily("json", _BERT, *_CLS, takes_types=False),
+    "roberta": _ROBERTA,
+    "bart": replace(_ROBERTA, takes_types=False, positions="all"),
+    "longformer": replace(_ROBERTA, takes_types=False),
+    "gpt2": TokenizerFamily("bytes", _GPT2, "$A", "$A $B:1", takes_types=False),
+    "deberta": TokenizerFamily("bytes", _BERT, *_CLS, TYPES),
+    "debertav2": TokenizerFamily("pieces", f"bos_token=[CLS] eos_token=[SEP] {_BERT}", *_CLS),
+    "xlmroberta": _XLMR,
+    "camembert": replace(_XLMR, front=_CAMEMBERT, replaced=1),
+    **dict.fromkeys(("t5", "mt5"), _T5),
+    **dict.fromkeys(("umt5", "longt5"), replace(_T5, kind="json")),
+    "marian": TokenizerFamily("pieces", _SEQ2SEQ, "$A </s>", "$A $B </s>", takes_types=False),
 }
-BY_WORDS = ("xlmroberta", "camembert", "t5", "mt5")  # their tokens' offsets leave the space before a word out
 
 
 def wordpiece(vocab: dict[str, int], unk: str, lower: bool | None, accents: bool | None, chinese: bool) -> Tokenizer:
@@ -93,13 +99,12 @@ def byte_level(vocab: dict[str, int], ranks: list[tuple[str, str]], prefix_space
     return tokenizer
 
 
-def from_pieces(spm: SentencePiece, name: str, lower: bool = False, extra_ids: int = 100) -> Tokenizer:
-    """A SentencePiece file's: with its own ids, or as the family `name` renumbers them."""
+def from_pieces(spm: SentencePiece, family: TokenizerFamily, lower: bool = False, extra_ids: int = 100) -> Tokenizer:
+    """A SentencePiece file's: with its own ids, or as the family renumbers them."""
     scores, unk_id = [(text, score) for text, score, _ in spm.pieces], spm.unk_id
-    if name in OFFSET:
-        front, gone = OFFSET[name]
-        scores, unk_id = [*front, *scores[gone:], ("<mask>", 0.0)], 3
-    elif name in ("t5", "mt5"):
+    if family.front:
+        scores, unk_id = [*family.front, *scores[family.replaced :], ("<mask>", 0.0)], 3
+    elif family.extra_ids:
         scores += [(f"<extra_id_{i}>", 0.0) for i in reversed(range(extra_ids))]
     if spm.model_type == BPE:
         ids = {text: i for i, (text, _) in enumerate(scores)}
@@ -113,7 +118,7 @@ def from_pieces(spm: SentencePiece, name: str, lower: bool = False, extra_ids: i
     scheme = "always" if spm.add_dummy_prefix else "never"
     # words are cut apart first (and remembered by the Rust side), unless a piece spans several
     space = pre_tokenizers.Metaspace("▁", scheme, split=not any("▁" in text[1:] for text, _ in scores))
-    if name in BY_WORDS:
+    if family.by_words:
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), space])
     else:
         if spm.remove_extra_whitespaces:
@@ -130,7 +135,7 @@ def from_pieces(spm: SentencePiece, name: str, lower: bool = False, extra_ids: i
         )
     # Unigram finds the user's own pieces, whose score of 0 is the best; BPE has no merges for them, and transformers
     # cuts them out first where it cuts by words
-    apart = (CONTROL, USER_DEFINED) if spm.model_type == BPE or name in BY_WORDS else (CONTROL,)
+    apart = (CONTROL, USER_DEFINED) if spm.model_type == BPE or family.by_words else (CONTROL,)
     tokenizer.add_tokens(
         [
             AddedToken(text, normalized=False, special=kind == CONTROL)
@@ -141,7 +146,7 @@ def from_pieces(spm: SentencePiece, name: str, lower: bool = False, extra_ids: i
     return tokenizer
 
 
-def finish(tokenizer: Tokenizer, family: Family, named: dict[str, str], prefix_space: bool = False) -> None:
+def finish(tokenizer: Tokenizer, family: TokenizerFamily, named: dict[str, str], prefix_space: bool = False) -> None:
     """Put the special tokens around what the model makes of a text, by the family's templates."""
     names = {default: named.get(name, default) for name, default in family.named.items()}
     ids: dict[str, Any] = {token: (token, tokenizer.token_to_id(token)) for token in names.values()}

@@ -6,15 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from gatonegro.errors import InputError, TokenizerError
-from gatonegro.wording import both
+from gatonegro import checks
+from gatonegro.checks import is_missing, lone_surrogate, short
+from gatonegro.errors import HubError, InputError, TokenizerError, message_of
+from gatonegro.i18n import Message
 
-# what to do about it, English and Spanish: for texts, and for texts that are lists of words
-MEND = (
+# what to do about it: for texts, and for texts that are lists of words
+MEND = Message(
     "pass a str, a list of str, or a list of (str, str) pairs",
     "pasa un str, una lista de str, o una lista de pares (str, str)",
 )
-MEND_WORDS = (
+TOKEN = Message("the token", "el token")
+MEND_WORDS = Message(
     "with is_split_into_words=True pass a list of words (str), or a list of such lists",
     "con is_split_into_words=True pasa una lista de palabras (str), o una lista de tales listas",
 )
@@ -31,17 +34,15 @@ def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
         if batched != paired or len(first) != len(second):
             count, others = _count(first, batched), _count(second, paired)
             raise InputError(
-                both(
-                    f"text and text_pair do not match: {count} and {others}; pass as many of both",
-                    f"text y text_pair no casan: {count} y {others}; pasa tantos de uno como de otro",
-                )
+                f"text and text_pair do not match: {count.en} and {others.en}; pass as many of both",
+                f"text y text_pair no casan: {count.es} y {others.es}; pasa tantos de uno como de otro",
             )
         return list(zip(first, second, strict=True)), batched, True
     if isinstance(text, str) and not words:
         return [text], False, False
     items = as_list(text)
     if items is None:
-        raise _refused(both("the text", "el texto"), text, words)
+        raise _refused(Message("the text", "el texto"), text, words)
     if words:
         batched = bool(items) and not isinstance(items[0], str)
         texts = [_words(item, i) for i, item in enumerate(items)] if batched else [_words(items, 0)]
@@ -52,9 +53,10 @@ def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
     pairs = [isinstance(item, tuple) for item in checked]
     if any(pairs) and not all(pairs):
         i = pairs.index(not pairs[0])
-        kind, mend = both("a pair", "un par") if pairs[i] else both("one text", "un solo texto"), both(*MEND)
+        kind = Message("a pair", "un par") if pairs[i] else Message("one text", "un solo texto")
         raise InputError(
-            both(f"text {i} is {kind}, and text 0 is not: {mend}", f"el texto {i} es {kind}, y el texto 0 no: {mend}")
+            f"text {i} is {kind.en}, and text 0 is not: {MEND.en}",
+            f"el texto {i} es {kind.es}, y el texto 0 no: {MEND.es}",
         )
     return checked, True, any(pairs)
 
@@ -68,21 +70,17 @@ def run(encode: Callable[..., list[Any]], inputs: list[Any], words: bool, specia
     except BaseException as error:  # a Rust panic is a BaseException
         for i, item in enumerate(inputs):
             for text in _leaves(item):
-                as_token(text, both(f"text {i}", f"el texto {i}"))  # a lone surrogate never reaches the Rust side
+                as_token(text, _text(i))  # a lone surrogate never reaches the Rust side
         if "too short to respect" in str(error):
             raise InputError(
-                both(
-                    "a pair is too long, and cutting only the part that `truncation` names cannot make it fit: "
-                    'use truncation="longest_first", or a larger max_length',
-                    "un par es demasiado largo, y no basta con cortar solo la parte que dice `truncation`: "
-                    'usa truncation="longest_first", o un max_length mayor',
-                )
+                "a pair is too long, and cutting only the part that `truncation` names cannot make it fit: "
+                'use truncation="longest_first", or a larger max_length',
+                "un par es demasiado largo, y no basta con cortar solo la parte que dice `truncation`: "
+                'usa truncation="longest_first", o un max_length mayor',
             ) from None
         raise TokenizerError(
-            both(
-                f"the tokenizer cannot encode this batch of {len(inputs)}: {error}",
-                f"el tokenizador no puede codificar este lote de {len(inputs)}: {error}",
-            )
+            f"the tokenizer cannot encode this batch of {len(inputs)}: {error}",
+            f"el tokenizador no puede codificar este lote de {len(inputs)}: {error}",
         ) from None
 
 
@@ -104,25 +102,14 @@ def shorter(backend: Any, pair: tuple[str, str], limit: int, side: str) -> tuple
     return out[0], out[1]
 
 
-def as_token(token: Any, where: str | None = None) -> str:
+def as_token(token: Any, where: Message = TOKEN) -> str:
     """The text of a str or AddedToken, if it can be written as UTF-8; else an InputError that names it."""
     text = getattr(token, "content", token)
     if not isinstance(text, str):
-        where, given = where or both("the token", "el token"), _name(text)
-        raise InputError(both(f"{where} is {given}: it must be a str", f"{where} es {given}: debe ser un str"))
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        where = where or both("the token", "el token")
-        raise InputError(
-            both(
-                f"{where} has a lone surrogate, {text[error.start]!r}, at character {error.start}, which no file "
-                "can hold: read its file with the right encoding, or use text.encode('utf-8', 'replace').decode()",
-                f"{where} tiene un surrogate suelto, {text[error.start]!r}, en el carácter {error.start}, que "
-                "ningún archivo puede contener: lee el archivo de origen con la codificación correcta, o usa "
-                "text.encode('utf-8', 'replace').decode()",
-            )
-        ) from None
+        given = _name(text)
+        raise InputError(f"{where.en} is {given.en}: it must be a str", f"{where.es} es {given.es}: debe ser un str")
+    if bad := lone_surrogate(text):
+        raise InputError(f"{where.en} has {bad.en}", f"{where.es} tiene {bad.es}")
     return text
 
 
@@ -136,10 +123,8 @@ def choice(name: str, value: Any, known: Sequence[str]) -> str | None:
     if value not in known:
         others = ", ".join(map(repr, known))
         raise InputError(
-            both(
-                f"{name}={value!r} is not known: use True, False, {others}",
-                f"no se conoce {name}={value!r}: usa True, False, {others}",
-            )
+            f"{name}={short(value)} is not known: use True, False, {others}",
+            f"no se conoce {name}={short(value)}: usa True, False, {others}",
         )
     return value
 
@@ -147,12 +132,8 @@ def choice(name: str, value: Any, known: Sequence[str]) -> str | None:
 def whole(name: str, value: Any, least: int) -> int:
     """`value` as an int of at least `least`, or an InputError that names the argument."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
-        raise InputError(
-            both(
-                f"{name}={value!r}: it must be a whole number of at least {least}",
-                f"{name}={value!r}: debe ser un número entero, {least} o más",
-            )
-        )
+        wanted, given = checks.whole(least).wanted, short(value)
+        raise InputError(f"{name}={given}: it must be {wanted.en}", f"{name}={given}: debe ser {wanted.es}")
     return int(value)
 
 
@@ -164,17 +145,16 @@ def as_ids(ids: Any) -> list[Any]:
         return [as_ids(row) for row in ids]
     for i, index in enumerate(ids):
         if isinstance(index, bool) or not hasattr(index, "__index__") or not 0 <= int(index) < 2**32:
-            given = _name(index)
-            text = both(
-                f"id {i} is {given}: ids are whole numbers from 0",
-                f"el id {i} es {given}: los ids son números enteros desde 0",
-            )
+            given, hint = _name(index), Message.same("")
             if index == -100:
-                text += both(
+                hint = Message(
                     "; -100 marks labels to leave out: put pad_token_id in its place",
                     "; -100 marca las etiquetas que no cuentan: pon pad_token_id en su lugar",
                 )
-            raise InputError(text)
+            raise InputError(
+                f"id {i} is {given.en}: ids are whole numbers from 0{hint.en}",
+                f"el id {i} es {given.es}: los ids son números enteros desde 0{hint.es}",
+            )
     return [int(index) for index in ids]
 
 
@@ -192,40 +172,45 @@ def _text_or_pair(item: Any, i: int) -> Any:
         return item
     if isinstance(item, (list, tuple)) and len(item) == 2 and all(isinstance(part, str) for part in item):
         return tuple(item)
-    raise _refused(both(f"text {i}", f"el texto {i}"), item)
+    raise _refused(_text(i), item)
 
 
 def _words(value: Any, i: int) -> list[str]:
     items = as_list(value)
     if items is None:
-        raise _refused(both(f"text {i}", f"el texto {i}"), value, words=True)
+        raise _refused(_text(i), value, words=True)
     for at, word in enumerate(items):
         if not isinstance(word, str):
-            raise _refused(both(f"word {at} of text {i}", f"la palabra {at} del texto {i}"), word, words=True)
+            raise _refused(Message(f"word {at} of text {i}", f"la palabra {at} del texto {i}"), word, words=True)
     return items
 
 
-def _refused(where: str, value: Any, words: bool = False) -> InputError:
-    """The error for what is no text; `where` names it, in the user's language."""
-    given, mend = _name(value), both(*(MEND_WORDS if words else MEND))
-    return InputError(both(f"{where} is {given}: {mend}", f"{where} es {given}: {mend}"))
+def _refused(where: Message, value: Any, words: bool = False) -> InputError:
+    """The error for what is no text; `where` names it."""
+    given, mend = _name(value), MEND_WORDS if words else MEND
+    return InputError(f"{where.en} is {given.en}: {mend.en}", f"{where.es} es {given.es}: {mend.es}")
 
 
-def _name(value: Any) -> str:
+def _text(i: int) -> Message:
+    return Message(f"text {i}", f"el texto {i}")
+
+
+def _name(value: Any) -> Message:
     """What a value is, in words that follow "is"."""
     kind = type(value).__name__
-    if value is None or (isinstance(value, float) and value != value):
-        given = "None" if value is None else both("a float (nan)", "un float (nan)")
-        return both(f"{given}, perhaps a missing value", f"{given}, quizá un valor que falta")
+    if is_missing(value):
+        nan = Message("a float (nan)", "un float (nan)")
+        given = nan if isinstance(value, float) else Message.same(short(value))
+        return Message(f"{given.en}, perhaps a missing value", f"{given.es}, quizá un valor que falta")
     if isinstance(value, (int, float)):
-        return both(f"{kind} {value!r}", f"un {kind}, {value!r}")
+        return Message(f"{kind} {short(value)}", f"un {kind}, {short(value)}")
     if isinstance(value, (list, tuple)):
-        return both(f"of type {kind} of {len(value)} items", f"de tipo {kind} de {len(value)} elementos")
-    return both(f"of type {kind}", f"de tipo {kind}")
+        return Message(f"of type {kind} of {len(value)} items", f"de tipo {kind} de {len(value)} elementos")
+    return Message(f"of type {kind}", f"de tipo {kind}")
 
 
-def _count(part: list[Any], batched: bool) -> str:
-    return both(f"{len(part)} in a list", f"{len(part)} en una lista") if batched else both("one", "uno")
+def _count(part: list[Any], batched: bool) -> Message:
+    return Message(f"{len(part)} in a list", f"{len(part)} en una lista") if batched else Message("one", "uno")
 
 
 def _leaves(item: Any) -> list[str]:
@@ -233,14 +218,16 @@ def _leaves(item: Any) -> list[str]:
 
 
 @contextmanager
-def damage(what: str) -> Iterator[None]:
-    """Whatever goes wrong inside comes out as a TokenizerError that names the file."""
+def damage(en: str, es: str) -> Iterator[None]:
+    """Raise whatever goes wrong inside as a TokenizerError that names the file."""
     try:
         yield
-    except (KeyboardInterrupt, SystemExit, MemoryError):
+    except (KeyboardInterrupt, SystemExit, MemoryError, HubError):
         raise
     except BaseException as error:  # a Rust panic is a BaseException
-        kind = "" if isinstance(error, TokenizerError) else both("damaged? ", "¿dañado? ")
+        why, guess = message_of(error), Message("damaged? ", "¿dañado? ")
+        if isinstance(error, TokenizerError):
+            guess = Message.same("")
         raise TokenizerError(
-            both(f"{what} cannot be used: {kind}{error}", f"no se puede usar {what}: {kind}{error}")
+            f"{en} cannot be used: {guess.en}{why.en}", f"no se puede usar {es}: {guess.es}{why.es}"
         ) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,14 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from gatonegro import hub
+from gatonegro.checks import short
 from gatonegro.errors import TokenizerError
+from gatonegro.hub import Source
 from gatonegro.tokenization import families, marian, sentencepiece
 from gatonegro.tokenization.families import FAMILIES, NO_TYPES, TYPES
 from gatonegro.tokenization.inputs import damage
 from gatonegro.tokenization.lengths import NO_LIMIT
 from gatonegro.tokenization.tokenizer import Tokenizer
-from gatonegro.wording import both
 
 BY_FILE = {  # file → family, where neither the tokenizer's class nor the model's type says it
     "tokenizer.json": "",
@@ -33,9 +33,6 @@ TOKENIZER_FILES = (
     *(file for file in BY_FILE if "*" not in file),
     *("vocab.json", "target.spm", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
 )
-WITHOUT_TYPES = ("distilbert", "mpnet", "longformer", "gpt2", "t5", "mt5", "bart", "marian", "modernbert")
-NO_POSITIONS = ("t5", "mt5", "umt5", "longt5")  # relative positions: their length has no limit
-PADDED_POSITIONS = ("roberta", "xlmroberta", "camembert", "mpnet", "longformer")  # from pad_token_id + 1 on
 
 
 class AutoTokenizer:
@@ -76,7 +73,7 @@ class AutoTokenizer:
         return load(source, {name: value for name, value in asked.items() if value is not None})
 
 
-def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
+def load(source: Source, asked: dict[str, Any]) -> Tokenizer:
     """The tokenizer of a `hub.Source`; `asked` are the user's own settings, which win over the files'."""
     model = _json(source, "config.json")
     config = {**_json(source, "special_tokens_map.json"), **_json(source, "tokenizer_config.json"), **asked}
@@ -84,30 +81,26 @@ def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
     file, path = _vocabulary(source, ("source.spm", *BY_FILE) if said == "marian" else tuple(BY_FILE))
     if file == "*.spm" and source.file("target.spm") is not None:  # which reads what the model writes
         raise TokenizerError(
-            both(
-                f"{source.name} has target.spm and no source.spm, which reads the texts; fetch it from where the model "
-                "comes from.",
-                f"{source.name} tiene target.spm y no source.spm, que es el que lee los textos; tráelo de donde viene "
-                "el modelo.",
-            )
+            f"{source.name} has target.spm and no source.spm, which reads the texts; fetch it from where the model "
+            "comes from.",
+            f"{source.name} tiene target.spm y no source.spm, que es el que lee los textos; tráelo de donde viene "
+            "el modelo.",
         )
     name = _family(source, config, model, file)
     made = _marian(source, config) if file == "source.spm" else None
-    with damage(both(f"{file} of {source.name}", f"{file} de {source.name}")):
+    with damage(f"{file} of {source.name}", f"{file} de {source.name}"):
         backend = _backend(source, file, path, name, config)
-    with damage(both(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}")):
+    with damage(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}"):
         _add_missing(backend, config, _json(source, "added_tokens.json"))
         named, more = _special(backend, name, file != "tokenizer.json", config)
         if file != "tokenizer.json":
             families.finish(backend, FAMILIES[name], named, bool(config.get("add_prefix_space")))
     if made:
         made.reader(marian.SOURCE, backend, named)
-    with damage(both(f"the configuration of {source.name}", f"la configuración de {source.name}")):
+    with damage(f"the configuration of {source.name}", f"la configuración de {source.name}"):
         sides = {side: str(config.get(side) or "right") for side in ("padding_side", "truncation_side")}
         if not set(sides.values()) <= {"right", "left"}:
-            raise TokenizerError(
-                both(f"{sides}: each side is 'right' or 'left'", f"{sides}: cada lado es 'right' o 'left'")
-            )
+            raise TokenizerError(f"{sides}: each side is 'right' or 'left'", f"{sides}: cada lado es 'right' o 'left'")
         # cleaning up takes out spaces, which a BPE tokenizer knows to be there
         clean = bool(config.get("clean_up_tokenization_spaces")) and type(backend.model).__name__ != "BPE"
         return Tokenizer(
@@ -125,34 +118,30 @@ def load(source: Any, asked: dict[str, Any]) -> Tokenizer:
         )
 
 
-def _vocabulary(source: Any, files: tuple[str, ...]) -> tuple[str, Path]:
+def _vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]:
     """Which of `files` the source has first, and where."""
-    folder = Path(getattr(source, "folder", None) or source.name)
+    folder = Path(source.folder or source.name)
     for file in files:
         if "*" not in file:
-            paths = [source.file(file)]
+            paths = [path] if (path := source.file(file)) else []
         else:  # only a folder on this machine can be searched
             paths = sorted(folder.glob(file)) if folder.is_dir() else []
         if len(paths) > 1:
             found = ", ".join(p.name for p in paths)
             raise TokenizerError(
-                both(
-                    f"{source.name} has several of {file}, {found}: keep one",
-                    f"{source.name} tiene varios {file}, {found}: deja uno",
-                )
+                f"{source.name} has several of {file}, {found}: keep one",
+                f"{source.name} tiene varios {file}, {found}: deja uno",
             )
-        if paths and paths[0] is not None:
-            return file, Path(paths[0])
+        if paths:
+            return file, paths[0]
     wanted = ", ".join(BY_FILE)
     raise TokenizerError(
-        both(
-            f"{source.name} has no tokenizer: none of {wanted} is there",
-            f"{source.name} no tiene tokenizador: no está ninguno de {wanted}",
-        )
+        f"{source.name} has no tokenizer: none of {wanted} is there",
+        f"{source.name} no tiene tokenizador: no está ninguno de {wanted}",
     )
 
 
-def _family(source: Any, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
+def _family(source: Source, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
     """The row of FAMILIES to use, or "" for a tokenizer.json of which nothing else is known."""
     kind = FAMILIES[BY_FILE[file]].kind if BY_FILE[file] else None
     for name in (_class(config), _squeeze(model.get("model_type"))):
@@ -161,12 +150,10 @@ def _family(source: Any, config: dict[str, Any], model: dict[str, Any], file: st
         if name and kind:
             known = ", ".join(name for name, family in FAMILIES.items() if family.kind == kind)
             raise TokenizerError(
-                both(
-                    f"{source.name} has no tokenizer.json, and {file} is not enough for a tokenizer of the kind "
-                    f"{name!r} (it is for {known}): saving it once with transformers writes a tokenizer.json",
-                    f"{source.name} no tiene tokenizer.json, y {file} no basta para un tokenizador del tipo {name!r} "
-                    f"(es para {known}): al guardarlo una vez con transformers se escribe un tokenizer.json",
-                )
+                f"{source.name} has no tokenizer.json, and {file} is not enough for a tokenizer of the kind "
+                f"{name!r} (it is for {known}): saving it once with transformers writes a tokenizer.json",
+                f"{source.name} no tiene tokenizer.json, y {file} no basta para un tokenizador del tipo {name!r} "
+                f"(es para {known}): al guardarlo una vez con transformers se escribe un tokenizer.json",
             )
     if file == "merges.txt" and "<s>" not in _json(source, "vocab.json"):
         return "gpt2"
@@ -179,29 +166,25 @@ def _class(config: dict[str, Any]) -> str:
     return "" if said in ("pretrained", "tokenizersbackend") else said
 
 
-def _marian(source: Any, config: dict[str, Any]) -> marian.Marian:
+def _marian(source: Source, config: dict[str, Any]) -> marian.Marian:
     if config.get("separate_vocabs"):
         raise TokenizerError(
-            both(
-                f"{source.name} has a vocabulary for each language (separate_vocabs, target_vocab.json), which this "
-                "library does not read: use a model whose vocab.json is for both, or transformers",
-                f"{source.name} tiene un vocabulario para cada lengua (separate_vocabs, target_vocab.json), y esta "
-                "biblioteca no los lee: usa un modelo cuyo vocab.json sea para ambas, o transformers",
-            )
+            f"{source.name} has a vocabulary for each language (separate_vocabs, target_vocab.json), which this "
+            "library does not read: use a model whose vocab.json is for both, or transformers",
+            f"{source.name} tiene un vocabulario para cada lengua (separate_vocabs, target_vocab.json), y esta "
+            "biblioteca no los lee: usa un modelo cuyo vocab.json sea para ambas, o transformers",
         )
-    paths = {name: source.file(name) for name in marian.FILES}
-    if missing := ", ".join(name for name, path in paths.items() if path is None):
+    paths = {name: path for name in marian.FILES if (path := source.file(name))}
+    if missing := ", ".join(name for name in marian.FILES if name not in paths):
         raise TokenizerError(
-            both(
-                f"{source.name} has a source.spm and lacks {missing}: copy it from where the model came from",
-                f"{source.name} tiene un source.spm y le falta {missing}: cópialo de donde vino el modelo",
-            )
+            f"{source.name} has a source.spm and lacks {missing}: copy it from where the model came from",
+            f"{source.name} tiene un source.spm y le falta {missing}: cópialo de donde vino el modelo",
         )
     languages = {name: config[name] for name in ("source_lang", "target_lang") if config.get(name)}
-    return marian.Marian({name: Path(path).read_bytes() for name, path in paths.items()}, languages, str(source.name))
+    return marian.Marian({name: path.read_bytes() for name, path in paths.items()}, languages, str(source.name))
 
 
-def _backend(source: Any, file: str, path: Path, name: str, config: dict[str, Any]) -> Backend:
+def _backend(source: Source, file: str, path: Path, name: str, config: dict[str, Any]) -> Backend:
     lower, space = config.get("do_lower_case"), config.get("add_prefix_space")
     if file == "tokenizer.json":
         backend = Backend.from_file(str(path))
@@ -227,7 +210,7 @@ def _backend(source: Any, file: str, path: Path, name: str, config: dict[str, An
         special = [_token(config.get(key) or token).content for key, token in FAMILIES[name].named.items()]
         return marian.vocabulary(_json(source, "vocab.json"), special)
     spm = sentencepiece.read(path.read_bytes())
-    return families.from_pieces(spm, name, bool(lower), int(config.get("extra_ids", 100)))
+    return families.from_pieces(spm, FAMILIES[name], bool(lower), int(config.get("extra_ids", 100)))
 
 
 def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]) -> None:
@@ -239,10 +222,8 @@ def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]
             found = backend.token_to_id(token.content)
             if found != i:
                 raise TokenizerError(
-                    both(
-                        f"{token.content!r} should have the id {i}, and comes after the others as {found}",
-                        f"{token.content!r} debería tener el id {i}, y queda detrás de los demás con el {found}",
-                    )
+                    f"{token.content!r} should have the id {i}, and comes after the others as {found}",
+                    f"{token.content!r} debería tener el id {i}, y queda detrás de los demás con el {found}",
                 )
 
 
@@ -262,13 +243,11 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
         missing = entry in tokens and tokens[entry].content not in vocab
         if raw and missing and entry in ("cls_token", "sep_token", "unk_token"):
             raise TokenizerError(
-                both(
-                    f"the vocabulary has no {tokens[entry].content}: it is not of the kind {name!r}",
-                    f"el vocabulario no tiene {tokens[entry].content}: no es del tipo {name!r}",
-                )
+                f"the vocabulary has no {tokens[entry].content}: it is not of the kind {name!r}",
+                f"el vocabulario no tiene {tokens[entry].content}: no es del tipo {name!r}",
             )
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
-    if raw and name in ("t5", "mt5") and not extra:
+    if raw and FAMILIES[name].extra_ids and not extra:
         extra = [f"<extra_id_{i}>" for i in range(int(config.get("extra_ids", 100)))]
     more = [_token(value) for value in (extra.values() if isinstance(extra, dict) else extra)]
     known = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
@@ -279,7 +258,8 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
 def _inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> tuple[str, ...]:
     """Which inputs a call gives. A tokenizer.json of no class of its own gives token_type_ids too, as
     transformers 4 does, unless the model takes none."""
-    if _squeeze(model.get("model_type")) in WITHOUT_TYPES:
+    family = FAMILIES.get(_squeeze(model.get("model_type")))
+    if family and not family.takes_types:
         return NO_TYPES
     generic = not name or _squeeze(config.get("tokenizer_class")) == "pretrainedtokenizerfast"
     return TYPES if generic else FAMILIES[name].inputs
@@ -287,25 +267,17 @@ def _inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> tuple[s
 
 def _positions(model: dict[str, Any]) -> int | None:
     """How many tokens the model has positions for; None where there is no such limit, or it is not known."""
-    kind = _squeeze(model.get("model_type"))
+    family = FAMILIES.get(_squeeze(model.get("model_type")))
+    rule = family.positions if family else "all"
     count = int(model.get("max_position_embeddings") or model.get("n_positions") or 0)
-    if kind in PADDED_POSITIONS:
+    if rule == "padded":
         count -= 1 + (1 if model.get("pad_token_id") is None else int(model["pad_token_id"]))
-    return count if count > 0 and kind not in NO_POSITIONS else None
+    return count if count > 0 and rule != "relative" else None
 
 
-def _json(source: Any, name: str) -> dict[str, Any]:
-    path = source.file(name)
-    if path is None:
-        return {}
-    with damage(both(f"{name} of {source.name}", f"{name} de {source.name}")):
-        read = json.loads(Path(path).read_text(encoding="utf-8"))
-        if not isinstance(read, dict):
-            kind = type(read).__name__
-            raise TokenizerError(
-                both(f"it should be a JSON object, and is a {kind}", f"debería ser un objeto JSON, y es de tipo {kind}")
-            )
-        return read
+def _json(source: Source, name: str) -> dict[str, Any]:
+    with damage(f"{name} of {source.name}", f"{name} de {source.name}"):
+        return source.json(name) or {}
 
 
 def _lines(path: Path) -> list[str]:
@@ -320,10 +292,8 @@ def _token(value: Any) -> AddedToken:
         return AddedToken(value["content"], special=bool(value.get("special")), **flags)
     if not isinstance(value, str):
         raise TokenizerError(
-            both(
-                f"{value!r} should be a token: a string, or an object with 'content'",
-                f"{value!r} debería ser un token: una cadena, o un objeto con 'content'",
-            )
+            f"{short(value)} should be a token: a string, or an object with 'content'",
+            f"{short(value)} debería ser un token: una cadena, o un objeto con 'content'",
         )
     return AddedToken(value, normalized=False)
 

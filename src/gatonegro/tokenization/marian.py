@@ -12,14 +12,18 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
 
 from gatonegro.tokenization import sentencepiece
-from gatonegro.tokenization.batch import CODE
 from gatonegro.tokenization.families import FAMILIES, finish, from_pieces
 from gatonegro.tokenization.inputs import damage
-from gatonegro.wording import both
 
 SIDES = SOURCE, TARGET = ("source.spm", "target.spm")
 FILES = (*SIDES, "vocab.json")
+CODE = "\U0010ffff>"  # for the ">>" of ">>es<<" where it is one token
 HIDDEN = CODE[0]  # before a piece that no text has
+
+
+def tokens_of(row: Any) -> list[str]:
+    """The tokens of a row that a `Reader` made, as they are in vocab.json."""
+    return [token.replace(CODE, ">>") for token in row.tokens]
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Marian:
 
     def reader(self, side: str, vocabulary: Tokenizer, named: dict[str, str]) -> Reader:
         if side not in self.readers:
-            with damage(both(f"{side} of {self.name}", f"{side} de {self.name}")):
+            with damage(f"{side} of {self.name}", f"{side} de {self.name}"):
                 self.readers[side] = _reader(self.files[side], vocabulary, named)
         return self.readers[side]
 
@@ -79,7 +83,10 @@ def _reader(data: bytes, vocabulary: Tokenizer, named: dict[str, str]) -> Reader
         else (text, score, kind)
         for text, score, kind in spm.pieces
     ]
-    backend, vocab = from_pieces(replace(spm, pieces=pieces), "marian"), vocabulary.get_vocab(with_added_tokens=True)
+    backend, vocab = (
+        from_pieces(replace(spm, pieces=pieces), FAMILIES["marian"]),
+        vocabulary.get_vocab(with_added_tokens=True),
+    )
     codes = [text for text in vocab if text[:2] == ">>" and text[-2:] == "<<"]
     known = "|".join(re.escape(code[2:]) for code in codes) or "(?!)"
     backend.normalizer = normalizers.Sequence(  # at the front a code is one token, whether vocab.json has it or not

@@ -3,74 +3,55 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from tokenizers import Tokenizer
 
 from gatonegro.errors import InputError, TokenizerError
-from gatonegro.wording import both
-
-if TYPE_CHECKING:
-    from gatonegro.tokenization.tokenizer import Tokenizer
+from gatonegro.storage import folder_of, write_bytes
+from gatonegro.tokenization.marian import Marian
 
 
-def save(tokenizer: Tokenizer, save_directory: str | Path) -> tuple[str, ...]:
-    """Each file is written beside its place and then put there, so that a reader never meets half of one.
+def save(
+    save_directory: str | Path,
+    backend: Tokenizer,
+    settings: dict[str, Any],
+    special_tokens: dict[str, Any],
+    marian: Marian | None = None,
+) -> tuple[str, ...]:
+    """Write what a tokenizer is made of; returns the paths.
 
-    Raises TokenizerError where they cannot be written.
+    Args:
+        settings: what goes into tokenizer_config.json beside the special tokens.
+        special_tokens: by name, as in special_tokens_map.json.
+
+    Raises InputError where that is no name of a folder, TokenizerError where it cannot be written.
     """
-    if not isinstance(save_directory, str | Path) or not str(save_directory) or "\0" in str(save_directory):
-        raise InputError(
-            both(
-                f"the folder to save to must be a path, such as './modelo', not {save_directory!r:.80}",
-                f"la carpeta en la que guardar debe ser una ruta, como './modelo', no {save_directory!r:.80}",
-            )
-        )
-    folder = Path(save_directory)
-    added = {token.content: token for token in tokenizer.backend_tokenizer.get_added_tokens_decoder().values()}
-    special: dict[str, Any] = {name: _plain(token, added) for name, token in tokenizer.named.items()}
-    if tokenizer.additional_special_tokens:
-        special["additional_special_tokens"] = [_plain(token, added) for token in tokenizer.additional_special_tokens]
-    config = {
-        "tokenizer_class": "PreTrainedTokenizerFast",  # of it, both take tokenizer.json as it is
-        "model_max_length": tokenizer.model_max_length,
-        "model_input_names": tokenizer.model_input_names,
-        "padding_side": tokenizer.padding_side,
-        "truncation_side": tokenizer.truncation_side,
-        "clean_up_tokenization_spaces": tokenizer.clean_up_tokenization_spaces,
-        **special,
+    folder = folder_of(save_directory, InputError)
+    tokens = backend.get_added_tokens_decoder()
+    added = {token.content: token for token in tokens.values()}
+    special = {
+        name: [_plain(token, added) for token in value] if isinstance(value, list) else _plain(value, added)
+        for name, value in special_tokens.items()
     }
-    if type(before := tokenizer.backend_tokenizer.pre_tokenizer).__name__ == "ByteLevel":
+    # of PreTrainedTokenizerFast, transformers 4 and 5 take tokenizer.json as it is
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", **settings, **special}
+    if type(before := backend.pre_tokenizer).__name__ == "ByteLevel":
         config["add_prefix_space"] = before.add_prefix_space  # transformers 4 takes it to be False
-    if tokenizer.marian:  # of a folder with this class, both take the files that it came from
+    if marian:  # of a folder with this class, both take the files that it came from
         decoder = {
             str(i): {"content": token.content, "special": token.special, **_flags(token)}
-            for i, token in sorted(tokenizer.backend_tokenizer.get_added_tokens_decoder().items())
+            for i, token in sorted(tokens.items())
         }
-        config |= {"tokenizer_class": "MarianTokenizer", **tokenizer.marian.languages, "added_tokens_decoder": decoder}
-        files = dict(tokenizer.marian.files)
+        config |= {"tokenizer_class": "MarianTokenizer", **marian.languages, "added_tokens_decoder": decoder}
+        files = dict(marian.files)
     else:
-        files = {"tokenizer.json": _bytes(tokenizer.backend_tokenizer.to_str(pretty=True))}
+        files = {"tokenizer.json": _bytes(backend.to_str(pretty=True))}
     files["tokenizer_config.json"] = _bytes(json.dumps(config, indent=2, ensure_ascii=False))
     files["special_tokens_map.json"] = _bytes(json.dumps(_untyped(special), indent=2, ensure_ascii=False))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            beside = folder / f".{name}.{os.getpid()}"
-            try:
-                beside.write_bytes(data)
-                beside.replace(folder / name)
-            finally:
-                beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise TokenizerError(
-            both(
-                f"{folder}: the tokenizer cannot be written ({error}). The disk may be full, the folder not yours, or "
-                "a file in its place: write to another folder",
-                f"{folder}: no se puede escribir el tokenizador ({error}). Quizá el disco está lleno, la carpeta no es "
-                "tuya, o hay un archivo en su lugar: escribe en otra carpeta",
-            )
-        ) from error
+    for name, data in files.items():
+        write_bytes(folder / name, data, TokenizerError)
     return tuple(str(folder / name) for name in files)
 
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gatonegro.errors import TokenizerError
-from gatonegro.wording import both
+from gatonegro.errors import TokenizerError, message_of
 
 UNIGRAM, BPE = 1, 2  # TrainerSpec.model_type
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # SentencePiece.type
@@ -58,20 +57,17 @@ def read(data: bytes) -> SentencePiece:
             remove_extra_whitespaces=bool(normalizer.get(4, True)),
         )
     except (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
+        why = message_of(error)
         raise TokenizerError(
-            both(
-                f"it is no SentencePiece model, or it is cut short ({error})",
-                f"no es un modelo de SentencePiece, o está incompleto ({error})",
-            )
+            f"it is no SentencePiece model, or it is cut short ({why.en})",
+            f"no es un modelo de SentencePiece, o está incompleto ({why.es})",
         ) from None
     if not pieces or model.model_type not in (UNIGRAM, BPE):
         raise TokenizerError(
-            both(
-                f"a SentencePiece model of type {model.model_type} with {len(pieces)} pieces: only "
-                "Unigram and BPE models with pieces can be read",
-                f"un modelo de SentencePiece de tipo {model.model_type} con {len(pieces)} piezas: solo se pueden leer "
-                "modelos Unigram y BPE con piezas",
-            )
+            f"a SentencePiece model of type {model.model_type} with {len(pieces)} pieces: only "
+            "Unigram and BPE models with pieces can be read",
+            f"un modelo de SentencePiece de tipo {model.model_type} con {len(pieces)} piezas: solo se pueden leer "
+            "modelos Unigram y BPE con piezas",
         )
     return model
 
@@ -105,13 +101,11 @@ def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
         elif wire in (1, 5):
             size = 8 if wire == 1 else 4
         else:
-            raise ValueError(both(f"wire type {wire}", f"tipo de campo {wire}"))
+            raise TokenizerError(f"wire type {wire}", f"tipo de campo {wire}")
         if at + size > len(data):
-            raise ValueError(
-                both(
-                    f"a field of {size} bytes at byte {at} of {len(data)}",
-                    f"un campo de {size} bytes en el byte {at} de {len(data)}",
-                )
+            raise TokenizerError(
+                f"a field of {size} bytes at byte {at} of {len(data)}",
+                f"un campo de {size} bytes en el byte {at} de {len(data)}",
             )
         yield tag >> 3, data[at : at + size]
         at += size
@@ -126,4 +120,4 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         if shift > 63:
-            raise ValueError(both("a number of more than 64 bits", "un número de más de 64 bits"))
+            raise TokenizerError("a number of more than 64 bits", "un número de más de 64 bits")

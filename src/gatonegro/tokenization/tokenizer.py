@@ -13,23 +13,27 @@ from typing import Any
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
-from gatonegro.errors import InputError
-from gatonegro.tokenization.batch import BatchEncoding, to_tensors
+from gatonegro.checks import short
+from gatonegro.errors import GatonegroWarning, InputError
+from gatonegro.i18n import Message
+from gatonegro.tokenization.batch import BatchEncoding, columns_of, to_tensors
 from gatonegro.tokenization.inputs import as_batch, as_ids, as_token, choice, run, shorter, whole
-from gatonegro.tokenization.lengths import NO_LIMIT, limit_of, pad_batch, pad_rows, say_what_was_cut
-from gatonegro.tokenization.marian import SOURCE, TARGET, Marian, Reader
+from gatonegro.tokenization.lengths import (
+    NO_LIMIT,
+    Limits,
+    PadPolicy,
+    check_room,
+    limit_of,
+    pad_batch,
+    pad_rows,
+    warn_of_cuts,
+)
+from gatonegro.tokenization.marian import SOURCE, TARGET, Marian, Reader, tokens_of
 from gatonegro.tokenization.saving import save
-from gatonegro.wording import both
 
-CLEAN = {
-    " .": ".",
-    " ?": "?",
-    " !": "!",
-    " ,": ",",
-    " ' ": "'",
-} | {  # what decode writes closer, in this order
-    f" {ending}": ending for ending in ("n't", "'m", "'s", "'ve", "'re")
-}
+# what decode writes closer, in this order
+CLEAN = {" .": ".", " ?": "?", " !": "!", " ,": ",", " ' ": "'"}
+CLEAN |= {f" {ending}": ending for ending in ("n't", "'m", "'s", "'ve", "'re")}
 
 APART = ("self", "text", "text_pair", "text_target", "text_pair_target", "max_target_length", "_side")
 
@@ -48,12 +52,10 @@ class _Special:
         token = tokenizer.convert_ids_to_tokens(value) if self.is_id and value is not None else value
         if value is not None and (token is None or tokenizer.backend_tokenizer.token_to_id(as_token(token)) is None):
             raise InputError(
-                both(
-                    f"{self.name} cannot be {value!r}: the vocabulary of {len(tokenizer)} tokens does not have it; "
-                    f"tokenizer.add_special_tokens({{{self.name!r}: …}}) adds a new one",
-                    f"{self.name} no puede ser {value!r}: no está en el vocabulario, de {len(tokenizer)} tokens; "
-                    f"tokenizer.add_special_tokens({{{self.name!r}: …}}) añade uno nuevo",
-                )
+                f"{self.name} cannot be {short(value)}: the vocabulary of {len(tokenizer)} tokens does not have it; "
+                f"tokenizer.add_special_tokens({{{self.name!r}: …}}) adds a new one",
+                f"{self.name} no puede ser {short(value)}: no está en el vocabulario, de {len(tokenizer)} tokens; "
+                f"tokenizer.add_special_tokens({{{self.name!r}: …}}) añade uno nuevo",
             )
         tokenizer.add_special_tokens({self.name: token})
 
@@ -101,7 +103,7 @@ class Tokenizer:
         self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
         self.name_or_path = name_or_path
         self._embeddings = embeddings or len(self)  # rows that the model has for ids
-        self._twins: dict[tuple, Backend] = {}
+        self._truncating: dict[tuple, Backend] = {}
         self.said_too_long = False
 
     # ------------------------------------------------------------------ text → ids
@@ -156,23 +158,15 @@ class Tokenizer:
         if truncation is None and max_length is not None and pad is None:
             truncation = True  # as in transformers, max_length alone cuts
         cut = choice("truncation", truncation, ("longest_first", "only_first", "only_second"))
-        limit = limit_of(self, cut, pad, max_length, pad_to_multiple_of)
+        limit = limit_of(self._limits, cut, pad, max_length, pad_to_multiple_of)
         reader = self._reader(_side)
         backend = reader.backend if reader else self.backend_tokenizer
         if cut and limit:
             special = self.num_special_tokens_to_add(pairs) if add_special_tokens else 0
-            if limit < special or whole("stride", stride, 0) >= max(1, limit - special):
-                raise InputError(
-                    both(
-                        f"max_length={limit} with stride={stride} leaves no room: special tokens take {special}, "
-                        "and stride must be smaller than what remains",
-                        f"max_length={limit} con stride={stride} no deja sitio: los tokens especiales ocupan "
-                        f"{special}, y stride debe ser menor que lo que queda",
-                    )
-                )
+            check_room(limit, special, whole("stride", stride, 0))
             if pairs and not is_split_into_words and not return_overflowing_tokens:
                 inputs = [shorter(backend, pair, limit, self.truncation_side) for pair in inputs]
-            backend = self._twin(
+            backend = self._with_truncation(
                 backend, (_side, limit, stride if return_overflowing_tokens else 0, cut, self.truncation_side)
             )
         fast = return_offsets_mapping is False
@@ -184,23 +178,21 @@ class Tokenizer:
             owners = [i for i, group in enumerate(windows) for _ in group]
             rows = [row for group in windows for row in group]
         else:
-            say_what_was_cut(self, rows, max_length, limit if cut else None)
+            told = limit if cut else None
+            self.said_too_long = warn_of_cuts(rows, max_length, told, self.model_max_length, self.said_too_long)
         if pad:
             length = limit if pad == "max_length" else None
-            pad_rows(self, backend, rows, length, pad_to_multiple_of, padding_side)
-        columns = (
-            ("input_ids", "ids", True),
-            ("token_type_ids", "type_ids", return_token_type_ids),
-            ("attention_mask", "attention_mask", return_attention_mask),
-            ("special_tokens_mask", "special_tokens_mask", return_special_tokens_mask),
-            ("offset_mapping", "offsets", bool(return_offsets_mapping)),
-        )
-        data = {
-            name: [getattr(row, field) for row in rows]
-            for name, field, asked in columns
-            if (name in self.model_input_names if asked is None else asked)
+            pad_rows(self._pad_policy(backend, padding_side), rows, length, pad_to_multiple_of)
+        asked = {
+            "input_ids": True,
+            "token_type_ids": return_token_type_ids,
+            "attention_mask": return_attention_mask,
+            "special_tokens_mask": return_special_tokens_mask,
+            "offset_mapping": bool(return_offsets_mapping),
         }
-        if reader and "input_ids" in data:
+        wanted = [name for name, yes in asked.items() if (name in self.model_input_names if yes is None else yes)]
+        data = columns_of(rows, wanted)
+        if reader:
             data["input_ids"] = [reader.ids(row) for row in rows]
         if return_length:
             data["length"] = [len(row) for row in rows]
@@ -208,7 +200,8 @@ class Tokenizer:
             data["overflow_to_sample_mapping"] = owners
         elif not batched and return_tensors is None:
             data = {name: values[0] for name, values in data.items()}
-        batch = BatchEncoding(to_tensors(data, return_tensors) if return_tensors else data, None if fast else rows)
+        data = to_tensors(data, return_tensors) if return_tensors else data
+        batch = BatchEncoding(data, None if fast else rows, *([tokens_of] if reader else []))
         if text_target is not None:
             batch["labels"] = labels["input_ids"]
         return batch
@@ -229,7 +222,8 @@ class Tokenizer:
         has no padding token.
         """
         asked = "attention_mask" in self.model_input_names if return_attention_mask is None else return_attention_mask
-        columns, kind = pad_batch(self, encoded_inputs, padding, max_length, pad_to_multiple_of, padding_side, asked)
+        policy = self._pad_policy(self.backend_tokenizer, padding_side)
+        columns, kind = pad_batch(policy, self._limits, encoded_inputs, padding, max_length, pad_to_multiple_of, asked)
         kind = return_tensors or kind
         return BatchEncoding(to_tensors(columns, kind) if kind else columns)
 
@@ -242,14 +236,13 @@ class Tokenizer:
         inputs, batched, _ = as_batch(text, pair, False)
         if batched:
             raise InputError(
-                both(
-                    "tokenize takes one text; for a list, call the tokenizer and ask batch.tokens(i)",
-                    "tokenize recibe un solo texto; para una lista, llama al tokenizador y pide batch.tokens(i)",
-                )
+                "tokenize takes one text; for a list, call the tokenizer and ask batch.tokens(i)",
+                "tokenize recibe un solo texto; para una lista, llama al tokenizador y pide batch.tokens(i)",
             )
         reader = self._reader(SOURCE)
         backend = reader.backend if reader else self.backend_tokenizer
-        return BatchEncoding({}, run(backend.encode_batch, inputs, False, add_special_tokens)).tokens()
+        (row,) = run(backend.encode_batch, inputs, False, add_special_tokens)
+        return tokens_of(row) if reader else row.tokens
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """How many special tokens a call adds to one text, or to a pair."""
@@ -336,28 +329,24 @@ class Tokenizer:
         """Add tokens (str, AddedToken, or a list of them), which are never split; returns how many are new."""
         tokens = list(new_tokens) if isinstance(new_tokens, (list, tuple)) else [new_tokens]
         for i, token in enumerate(tokens):
-            if not as_token(token, both(f"token {i}", f"el token {i}")):
+            if not as_token(token, Message(f"token {i}", f"el token {i}")):
                 raise InputError(
-                    both(
-                        f"token {i} is empty: an added token needs at least one character",
-                        f"el token {i} está vacío: un token añadido necesita al menos un carácter",
-                    )
+                    f"token {i} is empty: an added token needs at least one character",
+                    f"el token {i} está vacío: un token añadido necesita al menos un carácter",
                 )
         before, backend = len(self), self.backend_tokenizer
         (backend.add_special_tokens if special_tokens else backend.add_tokens)(tokens)
-        self._twins.clear()
+        self._truncating.clear()
         if self.marian:
             self.marian.readers.clear()
         if before < len(self) > self._embeddings:
-            warnings.warn(
-                both(
-                    f"the tokenizer now has {len(self)} tokens and the model {self._embeddings} embeddings: "
-                    "call model.resize_token_embeddings(len(tokenizer)), and train the new ones",
-                    f"el tokenizador tiene ahora {len(self)} tokens y el modelo {self._embeddings} embeddings: "
-                    "llama a model.resize_token_embeddings(len(tokenizer)), y entrena los nuevos",
-                ),
-                stacklevel=2,
+            warning = GatonegroWarning(
+                f"the tokenizer now has {len(self)} tokens and the model {self._embeddings} embeddings: call "
+                "model.resize_token_embeddings(len(tokenizer)), and train the new ones",
+                f"el tokenizador tiene ahora {len(self)} tokens y el modelo {self._embeddings} embeddings: llama a "
+                "model.resize_token_embeddings(len(tokenizer)), y entrena los nuevos",
             )
+            warnings.warn(warning, stacklevel=2)
         return len(self) - before
 
     def add_special_tokens(self, special_tokens_dict: dict[str, Any]) -> int:
@@ -368,10 +357,8 @@ class Tokenizer:
         if not isinstance(special_tokens_dict, dict):
             kind = type(special_tokens_dict).__name__
             raise InputError(
-                both(
-                    f"special tokens come as a dict by name, not as a {kind}",
-                    f"los tokens especiales se pasan en un dict por nombre, no en un {kind}",
-                )
+                f"special tokens come as a dict by name, not as a {kind}",
+                f"los tokens especiales se pasan en un dict por nombre, no en un {kind}",
             )
         fresh: list[str | AddedToken] = []
         named, more = dict(self.named), list(self.additional_special_tokens)
@@ -380,25 +367,21 @@ class Tokenizer:
                 if not isinstance(value, (list, tuple)):
                     kind = type(value).__name__
                     raise InputError(
-                        both(
-                            f"{name} must be a list of tokens, not a {kind}",
-                            f"{name} debe ser una lista de tokens, no un {kind}",
-                        )
+                        f"{name} must be a list of tokens, not a {kind}",
+                        f"{name} debe ser una lista de tokens, no un {kind}",
                     )
-                more += [as_token(token, f"{name}[{i}]") for i, token in enumerate(value)]
+                more += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
                 fresh += value
             elif name not in self.NAMES:
                 known = ", ".join(self.NAMES)
                 raise InputError(
-                    both(
-                        f"{name!r} names no special token: use {known}",
-                        f"{name!r} no nombra ningún token especial: usa {known}",
-                    )
+                    f"{name!r} names no special token: use {known}",
+                    f"{name!r} no nombra ningún token especial: usa {known}",
                 )
             elif value is None:
                 named.pop(name, None)
             else:
-                named[name] = as_token(value, name)
+                named[name] = as_token(value, Message.same(name))
                 fresh.append(value)
         added = self.add_tokens(fresh, special_tokens=True)  # which refuses what is empty, before anything has changed
         self.named, self.additional_special_tokens = named, list(dict.fromkeys(more))
@@ -410,7 +393,12 @@ class Tokenizer:
         Marian has, in the place of `tokenizer.json`, the files that it came from. `transformers` 4 and 5 read them
         back with the same ids.
         """
-        return save(self, save_directory)
+        return save(save_directory, self.backend_tokenizer, self.settings(), self.special_tokens_map, self.marian)
+
+    def settings(self) -> dict[str, Any]:
+        """What tokenizer_config.json says of it, beside its special tokens."""
+        names = ("model_max_length", "model_input_names", "padding_side", "truncation_side")
+        return {name: getattr(self, name) for name in (*names, "clean_up_tokenization_spaces")}
 
     def __repr__(self) -> str:
         return (
@@ -419,7 +407,7 @@ class Tokenizer:
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_twins": {}}  # for pickle and deepcopy: twins are made again when needed
+        return {**self.__dict__, "_truncating": {}}  # for pickle and deepcopy: they are made again when needed
 
     # ------------------------------------------------------------------ inside
 
@@ -427,19 +415,28 @@ class Tokenizer:
         """What cuts texts of that side, where that is not the backend itself."""
         return self.marian.reader(side, self.backend_tokenizer, self.named) if self.marian else None
 
-    def _twin(self, base: Backend, key: tuple[Any, ...]) -> Backend:
+    @property
+    def _limits(self) -> Limits:
+        return Limits(self.model_max_length, self.position_limit)
+
+    def _pad_policy(self, backend: Backend, side: str | None) -> PadPolicy:
+        """How a call pads; `backend` says the id of the token, which is a reader's own for Marian."""
+        token, side = self.pad_token, choice("padding_side", side or self.padding_side, ("right", "left"))
+        return PadPolicy(token, token and backend.token_to_id(token), str(side))
+
+    def _with_truncation(self, base: Backend, key: tuple[Any, ...]) -> Backend:
         """`base` that cuts. Cutting is a state of the Rust tokenizer, and changing it while another thread
         encodes is an error there; so each way of cutting has its own tokenizer, around the same model."""
-        twin = self._twins.get(key)
-        if twin is None:
-            twin = Backend(base.model)
+        backend = self._truncating.get(key)
+        if backend is None:
+            backend = Backend(base.model)
             for part in ("normalizer", "pre_tokenizer", "post_processor"):
                 if getattr(base, part) is not None:
-                    setattr(twin, part, getattr(base, part))
-            twin.add_tokens([token for _, token in sorted(base.get_added_tokens_decoder().items())])
+                    setattr(backend, part, getattr(base, part))
+            backend.add_tokens([token for _, token in sorted(base.get_added_tokens_decoder().items())])
             _, length, stride, strategy, side = key
-            twin.enable_truncation(length, stride=stride, strategy=strategy, direction=side)
-            if len(self._twins) >= 16:  # a caller that tries every length must not fill the memory
-                self._twins.clear()
-            self._twins[key] = twin
-        return twin
+            backend.enable_truncation(length, stride=stride, strategy=strategy, direction=side)
+            if len(self._truncating) >= 16:  # a caller that tries every length must not fill the memory
+                self._truncating.clear()
+            self._truncating[key] = backend
+        return backend

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import random
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,9 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from gatonegro.batching import plan as plan_batches
+from gatonegro.engine.processor import keep_memory
 from gatonegro.errors import OptionError
-from gatonegro.packing import plan as plan_batches
-from gatonegro.wording import both
+from gatonegro.storage import replacing
 
 Batch = TypeVar("Batch")
 M = TypeVar("M", bound=nn.Module)
@@ -112,29 +111,6 @@ def disagreement(one: Tensor, other: Tensor) -> Tensor:
     return (there + back) / 2
 
 
-def has_bf16() -> bool:
-    """Whether training gains by computing in bf16 what need not be exact."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
-
-
-def keep_memory() -> None:
-    """Let the process keep what a step has used: asked of the system anew each time, fresh pages take up to half of a
-    step. Where the C library is not glibc, nothing is done. https://man7.org/linux/man-pages/man3/mallopt.3.html"""
-    trim_threshold, mmap_max = -1, -4
-    with suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-        mallopt(mmap_max, 0)
-        mallopt(trim_threshold, -1)  # as a size, the largest there is
-
-
-def _value(loss: Callable[[Batch], Tensor | tuple[Tensor, Tensor]], batch: Batch, rdrop: float) -> Tensor:
-    found = loss(batch)
-    if not rdrop:
-        return found[0] if isinstance(found, tuple) else found
-    (value, scores), (again, others) = found, loss(batch)
-    return (value + again) / 2 + rdrop * disagreement(scores, others)
-
-
 def fit(
     model: nn.Module,
     batches: Sequence[Batch],
@@ -178,29 +154,11 @@ def fit(
     weights = list(model.parameters())
     mean_weights = [w.detach().clone() for w in weights] if average else []
     if state.exists():
-        saved = torch.load(state, weights_only=True, mmap=True)
-        if saved["plan"] != plan:
-            raise OptionError(
-                both(
-                    f"{state} is of another run ({saved['plan']}, and this one is {plan}); name another folder, or "
-                    "delete it.",
-                    f"{state} es de otro entrenamiento ({saved['plan']}, y este es {plan}); nombra otra carpeta, o "
-                    "bórralo.",
-                )
-            )
-        model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        mean_weights = [w.clone() for w in saved["average"]]
-        first = saved["step"]
+        first, mean_weights = _resume(state, plan, model, optimizer)
     total, rise = len(batches), max(1, round(warmup * len(batches)))
     last = min(total, stop_after if stop_after is not None else total)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        disable=not sys.stderr.isatty(),
-    ) as progress:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task("training", total=total, completed=first)
         mean, begun, logged = 0.0, time.perf_counter(), first
         for step in range(first, last):
@@ -208,16 +166,11 @@ def fit(
             rate = min((step + 1) / rise, (total - step) / max(1, total - rise))
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * rate
-            model.train()
-            value = _value(loss, batches[step], rdrop)
-            value.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            value = _step(model, optimizer, loss, batches[step], clip, rdrop)
             if average:
                 torch._foreach_lerp_(mean_weights, [w.detach() for w in weights], 1 - average)
-            mean += float(value.detach())
-            progress.update(bar, advance=1, description=f"loss {float(value.detach()):.3f}")
+            mean += value
+            progress.update(bar, advance=1, description=f"loss {value:.3f}")
             done = step + 1
             if average and done == total:
                 for w, m in zip(weights, mean_weights, strict=True):
@@ -225,24 +178,60 @@ def fit(
             if done % 50 == 0 or done == last:
                 n = done - logged
                 record = {"step": done, "loss": mean / n, "s_per_step": (time.perf_counter() - begun) / n}
-                if evaluate is not None and (done % evaluate_every == 0 or done == total):
-                    model.eval()
-                    with torch.inference_mode():
-                        record |= evaluate()
-                with (out / "log.jsonl").open("a", encoding="utf-8") as log:
-                    log.write(json.dumps({k: round(v, 5) for k, v in record.items()}) + "\n")
+                _log(out, model, record, evaluate if done % evaluate_every == 0 or done == total else None)
                 mean, begun, logged = 0.0, time.perf_counter(), done
             if done % save_every == 0 or done == last:
-                beside = state.with_suffix(".tmp")
-                torch.save(
-                    {
-                        "model": model.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                        "average": mean_weights,
-                        "step": done,
-                        "plan": plan,
-                    },
-                    beside,
-                )
-                beside.replace(state)
+                saved = {"average": mean_weights, "step": done, "plan": plan}
+                with replacing(state) as beside:
+                    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), **saved}, beside)
     model.eval()
+
+
+def _resume(
+    state: Path, plan: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
+) -> tuple[int, list[Tensor]]:
+    """Load what was saved of a run into the model and the optimizer; return its step, and its mean weights."""
+    saved = torch.load(state, weights_only=True, mmap=True)
+    if saved["plan"] != plan:
+        raise OptionError(
+            f"{state} is of another run ({saved['plan']}, and this one is {plan}); name another folder, or delete it.",
+            f"{state} es de otro entrenamiento ({saved['plan']}, y este es {plan}); nombra otra carpeta, o bórralo.",
+        )
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return saved["step"], [w.clone() for w in saved["average"]]
+
+
+def _step(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    loss: Callable[[Batch], Tensor | tuple[Tensor, Tensor]],
+    batch: Batch,
+    clip: float,
+    rdrop: float,
+) -> float:
+    """One step down the loss; returns what it was."""
+    model.train()
+    found = loss(batch)
+    if rdrop:
+        (value, scores), (again, others) = found, loss(batch)
+        value = (value + again) / 2 + rdrop * disagreement(scores, others)
+    else:
+        value = found[0] if isinstance(found, tuple) else found
+    value.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), clip)
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return float(value.detach())
+
+
+def _log(
+    out: Path, model: nn.Module, record: dict[str, float], evaluate: Callable[[], Mapping[str, float]] | None
+) -> None:
+    """Write a line into the log, with what `evaluate` gives."""
+    if evaluate is not None:
+        model.eval()
+        with torch.inference_mode():
+            record |= evaluate()
+    with (out / "log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps({k: round(v, 5) for k, v in record.items()}) + "\n")

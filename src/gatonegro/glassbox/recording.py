@@ -1,80 +1,95 @@
-"""From what `watch` saw of a model to steps. Layers know nothing of it."""
+"""From the activations that `watch` recorded of a model to steps. Layers know nothing of it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gatonegro.glassbox.explanation import Array, Step
-from gatonegro.glassbox.story import STORY
+from gatonegro.glassbox.steps import Array, Step, StepText
+from gatonegro.i18n import catalog
 from gatonegro.nn.attention import Seen
 
-Record = Mapping[str, list[Tensor | list[Seen]]]
+Activations = Mapping[str, list[Tensor | list[Seen]]]  # what each module gave at each call, by its name
+CAPTIONS = catalog(Path(__file__).parent / "captions.json")
+NUMBERS = {  # of the steps of the course; all others are 8
+    "vectorization": 1, "linear": 2, "attention": 3, "masked_attention": 3, "cross_attention": 3, "softmax": 4,
+    "add": 5, "norm": 6, "feed_forward": 7,
+}  # fmt: skip
+# of kinds and variants; of the others they depend on the model
+FORMULAS = json.loads((Path(__file__).parent / "formulas.json").read_text(encoding="utf-8"))
+# formula and variant of a feed-forward, by whether the norm stands before it and whether it is gated
+FEED_FORWARD = {
+    (False, False): ("z = norm(y + f(y·W_up + b_up)·W_down + b_down)", ""),
+    (True, False): ("z = x + f(norm(x)·W_up + b_up)·W_down + b_down", "pre_feed_forward"),
+    (False, True): ("z = norm(y + (f(y·W_gate) ⊙ y·W_value)·W_down)", ""),
+    (True, True): ("z = x + (f(norm(x)·W_gate) ⊙ norm(x)·W_value)·W_down", "pre_feed_forward"),
+}
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Whose the rows of a stack's tensors are, as tokens.
+    """Token labels of the rows of a stack's tensors.
 
-    A decoder looks across with the word that it is about to write, so its places are then told by that.
+    In cross-attention the query is that of the word about to be written, so the rows are then labelled by that word.
     """
 
     own: tuple[str, ...]
     written: tuple[str, ...] = ()  # what each place of a decoder writes
-    read: tuple[str, ...] = ()  # what it looks at across
+    read: tuple[str, ...] = ()  # what cross-attention looks at
     memory: Tensor | None = None  # the encoder's result for these. (u, hidden)
 
 
 def array(x: Tensor) -> Array:
-    """A tensor as NumPy; bf16, which NumPy does not know, as fp32."""
+    """Return a tensor as NumPy; bf16, which NumPy does not know, as fp32."""
     x = x.detach().cpu()
     return np.asarray(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
 
 
-def step(kind: str, lang: str, where: str = "", formula: str = "", told: str = "", **more: Any) -> Step:
-    """A step of some kind, with its words, or those of the variant `told`."""
-    words = STORY[told or kind]
+def step(kind: str, where: str = "", formula: str = "", variant: str = "", **more: Any) -> Step:
+    """Return a step of some kind, with its words; a variant has some of its own."""
+    caption = StepText(*(CAPTIONS.get(f"{variant}.{part}") or CAPTIONS[f"{kind}.{part}"] for part in StepText._fields))
     for part in ("tensors", "weights"):
         more[part] = {name: array(x) for name, x in more.get(part, {}).items() if x is not None}
-    return Step(
-        f"{where}{kind}", kind, words.number, words.title, words.text, formula or words.formula, lang=lang, **more
-    )
+    formula = formula or FORMULAS[variant or kind]
+    return Step(f"{where}{kind}", kind, NUMBERS.get(kind, 8), caption, formula, **more)
 
 
-def only(seen: Record, name: str, call: int = 0) -> Tensor:
-    """What a module gave at a call."""
+def output(seen: Activations, name: str, call: int = 0) -> Tensor:
+    """Return what a module gave at a call."""
     found = seen[name][call]
     assert isinstance(found, Tensor)
     return found
 
 
-def stack_steps(stack: Any, seen: Record, x: Tensor, name: str, lang: str, rows: Rows) -> Iterator[Step]:
-    """The steps of all layers of a stack, "encoder" or "decoder", and of the norm behind them. x: (t, hidden)"""
+def stack_steps(stack: Any, seen: Activations, x: Tensor, name: str, rows: Rows) -> Iterator[Step]:
+    """Yield the steps of all layers of a stack, "encoder" or "decoder", and of the norm behind them. x: (t, hidden)"""
     layers = list(stack.layers)
     for i, layer in enumerate(layers):
         call = sum(one is layer for one in layers[:i])  # ALBERT calls one layer many times
-        yield from layer_steps(layer, seen, x, f"{name}.layers.{i}", i, lang, rows, call)
-        x = only(seen, f"{name}.layers.{i}", call)
+        yield from layer_steps(layer, seen, x, f"{name}.layers.{i}", i, rows, call)
+        x = output(seen, f"{name}.layers.{i}", call)
     if stack.norm is not None:
-        yield norm_step(stack.norm, x, only(seen, f"{name}.norm"), lang, f"{name}.", rows.own)
+        yield norm_step(stack.norm, x, output(seen, f"{name}.norm"), f"{name}.", rows.own)
 
 
 def layer_steps(
-    layer: Any, seen: Record, x: Tensor, name: str, number: int, lang: str, rows: Rows, call: int = 0
+    layer: Any, seen: Activations, x: Tensor, name: str, number: int, rows: Rows, call: int = 0
 ) -> Iterator[Step]:
-    """The steps of one layer of an encoder or a decoder.
+    """Yield the steps of one layer of an encoder or a decoder.
 
     Args:
         seen: what `watch` recorded of one sequence, with names that begin with `name`, the layer's own.
         x: what went in. (t, hidden)
-        call: the how-manieth call of this layer it was, from 0.
+        call: index of this call of the layer, from 0.
     """
-    one = _Call(seen, f"{name}." if name else "", number, lang, rows, call)
+    one = _Call(seen, f"{name}." if name else "", number, rows, call)
     yield from _attention(one, layer, x, "attention", f"{one.stack}.{number}." if name else "")
     x = one.gave("attention_add")
     if hasattr(layer, "cross_attention"):
@@ -87,10 +102,9 @@ def layer_steps(
 class _Call:
     """One call of a layer, as it was recorded."""
 
-    seen: Record
+    seen: Activations
     at: str  # in front of the names of its parts
     number: int
-    lang: str
     rows: Rows
     call: int
 
@@ -99,24 +113,24 @@ class _Call:
         return self.at.split(".")[0]
 
     def gave(self, part: str) -> Tensor:
-        return only(self.seen, self.at + part, self.call)
+        return output(self.seen, self.at + part, self.call)
 
 
 def norm_step(
-    norm: nn.Module, x: Tensor, y: Tensor, lang: str, where: str, rows: Sequence[str], layer: int | None = None,
+    norm: nn.Module, x: Tensor, y: Tensor, where: str, rows: Sequence[str], layer: int | None = None,
     name: str = "x",
 ) -> Step:  # fmt: skip
-    """What a norm makes of x (t, hidden), which is called by `name`."""
+    """Return the step of a norm of x (t, hidden), which is called `name`."""
     centered, affine = isinstance(norm, nn.LayerNorm), dict(norm.named_parameters())
     r = "r" if name == "sum" else "x"
     formula = f"y = γ·({r} − mean) / √(variance + ε) + β" if centered else f"y = γ·{r} / √(mean({r}²) + ε)"
     weights = {"γ": affine.get("weight"), "β": affine.get("bias")}
-    return step("norm", lang, where, formula, "norm" if centered else "rms_norm", layer=layer, rows=tuple(rows),
+    return step("norm", where, formula, "norm" if centered else "rms_norm", layer=layer, rows=tuple(rows),
                 tensors={name: x, "y": y}, weights=weights)  # fmt: skip
 
 
 def _attention(one: _Call, layer: Any, x: Tensor, name: str, where: str) -> Iterator[Step]:
-    part, add, rows, lang = getattr(layer, name), getattr(layer, f"{name}_add"), one.rows, one.lang
+    part, add, rows = getattr(layer, name), getattr(layer, f"{name}_add"), one.rows
     across = name == "cross_attention"
     looked = one.seen[f"{one.at}{name}.attend"][one.call]
     assert isinstance(looked, list)
@@ -124,12 +138,12 @@ def _attention(one: _Call, layer: Any, x: Tensor, name: str, where: str) -> Iter
     norm = one.gave(f"{name}_add.norm")
     more: dict[str, Any] = {"layer": one.number, "rows": rows.own}
     if add.before:
-        yield norm_step(add.norm, x, norm, lang, where + "before_", rows.own, one.number)
+        yield norm_step(add.norm, x, norm, where + "before_", rows.own, one.number)
     q, k, v = (
         one.gave(f"{name}.{each}").unflatten(-1, (part.heads, -1)).transpose(0, 1) for each in ("query", "key", "value")
     )
     yield step(
-        "linear", lang, where, told="cross_linear" if across else "", **more, columns=rows.read if across else (),
+        "linear", where, variant="cross_linear" if across else "", **more, columns=rows.read if across else (),
         tensors={"x": norm if add.before else x, "memory": rows.memory if across else None, "Q": q, "K": k, "V": v},
         weights={
             f"{letter}_{each[0].upper()}": getattr(getattr(part, each), kind)
@@ -138,32 +152,23 @@ def _attention(one: _Call, layer: Any, x: Tensor, name: str, where: str) -> Iter
     )  # fmt: skip
     kind = name if across else "masked_attention" if part.attend.causal else "attention"
     relative = f"{one.stack}.relative"
-    bias = only(one.seen, relative) if relative in one.seen and not across else None  # (h, q, k): T5's positions
+    bias = output(one.seen, relative) if relative in one.seen and not across else None  # (h, q, k): T5's positions
     scale = {None: " / √d", 1.0: ""}.get(part.attend.scale, f" · {part.attend.scale}")
-    formula = STORY[kind].formula.replace(" / √d", scale + ("" if bias is None else " + B[j − i]"))
+    formula = FORMULAS[kind].replace(" / √d", scale + ("" if bias is None else " + B[j − i]"))
     sides: dict[str, Any] = (
         {"rows": rows.written, "columns": rows.read} if across else {"rows": rows.own, "columns": rows.own}
     )
     scores = {"Q": q, "K": k, "B": bias, "scores": own.scores}
-    yield step(kind, lang, where, formula, layer=one.number, **sides, tensors=scores)
+    yield step(kind, where, formula, layer=one.number, **sides, tensors=scores)
     context = own.context.transpose(0, 1)  # (h, q, d)
     mixed = {"scores": own.scores, "probs": own.probs, "V": v, "context": context}
-    yield step("softmax", lang, where, layer=one.number, **sides, tensors=mixed)
-    output = one.gave(f"{name}.output")
-    total = x + output.to(x.dtype)
-    yield step("add", lang, where, **more, tensors={"x": x, "attention": output, "sum": total},
+    yield step("softmax", where, layer=one.number, **sides, tensors=mixed)
+    gave = one.gave(f"{name}.output")
+    total = x + gave.to(x.dtype)
+    yield step("add", where, **more, tensors={"x": x, "attention": gave, "sum": total},
                weights={"W_O": part.output.weight, "b_O": part.output.bias})  # fmt: skip
     if not add.before:
-        yield norm_step(add.norm, total, norm, lang, where, rows.own, one.number, "sum")
-
-
-# of a feed-forward, by whether the norm stands before it and whether it is gated
-FEED_FORWARD = {
-    (False, False): ("feed_forward", ""),
-    (True, False): ("pre_feed_forward", "z = x + f(norm(x)·W_up + b_up)·W_down + b_down"),
-    (False, True): ("feed_forward", "z = norm(y + (f(y·W_gate) ⊙ y·W_value)·W_down)"),
-    (True, True): ("pre_feed_forward", "z = x + (f(norm(x)·W_gate) ⊙ norm(x)·W_value)·W_down"),
-}
+        yield norm_step(add.norm, total, norm, where, rows.own, one.number, "sum")
 
 
 def _feed_forward(one: _Call, layer: Any, x: Tensor, where: str) -> Step:
@@ -180,6 +185,6 @@ def _feed_forward(one: _Call, layer: Any, x: Tensor, where: str) -> Step:
     }
     affine = dict(add.norm.named_parameters())
     weights |= {"γ": affine.get("weight"), "β": affine.get("bias")}
-    told, formula = FEED_FORWARD[add.before, ff.up is None]
-    return step("feed_forward", one.lang, where, formula, told, layer=one.number, rows=one.rows.own, tensors=tensors,
+    formula, variant = FEED_FORWARD[add.before, ff.up is None]
+    return step("feed_forward", where, formula, variant, layer=one.number, rows=one.rows.own, tensors=tensors,
                 weights=weights)  # fmt: skip

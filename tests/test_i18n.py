@@ -1,8 +1,10 @@
 """Both languages: how the user's is found, and that every error and warning is there in English and in Spanish."""
 
 import ast
+import re
 import string
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,14 +20,15 @@ from gatonegro import (
     AutoTokenizer,
     errors,
     hub,
-    wording,
+    i18n,
 )
 from gatonegro.checkpoints import reading
 from gatonegro.config import RANGES, Config
 from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError, MissingHeadError, PickleRefusedError
+from gatonegro.i18n import catalog, language, localized, number, use, using
 from gatonegro.packing import HINTS
+from gatonegro.tasks.task import NOTICES
 from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs
-from gatonegro.wording import both, language, number, use
 
 PACKAGE = Path(gatonegro.__file__).parent
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
@@ -86,7 +89,7 @@ def environment(monkeypatch):
 def test_the_environment_says_the_language(environment, variables, wanted):
     environment(**variables)
     assert language() == wanted
-    assert both("yes", "sí") == {"en": "yes", "es": "sí"}[wanted]
+    assert localized("yes", "sí") == {"en": "yes", "es": "sí"}[wanted]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +106,7 @@ def test_the_environment_says_the_language(environment, variables, wanted):
 def test_windows_and_macos_are_asked_where_no_variable_is_set(environment, monkeypatch, platform, found, wanted):
     environment()
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(wording.locale, "getlocale", lambda: found)
+    monkeypatch.setattr(i18n.locale, "getlocale", lambda: found)
     assert language() == wanted
 
 
@@ -113,13 +116,13 @@ def test_a_locale_that_python_does_not_know_is_english(environment, monkeypatch)
 
     environment()
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(wording.locale, "getlocale", unknown)
+    monkeypatch.setattr(i18n.locale, "getlocale", unknown)
     assert language() == "en"
 
 
 def test_what_is_chosen_wins_over_the_environment(environment, spanish):
     environment(GATONEGRO_LANG="en")
-    assert language() == "es" and both("yes", "sí") == "sí"
+    assert language() == "es" and localized("yes", "sí") == "sí"
     use("en")
     environment(GATONEGRO_LANG="es")
     assert language() == "en"
@@ -130,10 +133,27 @@ def test_what_is_chosen_wins_over_the_environment(environment, spanish):
     assert language() == "es"
 
 
+def test_a_language_for_the_length_of_a_with(environment):
+    environment(GATONEGRO_LANG="en")
+    with suppress(KeyError), using("es"):
+        assert language() == "es"
+        raise KeyError
+    assert language() == "en"
+    use("es")
+    for lang, wanted in (("en", "en"), (None, "es")):
+        with using(lang):
+            assert language() == wanted
+        assert language() == "es"
+    use(None)
+    with pytest.raises(ValueError, match="'fr'"), using("fr"):
+        pass
+    assert language() == "en"
+
+
 def test_thousands(spanish):
-    assert [number(n) for n in (0, 9999, 12345, 1_000_000)] == ["0", "9999", "12\xa0345", "1\xa0000\xa0000"]
+    assert [str(number(n)) for n in (0, 9999, 12345, 1_000_000)] == ["0", "9999", "12\xa0345", "1\xa0000\xa0000"]
     use("en")
-    assert [number(n) for n in (0, 9999, 12345)] == ["0", "9,999", "12,345"]
+    assert [str(number(n)) for n in (0, 9999, 12345)] == ["0", "9,999", "12,345"]
 
 
 def test_the_language_of_a_child_process(python, tmp_path):
@@ -152,7 +172,7 @@ def calls(tree, *names):
 
 
 def letters(node):
-    """Whether a text has words of its own, or puts some in: those that no `both` has put into the user's language."""
+    """Whether a text has words of its own, or puts some in, but for those that `localized` chose."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, str) and any(char.isalpha() for char in node.value)
     if isinstance(node, ast.FormattedValue):
@@ -167,7 +187,8 @@ def letters(node):
 
 def inserted(node):
     """The expressions that an f-string puts in."""
-    return {ast.unparse(part.value) for part in ast.walk(node) if isinstance(part, ast.FormattedValue)}
+    values = (ast.unparse(part.value) for part in ast.walk(node) if isinstance(part, ast.FormattedValue))
+    return {re.sub(r"\.(en|es)\b|\b(en|es)\.", "", value) for value in values}
 
 
 def place(path, node):
@@ -175,7 +196,13 @@ def place(path, node):
 
 
 def pairs():
-    return [(path, node) for path, tree in TREES.items() for node in calls(tree, "both")]
+    """Calls that hold a text in both languages; of errors, those with both."""
+    return [
+        (path, node)
+        for path, tree in TREES.items()
+        for node in (*calls(tree, "localized", "Message"), *calls(tree, *OURS))
+        if len(node.args) > 1 or getattr(node.func, "id", "") in ("localized", "Message")
+    ]
 
 
 def test_every_pair_is_two_texts_with_the_same_things_in_them():
@@ -183,23 +210,27 @@ def test_every_pair_is_two_texts_with_the_same_things_in_them():
     for path, node in pairs():
         if len(node.args) == 1 and isinstance(node.args[0], ast.Starred):  # a pair from a table
             continue
-        assert len(node.args) == 2 and not node.keywords, place(path, node)
+        if any(word.arg is None for word in node.keywords):  # an entry of a file
+            continue
+        assert len(node.args) == 2 and {word.arg for word in node.keywords} <= {"item"}, place(path, node)
         en, es = node.args
-        assert ast.unparse(en) != ast.unparse(es), place(path, node)
+        assert ast.unparse(en) != ast.unparse(es) or path.stem == "i18n", place(path, node)
         left, right = inserted(en) - {"en"}, inserted(es) - {"es"}  # names for words of the language itself
+        left = {re.sub(r"\.en\b|\.in_\('en'\)", "", part) for part in left}  # `hint.en` is `hint.es` there
+        right = {re.sub(r"\.es\b|\.in_\('es'\)", "", part) for part in right}
         assert left == right, f"{place(path, node)}: {left ^ right}"
         for text in (en, es):
-            assert not isinstance(text, ast.Constant) or text.value.strip(), place(path, node)
+            assert not isinstance(text, ast.Constant) or text.value.strip() or path.stem == "i18n", place(path, node)
             put_in = [part for part in ast.walk(text) if isinstance(part, ast.FormattedValue)]
             assert not any(letters(part) for part in put_in), place(path, node)
 
 
-def test_no_variable_hides_both():
+def test_no_variable_hides_localized():
     for path, tree in TREES.items():
-        if path.stem != "wording":
+        if path.stem != "i18n":
             for node in ast.walk(tree):
-                taken = isinstance(node, ast.Name) and node.id == "both" and not isinstance(node.ctx, ast.Load)
-                assert not taken and getattr(node, "arg", None) != "both", place(path, node)
+                taken = isinstance(node, ast.Name) and node.id == "localized" and not isinstance(node.ctx, ast.Load)
+                assert not taken and getattr(node, "arg", None) != "localized", place(path, node)
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -208,15 +239,15 @@ def test_no_error_and_no_warning_is_in_english_alone(room):
     assert trees
     for path, tree in trees.items():
         for node in calls(tree, *OURS, *WARN):
-            assert not any(letters(argument) for argument in node.args), place(path, node)
+            assert len(node.args) != 1 or not letters(node.args[0]), place(path, node)
 
 
-TABLES = (hub.CAUSES, hub.STATUS, hub.DISK, HINTS, reading.SIGNS, reading.FOREIGN)
+TABLES = (hub.CAUSES, NOTICES, HINTS, reading.SIGNS, reading.FOREIGN)
 PAIRS = dict.fromkeys(
     [
         *(pair for table in TABLES for pair in table.values()),
-        *(hub.NETWORK, hub.OFFLINE, hub.NOT_WRITTEN, hub.TROUBLE, inputs.MEND, inputs.MEND_WORDS),
-        *(pair for *_, pair in RANGES),
+        *(inputs.MEND, inputs.MEND_WORDS),
+        *(check.wanted for check in RANGES.values()),
     ]
 )
 
@@ -225,8 +256,21 @@ PAIRS = dict.fromkeys(
 def test_tables_of_messages_are_pairs_with_the_same_things_in_them(pair):
     en, es = pair
     assert en and es and (en != es)
-    fields = [{name for _, name, _, _ in string.Formatter().parse(text) if name} for text in pair]
+    fields = [
+        {re.sub(r"\.(en|es)$", "", name) for _, name, _, _ in string.Formatter().parse(text) if name} for text in pair
+    ]
     assert fields[0] == fields[1]
+
+
+CATALOGS = sorted((PACKAGE / "cli").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.name)
+def test_messages_of_a_file_have_the_same_things_in_them(path):
+    for key, message in catalog(path).items():
+        assert all(text.strip() for text in message), key
+        en, es = (sorted(re.findall(r"%(?:\(\w+\))?[a-z]|\{\w*\}", text)) for text in message)
+        assert en == es, key
 
 
 # real ones

@@ -1,0 +1,42 @@
+"""Stars: a number from 1 to 5, by a model whose labels go from bad to good."""
+
+import numpy as np
+
+from gatonegro import pipeline
+from gatonegro.checks import Option, whole
+from gatonegro.models import Model, softmax
+from gatonegro.tasks import TASKS, Encoded, Task
+from gatonegro.tasks.tokens import check_str
+
+
+def encode(tokenizer, config, rows, options):
+    """Return one sequence per text; a long one loses its end."""
+    limit = min(config.max_tokens, tokenizer.model_max_length)
+    ids = tokenizer(list(rows), truncation=True, max_length=limit)["input_ids"]
+    return Encoded(ids, row_of=range(len(rows)), limit=limit)
+
+
+def decode(tokenizer, config, output, options):
+    """Return the mean of the labels, as probable as they are."""
+    probs = softmax(output.answers[0])  # (labels,)
+    stars = 1 + 4 * float(probs @ np.linspace(0, 1, len(probs)))
+    return {"stars": round(stars, options["digits"])}
+
+
+STARS = Task(
+    name="stars",
+    head="sequence-classification",
+    check=check_str,
+    encode=encode,
+    ask=Model.predict,
+    decode=decode,
+    options={"digits": Option(1, whole(0, 6))},
+    example="nlptown/bert-base-multilingual-uncased-sentiment",
+)
+
+TASKS["stars"] = STARS
+rate = pipeline("stars", "sentiment-es-en")
+print(rate("El profesor es bueno, todo será sencillo"))  # → {'stars': 4.…}
+for answer in rate.run([(["Una pérdida de tiempo", None], {"digits": 0})]):
+    print(answer.value, answer.error)  # → {'stars': 1.0} None
+    # → None item 1 is None, a missing value, where a text is wanted; drop the row, or pass ''.

@@ -1,0 +1,165 @@
+"""Conditions on what a user passes, as small data: a test, and what it wants in words, English and Spanish."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from reprlib import Repr
+from typing import Any
+
+from gatonegro.errors import InputError, OptionError, RowError
+from gatonegro.i18n import Message
+
+_REPR = Repr()
+_REPR.maxlevel, _REPR.maxother, _REPR.maxstring, _REPR.maxlong = 2, 80, 80, 80
+_REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 20
+
+
+def short(value: Any, limit: int = 80) -> str:
+    """Return the beginning of a value's repr, for messages, without making the whole repr of a large value."""
+    try:
+        return _REPR.repr(value[:limit] if isinstance(value, str | bytes | bytearray) else value)[:limit]
+    except ValueError:  # an int of so many digits that Python does not write it out
+        return f"<{type(value).__name__}>"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A condition on a value, and its words: "name must be <wanted>"."""
+
+    test: Callable[[Any], bool]
+    wanted: Message
+
+    def refusal(self, name: str, value: Any) -> Message:
+        """Return the message that says what `name` must be: `raise ConfigError(*check.refusal(name, value))`."""
+        given = short(value)
+        return Message(
+            f"{name} must be {self.wanted.en}, not {given}.", f"{name} debe ser {self.wanted.es}, no {given}."
+        )
+
+    def __call__(self, name: str, value: Any) -> Any:
+        """Return the value; OptionError: it does not meet the condition."""
+        if not self.test(value):
+            raise OptionError(*self.refusal(name, value))
+        return value
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of a task: its default, and what it may be."""
+
+    default: Any
+    check: Check = Check(lambda value: True, Message("anything", "cualquier cosa"))
+
+
+def whole(low: int, high: int | None = None) -> Check:
+    """A whole number, and no bool, from `low` to `high`, both included."""
+    top = math.inf if high is None else high
+    wanted = _range(Message("a whole number", "un número entero"), low, top)
+    return Check(lambda x: isinstance(x, int) and not isinstance(x, bool) and low <= x <= top, wanted)
+
+
+def number(low: float = -math.inf, high: float = math.inf, *, open_low: bool = False) -> Check:
+    """A number from `low` to `high`, both included, but for `low` with `open_low`; no bool, and not NaN."""
+
+    def test(x: Any) -> bool:
+        real = isinstance(x, int | float) and not isinstance(x, bool) and x == x
+        return real and (low < x if open_low else low <= x) and x <= high
+
+    return Check(test, _range(Message("a number", "un número"), low, high, open_low))
+
+
+def _range(kind: Message, low: float, high: float, open_low: bool = False) -> Message:
+    a, b = (f"{x:g}" if isinstance(x, float) else str(x) for x in (low, high))
+    if open_low:
+        kind = Message(f"{kind.en} above {a}", f"{kind.es} mayor que {a}")
+        return kind if high == math.inf else Message(f"{kind.en} and at most {b}", f"{kind.es}, y {b} como mucho")
+    if high == math.inf:
+        return kind if low == -high else Message(f"{kind.en} of at least {a}", f"{kind.es}, {a} o más")
+    return Message(f"{kind.en} from {a} to {b}", f"{kind.es}, de {a} a {b}")
+
+
+def one_of(*values: Any) -> Check:
+    """One of the values; 1 is not True, but 1 is 1.0."""
+
+    def equal(x: Any, value: Any) -> bool:
+        numbers = isinstance(x, int | float) and isinstance(value, int | float)
+        return isinstance(x, bool) is isinstance(value, bool) and (numbers or isinstance(x, type(value))) and x == value
+
+    *others, last = map(repr, values)
+    en, es = (f"{', '.join(others)} {word} {last}" if others else last for word in ("or", "o"))
+    return Check(lambda x: any(equal(x, value) for value in values), Message(en, es))
+
+
+def optional(check: Check) -> Check:
+    """What `check` takes, or None."""
+    wanted = Message(f"{check.wanted.en}, or None", f"{check.wanted.es}, o None")
+    return Check(lambda x: x is None or check.test(x), wanted)
+
+
+A_TEXT = Message("a text", "un texto")
+ANYTHING = Option(None).check
+FLAG = one_of(True, False)
+TEXT = Check(lambda x: isinstance(x, str) and x != "", Message("a str that is not empty", "un str que no esté vacío"))
+
+
+def lone_surrogate(text: str) -> Message | None:
+    """Return what to say of a str that UTF-8 cannot hold, to follow "has" or "with"; None for all others."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        bad, place = text[error.start], error.start
+        return Message(
+            f"a lone surrogate, {bad!r}, at character {place}, which no file can hold; read its file with the right "
+            "encoding, or use text.encode('utf-8', 'replace').decode().",
+            f"un surrogate suelto, {bad!r}, en el carácter {place}, que no cabe en ningún archivo; lee el archivo de "
+            "origen con la codificación correcta, o usa text.encode('utf-8', 'replace').decode().",
+        )
+    return None
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a value stands for one that is missing: None, NaN, pandas' NA and NaT."""
+    return (
+        value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
+    )
+
+
+def text_problem(value: Any, what: Message = A_TEXT) -> Message | None:
+    """Return why a value is no text that can be read, and what to do; None for a text."""
+    en, es = what
+    if isinstance(value, str):
+        bad = lone_surrogate(value)
+        return bad and Message(f"{en} with {bad.en}", f"{es} con {bad.es}")
+    if is_missing(value):
+        return Message(
+            f"{value!r}, a missing value, where {en} is wanted; drop the row, or pass ''.",
+            f"{value!r}, un valor que falta, donde hace falta {es}; quita la fila, o pasa ''.",
+        )
+    if isinstance(value, bytes):
+        return Message(
+            f"bytes where {en} is wanted; decode them first: value.decode('utf-8').",
+            f"bytes donde hace falta {es}; descodifícalos antes: value.decode('utf-8').",
+        )
+    kind = type(value).__name__
+    if isinstance(value, int | float) and abs(value) < 1e18:
+        kind += f" {value}"[:40]
+    return Message(f"{kind} where {en} is wanted; pass a str.", f"{kind} donde hace falta {es}; pasa un str.")
+
+
+def check_text(value: Any, what: Message = A_TEXT) -> None:
+    """Refuse what is no text; InputError says why, and what to do."""
+    if problem := text_problem(value, what):
+        raise InputError(*problem)
+
+
+def row_error(problem: Message, item: int | None = None) -> RowError:
+    """Return the error of a row that is not what is wanted: "item 3" + "is a list where a text is wanted"."""
+    return RowError(f"is {problem.en}", f"es {problem.es}", item=item)
+
+
+def check_row_text(value: Any, what: Message = A_TEXT) -> None:
+    """Raise RowError for what is no text."""
+    if problem := text_problem(value, what):
+        raise row_error(problem)

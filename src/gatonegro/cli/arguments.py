@@ -1,0 +1,59 @@
+"""Arguments that several commands take, and the texts of all of them: `help.json`."""
+
+from __future__ import annotations
+
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+from typing import Any
+
+from gatonegro.i18n import catalog, localized
+
+HELP = catalog(Path(__file__).with_name("help.json"))
+
+
+def add_texts(parser: ArgumentParser) -> None:
+    parser.add_argument("texts", nargs="*", metavar="TEXT")
+
+
+def add_model(parser: ArgumentParser, task: str = "text-classification", key: str = "--model") -> None:
+    from gatonegro.hub import DEFAULTS  # not above: `gatonegro --help` needs no hub
+
+    text = HELP[key].format(default=DEFAULTS[task])
+    parser.add_argument("-m", "--model", metavar="NAME", help=str(text))
+
+
+def add_engine(parser: ArgumentParser) -> None:
+    parser.add_argument("--device", type=device, default="auto", metavar="DEVICE")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16", "int8"), default="auto")
+
+
+def add_json(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true")
+
+
+def add_source(parser: ArgumentParser) -> None:
+    parser.add_argument("--revision", metavar="REV")
+    parser.add_argument("--offline", action="store_true")
+
+
+def add_lang(parser: ArgumentParser) -> None:
+    parser.add_argument("--lang", choices=("es", "en"), default=SUPPRESS)
+
+
+def source_of(args: Namespace) -> dict[str, Any]:
+    """Return what `add_source` read, as `from_pretrained` and `pipeline` take it."""
+    return {"revision": args.revision, "local_files_only": args.offline}
+
+
+def count(text: str) -> int:
+    if text.isdecimal() and int(text) >= 1:
+        return int(text)
+    raise ArgumentTypeError(
+        localized(
+            f"must be a whole number of at least 1, not {text!r}", f"debe ser un número entero, 1 o más, no {text!r}"
+        )
+    )
+
+
+def device(text: str) -> int | str:
+    return int(text) if text.removeprefix("-").isdecimal() else text

@@ -1,0 +1,85 @@
+"""Texts from arguments or standard input."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from gatonegro.cli.terminal import print_message
+from gatonegro.errors import InputError
+from gatonegro.i18n import Message, localized
+
+SURROGATE = re.compile("[\ud800-\udfff]")  # how bytes that are not UTF-8 come in
+CHUNK = 1 << 17  # bytes of standard input that are answered together: some thousand lines
+
+
+def texts(arguments: list[str]) -> Iterator[list[str]]:
+    """Return the texts of the command line or, without any, the lines of standard input, in parts: as many lines at a
+    time as are there.
+
+    Raises:
+        InputError: a text is not UTF-8, or a line, after those before it have been given.
+    """
+    if arguments == ["-"]:
+        arguments = []
+    for n, text in enumerate(arguments, 1):
+        if SURROGATE.search(text):
+            raise _not_utf8(Message(f"text {n}", f"el texto {n}"), text)
+        if _names_a_file(text):
+            print_message(
+                localized(
+                    f"{text!r} is read as a text, though there is a file of that name; to read its lines: < {text}",
+                    f"{text!r} se lee como un texto, aunque un archivo se llama así; para leer sus líneas: < {text}",
+                )
+            )
+    return iter([arguments]) if arguments else _lines()
+
+
+def _names_a_file(text: str) -> bool:
+    try:
+        return len(text) < 256 and Path(text).is_file()
+    except (OSError, ValueError):  # too long for a name, or holds a null
+        return False
+
+
+def _lines() -> Iterator[list[str]]:
+    if sys.stdin is None:
+        raise InputError(
+            "there is no standard input; pass texts as arguments.",
+            "no hay entrada estándar; pasa los textos como argumentos.",
+        )
+    if sys.stdin.isatty():
+        print_message(localized("type one text per line; Ctrl-D ends.", "escribe un texto por línea; Ctrl-D termina."))
+    done, rest = 0, []  # the pieces of a line that has not ended yet
+    while data := sys.stdin.buffer.read1(CHUNK):  # type: ignore[union-attr]  # what is there, without waiting for more
+        rest.append(data)
+        if b"\n" in data:
+            *lines, last = b"".join(rest).split(b"\n")
+            rest = [last]
+            yield from _decoded(lines, done)
+            done += len(lines)
+    if any(rest):
+        yield from _decoded([b"".join(rest)], done)
+
+
+def _decoded(lines: list[bytes], done: int) -> Iterator[list[str]]:
+    part: list[str] = []
+    for n, line in enumerate(lines, done + 1):
+        text = line.rstrip(b"\r").decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
+        if SURROGATE.search(text):
+            yield part  # so that the lines before it are answered
+            raise _not_utf8(Message(f"line {n} of standard input", f"la línea {n} de la entrada estándar"), text)
+        part.append(text)
+    yield part
+
+
+def _not_utf8(name: Message, text: str) -> InputError:
+    bad = SURROGATE.search(text)
+    encoding = "utf-16" if text.startswith(("\udcff\udcfe", "\udcfe\udcff")) else "latin1"
+    at = bad.start() + 1 if bad else 0
+    return InputError(
+        f"{name.en} is not UTF-8 (character {at}); convert it first, with iconv -f {encoding} -t utf-8, say.",
+        f"{name.es} no es UTF-8 (carácter {at}); conviértelo antes, con iconv -f {encoding} -t utf-8, por ejemplo.",
+    )

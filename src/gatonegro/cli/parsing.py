@@ -1,0 +1,113 @@
+"""The parser of the command line: argparse in two languages, with a guess at what a mistyped word may have meant."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from gatonegro.cli.arguments import HELP, add_lang
+from gatonegro.i18n import catalog, language, localized
+
+# Each is a module beside this one with `add_arguments(parser)` and `run(args)`; help.json has its texts.
+COMMANDS = ("sentiment", "translate", "diagnose", "explain", "tokens", "models", "bench", "convert")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, whose help texts stand in help.json, and whose errors stand under the usage of the command."""
+
+    def add_argument(self, *flags: str, **settings: Any) -> argparse.Action:
+        """Add an argument with the help of "COMMAND FLAG" or "FLAG", unless it is given here, and its metavar."""
+        flag, metavar = flags[-1], settings.get("metavar")
+        if "help" not in settings:
+            command = self.prog.partition(" ")[2]
+            settings["help"] = str(HELP.get(f"{command} {flag}") or HELP[flag])
+        if metavar in HELP:
+            settings["metavar"] = str(HELP[metavar])
+        return super().add_argument(*flags, **settings)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        close = close_matches(str(value), action.choices or ())
+        if action.choices is not None and value not in action.choices and close:
+            raise argparse.ArgumentError(
+                None,
+                localized(
+                    f"there is no {value!r}; did you mean {close[0]}?", f"no hay {value!r}; ¿querías decir {close[0]}?"
+                ),
+            )
+        super()._check_value(action, value)
+
+    def unknown(self, words: Sequence[str]) -> None:
+        """End with the words that no argument takes, and what they may have meant."""
+        word = next((word for word in words if word.startswith("-")), words[0])
+        options = [flag for action in self._actions for flag in action.option_strings]
+        close = close_matches(word.partition("=")[0], options)
+        hint = localized(f"; did you mean {close[0]}?", f"; ¿querías decir {close[0]}?") if close else ""
+        if not close and word.startswith("-"):
+            hint = localized(
+                f"; for a text that begins with a dash, write -- before it: {self.prog} -- {word!r}",
+                f"; si es un texto que empieza por guion, escribe antes --: {self.prog} -- {word!r}",
+            )
+        what = localized("unrecognized arguments", "argumentos que no existen")
+        self.error(f"{what}: {' '.join(words)}{hint}")
+
+
+def close_matches(word: str, known: Iterable[str]) -> list[str]:
+    from difflib import get_close_matches
+
+    return get_close_matches(word, list(known), 1)
+
+
+def parser(words: Sequence[str] = COMMANDS) -> Parser:
+    """Return the parser of all commands, in the user's language. Those that are none of `words` need no arguments, and
+    are not imported for them."""
+    top = Parser(
+        prog="gatonegro", allow_abbrev=False, description=str(HELP["gatonegro"]), epilog=str(HELP["gatonegro more"])
+    )
+    top.add_argument("-V", "--version", action="store_true")
+    add_lang(top)
+    commands = top.add_subparsers(
+        dest="command", metavar=str(HELP["COMMAND"]), title=str(HELP["commands"]), parser_class=Parser
+    )
+    for name in COMMANDS:
+        text = str(HELP[name])
+        sub = commands.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=f"{HELP['examples']}:\n  {HELP[f'{name} examples']}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        if name in words:
+            import_module(f"gatonegro.cli.{name}").add_arguments(sub)
+        add_lang(sub)
+        sub.set_defaults(parser=sub)
+    return top
+
+
+def asked_language(words: Sequence[str]) -> str | None:
+    """Return the value of `--lang`, before anything is parsed, since what the parser prints depends on it."""
+    for i, word in enumerate(words):
+        if word == "--":
+            break
+        value = words[i + 1] if word == "--lang" and i + 1 < len(words) else word.removeprefix("--lang=")
+        if word.startswith("--lang") and value in ("es", "en"):
+            return value
+    return None
+
+
+@contextmanager
+def localized_argparse() -> Iterator[None]:
+    """Within the `with`, what argparse itself says, which it asks gettext for, is in the user's language."""
+    gettext = argparse._  # type: ignore[attr-defined]
+    if language() == "es":
+        spanish = {message.en: message.es for message in catalog(Path(__file__).with_name("argparse.json")).values()}
+        argparse._ = lambda text: spanish.get(text, text)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        argparse._ = gettext  # type: ignore[attr-defined]

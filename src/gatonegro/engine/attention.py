@@ -1,0 +1,56 @@
+"""Attention over packed sequences by one kernel: a GPU's, or one of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatonegro.engine.kernels import attention
+from gatonegro.nn.attention import Attend, Bias, attend
+from gatonegro.packing import Layout
+
+
+class VarlenAttend(Attend):
+    """All sequences by one kernel of a GPU that knows where each begins, https://arxiv.org/abs/2307.08691."""
+
+    def __init__(self, causal: bool = False, scale: float | None = None) -> None:
+        super().__init__(0.0, causal, scale)
+        from torch.nn.attention.varlen import varlen_attn
+
+        self.kernel: Callable[..., Any] = varlen_attn
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
+        if self.causal or self.scale is not None or bias is not None or layout.places is not None:
+            return super().forward(q, k, v, layout, bias)
+        queries, keys = (starts.to(q.device, non_blocking=True) for starts in layout.starts)  # (n + 1,) each
+        longest = max(layout.queries, default=0), max(layout.keys, default=0)
+        return self.kernel(q.contiguous(), k.contiguous(), v.contiguous(), queries, keys, *longest)  # (t, h, d)
+
+
+def varlen_usable(device: torch.device, dtype: torch.dtype, heads: int, width: int) -> bool:
+    """Whether that kernel is there for such heads, and agrees with `attend`."""
+    if device.type != "cuda" or dtype not in (torch.bfloat16, torch.float16):
+        return False
+    random = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(12, heads, width, generator=random).to(device, dtype) for _ in range(3))
+    layout = Layout((7, 4, 1), (7, 4, 1))
+    try:
+        found, wanted = VarlenAttend()(q, k, v, layout), attend(q, k, v, layout)
+    except (RuntimeError, ImportError, AttributeError, TypeError, NotImplementedError):
+        return False
+    return bool((found - wanted).abs().max() < 0.05)
+
+
+class KernelAttend(Attend):
+    """All sequences and heads by one call; by PyTorch's operator where something is added to the scores."""
+
+    def __init__(self, causal: bool = False, scale: float | None = None) -> None:
+        super().__init__(0.0, causal, scale)
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
+        if bias is not None:
+            return super().forward(q, k, v, layout, bias)
+        return attention(q, k, v, layout, self.causal, self.scale)  # (t, h, d)

@@ -1,0 +1,38 @@
+"""What turns a model's answers into scores, on numpy arrays: nothing above `models` sees a tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def softmax(x: np.ndarray) -> np.ndarray:
+    """Probabilities along the last axis."""
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)), which never overflows: https://github.com/scipy/scipy/blob/main/scipy/special/_logit.h"""
+    return (0.5 * (1 + np.tanh(0.5 * x))).astype(x.dtype)
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    """Vectors of the last axis, scaled to length 1; a zero vector stays."""
+    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+
+
+# by `config.scored_by`; labels are the last axis
+SCORE_FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "softmax": softmax,
+    "sigmoid": sigmoid,
+    "none": lambda x: x,
+}
+
+
+def as_tensor(values: Any) -> torch.Tensor:
+    """A tensor of an array or of lists of ids, for users who ask for one."""
+    return torch.from_numpy(values) if isinstance(values, np.ndarray) else torch.tensor(values)

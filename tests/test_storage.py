@@ -1,0 +1,53 @@
+"""Writing that survives a crash."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from gatonegro import storage
+from gatonegro.errors import CheckpointError, InputError, OptionError, TokenizerError
+
+
+def test_the_bytes_reach_the_disk_before_the_name_and_the_name_before_the_end(tmp_path, monkeypatch):
+    steps = []
+    replace, fsync = Path.replace, os.fsync
+
+    def synced(file):
+        steps.append("folder" if stat.S_ISDIR(os.fstat(file).st_mode) else "file")
+        fsync(file)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", lambda self, to: (steps.append("name"), replace(self, to))[1])
+    storage.write_text(tmp_path / "new" / "a.json", "ñ\n")
+    assert steps == (["file", "name"] if os.name == "nt" else ["file", "name", "folder"])
+    assert (tmp_path / "new" / "a.json").read_bytes() == "ñ\n".encode()
+
+
+def test_what_fails_leaves_what_was_there_and_nothing_beside_it(tmp_path):
+    storage.write_text(tmp_path / "a", "old")
+    with pytest.raises(TokenizerError, match="cannot be written") as error, \
+            storage.replacing(tmp_path / "a", TokenizerError) as beside:  # fmt: skip
+        beside.write_text("half")
+        raise OSError("No space left on device")
+    assert "no se puede escribir (No space left" in error.value.in_("es")
+    with pytest.raises(KeyboardInterrupt), storage.replacing(tmp_path / "a") as beside:
+        raise KeyboardInterrupt
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
+
+
+def test_a_copy_is_the_file_that_a_link_points_to_and_never_itself(tmp_path):
+    (tmp_path / "a").write_bytes(b"\0\xff")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    storage.copy(tmp_path / "link", tmp_path / "b")
+    assert (tmp_path / "b").read_bytes() == b"\0\xff" and not (tmp_path / "b").is_symlink()
+    with pytest.raises(CheckpointError, match="the model itself"):
+        storage.copy(tmp_path / "a", tmp_path / "link")
+
+
+@pytest.mark.parametrize("name", [None, 7, "", "a\0b", b"x"])
+def test_a_name_that_no_folder_has(name):
+    for kind in (OptionError, InputError):
+        with pytest.raises(kind, match="must be a path"):
+            storage.folder_of(name, kind)
