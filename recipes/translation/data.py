@@ -175,23 +175,30 @@ class Near:
 
     def __init__(self, texts: Iterable[str]):
         self.known = [grams(text) for text in texts]
-        counts = Counter(gram for one in self.known for gram in one)
+        self.counts = Counter(gram for one in self.known for gram in one)
         self.at: dict[str, list[int]] = {}
         for i, one in enumerate(self.known):
-            # two texts that share so much share one of these, the rarest, at least
-            least = len(one) - math.ceil(NEAR * len(one)) + 1
-            for gram in sorted(one, key=lambda g: (counts[g], g))[:least]:
+            for gram in self._rarest(one):
                 self.at.setdefault(gram, []).append(i)
+
+    def _rarest(self, some: frozenset[str]) -> list[str]:
+        """So many of the rarest that two texts which share `NEAR` of the richer one share at least one of these."""
+        least = len(some) - math.ceil(NEAR * len(some)) + 1
+        return sorted(some, key=lambda gram: (self.counts[gram], gram))[:least]
 
     def __call__(self, text: str) -> set[int]:
         """Which of the texts are nearly the same, by number."""
         mine = grams(text)
-        found = {i for gram in mine & self.at.keys() for i in self.at[gram]}
-        least, most = NEAR * len(mine), len(mine) / NEAR
-        some = ((i, self.known[i]) for i in found)
-        return {
-            i for i, one in some if least <= len(one) <= most and len(mine & one) >= NEAR * max(len(mine), len(one))
-        }
+        shared = mine & self.counts.keys()
+        if len(shared) < NEAR * len(mine):
+            return set()
+        found = {i for gram in self._rarest(mine) for i in self.at.get(gram, ())}
+        near, most = set(), len(mine) / NEAR
+        for i in found:
+            size = len(self.known[i])
+            if NEAR * len(mine) <= size <= most and len(mine & self.known[i]) >= NEAR * max(len(mine), size):
+                near.add(i)
+        return near
 
 
 def grams(text: str) -> frozenset[str]:
