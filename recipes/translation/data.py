@@ -38,15 +38,9 @@ SHARES = {"manual": 1 / 3, "bible": 0.08}
 NAMED = ("tatoeba", "opensubtitles", "ud-pud", "xquad", "europarl-20k")  # has names of people and places in it
 NEAR = 0.6  # of the five-letter sequences of two texts, in common: then they are nearly the same text
 
-# windows-1252 that was read as latin-1, in 170 pairs of news; no width at all; an accent in the place of quotes
+# windows-1252 that was read as latin-1; no width at all; an accent in the place of quotes
 MISREAD = str.maketrans({"\x91": "'", "\x92": "'", "\x93": '"', "\x94": '"', "\x96": "–", "\u200b": "", "¨": '"'})
 CIRCUMFLEX = str.maketrans("âêîôûåÂÊÎÔÛ", "áéíóúáÁÉÍÓÚ")
-# news from Hungary lost its ñ, and nothing else: "ano" stands for "año" in some 50 pairs
-LOST = re.compile(
-    r"\b(?:(a)n(os?)|(ma)n(ana)|(oto)n(o)|(espa)n(a)|(extra)n(o)|(peque)n([oa]s?|eces)|(navide)n([oa]s?)"
-    r"|(compa)n(ías?)|(acompa)n(a)|(se)n(ala)|(desempe)n(an?))\b",
-    re.I,
-)
 OCR = re.compile(r"(?<![\w'])l(?=(?:'(?:m|ve|ll|d)\b| (?!')))")  # English "l'm", "l want"
 MARK = re.compile(r"\*+[^*]+\*+|`[^`]+`_*|\|\w+\||:\w+:|%\(?\w+\)?s?|\{\w*\}|<[^>]+>|\[\d+\]_")
 ASIDE = re.compile(r" ?\(\*[^*()]+\*\)")  # Spanish docs repeat a term in English: "oyente (*listener*)"
@@ -88,27 +82,18 @@ def key(text: str) -> str:
     return re.sub(r"\W+", " ", text.lower()).strip()
 
 
-def _tilde(match: re.Match[str]) -> str:
-    start, end = (part for part in match.groups() if part)
-    return f"{start}ñ{end}"
-
-
 def mend(pair: Pair) -> Pair:
     """What can be put right.
 
     tatoeba        clean; a dozen strange letters
     python-docs    `*name*` and `` `link`_ `` are kept, of both sides or none; Spanish adds the English term in
                    brackets, which no one who translates should learn
-    news           WMT 2008–11, translated through Czech, German or Hungarian, often freely; broken quotes, a lost ñ
     opensubtitles  a dash on one side only, a scanned l for I, â for á; a tenth or more are not each other's translation
     """
     en, es = (unicodedata.normalize("NFC", " ".join(t.translate(MISREAD).split())) for t in (pair.en, pair.es))
     en, es = (LOOSE.sub(r"\1", t.replace("&amp;", "&")) for t in (en, es))
     es = QUESTIONS.sub(r"\1", es)
-    if pair.source == "news":
-        es = LOST.sub(_tilde, es)
-        en = re.sub(r"(?<!\w)`([^`']+)'", r"'\1'", en)
-    elif pair.source == "opensubtitles":
+    if pair.source == "opensubtitles":
         en, es = OCR.sub("I", en), es if "à" in es else es.translate(CIRCUMFLEX)
         if en.startswith("-") != es.startswith("-"):
             en, es = en.lstrip("- "), es.lstrip("- ")
