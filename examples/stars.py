@@ -5,15 +5,17 @@ import numpy as np
 from gatonegro import pipeline
 from gatonegro.checks import Option, whole
 from gatonegro.models import Model, softmax
-from gatonegro.tasks import TASKS, Encoded, Task
+from gatonegro.tasks import TASKS, Encoded, Task, notice
 from gatonegro.tasks.tokens import check_str
 
 
 def encode(tokenizer, config, rows, options):
-    """Return one sequence per text; a long one loses its end."""
+    """Return one sequence per text; a long one loses its end, and that is said."""
     limit = min(config.max_tokens, tokenizer.model_max_length)
-    ids = tokenizer(list(rows), truncation=True, max_length=limit)["input_ids"]
-    return Encoded(ids, row_of=range(len(rows)), limit=limit)
+    batch = tokenizer(list(rows), truncation=True, max_length=limit)
+    cut = [i for i, encoding in enumerate(batch.encodings) if encoding.overflowing]
+    notices = {i: [notice("cut", limit=limit)] for i in cut}
+    return Encoded(batch["input_ids"], row_of=range(len(rows)), limit=limit, notices=notices)
 
 
 def decode(tokenizer, config, output, options):

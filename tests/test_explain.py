@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -18,6 +19,7 @@ from gatonegro import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     AutoTokenizer,
+    diagnose,
     explain,
     hub,
     pipeline,
@@ -257,6 +259,16 @@ def test_of_what_is_read_and_written_there_is_a_limit_and_it_is_said(parts):
     model, tokenizer = parts["bart"]
     notes = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=2, lang="en").notes
     assert any("was cut after 2 tokens" in note[0] for note in notes)
+
+
+@pytest.mark.parametrize("kind", ["bart", "gpt2"])
+def test_an_explanation_has_the_diagnosis_that_diagnose_returns(folders, kind, tmp_path):
+    folder = shutil.copytree(folders[kind], tmp_path / kind)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8")) | {"languages": ["en"]}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    text = "El profesor es bueno, todo será sencillo"
+    diagnosis = explain(text, str(folder), max_new_tokens=2).diagnosis
+    assert diagnosis.fits is False and diagnosis == diagnose(text, str(folder))
 
 
 def test_what_cannot_be_explained(parts, make_folder, tmp_path):

@@ -242,7 +242,7 @@ def test_no_error_and_no_warning_is_in_english_alone(room):
             assert len(node.args) != 1 or not letters(node.args[0]), place(path, node)
 
 
-TABLES = (hub.CAUSES, NOTICES, HINTS, reading.SIGNS, reading.FOREIGN)
+TABLES = (hub.CAUSES, NOTICES, HINTS, inputs.MESSAGES, reading.MESSAGES, reading.SIGNS, reading.FOREIGN)
 PAIRS = dict.fromkeys(
     [
         *(pair for table in TABLES for pair in table.values()),
@@ -262,14 +262,14 @@ def test_tables_of_messages_are_pairs_with_the_same_things_in_them(pair):
     assert fields[0] == fields[1]
 
 
-CATALOGS = sorted((PACKAGE / "cli").glob("*.json"))
+CATALOGS = sorted([*(PACKAGE / "cli").glob("*.json"), *(PACKAGE / "nn").glob("*.json"), *PACKAGE.glob("con*.json")])
 
 
 @pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.name)
 def test_messages_of_a_file_have_the_same_things_in_them(path):
     for key, message in catalog(path).items():
         assert all(text.strip() for text in message), key
-        en, es = (sorted(re.findall(r"%(?:\(\w+\))?[a-z]|\{\w*\}", text)) for text in message)
+        en, es = (sorted(re.findall(r"%(?:\(\w+\))?[a-z]|\{[\w.]*\}", text)) for text in message)
         assert en == es, key
 
 
@@ -366,9 +366,31 @@ def test_models_and_their_files(spanish, tiny, make_folder, tmp_path):
 def test_the_tree_of_a_model_speaks_the_language(monkeypatch):
     from gatonegro.nn import describe
 
-    own = [kind for kind in describe.SHAPES if kind.__module__.startswith("gatonegro") and kind.__name__ != "Attend"]
-    assert set(own) == set(describe.SPANISH)  # Attend says a formula
+    ours = {kind.__name__ for kind in describe.SHAPES if kind.__module__.startswith("gatonegro")}
+    assert ours <= set(describe.PARTS)
     sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
     model = AutoModel.from_config(Config("bert", 30, max_position_embeddings=8, **sizes))
     monkeypatch.setenv("GATONEGRO_LANG", "es")
     assert "parámetros" in repr(model) and "Capa tras capa." in repr(model) and "Layer after" not in repr(model)
+
+
+def test_what_is_raised_in_one_language_can_be_shown_in_the_other(tiny, tmp_path):
+    """No part of a message is chosen when it is raised."""
+    use("en")
+    (tmp_path / "config.json").write_bytes((tiny / "config.json").read_bytes())
+    (tmp_path / "tf_model.h5").touch()
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    for call, es, en in (
+        (lambda: tokenizer(["a", "b"], "c"), "2 en una lista y uno", "2 in a list and one"),
+        (lambda: tokenizer(["gato", None]), "el texto 1 es None, quizá un valor", "text 1 is None, perhaps a missing"),
+        (lambda: tokenizer.decode([-100]), "el id 0 es un int, -100.*las etiquetas", "id 0 is int -100.*marks labels"),
+        (lambda: AutoModelForMaskedLM.from_pretrained(tiny), "cabeza masked-lm.*; tiene:", "masked-lm head.*; it has:"),
+        (lambda: AutoModelForMaskedLM.from_pretrained(tmp_path), r"en la carpeta .*Solo tiene", "in the folder .*only"),
+        (lambda: hub.locate("nadie/nada", local_files_only=True).file("x"), "no está en la caché", "not in the cache"),
+        (lambda: AutoModel.from_config(Config("bert", 9, 8, 1, 2, 8, 8, layer_norm_eps=2)), "de 0 a 1", "from 0 to 1"),
+    ):
+        with pytest.raises(errors.GatonegroError) as caught:
+            call()
+        assert re.search(es, caught.value.in_("es")) and re.search(en, caught.value.in_("en")), caught.value
+        assert str(caught.value) == caught.value.in_("en")
+    use(None)

@@ -274,7 +274,7 @@ def test_codes_are_read_as_people_write_them():
     from gatonegro.language.matching import short
 
     assert [short(code) for code in ("pt-BR", "en_US", "eng", "ES", "gl")] == ["pt", "en", "en", "es", "gl"]
-    tokenizer, _ = read_model("demo-en")
+    tokenizer, *_ = read_model("demo-en")
     assert languages_of(tokenizer, {"languages": ["spa", "pt-br"]}) == Languages(("es", "pt"), "config")
     # of what was not measured nothing is said
     swedish = "Huset ligger vid havet och barnen leker i trädgården varje dag"

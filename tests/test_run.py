@@ -1,10 +1,12 @@
 """`Pipeline.run`: an answer per row, whatever the rows; calls on top of it; other processes and threads."""
 
 import copy
+import gc
 import multiprocessing
 import pickle
 import threading
 import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
@@ -14,10 +16,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gatonegro import hub, pipeline
+from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, hub, pipeline
 from gatonegro.engine import kernels
-from gatonegro.errors import CheckpointError, GatonegroWarning, InputError, LanguageMismatchError, OptionError, RowError
-from gatonegro.pipelines import Answer, Notice
+from gatonegro.errors import (
+    CheckpointError,
+    GatonegroWarning,
+    HubError,
+    InputError,
+    LanguageMismatchError,
+    OptionError,
+    RowError,
+    TokenizerError,
+)
+from gatonegro.pipelines import Answer, Notice, base
 from gatonegro.pipelines.loop import Settings
 
 LONG = "el gato es bueno " * 40
@@ -64,7 +75,6 @@ def make_pipeline(tiny, tagger, make_folder, parts):
             made[name] = pipeline(*arguments, **(options[0] if options else {})), good, bad
         return made[name]
 
-    make.names = list(cases)
     return make
 
 
@@ -89,11 +99,20 @@ def alone(pipe, row):
     return caught.value
 
 
+@pytest.fixture(autouse=True)
+def usual_windows(monkeypatch):
+    """Put back what a test says of windows."""
+    for name in ("FIRST_WINDOW", "WINDOW", "GENERATE_WINDOWS"):
+        monkeypatch.setattr(base, name, getattr(base, name))
+
+
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("window", [256, 3])
 @given(data=st.data())
-@settings(max_examples=8)
-def test_bad_rows_change_nothing_of_the_good_ones(make_pipeline, name, data):
+@settings(max_examples=6)
+def test_bad_rows_change_nothing_of_the_good_ones(make_pipeline, name, window, data):
     pipe, good, bad = make_pipeline(name)
+    base.FIRST_WINDOW, base.WINDOW, base.GENERATE_WINDOWS = window, max(window, 4), (window, window)
     kinds = data.draw(st.lists(st.booleans(), min_size=1, max_size=12))
     rows = [data.draw(st.sampled_from(good if kind else bad)) for kind in kinds]
     with warnings.catch_warnings():
@@ -183,6 +202,7 @@ def test_an_answer_that_is_not_finite_is_its_rows_error(tiny, monkeypatch):
         pipe(rows[:2])
     with pytest.raises(CheckpointError):  # no row of the first window has an answer
         list(pipe.run([(["el gato es bueno", None], {})]))
+    assert [answer.error is None for answer in pipe.run([(iter(rows[1::-1]), {})])] == [False, True]
     later = list(pipe.run([(["el gato"], {}), (["el gato es bueno"], {})]))
     assert [answer.error is None for answer in later] == [True, False]
 
@@ -222,10 +242,133 @@ def test_an_error_that_does_not_name_its_row_is_found(tiny):
     assert max(calls) == 256 and len(calls) < 50
 
 
-def test_a_function_that_prepares_texts_fails_for_its_row(tiny):
-    pipe = pipeline("sentiment-analysis", tiny, preprocess=lambda text: None if text == "casa" else text)
+@pytest.mark.parametrize(
+    ("prepare", "said"),
+    [
+        (lambda text: None, "gave NoneType"),
+        (lambda text: 1 / 0, "failed for the text 'casa'"),
+        (lambda text: "\ud83d", "lone"),
+    ],
+)
+def test_a_function_that_prepares_texts_fails_for_its_row(tiny, prepare, said):
+    pipe = pipeline("sentiment-analysis", tiny, preprocess=lambda text: prepare(text) if text == "casa" else text)
     good, bad = pipe.run([(["gato", "casa"], {})])
-    assert good.error is None and isinstance(bad.error, InputError) and "preprocess= gave NoneType" in str(bad.error)
+    assert good.error is None and isinstance(bad.error, InputError) and said in str(bad.error)
+
+
+def with_encode(pipe, encode):
+    object.__setattr__(pipe.loop, "task", type(pipe.task_record)(**{**vars(pipe.task_record), "encode": encode}))
+
+
+def test_many_errors_that_name_their_rows_cost_few_encodings(tiny):
+    pipe, calls = pipeline("sentiment-analysis", tiny), []
+    encode = pipe.task_record.encode
+
+    def picky(tokenizer, config, rows, options):
+        calls.append(len(rows))
+        if "casa" in rows:
+            raise RowError("is a house", "es una casa", item=rows.index("casa"))
+        return encode(tokenizer, config, rows, options)
+
+    with_encode(pipe, picky)
+    answers = list(pipe.run([(["gato", "casa"] * 100, {})]))
+    assert [answer.error is None for answer in answers] == [True, False] * 100
+    assert sum(calls) < 200 * 12
+
+
+def test_what_the_tokenizer_cannot_encode_is_its_rows_error_unless_it_is_every_rows(tiny):
+    pipe = pipeline("sentiment-analysis", tiny)
+    encode = pipe.task_record.encode
+
+    def picky(tokenizer, config, rows, options):
+        if "casa" in rows:
+            raise TokenizerError("the tokenizer cannot encode this", "el tokenizador no puede codificar esto")
+        return encode(tokenizer, config, rows, options)
+
+    with_encode(pipe, picky)
+    answers = list(pipe.run([(["gato", "casa", "perro"], {})]))
+    assert [type(answer.error) for answer in answers] == [type(None), TokenizerError, type(None)]
+    with pytest.raises(TokenizerError):
+        list(pipe.run([(["casa", "casa"], {})]))
+
+
+class Boom(dict):
+    def __iter__(self):
+        raise ZeroDivisionError
+
+    keys = values = __iter__
+
+
+@pytest.mark.parametrize("row", [Boom(text="a"), {10**5000: 1}, {"text": Boom()}])
+def test_rows_whose_own_methods_fail(tiny, row):
+    good, bad, other = pipeline("sentiment-analysis", tiny).run([(["gato", row, "gato"], {})])
+    assert good.value == other.value and isinstance(bad.error, RowError) and bad.error.item == 1
+
+
+def test_pairs_without_room_leave_the_others_alone(tiny):
+    rows = ["gato", {"text": "a", "text_pair": "b"}, "el"]
+    answers = list(pipeline("sentiment-analysis", tiny).run([(rows, {"max_length": 4})]))
+    assert [answer.error is None for answer in answers] == [True, False, True]
+
+
+def test_rows_that_were_read_before_their_source_failed_are_answered(tiny):
+    answers = []
+    with pytest.raises(ZeroDivisionError):
+        for answer in pipeline("sentiment-analysis", tiny).run([((1 / (n < 100) and "gato" for n in range(200)), {})]):
+            answers.append(answer)
+    assert len(answers) == 100
+
+
+def test_an_error_keeps_no_row_in_memory(tiny):
+    class Text(str):
+        __slots__ = ("__weakref__",)
+
+    rows = [Text("gato"), None]
+    alive = weakref.ref(rows[0])
+    gc.disable()
+    try:
+        error = list(pipeline("sentiment-analysis", tiny).run([(rows, {})]))[1].error
+        del rows
+        assert alive() is None and error.item == 1
+    finally:
+        gc.enable()
+
+
+@BUILT_IN
+def test_routing_answers_good_rows_whatever_happens_to_the_others(monkeypatch):
+    english = pipeline("sentiment-analysis", "demo-en")
+    texts = ["The teacher is good, everything is easy", "El profesor es bueno, todo será sencillo", None, 3] * 3
+    monkeypatch.setattr(base, "FIRST_WINDOW", 2)
+    monkeypatch.setattr(base, "WINDOW", 3)
+    answers = list(english.run([(texts, {"language_check": "route"})]))
+    expected = iter(english([text for text in texts if isinstance(text, str)], language_check="route"))
+    for i, (answer, text) in enumerate(zip(answers, texts, strict=True)):
+        if isinstance(text, str):
+            assert near(answer.value, next(expected))
+        else:
+            assert isinstance(answer.error, RowError) and answer.error.item == i
+    broken(english, monkeypatch, lambda length: True)  # the models answer with one class
+    with pytest.raises(CheckpointError):
+        list(english.run([(texts[:1], {"language_check": "route"})]))
+    monkeypatch.undo()
+
+    def unreachable(language):
+        raise HubError("no network", "sin red")
+
+    english.__dict__.pop("_router", None)
+    english._route = unreachable
+    answers = list(english.run([(texts, {"language_check": "route"})]))
+    assert all(answer.value["model"] == "demo-en" for answer in answers if answer.error is None)
+    assert answers[1].notices[0].kind == "language"
+
+
+def test_bf16_answers_alike(tiny):
+    pipe = pipeline("sentiment-analysis", tiny, precision="bf16", top_k=None)
+    rows = [*TEXTS, None, 3]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GatonegroWarning)
+        expected = pipe(TEXTS)
+    assert near([answer.value for answer in pipe.run([(rows, {})])][: len(TEXTS)], expected, 1e-2)
 
 
 # notices
@@ -293,13 +436,16 @@ def test_ctrl_c_leaves_what_there_is_in_reach(tiny, monkeypatch):
     texts = ["el gato"] * 1000
     whole, answer = pipe(texts), pipe.loop.answer
 
-    def interrupted(rows, settings, on_batch, first):
-        if not first:
+    calls = []
+
+    def interrupted(rows, settings, on_batch):
+        calls.append(len(rows))
+        if len(calls) > 1:
             raise KeyboardInterrupt
-        return answer(rows, settings, on_batch, first)
+        return answer(rows, settings, on_batch)
 
     object.__setattr__(pipe.loop, "answer", interrupted)
-    with pytest.raises(KeyboardInterrupt, match="256/1000 rows") as caught:
+    with pytest.raises(KeyboardInterrupt, match="256 of 1000 rows") as caught:
         pipe(texts)
     assert caught.value.answers == whole[:256]
 
@@ -365,6 +511,20 @@ def test_a_pipeline_answers_the_same_in_a_spawned_process(tiny, monkeypatch, tmp
     assert process.exitcode == 0
     assert [value for value, _ in answers] == [answer.value for answer in pipe.run([(rows, {})])]
     assert answers[1][1][0].startswith("is None") and answers[1][1][1].startswith("es None")
+
+
+def test_a_copy_has_a_model_and_folders_of_its_own(tiny, monkeypatch, tmp_path):
+    model, tokenizer = AutoModelForSequenceClassification.from_pretrained(tiny), AutoTokenizer.from_pretrained(tiny)
+    pipe = pipeline("sentiment-analysis", model, tokenizer)
+    other = copy.deepcopy(pipe)
+    other.tokenizer.add_tokens(["zorg"])
+    assert len(pipe.tokenizer) < len(other.tokenizer)
+    monkeypatch.chdir(tiny.parent)
+    named = pickle.dumps(pipeline("sentiment-analysis", tiny, tokenizer=tiny.name))
+    monkeypatch.chdir(tmp_path)
+    assert pickle.loads(named)("gato") == pipeline("sentiment-analysis", tiny)("gato")
+    with pytest.raises(InputError, match="was not made by pipeline"):
+        pickle.dumps(type(pipe)(pipe.task_record, pipe.model, pipe.tokenizer))
 
 
 def test_copies_of_a_pipeline_say_nothing_of_the_default_model(capsys):

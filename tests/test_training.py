@@ -18,7 +18,7 @@ from torch import nn
 
 from gatonegro import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer, pipeline
 from gatonegro.errors import OptionError
-from gatonegro.training import disagreement, fit, layer_groups, quick
+from gatonegro.training import disagreement, fast_training, fit, layer_groups
 from gatonegro.training.loop import ByteDropout
 
 ROOT = Path(__file__).parents[1]
@@ -343,7 +343,7 @@ def test_quick_answers_as_the_model_did_and_learns_the_same(make_folder):
     folder = make_folder("pooler", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     plain, fast = (AutoModelForSequenceClassification.from_pretrained(folder, num_labels=3) for _ in range(2))
     fast.load_state_dict(plain.state_dict())
-    quick(fast)
+    fast_training(fast)
     ids = torch.tensor([[2, 30, 31, 32, 3]])
     for model in (plain, fast):
         model.train()

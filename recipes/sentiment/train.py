@@ -43,7 +43,7 @@ from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 from gatonegro.models import Model, initialise
 from gatonegro.packing import pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fit, has_bf16, layer_groups, mixed_batches, quick
+from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed_batches
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def train(
     labels = len(LABELS)
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=labels)
     model.config = model.config.with_labels(list(LABELS))
-    quick(model)
+    fast_training(model)
     rows = labelled(data / "sentiment", only_open)
     seen = one_pass(rows, stage.passes, rng)
     emoji, kinds = emoji_rows(data / "sentiment")

@@ -42,7 +42,7 @@ from gatonegro.batching import plan
 from gatonegro.models import Model, initialise
 from gatonegro.packing import Packed, pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fit, has_bf16, layer_groups, mixed_batches, quick
+from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed_batches
 
 Batch = tuple[str, list[int]]  # whose turn it is, and which of its rows
 
@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> None:
     rng = random.Random(args.seed)
     torch.manual_seed(args.seed)
     tokenizer = AutoTokenizer.from_pretrained(args.base)
-    model = quick(AutoModelForSequenceClassification.from_pretrained(args.base))
+    model = fast_training(AutoModelForSequenceClassification.from_pretrained(args.base))
     whole, stage = Three(model, args.layer), replace(STAGES["third"], rdrop=0.0)
     initialise(whole.entities, model.config.initializer_range)
 

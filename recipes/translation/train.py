@@ -37,7 +37,7 @@ from gatonegro.generation import GenerationConfig
 from gatonegro.models import LanguageModel
 from gatonegro.packing import Layout, Packed, pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fit, has_bf16, mixed_batches, quick
+from gatonegro.training import fast_training, fit, has_bf16, mixed_batches
 
 START, PAD, END = SPECIAL.index("</s>"), SPECIAL.index("<pad>"), SPECIAL.index("</s>")
 LAYERS = 8  # of the base's twelve: the last ones make one vector of a text, which is not wanted here
@@ -199,7 +199,7 @@ def main(argv: list[str] | None = None) -> None:
         (start / "tokenizer_config.json").write_text(json.dumps(TOKENIZER, indent=2) + "\n", encoding="utf-8")
     model = AutoModelForSeq2SeqLM.from_pretrained(start)
     assert isinstance(model, LanguageModel)
-    quick(model)
+    fast_training(model)
     tokenizer = AutoTokenizer.from_pretrained(start)
     sampler = Sampler(tokenizer.backend_tokenizer)
 

@@ -1,4 +1,4 @@
-"""Rows cut into batches: by tokens, and a stream's in windows that grow. Nothing here knows torch."""
+"""Batches of rows: planned by tokens, and in windows that grow for a stream. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -9,25 +9,34 @@ from itertools import islice
 def plan(lengths: Sequence[int], budget: int, most: int | None = None) -> list[list[int]]:
     """Sort sequences by length and cut them into batches of at most `budget` tokens, and at most `most` sequences.
 
-    Returns lists of indices into `lengths`, longest sequences first; a sequence longer than the budget is alone.
+    Returns lists of indices into `lengths`, longest sequences first. A sequence longer than the budget is alone.
     """
     batches: list[list[int]] = []
-    room = 0
+    left = 0  # tokens, of the last batch's budget
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if lengths[i] > room or not batches or (most and len(batches[-1]) >= most):
+        if lengths[i] > left or not batches or (most and len(batches[-1]) >= most):
             batches.append([])
-            room = budget
+            left = budget
         batches[-1].append(i)
-        room -= lengths[i]
+        left -= lengths[i]
     return batches
 
 
 def windows(items: Iterable, first: int, size: int) -> Iterator[list]:
-    """Consecutive lists of items, `first` long and then twice as long each time, up to `size`.
+    """Return consecutive lists of items: `first` long, then twice as long each time, up to `size`.
 
-    So a stream is planned in bounded memory, and its first answers come soon.
+    A stream is planned in bounded memory so, and its first answers come soon.
     """
     source = iter(items)
-    while batch := list(islice(source, first)):
+    while True:
+        batch: list = []
+        try:
+            batch.extend(islice(source, first))
+        except Exception:
+            if batch:  # what was read before the source failed is not lost
+                yield batch
+            raise
+        if not batch:
+            return
         yield batch
         first = min(2 * first, size)

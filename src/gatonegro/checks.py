@@ -1,14 +1,14 @@
-"""Conditions on what a user passes, as small data: a test, and what it wants in words, English and Spanish."""
+"""Conditions on the values that a user passes: each a test, and its words in English and Spanish."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from reprlib import Repr
 from typing import Any
 
-from gatonegro.errors import InputError, OptionError, RowError
+from gatonegro.errors import CheckpointError, InputError, OptionError, RowError
 from gatonegro.i18n import Message
 
 _REPR = Repr()
@@ -17,10 +17,10 @@ _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 20
 
 
 def short(value: Any, limit: int = 80) -> str:
-    """Return the beginning of a value's repr, for messages, without making the whole repr of a large value."""
+    """Return the beginning of a value's repr, for messages; a large value's repr is never made as a whole."""
     try:
         return _REPR.repr(value[:limit] if isinstance(value, str | bytes | bytearray) else value)[:limit]
-    except ValueError:  # an int of so many digits that Python does not write it out
+    except ValueError:  # an int with more digits than Python converts
         return f"<{type(value).__name__}>"
 
 
@@ -32,14 +32,14 @@ class Check:
     wanted: Message
 
     def refusal(self, name: str, value: Any) -> Message:
-        """Return the message that says what `name` must be: `raise ConfigError(*check.refusal(name, value))`."""
+        """Return the message for a wrong value: `raise ConfigError(*check.refusal(name, value))`."""
         given = short(value)
         return Message(
             f"{name} must be {self.wanted.en}, not {given}.", f"{name} debe ser {self.wanted.es}, no {given}."
         )
 
     def __call__(self, name: str, value: Any) -> Any:
-        """Return the value; OptionError: it does not meet the condition."""
+        """Return the value; raise OptionError where it does not meet the condition."""
         if not self.test(value):
             raise OptionError(*self.refusal(name, value))
         return value
@@ -47,21 +47,21 @@ class Check:
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a task: its default, and what it may be."""
+    """An option of a task: its default, and the condition on its values."""
 
     default: Any
     check: Check = Check(lambda value: True, Message("anything", "cualquier cosa"))
 
 
 def whole(low: int, high: int | None = None) -> Check:
-    """A whole number, and no bool, from `low` to `high`, both included."""
+    """Return a check for a whole number, and no bool, from `low` to `high`, both included."""
     top = math.inf if high is None else high
     wanted = _range(Message("a whole number", "un número entero"), low, top)
     return Check(lambda x: isinstance(x, int) and not isinstance(x, bool) and low <= x <= top, wanted)
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, open_low: bool = False) -> Check:
-    """A number from `low` to `high`, both included, but for `low` with `open_low`; no bool, and not NaN."""
+    """Return a check for a number from `low` (excluded with `open_low`) to `high` (included); no bool, and not NaN."""
 
     def test(x: Any) -> bool:
         real = isinstance(x, int | float) and not isinstance(x, bool) and x == x
@@ -81,7 +81,7 @@ def _range(kind: Message, low: float, high: float, open_low: bool = False) -> Me
 
 
 def one_of(*values: Any) -> Check:
-    """One of the values; 1 is not True, but 1 is 1.0."""
+    """Return a check for one of the values; 1 is not True, but 1 is 1.0."""
 
     def equal(x: Any, value: Any) -> bool:
         numbers = isinstance(x, int | float) and isinstance(value, int | float)
@@ -93,7 +93,7 @@ def one_of(*values: Any) -> Check:
 
 
 def optional(check: Check) -> Check:
-    """What `check` takes, or None."""
+    """Return a check for None, or what `check` accepts."""
     wanted = Message(f"{check.wanted.en}, or None", f"{check.wanted.es}, o None")
     return Check(lambda x: x is None or check.test(x), wanted)
 
@@ -101,11 +101,14 @@ def optional(check: Check) -> Check:
 A_TEXT = Message("a text", "un texto")
 ANYTHING = Option(None).check
 FLAG = one_of(True, False)
-TEXT = Check(lambda x: isinstance(x, str) and x != "", Message("a str that is not empty", "un str que no esté vacío"))
+TEXT = Check(
+    lambda x: isinstance(x, str) and x != "" and not lone_surrogate(x),
+    Message("a str that is not empty", "un str que no esté vacío"),
+)
 
 
 def lone_surrogate(text: str) -> Message | None:
-    """Return what to say of a str that UTF-8 cannot hold, to follow "has" or "with"; None for all others."""
+    """Return why UTF-8 cannot hold a str, in words that follow "has" or "with"; None where it can."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -120,14 +123,13 @@ def lone_surrogate(text: str) -> Message | None:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value stands for one that is missing: None, NaN, pandas' NA and NaT."""
-    return (
-        value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
-    )
+    """Return True for None, NaN, and pandas' NA and NaT, which stand for a missing value."""
+    nan = isinstance(value, float) and value != value
+    return value is None or nan or type(value).__name__ in ("NAType", "NaTType")
 
 
 def text_problem(value: Any, what: Message = A_TEXT) -> Message | None:
-    """Return why a value is no text that can be read, and what to do; None for a text."""
+    """Return why a value is no valid text, and what to do; None for a valid text."""
     en, es = what
     if isinstance(value, str):
         bad = lone_surrogate(value)
@@ -149,17 +151,48 @@ def text_problem(value: Any, what: Message = A_TEXT) -> Message | None:
 
 
 def check_text(value: Any, what: Message = A_TEXT) -> None:
-    """Refuse what is no text; InputError says why, and what to do."""
+    """Raise InputError for a value that is no valid text."""
     if problem := text_problem(value, what):
         raise InputError(*problem)
 
 
 def row_error(problem: Message, item: int | None = None) -> RowError:
-    """Return the error of a row that is not what is wanted: "item 3" + "is a list where a text is wanted"."""
+    """Return the error for a row of a wrong type: "item 3" + "is a list where a text is wanted"."""
     return RowError(f"is {problem.en}", f"es {problem.es}", item=item)
 
 
 def check_row_text(value: Any, what: Message = A_TEXT) -> None:
-    """Raise RowError for what is no text."""
+    """Raise RowError for a value that is no valid text."""
     if problem := text_problem(value, what):
         raise row_error(problem)
+
+
+NO_TOKEN = Message(
+    "has no token, so there is nothing to read; the tokenizer adds none of its own.",
+    "no tiene ningún token: no hay nada que leer, y el tokenizador no añade ninguno suyo.",
+)
+
+
+def ids_problem(ids: Sequence[int], vocab_size: int) -> Message | None:
+    """Return why a model cannot read these ids, to follow the text's name ("item 3" + "has no token"), else None."""
+    if not ids:
+        return NO_TOKEN
+    if (largest := max(ids)) < vocab_size:
+        return None
+    known = vocab_size - 1
+    return Message(
+        f"has the token id {largest}, and the model's vocabulary is 0 … {known}: tokenizer and model belong to "
+        "different models; pass the model's own.",
+        f"tiene el token {largest}, y el vocabulario del modelo es 0 … {known}: tokenizador y modelo son de modelos "
+        "distintos; pasa el del modelo.",
+    )
+
+
+def not_finite(kind: object) -> CheckpointError:
+    """Return the error of a model, computing in the dtype `kind`, whose answer is NaN or infinite."""
+    return CheckpointError(
+        f"the model's answer is NaN (no number) or infinite: its weights are broken, or too large for {kind}. Try "
+        "dtype='float32', or take another checkpoint.",
+        f"la respuesta del modelo es NaN (no es un número) o infinita: sus pesos están rotos, o son demasiado grandes "
+        f"para {kind}. Prueba dtype='float32', o usa otro checkpoint.",
+    )

@@ -1,6 +1,6 @@
-"""One exception for each thing that a user can mend.
+"""One exception per kind of error that a user can correct.
 
-Every message says what is wrong, why, and what to do about it, in English and Spanish:
+Each message contains the error, its cause and its remedy, in English and Spanish:
 
     raise InputError(f"the list has {n} texts", f"la lista tiene {n} textos")
 
@@ -37,7 +37,7 @@ class Bilingual(Exception):
 
     Args:
         en, es: the message; without `es`, it is the same in both languages.
-        item: index, from 0, of the input that it is about, where it is about one of several.
+        item: index, from 0, of the input that it concerns, if it concerns one of several.
     """
 
     separator = ": "  # between the item and the message
@@ -50,7 +50,7 @@ class Bilingual(Exception):
         """Return the message in "en" or "es".
 
         Args:
-            place: how to call the item that it is about; by default "item 3".
+            place: the name of the item that it concerns; by default "item 3".
         """
         text = self.args[lang == "es"]
         if self.item is None:
@@ -59,16 +59,16 @@ class Bilingual(Exception):
         return f"{place.in_(lang)}{self.separator}{text}"
 
     def within(self: B, en: str, es: str | None = None) -> B:
-        """Return the same error, said of a place: `raise error.within(source.name)`."""
+        """Return the same error with a place before its message: `raise error.within(source.name)`."""
         es = en if es is None else es
-        return type(self)(f"{en}: {self.in_('en')}", f"{es}: {self.in_('es')}")
+        return type(self)(f"{en}: {self.args[0]}", f"{es}: {self.args[1]}", item=self.item)
 
     def __str__(self) -> str:
         return self.in_(language())
 
 
 def message_of(error: BaseException) -> Message:
-    """Return what an error says in both languages; of one that is not ours, the same text twice."""
+    """Return an error's message in both languages; the same text twice for an error that is not ours."""
     if isinstance(error, Bilingual):
         return Message(error.in_("en"), error.in_("es"))
     return Message.same(str(error))
@@ -83,7 +83,7 @@ class InputError(GatonegroError, ValueError):
 
 
 class RowError(InputError):
-    """One row of several cannot be read. The message follows the row: "item 3" + "has no token"."""
+    """One row of several cannot be read. The message follows the item: "item 3" + "has no token"."""
 
     separator = " "
 
@@ -101,11 +101,11 @@ class CheckpointError(GatonegroError, ValueError):
 
 
 class PickleRefusedError(CheckpointError):
-    """The folder only has pickled weights, which can run code when they are opened."""
+    """The folder has only pickled weights, which can run code when they are opened."""
 
 
 class MissingHeadError(CheckpointError):
-    """The checkpoint has no weights for the head that was asked for."""
+    """The checkpoint has no weights for the requested head."""
 
 
 class TokenizerError(GatonegroError, ValueError):
@@ -115,20 +115,24 @@ class TokenizerError(GatonegroError, ValueError):
 class HubError(GatonegroError, OSError):
     """A model or one of its files could not be found or fetched."""
 
+    def __init__(self, en: str, es: str | None = None, *, item: int | None = None):
+        super().__init__(en, es, item=item)
+        self.errno = self.strerror = None  # OSError takes two texts for these
+
 
 class MissingExtraError(GatonegroError, ImportError):
     """An optional dependency is not installed; the message names the extra that brings it."""
 
 
 class OptionError(GatonegroError, TypeError):
-    """A keyword that the function does not know, or a value that it cannot take."""
+    """A keyword that the function does not have, or a value that it cannot take."""
 
 
 class GatonegroWarning(Bilingual, UserWarning):
-    """What a reader of an answer should know: that a text was read in windows, say. With an item, it follows it."""
+    """A notice about an answer, such as that its text was read in windows. The message follows the item."""
 
     separator = " "
 
 
 class LanguageMismatchWarning(GatonegroWarning):
-    """Texts in a language that the model was not made for: its answers to them are not to be trusted."""
+    """Texts in a language that the model was not made for: its answers to them are unreliable."""

@@ -1,6 +1,6 @@
 """Name or folder → files: a folder on this machine, a built-in model, or a repository on the Hugging Face hub.
 
-The only room that may ask the network, and it asks only for what its cache does not know yet.
+The only module that uses the network, and only for files that are not in the cache.
 https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
@@ -17,38 +17,42 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gatonegro.checks import short
+from gatonegro.checks import Check
 from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError
 from gatonegro.i18n import Message, catalog, number
 
-# short name → task; the weights are a distribution of their own, one folder a model
+# short name → task; the weights are a distribution of their own, with one folder per model
 BUILT_IN = {
     "sentiment-es-en": "text-classification",
     "translate-es-en": "translation",
     "demo-en": "text-classification",
     "sentiment-es-en-research": "text-classification",
 }
-DEFAULTS = {"text-classification": "sentiment-es-en", "translation": "translate-es-en"}  # task → the model of no name
+DEFAULTS = {"text-classification": "sentiment-es-en", "translation": "translate-es-en"}  # task → its model by default
 DISTRIBUTION, PACKAGE = "gatonegro-models", "gatonegro_models"
-# what learned from texts for research only: apart, so that no one has it who did not ask for it
+# weights trained on texts for research only: a distribution of their own, that is installed on request
 RESEARCH, RESEARCH_PACKAGE = "gatonegro-models-research", "gatonegro_models_research"
+REVISION = Check(
+    lambda x: isinstance(x, str),
+    Message("the name of a branch, tag or commit", "el nombre de una rama, un tag o un commit"),
+)
 
-# what is a path and can be no hub name: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors
+# paths, which are no names on the hub: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors
 PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safetensors|bin|json)", re.DOTALL)
 
-# what to say of a failure, by class of error (of huggingface_hub or the HTTP library below it), status or errno
+# messages, those of failures by class of error (of huggingface_hub or its HTTP library), status or errno
 CAUSES = catalog(Path(__file__).with_name("hub.json"))
-# httpx or requests, by the version of huggingface_hub
+# classes of httpx or requests: which of the two depends on the version of huggingface_hub
 SAME_CAUSE = dict.fromkeys(("HTTPError", "RequestException", "ConnectionError", "TimeoutError", "gaierror"), "network")
 SAME_CAUSE |= {"OfflineModeIsEnabled": "offline", "EACCES": "not_written", "EROFS": "not_written"}
 
 
 class Source:
-    """Where the files of one model are.
+    """The place of one model's files.
 
     Attributes:
-        name: what the user called it.
-        folder: where they are, if that is known before they are asked for: all but hub names.
+        name: the model's name, as the user wrote it.
+        folder: the folder of the files; None for names on the hub.
         revision: branch, tag or commit; for hub names.
     """
 
@@ -60,21 +64,18 @@ class Source:
 
     @property
     def where(self) -> Message:
-        """The place, in words, for messages."""
+        """The place in words, for messages."""
         return Message(f"the folder {self.folder}", f"la carpeta {self.folder}")
 
     def file(self, filename: str) -> Path | None:
-        """The path of a file, fetched if need be; None where the model has no such file.
+        """Return the path of a file, fetched if need be; None where the model has no such file.
 
         Raises:
-            HubError: it cannot be had, or the name would lead out of the model's folder.
+            HubError: it cannot be fetched, or the name leads out of the model's folder.
         """
         parts = PurePosixPath(filename).parts
         if not parts or ".." in parts or filename.startswith("/") or re.search(r"[\\:\0]", filename):
-            raise HubError(
-                f"{self.name}: {filename!r} leads out of the model's folder; refused.",
-                f"{self.name}: {filename!r} sale de la carpeta del modelo; se rechaza.",
-            )
+            raise HubError(*CAUSES["leads_out"].format(name=self.name, filename=filename))
         return self._file(filename)
 
     def json(self, filename: str) -> dict[str, Any] | None:
@@ -82,7 +83,7 @@ class Source:
 
         Raises:
             ConfigError: it cannot be read, or holds something else.
-            HubError: it cannot be had.
+            HubError: it cannot be fetched.
         """
         path = self.file(filename)
         if path is None:
@@ -90,7 +91,7 @@ class Source:
         try:
             text = path.read_text(encoding="utf-8")
             data = json.loads(text)
-            if "\\ud" in text.lower():  # half of a character could be read, and never be written
+            if "\\ud" in text.lower():  # a lone surrogate, which could never be written
                 json.dumps(data, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise ConfigError(
@@ -117,7 +118,7 @@ class Source:
 
 
 class HubSource(Source):
-    """A repository on the hub. All its files come from one commit: the one that the first of them came from."""
+    """A repository on the hub. All its files come from the commit that the first one came from."""
 
     def __init__(self, name: str, revision: str | None, local_files_only: bool):
         from huggingface_hub import constants
@@ -139,7 +140,7 @@ class HubSource(Source):
 
     @property
     def commit(self) -> str:
-        """The commit, once anything of it is in the cache; until then the revision that was asked for."""
+        """The commit, once the cache has a file of it; until then the revision."""
         if self._commit is None:
             with suppress(OSError, ValueError):  # ValueError: a damaged file
                 self._commit = (self.cache / "refs" / str(self.revision)).read_text(encoding="ascii").strip() or None
@@ -150,32 +151,27 @@ class HubSource(Source):
         from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
         known = try_to_load_from_cache(self.name, filename, revision=self.commit)
-        if known is not None:  # a path, or the cache's word that the commit has no such file
+        if known is not None:  # a path, or a mark that the commit has no such file
             return Path(known) if isinstance(known, str) else None
-        # Other programs keep some of a model's files in the cache without a word on those that it lacks
-        kept = (self.cache / "snapshots" / self.commit).is_dir()
-        if self.offline and kept:
-            return None
+        # other programs cache some of a model's files, without a mark for those that it lacks
+        cached = (self.cache / "snapshots" / self.commit).is_dir()
         if self.offline:
+            if cached:
+                return None
             raise self._error("offline", filename)
         try:
             return self._fetch(filename)
         except Exception as error:  # which classes a network's failures have differs by the HTTP library
             if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
                 return None
-            happened = (error.__cause__ or error) if isinstance(error, LocalEntryNotFoundError) else error
-            cause = _cause(happened)
-            if cause is None:  # nothing that the network or the disk did
+            failure = (error.__cause__ or error) if isinstance(error, LocalEntryNotFoundError) else error
+            cause = _cause(failure)
+            if cause is None:  # no failure of the network or the disk
                 raise
-            if not (kept and cause == "network"):
-                raise self._error(cause, filename, happened) from None
+            if not (cached and cause == "network"):
+                raise self._error(cause, filename, failure) from None
         self.offline = True
-        warning = GatonegroWarning(
-            f"{self.name}: the hub cannot be reached, so only its files in the cache are used, and {filename} is not "
-            "among them.",
-            f"{self.name}: no se puede llegar al hub, así que solo se usan sus archivos de la caché, y {filename} no "
-            "está entre ellos.",
-        )
+        warning = GatonegroWarning(*CAUSES["only_cached"].format(name=self.name, filename=filename))
         warnings.warn(warning, stacklevel=2)
         return None
 
@@ -184,7 +180,7 @@ class HubSource(Source):
         from huggingface_hub.errors import HfHubHTTPError
 
         if not self._reached:  # without a network this fails at once, where hf_hub_download tries for minutes
-            with suppress(HfHubHTTPError):  # an answer; what it means is told below
+            with suppress(HfHubHTTPError):  # an answer, which hf_hub_download raises again
                 get_hf_file_metadata(hf_hub_url(self.name, filename, revision=self.commit))
             self._reached = True
         return Path(hf_hub_download(self.name, filename, revision=self.commit, library_name="gatonegro"))
@@ -212,7 +208,7 @@ def _status(error: BaseException | None) -> int | None:
 
 
 def _cause(error: BaseException) -> str | None:
-    """Return the key of an error in `CAUSES`, by its most specific class; None for one that is no failure to fetch."""
+    """Return the key of an error in `CAUSES`, by its most specific class; None if it is no failure to fetch."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):  # httpx has no class for it
         return "SSLError"
     names = [kind.__name__ for kind in type(error).__mro__]
@@ -227,15 +223,16 @@ def _cause(error: BaseException) -> str | None:
 
 
 def locate(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> Source:
-    """Where a model's files are. An existing folder wins over a built-in's short name, that over the hub.
+    """Return the place of a model's files. An existing folder wins over a built-in's short name, that over the hub.
 
     Args:
         name: a folder, the short name of a built-in model, or a name on the hub.
         revision: branch, tag or commit; for names on the hub.
-        local_files_only: never ask the network, as with HF_HUB_OFFLINE=1.
+        local_files_only: never use the network, as with HF_HUB_OFFLINE=1.
 
     Raises:
         HubError: there is no such folder, or no model can have that name; nothing is fetched yet.
+        OptionError: `name` or `revision` is of a wrong type.
     """
     if not isinstance(name, str | os.PathLike) or not isinstance(text := os.fspath(name), str):
         given = type(name).__name__
@@ -243,14 +240,10 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
             f"a model's name must be text or a path, not {given}.",
             f"el nombre de un modelo debe ser un texto o una ruta, no {given}.",
         )
-    folder = _folder(text)
-    if folder is not None:
+    if (folder := _folder(text)) is not None:
         return Source(text, folder, revision)
-    if revision is not None and not isinstance(revision, str):
-        raise OptionError(
-            f"revision must be the name of a branch, tag or commit, not {short(revision)}.",
-            f"revision debe ser el nombre de una rama, un tag o un commit, no {short(revision)}.",
-        )
+    if revision is not None:
+        REVISION("revision", revision)
     if len(text) > 4096:
         size = number(len(text))
         raise HubError(
@@ -260,21 +253,12 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     if isinstance(name, os.PathLike) or PATH.fullmatch(text):
         path = Path(text)
         if "\0" not in text and path.is_file():
-            raise HubError(
-                f"{text!r} is a file; pass the folder that it is in, {str(path.parent)!r}.",
-                f"{text!r} es un archivo; pasa la carpeta en la que está, {str(path.parent)!r}.",
-            )
-        raise HubError(
-            f"{text!r}: there is no such folder (from {Path.cwd()}). Check its spelling.",
-            f"{text!r}: no existe esa carpeta (desde {Path.cwd()}). Comprueba que esté bien escrita.",
-        )
+            raise HubError(*CAUSES["is_a_file"].format(name=text, folder=str(path.parent)))
+        raise HubError(*CAUSES["no_folder"].format(name=text, here=Path.cwd()))
     if text in BUILT_IN:
         return Source(text, _built_in(text), revision)
     if "/" not in text and (close := get_close_matches(text, BUILT_IN, 1, 0.75)):
-        raise HubError(
-            f"{text!r} is no folder here; did you mean {close[0]!r}, the built-in model?",
-            f"{text!r} no es una carpeta de aquí; ¿querías decir {close[0]!r}, el modelo incluido?",
-        )
+        raise HubError(*CAUSES["did_you_mean"].format(name=text, close=close[0]))
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
@@ -284,10 +268,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
         en, es = CAUSES["HFValidationError"]
         raise HubError(f"{text!r}: {en} [{error}]", f"{text!r}: {es} [{error}]") from None
     if revision is not None and (not revision or ".." in revision or revision.startswith("/") or "\\" in revision):
-        raise HubError(
-            f"{text!r}: {revision!r} cannot be a revision; name a branch, tag or commit.",
-            f"{text!r}: {revision!r} no puede ser una revisión; indica una rama, un tag o un commit.",
-        )
+        raise HubError(*CAUSES["no_revision"].format(name=text, revision=revision))
     return HubSource(text, revision, local_files_only)
 
 
@@ -299,26 +280,19 @@ def _folder(text: str) -> Path | None:
 
 
 def built_in_models() -> dict[str, Path]:
-    """The built-in models that are installed: short name → folder; one with nothing but its card is not."""
-    specs = [find_spec(package) for package in (PACKAGE, RESEARCH_PACKAGE)]  # finds them without running them
+    """Return the built-in models that are installed, with their config: {short name: folder}."""
+    specs = [find_spec(package) for package in (PACKAGE, RESEARCH_PACKAGE)]  # does not run them
     roots = [Path(place) for spec in specs if spec for place in spec.submodule_search_locations or ()]
     return {name: root / name for name in BUILT_IN for root in roots if (root / name / "config.json").is_file()}
 
 
 def distribution_of(name: str) -> tuple[str, str]:
-    """The distribution that brings a built-in model, and its folder in a checkout."""
+    """Return the distribution that contains a built-in model, and its folder in a checkout."""
     return (RESEARCH, "./models-research") if name.endswith("-research") else (DISTRIBUTION, "./models")
 
 
 def _built_in(name: str) -> Path:
-    folder = built_in_models().get(name)
-    if folder is not None:
+    if (folder := built_in_models().get(name)) is not None:
         return folder
     missing, source = distribution_of(name)
-    raise HubError(
-        f"the built-in model {name!r} is not installed, or {missing} is of an older version; the weights are "
-        f"a package of their own. To add it: pip install -U {missing} (from a checkout: pip install {source})",
-        f"el modelo incluido {name!r} no está instalado, o {missing} es de una versión anterior; los pesos "
-        f"son un paquete aparte. Para añadirlo: pip install -U {missing} (desde una copia del repositorio: "
-        f"pip install {source})",
-    )
+    raise HubError(*CAUSES["not_installed"].format(name=name, distribution=missing, source=source))

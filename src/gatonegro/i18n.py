@@ -1,7 +1,4 @@
-"""Messages in Spanish and English, and the user's language. Both texts stand side by side in the code:
-
-print(localized(f"{n} files", f"{n} archivos"))
-"""
+"""Messages in Spanish and English, and the user's language: print(localized(f"{n} files", f"{n} archivos"))."""
 
 from __future__ import annotations
 
@@ -16,9 +13,8 @@ from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
 Language = Literal["en", "es"]
-SPANISH = re.compile(
-    r"(es|spanish|español|castellano)([^a-z].*)?", re.IGNORECASE | re.DOTALL
-)  # es  es_MX.UTF-8  es-AR  Spanish_Spain.1252
+# es  es_MX.UTF-8  es-AR  Spanish_Spain.1252
+SPANISH = re.compile(r"(es|spanish|español|castellano)([^a-z].*)?", re.IGNORECASE | re.DOTALL)
 
 _chosen: Language | None = None  # by `use`
 
@@ -34,12 +30,13 @@ class Message(NamedTuple):
         return Message(self.en.format(**values), self.es.format(**values))
 
     def in_(self, lang: str) -> str:
+        """Return the text in "en" or "es"."""
         return self.es if lang == "es" else self.en
 
     @classmethod
     def same(cls, text: str) -> Message:
-        """The same text in both languages: a name, or nothing."""
-        return cls(*[text] * 2)
+        """Return a message that is the same in both languages, such as a name."""
+        return cls(text, text)
 
     def __str__(self) -> str:
         return self.in_(language())
@@ -53,18 +50,15 @@ def catalog(path: Path) -> dict[str, Message]:
     return {key: Message(**texts) for key, texts in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
-Pair = tuple[str, str]  # English and Spanish, in tables
-
-
 def localized(en: str, es: str) -> str:
-    """Return the one of the two that is in the user's language."""
+    """Return the text in the user's language."""
     return es if language() == "es" else en
 
 
 def language() -> Language:
-    """What `use` chose, else GATONEGRO_LANG, else the locale: "es" for Spanish, "en" for all others.
+    """Return the language of `use`, else of GATONEGRO_LANG, else of the locale: "es" for Spanish, else "en".
 
-    It is asked anew for every message, so a change of the environment counts at once.
+    Each message calls it, so a change of the environment counts at once.
     """
     if _chosen is not None:
         return _chosen
@@ -72,7 +66,7 @@ def language() -> Language:
 
 
 def use(lang: str | None) -> None:
-    """Choose "en" or "es" for this process, whatever the environment says; None goes back to that."""
+    """Set the language of this process, "en" or "es"; None returns to that of the environment."""
     global _chosen
     if lang not in ("en", "es", None):
         raise ValueError(f"the language must be 'en' or 'es', not {lang!r:.80}")
@@ -81,7 +75,7 @@ def use(lang: str | None) -> None:
 
 @contextmanager
 def using(lang: str | None) -> Iterator[None]:
-    """Choose a language as `use` does, within the `with`; None changes nothing."""
+    """Set the language as `use` does, within the `with` block; None changes nothing."""
     before = _chosen
     use(lang or before)
     try:
@@ -91,15 +85,15 @@ def using(lang: str | None) -> Iterator[None]:
 
 
 def number(n: int) -> Message:
-    """A whole number with its thousands apart, as each language writes them: 12,345 and 12 345."""
+    """Return a whole number with each language's separator of thousands: 12,345 and 12 345."""
     return Message(f"{n:,}", f"{n:,}".replace(",", "\N{NO-BREAK SPACE}") if n >= 10_000 else str(n))
 
 
 def _locale() -> str:
     for name in ("LC_ALL", "LC_MESSAGES", "LANG"):  # the order of POSIX
-        if said := os.environ.get(name):
-            return said
-    if sys.platform in ("win32", "darwin"):  # where programs not begun in a terminal have none of them
-        with suppress(ValueError):  # a locale that Python does not know
+        if value := os.environ.get(name):
+            return value
+    if sys.platform in ("win32", "darwin"):  # programs not started in a terminal have none of these variables there
+        with suppress(ValueError):  # an unknown locale
             return locale.getlocale()[0] or ""
     return ""

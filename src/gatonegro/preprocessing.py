@@ -1,8 +1,8 @@
-"""What some models want done to a text before their tokenizer sees it.
+"""Preprocessing of texts before tokenization, as some models need it.
 
-A model that learned from tweets whose mentions, links and emoji had been replaced reads raw tweets badly, and says
-nothing about it. What a model wants is named in `PREPROCESS`; `preprocessing_of` says which name a model has. Every
-function here takes time linear in the length of its text.
+A model trained on tweets whose mentions, links and emoji were replaced reads raw tweets badly, without an error.
+`PREPROCESS` has the functions by name; `preprocessing_of` returns the name for a model. Every function here takes time
+linear in the length of its text.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from functools import lru_cache
 from gatonegro.checks import check_text, optional, short, whole
 from gatonegro.errors import ConfigError, OptionError
 
-# language → what stands for a mention, a link and "#", as the models were trained: RoBERTuito's, and BERTweet's
+# language → replacements of a mention, a link and "#" in the training data of RoBERTuito and BERTweet
 TOKENS = {"es": ("@usuario", "url", "hashtag"), "en": ("@USER", "HTTPURL", "hashtag")}
 LAUGHTER = {"es": "ja", "en": "ha"}
 
-# How Unicode puts emoji together, not which there are: a match that has no name is left as it stands.
+# The syntax of emoji in Unicode, not their list: a match without a name is left unchanged.
 # https://unicode.org/reports/tr51/#EBNF_and_Regex
 JOINER, STYLE, TONE = "\u200d", "[\ufe0e\ufe0f]", "[\U0001f3fb-\U0001f3ff]"
 BASE = (
@@ -29,11 +29,11 @@ UNIT = f"{BASE}{STYLE}?{TONE}?{STYLE}?[\U000e0020-\U000e007f]*"  # the last are 
 EMOJI = re.compile(
     f"[#*0-9]\ufe0f?\u20e3|[©®™]\ufe0f|[\U0001f1e6-\U0001f1ff]{{2}}|{UNIT}(?:{JOINER}{UNIT})*"
 )  # keycaps | signs that ask to be emoji | flags | all others, joined or alone
-LONGEST = 16  # Unicode's longest has 10 characters; what is longer has no name, and must not fill the cache
+LONGEST = 16  # most characters of an emoji to look up (Unicode's longest has 10), so that others fill no cache
 STYLES = dict.fromkeys(map(ord, "\ufe0e\ufe0f"))
 TONES = dict.fromkeys(range(0x1F3FB, 0x1F400))
 
-# characters that RoBERTuito's tweets did not have
+# replacements of characters that RoBERTuito's tweets did not have
 CHARACTERS: dict[int, str | None] = {
     **dict.fromkeys(map(ord, "~£¥©°´¶·º×ا–—‘’•…™●✓ー")),
     **dict.fromkeys(map(ord, "¨«»“”"), '"'),
@@ -42,11 +42,11 @@ CHARACTERS: dict[int, str | None] = {
     ord("€"): "$",
     ord("☻"): "\U0001f603",
 }
-GAPS = re.compile(r"(?<=\w)[–—…•●]+(?=\w)")  # taken out, they must not make "no…me" one word
+GAPS = re.compile(r"(?<=\w)[–—…•●]+(?=\w)")  # replaced by a space: "no…me" is two words
 GENDER = re.compile(f"{JOINER}?[♀♂]{STYLE}?")
 
-# Each alternative begins where no earlier start could have read the same characters: that keeps the scan linear.
-# A country that is also a word (fin.no, verdad.es) makes a link only with www. before it or a path behind it.
+# Each alternative begins where no earlier match could have read the same characters, which keeps the scan linear.
+# A country that is also a word (fin.no, verdad.es) makes a link only after www. or before a path.
 LINK = re.compile(
     r"""
     (?<![\w.+-]) (?P<mail> [\w.+-]+ @ [\w-]+ (?:\.[\w-]+)+ )
@@ -60,7 +60,7 @@ LINK = re.compile(
     """.replace("URL", r"[\w\-.~:/?\#\[\]@!$&'()*+,;=%]"),
     re.VERBOSE,
 )
-ENDINGS = ".,:;!?'*]"  # no link ends with these, the sentence around it does
+ENDINGS = ".,:;!?'*]"  # these end the sentence around a link, not the link
 CAPITALS = re.compile("([A-ZÀ-ÖØ-Þ]+)")
 
 
@@ -80,27 +80,28 @@ def preprocess_tweet(
     shorten: int | None = 3,
     normalize_laughter: bool = True,
 ) -> str:
-    """A tweet as RoBERTuito (`lang="es"`) and the English models of its authors read it: mentions, links, hashtags
-    and emoji in words, letters at most `shorten` times in a row, laughter all alike.
+    """Return a tweet as RoBERTuito (`lang="es"`) and the English models of its authors read it: mentions, links,
+    hashtags and emoji in words, letters at most `shorten` times in a row, laughter in one form.
 
     >>> preprocess_tweet("@ana mira #UnDiaGenial 🤣 jajajajaja https://t.co/x")
     '@usuario mira hashtag un dia genial  emoji cara revolviéndose de la risa emoji  jaja url'
 
-    Tokens that are None are the language's; `hashtag_token=""` writes the words of a hashtag alone. Two spaces stay
+    Tokens that are None are the language's; with `hashtag_token=""` only the words of a hashtag remain. Two spaces stay
     two, since the tokenizer has a piece for the second. Behaves as `preprocess_tweet` of pysentimiento 0.7.3
-    (https://github.com/pysentimiento/pysentimiento), but for this, on purpose:
+    (https://github.com/pysentimiento/pysentimiento), with these differences, on purpose:
 
-    - A mail address stays one; there, `ana@mail.com` becomes `ana@url`. A lone @ is no mention. A name longer than
-      15 letters is a mention to its end; there, the rest of it is left behind.
+    - A mail address is kept; there, `ana@mail.com` becomes `ana@url`. A lone @ is no mention. A mention may have more
+      than 15 letters; there, the rest of it remains.
     - A link is replaced to its end (port, query, fragment, brackets), at the beginning of a text too. Without
-      `http://` or `www.`, `bien.no me gusta` and `hola.comida` are no links. What is inside a link is part of it.
+      `http://` or `www.`, `bien.no me gusta` and `hola.comida` are no links. A mention in a link is part of it.
     - `…`, `–`, `—`, `•` and `●` between two letters leave a space.
-    - ❤ ☹ ☺ ☠ ✈ ⚰ ⛱ ⛹ 🕯 🛰 are named as every emoji is; there, they are taken out, hearts and all. A plain ® stays.
-    - An emoji that has no name in the language gets its English one; sequences that Unicode does not list are named
-      part by part, without the joiners between. The ♀ and ♂ in a sequence are taken out as there, their joiner too.
-    - What stands between two `|` is no emoji. Capitals with an accent begin a word of a hashtag. `shorten=1` works.
+    - ❤ ☹ ☺ ☠ ✈ ⚰ ⛱ ⛹ 🕯 🛰 are named as all emoji are; there, they are removed. A plain ® is kept.
+    - An emoji without a name in the language gets its English one; sequences that Unicode does not list are named
+      part by part, without the joiners between them. ♀ and ♂ in a sequence are removed as there, with their joiner.
+    - Text between two `|` is no emoji. Capitals with an accent begin a word of a hashtag. `shorten=1` works.
 
-    OptionError: a language that is neither "es" nor "en", or a negative `shorten`.
+    Raises:
+        OptionError: `lang` is neither "es" nor "en", or `shorten` is no whole number of at least 0, or None.
     """
     user, url, hashtag = (
         default if given is None else given
@@ -135,24 +136,26 @@ def preprocess_tweet(
             lambda m: "".join(f"{edge}{piece}{edge}" if named else piece for piece, named in _spell(m[0], lang)), text
         ).translate(STYLES)
     if normalize_laughter:
-        ja = LAUGHTER[lang]  # with "aj" inside a run of these two letters, and not only at its ends, it is laughter
+        ja = LAUGHTER[lang]  # a run of these two letters is laughter if "aj" is inside it, not only at its ends
         text = re.sub(f"[{ja}]{{5,}}", lambda run: ja * 2 if ja[::-1] in run[0][2:-1] else run[0], text)
     return text.strip()
 
 
 def spell_emoji(text: str, known: Collection[str] = frozenset(), lang: str = "es") -> str:
-    """Each emoji that is not in `known` (those that a tokenizer has pieces for, see `known_emoji`) by its name.
+    """Return a text with the names of its emoji, but for those in `known` (a tokenizer's, see `known_emoji`).
 
     >>> spell_emoji("Qué asco🤮🤮, ¡no! 👍🏽", known={"👍"})
     'Qué asco cara vomitando cara vomitando , ¡no! 👍'
 
-    Names are set apart with single spaces. Skin tones are left out; where an emoji is known without its tone, it stays
-    without. A text in which nothing is to be done comes back as the object that it was.
-    OptionError: a language that is neither "es" nor "en".
+    Names are separated by single spaces. Skin tones are dropped; an emoji that is known without its tone is kept
+    without it. If nothing changes, the same object is returned.
+
+    Raises:
+        OptionError: `lang` is neither "es" nor "en".
     """
     _tokens(lang)
     check_text(text)
-    if not EMOJI.search(text):  # most texts: do not even import the names
+    if not EMOJI.search(text):  # most texts; saves importing the names
         return text
     pieces, end = [], 0
     for found in EMOJI.finditer(text):
@@ -171,21 +174,22 @@ def spell_emoji(text: str, known: Collection[str] = frozenset(), lang: str = "es
 
 
 def known_emoji(vocabulary: Iterable[str]) -> frozenset[str]:
-    """The emoji among a tokenizer's pieces, without the marks that pieces begin or end with (▁, Ġ, ##, </w>)."""
+    """Return the emoji among a tokenizer's pieces, without the marks of pieces (▁, Ġ, ##, </w>)."""
     bare = {piece.removeprefix("##").removesuffix("</w>").strip("▁Ġ") for piece in vocabulary}
     return frozenset(piece for piece in bare if EMOJI.fullmatch(piece) and _name(piece, "en"))
 
 
 PREPROCESS: dict[str, Callable[..., str]] = {"robertuito": preprocess_tweet, "spell-emoji": spell_emoji}
 KEY = "gatonegro_preprocess"  # in config.json
-# models of RoBERTuito's authors that learned from the same tweets, and do not say so in their names
+# models of RoBERTuito's authors trained on the same tweets, whose names do not show it
 ON_TWEETS = ("finiteautomata/beto-sentiment-analysis", "finiteautomata/beto-emotion-analysis")
 
 
 def preprocessing_of(name_or_path: str, config_value: object = None) -> str | None:
-    """Which row of `PREPROCESS` a model wants: what its config says, else what its name tells, else None.
+    """Return the name in `PREPROCESS` for a model, by its config, else by its name; None if it needs none.
 
-    ConfigError: the config names one that is not there.
+    Raises:
+        ConfigError: the config has an unknown name.
     """
     if config_value is None:
         tweets = "robertuito" in name_or_path.lower() or name_or_path in ON_TWEETS
@@ -195,8 +199,8 @@ def preprocessing_of(name_or_path: str, config_value: object = None) -> str | No
     known = ", ".join(PREPROCESS)
     raise ConfigError(
         f"{name_or_path}: its config asks for the preprocessing {short(config_value)}, and there is none of that "
-        f"name. Its texts would reach the model in a form that it never saw. Known are {known}: correct "
-        f"config.json, or take {KEY} out if the model reads plain text.",
+        f"name. Without it the model would read texts in a form that it never saw. Known are {known}: correct "
+        f"config.json, or remove {KEY} if the model reads plain text.",
         f"{name_or_path}: su configuración pide la preparación {short(config_value)}, y no hay ninguna que se llame "
         f"así. Sus textos llegarían al modelo en una forma que no ha visto. Hay {known}: corrige config.json, o "
         f"quita {KEY} si el modelo lee texto sin preparar.",
@@ -214,7 +218,7 @@ def _tokens(lang: str) -> tuple[str, str, str]:
 
 
 def _end(url: str) -> int:
-    """Where a link ends and the sentence goes on: before punctuation, and before a bracket that it did not open."""
+    """Return the length of a link without the punctuation at its end and a bracket that it did not open."""
     end, closing = len(url), url.count(")") - url.count("(")
     while url[end - 1] in ENDINGS or (url[end - 1] == ")" and closing > 0):
         closing -= url[end - 1] == ")"
@@ -225,7 +229,7 @@ def _end(url: str) -> int:
 def _spell(
     chars: str, lang: str, known: Collection[str] = frozenset(), *, tones: bool = True
 ) -> list[tuple[str, bool]]:
-    """One match of `EMOJI` → pieces of text, and whether each is a name."""
+    """Return the text of a match of `EMOJI` in pieces, with whether each is a name."""
     if known:
         plain = chars.translate(TONES | STYLES)
         for form in (chars, plain, plain + "\ufe0f"):
@@ -245,11 +249,11 @@ def _name(chars: str, lang: str) -> str | None:
 
 @lru_cache(maxsize=8192)
 def _looked_up(chars: str, lang: str) -> str | None:
-    import emoji  # 0.1 s, and only texts with emoji need it
+    import emoji  # here, since it takes 0.1 s, and only texts with emoji need it
 
     for form in (chars, chars.translate(STYLES)):
         if emoji.is_emoji(form):
-            for language in (lang, "en"):  # the newest emoji have English names first
+            for language in (lang, "en"):  # the newest emoji have only English names
                 name = emoji.demojize(form, delimiters=("", ""), language=language)
                 if name != form:
                     return name.replace("_", " ")

@@ -1,6 +1,6 @@
-"""Files written so that a crash leaves the old one or the new one, whole: beside their place, and then put there.
+"""Writing files so that a crash leaves the whole old file or the whole new one: a new file replaces the old.
 
-What fails is raised as the caller's own class of error.
+Errors of the disk are raised as the caller's class of error.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Kind = type[GatonegroError]
 
 
 def folder_of(name: str | Path, error: Kind = OptionError) -> Path:
-    """Return the folder to write to; raises `error` where that is no name of a folder."""
+    """Return the folder to write to; raise `error` where `name` is no name of a folder."""
     if not isinstance(name, str | os.PathLike) or not os.fspath(name) or "\0" in str(name):
         raise error(
             f"the folder to write to must be a path, such as './modelo', not {short(name)}.",
@@ -32,7 +32,7 @@ def folder_of(name: str | Path, error: Kind = OptionError) -> Path:
 
 @contextmanager
 def disk_errors(folder: Path, error: Kind = CheckpointError) -> Iterator[None]:
-    """Raise what the disk refuses inside as `error`."""
+    """Raise the disk's errors within the `with` block as `error`."""
     try:
         yield
     except (OSError, SafetensorError) as failure:
@@ -48,19 +48,19 @@ def disk_errors(folder: Path, error: Kind = CheckpointError) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: str | Path, error: Kind = CheckpointError) -> Iterator[Path]:
-    """Give a file beside `path` to write to, then put it in its place; if that fails, what was there stays."""
+    """Yield a file beside `path` to write to, then replace `path` with it; if that fails, `path` stays as it was."""
     path = Path(path)
     with disk_errors(path.parent, error):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         try:
             beside.touch()
-            mode = beside.stat().st_mode  # safetensors' save_file would leave a file that its owner alone can read
+            mode = beside.stat().st_mode  # safetensors' save_file makes a file that only its owner can read
             yield beside
             beside.chmod(mode)
             _sync(beside, os.O_RDWR)  # else the name could reach the disk before the bytes
             beside.replace(path)
-            if os.name != "nt":  # where a folder can be opened: else the old name could be back after a power cut
+            if os.name != "nt":  # where a folder can be opened; else the old file could be back after a power cut
                 _sync(path.parent, os.O_RDONLY)
         finally:
             beside.unlink(missing_ok=True)

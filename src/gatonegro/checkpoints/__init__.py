@@ -1,4 +1,4 @@
-"""safetensors ↔ state dict: single files and shards, our int8 form, and writing that survives being cut off.
+"""safetensors ↔ state dict: single files and shards, our int8 form, and writing that survives a crash.
 
 https://github.com/huggingface/safetensors#format
 """
@@ -8,14 +8,5 @@ from gatonegro.checkpoints.tensors import SCALE, pack_int8, scale_of, unpack_int
 from gatonegro.checkpoints.writing import write
 
 __all__ = [
-    "INDEX",
-    "PICKLED",
-    "SCALE",
-    "SINGLE",
-    "pack_int8",
-    "read",
-    "scale_of",
-    "unpack_int8",
-    "weight_files",
-    "write",
+    "INDEX", "PICKLED", "SCALE", "SINGLE", "pack_int8", "read", "scale_of", "unpack_int8", "weight_files", "write",
 ]  # fmt: skip

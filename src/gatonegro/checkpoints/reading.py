@@ -1,4 +1,4 @@
-"""Files → tensors by name, each looked at before it is believed."""
+"""Files → tensors by name; each file is checked before it is used."""
 
 from __future__ import annotations
 
@@ -13,78 +13,50 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from gatonegro.checkpoints.tensors import check, unpack_int8
+from gatonegro.checkpoints.tensors import MESSAGES, check, unpack_int8
 from gatonegro.errors import CheckpointError, PickleRefusedError, message_of
 from gatonegro.hub import Source
-from gatonegro.i18n import Message, number
+from gatonegro.i18n import EMPTY, Message, catalog, number
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
 
-# first bytes of what is often found in the place of weights → what it is
-SIGNS = {
-    b"version https://git-lfs": Message(
-        "it is a pointer of Git LFS, not the weights: run `git lfs pull` in its folder",
-        "es un puntero de Git LFS, no los pesos: ejecuta `git lfs pull` en su carpeta",
-    ),
-    b"<": Message(
-        "it is a web page, not the weights: what was saved is a login or error page",
-        "es una página web, no los pesos: lo que se guardó es una página de error o de inicio de sesión",
-    ),
-    b"PK\x03\x04": Message(
-        "it is a pickled PyTorch file by another name: name it pytorch_model.bin",
-        "es un archivo pickle de PyTorch con otro nombre: llámalo pytorch_model.bin",
-    ),
-}
-COPIED = os.name == "nt"  # Windows lets no one replace a file that is mapped: a model could not be saved over itself
+# first bytes of files that are often mistaken for weights → what they are; {file name → weights that cannot be read}
+SIGNS = {sign.encode(): meaning for sign, meaning in catalog(Path(__file__).with_name("signs.json")).items()}
+FOREIGN = catalog(Path(__file__).with_name("foreign.json"))
+COPIED = os.name == "nt"  # Windows cannot replace a mapped file: a model could not be saved over itself
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
-FOREIGN = {
-    "tf_model.h5": Message("those of TensorFlow", "los de TensorFlow"),
-    "flax_model.msgpack": Message("those of Flax", "los de Flax"),
-    "adapter_model.safetensors": Message(
-        "those of an adapter, which is no whole model",
-        "los de un adaptador, que no es un modelo entero",
-    ),
-}
 
 
 def read(
     source: Source, *, allow_pickle: bool = False, unpack: bool = True, checked: bool = False
 ) -> dict[str, Tensor]:
-    """All tensors of a checkpoint, by the names that it gives them; fp16, bf16 and fp32 as they are on disk.
+    """Return all tensors of a checkpoint by name, in the types that they have on disk; safetensors are mapped.
 
-    safetensors are mapped, not copied. Our int8 form comes back as fp32; with `unpack=False` as it is on disk: int8
-    matrices (rows, columns), whose scales `scale_of` finds and checks. A file that was `checked` is only mapped: what
-    nobody uses is not read.
+    Args:
+        allow_pickle: read pickled weights too.
+        unpack: return our int8 form as fp32; else as int8 matrices (rows, columns), whose scales `scale_of` returns.
+        checked: the files were checked before, so tensors that nobody uses need not be read.
 
     Raises:
         PickleRefusedError: there are only pickled weights, and `allow_pickle` is not set.
         CheckpointError: a file is damaged, or a tensor is missing, of an unknown type, or holds NaN or infinity.
     """
-    paths, index, where = _find(source, allow_pickle)
+    paths, index, files = _find(source, allow_pickle)
     tensors: dict[str, Tensor] = {}
     for path in paths:
-        found, form = _open(path)
+        shard, form = _open(path)
         if not checked:
-            check(path, found, form)
-        missing = sorted({name for name, shard in where.items() if shard == path.name} - found.keys())
+            check(path, shard, form)
+        missing = sorted({name for name, file in files.items() if file == path.name} - shard.keys())
         if missing:
-            raise CheckpointError(
-                f"{index}: tensor {missing[0]!r} should be in {path.name}, which does not hold it.",
-                f"{index}: el tensor {missing[0]!r} debería estar en {path.name}, que no lo contiene.",
-            )
-        twice = sorted(found.keys() & tensors.keys())
+            raise CheckpointError(*MESSAGES["missing"].format(index=index, name=missing[0], file=path.name))
+        twice = sorted(shard.keys() & tensors.keys())
         if twice:
-            raise CheckpointError(
-                f"{path}: tensor {twice[0]!r} is in another shard too; which of them is meant?",
-                f"{path}: el tensor {twice[0]!r} está también en otro fragmento; ¿cuál de los dos es el bueno?",
-            )
-        tensors |= found
+            raise CheckpointError(*MESSAGES["twice"].format(path=path, name=twice[0]))
+        tensors |= shard
     if not tensors:
-        raise CheckpointError(
-            f"{paths[0]}: holds no tensor at all; fetch it anew or take another checkpoint.",
-            f"{paths[0]}: no contiene ningún tensor; descárgalo de nuevo o usa otro checkpoint.",
-        )
+        raise CheckpointError(*MESSAGES["no_tensor"].format(path=paths[0]))
     try:
         return unpack_int8(tensors) if unpack else tensors
     except CheckpointError as error:
@@ -92,7 +64,7 @@ def read(
 
 
 def weight_files(source: Source) -> list[Path]:
-    """The files that hold a model's weights, and the index of its shards; fetched if need be.
+    """Return the files that hold a model's weights, and the index of its shards; fetch them if need be.
 
     Raises:
         CheckpointError: there are none, or a shard is missing.
@@ -102,38 +74,23 @@ def weight_files(source: Source) -> list[Path]:
 
 
 def _find(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | None, dict[str, str]]:
-    """Files to read; and if they are shards, their index and what it says: tensor → file name."""
+    """Return the files to read; if they are shards, also their index, and its {tensor: file name}."""
     for single, index in ((SINGLE, INDEX), (PICKLED, PICKLED_INDEX)):
         path = source.file(single) or source.file(index)
         if path is None:
             continue
         if single == PICKLED and not allow_pickle:
-            raise PickleRefusedError(
-                f"{source.name}: has its weights only as {path.name}. A pickled file can run code when it is "
-                "opened, so it is not read unless you say so, and then nothing in it but tensors: "
-                f"AutoModel….from_pretrained({source.name!r}, allow_pickle=True), or pipeline(…, "
-                "allow_pickle=True). Or write it anew, once and for all: "
-                f"gatonegro convert {source.name} -o FOLDER",
-                f"{source.name}: solo tiene sus pesos como {path.name}. Un archivo pickle puede ejecutar código al "
-                "abrirse, así que no se lee si no lo pides, y entonces solo los tensores que contenga: "
-                f"AutoModel….from_pretrained({source.name!r}, allow_pickle=True), o pipeline(…, "
-                "allow_pickle=True). O conviértelo de una vez por todas: "
-                f"gatonegro convert {source.name} -o CARPETA",
-            )
+            raise PickleRefusedError(*MESSAGES["pickled"].format(name=source.name, file=path.name))
         if path.name == single:
             return [path], None, {}
-        where, paths = _weight_map(path, Path(single).suffix), []
-        for shard in sorted(set(where.values())):
-            if (found := source.file(shard)) is None:
-                raise CheckpointError(
-                    f"{path}: names the shard {shard!r}, which is not there. Fetch it too.",
-                    f"{path}: nombra el fragmento {shard!r}, que no está. Descárgalo también.",
-                )
-            paths.append(found)
-        return paths, path, where
-    others = {name: kind for name, kind in FOREIGN.items() if source.file(name)}
-    hint = Message.same("")
-    if others:
+        files, paths = _weight_map(path, Path(single).suffix), []
+        for shard in sorted(set(files.values())):
+            if (shard_path := source.file(shard)) is None:
+                raise CheckpointError(*MESSAGES["no_shard"].format(path=path, shard=shard))
+            paths.append(shard_path)
+        return paths, path, files
+    hint = EMPTY
+    if others := {name: kind for name, kind in FOREIGN.items() if source.file(name)}:
         en, es = (
             word.join(f"{kind.in_(lang)} ({name})" for name, kind in others.items())
             for lang, word in (("en", " and "), ("es", " y "))
@@ -147,39 +104,32 @@ def _find(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | None, 
 
 
 def _weight_map(index: Path, suffix: str) -> dict[str, str]:
-    """Tensor → file name, from an index whose every value has been looked at."""
+    """Return {tensor: file name} of an index, with every value checked."""
     try:
         data = json.loads(index.read_text(encoding="utf-8"))
-        where = data.get("weight_map") if isinstance(data, dict) else None
-        if not isinstance(where, dict) or not where:
+        files = data.get("weight_map") if isinstance(data, dict) else None
+        if not isinstance(files, dict) or not files:
             raise CheckpointError(
                 "its weight_map is not there, empty, or no object", "su weight_map falta, está vacío o no es un objeto"
             )
     except (OSError, ValueError, RecursionError) as error:
         why = message_of(error)
         raise CheckpointError(
-            f"{index}: is no index of shards ({why.en:.200}). Fetch it anew.",
+            f"{index}: is no index of shards ({why.en:.200}). Download it again.",
             f"{index}: no es un índice de fragmentos ({why.es:.200}). Descárgalo de nuevo.",
         ) from None
-    for name, shard in where.items():
+    for name, shard in files.items():
         if not isinstance(shard, str) or not re.fullmatch(r"[^/\\:\0]+" + re.escape(suffix), shard):
-            raise CheckpointError(
-                f"{index}: puts tensor {name!r} into {str(shard)!r:.200}, no {suffix} file beside it; refused.",
-                f"{index}: pone el tensor {name!r} en {str(shard)!r:.200}, que no es un archivo {suffix} de su "
-                "carpeta; se rechaza.",
-            )
-    return where
+            raise CheckpointError(*MESSAGES["outside"].format(index=index, name=name, shard=str(shard), suffix=suffix))
+    return files
 
 
 def _open(path: Path) -> tuple[dict[str, Tensor], str | None]:
-    """Tensors of a file, and what its metadata says of their form."""
+    """Return the tensors of a file, and the form in its metadata."""
     if path.suffix == ".bin":
         return _unpickle(path), None
     if not os.access(path, os.R_OK):
-        raise CheckpointError(
-            f"{path}: cannot be read; its permissions do not let you.",
-            f"{path}: no se puede leer; sus permisos no te dejan.",
-        )
+        raise CheckpointError(*MESSAGES["permissions"].format(path=path))
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
@@ -189,13 +139,13 @@ def _open(path: Path) -> tuple[dict[str, Tensor], str | None]:
     except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
         why = _why(path) or message_of(error)
         raise CheckpointError(
-            f"{path}: is no whole safetensors file: {why.en}. Fetch it anew.",
+            f"{path}: is no whole safetensors file: {why.en}. Download it again.",
             f"{path}: no es un archivo safetensors entero: {why.es}. Descárgalo de nuevo.",
         ) from None
 
 
 def _why(path: Path) -> Message | None:
-    """What is wrong with a file that safetensors refuses, if it can be said better than it says it."""
+    """Return why safetensors refuses a file; None where its own message is as good."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError), path.open("rb") as file:
         size, start = path.stat().st_size, file.read(64)
         for sign, meaning in SIGNS.items():
@@ -241,18 +191,11 @@ def _unpickle(path: Path) -> dict[str, Tensor]:
             f"{path}: is damaged, or holds more than tensors, which is refused ({why:.200}).",
             f"{path}: está dañado, o contiene algo más que tensores, y eso se rechaza ({why:.200}).",
         ) from None
-    if not isinstance(tensors, dict) or not all(
-        isinstance(n, str) and isinstance(t, Tensor) for n, t in tensors.items()
-    ):
-        raise CheckpointError(
-            f"{path}: holds something other than tensors by name; take out its state dict first.",
-            f"{path}: contiene algo distinto de tensores por nombre; extrae antes su state dict.",
-        )
+    named = isinstance(tensors, dict)
+    if not named or not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in tensors.items()):
+        raise CheckpointError(*MESSAGES["no_state_dict"].format(path=path))
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided or tensor.nbytes > tensor.untyped_storage().nbytes():
-            # a few bytes that claim to be a matrix without end
-            raise CheckpointError(
-                f"{path}: tensor {name!r} has fewer numbers than its shape {tuple(tensor.shape)} says.",
-                f"{path}: el tensor {name!r} tiene menos números de los que dice su forma, {tuple(tensor.shape)}.",
-            )
+            # a few bytes whose strides make a matrix of any size
+            raise CheckpointError(*MESSAGES["too_few_numbers"].format(path=path, name=name, shape=tuple(tensor.shape)))
     return dict(tensors)

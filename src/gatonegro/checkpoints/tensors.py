@@ -1,4 +1,4 @@
-"""What tensors may be, and our int8 form of them."""
+"""Checks of tensors, and our int8 form of them."""
 
 from __future__ import annotations
 
@@ -9,45 +9,34 @@ import torch
 from torch import Tensor
 
 from gatonegro.errors import CheckpointError
+from gatonegro.i18n import catalog
 
-SCALE = ".row_scale"  # ends the name of the tensor with an int8 matrix's scales
-SMALLEST = 4096  # matrices of fewer numbers are not worth packing
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))
+SCALE = ".row_scale"  # suffix of the name of the tensor with an int8 matrix's scales
+SMALLEST = 4096  # numbers of a matrix that is worth packing
 
-# what weights can be, and what lies beside them (positions, masks); int8 is for our own form
+# types of weights, and of the positions and masks beside them; only our own form has int8
 FLOATS = {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 KNOWN = FLOATS | {torch.int64, torch.int32, torch.int16, torch.uint8, torch.bool}
 
 
 def check(path: Path, tensors: Mapping[str, Tensor], form: str | None) -> None:
-    """Refuse types that we do not know and numbers that are none."""
+    """Raise CheckpointError for unknown types, NaN and infinity."""
     if form not in (None, "int8"):
-        raise CheckpointError(
-            f"{path}: is in the form {form!r}, which a later gatonegro wrote: pip install -U gatonegro",
-            f"{path}: está en la forma {form!r}, que escribió un gatonegro posterior: pip install -U gatonegro",
-        )
+        raise CheckpointError(*MESSAGES["later_form"].format(path=path, form=form))
     for name, tensor in tensors.items():
         if tensor.dtype not in KNOWN and not (form and tensor.dtype == torch.int8):
-            raise CheckpointError(
-                f"{path}: tensor {name!r} is {tensor.dtype}, which is not supported. Models that other programs "
-                "have quantised cannot be read; take the original in fp32, fp16 or bf16.",
-                f"{path}: el tensor {name!r} es {tensor.dtype}, un tipo que no se admite. Los modelos cuantizados "
-                "por otros programas no se pueden leer; usa el original en fp32, fp16 o bf16.",
-            )
+            raise CheckpointError(*MESSAGES["dtype"].format(path=path, name=name, dtype=tensor.dtype))
         # the sum is not finite if a term is not, and needs no memory; it alone may be infinite though
         if tensor.dtype in FLOATS and not tensor.sum(dtype=torch.float32).isfinite() and not tensor.isfinite().all():
-            raise CheckpointError(
-                f"{path}: tensor {name!r} holds NaN or infinity, and so would every answer. Its training diverged "
-                "or the file is damaged; take another checkpoint or fetch it anew.",
-                f"{path}: el tensor {name!r} contiene NaN o infinito, y toda respuesta los contendría. Su "
-                "entrenamiento divergió o el archivo está dañado; usa otro checkpoint o descárgalo de nuevo.",
-            )
+            raise CheckpointError(*MESSAGES["not_finite"].format(path=path, name=name))
 
 
 def pack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices (rows, columns) → int8, and `NAME.row_scale`, a fp16 scale a row (rows,). The rest → fp32.
+    """Return matrices (rows, columns) as int8 and `NAME.row_scale`, one fp16 scale per row (rows,); the rest as fp32.
 
-    No number is off by more than half its row's scale, and packing what was unpacked gives the same bits again.
-    Matrices with a row too large or too small for a fp16 scale stay as they are.
+    The error of a number is at most half its row's scale, and packing unpacked tensors returns the same bits.
+    Matrices with a row too large or too small for a fp16 scale become fp32.
     """
     out: dict[str, Tensor] = {}
     for name, tensor in state.items():
@@ -67,7 +56,7 @@ def pack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _scales(largest: Tensor) -> Tensor | None:
-    """fp16 scales such that `largest` (rows,) is 127 steps or a little less; None where fp16 has none for some row."""
+    """Return fp16 scales that make `largest` (rows,) 127 steps or a little less; None if a row's does not fit fp16."""
     exact = largest / 127
     near = exact.half()
     # rounded up; the bits of positive numbers count up with their value
@@ -81,7 +70,7 @@ def _scales(largest: Tensor) -> Tensor | None:
 
 
 def unpack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """What `pack_int8` made → fp32.
+    """Return tensors that `pack_int8` made as fp32.
 
     Raises:
         CheckpointError: an int8 matrix has no scales that fit it.
@@ -95,18 +84,12 @@ def unpack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def scale_of(state: Mapping[str, Tensor], name: str) -> Tensor:
-    """The fp16 scales (rows,) of an int8 matrix (rows, columns) of a packed state."""
+    """Return the fp16 scales (rows,) of an int8 matrix (rows, columns) in a packed state."""
     matrix, scale = state[name], state.get(name + SCALE)
     if scale is None:
-        raise CheckpointError(
-            f"tensor {name!r} is int8, and its scales, {name + SCALE!r}, are missing.",
-            f"el tensor {name!r} es int8, y faltan sus escalas, {name + SCALE!r}.",
-        )
+        raise CheckpointError(*MESSAGES["no_scales"].format(name=name, scales=name + SCALE))
     if matrix.dim() != 2 or scale.shape != matrix.shape[:1] or scale.dtype != torch.float16:
-        raise CheckpointError(
-            f"tensor {name!r} is int8 of shape {tuple(matrix.shape)}, and its scales, {name + SCALE!r}, are "
-            f"{scale.dtype} of shape {tuple(scale.shape)}: they must be float16, one a row.",
-            f"el tensor {name!r} es int8 de forma {tuple(matrix.shape)}, y sus escalas, {name + SCALE!r}, son "
-            f"{scale.dtype} de forma {tuple(scale.shape)}: deben ser float16, una por fila.",
-        )
+        shapes = {"shape": tuple(matrix.shape), "scales_shape": tuple(scale.shape)}
+        problem = MESSAGES["scales"].format(name=name, scales=name + SCALE, dtype=scale.dtype, **shapes)
+        raise CheckpointError(*problem)
     return scale

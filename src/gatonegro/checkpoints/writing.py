@@ -1,4 +1,4 @@
-"""Tensors → files, beside what is there and then in its place."""
+"""Tensors → files: written beside the old ones, which they then replace."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.storage import disk_errors, replacing, write_text
 
 SHARDS = "model-*-of-*.safetensors"
-INT8 = {"gatonegro": "int8"}  # what the metadata of a file in our int8 form says
+INT8 = {"gatonegro": "int8"}  # in the metadata of a file in our int8 form
 
 
 def write(
@@ -32,13 +32,13 @@ def write(
 ) -> None:
     """Write tensors as `model.safetensors`, or as shards of at most `max_shard_size` bytes and their index.
 
-    All is written beside what is there, which one last step replaces: whenever the process dies, the folder holds the
-    old weights or the new ones, whole. It may be the folder that a model was loaded from. What `pack_int8` made is
-    marked as such.
+    New files are written beside the old ones, which one last step replaces: whenever the process dies, the folder holds
+    all old weights or all new ones. It may be the folder that a model was loaded from. The metadata of tensors that
+    `pack_int8` made names their form.
 
     Raises:
         CheckpointError: the folder cannot be written, or a tensor holds NaN or infinity; the old weights stay.
-        OptionError: `max_shard_size` is no size.
+        OptionError: `max_shard_size` is not a size.
     """
     folder, limit = Path(folder), _size(max_shard_size)
     packed = any(tensor.dtype == torch.int8 for tensor in state.values())
@@ -50,7 +50,7 @@ def write(
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if len(shards) == 1:
-            _save(shards[0], folder / SINGLE, about)  # from here on, it is what is read
+            _save(shards[0], folder / SINGLE, about)  # from here on, `read` reads it
             written = {SINGLE}
         else:
             written = _write_shards(folder, shards, about)
@@ -59,7 +59,7 @@ def write(
 
 def _write_shards(folder: Path, shards: list[dict[str, Tensor]], about: dict[str, str]) -> set[str]:
     names = [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
-    if any((folder / name).exists() for name in names):  # those are the old index's
+    if any((folder / name).exists() for name in names):  # the old index names them
         tag = secrets.token_hex(3)
         names = [name.replace("model-", f"model-{tag}-") for name in names]
     for name, shard in zip(names, shards, strict=True):
@@ -69,13 +69,13 @@ def _write_shards(folder: Path, shards: list[dict[str, Tensor]], about: dict[str
         "weight_map": {tensor: name for name, shard in zip(names, shards, strict=True) for tensor in shard},
     }
     write_text(folder / INDEX, json.dumps(index, indent=2) + "\n")
-    (folder / SINGLE).unlink(missing_ok=True)  # it is read first; from here on, the shards are
+    (folder / SINGLE).unlink(missing_ok=True)  # `read` prefers it; from here on, it reads the shards
     return {INDEX, *names}
 
 
 def _tidy(folder: Path, written: set[str]) -> None:
-    """Remove what is no longer read: older weights, and what a process that was killed long ago left half written."""
-    long_ago = time.time() - 3600  # another process may be writing the younger ones
+    """Remove files that are no longer read: older weights, and unfinished files of a process that died long ago."""
+    long_ago = time.time() - 3600  # seconds; another process may be writing the younger ones
     for path in (folder / INDEX, *folder.glob(SHARDS), *folder.glob(".model*.tmp")):
         with suppress(OSError):  # on Windows, while a model is mapped from it
             if path.name not in written and (path.suffix != ".tmp" or path.stat().st_mtime < long_ago):
@@ -83,28 +83,28 @@ def _tidy(folder: Path, written: set[str]) -> None:
 
 
 def _size(size: int | str) -> int:
-    """Bytes, from a number or from such as "500MB" or "2GiB"."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) *(?:([kmg])(i?))?b?", str(size).strip(), re.IGNORECASE)
-    if isinstance(size, bool) or found is None or not 0 < float(found[1]) < 1e18:
+    """Return the bytes of a number, or of a text such as "500MB" or "2GiB"."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) *(?:([kmg])(i?))?b?", str(size).strip(), re.IGNORECASE)
+    if isinstance(size, bool) or match is None or not 0 < float(match[1]) < 1e18:
         raise OptionError(
             f'max_shard_size must be a number of bytes, or such as "500MB" or "2GiB", not {size!r:.80}.',
             f'max_shard_size debe ser un número de bytes, o algo como "500MB" o "2GiB", no {size!r:.80}.',
         )
-    return int(float(found[1]) * (1024 if found[3] else 1000) ** " kmg".index((found[2] or " ").lower()))
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** " kmg".index((match[2] or " ").lower()))
 
 
 def _shards(state: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tensor]]:
-    """Each tensor whole and in memory of its own, as safetensors wants them; so tied ones are written twice."""
+    """Yield shards of whole tensors; tied ones are copied, since safetensors takes no shared memory."""
     shard: dict[str, Tensor] = {}
-    room, seen = limit, set()
+    left, seen = limit, set()
     for name, tensor in state.items():
         tensor = tensor.detach().cpu().contiguous()
         place = tensor.untyped_storage().data_ptr()
-        if shard and tensor.nbytes > room:
+        if shard and tensor.nbytes > left:
             yield shard
-            shard, room = {}, limit
+            shard, left = {}, limit
         shard[name] = tensor.clone() if place in seen else tensor
-        room -= tensor.nbytes
+        left -= tensor.nbytes
         seen.add(place)
     yield shard
 

@@ -13,13 +13,13 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 
 from gatonegro.cli.parsing import COMMANDS, asked_language, localized_argparse, parser
-from gatonegro.i18n import localized, using
+from gatonegro.i18n import using
 
 __all__ = ["COMMANDS", "main", "parser"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command. 0: done; 1: an error that the user can mend, said on stderr; 2: wrong usage; 130: Ctrl-C."""
+    """Run a command. Return 0: done; 1: an error that the user can mend, on stderr; 2: wrong usage; 130: Ctrl-C."""
     words = sys.argv[1:] if argv is None else argv
     with _process(), using(asked_language(words)), localized_argparse():
         top = parser(words)
@@ -39,10 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _process() -> Iterator[None]:
-    """Set the process up for a command, and leave it as it was: `main` may be called from Python."""
+    """Set the process up for a command, and restore it at the end, since `main` may be called from Python."""
     threshold = gc.get_threshold()
     streams = {stream: stream.errors for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)}
-    gc.set_threshold(50_000)  # imports make many objects that stay, which would be searched through again and again
+    gc.set_threshold(50_000)  # imports make many lasting objects, which each collection would search through
     for stream in streams:
         stream.reconfigure(errors="backslashreplace")  # no emoji is worth an error
     try:
@@ -56,17 +56,14 @@ def _process() -> Iterator[None]:
 
 def _run(args: Namespace) -> int:
     from gatonegro.cli.terminal import print_message
-    from gatonegro.errors import GatonegroError
+    from gatonegro.errors import GatonegroError, OptionError
 
-    if sys.stdout is None:
-        print_message(
-            localized(
+    try:
+        if sys.stdout is None:
+            raise OptionError(
                 "standard output is closed, so there is nowhere to print to.",
                 "la salida estándar está cerrada, así que no hay dónde escribir.",
             )
-        )
-        return 1
-    try:
         with warnings.catch_warnings():
             warnings.simplefilter("default", UserWarning)
             warnings.showwarning = lambda message, *place, **more: print_message(message)
@@ -80,14 +77,12 @@ def _run(args: Namespace) -> int:
     except OSError as error:
         try:
             sys.stdout.flush()
-        except OSError:  # what is left has nowhere to go, and Python would say so as it ends
+        except OSError:  # the rest has nowhere to go; without this, Python would print an error as it exits
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # the reader, `head` say, has seen enough
+        if not isinstance(error, BrokenPipeError):  # from `head`, say, which has read enough
             print_message(
-                localized(
-                    f"reading or writing failed: {error}. Is the disk full, or do you lack the permission?",
-                    f"no se pudo leer o escribir: {error}. ¿Está lleno el disco, o te falta permiso?",
-                )
+                f"reading or writing failed: {error}. Is the disk full, or do you lack permission?",
+                f"no se pudo leer o escribir: {error}. ¿Está lleno el disco, o te falta permiso?",
             )
             return 1
     return 0

@@ -1,4 +1,4 @@
-"""Arguments that several commands take, and the texts of all of them: `help.json`."""
+"""Arguments that several commands share, and the help texts of all of them: `help.json`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ def add_texts(parser: ArgumentParser) -> None:
 
 
 def add_model(parser: ArgumentParser, task: str = "text-classification", key: str = "--model") -> None:
-    from gatonegro.hub import DEFAULTS  # not above: `gatonegro --help` needs no hub
+    from gatonegro.hub import DEFAULTS  # here, since `gatonegro --help` needs no hub
 
-    text = HELP[key].format(default=DEFAULTS[task])
-    parser.add_argument("-m", "--model", metavar="NAME", help=str(text))
+    parser.add_argument("-m", "--model", metavar="NAME", help=str(HELP[key].format(default=DEFAULTS[task])))
 
 
 def add_engine(parser: ArgumentParser) -> None:
@@ -41,11 +40,12 @@ def add_lang(parser: ArgumentParser) -> None:
 
 
 def source_of(args: Namespace) -> dict[str, Any]:
-    """Return what `add_source` read, as `from_pretrained` and `pipeline` take it."""
+    """Return the options of `add_source` as keyword arguments of `from_pretrained` and `pipeline`."""
     return {"revision": args.revision, "local_files_only": args.offline}
 
 
 def count(text: str) -> int:
+    """Return a whole number of at least 1; the type of an argument."""
     if text.isdecimal() and int(text) >= 1:
         return int(text)
     raise ArgumentTypeError(

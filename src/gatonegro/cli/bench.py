@@ -1,4 +1,4 @@
-"""`gatonegro bench`: how fast a model is on this machine, in each precision."""
+"""`gatonegro bench`: measure the speed of a model on this machine, in each precision."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SENTENCES = (
     "La clase empieza a las nueve en el aula tres, y quien llegue tarde espera fuera hasta el descanso.",
     "I have been waiting for a course like this all my life, and it was worth every minute of it!",
 )
-COPIES = 24  # of the sentences, each copy with a number before it
-ROUNDS = 3
+COPIES = 24  # copies of the sentences; their number is put before each
+ROUNDS = 3  # measured rounds; the fastest counts
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -43,8 +43,8 @@ def run(args: Namespace) -> None:
     if engines["fp32"].task == "fill-mask":
         texts = [f"{text} {engines['fp32'].tokenizer.mask_token}" for text in texts]
     best: dict[str, list[float]] = {p: [float("inf")] * 2 for p in precisions}
-    for _ in range(ROUNDS + 1):  # the first is for warming up, and is never the best
-        for precision, engine in engines.items():  # in turns: what else the machine does hits all alike
+    for _ in range(ROUNDS + 1):  # the first one warms up, and is never the fastest
+        for precision, engine in engines.items():  # in turns, so that other load on the machine slows all alike
             for i, given in enumerate((texts, texts[:1])):
                 start = time.perf_counter()
                 engine(given)
@@ -78,12 +78,10 @@ def run(args: Namespace) -> None:
                 f"no se puede guardar la elección ({error.in_('es')}); pon otra carpeta en GATONEGRO_CACHE.",
             ) from None
         print_message(
-            localized(
-                f'from now on, "auto" is {by_speed[0]} here for models stored as int8, and {exact} for others. '
-                f"To undo this, delete {where}",
-                f'desde ahora, "auto" es aquí {by_speed[0]} para los modelos guardados en int8, y {exact} para los '
-                f"demás. Para deshacerlo, borra {where}",
-            )
+            f'from now on, "auto" is {by_speed[0]} here for models stored as int8, and {exact} for others. '
+            f"To undo this, delete {where}",
+            f'desde ahora, "auto" es aquí {by_speed[0]} para los modelos guardados en int8, y {exact} para los '
+            f"demás. Para deshacerlo, borra {where}",
         )
 
 

@@ -1,4 +1,4 @@
-"""`gatonegro convert`: the same weights, written anew."""
+"""`gatonegro convert`: write a model as safetensors, in its own precision or int8."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 
 from gatonegro.cli.arguments import add_source, source_of
 from gatonegro.cli.terminal import print_message
-from gatonegro.i18n import localized
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,7 +31,7 @@ def run(args: Namespace) -> None:
             f"{args.output!r} no es una carpeta donde escribir; nombra una, nueva o no.",
         )
     source = hub.locate(args.name, **source_of(args))
-    load_config(source)  # refuses what is no model
+    load_config(source)  # raises if it is no model
     tensors = checkpoints.read(source, allow_pickle=True)
     checkpoints.write(out, checkpoints.pack_int8(tensors) if args.int8 else tensors)
     form = "int8" if args.int8 else ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors.values()}))
@@ -45,13 +44,11 @@ def run(args: Namespace) -> None:
     if (generation := source.file("generation_config.json")) is not None:
         storage.copy(generation, out / "generation_config.json")
     card = source.file("README.md")
-    if card is not None and not (out / "README.md").exists():  # a README that stands there is its owner's
+    if card is not None and not (out / "README.md").exists():  # an existing README belongs to the user
         storage.copy(card, out / "README.md")
     megabytes = sum(file.stat().st_size for file in out.glob("*.safetensors")) / 1e6
     if sys.stderr.isatty():
         print_message(
-            localized(
-                f"{megabytes:.1f} MB of weights, {form}, in {out}", f"{megabytes:.1f} MB de pesos, {form}, en {out}"
-            )
+            f"{megabytes:.1f} MB of weights, {form}, in {out}", f"{megabytes:.1f} MB de pesos, {form}, en {out}"
         )
     print(out)

@@ -1,4 +1,4 @@
-"""`gatonegro diagnose`: does a model fit the language of a text?"""
+"""`gatonegro diagnose`: report whether a model fits the language of a text."""
 
 from __future__ import annotations
 

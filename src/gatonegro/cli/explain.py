@@ -1,4 +1,4 @@
-"""`gatonegro explain`: every step from a text to an answer."""
+"""`gatonegro explain`: show every step from a text to an answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, 
 from gatonegro.cli.input import texts
 from gatonegro.cli.terminal import print_json, print_message
 from gatonegro.errors import OptionError
-from gatonegro.i18n import localized
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,27 +28,26 @@ def run(args: Namespace) -> None:
     from gatonegro.glassbox.explanation import saver_of
     from gatonegro.glassbox.text import plain, show
 
-    if args.output and (len(args.texts) != 1 or args.texts == ["-"]):
-        raise OptionError(
-            f"{args.output} takes one text; pass one as an argument.",
-            f"{args.output} es para un solo texto; pasa uno como argumento.",
-        )
     if args.output:
-        saver_of(args.output)  # refuse a name before the work
+        if len(args.texts) != 1 or args.texts == ["-"]:
+            raise OptionError(
+                f"{args.output} takes one text; pass one as an argument.",
+                f"{args.output} es para un solo texto; pasa uno como argumento.",
+            )
+        saver_of(args.output)  # raises for a wrong name, before the work
     for n, text in enumerate(chain.from_iterable(parts)):
         found = explain(text, args.model, max_new_tokens=args.max_new_tokens, **source_of(args))
         if args.output:
             path = found.save(args.output)
-            print_message(localized(f"written to {path}", f"escrito en {path}"))
-            continue
-        if args.json:
+            print_message(f"written to {path}", f"escrito en {path}")
+        elif args.json:
             print_json(found.to_dict())
-            continue
-        if n:
-            print()  # an empty line between texts
-        if sys.stdout.isatty():
-            from rich.console import Console
-
-            show(found, Console(highlight=False), args.layers)
         else:
-            print(plain(found, args.layers), flush=True)
+            if n:
+                print()  # an empty line between texts
+            if sys.stdout.isatty():
+                from rich.console import Console
+
+                show(found, Console(highlight=False), args.layers)
+            else:
+                print(plain(found, args.layers), flush=True)

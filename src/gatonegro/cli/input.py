@@ -9,30 +9,29 @@ from pathlib import Path
 
 from gatonegro.cli.terminal import print_message
 from gatonegro.errors import InputError
-from gatonegro.i18n import Message, localized
+from gatonegro.i18n import Message
 
-SURROGATE = re.compile("[\ud800-\udfff]")  # how bytes that are not UTF-8 come in
-CHUNK = 1 << 17  # bytes of standard input that are answered together: some thousand lines
+SURROGATE = re.compile("[\ud800-\udfff]")  # stand for bytes that are not UTF-8
+CHUNK = 1 << 17  # bytes of standard input to read at a time: about a thousand lines
 
 
 def texts(arguments: list[str]) -> Iterator[list[str]]:
-    """Return the texts of the command line or, without any, the lines of standard input, in parts: as many lines at a
-    time as are there.
+    """Return the texts of the command line or, without any, the lines of standard input, in parts.
+
+    A part is as many lines as are there, without waiting for more.
 
     Raises:
-        InputError: a text is not UTF-8, or a line, after those before it have been given.
+        InputError: a text is not UTF-8; a line is not, raised after the lines before it have been returned.
     """
     if arguments == ["-"]:
-        arguments = []
+        return _lines()
     for n, text in enumerate(arguments, 1):
         if SURROGATE.search(text):
             raise _not_utf8(Message(f"text {n}", f"el texto {n}"), text)
         if _names_a_file(text):
             print_message(
-                localized(
-                    f"{text!r} is read as a text, though there is a file of that name; to read its lines: < {text}",
-                    f"{text!r} se lee como un texto, aunque un archivo se llama así; para leer sus líneas: < {text}",
-                )
+                f"{text!r} is read as a text, though there is a file of that name; to read its lines: < {text}",
+                f"{text!r} se lee como un texto, aunque un archivo se llama así; para leer sus líneas: < {text}",
             )
     return iter([arguments]) if arguments else _lines()
 
@@ -40,7 +39,7 @@ def texts(arguments: list[str]) -> Iterator[list[str]]:
 def _names_a_file(text: str) -> bool:
     try:
         return len(text) < 256 and Path(text).is_file()
-    except (OSError, ValueError):  # too long for a name, or holds a null
+    except (OSError, ValueError):  # too long for a name, or with a null character
         return False
 
 
@@ -51,9 +50,9 @@ def _lines() -> Iterator[list[str]]:
             "no hay entrada estándar; pasa los textos como argumentos.",
         )
     if sys.stdin.isatty():
-        print_message(localized("type one text per line; Ctrl-D ends.", "escribe un texto por línea; Ctrl-D termina."))
-    done, rest = 0, []  # the pieces of a line that has not ended yet
-    while data := sys.stdin.buffer.read1(CHUNK):  # type: ignore[union-attr]  # what is there, without waiting for more
+        print_message("type one text per line; Ctrl-D ends.", "escribe un texto por línea; Ctrl-D termina.")
+    done, rest = 0, []  # the number of lines returned; the pieces of a line that has not ended yet
+    while data := sys.stdin.buffer.read1(CHUNK):  # type: ignore[union-attr]
         rest.append(data)
         if b"\n" in data:
             *lines, last = b"".join(rest).split(b"\n")

@@ -1,4 +1,4 @@
-"""`gatonegro models`: what is shipped, from each model's own card."""
+"""`gatonegro models`: list the built-in models with the figures of their cards, or copy a model into a folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gatonegro.cli.arguments import add_json, add_source, source_of
 from gatonegro.cli.terminal import print_json, print_message
 from gatonegro.errors import OptionError
 from gatonegro.hub import BUILT_IN, built_in_models, distribution_of
-from gatonegro.i18n import localized
+from gatonegro.i18n import Message, localized
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -37,27 +37,25 @@ def run(args: Namespace) -> None:
 
 
 def get(args: Namespace) -> None:
-    """Copy a model into a folder of its own below `--to`, from which `--model` reads it without a network."""
+    """Copy a model into a new folder below `--to`, from which `--model` reads it without a network."""
     from gatonegro.models import copy_to
 
     name = Path(args.get).name
-    if name in ("", ".."):  # a folder under a name that says nothing
+    if name in ("", ".."):  # a path such as `.`, which does not end in the folder's name
         name = Path(args.get).resolve().name
     to = Path(args.to or ".") / name
     files = copy_to(to, args.get, **source_of(args))
     megabytes = sum(path.stat().st_size for path in files) / 1e6
-    what = localized(
-        f"{args.get}: {len(files)} files, {megabytes:.1f} MB. ",
-        f"{args.get}: {len(files)} archivos, {megabytes:.1f} MB. ",
-    )
+    next_step = Message(f"To use it, without a network: -m {to}", f"Para usarlo, sin red: -m {to}")
     if any(path.suffix == ".bin" for path in files):
-        what += localized(
+        next_step = Message(
             f"Its weights are pickled, which is not read by default. Convert them: gatonegro convert {to} -o FOLDER",
             f"Sus pesos están en pickle, que no se lee sin pedirlo. Conviértelos: gatonegro convert {to} -o CARPETA",
         )
-    else:
-        what += localized(f"To use it, without a network: -m {to}", f"Para usarlo, sin red: -m {to}")
-    print_message(what)
+    print_message(
+        f"{args.get}: {len(files)} files, {megabytes:.1f} MB. {next_step.en}",
+        f"{args.get}: {len(files)} archivos, {megabytes:.1f} MB. {next_step.es}",
+    )
     print(to)
 
 
@@ -67,8 +65,8 @@ def _show(record: dict[str, Any]) -> None:
 
     rows = [(localized("task", "tarea"), record["task"])]
     if record["installed"]:
-        rows += [(localized("languages", "idiomas"), " ".join(record["languages"]))]
         rows += [
+            (localized("languages", "idiomas"), " ".join(record["languages"])),
             (localized("licence", "licencia"), record["licence"]),
             (localized("size", "tamaño"), f"{record['mb']} MB"),
         ]
@@ -80,15 +78,11 @@ def _show(record: dict[str, Any]) -> None:
             title = ""
     else:
         missing, source = distribution_of(record["name"])
-        rows.append(
-            (
-                localized("weights", "pesos"),
-                localized(
-                    f"not installed: pip install {missing} (from a checkout: pip install {source})",
-                    f"sin instalar: pip install {missing} (desde una copia del repositorio: pip install {source})",
-                ),
-            )
+        how = localized(
+            f"not installed: pip install {missing} (from a checkout: pip install {source})",
+            f"sin instalar: pip install {missing} (desde una copia del repositorio: pip install {source})",
         )
+        rows.append((localized("weights", "pesos"), how))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     console.print(Text(record["name"], "bold"))
     for name, value in rows:
@@ -96,7 +90,7 @@ def _show(record: dict[str, Any]) -> None:
 
 
 def _card(folder: Path) -> dict[str, Any]:
-    """Languages, licence and figures from the front matter of the card; size from the files."""
+    """Return languages, licence and figures from the front matter of the card, and the size of the files."""
     from huggingface_hub import ModelCard, ModelCardData
 
     card = folder / "README.md"

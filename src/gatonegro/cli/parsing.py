@@ -1,4 +1,4 @@
-"""The parser of the command line: argparse in two languages, with a guess at what a mistyped word may have meant."""
+"""The parser of the command line: argparse in two languages, which suggests a correction for a mistyped word."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any
 from gatonegro.cli.arguments import HELP, add_lang
 from gatonegro.i18n import catalog, language, localized
 
-# Each is a module beside this one with `add_arguments(parser)` and `run(args)`; help.json has its texts.
+# Each is a module of this package with `add_arguments(parser)` and `run(args)`; its texts are in help.json.
 COMMANDS = ("sentiment", "translate", "diagnose", "explain", "tokens", "models", "bench", "convert")
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, whose help texts stand in help.json, and whose errors stand under the usage of the command."""
+    """An argument parser with help texts from help.json, and errors under the usage of the command."""
 
     def add_argument(self, *flags: str, **settings: Any) -> argparse.Action:
-        """Add an argument with the help of "COMMAND FLAG" or "FLAG", unless it is given here, and its metavar."""
+        """Add an argument. Its help is that of "COMMAND FLAG", else "FLAG", unless given; its metavar is translated."""
         flag, metavar = flags[-1], settings.get("metavar")
         if "help" not in settings:
             command = self.prog.partition(" ")[2]
@@ -41,7 +41,7 @@ class Parser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
     def unknown(self, words: Sequence[str]) -> None:
-        """End with the words that no argument takes, and what they may have meant."""
+        """Exit with an error for words that no argument takes, and suggest a correction."""
         word = next((word for word in words if word.startswith("-")), words[0])
         options = [flag for action in self._actions for flag in action.option_strings]
         close = close_matches(word.partition("=")[0], options)
@@ -56,14 +56,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def close_matches(word: str, known: Iterable[str]) -> list[str]:
+    """Return the known word that is closest to a mistyped one, in a list that is empty if none is close."""
     from difflib import get_close_matches
 
     return get_close_matches(word, list(known), 1)
 
 
 def parser(words: Sequence[str] = COMMANDS) -> Parser:
-    """Return the parser of all commands, in the user's language. Those that are none of `words` need no arguments, and
-    are not imported for them."""
+    """Return the parser of all commands, in the user's language. Only those among `words`, the command line, are
+    imported and get their arguments."""
     top = Parser(
         prog="gatonegro", allow_abbrev=False, description=str(HELP["gatonegro"]), epilog=str(HELP["gatonegro more"])
     )
@@ -90,7 +91,7 @@ def parser(words: Sequence[str] = COMMANDS) -> Parser:
 
 
 def asked_language(words: Sequence[str]) -> str | None:
-    """Return the value of `--lang`, before anything is parsed, since what the parser prints depends on it."""
+    """Return the value of `--lang` before parsing, since the messages of the parser depend on it."""
     for i, word in enumerate(words):
         if word == "--":
             break
@@ -102,7 +103,7 @@ def asked_language(words: Sequence[str]) -> str | None:
 
 @contextmanager
 def localized_argparse() -> Iterator[None]:
-    """Within the `with`, what argparse itself says, which it asks gettext for, is in the user's language."""
+    """Translate argparse's own messages, which it takes from gettext, into the user's language within the `with`."""
     gettext = argparse._  # type: ignore[attr-defined]
     if language() == "es":
         spanish = {message.en: message.es for message in catalog(Path(__file__).with_name("argparse.json")).values()}

@@ -1,10 +1,11 @@
-"""`gatonegro sentiment`: a label and a score per text."""
+"""`gatonegro sentiment`: print a label and a score per text."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from gatonegro.cli.arguments import add_engine, add_json, add_model, add_source, add_texts, count, source_of
@@ -12,12 +13,10 @@ from gatonegro.cli.input import texts
 from gatonegro.cli.terminal import one_line, print_json, print_tabs, with_answers
 from gatonegro.i18n import localized
 
-# Word and sign say which label it is; the colour only helps.
+# sign and colour of a label; colour alone never tells labels apart
 LOOKS = {"POS": ("+", "green"), "NEG": ("−", "red"), "NEU": ("·", "yellow")}
 ALSO = {"POSITIVE": "POS", "NEGATIVE": "NEG", "NEUTRAL": "NEU"}
-
-NOTHING: list[dict[str, Any]] = [{"label": None, "score": None}]
-
+NOTHING: list[dict[str, Any]] = [{"label": None, "score": None}]  # the answer to a blank text
 Show = Callable[[str, list[dict]], None]
 
 
@@ -32,6 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def share(text: str) -> float:
+    """Return a number from 0 to 1; the type of an argument."""
     try:
         value = float(text)
     except ValueError:
@@ -56,20 +56,18 @@ def run(args: Namespace) -> None:
         min_score=args.min_score,
         **source_of(args),
     )
+    show: Show = _as_tabs
     if args.json:
-        show = _as_json(args.top_k is not None)
-    else:
-        show = _for_people(classify.model.config.id2label.values()) if sys.stdout.isatty() else _as_tabs
+        show = partial(_as_json, args.top_k is not None)
+    elif sys.stdout.isatty():
+        show = _for_people(classify.model.config.id2label.values())
     for text, found in with_answers(args.texts, parts, classify.stream):
-        show(text, found if text.strip() else NOTHING)  # what is blank has no sentiment, whatever a model says
+        show(text, found if text.strip() else NOTHING)  # a blank text has no sentiment
 
 
-def _as_json(several: bool) -> Show:
-    def show(text: str, found: list[dict]) -> None:
-        labels = [] if found is NOTHING else found
-        print_json({"text": text, **found[0]} | ({"labels": labels} if several else {}))
-
-    return show
+def _as_json(several: bool, text: str, found: list[dict]) -> None:
+    labels = [] if found is NOTHING else found
+    print_json({"text": text, **found[0]} | ({"labels": labels} if several else {}))
 
 
 def _as_tabs(text: str, found: list[dict]) -> None:
@@ -81,7 +79,7 @@ def _as_tabs(text: str, found: list[dict]) -> None:
 
 
 def _for_people(labels: Iterable[str]) -> Show:
-    """One text per line, cut to the width of the terminal; further labels below its first."""
+    """Print one text per line, cut to the width of the terminal; further labels go below the first."""
     from rich.cells import cell_len, set_cell_size
     from rich.console import Console
     from rich.text import Text

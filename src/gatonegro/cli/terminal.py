@@ -14,19 +14,19 @@ from itertools import chain, tee
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.errors import Bilingual
-from gatonegro.i18n import Message, language
+from gatonegro.i18n import Message, language, localized
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-# control characters → their pictures, ␛ say: a text must not move the cursor
+# control characters → their pictures, such as ␛, since a text must not move the cursor
 PICTURES = {c: 0x2400 + c for c in range(0x20)} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
 
 @contextmanager
 def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
-    """Give a function to call with each text that is done. It moves a bar on stderr, if a person looks there while
-    texts come from a file and answers go elsewhere."""
+    """Yield a function to call with each finished text, which moves a progress bar on stderr. There is a bar if stderr
+    is a terminal, texts come from a file, and answers go elsewhere."""
     size = 0
     if not arguments and sys.stdin and sys.stderr and sys.stderr.isatty() and not sys.stdout.isatty():
         status = os.fstat(sys.stdin.fileno())
@@ -37,7 +37,7 @@ def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    # else Progress would take what we print for its own
+    # without redirect_stdout=False, the answers would go to the console of the bar
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("gatonegro", total=size)
         yield lambda text: bar.advance(task, len(text.encode()) + 1)
@@ -46,7 +46,7 @@ def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
 def with_answers(
     arguments: list[str], parts: Iterable[list[str]], stream: Callable[[Iterable[list[str]]], Iterator[Any]]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield each text with its answer from a pipeline's `stream`, and move the bar."""
+    """Yield each text with its answer from a pipeline's `stream`, and move the progress bar."""
     ours, theirs = tee(parts)
     with progress(arguments) as done:
         for text, answer in zip(chain.from_iterable(ours), stream(theirs), strict=True):
@@ -55,13 +55,13 @@ def with_answers(
 
 
 def print_json(record: dict[str, Any]) -> None:
-    """Print one object on one line; escaped where standard output is not UTF-8, as JSON must be."""
+    """Print one JSON object on one line, in ASCII unless standard output is UTF-8."""
     other = codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8"
     print(json.dumps(record, ensure_ascii=other), flush=True)
 
 
 def print_tabs(*values: Any) -> None:
-    """Print values on one line, tabs between them, for a pipe."""
+    """Print values on one line with tabs between them, for a pipe."""
     print(
         *(" ".join(re.split(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]", str(v))).translate(PICTURES) for v in values),
         sep="\t",
@@ -69,23 +69,26 @@ def print_tabs(*values: Any) -> None:
     )
 
 
-def print_message(message: object) -> None:
-    """Print one line on stderr. The item of an error or a warning is called "text 4": people count from 1."""
-    if isinstance(message, Bilingual) and message.item is not None:
+def print_message(message: object, es: str | None = None) -> None:
+    """Print one line on stderr: an English text, or its Spanish `es`; or an error or a warning, with its item as
+    "text 4", counted from 1."""
+    if es is not None:
+        message = localized(str(message), es)
+    elif isinstance(message, Bilingual) and message.item is not None:
         n = message.item + 1
         message = message.in_(language(), Message(f"text {n}", f"el texto {n}"))
     print(f"gatonegro: {' '.join(str(message).splitlines()).translate(PICTURES)}", file=sys.stderr)
 
 
 def one_line(text: str, indented: bool = False) -> str:
-    """Return a text as one line of a terminal: white space made single spaces, control characters pictures. `indented`:
-    the white space in front stays."""
+    """Return a text as one line with single spaces and pictures of control characters; `indented` keeps the spaces in
+    front."""
     front = text[: len(text) - len(text.lstrip(" \t"))].expandtabs(4) if indented else ""
     return front + " ".join(text.split()).translate(PICTURES)
 
 
 def table(*columns: tuple[str, str]) -> Table:
-    """Return an empty table without lines; of each column its title and its side, "left" or "right"."""
+    """Return an empty table without lines. A column is its title and its alignment, "left" or "right"."""
     from rich.table import Table
 
     empty = Table(box=None, pad_edge=False)

@@ -1,4 +1,4 @@
-"""`gatonegro tokens`: how a model's tokenizer cuts a text."""
+"""`gatonegro tokens`: show how a model's tokenizer splits a text."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(args: Namespace) -> None:
     tokenizer = AutoTokenizer.from_pretrained(name, **source_of(args))
     for n, text in enumerate(chain.from_iterable(source)):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a long text is shown whole, and no model reads it
+            warnings.simplefilter("ignore")  # a text too long for the model is shown whole all the same
             batch = tokenizer([text], return_offsets_mapping=True)
         ids, tokens, offsets = batch["input_ids"][0], batch.tokens(0), batch["offset_mapping"][0]
         if args.json:

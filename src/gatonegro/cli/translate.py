@@ -1,10 +1,11 @@
-"""`gatonegro translate`: each text in the other language."""
+"""`gatonegro translate`: translate each text into the other language."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from gatonegro.cli.arguments import add_engine, add_json, add_model, add_source, add_texts, count, source_of
@@ -46,58 +47,42 @@ def run(args: Namespace) -> None:
         **source_of(args),
     )
     many = args.nbest or 1
-    if args.json:
-        show: Show = _as_json(many)
-    elif sys.stdout.isatty():
+    show: Show = partial(_as_json if args.json else _as_lines, many > 1)
+    if sys.stdout.isatty() and not args.json:
         show = _for_people(len(args.texts) != 1 and (many > 1 or args.align))
-    else:
-        show = _as_lines(many)
     for text, found in with_answers(args.texts, parts, translate.stream):
-        once: dict[str, dict[str, Any]] = {}  # the same words may come of different tokens
+        once: dict[str, dict[str, Any]] = {}  # by translation, since different tokens may spell the same words
         for one in found:
             once.setdefault(one["translation_text"], one)
         show(text, list(once.values()))
 
 
-def _as_json(many: int) -> Show:
-    def show(text: str, found: list[dict[str, Any]]) -> None:
-        best = found[0]
-        record = {
-            "text": text,
-            "translation": best["translation_text"],
-            "from": best["src_lang"],
-            "to": best["tgt_lang"],
-            "score": best["score"],
-        }
-        record |= {name: best[name] for name in ("unfinished", "alignments") if name in best}
-        if many > 1:
-            names = {"translation_text": "translation", "score": "score", "alignments": "alignments"}
-            record["translations"] = [{names[k]: v for k, v in one.items() if k in names} for one in found]
-        print_json(record)
-
-    return show
+def _as_json(several: bool, text: str, found: list[dict[str, Any]]) -> None:
+    names = {"translation_text": "translation", "src_lang": "from", "tgt_lang": "to", "score": "score"}
+    record = {"text": text} | {new: found[0][name] for name, new in names.items()}
+    record |= {name: found[0][name] for name in ("unfinished", "alignments") if name in found[0]}
+    if several:
+        names = {"translation_text": "translation", "score": "score", "alignments": "alignments"}
+        record["translations"] = [{names[k]: v for k, v in each.items() if k in names} for each in found]
+    print_json(record)
 
 
-def _as_lines(many: int) -> Show:
-    """One translation per line, with the white space of its text; with its score in front if there are several, and its
-    word pairs behind if words are aligned."""
-
-    def show(text: str, found: list[dict[str, Any]]) -> None:
-        for one in found:
-            pairs = [" ".join(f"{link['source']}→{link['target']}" for link in one.get("alignments", ()))]
-            score = "" if one["score"] is None else f"{one['score']:.4f}"
-            values = [*([score] if many > 1 else []), one["translation_text"], *(pairs if "alignments" in one else [])]
-            if len(values) == 1:
-                print(*values, flush=True)
-            else:
-                print_tabs(*values)
-
-    return show
+def _as_lines(several: bool, text: str, found: list[dict[str, Any]]) -> None:
+    """Print a translation per line: its score first if there are several, its word pairs last if there are any."""
+    for each in found:
+        values = [each["translation_text"]]  # with the white space of its text
+        if several:
+            values.insert(0, "" if each["score"] is None else f"{each['score']:.4f}")
+        if "alignments" in each:
+            values.append(" ".join(f"{link['source']}→{link['target']}" for link in each["alignments"]))
+        if len(values) == 1:
+            print(*values, flush=True)
+        else:
+            print_tabs(*values)
 
 
 def _for_people(apart: bool) -> Show:
-    """The translation, the next best ones below it, and under each which word came from which. `apart`: each text is
-    shown above its translations."""
+    """Print the translation, the next best ones below it, word pairs under each, and, if `apart`, the text above."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -113,7 +98,7 @@ def _for_people(apart: bool) -> Show:
             if one.get("alignments"):
                 pairs = (f"{one_line(link['source'])}→{one_line(link['target'])}" for link in one["alignments"])
                 shown.append("\n" + "  ".join(pairs), "cyan")
-            block = Table.grid(padding=(0, 2))  # so that long lines hang beside the score
+            block = Table.grid(padding=(0, 2))  # a table, so that long lines are indented past the score
             if len(found) > 1:
                 block.add_row(Text(f"{one['score']:6.2f}", "dim"), shown)
             else:

@@ -1,4 +1,4 @@
-"""How to run a model fast: precision, operators, threads. Twins take the place of modules, in a copy."""
+"""Running a model fast: precision, operators, threads. Faster modules replace its own, in a copy."""
 
 from gatonegro.engine.optimize import PRECISIONS, best_precision, put_twins
 from gatonegro.engine.processor import cores, fit_threads, resolve_device

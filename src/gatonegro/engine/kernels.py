@@ -1,7 +1,7 @@
-"""Our own compiled kernels, where `gatonegro-kernels` is installed, in the place of PyTorch's operators.
+"""Our own compiled kernels, which replace PyTorch's operators where `gatonegro-kernels` is installed.
 
-One call rounds the input, multiplies, adds the bias, activates and adds the residual. Unlike oneDNN's they compile
-nothing for a shape that they have not seen, and are as good for few tokens as for many.
+One call rounds the input, multiplies, adds the bias, activates and adds the residual. Unlike oneDNN's, they compile
+nothing for a new shape, and are as efficient for few tokens as for many.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from gatonegro.nn.attention import attend
 from gatonegro.packing import Layout
 
 VERSION = 2  # of the functions' arguments, as in kernels.cpp
-WORDS = {torch.float32: 1, torch.bfloat16: 2, torch.int8: 4}  # numbers that are multiplied together
-MULTIPLE = 16  # of which a head's width and a norm's must be
+WORDS = {torch.float32: 1, torch.bfloat16: 2, torch.int8: 4}  # numbers per multiplication of a lane
+MULTIPLE = 16  # a head's width and a norm's are multiples of it
 ACTS = {None: 0, "relu": 1, "gelu": 2, "gelu_new": 3, "gelu_pytorch_tanh": 3, "silu": 4, "swish": 4, "tanh": 5}
 AT, SIZE, INT, FLOAT = ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_int, ctypes.c_float
 AVX2, AVX512 = {"avx2", "fma3", "f16c", "bmi2"}, {"avx512_f", "avx512_bw", "avx512_vl", "avx512_dq", "avx512_vnni"}
-LEVELS = {  # library → what a processor must have for it; the first that it has is its own
+LEVELS = {  # library → capabilities that it needs of a processor; the best library first
     "avx512_bf16": AVX2 | AVX512 | {"avx512_bf16"},
     "avx512": AVX2 | AVX512,
     "avx2_vnni": AVX2 | {"avx_vnni"},
@@ -48,17 +48,17 @@ SIGNATURES = {  # as in kernels.cpp
 
 @cache
 def level() -> str | None:
-    """Which of the compiled libraries is for this processor; None if none is."""
-    return next((level for level, needs in LEVELS.items() if needs <= names()), None)
+    """Return the name of the compiled library for this processor; None if none is for it."""
+    return next((name for name, needs in LEVELS.items() if needs <= names()), None)
 
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """The library for this processor; None where there is none."""
-    found = find_spec("gatonegro_kernels")
-    if found is None or found.origin is None or level() is None:
+    """Return the library for this processor; None where there is none."""
+    spec = find_spec("gatonegro_kernels")
+    if spec is None or spec.origin is None or level() is None:
         return None
-    path = Path(found.origin).resolve().parent / f"kernels_{level()}.so"
+    path = Path(spec.origin).resolve().parent / f"kernels_{level()}.so"
     if not path.exists():
         return None
     for threads in (Path(torch.__file__).parent / "lib").glob("libgomp*"):  # PyTorch's, for the kernels to find
@@ -77,7 +77,7 @@ def library() -> ctypes.CDLL | None:
 
 @cache
 def available() -> bool:
-    """Whether the kernels are installed, for this processor, and agree with PyTorch; says so where they do not."""
+    """Return True if kernels for this processor are installed and agree with PyTorch; warn where they disagree."""
     try:
         apart = "" if library() is None else _apart()
         why = Message.same(apart) if apart else None
@@ -94,20 +94,19 @@ def available() -> bool:
 
 
 def fits(device: torch.device, dtype: torch.dtype, width: int) -> bool:
-    """Whether there are kernels for attention and norms of such numbers and width."""
+    """Return True if there are kernels for attention and norms of this type and width."""
     known = dtype in (torch.float32, torch.bfloat16) and width % MULTIPLE == 0
     return known and device.type == "cpu" and available()
 
 
 @torch.inference_mode()
 def _apart() -> str:
-    """What of the kernels' results is not as PyTorch's; nothing, if all is well."""
+    """Return the names of kernels that disagree with PyTorch, and by how much; empty if none does."""
     random = torch.Generator().manual_seed(0)
     x, weight, bias, add = (torch.randn(*size, generator=random) for size in ((70, 96), (80, 96), (80,), (70, 80)))
     layout, (q, k, v) = Layout((50, 20), (50, 20)), torch.randn(70, 3, 2, 32, generator=random).unbind(1)
     norm, wanted = nn.LayerNorm(96), Linear(weight, bias, "gelu")(x, add)
-    low = F.gelu(x)
-    smooth = x.abs().amax(0)
+    low, smooth = F.gelu(x), x.abs().amax(0)
     pairs = {
         "fp32": (KernelLinear(weight, bias, "gelu")(x, add), wanted, 1e-5),
         "int8": (KernelInt8(weight, bias, "gelu")(x, add), wanted, 0.03),
@@ -127,14 +126,14 @@ def _apart() -> str:
 
 
 def supports(dtype: torch.dtype) -> bool:
-    """Whether products of this type are among the kernels, and the fastest here: AMX, oneDNN's, is faster yet."""
+    """Return True if there is a kernel for products of this type, and no faster operator: oneDNN's with AMX is."""
     if dtype in (torch.bfloat16, torch.int8) and "amx_int8" in names():
         return False
     return dtype in (torch.float32, torch.int8) or (dtype == torch.bfloat16 and level() == "avx512_bf16")
 
 
 def panels(weight: Tensor) -> Tensor:
-    """(n, k) → (n / wide, k / word, wide, word): what is multiplied together lies together."""
+    """Return weights (n, k) as (n / wide, k / word, wide, word): numbers are in the order of the products."""
     wide, word = library().gatonegro_wide(), WORDS[weight.dtype]  # type: ignore[union-attr]
     n, k = weight.shape
     if not k:
@@ -146,22 +145,23 @@ def panels(weight: Tensor) -> Tensor:
     return padded.unflatten(1, (-1, word)).unflatten(0, (-1, wide)).transpose(1, 2).contiguous()
 
 
-def widened(vector: Tensor) -> Tensor:
-    """(n,) in fp32, with zeros behind it as `panels` has them."""
+def pad_panels(vector: Tensor) -> Tensor:
+    """Return a vector (n,) in fp32, padded with zeros to the rows of `panels`."""
     return F.pad(vector.float(), (0, -len(vector) % library().gatonegro_wide()))  # type: ignore[union-attr]
 
 
-def at(tensor: Tensor | None) -> int | None:
-    """Where its numbers are."""
+def ptr(tensor: Tensor | None) -> int | None:
+    """Return the address of a tensor's numbers; None for no tensor."""
     return None if tensor is None else tensor.data_ptr()
 
 
-def half(tensor: Tensor) -> bool:
+def bf16(tensor: Tensor) -> bool:
+    """Return True for bf16."""
     return tensor.dtype == torch.bfloat16
 
 
 def plain(x: Tensor, dtype: torch.dtype, *, width: int) -> Tensor:
-    """Rows of numbers as the kernels read them: of this type, (…, width), one after another."""
+    """Return rows (…, width) in `dtype`, contiguous, as the kernels read them."""
     if x.shape[-1] != width:
         raise InputError(
             f"rows of {x.shape[-1]} numbers where the weights want {width}; they belong to different models.",
@@ -171,7 +171,7 @@ def plain(x: Tensor, dtype: torch.dtype, *, width: int) -> Tensor:
 
 
 class Weights(ctypes.Structure):
-    """As in kernels.cpp."""
+    """The struct of the same name in kernels.cpp."""
 
     _fields_ = [
         *((name, AT) for name in ("panels", "bias", "scale", "offset", "shrink")),
@@ -180,20 +180,20 @@ class Weights(ctypes.Structure):
 
 
 class Kernel:
-    """What both products share: the weights as C++ sees them, and the call."""
+    """The part that both products share: the weights as a C++ struct, and the call."""
 
     weights: Weights
-    place: int  # of `weights`
+    place: int  # address of `weights`
     out_features: int
-    kept: tuple[Tensor | None, ...]  # what `weights` points to
-    gives: torch.dtype | None = None  # where something else than the precision's own is wanted
+    kept: tuple[Tensor | None, ...]  # the tensors that `weights` points to
+    gives: torch.dtype | None = None  # type of the result, if not the precision's
 
-    def compute(self, x: Tensor, add: Tensor | None, dtype: torch.dtype, room: Tensor | None = None) -> Tensor:
+    def compute(self, x: Tensor, add: Tensor | None, dtype: torch.dtype, scratch: Tensor | None = None) -> Tensor:
         n, rows, dtype = self.out_features, x.shape[:-1].numel(), self.gives or dtype
         y = torch.empty(*x.shape[:-1], n, dtype=dtype)
         add = None if add is None else plain(add.expand_as(y), dtype, width=n)
         library().gatonegro_linear(  # type: ignore[union-attr]
-            self.place, at(x), half(x), rows, at(room), at(add), at(y), half(y), torch.get_num_threads()
+            self.place, ptr(x), bf16(x), rows, ptr(scratch), ptr(add), ptr(y), bf16(y), torch.get_num_threads()
         )
         return y  # (…, n)
 
@@ -203,14 +203,14 @@ class Kernel:
 
 
 class KernelLinear(Kernel, nn.Module):
-    """act(x·Wᵀ + b) + add in fp32 or bf16."""
+    """act(x·Wᵀ + b) + add in fp32 or bf16, by our kernel."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, act: str | None = None):
         nn.Module.__init__(self)
         (n, k), word = weight.shape, WORDS[weight.dtype]
         self.dtype, self.k, self.short = weight.dtype, k, -k % word
-        self.kept = panels(weight), widened(torch.zeros(n) if bias is None else bias)
-        self.lay_out(*map(at, self.kept), None, None, None, n, k + self.short, 0, 0, word, ACTS[act])
+        self.kept = panels(weight), pad_panels(torch.zeros(n) if bias is None else bias)
+        self.lay_out(*map(ptr, self.kept), None, None, None, n, k + self.short, 0, 0, word, ACTS[act])
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         x = plain(x, self.dtype, width=self.k)
@@ -218,7 +218,7 @@ class KernelLinear(Kernel, nn.Module):
 
 
 class KernelInt8(Kernel, Int8):
-    """The same in int8. What is added to something is fp32; else bf16 is enough, since it will be rounded to bytes."""
+    """act(x·Wᵀ + b) + add in int8. The result is fp32 with `add`, else bf16, which is rounded to bytes next."""
 
     @staticmethod
     def narrow() -> bool:
@@ -227,42 +227,43 @@ class KernelInt8(Kernel, Int8):
     def pack(self, rows: Tensor, scales: Tensor) -> None:
         (n, k), word = rows.shape, WORDS[rows.dtype]
         offset = -self.zero * (rows.sum(1, dtype=torch.int32) * scales)
-        self.kept = panels(rows), *map(widened, (self.bias, scales, offset)), self.shrink
-        self.lay_out(*map(at, self.kept), n, k, self.low or 0, self.zero, word, ACTS[self.act])
-        self.k, self.bytes = k, 4 + k + -k % word  # a row takes: its scale, and its numbers
+        self.kept = panels(rows), *map(pad_panels, (self.bias, scales, offset)), self.shrink
+        self.lay_out(*map(ptr, self.kept), n, k, self.low or 0, self.zero, word, ACTS[self.act])
+        self.k, self.bytes = k, 4 + k + -k % word  # bytes per row: its scale, and its numbers
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
-        x = plain(x, torch.bfloat16 if half(x) else torch.float32, width=self.k)
-        room = torch.empty(x.shape[:-1].numel() * self.bytes, dtype=torch.uint8)
-        return self.compute(x, add, torch.bfloat16 if add is None else torch.float32, room)  # (t, n)
+        x = plain(x, torch.bfloat16 if bf16(x) else torch.float32, width=self.k)
+        scratch = torch.empty(x.shape[:-1].numel() * self.bytes, dtype=torch.uint8)
+        return self.compute(x, add, torch.bfloat16 if add is None else torch.float32, scratch)  # (t, n)
 
 
 def attention(
     q: Tensor, k: Tensor, v: Tensor, layout: Layout, causal: bool = False, scale: float | None = None
 ) -> Tensor:
-    """What `attend` computes without a bias: all sequences and heads by one call."""
+    """Return the result of `attend` without a bias, (t, h, d), of all sequences and heads by one call."""
     (_, heads, width), y = q.shape, torch.empty(q.shape, dtype=q.dtype)
-    assert len(layout.queries) == len(layout.keys)  # nothing in C looks at where memory ends
+    assert len(layout.queries) == len(layout.keys)  # the C code checks no bounds
     if any(x.stride()[1:] != (width, 1) for x in (q, k, v)) or k.stride(0) != v.stride(0):
         q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
     queries, keys = layout.starts
     library().gatonegro_attend(  # type: ignore[union-attr]
-        at(q), at(k), at(v), half(q), q.stride(0), k.stride(0), at(queries), at(keys), at(layout.places),
-        len(layout.queries), heads, width, width**-0.5 if scale is None else scale, causal, at(y),
+        ptr(q), ptr(k), ptr(v), bf16(q), q.stride(0), k.stride(0), ptr(queries), ptr(keys), ptr(layout.places),
+        len(layout.queries), heads, width, width**-0.5 if scale is None else scale, causal, ptr(y),
         torch.get_num_threads(),
     )  # fmt: skip
     return y  # (t, h, d)
 
 
 def top_k(scores: Tensor, count: int, banned: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, Tensor]:
-    """What `generation.topk.best` gives, of scores (rows, n) in fp32."""
+    """Return the result of `generation.topk.best` for scores (rows, n) in fp32."""
     rows, n = scores.shape
     starts = torch.tensor([0, *accumulate(map(len, banned or [()] * rows))], dtype=torch.int32)  # (rows + 1,)
     bans = torch.tensor([place for some in banned for place in some], dtype=torch.int32)
     values, sums = scores.new_empty(rows, count), scores.new_empty(rows)
     places = torch.empty(rows, count, dtype=torch.long)
+    pointers = map(ptr, (starts, bans, values, places, sums))
     library().gatonegro_best(  # type: ignore[union-attr]
-        at(scores), rows, n, count, at(starts), at(bans), at(values), at(places), at(sums), torch.get_num_threads()
+        ptr(scores), rows, n, count, *pointers, torch.get_num_threads()
     )
     return values, places, sums
 
@@ -276,9 +277,9 @@ class KernelNorm(nn.Module):
         self.eps = source.eps
 
     def forward(self, x: Tensor) -> Tensor:
-        x = plain(x, torch.bfloat16 if half(x) else torch.float32, width=len(self.weight))
+        x = plain(x, torch.bfloat16 if bf16(x) else torch.float32, width=len(self.weight))
         y = torch.empty_like(x)
         library().gatonegro_norm(  # type: ignore[union-attr]
-            at(x), half(x), *x.shape, at(self.weight), at(self.bias), self.eps, at(y), torch.get_num_threads()
+            ptr(x), bf16(x), *x.shape, ptr(self.weight), ptr(self.bias), self.eps, ptr(y), torch.get_num_threads()
         )
         return y  # (t, hidden)

@@ -1,7 +1,7 @@
-"""act(x·Wᵀ + b) + add, as fast as the machine has an operator for it; and the test that each has to pass first.
+"""act(x·Wᵀ + b) + add by the machine's fastest operator, and the test that each operator has to pass first.
 
-The fast operators are private to PyTorch. They are looked for and tried, once, before a model is built of them; where
-one is missing or answers wrongly, the plain one takes its place.
+The fast operators are private to PyTorch. Each is tried once, before a model is built of it; where one is missing or
+wrong, the public one replaces it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from gatonegro.errors import GatonegroWarning
 from gatonegro.nn.encoder import ACTIVATIONS
 
 ONE_AT_A_TIME = Lock()  # `catch_warnings` is for one thread at a time
-ROWS = 1024  # tokens in a batch of the planner, for which oneDNN lays weights out
+ROWS = 1024  # tokens per batch of the planner; oneDNN packs weights for this number
 
-# activation → (name, arguments, algorithm) of oneDNN, which then computes it while it multiplies
+# activation → (name, arguments, algorithm) by which oneDNN computes it together with the product
 FUSED: dict[str | None, tuple[str, list, str]] = {
     None: ("none", [], ""),
     "relu": ("relu", [], ""),
@@ -32,7 +32,7 @@ FUSED: dict[str | None, tuple[str, list, str]] = {
     "swish": ("swish", [], ""),
     "tanh": ("tanh", [], ""),
 }
-# activation → the least number that it gives
+# activation → its minimum
 LEAST = {
     "relu": 0.0,
     "gelu": -0.17,
@@ -44,12 +44,12 @@ LEAST = {
 
 
 def in_place(act: str, y: Tensor) -> Tensor:
-    """An activation of what nobody else holds; in the common case without a second tensor."""
+    """Return an activation of a tensor that nobody else holds; GELU is computed in place."""
     return torch.ops.aten.gelu_(y) if act == "gelu" else ACTIVATIONS[act](y)
 
 
 class Linear(nn.Module):
-    """By PyTorch's public operators: right on every machine and device."""
+    """The product by PyTorch's public operators, which are right on every machine and device."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, act: str | None = None):
         super().__init__()
@@ -64,11 +64,11 @@ class Linear(nn.Module):
 
 
 class Prepacked(nn.Module):
-    """By oneDNN, whose weights are laid out once, and which adds while it multiplies. fp32 and bf16."""
+    """The product and sum in fp32 or bf16 by one operator of oneDNN, with weights packed once."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, act: str | None = None):
         super().__init__()
-        # narrow vectors compute a GELU more slowly inside oneDNN than outside
+        # with narrow vectors, GELU is slower inside oneDNN than outside
         inside = act in FUSED and (act in (None, "relu") or vector_bits() >= 512)
         self.post = FUSED[act if inside else None]
         self.act = None if inside else act
@@ -85,12 +85,14 @@ class Prepacked(nn.Module):
 
 
 class Int8(nn.Module):
-    """By an int8 operator: weights with a scale a row, inputs with a scale a token.
+    """The product by an int8 operator: weights have one scale per row, inputs one scale per token.
 
-    A token's scale is its own, so that a sentence gets the same answer alone and among others. Inputs are first divided
-    by `smooth` (k,), by which the weights are multiplied: large channels leave the others their digits, as in
-    SmoothQuant, https://arxiv.org/abs/2211.10438 §4. `low` is the least number that can come in, where there is one:
-    all 256 steps then lie above it, and what it takes away is in the bias.
+    With a scale per token, a sentence has the same answer alone and in a batch.
+
+    Args:
+        smooth: (k,), divides the inputs and multiplies the weights, so that large channels do not cost the others their
+            precision, as in SmoothQuant, https://arxiv.org/abs/2211.10438 §4.
+        low: minimum of the inputs, if there is one: all 256 steps then lie above it, and the bias makes up for it.
     """
 
     def __init__(
@@ -114,24 +116,23 @@ class Int8(nn.Module):
 
     @staticmethod
     def narrow() -> bool:
-        """Whether the operator keeps sums of two products in 16 bits."""
+        """Return True if the operator keeps sums of two products in 16 bits."""
         return not wide_sums()
 
     def pack(self, rows: Tensor, scales: Tensor) -> None:
-        """Lay int8 weights (n, k) and their scales (n,) out as the operator wants them."""
+        """Pack int8 weights (n, k) and their scales (n,) for the operator."""
         raise NotImplementedError
 
     def multiply(self, q: Tensor) -> Tensor:
-        """Numbers (t, k) that are to be rounded to bytes, `zero` of them below 0 → (t, n)."""
+        """Return the product (t, n) of inputs (t, k) that are rounded to bytes, of which `zero` steps are below 0."""
         raise NotImplementedError
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         if self.shrink is not None:
             x = x * self.shrink
         if self.low is None:
-            scale = (
-                torch.maximum(x.amax(1, keepdim=True), -x.amin(1, keepdim=True)).clamp_(min=1e-30).div_(127)
-            )  # (t, 1)
+            largest = torch.maximum(x.amax(1, keepdim=True), -x.amin(1, keepdim=True))  # (t, 1)
+            scale = largest.clamp_(min=1e-30).div_(127)
             q = x / scale
         else:
             scale = x.amax(1, keepdim=True).sub_(self.low).clamp_(min=1e-30).div_(255)
@@ -144,12 +145,12 @@ class Int8(nn.Module):
 
 
 class OnednnInt8(Int8):
-    """The faster one where sums are wide."""
+    """oneDNN's operator, the faster one where sums are wide."""
 
     def pack(self, rows: Tensor, scales: Tensor) -> None:
         self.weight, self.scales = torch.ops.onednn.qlinear_prepack(rows, None), scales
         self.zeros = torch.zeros(len(rows), dtype=torch.long)
-        # what `zero` adds to each sum is taken away with the bias: oneDNN would compute it at each call
+        # a bias that subtracts what `zero` adds to each sum, which oneDNN would compute at each call
         self.offset = -self.zero * (rows.sum(1, dtype=torch.int32) * scales)  # (n,)
 
     def multiply(self, q: Tensor) -> Tensor:
@@ -161,7 +162,7 @@ class OnednnInt8(Int8):
 
 
 class FbgemmInt8(Int8):
-    """The faster one where they are narrow, above all for few tokens; it rounds while it multiplies."""
+    """FBGEMM's operator, the faster one where sums are narrow, above all for few tokens; it rounds the inputs too."""
 
     def pack(self, rows: Tensor, scales: Tensor) -> None:
         zeros = torch.zeros(len(rows), dtype=torch.long)
@@ -173,15 +174,14 @@ class FbgemmInt8(Int8):
 
 
 def int8() -> type[Int8]:
-    """The int8 operator for this machine."""
+    """Return the int8 operator for this machine."""
     return OnednnInt8 if wide_sums() else FbgemmInt8
 
 
 def quantise(weight: Tensor, narrow: bool) -> tuple[Tensor, Tensor]:
-    """int8 rows (n, k) and a scale a row (n,).
+    """Return int8 rows (n, k) and one scale per row (n,).
 
-    Where sums of two products are kept in 16 bits (`narrow`), no two neighbours of a row may be larger than 128
-    together: 255 · 128 just fits.
+    With sums of two products in 16 bits (`narrow`), two neighbours of a row are at most 128 together: 255 · 128 fits.
     """
     largest = weight.abs().amax(1) / 127
     if narrow:
@@ -193,27 +193,23 @@ def quantise(weight: Tensor, narrow: bool) -> tuple[Tensor, Tensor]:
 
 @cache
 def wide_sums() -> bool:
-    """Whether int8 operators keep sums of two products that need more than 16 bits: with VNNI they do, on AVX2 not."""
+    """Return True if int8 operators have more than 16 bits for sums of two products: with VNNI, not with AVX2."""
     k = 64
-    try:
-        return _multiplies_exactly(k)
-    except (RuntimeError, AttributeError, NotImplementedError, TypeError):  # there is none
-        return False
-
-
-def _multiplies_exactly(k: int) -> bool:
-    weight = torch.ops.onednn.qlinear_prepack(torch.full((16, k), 127, dtype=torch.int8), [16, k])
     x = torch.full((16, k), 255, dtype=torch.uint8)
     ones, zeros = torch.ones(16), torch.zeros(16, dtype=torch.long)
-    y = torch.ops.onednn.qlinear_pointwise(
-        x, 1.0, 0, weight, ones, zeros, None, 1.0, 0, torch.float32, "none", [], "none"
-    )
+    try:
+        weight = torch.ops.onednn.qlinear_prepack(torch.full((16, k), 127, dtype=torch.int8), [16, k])
+        y = torch.ops.onednn.qlinear_pointwise(
+            x, 1.0, 0, weight, ones, zeros, None, 1.0, 0, torch.float32, "none", [], "none"
+        )
+    except (RuntimeError, AttributeError, NotImplementedError, TypeError):  # there is no such operator
+        return False
     return bool((y == 255 * 127 * k).all())
 
 
 @cache
 def usable(kind: type[nn.Module], dtype: torch.dtype = torch.float32) -> bool:
-    """Whether an operator is there and agrees with the plain one; says so once where it does not."""
+    """Return True if an operator exists and agrees with `Linear`; warn once where it does not."""
     random = torch.Generator().manual_seed(0)
     x, weight = (torch.randn(n, 96, generator=random) for n in (70, 48))
     bias, add = (torch.randn(*size, generator=random) for size in ((48,), (70, 48)))
@@ -222,8 +218,8 @@ def usable(kind: type[nn.Module], dtype: torch.dtype = torch.float32) -> bool:
     try:
         with ONE_AT_A_TIME, torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch's quantize_… warn, once, that they may be removed
-            found = kind(*given[:2])(*given[2:]).float()
-        error = float((found - wanted).abs().max() / wanted.abs().max())
+            result = kind(*given[:2])(*given[2:]).float()
+        error = float((result - wanted).abs().max() / wanted.abs().max())
         why = "" if error < (1e-5 if kind is Prepacked and dtype == torch.float32 else 0.03) else f"{error:.2g}"
     except (RuntimeError, AttributeError, NotImplementedError, TypeError) as failure:
         why = str(failure).partition("\n")[0][:200]

@@ -1,4 +1,4 @@
-"""From a model to its faster twin."""
+"""Replacing a model's modules by faster ones."""
 
 from __future__ import annotations
 
@@ -8,19 +8,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from gatonegro.engine import kernels
+from gatonegro.engine import kernels, twins
 from gatonegro.engine.linear import LEAST, Int8, Linear, Prepacked, int8, usable
 from gatonegro.engine.processor import abilities, give_back
 from gatonegro.engine.tuned import recall
-from gatonegro.engine.twins import (
-    FastAddNorm,
-    FastAttention,
-    FastDecoder,
-    FastEncoder,
-    FastFeedForward,
-    FastHead,
-    as_bytes,
-)
 from gatonegro.nn.attention import Attention
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Embedding, Encoder, FeedForward
@@ -28,14 +19,13 @@ from gatonegro.nn.heads import NextTokenHead
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 PRECISIONS = ("auto", *DTYPES)
-MANY = 4096  # rows of an embedding from which it is worth keeping small
+MANY = 4096  # rows of an embedding; only larger ones are kept as int8
 
 
 def best_precision(device: torch.device, stored_int8: bool) -> str:
-    """What "auto" means on a device: what was measured there once, see `tuned`, else what a table says of a processor's
-    abilities. Nothing is timed.
+    """Return the precision that "auto" means on a device: one that `tuned` remembers, else by a processor's abilities.
 
-    int8 is for models that are stored so: what it does to their answers was measured when they were made.
+    Nothing is timed. int8 is for models that are stored so, whose answers in int8 were measured when they were made.
     """
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
@@ -49,31 +39,32 @@ def best_precision(device: torch.device, stored_int8: bool) -> str:
 
 @torch.no_grad()
 def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable[[], object]) -> None:
-    """Put faster modules in the place of a model's own, in the model itself: give it a copy that shares the weights.
+    """Replace a model's modules by faster ones, in the model itself: pass a copy that shares the weights.
 
-    `run` sends some tokens through the model: int8 looks at what becomes of them inside it. Embeddings that are
-    `stored_int8` lose nothing when they are kept so.
+    Args:
+        stored_int8: the weights were stored as int8, so embeddings can be kept as int8 without loss.
+        run: sends some tokens through the model; int8 takes the range of each channel from them.
     """
     device, dtype = next(model.parameters()).device, DTYPES[precision]
     fast = operator(precision, device)
     largest = _inputs(model, run) if issubclass(fast, Int8) else {}
     make = partial(_make, fast, dtype, largest)
     if isinstance(model.head, NextTokenHead):
-        model.head = FastHead(model.head, model.embeddings.tokens, make, dtype)  # type: ignore[union-attr, arg-type]
+        model.head = twins.FastHead(model.head, model.embeddings.tokens, make, dtype)  # type: ignore[union-attr, arg-type]
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Attention):
-                setattr(parent, name, FastAttention(child, make, dtype, cross=name == "cross_attention"))
+                setattr(parent, name, twins.FastAttention(child, make, dtype, cross=name == "cross_attention"))
             elif isinstance(child, FeedForward):
-                setattr(parent, name, FastFeedForward(child, make))
+                setattr(parent, name, twins.FastFeedForward(child, make))
             elif isinstance(child, AddNorm):
-                setattr(parent, name, FastAddNorm(child, dtype))
+                setattr(parent, name, twins.FastAddNorm(child, dtype))
             elif isinstance(child, Encoder):
-                setattr(parent, name, FastEncoder(child, dtype))
+                setattr(parent, name, twins.FastEncoder(child, dtype))
             elif isinstance(child, Decoder):
-                setattr(parent, name, FastDecoder(child, dtype))
+                setattr(parent, name, twins.FastDecoder(child, dtype))
             elif isinstance(child, Embedding) and stored_int8 and device.type == "cpu" and len(child.weight) > MANY:
-                setattr(parent, name, as_bytes(child) or child)
+                setattr(parent, name, twins.as_bytes(child) or child)
     exact = operator("fp32", device)
     for parent in model.head.modules() if exact is kernels.KernelLinear and isinstance(model.head, nn.Module) else ():
         for name, child in list(parent.named_children()):
@@ -83,7 +74,7 @@ def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable
 
 
 def operator(precision: str, device: torch.device) -> type[nn.Module]:
-    """The fastest that multiplies in a precision and is usable on a device."""
+    """Return the fastest module that multiplies in a precision and is usable on a device."""
     if device.type != "cpu":
         return Linear
     dtype = torch.int8 if precision == "int8" else DTYPES[precision]
@@ -107,30 +98,30 @@ def _make(
     act: str | None = None,
     after: str | None = None,
 ) -> nn.Module:
-    """A module that multiplies as `source` does; its inputs come out of the activation `after`."""
-    # a copy of the bias, which else would keep the whole file that it is mapped from
+    """Return a module that multiplies as `source` does; its inputs are outputs of the activation `after`."""
+    # a copy of the bias: the mapped one would keep its whole file open
     weight, bias = weight.detach().to(dtype), None if bias is None else bias.detach().to(dtype, copy=True)
     if not issubclass(fast, Int8):
         return fast(weight, bias, act)
     if after in LEAST:
         return fast(weight, bias, act, low=LEAST[after])
-    # inputs and weights made equally hard to quantise, a half each; a channel's weights count by their mean square
+    # inputs and weights become equally hard to quantise; the size of a channel's weights is their root mean square
     smooth = (largest[source].clamp(min=1e-5) / weight.square().mean(0).sqrt().clamp(min=1e-5)).sqrt()  # (k,)
     return fast(weight, bias, act, smooth / smooth.median())
 
 
 def _inputs(model: nn.Module, run: Callable[[], object]) -> dict[nn.Module, Tensor]:
-    """The largest number that comes into each channel of each Linear, and of the head, (k,)."""
-    seen: dict[nn.Module, Tensor] = {}
+    """Return the largest absolute input of each channel (k,) of each Linear, and of the head."""
+    largest: dict[nn.Module, Tensor] = {}
 
-    def look(module: nn.Module, args: tuple[Tensor, ...]) -> None:
-        seen[module] = args[0].abs().amax(0).float()
+    def record(module: nn.Module, args: tuple[Tensor, ...]) -> None:
+        largest[module] = args[0].abs().amax(0).float()
 
-    looked_at = [part for part in model.modules() if isinstance(part, nn.Linear | NextTokenHead)]
-    hooks = [part.register_forward_pre_hook(look) for part in looked_at]
+    parts = [part for part in model.modules() if isinstance(part, nn.Linear | NextTokenHead)]
+    hooks = [part.register_forward_pre_hook(record) for part in parts]
     try:
         run()
     finally:
         for hook in hooks:
             hook.remove()
-    return seen
+    return largest

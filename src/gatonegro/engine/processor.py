@@ -1,4 +1,4 @@
-"""What this machine can compute with: its processor, the cores that this process may use, memory, a device."""
+"""The machine: its processor, the cores that this process may use, memory, the device."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import torch
 from gatonegro.checks import short
 from gatonegro.errors import OptionError, message_of
 
-# What the processor can multiply fast → names that PyTorch gives such a processor's abilities, any of which will do.
+# precision that a processor multiplies fast → PyTorch's names of its capabilities, one of which is enough
 ABILITIES = {
     "bf16": ("amx_bf16", "avx512_bf16", "bf16"),
     "int8": ("amx_int8", "avx512_vnni", "avx_vnni", "avx_vnni_int8", "avx2"),
 }
-# What oneDNN can be limited to, from the least, and where in that order an ability first is there.
+# instruction sets that oneDNN can be limited to, in order, and the first of them with each capability
 LIMITS = [
     *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_BF16"),
     *("AVX512_CORE_FP16", "AVX10_1_512", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16", "AVX10_1_512_AMX"),
@@ -39,13 +39,13 @@ GROUPS, OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 @cache
 def names() -> frozenset[str]:
-    """PyTorch's names of what the processor has and PyTorch may use.
+    """Return PyTorch's names of the processor's capabilities that PyTorch may use.
 
-    `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA`, by which PyTorch and oneDNN are told to do without, are heeded:
+    `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA`, which limit PyTorch and oneDNN, count:
     https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html
     """
     has = {name for name, there in getattr(torch.cpu, "get_capabilities", dict)().items() if there is True}
-    if "sse2" in has and vector_bits() < 512:  # as it is, or as PyTorch was told
+    if "sse2" in has and vector_bits() < 512:  # the processor's, or PyTorch's limit
         has = {name for name in has if not name.startswith(("avx512", "amx"))}
     if "sse2" in has and vector_bits() < 256:
         has = {name for name in has if not name.startswith("avx")}
@@ -57,26 +57,26 @@ def names() -> frozenset[str]:
 
 @cache
 def abilities() -> frozenset[str]:
-    """Of `ABILITIES`, those that the processor has and that PyTorch has operators for."""
+    """Return the keys of `ABILITIES` that the processor has, and that PyTorch has operators for."""
     if not torch.backends.mkldnn.is_available():
         return frozenset()
     return frozenset(ability for ability, any_of in ABILITIES.items() if names().intersection(any_of))
 
 
 def vector_bits() -> int:
-    """Width of the vectors that PyTorch computes with: 512, 256, or 128 where it does not say."""
+    """Return the width of PyTorch's vectors in bits: 512, 256, or 128 where PyTorch names none."""
     level = torch.backends.cpu.get_cpu_capability()
     return 512 if level == "AVX512" else 256 if level in ("AVX2", "SVE256") else 128
 
 
 def cores() -> int:
-    """Cores that this process may use: those it is bound to, and no more than its control group's share of time."""
+    """Return the number of cores that this process may use, by its affinity and its control group's share of time."""
     bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min([bound, *(math.ceil(share) for share in _shares())]))
 
 
 def _shares() -> Iterator[float]:
-    """Cores' worth of time that Linux grants to this process's control group and to those around it.
+    """Yield the cores' worth of time that Linux grants to this process's control group, and to each group around it.
 
     https://docs.kernel.org/admin-guide/cgroup-v2.html, and for the first version cgroup-v1/sched-bwc
     """
@@ -102,10 +102,10 @@ def _shares() -> Iterator[float]:
 
 @cache
 def fit_threads() -> int:
-    """Let PyTorch have no more threads than the process has cores, once, and say how many it has.
+    """Limit PyTorch, once, to as many threads as the process has cores; return the number of threads.
 
-    More threads than cores wait for each other: two processes that both take all cores slow down many times over.
-    What a user has set, by `OMP_NUM_THREADS` or `torch.set_num_threads`, is only ever lowered to the cores.
+    More threads than cores wait for each other: two processes that both use all cores are many times slower. A number
+    that the user set, by `OMP_NUM_THREADS` or `torch.set_num_threads`, is only ever lowered.
     """
     if torch.get_num_threads() > cores():
         torch.set_num_threads(cores())
@@ -113,19 +113,21 @@ def fit_threads() -> int:
 
 
 def give_back() -> None:
-    """Give free memory back to the system: laying weights out takes much for a moment, which glibc else keeps."""
+    """Return free memory to the system: packing weights takes much for a moment, which glibc would keep."""
     with suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def has_bf16() -> bool:
-    """Whether training gains by computing in bf16 what need not be exact."""
+    """Return True if training is faster in bf16."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
 
 
 def keep_memory() -> None:
-    """Let the process keep what a step has used: asked of the system anew each time, fresh pages take up to half of a
-    step. Where the C library is not glibc, nothing is done. https://man7.org/linux/man-pages/man3/mallopt.3.html"""
+    """Keep the memory of a step for the next one, with glibc: new pages from the system take up to half of a step.
+
+    https://man7.org/linux/man-pages/man3/mallopt.3.html
+    """
     trim_threshold, mmap_max = -1, -4
     with suppress(OSError, AttributeError):
         mallopt = ctypes.CDLL("libc.so.6").mallopt
@@ -134,8 +136,12 @@ def keep_memory() -> None:
 
 
 def resolve_device(device: int | str | torch.device) -> torch.device:
-    """Return the device of a name, of a GPU's number (-1: the CPU), or of "auto"; OptionError: it is of no use."""
-    asked = device
+    """Return the device of a name, of a GPU's index (-1: the CPU), or of "auto".
+
+    Raises:
+        OptionError: there is no such device, or nothing can be computed on it.
+    """
+    given = short(device)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if isinstance(device, int) and not isinstance(device, bool):
@@ -143,15 +149,14 @@ def resolve_device(device: int | str | torch.device) -> torch.device:
     try:
         if isinstance(device, bool) or not isinstance(device, str | torch.device):
             raise OptionError("it is no name of a device", "no es el nombre de un dispositivo")
-        found = torch.device(device)
-        torch.zeros(1, device=found).item()  # "meta" gives tensors, and no numbers
+        usable = torch.device(device)
+        torch.zeros(1, device=usable).item()  # fails on "meta", whose tensors have no numbers
     except (RuntimeError, AssertionError, ValueError, ImportError, NotImplementedError, OptionError) as error:
         en, es = (text.splitlines()[0][:150] for text in message_of(error))
-        if en.startswith("Expected one of"):  # and then all that PyTorch was ever built for
+        if en.startswith("Expected one of"):  # a list of all kinds that PyTorch can be built for
             en, es = "there is no such kind", "no hay dispositivos de ese tipo"
         raise OptionError(
-            f"device={short(asked)} cannot be used here ({en}); use 'cpu', 'cuda', 'mps', a GPU's number or 'auto'.",
-            f"device={short(asked)} no se puede usar aquí ({es}); usa 'cpu', 'cuda', 'mps', el número de una GPU o "
-            "'auto'.",
+            f"device={given} cannot be used here ({en}); use 'cpu', 'cuda', 'mps', a GPU's number or 'auto'.",
+            f"device={given} no se puede usar aquí ({es}); usa 'cpu', 'cuda', 'mps', el número de una GPU o 'auto'.",
         ) from None
-    return found
+    return usable

@@ -1,4 +1,4 @@
-"""What was measured to be fastest on this machine, where somebody has measured it: `gatonegro bench --tune`."""
+"""The precision that `gatonegro bench --tune` measured to be fastest on this machine, kept in a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gatonegro.storage import write_text
 
 
 def place() -> Path:
-    """Where the choice is kept: `GATONEGRO_CACHE`, else the user's folder for such things."""
+    """Return the path of the file: in `GATONEGRO_CACHE`, else in the user's cache folder."""
     if folder := os.environ.get("GATONEGRO_CACHE"):
         return Path(folder) / "tuned.json"
     if sys.platform == "win32":
@@ -28,18 +28,18 @@ def place() -> Path:
 
 
 def machine() -> str:
-    """What a choice is good for: this processor, with what it may use, and this PyTorch."""
+    """Return a key for this machine: its processor, the instructions that PyTorch uses, and PyTorch's version."""
     able = "+".join(sorted(abilities())) or "plain"
     level = torch.backends.cpu.get_cpu_capability()
-    own = f", {kernels.level()} kernels" if kernels.available() else ""
-    return f"{platform.node()} {platform.machine()} {level} {able} torch {torch.__version__}{own}"
+    compiled = f", {kernels.level()} kernels" if kernels.available() else ""
+    return f"{platform.node()} {platform.machine()} {level} {able} torch {torch.__version__}{compiled}"
 
 
 def remember(fastest: str, fastest_exact: str) -> Path:
-    """Keep the fastest precision, and the fastest of those that are not int8. Returns where.
+    """Keep the fastest precision, and the fastest one without int8; return the path of the file.
 
     Raises:
-        CheckpointError: it cannot be written there.
+        CheckpointError: the file cannot be written.
     """
     path = place()
     known = _read(path) | {machine(): {"fastest": fastest, "exact": fastest_exact}}
@@ -48,20 +48,17 @@ def remember(fastest: str, fastest_exact: str) -> Path:
 
 
 def recall(stored_int8: bool) -> str | None:
-    """The precision that was fastest here, int8 only for models that are stored so; None if nobody has measured."""
+    """Return the precision that was fastest here, int8 only for models that are stored so; None if never measured."""
     try:
-        found = _read(place()).get(machine())
+        measured = _read(place()).get(machine())
     except RuntimeError:  # there is no home
         return None
-    choice = found.get("fastest" if stored_int8 else "exact") if isinstance(found, dict) else None
+    choice = measured.get("fastest" if stored_int8 else "exact") if isinstance(measured, dict) else None
     return choice if choice in ("fp32", "bf16", "int8") else None
 
 
 def _read(path: Path) -> dict:
-    with suppress(OSError, ValueError, RecursionError):  # not there, or damaged: as if nobody had measured
-        if not path.is_file():  # a pipe, or a device, which may never end
-            return {}
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(found, dict):
-            return found
+    with suppress(OSError, ValueError, RecursionError):  # a missing or damaged file counts as empty
+        if path.is_file() and isinstance(data := json.loads(path.read_text(encoding="utf-8")), dict):  # no pipe
+            return data
     return {}

@@ -1,7 +1,7 @@
-"""Faster modules in the place of a model's own: the same sums, in fewer and faster operators.
+"""Faster modules that replace a model's own: the same sums, by fewer and faster operators.
 
-A twin is called as its module is, so the one forward pass runs through it and knows nothing of it. Sublayers take the
-residual as `add`, which the last multiplication adds while it computes.
+Each is called as the module that it replaces, so the forward pass stays the same code. Sublayers take the residual as
+`add`, and their last multiplication adds it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Make = Callable[..., nn.Module]  # (weight, bias, act, inputs) → a module that
 
 
 class FastAttention(nn.Module):
-    """q, k and v by one multiplication; of a memory, k and v by one."""
+    """Attention with q, k and v by one multiplication; a memory's k and v by one."""
 
     def __init__(self, source: Attention, make: Make, dtype: torch.dtype, cross: bool = False):
         super().__init__()
@@ -69,13 +69,13 @@ class FastAttention(nn.Module):
 
 
 def _joined(parts: Sequence[nn.Linear], make: Make) -> nn.Module:
-    """Linear maps of the same input as one, their results beside each other."""
+    """Return linear maps of the same input as one, whose result is theirs side by side."""
     bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
     return make(torch.cat([part.weight for part in parts]), bias, source=parts[0])
 
 
 class FastFeedForward(nn.Module):
-    """The non-linearity computed with the first multiplication, the residual with the second."""
+    """A feed-forward layer with the activation in its first multiplication, and the residual in its second."""
 
     def __init__(self, source: FeedForward, make: Make):
         super().__init__()
@@ -92,14 +92,14 @@ class FastFeedForward(nn.Module):
 
 
 def fast_norm(source: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Ours, where it is compiled for such a norm."""
+    """Return our kernel, where there is one for such a norm; else a copy of the norm in `dtype`."""
     if isinstance(source, nn.LayerNorm) and fits(source.weight.device, dtype, len(source.weight)):
         return KernelNorm(source)
     return copy.deepcopy(source).to(dtype)
 
 
 class FastAddNorm(nn.Module):
-    """norm(x + f(x)), or x + f(norm(x)), where f adds x itself."""
+    """norm(x + f(x)), or x + f(norm(x)), where f adds x."""
 
     def __init__(self, source: AddNorm, dtype: torch.dtype):
         super().__init__()
@@ -113,7 +113,7 @@ class FastAddNorm(nn.Module):
 
 
 class ByteEmbedding(nn.Module):
-    """Vectors kept as int8 rows (v, hidden) with a scale each (v,): those that are looked up become numbers again."""
+    """An embedding of int8 rows (v, hidden) with one scale per row (v,)."""
 
     rows: Tensor
     scales: Tensor
@@ -132,18 +132,18 @@ class ByteEmbedding(nn.Module):
 
 
 def as_bytes(source: nn.Embedding) -> ByteEmbedding | None:
-    """The same vectors to the last bit; None where bytes cannot say them, since somebody has changed them, say."""
+    """Return the same vectors, to the bit, as int8; None where int8 cannot hold them, such as after training."""
     parts = []
-    for some in source.weight.detach().split(1024):  # so many as stay in a processor's cache
-        rows, scales = quantise(some, narrow=False)
-        if not torch.equal(rows * scales[:, None], some):
+    for vectors in source.weight.detach().split(1024):  # as many as stay in a processor's cache
+        rows, scales = quantise(vectors, narrow=False)
+        if not torch.equal(rows * scales[:, None], vectors):
             return None
         parts.append((rows, scales))
     return ByteEmbedding(*map(torch.cat, zip(*parts, strict=True)))
 
 
 class FastHead(nn.Module):
-    """Scores of words in the twin's precision: the largest product of a step. What it gives is fp32."""
+    """A language-model head in the fast precision, the largest product of a step. The logits are fp32."""
 
     per = "token"
 
@@ -160,7 +160,7 @@ class FastHead(nn.Module):
 
 
 class _Stack(nn.Module):
-    """Layer after layer in another precision; what stands before and behind them is fp32."""
+    """Layers in another precision; the modules before and after them are fp32."""
 
     def __init__(self, source: Encoder | Decoder, dtype: torch.dtype):
         nn.Module.__init__(self)
@@ -173,7 +173,7 @@ class FastEncoder(_Stack, Encoder):
 
     @torch.no_grad()
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        with torch.autocast(x.device.type, enabled=False):  # a twin has a precision of its own
+        with torch.autocast(x.device.type, enabled=False):  # the precision is this module's
             return super().forward(x.to(self.dtype), layout).to(x.dtype)  # (t, hidden)
 
 

@@ -1,4 +1,4 @@
-"""The families of checkpoints that this house reads, by the `model_type` of their `config.json`."""
+"""The families of checkpoints that can be read, by the `model_type` of their `config.json`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def family_of(model_type: object) -> Family:
-    """The family of a `model_type`, or a ConfigError that lists those we know."""
+    """Return the family of a `model_type`; raise ConfigError, which lists the known ones, if there is none."""
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise ConfigError(

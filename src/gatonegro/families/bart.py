@@ -1,4 +1,4 @@
-"""BART, https://arxiv.org/abs/1910.13461, and Marian, https://arxiv.org/abs/1804.00344, whose names are BART's.
+"""BART, https://arxiv.org/abs/1910.13461, and Marian, https://arxiv.org/abs/1804.00344, with the same tensor names.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/bart/modeling_bart.py
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/marian/modeling_marian.py
@@ -6,9 +6,11 @@ https://github.com/huggingface/transformers/blob/main/src/transformers/models/ma
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gatonegro.families.family import Family, Head, Row
 
-SHARED: tuple[Row, ...] = (  # the same words are read and written
+SHARED: tuple[Row, ...] = (  # encoder and decoder share one vocabulary
     ("shared.weight", "embeddings.tokens.weight"),
     ("encoder.embed_tokens.weight", "embeddings.tokens.weight", "share"),
     ("decoder.embed_tokens.weight", "embeddings.tokens.weight", "share"),
@@ -16,101 +18,77 @@ SHARED: tuple[Row, ...] = (  # the same words are read and written
 
 
 def _layers(stack: str, attentions: dict[str, str]) -> tuple[Row, ...]:
-    """The rows of an encoder or a decoder, whose `attentions` are {its name in the checkpoint: ours}."""
-    layer = f"{stack}.layers.{{i}}"  # as in the house
+    """Return the rows of an encoder or a decoder, whose `attentions` are {name in the checkpoint: our name}."""
+    layer = f"{stack}.layers.{{i}}"  # in the checkpoint, and ours
     parts = {"q_proj": "query", "k_proj": "key", "v_proj": "value", "out_proj": "output"}
     return (
         *(
-            (f"{layer}.{name}.{part}.*", f"{layer}.{own}.{mine}.*")
-            for name, own in attentions.items()
-            for part, mine in parts.items()
+            (f"{layer}.{name}.{part}.*", f"{layer}.{ours}.{our_part}.*")
+            for name, ours in attentions.items()
+            for part, our_part in parts.items()
         ),
-        *((f"{layer}.{name}_layer_norm.*", f"{layer}.{own}_add.norm.*") for name, own in attentions.items()),
+        *((f"{layer}.{name}_layer_norm.*", f"{layer}.{ours}_add.norm.*") for name, ours in attentions.items()),
         (f"{layer}.fc1.*", f"{layer}.feed_forward.up.*"),
         (f"{layer}.fc2.*", f"{layer}.feed_forward.down.*"),
         (f"{layer}.final_layer_norm.*", f"{layer}.feed_forward_add.norm.*"),
     )
 
 
-def _family(
-    name: str,
-    generator: str,
-    words: dict[str, int],
-    rows: tuple[Row, ...],
-    ignored: tuple[str, ...] = (),
-    **fixed: object,
-) -> Family:
-    return Family(
-        prefix="model.",
-        rows=(
-            *SHARED,
-            *rows,
-            *_layers("encoder", {"self_attn": "attention"}),
-            *_layers("decoder", {"self_attn": "attention", "encoder_attn": "cross_attention"}),
-        ),
-        heads={
-            "none": Head(f"{name}Model"),
-            "seq2seq-lm": Head(
-                generator,
-                (
-                    ("final_logits_bias", "head.bias"),
-                    ("lm_head.weight", "embeddings.tokens.weight", "share"),
-                ),
-            ),
-        },
-        keys={
-            "hidden_size": "d_model",
-            "num_hidden_layers": "encoder_layers",
-            "num_attention_heads": "encoder_attention_heads",
-            "intermediate_size": "encoder_ffn_dim",
-            "hidden_act": "activation_function",
-            "hidden_dropout_prob": "dropout",
-            "attention_probs_dropout_prob": "attention_dropout",
-            "initializer_range": "init_std",
-        },
-        decoder_keys={
-            "num_hidden_layers": "decoder_layers",
-            "num_attention_heads": "decoder_attention_heads",
-            "intermediate_size": "decoder_ffn_dim",
-        },
-        defaults={
-            "d_model": 1024,
-            "encoder_layers": 12,
-            "encoder_attention_heads": 16,
-            "encoder_ffn_dim": 4096,
-            "decoder_layers": 12,
-            "decoder_attention_heads": 16,
-            "decoder_ffn_dim": 4096,
-            "max_position_embeddings": 1024,
-            "activation_function": "gelu",
-            "dropout": 0.1,
-            "attention_dropout": 0.0,
-            "init_std": 0.02,
-            "scale_embedding": False,
-            **words,
-        },
-        meanings={"scale_embedding": {False: {"embedding_scale": False}, True: {"embedding_scale": True}}},
-        fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-5, "head_bias": True, **fixed},
-        ignored=ignored,
-        refused={"normalize_before": False, "share_encoder_decoder_embeddings": True},
-    )
-
-
-LEARNED: tuple[Row, ...] = tuple(
-    (f"{stack}.{theirs}", f"{ours}.{part}")
-    for stack, ours in (("encoder", "embeddings"), ("decoder", "decoder_embeddings"))
-    for theirs, part in (("embed_positions.weight", "positions.weight"), ("layernorm_embedding.*", "norm.*"))
+LAYERS = (
+    *_layers("encoder", {"self_attn": "attention"}),
+    *_layers("decoder", {"self_attn": "attention", "encoder_attn": "cross_attention"}),
 )
+HEAD = (("final_logits_bias", "head.bias"), ("lm_head.weight", "embeddings.tokens.weight", "share"))
 
-BART = _family(
-    "Bart", "BartForConditionalGeneration", {"vocab_size": 50265, "pad_token_id": 1}, LEARNED, first_position=2
+BART = Family(
+    prefix="model.",
+    rows=(
+        *SHARED,
+        ("encoder.embed_positions.weight", "embeddings.positions.weight"),
+        ("encoder.layernorm_embedding.*", "embeddings.norm.*"),
+        ("decoder.embed_positions.weight", "decoder_embeddings.positions.weight"),
+        ("decoder.layernorm_embedding.*", "decoder_embeddings.norm.*"),
+        *LAYERS,
+    ),
+    heads={"none": Head("BartModel"), "seq2seq-lm": Head("BartForConditionalGeneration", HEAD)},
+    keys={
+        "hidden_size": "d_model",
+        "num_hidden_layers": "encoder_layers",
+        "num_attention_heads": "encoder_attention_heads",
+        "intermediate_size": "encoder_ffn_dim",
+        "hidden_act": "activation_function",
+        "hidden_dropout_prob": "dropout",
+        "attention_probs_dropout_prob": "attention_dropout",
+        "initializer_range": "init_std",
+    },
+    decoder_keys={
+        "num_hidden_layers": "decoder_layers",
+        "num_attention_heads": "decoder_attention_heads",
+        "intermediate_size": "decoder_ffn_dim",
+    },
+    defaults={
+        "vocab_size": 50265,
+        "pad_token_id": 1,
+        "d_model": 1024,
+        "encoder_layers": 12,
+        "encoder_attention_heads": 16,
+        "encoder_ffn_dim": 4096,
+        "decoder_layers": 12,
+        "decoder_attention_heads": 16,
+        "decoder_ffn_dim": 4096,
+        "max_position_embeddings": 1024,
+        "attention_dropout": 0.0,
+        "scale_embedding": False,
+    },
+    meanings={"scale_embedding": {False: {"embedding_scale": False}, True: {"embedding_scale": True}}},
+    fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-5, "head_bias": True, "first_position": 2},
+    refused={"normalize_before": False, "share_encoder_decoder_embeddings": True},
 )
-MARIAN = _family(
-    "Marian",
-    "MarianMTModel",
-    {"vocab_size": 58101, "pad_token_id": 58100},
-    (),
-    ("encoder.version", "decoder.version", "embed_positions.weight"),
-    positions="sinusoid",
-    embedding_norm=False,
+MARIAN = replace(
+    BART,
+    rows=SHARED + LAYERS,
+    heads={"none": Head("MarianModel"), "seq2seq-lm": Head("MarianMTModel", HEAD)},
+    defaults={**BART.defaults, "vocab_size": 58101, "pad_token_id": 58100},
+    fixed={**BART.fixed, "first_position": 0, "positions": "sinusoid", "embedding_norm": False},
+    ignored=("encoder.version", "decoder.version", "embed_positions.weight"),
 )

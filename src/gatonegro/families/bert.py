@@ -1,4 +1,4 @@
-"""BERT, https://arxiv.org/abs/1810.04805, and the families that keep its names.
+"""BERT, https://arxiv.org/abs/1810.04805, and its tensors' names, which RoBERTa shares.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/bert/modeling_bert.py
 """
@@ -29,11 +29,6 @@ DEFAULTS = {
     "intermediate_size": 3072,
     "max_position_embeddings": 512,
     "type_vocab_size": 2,
-    "hidden_act": "gelu",
-    "layer_norm_eps": 1e-12,
-    "hidden_dropout_prob": 0.1,
-    "attention_probs_dropout_prob": 0.1,
-    "initializer_range": 0.02,
     "pad_token_id": 0,
 }
 REFUSED = {"is_decoder": False, "add_cross_attention": False, "position_embedding_type": "absolute"}

@@ -1,11 +1,11 @@
-"""What a family is: how its `config.json` is spelled, and one table of its tensors' names.
+"""A family as data: the keys of its `config.json`, and one table of its tensors' names.
 
-A row of the table is `(name in the checkpoint, name in this house)` or the same with one operation:
+A row of the table is `(name in the checkpoint, our name)` or the same with one operation:
 
-- `"share"`: a second name of a tensor that is stored under another (tied embeddings, repeated biases). Read where
-  the first name is missing, must agree where both are there, never written. The house name None stands for a
-  tensor that means nothing to us (a saved buffer, an unused head).
-- `"transpose"`: the checkpoint holds the matrix the other way round (GPT-2's Conv1D).
+- `"share"`: a second name of a tensor that is stored under another (tied embeddings, repeated biases). It is read
+  where the first name is missing, must be equal where both exist, and is never written. Our name None stands for a
+  tensor that is not used (a saved buffer, an unused head).
+- `"transpose"`: the checkpoint holds the matrix transposed (GPT-2's Conv1D); a bias stays as it is.
 - `"split"`: one tensor of the checkpoint is several of ours, in equal parts along its first axis (fused Q, K, V).
 - `"transpose split"`: first the one, then the other.
 
@@ -21,17 +21,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gatonegro.checks import short
+from gatonegro.checks import short, whole
 from gatonegro.config import MOST_LABELS, Config
 from gatonegro.errors import CheckpointError, ConfigError, MissingHeadError
-from gatonegro.i18n import Message, number
+from gatonegro.i18n import EMPTY, Message
 
 Row = tuple[str, str | None] | tuple[str, str | tuple[str, ...] | None, str]
 
 
 @dataclass(frozen=True)
 class Head:
-    """A head's rows of the table, and the class of `transformers` that it answers to."""
+    """A head's rows of the table, and the name of its class in `transformers`."""
 
     architecture: str
     rows: tuple[Row, ...] = ()
@@ -40,19 +40,25 @@ class Head:
 
 @dataclass(frozen=True)
 class Family:
-    """A `model_type`: values and names, no code of its own."""
+    """A `model_type`: values and names, no code."""
 
     prefix: str  # of all tensors but the head's in a checkpoint with a head; absent in one without
     rows: tuple[Row, ...]
     heads: Mapping[str, Head]
-    defaults: Mapping[str, Any]  # what the reference assumes where config.json is silent
+    defaults: Mapping[str, Any]  # the reference's values of keys that config.json lacks, where they are not Config's
     keys: Mapping[str, str] = field(default_factory=dict)  # our name → config.json's, where they differ
-    fixed: Mapping[str, Any] = field(default_factory=dict)  # values that config.json does not spell
-    ignored: tuple[str, ...] = ()  # tensors that may be there and say nothing
+    fixed: Mapping[str, Any] = field(default_factory=dict)  # values that are not in config.json
+    ignored: tuple[str, ...] = ()  # tensors that a checkpoint may have, and that are not used
     refused: Mapping[str, Any] = field(default_factory=dict)  # key → the one value that is supported
-    # key of config.json → each value it may have → what that means to us
+    # key of config.json → each value it may have → our values
     meanings: Mapping[str, Mapping[Any, Mapping[str, Any]]] = field(default_factory=dict)
-    decoder_keys: Mapping[str, str] | None = None  # as `keys`, where an encoder–decoder's decoder has its own
+    decoder_keys: Mapping[str, str] | None = None  # as `keys`, for values of an encoder–decoder's decoder
+
+    def config_keys(self, head: str | None) -> dict[str, str]:
+        """Return our name → config.json's key, of all values that config.json has for a model with this head."""
+        special = {**self.keys, **(self.heads[head].config if head in self.heads else {})}  # type: ignore[index]
+        names = (*READ, *(name for name in RARE if name in self.keys))
+        return {name: special.get(name, name) for name in names if name not in self.fixed}
 
     @property
     def bare(self) -> str:
@@ -62,35 +68,26 @@ class Family:
 
 BARE = ("none", "pooler")  # heads of a model without a task
 
-# Fields that every config.json spells as we do; labels have rules of their own below.
+# fields that every config.json has; labels have their own rules below
 READ = (
     "vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size",
     "max_position_embeddings", "type_vocab_size", "hidden_act", "layer_norm_eps", "hidden_dropout_prob",
     "attention_probs_dropout_prob", "classifier_dropout", "initializer_range", "pad_token_id",
 )  # fmt: skip
-RARE = ("head_width", "relative_buckets", "relative_distance")  # read of the families whose `keys` name them
+RARE = ("head_width", "relative_buckets", "relative_distance")  # fields of the families whose `keys` name them
 LABELS = ("id2label", "label2id", "num_labels", "problem_type")
 
 
-def _read(family: Family) -> tuple[str, ...]:
-    """The fields that a family's config.json spells."""
-    return (*READ, *(name for name in RARE if name in family.keys))
-
-
 def read_config(family: Family, data: Mapping[str, Any], head: str | None = None) -> Config:
-    """`config.json` as a dict → `Config`. Unknown keys are carried along in `Config.extra`."""
+    """Return the `Config` of a `config.json` as a dict. Unknown keys are kept in `Config.extra`."""
     for key, value in family.refused.items():
         if data.get(key, value) != value:
             raise ConfigError(
                 f"config.json: {key}={short(data[key])} is not supported here, only {value!r}.",
                 f"config.json: {key}={short(data[key])} no se admite aquí, solo {value!r}.",
             )
-    keys = {**family.keys, **(family.heads[head].config if head is not None and head in family.heads else {})}
     values: dict[str, Any] = {}
-    for name in _read(family):
-        if name in family.fixed:
-            continue
-        key = keys.get(name, name)
+    for name, key in family.config_keys(head).items():
         value = data.get(key, family.defaults.get(key))
         if value is not None or key in data:
             values[name] = value
@@ -101,7 +98,7 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
             f"config.json: architectures debe ser una lista de nombres, no {short(classes)}.",
         )
     if values.get("intermediate_size") is None and isinstance(values.get("hidden_size"), int):
-        values["intermediate_size"] = 4 * values["hidden_size"]  # GPT-2's may be null
+        values["intermediate_size"] = 4 * values["hidden_size"]  # GPT-2 leaves it null
     if isinstance(places := values.get("max_position_embeddings"), int):
         values["max_position_embeddings"] = places + family.fixed.get("first_position", 0)
     for key, meaning in family.meanings.items():
@@ -125,9 +122,9 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
         )
         if family.decoder_keys is None:
             return config
-        own = {name: data.get(key, family.defaults.get(key)) for name, key in family.decoder_keys.items()}
-        own = {name: value for name, value in own.items() if value is not None}  # T5: as many layers as the encoder
-        return replace(config, decoder=replace(config, cross_attention=True, **own))
+        stored = ((name, data.get(key, family.defaults.get(key))) for name, key in family.decoder_keys.items())
+        decoder = {name: value for name, value in stored if value is not None}  # T5: as many layers as the encoder
+        return replace(config, decoder=replace(config, cross_attention=True, **decoder))
     except (TypeError, AttributeError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
@@ -138,15 +135,12 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
 
 
 def _labels(data: Mapping[str, Any]) -> Mapping[Any, str]:
-    """The names of a model's labels; as `transformers` calls them where config.json only says how many there are."""
+    """Return the names of a model's labels: those of `transformers` where config.json only has their number."""
     labels = data.get("id2label")
     if labels is None:
-        count, most = data.get("num_labels", 2), number(MOST_LABELS)
-        if not isinstance(count, int) or not 0 < count <= MOST_LABELS:
-            raise ConfigError(
-                f"config.json: num_labels must be from 1 to {most.en}, not {short(count)}.",
-                f"config.json: num_labels debe ser un número de 1 a {most.es}, no {short(count)}.",
-            )
+        count, check = data.get("num_labels", 2), whole(1, MOST_LABELS)
+        if not check.test(count):
+            raise ConfigError(*check.refusal("num_labels", count)).within("config.json")
         labels = {i: f"LABEL_{i}" for i in range(count)}
     if not isinstance(labels, Mapping) or not all(isinstance(label, str) for label in labels.values()):
         raise ConfigError(
@@ -157,27 +151,24 @@ def _labels(data: Mapping[str, Any]) -> Mapping[Any, str]:
 
 
 def write_config(family: Family, config: Config, head: str | None = None) -> dict[str, Any]:
-    """`Config` → what `transformers` reads as `config.json`."""
-    keys = {**family.keys, **(family.heads[head].config if head is not None and head in family.heads else {})}
+    """Return a `Config` as the `config.json` that `transformers` reads."""
+    keys = family.config_keys(head)
     data = {k: v for k, v in config.extra.items() if k not in (*LABELS, "torch_dtype", "dtype")}
-    for name in _read(family):
-        if name not in family.fixed:
-            key, value = keys.get(name, name), getattr(config, name)
-            if name == "classifier_dropout" and value is None and key in family.defaults:
-                value = config.hidden_dropout_prob  # DistilBERT cannot leave it to the rest of the model
-            data[key] = value
-    if "max_position_embeddings" not in family.fixed:
-        data[keys.get("max_position_embeddings", "max_position_embeddings")] -= config.first_position
+    for name, key in keys.items():
+        data[key] = getattr(config, name)
+    key = keys["classifier_dropout"]
+    if data[key] is None and key in family.defaults:
+        data[key] = config.hidden_dropout_prob  # DistilBERT's is a number
+    if "max_position_embeddings" in keys:
+        data[keys["max_position_embeddings"]] -= config.first_position
     for key, meaning in family.meanings.items():
-        fits = (value for value, said in meaning.items() if all(getattr(config, n) == v for n, v in said.items()))
+        fits = (value for value, ours in meaning.items() if all(getattr(config, n) == v for n, v in ours.items()))
         data[key] = next(fits, data.get(key))
     for name, key in (family.decoder_keys or {}).items():
         data[key] = getattr(config.decoder, name)
     data["model_type"] = config.model_type
-    if head is not None and head in family.heads:
-        data["architectures"] = [family.heads[head].architecture]
-    elif head in BARE:
-        data["architectures"] = [family.heads[family.bare].architecture]
+    if head in family.heads or head in BARE:
+        data["architectures"] = [family.heads[head if head in family.heads else family.bare].architecture]  # type: ignore
     data["id2label"] = {str(i): label for i, label in config.id2label.items()}
     data["label2id"] = config.label2id
     if config.problem_type:
@@ -187,7 +178,7 @@ def write_config(family: Family, config: Config, head: str | None = None) -> dic
 
 @dataclass(frozen=True)
 class Link:
-    """A row with its numbers filled in: which checkpoint tensor is which of ours, by what operation."""
+    """A row for one layer: the name of a checkpoint's tensor, our names of its parts, and the operation."""
 
     name: str
     ours: tuple[str, ...]
@@ -195,11 +186,9 @@ class Link:
 
 
 def links(family: Family, config: Config, head: str | None) -> list[Link]:
-    """The family's whole table for one model, literally."""
-    out = [*_expand(family.rows, config, family.prefix)]
-    if head is not None and head in family.heads:
-        out += _expand(family.heads[head].rows, config, "")
-    return out
+    """Return the family's whole table for one model, a link per tensor."""
+    rows = family.heads[head].rows if head is not None and head in family.heads else ()
+    return [*_expand(family.rows, config, family.prefix), *_expand(rows, config, "")]
 
 
 def _expand(rows: tuple[Row, ...], config: Config, prefix: str) -> Iterator[Link]:
@@ -215,18 +204,18 @@ def _expand(rows: tuple[Row, ...], config: Config, prefix: str) -> Iterator[Link
 def adopt(
     family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor], wanted: set[str]
 ) -> dict[str, Tensor]:
-    """Checkpoint tensors, under `canonical` names → ours. `wanted` are the names that there must be.
+    """Return a checkpoint's tensors, which have `canonical` names, under ours. `wanted` are names that must be there.
 
     Raises:
-        MissingHeadError: the encoder is there, the asked head is not.
-        CheckpointError: a tensor is missing, unknown, or does not fit its twin.
+        MissingHeadError: the encoder is there, the head is not.
+        CheckpointError: a tensor is missing, unknown, or contradicts another.
     """
     table = links(family, config, head if _is_for(family, config, head) else None)
     out: dict[str, Tensor] = {}
     for link in sorted(table, key=lambda link: link.operation == "share"):
         if link.name not in tensors:
             continue
-        tensor = tensors[link.name].T if link.operation.startswith("transpose") else tensors[link.name]
+        tensor = _transposed(link, tensors[link.name])
         if link.operation.endswith("split"):
             if not tensor.dim() or len(tensor) % len(link.ours):
                 raise CheckpointError(
@@ -251,7 +240,7 @@ def adopt(
 def _check_all(
     family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor], missing: Sequence[str]
 ) -> None:
-    """Refuse a checkpoint that lacks some of our tensors, `missing`, or has some that we have no place for."""
+    """Refuse a checkpoint that lacks some of our tensors, `missing`, or has unknown ones."""
     if missing:
         names = {ours: link.name for link in reversed(links(family, config, head)) for ours in link.ours}
         if all(name.startswith("head.") for name in missing):
@@ -276,14 +265,14 @@ def _check_all(
 
 
 def _missing_head(head: str | None, first: str, there: str) -> MissingHeadError:
-    """What to raise where a head's first tensor is not there; `there` are the heads that are."""
+    """Return the error of a head whose `first` tensor is not there; `there` are the heads that are."""
     has = Message("it is a model without a head", "es un modelo sin cabeza")
     if there:
         has = Message(f"it has: {there}", f"tiene: {there}")
-    new = Message.same("")
+    new = EMPTY
     if str(head).endswith("classification"):
         new = Message(
-            ", or begin a new head, to be trained: AutoModelFor….from_pretrained(…, num_labels=)",
+            ", or start a new head, to be trained: AutoModelFor….from_pretrained(…, num_labels=)",
             ", o empieza una cabeza nueva, por entrenar: AutoModelFor….from_pretrained(…, num_labels=)",
         )
     return MissingHeadError(
@@ -295,9 +284,9 @@ def _missing_head(head: str | None, first: str, there: str) -> MissingHeadError:
 
 
 def canonical(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The checkpoint's tensors as a model with a head names them: with the family's prefix, LayerNorms as of now."""
-    first_names = (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias"))  # TensorFlow's
-    for old, new in first_names:
+    """Return a checkpoint's tensors under the names of a model with a head: with the family's prefix, and LayerNorms
+    as PyTorch names them."""
+    for old, new in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):  # TensorFlow's
         tensors = {name.replace(old, new): tensor for name, tensor in tensors.items()}
     if any(name.startswith(family.prefix) for name in tensors):
         return dict(tensors)
@@ -306,38 +295,38 @@ def canonical(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> 
 
 
 def untied(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> Config:
-    """The configuration as the tensors have it: `transformers` 5 writes of T5 v1.1 that its two vocabularies are one,
-    and stores both."""
+    """Return the configuration with `tied` as the tensors have it: `transformers` 5 writes for T5 v1.1 that its two
+    vocabularies are tied, and stores both."""
     rows = family.heads["seq2seq-lm"].rows if "seq2seq-lm" in family.heads else ()
-    own = next((tensors.get(name) for name, ours, *_ in rows if ours == "head.output.weight"), None)
+    output = next((tensors.get(name) for name, ours, *_ in rows if ours == "head.output.weight"), None)
     words = tensors.get(family.prefix + "shared.weight")
-    if not config.tied or own is None or words is None or torch.equal(own, words):
+    if not config.tied or output is None or words is None or torch.equal(output, words):
         return config
     return replace(config, tied=False)
 
 
 def has_head(family: Family, config: Config, head: str, tensors: Mapping[str, Tensor]) -> bool:
-    """Whether every tensor of a head is there, under `canonical` names."""
+    """Return whether every tensor of a head is there, under `canonical` names."""
     rows = _expand(family.heads[head].rows, config, "")
     there = all(link.name in tensors for link in rows if link.operation != "share")
     return there and _is_for(family, config, head)
 
 
 def _is_for(family: Family, config: Config, head: str | None) -> bool:
-    """Whether `architectures` in config.json leaves it open that the checkpoint has this head: BERT's two heads that
-    classify have one name, `classifier`, and one must not be taken for the other."""
+    """Return whether the checkpoint may have this head by the `architectures` of its config.json: the tensors of
+    BERT's two heads that classify have one name, `classifier`."""
     named = heads_named(family, config)
     return not named or head in (*named, *BARE, None)
 
 
 def heads_named(family: Family, config: Config) -> list[str]:
-    """The heads for a task that `architectures` in config.json names."""
-    said = config.extra.get("architectures") or ()
-    return [name for name, known in family.heads.items() if name not in BARE and known.architecture in said]
+    """Return the heads for a task that `architectures` in config.json names."""
+    classes = config.extra.get("architectures") or ()
+    return [name for name, head in family.heads.items() if name not in BARE and head.architecture in classes]
 
 
 def release(family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Ours → checkpoint tensors, under the names that `transformers` writes. The inverse of `adopt`."""
+    """Return our tensors as a checkpoint's, under the names that `transformers` writes. The inverse of `adopt`."""
     out: dict[str, Tensor] = {}
     for link in links(family, config, head):
         if link.operation == "share" or not link.ours or any(ours not in tensors for ours in link.ours):
@@ -345,5 +334,10 @@ def release(family: Family, config: Config, head: str | None, tensors: Mapping[s
         # the bare model's tensors are written without the prefix
         name = link.name.removeprefix(family.prefix) if head in BARE else link.name
         tensor = torch.cat([tensors[ours] for ours in link.ours]) if len(link.ours) > 1 else tensors[link.ours[0]]
-        out[name] = tensor.T if link.operation.startswith("transpose") else tensor
+        out[name] = _transposed(link, tensor)
     return out
+
+
+def _transposed(link: Link, tensor: Tensor) -> Tensor:
+    """Return a checkpoint's tensor as ours, or ours as the checkpoint's."""
+    return tensor.transpose(0, -1) if link.operation.startswith("transpose") else tensor

@@ -1,33 +1,27 @@
-"""GPT-2, https://openai.com/index/better-language-models: a decoder that looks at itself alone.
+"""GPT-2, https://openai.com/index/better-language-models: a decoder without an encoder.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/gpt2/modeling_gpt2.py
 """
 
 from gatonegro.families.family import Family, Head
 
-ATTENTION = "decoder.layers.{i}.attention"
+LAYER = "decoder.layers.{i}"
 
 GPT2 = Family(
     prefix="transformer.",
     rows=(
         ("wte.weight", "embeddings.tokens.weight"),
         ("wpe.weight", "embeddings.positions.weight"),
-        ("h.{i}.ln_1.*", "decoder.layers.{i}.attention_add.norm.*"),
-        *(
-            (
-                f"h.{{i}}.attn.c_attn.{end}",
-                tuple(f"{ATTENTION}.{part}.{end}" for part in ("query", "key", "value")),
-                how,
-            )
-            for end, how in (("weight", "transpose split"), ("bias", "split"))
+        ("h.{i}.ln_1.*", f"{LAYER}.attention_add.norm.*"),
+        (
+            "h.{i}.attn.c_attn.*",
+            tuple(f"{LAYER}.attention.{part}.*" for part in ("query", "key", "value")),
+            "transpose split",
         ),
-        ("h.{i}.attn.c_proj.weight", ATTENTION + ".output.weight", "transpose"),
-        ("h.{i}.attn.c_proj.bias", ATTENTION + ".output.bias"),
-        ("h.{i}.ln_2.*", "decoder.layers.{i}.feed_forward_add.norm.*"),
-        ("h.{i}.mlp.c_fc.weight", "decoder.layers.{i}.feed_forward.up.weight", "transpose"),
-        ("h.{i}.mlp.c_fc.bias", "decoder.layers.{i}.feed_forward.up.bias"),
-        ("h.{i}.mlp.c_proj.weight", "decoder.layers.{i}.feed_forward.down.weight", "transpose"),
-        ("h.{i}.mlp.c_proj.bias", "decoder.layers.{i}.feed_forward.down.bias"),
+        ("h.{i}.attn.c_proj.*", f"{LAYER}.attention.output.*", "transpose"),
+        ("h.{i}.ln_2.*", f"{LAYER}.feed_forward_add.norm.*"),
+        ("h.{i}.mlp.c_fc.*", f"{LAYER}.feed_forward.up.*", "transpose"),
+        ("h.{i}.mlp.c_proj.*", f"{LAYER}.feed_forward.down.*", "transpose"),
         ("ln_f.*", "decoder.norm.*"),
     ),
     heads={
@@ -53,9 +47,6 @@ GPT2 = Family(
         "n_positions": 1024,
         "activation_function": "gelu_new",
         "layer_norm_epsilon": 1e-5,
-        "resid_pdrop": 0.1,
-        "attn_pdrop": 0.1,
-        "initializer_range": 0.02,
     },
     fixed={
         "type_vocab_size": 0,

@@ -1,4 +1,4 @@
-"""T5, https://arxiv.org/abs/1910.10683, and mT5: distances in the place of positions, and no bias in any linear map.
+"""T5, https://arxiv.org/abs/1910.10683, and mT5: relative distances for positions, and no bias in any linear map.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/t5/modeling_t5.py
 """
@@ -12,16 +12,17 @@ from gatonegro.families.family import Family, Head, Row
 
 
 def _layers(stack: str, attentions: dict[str, str]) -> tuple[Row, ...]:
-    """The rows of an encoder or a decoder, whose sublayers are numbered: `attentions`, {theirs: ours}, come first."""
+    """Return the rows of an encoder or a decoder. Its sublayers are numbered; `attentions`, {their name: ours}, come
+    first."""
     ours, rows = f"{stack}.layers.{{i}}", []
-    for number, (name, own) in enumerate(attentions.items()):
+    for number, (name, our_name) in enumerate(attentions.items()):
         theirs = f"{stack}.block.{{i}}.layer.{number}"
-        for part, mine in {"q": "query", "k": "key", "v": "value", "o": "output"}.items():
-            rows.append((f"{theirs}.{name}.{part}.weight", f"{ours}.{own}.{mine}.weight"))
-        rows.append((f"{theirs}.layer_norm.weight", f"{ours}.{own}_add.norm.weight"))
+        for part, our_part in {"q": "query", "k": "key", "v": "value", "o": "output"}.items():
+            rows.append((f"{theirs}.{name}.{part}.weight", f"{ours}.{our_name}.{our_part}.weight"))
+        rows.append((f"{theirs}.layer_norm.weight", f"{ours}.{our_name}_add.norm.weight"))
     theirs = f"{stack}.block.{{i}}.layer.{len(attentions)}"
-    for part, mine in {"wi": "up", "wi_0": "gate", "wi_1": "value", "wo": "down"}.items():
-        rows.append((f"{theirs}.DenseReluDense.{part}.weight", f"{ours}.feed_forward.{mine}.weight"))
+    for part, our_part in {"wi": "up", "wi_0": "gate", "wi_1": "value", "wo": "down"}.items():
+        rows.append((f"{theirs}.DenseReluDense.{part}.weight", f"{ours}.feed_forward.{our_part}.weight"))
     return (
         *rows,
         (f"{theirs}.layer_norm.weight", f"{ours}.feed_forward_add.norm.weight"),
@@ -63,8 +64,6 @@ def _family(name: str, scaled: bool, **defaults: Any) -> Family:
             "num_layers": 6,
             "num_heads": 8,
             "relative_attention_num_buckets": 32,
-            "relative_attention_max_distance": 128,
-            "dropout_rate": 0.1,
             "layer_norm_epsilon": 1e-6,
             "feed_forward_proj": "relu",
             "tie_word_embeddings": True,
@@ -81,12 +80,12 @@ def _family(name: str, scaled: bool, **defaults: Any) -> Family:
                 True: {"tied": True, "head_scale": scaled},
                 False: {"tied": False, "head_scale": False},
             },
-            # `transformers` 5 says it of T5 with a key of its own
+            # the key of `transformers` 5 for T5
             "scale_decoder_outputs": {True: {"head_scale": scaled}, False: {"head_scale": False}, None: {}},
         },
         fixed={
             "type_vocab_size": 0,
-            "max_position_embeddings": 2**30,  # distances have no end
+            "max_position_embeddings": 2**30,  # no limit
             "initializer_range": 0.05,
             "positions": "none",
             "embedding_norm": False,

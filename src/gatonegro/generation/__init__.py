@@ -1,4 +1,4 @@
-"""Writing, token by token: greedy, beams and sampling over a cache."""
+"""Generation, token by token: greedy, beam search and sampling, with a cache."""
 
 from gatonegro.generation.options import ALLOWED, IDLE, GenerationConfig, generation_config
 from gatonegro.generation.search import Written, loops, write

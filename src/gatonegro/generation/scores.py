@@ -1,4 +1,4 @@
-"""What is done to the scores of the next token before one is chosen: a function a rule, in the reference's order.
+"""Rules that change the scores of the next token before one is chosen, in the reference's order.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/generation/logits_process.py
 """
@@ -19,22 +19,22 @@ NEVER = float("-inf")
 
 @dataclass
 class Row:
-    """A sequence that is being written."""
+    """A sequence that is being generated."""
 
-    ids: list[int]  # with its beginning
-    begun: int  # tokens of the beginning
-    source: int  # which of the call's inputs it belongs to
-    score: float = 0.0  # sum of the log-probabilities of what was written
+    ids: list[int]  # with the prompt
+    begun: int  # length of the prompt
+    source: int  # index of its source
+    score: float = 0.0  # sum of the new tokens' log-probabilities
 
 
 Rule = Callable[[Tensor, Sequence[Row]], None]  # changes scores (rows, vocab) in place
-Ban = Callable[[Row], Sequence[int]]  # tokens that must not follow
+Ban = Callable[[Row], Sequence[int]]  # returns the tokens that must not follow
 Where = Callable[[Row], bool]
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What the options ask for, in the reference's order."""
+    """The rules of some options, in the reference's order."""
 
     penalties: Sequence[Rule]
     bans: Sequence[Ban]
@@ -43,18 +43,18 @@ class Rules:
 
     @property
     def few(self) -> bool:
-        """Whether of each row but a few scores are changed."""
+        """True if the rules change only a few scores per row."""
         return not self.penalties and not self.warpers
 
     def banned(self, rows: Sequence[Row]) -> list[list[int]]:
         return [[token for ban in self.bans for token in ban(row)] for row in rows] if self.bans else []
 
     def forced(self, rows: Sequence[Row]) -> list[tuple[int, int]]:
-        """Rows for which the next token is settled, and the token."""
+        """Return the rows with a forced next token, and that token."""
         return [(i, token) for token, where in self.forces for i, row in enumerate(rows) if where(row)]
 
     def change(self, scores: Tensor, rows: Sequence[Row]) -> None:
-        """Change scores (rows, vocab) in place."""
+        """Apply the rules to scores (rows, vocab), in place."""
         for rule in self.penalties:
             rule(scores, rows)
         ban(scores, self.banned(rows))
@@ -66,10 +66,7 @@ class Rules:
 
 
 def rules(options: GenerationConfig, sources: Sequence[Sequence[int]], limits: Sequence[int]) -> Rules:
-    """Those that the options ask for.
-
-    `sources` are the ids that each of the call's inputs has, `limits` how long what is written for it may become.
-    """
+    """Return the rules of the options, for the ids of each of `sources` and the largest length per source."""
     ends, least = options.ends, options.min_new_tokens or 0
     bans: list[Ban] = []
     forces: list[tuple[int, Where]] = []
@@ -95,8 +92,8 @@ def rules(options: GenerationConfig, sources: Sequence[Sequence[int]], limits: S
 
 
 def warpers(options: GenerationConfig) -> list[Rule]:
-    """Those of sampling: temperature, the `top_k` most likely, and those that make up `top_p` of the probability
-    (https://arxiv.org/abs/1904.09751). With beams, two stay at least: one may be the end."""
+    """Return the rules of sampling: temperature, the `top_k` most likely, and the tokens that make up `top_p` of the
+    probability (https://arxiv.org/abs/1904.09751). With beams, two tokens remain at least: one may be the end."""
     least = 1 if options.num_beams == 1 else len(options.ends) + 1
     out: list[Rule] = []
 
@@ -123,25 +120,25 @@ def warpers(options: GenerationConfig) -> list[Rule]:
 
 
 def _penalise(penalty: float) -> Rule:
-    """Tokens that are there lose, https://arxiv.org/abs/1909.05858."""
+    """Return a rule that lowers the scores of a row's tokens, https://arxiv.org/abs/1909.05858."""
 
     def rule(scores: Tensor, rows: Sequence[Row]) -> None:
-        for row, own in zip(rows, scores, strict=True):
-            there = torch.tensor(sorted(set(row.ids)))
-            old = own[there]
-            own[there] = torch.where(old < 0, old * penalty, old / penalty)
+        for row, values in zip(rows, scores, strict=True):
+            ids = torch.tensor(sorted(set(row.ids)))
+            old = values[ids]
+            values[ids] = torch.where(old < 0, old * penalty, old / penalty)
 
     return rule
 
 
 def _no_repeat(size: int, sources: Sequence[Sequence[int]] | None = None) -> Ban:
-    """No `size` tokens in a row may come twice; or, of those of the source, be copied."""
+    """Return a ban on `size` tokens in a row that come twice or, with `sources`, are copied from the source."""
 
     def after(ids: Sequence[int]) -> dict[tuple[int, ...], list[int]]:
-        found: dict[tuple[int, ...], list[int]] = {}
+        out: dict[tuple[int, ...], list[int]] = {}
         for i in range(len(ids) - size + 1):
-            found.setdefault(tuple(ids[i : i + size - 1]), []).append(ids[i + size - 1])
-        return found
+            out.setdefault(tuple(ids[i : i + size - 1]), []).append(ids[i + size - 1])
+        return out
 
     read = None if sources is None else [after(ids) for ids in sources]
 

@@ -1,4 +1,4 @@
-"""From scores to sequences: greedy, sampling, beams. Token for token what `transformers` writes.
+"""From scores to sequences: greedy, sampling, beam search, with the same tokens as `transformers`.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/generation/utils.py
 """
@@ -18,21 +18,21 @@ from gatonegro.generation.scores import NEVER, Row, rules
 from gatonegro.generation.topk import ban, best
 from gatonegro.generation.writing import Writer, Writing
 
-GONE = -1e9  # the reference's score of what must not be chosen
-# a loop is at most so many tokens again and again: thrice and 24 tokens at least, or 8 times
+GONE = -1e9  # the reference's score of beams that must not be chosen
+# a loop repeats at most PERIOD tokens: three times and LEAST tokens at least, or TIMES times
 PERIOD, LEAST, TIMES = 12, 24, 8
 
 
 @dataclass(frozen=True)
 class Written:
-    """One sequence that was written for one source."""
+    """A sequence generated for a source."""
 
-    ids: list[int]  # with its beginning, and its end where it has one
-    begun: int  # tokens of the beginning
-    score: float  # the sum of the log-probabilities / length ** length_penalty
-    ended: bool  # by itself; else the limit cut it
-    looped: bool = False  # whether its end goes round in circles
-    attention: np.ndarray | None = None  # of its tokens to the source's, where that was asked for
+    ids: list[int]  # with the prompt and, where there is one, the end token
+    begun: int  # length of the prompt
+    score: float  # sum of log-probabilities / length ** length_penalty
+    ended: bool  # with an end token; False: at the limit
+    looped: bool = False  # whether its end repeats itself
+    attention: np.ndarray | None = None  # of its tokens to the source's, if computed
 
     @property
     def new(self) -> list[int]:
@@ -40,10 +40,11 @@ class Written:
 
     @property
     def unfinished(self) -> str | None:
-        """ "loop" or "limit", where it did not end well."""
+        """ "loop" or "limit" if the sequence is not finished, else None."""
         return "loop" if self.looped else None if self.ended else "limit"
 
 
+@torch.inference_mode()
 def write(
     model: Writer,
     sources: Sequence[Sequence[int]] | None,
@@ -52,41 +53,28 @@ def write(
     options: GenerationConfig,
     put: Callable[[int], None] | None = None,
 ) -> list[list[Written]]:
-    """Of each source, `num_return_sequences` sequences, the best first.
+    """Return the `num_return_sequences` best sequences per source, the best first.
 
     Args:
-        sources: ids that the encoder reads; None for a decoder alone.
-        beginnings: ids that each sequence begins with.
-        limits: how long each may become.
-        put: is told each token of a single sequence as soon as it is chosen; there is none with beams.
+        sources: ids per source; None without an encoder.
+        beginnings: the first ids of each sequence.
+        limits: the largest length per source.
+        put: called with each token of a single sequence as soon as it is chosen; not with beams.
     """
     if not beginnings:
         return []
-    with torch.inference_mode():
-        if options.num_beams == 1:
-            return _greedy(model, sources, beginnings, limits, options, put)
+    if options.num_beams > 1:
         return _Beams(model, sources, beginnings, limits, options).run()
-
-
-def _greedy(
-    model: Writer,
-    sources: Sequence[Sequence[int]] | None,
-    beginnings: Sequence[Sequence[int]],
-    limits: Sequence[int],
-    options: GenerationConfig,
-    put: Callable[[int], None] | None,
-) -> list[list[Written]]:
-    """The likeliest token, or one drawn, a row a sequence."""
     copies = [i for i in range(len(beginnings)) for _ in range(options.num_return_sequences)]
     rows = [Row(list(beginnings[i]), len(beginnings[i]), i) for i in copies]
-    asked = rules(options, beginnings if sources is None else sources, limits)
+    active = rules(options, beginnings if sources is None else sources, limits)
     random = torch.Generator().manual_seed(options.seed) if options.seed is not None else None
     ends, out = set(options.ends), [[] for _ in beginnings]  # type: tuple[set[int], list[list[Written]]]
     writing = Writing(model, None if sources is None else [sources[i] for i in copies], [row.ids for row in rows])
 
     def choose(scores: Tensor, first: int) -> tuple[Tensor, ...]:
-        """The next token of rows from the `first` on, and its log-probability. (rows,) each"""
-        asked.change(scores, rows[first : first + len(scores)])
+        """Return the next token of each row, from row `first` on, and its log-probability. (rows,) each"""
+        active.change(scores, rows[first : first + len(scores)])
         if options.do_sample:
             scores = scores.cpu()
             _check(scores.amax(-1), scores)
@@ -117,15 +105,15 @@ def _greedy(
 
 
 def _check(best: Tensor, scores: Tensor) -> None:
-    """Whether the best score of each row (rows,) is a number: no weight was too large, and something may follow."""
+    """Raise an error if the best score of a row (rows,) is not finite: NaN, or no token may follow."""
     if best.isfinite().all():
         return
     if scores.isnan().any():
         raise CheckpointError(
-            "the model's scores are no numbers (NaN): its weights are too large for the type it runs in. Try "
-            "dtype='float32', or take another checkpoint.",
-            "las puntuaciones del modelo no son números (NaN): sus pesos son demasiado grandes para el tipo en que "
-            "funciona. Prueba dtype='float32', o usa otro checkpoint.",
+            "the model's scores are no numbers (NaN): its weights overflow in this dtype. Try dtype='float32', or use "
+            "another checkpoint.",
+            "las puntuaciones del modelo no son números (NaN): sus pesos desbordan este dtype. Prueba "
+            "dtype='float32', o usa otro checkpoint.",
         )
     raise OptionError(
         "no token may follow: suppress_tokens, bad_words_ids and the like forbid them all. Forbid fewer.",
@@ -142,12 +130,12 @@ def _written(row: Row, score: float, ended: bool, limit: int, options: Generatio
 
 
 def _stuck(row: Row, options: GenerationConfig) -> bool:
-    """Whether a loop is to end here; looked for now and then."""
+    """Return whether to end a loop here; checked at every eighth token."""
     return options.stop_loops and len(row.ids) % 8 == 0 and loops(row.ids[row.begun :])
 
 
 def loops(ids: Sequence[int]) -> bool:
-    """Whether the end of a sequence is the same few tokens again and again: "mar mar mar"."""
+    """Return whether the end of a sequence repeats the same few tokens: "mar mar mar"."""
     for period in range(1, min(PERIOD, len(ids) // 3) + 1):
         size = max(3 * period, min(LEAST, TIMES * period))
         tail = ids[-size:]
@@ -158,21 +146,21 @@ def loops(ids: Sequence[int]) -> bool:
 
 @dataclass
 class Source:
-    """What beam search knows of one source: its best finished sequences so far, the best first."""
+    """A source in beam search, with its best finished sequences so far, the best first."""
 
-    number: int
-    found: list[tuple[float, Row, bool]]  # score, sequence, whether it ended by itself
+    number: int  # index of the source
+    finished: list[tuple[float, Row, bool]]  # score, sequence, whether it has an end token
 
     def finish(self, done: Sequence[tuple[Row, bool]], length: int, options: GenerationConfig) -> None:
-        """Sequences that end, at this length, and whether by themselves, if they are good enough."""
-        if not done or (options.early_stopping is True and len(self.found) == options.num_beams):
+        """Add sequences that end, at this length, and whether with an end token, if they are among the best."""
+        if not done or (options.early_stopping is True and len(self.finished) == options.num_beams):
             return
-        self.found += [(row.score / length**options.length_penalty, row, ended) for row, ended in done]
-        self.found = sorted(self.found, key=lambda one: -one[0])[: options.num_beams]
+        self.finished += [(row.score / length**options.length_penalty, row, ended) for row, ended in done]
+        self.finished = sorted(self.finished, key=lambda entry: -entry[0])[: options.num_beams]
 
 
 class _Beams:
-    """The `num_beams` best sequences of each source side by side. A source leaves when none can get better."""
+    """Beam search: `num_beams` rows per source. A source is finished when none of its rows can get better."""
 
     def __init__(
         self,
@@ -182,11 +170,11 @@ class _Beams:
         limits: Sequence[int],
         options: GenerationConfig,
     ):
-        self.asked = rules(options, beginnings if sources is None else sources, limits)
+        self.rules = rules(options, beginnings if sources is None else sources, limits)
         self.random = torch.Generator().manual_seed(options.seed) if options.seed is not None else None
         self.limits, self.options = limits, options
         self.ends, self.beams = set(options.ends), options.num_beams
-        self.wide = max(2, 1 + len(self.ends)) * self.beams  # so many that one is left for each beam where others end
+        self.wide = max(2, 1 + len(self.ends)) * self.beams  # enough for every beam if others end
         self.rows = [
             Row(list(ids), len(ids), i, GONE if beam else 0.0)
             for i, ids in enumerate(beginnings)
@@ -197,30 +185,30 @@ class _Beams:
         self.writing = Writing(model, sources, beginnings, self.beams)
 
     def run(self) -> list[list[Written]]:
-        found = self.writing.start(self.choose)
+        choices = self.writing.start(self.choose)
         while True:
-            stay, parents = self.settle(found)
+            stay, parents = self.settle(choices)
             if not stay:
                 return self.out
             self.writing.take(parents, stay)
-            found = self.writing.step([row.ids[-1] for row in self.rows], self.choose)
+            choices = self.writing.step([row.ids[-1] for row in self.rows], self.choose)
 
     def choose(self, scores: Tensor, first: int) -> tuple[Tensor, ...]:
-        """How the sources of rows from the `first` on may go on: the sum of log-probabilities, which of the source's
-        rows, with which token. (sources, wide) each"""
-        options, asked, beams = self.options, self.asked, self.beams
+        """Return the best continuations per source, from row `first` on: sums of log-probabilities, indices of the
+        source's rows, and tokens. (sources, wide) each"""
+        options, beams = self.options, self.beams
         some = self.rows[first : first + len(scores)]
-        if asked.few and not options.do_sample:
-            banned = asked.banned(some)
-            if options.renormalize_logits:  # what is forbidden counts for nothing then
+        if self.rules.few and not options.do_sample:
+            banned = self.rules.banned(some)
+            if options.renormalize_logits:  # the sum then leaves banned tokens out
                 ban(scores, banned)
             logs, tokens, sums = best(scores, self.wide, banned)  # (rows, wide)
             logs -= sums[:, None]
-            for i, token in asked.forced(some):
+            for i, token in self.rules.forced(some):
                 logs[i], logs[i, 0], tokens[i, 0] = NEVER, 0.0, token
         else:
             logs = scores.cpu().log_softmax(-1)  # (rows, vocab)
-            asked.change(logs, some)
+            self.rules.change(logs, some)
             if options.renormalize_logits:
                 logs = logs.log_softmax(-1)
             tokens = torch.arange(logs.shape[1]).expand_as(logs)
@@ -233,11 +221,11 @@ class _Beams:
             places = logs.topk(min(self.wide, logs.shape[1])).indices
         return logs.gather(1, places), places // each, tokens.reshape(len(logs), -1).gather(1, places)
 
-    def settle(self, found: Sequence[Tensor]) -> tuple[list[int], list[int]]:
-        """End or go on, by what was chosen: which sources go on, and the row that each of their new rows continues."""
+    def settle(self, choices: Sequence[Tensor]) -> tuple[list[int], list[int]]:
+        """End or continue rows. Return the sources that continue, and the parent of each of their new rows."""
         options, beams = self.options, self.beams
         stay, parents, grown = [], [], []  # type: tuple[list[int], list[int], list[Row]]
-        for s, (source, *tried) in enumerate(zip(self.going, *(each.tolist() for each in found), strict=True)):
+        for s, (source, *tried) in enumerate(zip(self.going, *(each.tolist() for each in choices), strict=True)):
             done, open_ = [], []  # type: tuple[list[tuple[Row, bool]], list[tuple[Row, int]]]
             limit = self.limits[source.number]
             for rank, (value, beam, token) in enumerate(zip(*tried, strict=True)):
@@ -256,18 +244,18 @@ class _Beams:
                 parents += [parent for _, parent in open_]
                 grown += [row for row, _ in open_]
             else:
-                kept = source.found[: options.num_return_sequences]
+                kept = source.finished[: options.num_return_sequences]
                 self.out[source.number] = [_written(row, score, ended, limit, options) for score, row, ended in kept]
         self.going, self.rows = [self.going[s] for s in stay], grown
         return stay, parents
 
 
 def _can_improve(source: Source, best: float, length: int, limit: int, options: GenerationConfig) -> bool:
-    """Whether what is open may still win a place among those that are found, by the reference's reckoning."""
-    if len(source.found) < options.num_beams:
+    """Return whether an open row may still be among the best finished ones, by the reference's rule."""
+    if len(source.finished) < options.num_beams:
         return True
     if options.early_stopping is True:
         return False
     if options.early_stopping == "never" and options.length_penalty > 0:
-        length = limit - source.found[0][1].begun
-    return best / length**options.length_penalty > source.found[-1][0]
+        length = limit - source.finished[0][1].begun
+    return best / length**options.length_penalty > source.finished[-1][0]

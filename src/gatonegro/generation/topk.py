@@ -1,4 +1,4 @@
-"""The best scores of each row, by our own kernel where it is there."""
+"""The best scores per row, by our kernel where it is installed."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from gatonegro.engine import kernels
 
 
 def best(scores: Tensor, count: int, banned: Sequence[Sequence[int]] = ()) -> tuple[Tensor, Tensor, Tensor]:
-    """Of each row (rows, n), the `count` largest that are not among its `banned` ones, the largest first, and their
-    places; and the log of the sum of all exponentials. (rows, count) twice, (rows,)
+    """Return the `count` best scores per row (rows, n) outside of `banned`, the best first, their places, and the
+    log of the sum of all exponentials. (rows, count) twice, (rows,)
 
-    The scores have served then, and may be changed.
+    The scores may be changed in place.
     """
     count = min(count, scores.shape[1])
     if scores.device.type == "cpu" and kernels.available():
@@ -25,7 +25,7 @@ def best(scores: Tensor, count: int, banned: Sequence[Sequence[int]] = ()) -> tu
 
 
 def ban(scores: Tensor, banned: Sequence[Sequence[int]]) -> None:
-    """No chance, in place, to what is banned of each row."""
+    """Set each row's banned scores to -inf, in place."""
     if any(banned):
         rows, places = torch.tensor([(row, place) for row, some in enumerate(banned) for place in some]).T
         scores[rows, places] = float("-inf")

@@ -1,4 +1,4 @@
-"""Sequences that a model is writing: what it keeps of them, and what it looks at."""
+"""Sequences during generation: their keys and values, and the layout of attention."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from gatonegro.nn.decoder import Decoder
 from gatonegro.packing import Layout, Packed, pack
 
 ROOM = 32  # tokens by which lists of places grow
-SCORES = 2**22  # at a time: such memory is used again and again, much more is asked of the system anew each time
+SCORES = 2**22  # scores computed at a time: PyTorch reuses that much memory, and allocates much more anew
 
 
 class Writer(Protocol):
-    """What is asked of a model that writes."""
+    """The interface of a model that generates."""
 
     config: Config
     decoder: Decoder
@@ -42,15 +42,15 @@ class Writer(Protocol):
     def next(self, x: Tensor, packed: Packed) -> Tensor: ...
 
 
-# scores (rows, vocab) of rows from a number on → what is chosen of them, each a tensor whose first dimension is theirs
+# (scores (rows, vocab), index of the first row) → the choices, tensors (rows, …)
 Choose = Callable[[Tensor, int], tuple[Tensor, ...]]
 
 
 class Writing:
-    """Some sequences, each a row; `copies` rows of one source stand together, begin alike and look at it together.
+    """Sequences in rows; the `copies` rows of a source are neighbours, with one prompt and one cross-attention layout.
 
-    A step computes one token a row, and nothing else: rows that are finished leave with `take`. Keys and values stay
-    where they were kept first, whatever becomes of the rows; each row has a list of its tokens' places.
+    A step computes one token per row; `take` removes finished rows. Keys and values are not moved when rows are: each
+    row has a list of its tokens' places.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class Writing:
     ):
         self.model, self.begin, self.copies, self.device = model, beginnings, copies, model.device
         self.offset = (model.config.decoder or model.config).position_offset
-        self.together = max(1, SCORES // (copies * model.config.vocab_size))  # sources that are scored together
+        self.together = max(1, SCORES // (copies * model.config.vocab_size))  # sources scored together
         self.kept = [Kept() for _ in model.decoder.layers]
-        self.count = 0  # tokens that are kept
-        self.lengths = torch.zeros(len(beginnings), dtype=torch.long)  # of each row
+        self.count = 0  # tokens in the cache
+        self.lengths = torch.zeros(len(beginnings), dtype=torch.long)  # per row
         self.places = torch.zeros(len(beginnings), 0, dtype=torch.int32)  # (rows, room), of each row's tokens
-        self.keys: list[Keys] | None = None  # a layer, of all sources
+        self.keys: list[Keys] | None = None  # per layer, of all sources
         self.cross: Layout | None = None
         if sources is not None:
             packed = pack(sources, model.config).to(self.device)
@@ -75,7 +75,7 @@ class Writing:
             self.cross = Layout(tuple(map(len, beginnings)), packed.lengths)
 
     def start(self, choose: Choose) -> list[Tensor]:
-        """What is chosen to follow each beginning."""
+        """Return what `choose` chooses after each prompt."""
         x, packed = self._decode(self.begin)
         rows = torch.arange(len(self.begin)).repeat_interleave(self.copies)
         self.lengths, self.places = self.lengths[rows], self.places[rows]
@@ -84,11 +84,11 @@ class Writing:
         return self._choose(x[(torch.tensor(packed.lengths).cumsum(0) - 1).to(x.device)], packed, choose, self.copies)
 
     def step(self, tokens: Sequence[int], choose: Choose) -> list[Tensor]:
-        """One more token a row, and what is chosen to follow."""
+        """Append one token per row; return what `choose` chooses after it."""
         return self._choose(*self._decode([[token] for token in tokens]), choose, 1)
 
     def _decode(self, new: Sequence[Sequence[int]]) -> tuple[Tensor, Packed]:
-        """Hidden states (t, hidden) of new tokens of each row."""
+        """Return hidden states (t, hidden) of each row's new tokens."""
         counts, before = tuple(map(len, new)), self.lengths
         self.lengths = before + torch.tensor(counts)
         if (missing := int(self.lengths.max()) - self.places.shape[1]) > 0:
@@ -103,29 +103,29 @@ class Writing:
         return self.model.decode(packed, self.keys, self.cross, self.kept, layout), packed
 
     def _held(self) -> tuple[Tensor, Tensor]:
-        """Numbers of tokens (room,), and of which of them each row has a place (rows, room)."""
+        """Return the columns of `places` (room,), and a mask of those that each row uses (rows, room)."""
         column = torch.arange(self.places.shape[1])
         return column, column < self.lengths[:, None]
 
     def _choose(self, x: Tensor, packed: Packed, choose: Choose, times: int) -> list[Tensor]:
-        """Scores of a few rows after another, so that all do not lie in memory together; each counts `times`."""
-        few = self.together * self.copies // times
+        """Return the choices, computed for a few rows at a time to save memory; each row is repeated `times`."""
+        size = self.together * self.copies // times
         parts = []
-        for i in range(0, len(x), few):
-            scores = self.model.next(x[i : i + few], packed).float()  # (rows, vocab)
+        for i in range(0, len(x), size):
+            scores = self.model.next(x[i : i + size], packed).float()  # (rows, vocab)
             parts.append(choose(scores if times == 1 else scores.repeat_interleave(times, 0), i * times))
         return [torch.cat(part) for part in zip(*parts, strict=True)]
 
     def take(self, rows: Sequence[int], sources: Sequence[int]) -> None:
-        """Go on with these rows, in this order, which are all that these sources have."""
+        """Keep these rows, in this order: all those of `sources`."""
         self.lengths, self.places = self.lengths[rows], self.places[rows]
         if self.cross is not None and len(sources) < len(self.cross.keys):
-            keys, looked_at = self.cross.keys, self.cross.places
-            if looked_at is None:
-                looked_at = torch.arange(sum(keys), dtype=torch.int32, device=self.device)
-            parts, left = looked_at.split(keys), tuple(keys[i] for i in sources)
+            keys, places = self.cross.keys, self.cross.places
+            if places is None:
+                places = torch.arange(sum(keys), dtype=torch.int32, device=self.device)
+            parts, left = places.split(keys), tuple(keys[i] for i in sources)
             self.cross = Layout((self.copies,) * len(left), left, places=torch.cat([parts[i] for i in sources]))
-        if self.count > 2 * int(self.lengths.sum()):  # most of what is kept is of rows that have left
+        if self.count > 2 * int(self.lengths.sum()):  # most of the cache is of rows that are gone
             _, held = self._held()
             alive, places = torch.unique(self.places[held], return_inverse=True)
             self.places[held] = places.int()

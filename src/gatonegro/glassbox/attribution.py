@@ -1,6 +1,6 @@
-"""Which words made the decision: integrated gradients, https://arxiv.org/abs/1703.01365.
+"""Attribution of a decision to words by integrated gradients, https://arxiv.org/abs/1703.01365.
 
-Ours, in a page, and not `captum`: what it would have to be told of packed batches is as long as this.
+`captum` is not used, since adapting it to packed batches would take as much code as this.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from torch import Tensor
 from gatonegro.models import Model
 from gatonegro.packing import pack
 
-STEPS = 64  # points on the way, by Gauss and Legendre's rule: so few that a sentence takes a second
+STEPS = 64  # points of the Gauss–Legendre rule; a sentence takes about a second
 TOGETHER = 2048  # tokens per batch
 
 
 def attribute(
     model: Model, ids: list[int], label: int, special: set[int], n_steps: int = STEPS
 ) -> tuple[Tensor, float]:
-    """Return what each token adds to a label's logit. The baseline is the same sentence of pads and special tokens.
+    """Return how much each token adds to a label's logit. The baseline has pads for all but the special tokens.
 
     Returns:
-        Attributions (t,), and the difference of the logits of input and baseline. By completeness the attributions add
-        up to it, but for the error of so few steps.
+        Attributions (t,), and the difference between the logits of input and baseline. The attributions add up to it
+        (completeness), but for the error of `n_steps`.
     """
     nodes, weights = np.polynomial.legendre.leggauss(n_steps)
     rule = [(float(node + 1) / 2, float(weight) / 2) for node, weight in zip(nodes, weights, strict=True)]
@@ -41,8 +41,8 @@ def attribute(
         packed = replace(pack([ids] * len(points), model.config).to(model.device), embeds=embeds)
         with torch.enable_grad():
             (gradient,) = torch.autograd.grad(model.run(packed)[:, label].sum(), embeds)
-        for (_, weight), one in zip(points, gradient.split(len(ids)), strict=True):
-            integral += weight * one
+        for (_, weight), part in zip(points, gradient.split(len(ids)), strict=True):
+            integral += weight * part
     with torch.no_grad():
         ends = replace(pack([ids, ids], model.config).to(model.device), embeds=torch.cat([x, baseline]))
         after, before = model.run(ends)[:, label].tolist()

@@ -1,4 +1,4 @@
-"""`diagnose`: does a model fit the language of a text? No weights are read, and no torch is imported for a name."""
+"""`diagnose`: whether a model fits the language of a text. Reads no weights; for a name, imports no torch."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def diagnose(
 def diagnose(
     text_or_texts: str | list[str], model: Any = None, *, revision: str | None = None, local_files_only: bool = False
 ) -> Diagnosis | list[Diagnosis]:
-    """Tell whether a model fits the language of a text. Reads tokenizer, config and card, and no weights.
+    """Return whether a model fits the language of a text, with the evidence of its tokenizer, config and card.
 
     Args:
-        text_or_texts: a text, or a list of them, which gives a list.
+        text_or_texts: a text, or a list of texts, for which a list is returned.
         model: a folder, a built-in's short name, a name on the hub, or a pipeline; by default the built-in sentiment
             model.
         revision, local_files_only: as in `from_pretrained`, for a name on the hub.
 
     Raises:
-        InputError: what is no text.
+        InputError: the input is not a text or a list of texts; the model is not a name, a folder or a pipeline.
         HubError, TokenizerError, ConfigError: the model cannot be read.
 
     >>> diagnose("El profesor es bueno, todo será sencillo", model="demo-en").fits
@@ -58,23 +58,18 @@ def diagnose(
             "el modelo de juguete sabe tres palabras y ningún idioma; nombra otro modelo.",
         )
     if isinstance(resolved, str):
-        name = resolved
-        tokenizer, languages = read_model(name, revision, local_files_only)
-        writes = is_encoder_decoder(name, revision, local_files_only)
+        name, (tokenizer, languages, writes) = resolved, read_model(resolved, revision, local_files_only)
     else:
         name, tokenizer, languages = resolved.model.name_or_path or "?", resolved.tokenizer, resolved.languages
-        writes = resolved.model.config.decoder is not None
-    found = [diagnosis_of(text, name, tokenizer, languages, writes) for text in texts]
-    return found[0] if isinstance(text_or_texts, str) else found
+        writes = is_encoder_decoder(resolved.model.config)
+    diagnoses = [diagnosis_of(text, name, tokenizer, languages, writes) for text in texts]
+    return diagnoses[0] if isinstance(text_or_texts, str) else diagnoses
 
 
 def resolve(model: Any) -> Any:
-    """Return the name that `model=` is, a folder's too, or the built-in model's for None; else the pipeline that it is.
-
-    None is returned for anything else.
-    """
+    """Return the name or folder in `model=` as a str, the built-in's for None, or the pipeline; None for all others."""
     if model is None or isinstance(model, str | Path):
         return DEFAULTS["text-classification"] if model is None else str(model)
-    from gatonegro.pipelines import Pipeline  # imports torch, which a name does not need
+    from gatonegro.pipelines import Pipeline  # here, since it imports torch, which a name does not need
 
     return model if isinstance(model, Pipeline) else None

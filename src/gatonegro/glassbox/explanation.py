@@ -1,4 +1,4 @@
-"""What `explain` returns: the record of a text's way to its answer, and the ways to keep and show it."""
+"""`Explanation`, which `explain` returns: the steps from a text to its answer, which can be saved and printed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Explanation(Record):
     """All steps from a text to an answer, in order."""
 
     def save(self, path: str | Path) -> Path:
-        """Write it to a file, of the kind that its name ends with.
+        """Write the explanation to a file, in the format of its suffix. Return the path.
 
-        `.html`: a page to look at, in both languages, without a network; `.json`: words and numbers; `.safetensors` or
-        `.npz`: the exact tensors by name; `.txt`: as it is printed.
+        `.html`: a page in both languages, which needs no network; `.json`: words and numbers; `.safetensors` or `.npz`:
+        the exact tensors by name; `.txt`: the text that `print` shows.
         """
         path = Path(path)
         saver_of(path)(self, path)
@@ -63,10 +63,10 @@ SAVERS: dict[str, Callable[[Record, Path], None]] = {
 
 
 def saver_of(path: str | Path) -> Callable[[Record, Path], None]:
-    """Return what writes a file of this name.
+    """Return the function that writes a file of this name.
 
     Raises:
-        OptionError: nothing does, or a folder has that name.
+        OptionError: the suffix is unknown, or a folder has that name.
     """
     path = Path(path)
     if path.is_dir():

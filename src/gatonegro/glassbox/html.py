@@ -1,4 +1,4 @@
-"""An explanation as a page: one file that asks no one for anything. What it draws with lies in `page/`."""
+"""An explanation as a page: one file that loads nothing. Its template, style and script are in `page/`."""
 
 from __future__ import annotations
 
@@ -13,34 +13,33 @@ import numpy as np
 
 from gatonegro.glassbox.steps import Array, Record, Step
 from gatonegro.i18n import catalog
-from gatonegro.language import Diagnosis
 
-STATIC = 40  # tokens up to which a notebook shows the table without scripts
-WHOLE = 48  # tokens up to which a page has everything; of longer texts it draws less, and says so
-LONG = 160  # tokens of these whose attention is drawn
-WIDEST = 512  # numbers of a vector's strip; of wider ones, each point is the largest of several
-MASKED = -32768  # of 16 bits, for what may not be seen
-FIRST = 4  # numbers of each vector that are written out
+STATIC = 40  # most tokens of a text for which a notebook shows the table without scripts
+WHOLE = 48  # most tokens of a text that is drawn whole; of longer ones the page draws less, with a note
+LONG = 160  # tokens of a longer text whose attention is drawn
+WIDEST = 512  # points of a vector's strip; of a wider vector, each point is the largest of several numbers
+MASKED = -32768  # 16-bit value of a masked score
+FIRST = 4  # numbers of each vector to show as text
 FRAGMENTED = 12  # fragmented words to show
 LABELS = 40  # labels to show
 BLUE, ORANGE = "rgba(70,130,210,", "rgba(217,95,2,"
 PAGE = Path(__file__).parent / "page"
 WORDS, GLOSSARY = (catalog(PAGE / f"{name}.json") for name in ("words", "glossary"))  # an entry is "term: meaning"
-# tensors to draw of each kind of step; all others are in the file of exact tensors
+# tensors that are drawn, by kind of step; all others are in the file of exact tensors
 DRAWN = {kind: names.split() for kind, names in {
     "vectorization": "ids tokens positions x", "linear": "x memory Q K V", "attention": "scores",
     "masked_attention": "scores", "cross_attention": "scores", "softmax": "probs context", "add": "x attention sum",
     "norm": "sum x y", "feed_forward": "x y activation z", "head": "z_0 activation logits probs",
     "attribution": "attribution", "next": "likeliest", "tokens": "likeliest", "vectors": "z pooled",
 }.items()}  # fmt: skip
-# what a tensor is called on the page, where its name alone does not say it
+# names of tensors on the page, where they differ
 CALLED = {"vectorization/x": "made", "norm/x": "sum", "norm/y": "normed", "feed_forward/y": "normed"}
-LOOKED_AT = ("K", "V", "memory")  # whose rows are those of what is looked at
+LOOKED_AT = ("K", "V", "memory")  # tensors whose rows are labelled by `columns`
 Table = dict[str, dict[str, Any]]
 
 
 def page(record: Record) -> str:
-    """Return the page's source. Text is data: what it says is in JSON, in which no tag can end the script."""
+    """Return the page's source. Texts are in JSON, escaped so that no tag in them can end the script."""
     data = json.dumps(_data(record), ensure_ascii=False, separators=(",", ":"))
     parts = {
         "css": (PAGE / "page.css").read_text(encoding="utf-8"),
@@ -53,8 +52,8 @@ def page(record: Record) -> str:
 
 
 def _data(record: Record) -> dict[str, Any]:
-    """Return what the page draws; a message is [English, Spanish]."""
-    strips: Table = {}  # by what is in them: what one step gives, the next one takes
+    """Return the data of the page; a message is [English, Spanish]."""
+    strips: Table = {}  # by content, since the output of a step is the input of the next
     steps = [_step(step, record, strips) for step in record.steps]
     most = max(len(record.tokens), len(record.written))
     notes = list(record.notes)
@@ -64,22 +63,18 @@ def _data(record: Record) -> dict[str, Any]:
         **{name: getattr(record, name) for name in ("text", "model", "lang", "written", "text_written")},
         "answer": [[label, round(score, 4)] for label, score in record.answer],
         "notes": notes,
-        "diagnosis": record.mismatch and _mismatch(record.mismatch),
+        "diagnosis": (found := record.mismatch)
+        and {  # the notice of a mismatch, with its evidence
+            "advice": [text[:1].upper() + text[1:] for text in found.advices],
+            "rows": found.rows(),
+            "fragmented": [pieces for _, pieces in found.fragmented[:FRAGMENTED]],
+        },
         "steps": steps,
         "strips": list(strips.values()),
         "words": WORDS,
         "glossary": {
             lang: dict(message.in_(lang).split(": ", 1) for message in GLOSSARY.values()) for lang in ("en", "es")
         },
-    }
-
-
-def _mismatch(found: Diagnosis) -> dict[str, Any]:
-    """Return the language-mismatch notice with its evidence."""
-    return {
-        "advice": [text[:1].upper() + text[1:] for text in found.advices],
-        "rows": found.rows(),
-        "fragmented": [pieces for _, pieces in found.fragmented[:FRAGMENTED]],
     }
 
 
@@ -109,23 +104,20 @@ def _tensors(step: Step, record: Record, strips: Table) -> Iterator[dict[str, An
         elif name == "attribution":
             yield {"kind": "signed", "values": [round(float(n), 4) for n in x]}
         elif name == "likeliest":
-            yield {
-                "kind": "next",
-                "values": [[[w, round(p, 4)] for w, p in row] for row in record.likeliest(step)],
-            }
-        elif name in ("probs", "logits") and x.ndim == 1 and record.answer:  # both are the greater, the likelier
+            yield {"kind": "next", "values": [[[w, round(p, 4)] for w, p in row] for row in record.likeliest(step)]}
+        elif name in ("probs", "logits") and x.ndim == 1 and record.answer:  # in both, the greatest is the likeliest
             labels = [label for label, _ in record.answer][:LABELS]
             values = sorted((round(float(n), 4) for n in x), reverse=True)[:LABELS]
             yield {"name": name, "kind": "shares" if name == "probs" else name, "labels": labels, "values": values}
         elif x.ndim >= 1:
-            called = CALLED.get(f"{step.kind}/{name}", name)
+            shown = CALLED.get(f"{step.kind}/{name}", name)
             names = step.columns if step.columns and name in LOOKED_AT else step.rows
-            yield {"name": called, "kind": "vectors", "rows": names[:WHOLE] if x.ndim > 1 else (), **_strips(x, strips)}
+            yield {"name": shown, "kind": "vectors", "rows": names[:WHOLE] if x.ndim > 1 else (), **_strips(x, strips)}
 
 
 def _attention(name: str, x: Array, heads: bool) -> dict[str, Any]:
-    """Return attention of each head, or of their mean, in 16 bits per number: shares to three decimals, scores to two;
-    what is masked, as `MASKED`."""
+    """Return the attention of each head, or their mean, in 16 bits per number: probabilities to three decimals, scores
+    to two, and `MASKED`."""
     if not heads:
         x = x.mean(0, keepdims=True)[:, :LONG, :LONG]
     scale = 1000.0 if name == "probs" else 100.0
@@ -140,8 +132,8 @@ def _base64(x: Array) -> str:
 
 
 def _strips(x: Array, strips: Table) -> dict[str, Any]:
-    """Return vectors as 8-bit numbers, as a share of the largest, and the first ones of each, exactly. Heads lie beside
-    each other: (h, t, d) as (t, h · d)."""
+    """Return vectors as 8-bit shares of the largest number, and the first numbers of each exactly. Heads lie side by
+    side: (h, t, d) as (t, h · d)."""
     rows = x.transpose(1, 0, 2).reshape(x.shape[1], -1) if x.ndim == 3 else x.reshape(-1, x.shape[-1])
     shape, rows = list(rows.shape), rows[:WHOLE]
     first = [[float(f"{n:.6g}") for n in row] for row in rows[:, :FIRST].tolist()]
@@ -157,19 +149,16 @@ def _strips(x: Array, strips: Table) -> dict[str, Any]:
 
 
 def notebook(record: Record) -> str:
-    """Return HTML for notebooks: a table, which stays where scripts are stripped, and the page in a frame."""
-    return f"{_static_html(record)}\n{_iframe(record)}"
-
-
-def _iframe(record: Record) -> str:
+    """Return HTML for notebooks: a table, which remains where scripts are removed, and the page in a frame."""
     style = "width:100%;height:46rem;border:1px solid #8884;border-radius:.5rem"
     source = escape(page(record), quote=True)
-    return f'<iframe title="gatonegro" sandbox="allow-scripts" style="{style}" srcdoc="{source}"></iframe>'
+    frame = f'<iframe title="gatonegro" sandbox="allow-scripts" style="{style}" srcdoc="{source}"></iframe>'
+    return f"{_static_html(record)}\n{frame}"
 
 
 def _static_html(record: Record) -> str:
-    """Return the answer, what words added to it, and where each token looks in the last layer, the mean of its heads:
-    HTML without scripts, with its colours half transparent, which suits light and dark notebooks."""
+    """Return HTML without scripts: the answer, its attribution to words, and the last layer's attention, averaged over
+    heads. Colours are half transparent, to suit light and dark notebooks."""
     lines = [f"<p><b>{escape(record.text[:300])}</b> · {escape(record.model)}</p>"]
     if record.mismatch:
         lines.append(f"<p>⚠ {escape(record.mismatch.advices.in_(record.lang))}</p>")
@@ -183,7 +172,8 @@ def _static_html(record: Record) -> str:
         for step in record.steps
         if step.kind == "attribution" and len(record.tokens) <= STATIC
     ]
-    softmax = [one for one in record.steps if one.kind == "softmax" and max(len(one.rows), len(one.columns)) <= STATIC]
+    softmax = [step for step in record.steps if step.kind == "softmax"]
+    softmax = [step for step in softmax if max(len(step.rows), len(step.columns)) <= STATIC]
     if softmax:
         rows, columns = softmax[-1].rows, softmax[-1].columns
         lines.append(f"<details><summary>{WORDS['looks last'].in_(record.lang)}</summary>")
@@ -197,7 +187,7 @@ def _static_html(record: Record) -> str:
 
 
 def _colored(tokens: Sequence[str], x: Array) -> str:
-    """Return words, blue for what speaks for the answer, orange for what speaks against it."""
+    """Return words as HTML, blue where they speak for the answer, orange where against it."""
     most = float(np.abs(x).max()) or 1.0
     words = []
     for token, n in zip(tokens, x.tolist(), strict=True):

@@ -1,4 +1,4 @@
-"""From the activations that `watch` recorded of a model to steps. Layers know nothing of it."""
+"""Steps of an explanation, made from the activations that `watch` recorded of a model."""
 
 from __future__ import annotations
 
@@ -16,44 +16,37 @@ from gatonegro.glassbox.steps import Array, Step, StepText
 from gatonegro.i18n import catalog
 from gatonegro.nn.attention import Seen
 
-Activations = Mapping[str, list[Tensor | list[Seen]]]  # what each module gave at each call, by its name
+Activations = Mapping[str, list[Tensor | list[Seen]]]  # outputs of each module, one per call, by the module's name
 CAPTIONS = catalog(Path(__file__).parent / "captions.json")
-NUMBERS = {  # of the steps of the course; all others are 8
+NUMBERS = {  # of the course's steps; all other kinds are 8
     "vectorization": 1, "linear": 2, "attention": 3, "masked_attention": 3, "cross_attention": 3, "softmax": 4,
     "add": 5, "norm": 6, "feed_forward": 7,
 }  # fmt: skip
-# of kinds and variants; of the others they depend on the model
+# by kind or variant; those of other kinds depend on the model
 FORMULAS = json.loads((Path(__file__).parent / "formulas.json").read_text(encoding="utf-8"))
-# formula and variant of a feed-forward, by whether the norm stands before it and whether it is gated
-FEED_FORWARD = {
-    (False, False): ("z = norm(y + f(y·W_up + b_up)·W_down + b_down)", ""),
-    (True, False): ("z = x + f(norm(x)·W_up + b_up)·W_down + b_down", "pre_feed_forward"),
-    (False, True): ("z = norm(y + (f(y·W_gate) ⊙ y·W_value)·W_down)", ""),
-    (True, True): ("z = x + (f(norm(x)·W_gate) ⊙ norm(x)·W_value)·W_down", "pre_feed_forward"),
-}
 
 
 @dataclass(frozen=True)
 class Rows:
     """Token labels of the rows of a stack's tensors.
 
-    In cross-attention the query is that of the word about to be written, so the rows are then labelled by that word.
+    In cross-attention a query belongs to the word that is written next, so its row is labelled with that word.
     """
 
     own: tuple[str, ...]
-    written: tuple[str, ...] = ()  # what each place of a decoder writes
-    read: tuple[str, ...] = ()  # what cross-attention looks at
-    memory: Tensor | None = None  # the encoder's result for these. (u, hidden)
+    written: tuple[str, ...] = ()  # the next word, written at each place of a decoder
+    read: tuple[str, ...] = ()  # keys of cross-attention
+    memory: Tensor | None = None  # the encoder's output for these. (u, hidden)
 
 
 def array(x: Tensor) -> Array:
-    """Return a tensor as NumPy; bf16, which NumPy does not know, as fp32."""
+    """Return a tensor as a NumPy array; bf16, which NumPy lacks, and fp16 as fp32."""
     x = x.detach().cpu()
     return np.asarray(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
 
 
 def step(kind: str, where: str = "", formula: str = "", variant: str = "", **more: Any) -> Step:
-    """Return a step of some kind, with its words; a variant has some of its own."""
+    """Return a step of a kind, with its caption, which a variant of the kind may replace in part."""
     caption = StepText(*(CAPTIONS.get(f"{variant}.{part}") or CAPTIONS[f"{kind}.{part}"] for part in StepText._fields))
     for part in ("tensors", "weights"):
         more[part] = {name: array(x) for name, x in more.get(part, {}).items() if x is not None}
@@ -62,17 +55,17 @@ def step(kind: str, where: str = "", formula: str = "", variant: str = "", **mor
 
 
 def output(seen: Activations, name: str, call: int = 0) -> Tensor:
-    """Return what a module gave at a call."""
-    found = seen[name][call]
-    assert isinstance(found, Tensor)
-    return found
+    """Return the output of a module at a call."""
+    x = seen[name][call]
+    assert isinstance(x, Tensor)
+    return x
 
 
 def stack_steps(stack: Any, seen: Activations, x: Tensor, name: str, rows: Rows) -> Iterator[Step]:
-    """Yield the steps of all layers of a stack, "encoder" or "decoder", and of the norm behind them. x: (t, hidden)"""
+    """Yield the steps of all layers of a stack, "encoder" or "decoder", and of its last norm. x: (t, hidden)"""
     layers = list(stack.layers)
     for i, layer in enumerate(layers):
-        call = sum(one is layer for one in layers[:i])  # ALBERT calls one layer many times
+        call = sum(earlier is layer for earlier in layers[:i])  # ALBERT calls one layer many times
         yield from layer_steps(layer, seen, x, f"{name}.layers.{i}", i, rows, call)
         x = output(seen, f"{name}.layers.{i}", call)
     if stack.norm is not None:
@@ -85,8 +78,8 @@ def layer_steps(
     """Yield the steps of one layer of an encoder or a decoder.
 
     Args:
-        seen: what `watch` recorded of one sequence, with names that begin with `name`, the layer's own.
-        x: what went in. (t, hidden)
+        x: the layer's input. (t, hidden)
+        name: the layer's name in `seen`, which has one sequence.
         call: index of this call of the layer, from 0.
     """
     one = _Call(seen, f"{name}." if name else "", number, rows, call)
@@ -100,10 +93,10 @@ def layer_steps(
 
 @dataclass(frozen=True)
 class _Call:
-    """One call of a layer, as it was recorded."""
+    """A recorded call of a layer."""
 
     seen: Activations
-    at: str  # in front of the names of its parts
+    at: str  # prefix of the names of the layer's parts
     number: int
     rows: Rows
     call: int
@@ -120,7 +113,7 @@ def norm_step(
     norm: nn.Module, x: Tensor, y: Tensor, where: str, rows: Sequence[str], layer: int | None = None,
     name: str = "x",
 ) -> Step:  # fmt: skip
-    """Return the step of a norm of x (t, hidden), which is called `name`."""
+    """Return the step of a norm of x (t, hidden), which is shown as `name`."""
     centered, affine = isinstance(norm, nn.LayerNorm), dict(norm.named_parameters())
     r = "r" if name == "sum" else "x"
     formula = f"y = γ·({r} − mean) / √(variance + ε) + β" if centered else f"y = γ·{r} / √(mean({r}²) + ε)"
@@ -134,7 +127,7 @@ def _attention(one: _Call, layer: Any, x: Tensor, name: str, where: str) -> Iter
     across = name == "cross_attention"
     looked = one.seen[f"{one.at}{name}.attend"][one.call]
     assert isinstance(looked, list)
-    own = looked[0]  # of the first sequence; what is packed here is one
+    own = looked[0]  # of the only sequence
     norm = one.gave(f"{name}_add.norm")
     more: dict[str, Any] = {"layer": one.number, "rows": rows.own}
     if add.before:
@@ -185,6 +178,7 @@ def _feed_forward(one: _Call, layer: Any, x: Tensor, where: str) -> Step:
     }
     affine = dict(add.norm.named_parameters())
     weights |= {"γ": affine.get("weight"), "β": affine.get("bias")}
-    formula, variant = FEED_FORWARD[add.before, ff.up is None]
+    variant = "pre_feed_forward" if add.before else "feed_forward"
+    formula = FORMULAS[variant if ff.up is not None else f"{variant}.gated"]
     return step("feed_forward", where, formula, variant, layer=one.number, rows=one.rows.own, tensors=tensors,
                 weights=weights)  # fmt: skip

@@ -1,4 +1,4 @@
-"""The data of an explanation: steps with their words, formulas and real tensors."""
+"""The data of an explanation: steps with their captions, formulas and tensors."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from gatonegro.i18n import Message
+from gatonegro.i18n import Message, localized
 from gatonegro.language import Diagnosis
 
 Array = NDArray[Any]
 
 
 class StepText(NamedTuple):
-    """What is said of a kind of step."""
+    """The caption of a kind of step."""
 
     title: Message
     short: Message  # the title in a word or two
@@ -28,13 +28,12 @@ class StepText(NamedTuple):
 class Step:
     """One step from a text to an answer.
 
-    `tensors` are what was computed, `weights` what the model brought to it; `work` is the arithmetic written out, where
-    the numbers are few.
+    `tensors` were computed, `weights` are the model's; `work` is the arithmetic, where there are few enough numbers.
     """
 
     name: str  # "encoder.0.softmax": unique within an explanation
     kind: str  # "softmax": the same in every layer
-    number: int  # 1 to 7, the steps of the course; 8 for what the head does with the last layer
+    number: int  # 1 to 7, the steps of the course; 8, the head
     caption: StepText
     formula: str
     tensors: Mapping[str, Array]
@@ -55,7 +54,7 @@ class Step:
         return self.caption.text.in_(self.lang)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return words and numbers; of weights their shapes alone."""
+        """Return the step as JSON data; of weights, the shapes only."""
         return {
             **{name: getattr(self, name) for name in ("name", "kind", "number", "layer", "title", "text", "formula")},
             "rows": self.rows,
@@ -81,37 +80,36 @@ class Record:
     text_written: str = ""  # as text
     notes: tuple[Message, ...] = ()
     diagnosis: Diagnosis | None = None  # of text and model
-    words: Mapping[int, str] = field(default_factory=dict)  # or labels, that steps name by number
+    words: Mapping[int, str] = field(default_factory=dict)  # words or labels in steps, by id
 
     def __getitem__(self, name: str) -> Step:
-        """Return a step by its name, or by the end of it where that is enough: "0.softmax"."""
-        found = [step for step in self.steps if step.name == name]
-        found = found or [step for step in self.steps if step.name.endswith("." + name)]
-        if len(found) == 1:
-            return found[0]
-        names = ", ".join(step.name for step in found or self.steps[:12])
-        message = Message(
-            f"{len(found)} steps are called {name!r}; there are {names} …",
-            f"{len(found)} pasos se llaman {name!r}; hay {names} …",
-        )
-        raise KeyError(str(message))
+        """Return a step by its name, or by the end of its name if only one has it: "0.softmax"."""
+        steps = [step for step in self.steps if step.name == name]
+        steps = steps or [step for step in self.steps if step.name.endswith("." + name)]
+        if len(steps) == 1:
+            return steps[0]
+        names = ", ".join(step.name for step in steps or self.steps[:12])
+        raise KeyError(localized(
+            f"{len(steps)} steps are called {name!r}; there are {names} …",
+            f"{len(steps)} pasos se llaman {name!r}; hay {names} …",
+        ))  # fmt: skip
 
     @property
     def mismatch(self) -> Diagnosis | None:
-        """The diagnosis, where the model was not made for the text's language."""
+        """The diagnosis, if the model does not fit the text's language, else None."""
         return self.diagnosis if self.diagnosis is not None and self.diagnosis.fits is False else None
 
     def likeliest(self, step: Step) -> list[list[tuple[str, float]]]:
-        """Return the likeliest words or labels at each place, with their shares, of a step that tells them."""
+        """Return the likeliest words or labels per place, with their probabilities, of a step that has them."""
         rows = zip(step.tensors["likeliest"].tolist(), step.tensors["probs"].tolist(), strict=True)
         return [[(self.words.get(i, str(i)), p) for i, p in zip(*row, strict=True)] for row in rows]
 
     def tensors(self) -> dict[str, Array]:
-        """Return everything that was computed, under "step/tensor"."""
+        """Return all computed tensors, by "step/tensor"."""
         return {f"{step.name}/{name}": x for step in self.steps for name, x in step.tensors.items()}
 
     def weights(self) -> dict[str, Array]:
-        """Return what the model brought to the steps, under "step/weight"; matrices are (out, in), as PyTorch's."""
+        """Return the model's weights in the steps, by "step/weight"; matrices are (out, in), as in PyTorch."""
         return {f"{step.name}/{name}": x for step in self.steps for name, x in step.weights.items()}
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,9 +129,9 @@ class Record:
 
 
 def _rounded(x: Any) -> Any:
-    """Return nested lists of numbers, those with a point to six digits that count."""
+    """Return nested lists of numbers, floats rounded to six significant digits."""
     if isinstance(x, list):
-        return [_rounded(one) for one in x]
+        return [_rounded(each) for each in x]
     if not isinstance(x, float):
         return x
-    return float(f"{x:.6g}") if math.isfinite(x) else None  # JSON has no infinity, which is what is masked
+    return float(f"{x:.6g}") if math.isfinite(x) else None  # masked scores are infinite, which JSON lacks

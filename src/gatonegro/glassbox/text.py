@@ -1,4 +1,4 @@
-"""An explanation as text: for a file, a pipe, a terminal with colours."""
+"""An explanation as text, for a file, a pipe or a terminal with colours."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from rich.text import Text
 from gatonegro.glassbox.steps import Array, Record, Step
 from gatonegro.i18n import Message
 
-NUMBERS = 4  # of a vector, that are written
-PLACES = 40  # of a text, whose likeliest words are written
-WIDE = 12  # tokens up to which a table of attention is written whole
+NUMBERS = 4  # numbers of a vector to show
+PLACES = 40  # places of a text whose likeliest words are shown
+WIDE = 12  # most tokens of a table of attention
 SHADES = " ░▒▓█"
 
 
 def plain(record: Record, layers: int | None = None, width: int = 100) -> str:
-    """Return it without colours."""
+    """Return the explanation as text without colours, with the steps of the first `layers` only, if given."""
     out = StringIO()
     show(record, Console(file=out, width=width, color_system=None, highlight=False), layers)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
 def printable(text: str) -> str:
-    """Return a text with nothing in it that could move a cursor."""
+    """Return a text in which every character that could move a cursor is replaced."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def show(record: Record, console: Console, layers: int | None = None) -> None:
-    """Print the steps, of the first layers if so many are named."""
+    """Print the explanation, with the steps of the first `layers` only, if given."""
     console.print(Text(printable(record.text), "bold"))
     model = Message("model: ", "modelo: ").in_(record.lang)
     console.print(Text(model + printable(record.model or "?"), "dim"))
@@ -53,8 +53,7 @@ def _step(step: Step, record: Record, console: Console) -> None:
     def show(what: RenderableType, indent: int) -> None:
         console.print(Padding(what, (0, 0, 0, indent)))
 
-    layer, weights = (Message(*texts).in_(step.lang) for texts in ((" · layer ", " · capa "), ("weights: ", "pesos: ")))
-    where = "" if step.layer is None else layer + str(step.layer + 1)
+    where = "" if step.layer is None else Message(" · layer ", " · capa ").in_(step.lang) + str(step.layer + 1)
     console.print()
     console.print(Text(f"{step.number}. {step.title}{where}", "bold cyan"))
     show(Text(step.text), 3)
@@ -63,7 +62,7 @@ def _step(step: Step, record: Record, console: Console) -> None:
         show(Text(line.in_(step.lang)), 5)
     if step.weights and not step.work:
         shapes = "  ".join(f"{name} ({'×'.join(map(str, x.shape))})" for name, x in step.weights.items())
-        show(Text(weights + shapes, "dim"), 5)
+        show(Text(Message("weights: ", "pesos: ").in_(step.lang) + shapes, "dim"), 5)
     if not step.work:
         for name, x in step.tensors.items():
             show(_tensor(name, x, step, record), 5)
@@ -72,7 +71,7 @@ def _step(step: Step, record: Record, console: Console) -> None:
 
 
 def _tensor(name: str, x: Array, step: Step, record: Record) -> RenderableType:
-    """Return a tensor's name and shape, and a few of its numbers; attention, averaged over the heads, as a table."""
+    """Return a tensor's name, shape and first numbers; or a table of attention, averaged over the heads."""
     shape = f"({'×'.join(map(str, x.shape))})" if x.ndim else ""
     head = Text.assemble((f"{name} ", "bold"), (shape, "dim"))
     if name == "probs" and x.ndim == 3 and max(x.shape[1:]) <= WIDE:
@@ -95,15 +94,15 @@ def _tensor(name: str, x: Array, step: Step, record: Record) -> RenderableType:
 
 
 def _words(step: Step, record: Record) -> RenderableType:
-    """Return the likeliest words, or labels, of the first places."""
+    """Return a table of the likeliest words or labels at the first places."""
     table = Table(box=None, pad_edge=False, show_header=False)
-    for token, some in zip(step.rows[:PLACES], record.likeliest(step), strict=False):
-        table.add_row(Text(f"{printable(token)} →"), *(Text(f"{printable(word)} {p:.2f}") for word, p in some))
+    for token, words in zip(step.rows[:PLACES], record.likeliest(step), strict=False):
+        table.add_row(Text(f"{printable(token)} →"), *(Text(f"{printable(word)} {p:.2f}") for word, p in words))
     return table
 
 
 def _signed(tokens: Iterable[str], x: Array) -> RenderableType:
-    """Return words with what each adds, those that speak against in another colour and with a minus."""
+    """Return words with the attribution of each; negative ones have another colour."""
     most = float(np.abs(x).max()) or 1.0
     out = Text()
     for token, n in zip(tokens, x.tolist(), strict=True):

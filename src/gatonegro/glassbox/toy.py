@@ -1,6 +1,6 @@
-"""The course's worked example: three words, vectors of three numbers, one head, every sum written out.
+"""The course's worked example: three words, vectors of three numbers, one head, all arithmetic written out.
 
-It goes through `EncoderLayer` itself, with the weights that are stated here, and not through sums of its own.
+It is computed by `EncoderLayer`, with the weights that are given here.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from gatonegro.nn.watch import watch
 from gatonegro.packing import Layout
 
 WORDS = {"El": (1.0, 1.0, 1.0), "gato": (1.0, 2.0, 3.0), "negro": (2.0, 3.0, 4.0)}
-W = ((1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 1.0))  # W_Q = W_K = W_V, vectors being rows: x·W
-SAME = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))  # W_O and W_1: what goes in comes out
-DOWN = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # W_2: each number a place further
+W = ((1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 1.0))  # W_Q = W_K = W_V, for row vectors: x·W
+SAME = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))  # W_O and W_1, the identity
+DOWN = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # W_2: shifts each number by one place
 EPS = 1e-5
-Line = str | Message  # of arithmetic
+Line = str | Message  # a line of arithmetic
 
 
 def layer() -> EncoderLayer:
@@ -45,13 +45,13 @@ def layer() -> EncoderLayer:
             (ff.down, DOWN),
         ):  # fmt: skip
             assert part is not None
-            part.weight.copy_(torch.tensor(weight).T)  # PyTorch keeps x·W as W's rows
+            part.weight.copy_(torch.tensor(weight).T)  # PyTorch stores W transposed
             part.bias.zero_()
     return made
 
 
 def toy(text: str, lang: str) -> Explanation:
-    """Return `explain(text, model="toy")`."""
+    """Return the explanation of a text by the toy model, `explain(text, model="toy")`."""
     words = text.split()
     if not words or any(word not in WORDS for word in words) or len(words) > 12:
         known = " ".join(WORDS)
@@ -65,21 +65,21 @@ def toy(text: str, lang: str) -> Explanation:
     first = step("vectorization", formula="x = E[word]", variant="toy_vectorization", tensors={"x": x},
                  rows=tuple(words))  # fmt: skip
     ids = {word: i for i, word in enumerate(WORDS)}
-    found = [replace(first, work=_messages(f"{word} = E[{ids[word]}] = {_row(WORDS[word])}" for word in words))]
-    for one in layer_steps(made, seen, x, "", 0, Rows(tuple(words))):
-        course = CAPTIONS.get(f"{one.kind}.course")  # where its arithmetic differs
-        name = f"encoder.0.{one.name}"
-        found.append(replace(one, name=name, work=_messages(_work(one, words)), notes=(course,) if course else ()))
-    return Explanation(text, "toy", lang, tuple(words), tuple(replace(one, lang=lang) for one in found))
+    steps = [replace(first, work=_messages(f"{word} = E[{ids[word]}] = {_row(WORDS[word])}" for word in words))]
+    for each in layer_steps(made, seen, x, "", 0, Rows(tuple(words))):
+        course = CAPTIONS.get(f"{each.kind}.course")  # a note, where the course's arithmetic differs
+        name = f"encoder.0.{each.name}"
+        steps.append(replace(each, name=name, work=_messages(_work(each, words)), notes=(course,) if course else ()))
+    return Explanation(text, "toy", lang, tuple(words), tuple(replace(each, lang=lang) for each in steps))
 
 
 def _messages(lines: Iterable[Line]) -> tuple[Message, ...]:
-    """Return lines as messages; a plain one is the same in both languages."""
+    """Return lines as messages; a str is the same in both languages."""
     return tuple(Message.same(line) if isinstance(line, str) else line for line in lines)
 
 
 def _number(x: float) -> str:
-    """Return 3 as 3, 0.3333 with four digits, what is very small by its power of ten."""
+    """Return a whole number as 3, others as 0.3333, very small ones as 1.0e-05."""
     return f"{x:.0f}" if x == round(x) else f"{x:.4f}" if abs(x) >= 1e-3 else f"{x:.1e}"
 
 
@@ -88,27 +88,28 @@ def _row(x: object) -> str:
 
 
 def _times(a: object, b: object) -> str:
-    """Return a sum of products, written out."""
+    """Return the dot product of a and b, written out."""
     return " + ".join(f"{_number(float(m))}·{_number(float(n))}" for m, n in zip(a, b, strict=True))  # type: ignore
 
 
-def _work(one: Step, words: list[str]) -> Iterator[Line]:
-    """Yield every product and exponential of a step."""
-    if one.kind == "linear":
+def _work(step: Step, words: list[str]) -> Iterator[Line]:
+    """Yield the arithmetic of a step, with every product and exponential."""
+    tensors = step.tensors
+    if step.kind == "linear":
         yield f"W_Q = W_K = W_V = {_matrix(W)},  b = 0"
         for name in "QKV":
-            for word, x, y in zip(words, one.tensors["x"], one.tensors[name][0], strict=True):
-                yield from _products(f"{name}({word})", x, one.weights[f"W_{name}"].T, y)
-    elif one.kind == "attention":
-        for a, q, scores in zip(words, one.tensors["Q"][0], one.tensors["scores"][0], strict=True):
-            for b, k, s in zip(words, one.tensors["K"][0], scores, strict=True):
+            for word, x, y in zip(words, tensors["x"], tensors[name][0], strict=True):
+                yield from _products(f"{name}({word})", x, step.weights[f"W_{name}"].T, y)
+    elif step.kind == "attention":
+        for a, q, scores in zip(words, tensors["Q"][0], tensors["scores"][0], strict=True):
+            for b, k, s in zip(words, tensors["K"][0], scores, strict=True):
                 yield f"S({a}, {b}) = ({_times(q, k)}) / √3 = {_number(float(q @ k))} / √3 = {_number(s)}"
-    elif one.kind == "softmax":
+    elif step.kind == "softmax":
         yield Message(
-            "From each score the largest of its row is taken away first: shares stay, and numbers are small.",
+            "The largest score of a row is first subtracted from all: shares do not change, and numbers stay small.",
             "A cada puntuación se le resta antes la mayor de su fila: las partes no cambian y los números son menores.",
         )
-        for a, scores, probs in zip(words, one.tensors["scores"][0], one.tensors["probs"][0], strict=True):
+        for a, scores, probs in zip(words, tensors["scores"][0], tensors["probs"][0], strict=True):
             top = float(max(scores))
             powers = [math.exp(float(s) - top) for s in scores]
             below = " + ".join(f"e^({_number(float(s) - top)})" for s in scores)
@@ -116,21 +117,23 @@ def _work(one: Step, words: list[str]) -> Iterator[Line]:
             for b, s, power, p in zip(words, scores, powers, probs, strict=True):
                 up = f"e^({_number(float(s) - top)})"
                 yield f"A({a}, {b}) = {up} / ({below}) = {_number(power)} / {total} = {_number(p)}"
-        yield from _contexts(one, words)
-    elif one.kind == "add":
-        yield Message(f"W_O = {_matrix(SAME)}: what goes in comes out", f"W_O = {_matrix(SAME)}: sale lo que entra")
-        for word, x, y, r in zip(words, *(one.tensors[name] for name in ("x", "attention", "sum")), strict=True):
+        for word, probs, context in zip(words, tensors["probs"][0], tensors["context"][0], strict=True):
+            parts = " + ".join(f"{_number(p)}·V({other})" for p, other in zip(probs, words, strict=True))
+            yield f"context({word}) = {parts}"
+            for j, (column, n) in enumerate(zip(tensors["V"][0].T, context, strict=True)):
+                yield f"context({word})_{j + 1} = {_times(probs, column)} = {_number(n)}"
+    elif step.kind == "add":
+        yield Message(f"W_O = {_matrix(SAME)}: the output is the input", f"W_O = {_matrix(SAME)}: sale lo que entra")
+        for word, x, y, r in zip(words, *(tensors[name] for name in ("x", "attention", "sum")), strict=True):
             yield f"{word}: {_row(x)} + {_row(y)} = {_row(r)}"
-    elif one.kind == "norm":
+    elif step.kind == "norm":
         yield f"γ = 1,  β = 0,  ε = {EPS}"
-        for word, r, y in zip(words, one.tensors["sum"], one.tensors["y"], strict=True):
+        for word, r, y in zip(words, tensors["sum"], tensors["y"], strict=True):
             yield from _normed("y", word, r, y)
-    elif one.kind == "feed_forward":
+    elif step.kind == "feed_forward":
         yield f"W_up = {_matrix(SAME)},  W_down = {_matrix(DOWN)},  b = 0,  f(x) = ReLU(x) = max(0, x)"
         for i, word in enumerate(words):
-            y, up, bent, down, total, z = (
-                one.tensors[name][i] for name in ("y", "up", "activation", "down", "sum", "z")
-            )
+            y, up, bent, down, total, z = (tensors[name][i] for name in ("y", "up", "activation", "down", "sum", "z"))
             yield from _products(f"({word}·W_up)", y, SAME, up)
             yield f"ReLU({_row(up)}) = {_row(bent)}"
             yield from _products(f"(f·W_down)({word})", bent, DOWN, down)
@@ -139,7 +142,7 @@ def _work(one: Step, words: list[str]) -> Iterator[Line]:
 
 
 def _products(name: str, x: Any, weight: Sequence[Sequence[float]], y: Any) -> list[str]:
-    """Return x·W with W (in, out), one line per number."""
+    """Return x·W with W (in, out), a line per number."""
     columns = zip(*weight, strict=True)
     return [f"{name}_{j + 1} = {_times(x, w)} = {_number(y[j])}" for j, w in enumerate(columns)]
 
@@ -148,16 +151,8 @@ def _matrix(weight: Sequence[Sequence[float]]) -> str:
     return "[" + ", ".join(map(_row, weight)) + "]"
 
 
-def _contexts(one: Step, words: list[str]) -> Iterator[str]:
-    for word, probs, context in zip(words, one.tensors["probs"][0], one.tensors["context"][0], strict=True):
-        parts = " + ".join(f"{_number(p)}·V({other})" for p, other in zip(probs, words, strict=True))
-        yield f"context({word}) = {parts}"
-        for j, (column, n) in enumerate(zip(one.tensors["V"][0].T, context, strict=True)):
-            yield f"context({word})_{j + 1} = {_times(probs, column)} = {_number(n)}"
-
-
 def _normed(name: str, word: str, r: Any, y: Any) -> Iterator[Line]:
-    """Yield mean, variance and result of a layer norm, written out."""
+    """Yield the mean, variance and result of a layer norm, written out."""
     numbers = [float(n) for n in r]
     mean = sum(numbers) / len(numbers)
     variance = sum((n - mean) ** 2 for n in numbers) / len(numbers)

@@ -1,53 +1,54 @@
-"""Does a model fit the language of a text, and by what evidence?"""
+"""The diagnosis of a text and a model: whether the model fits the text's language, with the evidence."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from gatonegro.config import Config
 from gatonegro.errors import ConfigError, GatonegroError
-from gatonegro.hub import Source, built_in_models, locate
+from gatonegro.hub import built_in_models, locate
 from gatonegro.i18n import Message, catalog, language
 from gatonegro.language import matching
 from gatonegro.language.matching import Languages, languages_of, match, names_of
 from gatonegro.tokenization import Tokenizer
 from gatonegro.tokenization.loading import load
 
-LONGEST = 10_000  # characters whose words are read
+LONGEST = 10_000  # characters of a text to read
 SHOWN = 8  # fragmented words in a report
 WORDS = catalog(Path(__file__).parent / "diagnosis.json")
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What can be said of a text and a model without asking the model."""
+    """The language of a text, and how well a model and its tokenizer fit it. The model is not run."""
 
     text: str
     model: str
     language: str | None  # ISO 639
     confidence: float  # probability of that language, from 0 to 1
-    model_languages: tuple[str, ...]  # none: it is for many, or nothing says
-    known_by: str  # "config", "card" or "tokenizer"
+    model_languages: tuple[str, ...]  # empty: it is for many, or they are not known
+    known_by: str  # source of `model_languages`: "config", "card" or "tokenizer"
     tokens_per_word: float
-    best_fertility: float  # tokens per word that its tokenizer needs in the language that it is best at
-    fragmented: tuple[tuple[str, tuple[str, ...]], ...]  # words in many pieces, and the pieces
-    unknown: tuple[str, ...]  # what the tokenizer has no piece for
+    best_fertility: float  # tokens per word of its tokenizer, in the language that needs fewest
+    fragmented: tuple[tuple[str, tuple[str, ...]], ...]  # words split into many pieces, and the pieces
+    unknown: tuple[str, ...]  # words or characters that the tokenizer has no piece for
     mixed: bool  # of two languages, one of them the model's
-    fits: bool | None  # None: it cannot be told
-    advices: Message  # what to do; empty unless `fits` is False
+    fits: bool | None  # None: not known
+    advices: Message  # advice; empty unless `fits` is False
 
     @property
     def advice(self) -> str:
-        """What to do, in the user's language."""
+        """The advice, in the user's language."""
         return str(self.advices)
 
     def to_dict(self, lang: str | None = None) -> dict[str, Any]:
-        """Return all of it, the advice in "es" or "en", by default in the user's language."""
+        """Return all fields; the advice is in `lang`, "es" or "en", by default in the user's language."""
         known = {name: value for name, value in asdict(self).items() if name != "advices"}
         return {**known, "advice": self.advices.in_(lang or language())}
 
@@ -55,7 +56,7 @@ class Diagnosis:
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
     def rows(self) -> list[tuple[Message, Message]]:
-        """Return what is known, each with its name."""
+        """Return the main figures, each with its name."""
         by = WORDS[self.known_by]
         theirs = names_of(*self.model_languages)
         if not self.model_languages:
@@ -87,10 +88,11 @@ class Diagnosis:
 
 
 def diagnosis_of(text: str, name: str, tokenizer: Tokenizer, languages: Languages, writes: bool = False) -> Diagnosis:
-    """Return what can be said of a text, a tokenizer, and what its model, called `name`, was made for.
+    """Return the diagnosis of a text and a model.
 
     Args:
-        writes: whether the model writes text; only such models are then advised.
+        name: the model's name, to show.
+        writes: whether the model is an encoder–decoder. The advice names built-in models of the same kind.
     """
     start = text[:LONGEST]
     tokens = matching.tokens_per_word(tokenizer, [start])  # which also checks the text
@@ -110,7 +112,7 @@ def diagnosis_of(text: str, name: str, tokenizer: Tokenizer, languages: Language
 
 
 def _pieces(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield each word of a text with the pieces that its tokens are of it; a letter in several tokens comes once."""
+    """Yield each word of a text with the pieces that its tokens cut it into; a letter in several tokens comes once."""
     places = iter(sorted(set(offsets)))
     a, b = next(places, (len(text), len(text)))
     for found in matching.WORD.finditer(text):
@@ -119,7 +121,7 @@ def _pieces(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[str
         while a < end:
             if b > start and (piece := text[max(a, start) : min(b, end)]):
                 pieces.append(piece)
-            if b > end:  # goes on in the next word
+            if b > end:  # the token continues in the next word
                 break
             a, b = next(places, (len(text), len(text)))
         yield found[0], tuple(pieces)
@@ -130,10 +132,8 @@ def _is_fragmented(word: str, pieces: Sequence[str]) -> bool:
 
 
 def _advice(code: str | None, languages: Languages, writes: bool) -> Message:
-    """Return what to do about a text in a language that is none of the model's."""
-    others = [
-        name for name in built_in_models() if code in built_in_languages(name) and writes == is_encoder_decoder(name)
-    ]
+    """Return the advice for a text in a language that is none of the model's."""
+    others = [name for name in built_in_models() if code in built_in_languages(name) and writes == read_model(name)[2]]
     more = ": " + ", ".join(others) if others else ""
     own, theirs = names_of(code), names_of(*languages.codes)
     return Message(
@@ -145,29 +145,24 @@ def _advice(code: str | None, languages: Languages, writes: bool) -> Message:
 
 
 @lru_cache(16)
-def read_model(name: str, revision: str | None = None, local_files_only: bool = False) -> tuple[Tokenizer, Languages]:
-    """Return a model's tokenizer, and what it was made for."""
+def read_model(
+    name: str, revision: str | None = None, local_files_only: bool = False
+) -> tuple[Tokenizer, Languages, bool]:
+    """Return a model's tokenizer, its languages, and whether it is an encoder–decoder."""
     source = locate(name, revision=revision, local_files_only=local_files_only)
-    tokenizer = load(source, {})
-    return tokenizer, languages_of(tokenizer, _config(source), source)
+    tokenizer, config = load(source, {}), dict[str, Any]()
+    with suppress(ConfigError):  # the tokenizer may be readable without it
+        config = source.json("config.json") or {}
+    return tokenizer, languages_of(tokenizer, config, source), is_encoder_decoder(config)
 
 
-@lru_cache(16)
-def is_encoder_decoder(name: str, revision: str | None = None, local_files_only: bool = False) -> bool:
-    """Tell whether a model is an encoder–decoder, as its config.json says."""
-    source = locate(name, revision=revision, local_files_only=local_files_only)
-    return bool(_config(source).get("is_encoder_decoder"))
+def is_encoder_decoder(config: Config | Mapping[str, Any]) -> bool:
+    """Return whether a model is an encoder–decoder, by its `Config` or its config.json."""
+    return config.decoder is not None if isinstance(config, Config) else bool(config.get("is_encoder_decoder"))
 
 
 def built_in_languages(name: str) -> tuple[str, ...]:
-    """Return what a built-in model was made for; nothing where it cannot be read."""
+    """Return the languages of a built-in model; none if it cannot be read."""
     with suppress(GatonegroError):
         return read_model(name)[1].codes
     return ()
-
-
-def _config(source: Source) -> dict[str, Any]:
-    """Return config.json; nothing where it cannot be read, since the tokenizer may be readable all the same."""
-    with suppress(ConfigError):
-        return source.json("config.json") or {}
-    return {}

@@ -1,6 +1,6 @@
-"""The `Auto*` classes: a configuration, its weights and a head, behind the face that `transformers` has.
+"""The `Auto*` classes: a configuration, its weights and a head, with the API of `transformers`.
 
-Inside, everything is packed; `Model.forward` takes a padded batch, packs it, and pads what comes out.
+`Model.forward` packs a padded batch, computes on packed sequences, and pads the result.
 """
 
 from gatonegro.models.arrays import SCORE_FUNCTIONS, as_tensor, softmax, unit

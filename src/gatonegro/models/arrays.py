@@ -1,4 +1,4 @@
-"""What turns a model's answers into scores, on numpy arrays: nothing above `models` sees a tensor."""
+"""Scores from logits, on numpy arrays: packages above `models` use no tensors."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
-    """Probabilities along the last axis."""
+    """Return probabilities along the last axis."""
     e = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)), which never overflows: https://github.com/scipy/scipy/blob/main/scipy/special/_logit.h"""
+    """Return 1 / (1 + exp(-x)), without overflow: https://github.com/scipy/scipy/blob/main/scipy/special/_logit.h"""
     return (0.5 * (1 + np.tanh(0.5 * x))).astype(x.dtype)
 
 
 def unit(x: np.ndarray) -> np.ndarray:
-    """Vectors of the last axis, scaled to length 1; a zero vector stays."""
+    """Return the vectors of the last axis, scaled to length 1; a zero vector stays."""
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
 
 
@@ -34,5 +34,5 @@ SCORE_FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def as_tensor(values: Any) -> torch.Tensor:
-    """A tensor of an array or of lists of ids, for users who ask for one."""
+    """Return an array, or lists of ids, as a tensor."""
     return torch.from_numpy(values) if isinstance(values, np.ndarray) else torch.tensor(values)

@@ -40,15 +40,15 @@ class AutoModel:
         dtype: torch.dtype | str | None = None,
         torch_dtype: torch.dtype | str | None = None,
     ) -> Model:
-        """Load a model from a folder, a built-in's short name or the hub, ready to answer.
+        """Load a model from a folder, by a built-in's short name or from the hub, in evaluation mode.
 
         Args:
-            name: an existing folder wins over a built-in's name, that over the hub's.
+            name: an existing folder, else the name of a built-in, else a name on the hub.
             revision: branch, tag or commit on the hub.
-            local_files_only: never ask the network.
+            local_files_only: never use the network.
             allow_pickle: also read `pytorch_model.bin`, with `torch.load(weights_only=True)`.
-            num_labels: begin a new head of so many labels where the checkpoint has none that fits.
-            dtype: fp32 by default; "auto" for the checkpoint's own. `torch_dtype` is its older name.
+            num_labels: start a new head with this number of labels if the checkpoint has none that fits.
+            dtype: fp32 by default; "auto" for the checkpoint's. `torch_dtype` is its older name.
 
         Raises:
             HubError, ConfigError, CheckpointError, MissingHeadError, PickleRefusedError: see their texts.
@@ -65,11 +65,11 @@ class AutoModel:
 
     @classmethod
     def from_config(cls, config: Config) -> Model:
-        """A model with random weights, to be trained. In training mode, as `transformers` leaves it."""
+        """Return a model with random weights, in training mode as in `transformers`."""
         if not isinstance(config, Config):
             kind = type(config).__name__
             raise InputError(
-                f"config must be a Config, as AutoConfig.from_pretrained gives, not a {kind}.",
+                f"config must be a Config, as AutoConfig.from_pretrained returns, not a {kind}.",
                 f"config debe ser un Config, como el que da AutoConfig.from_pretrained, no un {kind}.",
             )
         bare = family_of(config.model_type).bare
@@ -77,30 +77,30 @@ class AutoModel:
 
 
 class AutoModelForSequenceClassification(AutoModel):
-    """An encoder with a score a label for the whole text."""
+    """An encoder with one score per label for the whole text."""
 
     head = "sequence-classification"
 
 
 class AutoModelForTokenClassification(AutoModel):
-    """An encoder with a score a label for each token."""
+    """An encoder with one score per label for each token."""
 
     head = "token-classification"
 
 
 class AutoModelForMaskedLM(AutoModel):
-    """An encoder with a score a word of the vocabulary for each token."""
+    """An encoder with one score per vocabulary entry for each token."""
 
     head = "masked-lm"
 
 
 class AutoModelForSeq2SeqLM(AutoModel):
-    """An encoder and a decoder with a score a word of the vocabulary for what is written next."""
+    """An encoder and a decoder with one score per vocabulary entry for the next token."""
 
     head = "seq2seq-lm"
 
 
 class AutoModelForCausalLM(AutoModel):
-    """A decoder alone with a score a word of the vocabulary for what is written next."""
+    """A decoder with one score per vocabulary entry for the next token."""
 
     head = "causal-lm"

@@ -1,4 +1,4 @@
-"""Name or folder → model: its configuration, its tensors under our names, its head."""
+"""Loading a model by name or from a folder: its configuration, its tensors under our names, its head."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, MissingHeadError, OptionError
 from gatonegro.families import family_of
 from gatonegro.families.family import BARE, adopt, canonical, has_head, heads_named, read_config, untied
-from gatonegro.generation import GenerationConfig, generation_config
+from gatonegro.generation import generation_config
 from gatonegro.models.language import LanguageModel
 from gatonegro.models.model import Model, initialise
 from gatonegro.nn.heads import HEADS
@@ -25,7 +25,7 @@ from gatonegro.tokenization import TOKENIZER_FILES
 
 
 def load_config(source: hub.Source, head: str | None = None) -> Config:
-    """Read `config.json` of a source."""
+    """Return the configuration of a source."""
     data = source.json("config.json")
     if data is None:
         raise ConfigError(
@@ -41,15 +41,13 @@ def load_config(source: hub.Source, head: str | None = None) -> Config:
 
 
 def head_of(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> str | None:
-    """The head that a model's config.json names: "none" for one without a task, None where it does not say."""
+    """Return the head that a model's config.json names: "none" for a model without a task, None if it names none."""
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source)
     family = family_of(config.model_type)
-    named = heads_named(family, config)
-    if not named and config.extra.get("architectures"):
-        bare = [family.heads[head].architecture for head in BARE if head in family.heads]
-        return "none" if set(bare) & set(config.extra["architectures"]) else None
-    return next(iter(named), None)
+    classes = config.extra.get("architectures") or ()
+    bare = any(family.heads[head].architecture in classes for head in BARE if head in family.heads)
+    return next(iter(heads_named(family, config)), "none" if bare else None)
 
 
 def load(
@@ -63,10 +61,7 @@ def load(
     dtype: torch.dtype | str | None = None,
     checked: bool = False,
 ) -> Model:
-    """Read a model: its configuration, its tensors under our names, its head. In evaluation mode.
-
-    With `checked`, it was read before, and its numbers need no second look.
-    """
+    """Return a model in evaluation mode. With `checked`, its files were checked before, and are not checked again."""
     if num_labels is not None and not head.endswith("classification"):
         raise OptionError(
             f"num_labels= is for heads that classify, and this is {head}; leave it out.",
@@ -85,37 +80,39 @@ def load(
         raise error.within(source.name) from None
     model.name_or_path, model.stored_int8 = source.name, stored_int8
     if isinstance(model, LanguageModel):
-        model.generation_config = _generation_of(source, config)
-    if (wanted := preprocessing_of(source.name, config.extra.get(KEY))) is not None:  # so that a copy wants it too
+        data = source.json("generation_config.json")  # older models have its keys in config.json
+        ids = {name: value for name, value in config.extra.items() if name.endswith("_token_id")}
+        model.generation_config = generation_config(config.extra if data is None else {**ids, **data})
+    if (wanted := preprocessing_of(source.name, config.extra.get(KEY))) is not None:  # for saved copies
         model.config = replace(model.config, extra={**model.config.extra, KEY: wanted})
     return model.eval()
 
 
 def load_fast(name: str | Path, head: str, *, precision: str, device: torch.device, **how: Any) -> Model:
-    """A model's faster twin, on a device. The model itself is let go, and read anew where somebody asks for it."""
+    """Return a model's faster copy, on a device. The model is not kept, and is read again if `source` is used."""
 
     def source(checked: bool = True) -> Model:
         return load(name, head, checked=checked, **how).to(device)
 
-    twin = source(checked=False).optimize(precision)
-    twin._source = cache(source)
-    if not twin.stored_int8 and device.type == "cpu":
-        # embeddings are mapped anew, so that the pages which were read to lay weights out are given back
-        twin.embeddings = load(name, head, checked=True, **how).requires_grad_(False).embeddings
-        for parameter in twin.head.parameters() if twin.head is not None else ():  # and would keep the old ones
+    fast = source(checked=False).optimize(precision)
+    fast._source = cache(source)
+    if not fast.stored_int8 and device.type == "cpu":
+        # map embeddings again, to free the pages that were read for the other weights
+        fast.embeddings = load(name, head, checked=True, **how).requires_grad_(False).embeddings
+        for parameter in fast.head.parameters() if fast.head is not None else ():  # which would keep the old pages
             parameter.data = parameter.data.clone()
-    return twin
+    return fast
 
 
 def copy_to(
     folder: str | Path, name: str | Path, *, revision: str | None = None, local_files_only: bool = False
 ) -> list[Path]:
-    """A model's files, fetched if need be, into a folder that can be carried elsewhere. Returns where they are.
+    """Copy a model's files, downloaded if necessary, into a folder. Return their paths.
 
-    The weights and the configuration come last, so that a copy which was cut off is no model.
+    The weights and the configuration come last, so that an incomplete copy cannot be loaded.
     """
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
-    config = load_config(source)  # before hours are spent on a model that cannot be read here
+    config = load_config(source)  # fails before a long download
     folder = storage.folder_of(folder)
     files = [
         path
@@ -123,39 +120,30 @@ def copy_to(
         if (path := source.file(file)) is not None
     ]
     files += checkpoints.weight_files(source)
-    strangers = sorted(_model_files(folder) - {path.name for path in files})
-    if not strangers and (folder / "README.md").exists() and not (folder / "config.json").exists():
-        strangers = ["README.md"]  # somebody's own, and no card of a copy
-    if strangers:  # they would be read in the place of what is copied
+    others = sorted(_model_files(folder) - {path.name for path in files})
+    if not others and (folder / "README.md").exists() and not (folder / "config.json").exists():
+        others = ["README.md"]  # not the card of an earlier copy
+    if others:  # they would be read instead of the copy's
         raise CheckpointError(
-            f"{folder}: holds something else ({', '.join(strangers)}). Name another folder, or delete that one.",
-            f"{folder}: contiene otra cosa ({', '.join(strangers)}). Nombra otra carpeta, o borra esa.",
+            f"{folder}: holds something else ({', '.join(others)}). Name another folder, or delete that one.",
+            f"{folder}: contiene otra cosa ({', '.join(others)}). Nombra otra carpeta, o borra esa.",
         )
     for path in files:
         storage.copy(path, folder / path.name)
-    wanted = preprocessing_of(source.name, config.extra.get(KEY))  # the copy's name may not tell
+    wanted = preprocessing_of(source.name, config.extra.get(KEY))  # the copy's name may not imply it
     data = dict(config.extra) | ({KEY: wanted} if wanted else {})
     storage.write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return [*(folder / path.name for path in files), folder / "config.json"]
 
 
 def _model_files(folder: Path) -> set[str]:
-    """What stands in a folder and would be read as part of a model, but for its configuration."""
+    """Return the files in a folder that would be read as part of a model, except its configuration."""
     kinds = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.json", *TOKENIZER_FILES)
     return {path.name for kind in kinds for path in folder.glob(kind)}
 
 
-def _generation_of(source: hub.Source, config: Config) -> GenerationConfig:
-    """How a model writes: what generation_config.json says, and older models' config.json."""
-    data = source.json("generation_config.json")
-    if data is None:
-        return generation_config(config.extra)
-    ids = {name: value for name, value in config.extra.items() if name.endswith("_token_id")}
-    return generation_config({**ids, **data})
-
-
 def build(config: Config, head: str) -> Model:
-    """A model without numbers yet: the class is the configuration's choice."""
+    """Return a model of the configuration's class, with undefined weights."""
     return (LanguageModel if config.decoder is not None or config.decoder_only else Model)(config, head)
 
 
@@ -173,7 +161,7 @@ def _assemble(
         )
     tensors = canonical(family, config, tensors)
     if head == "pooler" and not ("pooler" in family.heads and has_head(family, config, "pooler", tensors)):
-        head = "none"  # an encoder is whole without BERT's pooler
+        head = "none"  # BERT's pooler is optional
     config = untied(family, config, tensors)
     with torch.device("meta"):
         model = build(config, head)
@@ -189,10 +177,10 @@ def _assemble(
     for name, shape in shapes.items():
         if not state[name].is_floating_point():
             raise CheckpointError(
-                f"the tensor for {name!r} is {state[name].dtype}, and weights are numbers with a point; models "
-                "that other programs have quantised cannot be read.",
-                f"el tensor de {name!r} es {state[name].dtype}, y los pesos son números de coma flotante; los "
-                "modelos cuantizados por otros programas no se pueden leer.",
+                f"the tensor for {name!r} is {state[name].dtype}, and weights must be floating point; models that "
+                "other programs have quantised cannot be read.",
+                f"el tensor de {name!r} es {state[name].dtype}, y los pesos deben ser de coma flotante; los modelos "
+                "cuantizados por otros programas no se pueden leer.",
             )
         if state[name].shape != shape:
             raise CheckpointError(
@@ -205,14 +193,14 @@ def _assemble(
     return model
 
 
-def precision(dtype: torch.dtype | str | None, own: torch.dtype) -> torch.dtype:
-    """fp32 unless another is asked for; "auto" is `own`, what the checkpoint holds."""
+def precision(dtype: torch.dtype | str | None, stored: torch.dtype) -> torch.dtype:
+    """Return the dtype of a name; fp32 for None, and `stored`, the checkpoint's, for "auto"."""
     if dtype == "auto":
-        return own
-    found = getattr(torch, dtype, None) if isinstance(dtype, str) else torch.float32 if dtype is None else dtype
-    if found not in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
+        return stored
+    known = getattr(torch, dtype, None) if isinstance(dtype, str) else torch.float32 if dtype is None else dtype
+    if known not in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
         raise InputError(
             f'dtype must be "auto", "float32", "bfloat16", "float16" or "float64", not {dtype!r:.80}.',
             f'dtype debe ser "auto", "float32", "bfloat16", "float16" o "float64", no {dtype!r:.80}.',
         )
-    return found
+    return known

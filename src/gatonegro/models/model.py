@@ -1,4 +1,4 @@
-"""An encoder with a head: one forward pass, packed, and the padded face of `transformers` around it."""
+"""An encoder with a head: one packed forward pass, and the padded API of `transformers` around it."""
 
 from __future__ import annotations
 
@@ -16,32 +16,34 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gatonegro import checkpoints, storage
+from gatonegro.checks import one_of
 from gatonegro.config import Config
 from gatonegro.engine import PRECISIONS, best_precision, fit_threads, put_twins
-from gatonegro.errors import InputError, OptionError
+from gatonegro.errors import InputError
 from gatonegro.families import family_of
 from gatonegro.families.family import release, write_config
 from gatonegro.i18n import localized, number
 from gatonegro.models.output import ModelOutput
+from gatonegro.nn.attention import Seen
 from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS, NextTokenHead
 from gatonegro.nn.loss import loss_of
 from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
-from gatonegro.packing import Packed, from_padded, pack
+from gatonegro.packing import Packed, Padding, from_padded, pack
 
 
 class Model(nn.Module):
-    """An encoder with a head. One forward pass: `run`, packed in, packed out."""
+    """An encoder with a head. Its one forward pass is `run`, on packed sequences."""
 
     def __init__(self, config: Config, head: str = "none"):
         super().__init__()
         self.config = config
         self.task_head = head
         self.name_or_path = ""
-        self.precision = ""  # of a faster twin, see `optimize`
+        self.precision = ""  # of an optimized copy, see `optimize`
         self.stored_int8 = False  # whether the checkpoint holds int8 rows
-        self._source: Callable[[], Model] | None = None  # where PyTorch takes it for no part of this model
+        self._source: Callable[[], Model] | None = None  # a function, so that PyTorch registers no submodule
         self._build(config, head)
 
     def _build(self, config: Config, head: str) -> None:
@@ -50,13 +52,13 @@ class Model(nn.Module):
         self.head = HEADS[head](config) if head in HEADS else None
 
     def encode(self, packed: Packed) -> Tensor:
-        """Hidden states of the last layer. (t, hidden)"""
+        """Return hidden states of the last layer. (t, hidden)"""
         return self.encoder(self.embeddings(packed), packed.layout)
 
     def run(self, packed: Packed, at: Tensor | None = None) -> Tensor:
-        """What the head says: (n, …) a sequence or (t, …) a token; without a head, hidden states (t, hidden).
+        """Return the head's output per sequence (n, …) or per token (t, …); without a head, hidden states (t, hidden).
 
-        With `at` (m,), a head for tokens is asked about those of the `t` alone: (m, …).
+        With `at` (m,), a head for tokens computes only those of the `t`: (m, …).
         """
         x = self.encode(packed)
         if at is not None:
@@ -73,14 +75,14 @@ class Model(nn.Module):
         pad_to_multiple_of: int = 1,
         hidden: bool = False,
     ) -> list[np.ndarray]:
-        """Return the head's answer to each sequence, as float32 arrays: (labels,) or, without a head, (length, hidden).
+        """Return the head's output per sequence, as float32 arrays: (labels,) or, without a head, (length, hidden).
 
         Args:
             ids: token ids per sequence.
-            token_types: per token, which text of a pair it belongs to.
-            queried: per sequence, the tokens to answer for; the arrays are then (queried, …).
+            token_types: per token, the index of its text in a pair.
+            queried: per sequence, the tokens whose outputs are returned; the arrays are then (queried, …).
             pad_to_multiple_of: see `pack`.
-            hidden: hidden states of the last layer, in the place of the head's answer.
+            hidden: return hidden states of the last layer instead of the head's output.
         """
         packed = pack(ids, self.config, token_types, multiple=pad_to_multiple_of)
         rows = None
@@ -96,7 +98,7 @@ class Model(nn.Module):
             x = self.run(packed, rows)
         out = x.float().cpu().numpy()
         if not hidden and self.head is not None and self.head.per == "sequence":
-            return list(out[: len(ids)])  # the rest is of the pads
+            return list(out[: len(ids)])  # the rest are pads
         counts = map(len, ids if queried is None else queried)
         return np.split(out, np.cumsum(list(counts)))[: len(ids)]
 
@@ -116,16 +118,16 @@ class Model(nn.Module):
         output_hidden_states: bool = False,
         return_dict: bool | None = None,
     ) -> ModelOutput | tuple[Any, ...]:
-        """A padded batch in, a `ModelOutput` out, as in `transformers`.
+        """Return the output for a padded batch, as in `transformers`.
 
         Args:
-            input_ids: (b, s) of the vocabulary; or `inputs_embeds` (b, s, hidden) in their place.
-            attention_mask: (b, s), 0 where there is no token; any pattern.
+            input_ids: (b, s) token ids; or `inputs_embeds` (b, s, hidden) instead.
+            attention_mask: (b, s), 0 for padding, in any pattern.
             token_type_ids: (b, s), the segment of each token.
-            position_ids: (b, s), else by the family's rule.
+            position_ids: (b, s); default: by the family's rule.
             labels: (b,) classes or (b, labels) for classification, (b, s) with -100 for "none" for token tasks.
-            output_attentions, output_hidden_states: also return what each layer computed.
-            return_dict: False gives a tuple of what there is.
+            output_attentions, output_hidden_states: also return each layer's.
+            return_dict: False returns a tuple of the fields that are not None.
         """
         packed, padding = from_padded(
             self.config,
@@ -136,71 +138,61 @@ class Model(nn.Module):
             inputs_embeds,
             first=self.head is not None and self.head.per == "sequence",
         )
-        looking: AbstractContextManager[dict] = nullcontext({})
-        if output_attentions or output_hidden_states:
-            looking = watch(self)
-        with looking as seen:
+        watching: AbstractContextManager = watch(self) if output_attentions or output_hidden_states else nullcontext()
+        with watching as seen:
             x = self.encode(packed)  # (t, hidden)
-            said = None if self.head is None else self.head(x, packed, self.embeddings.tokens)
+            result = None if self.head is None else self.head(x, packed, self.embeddings.tokens)
         out = ModelOutput()
-        if self.head is not None and said is not None:
-            said = padding.restore_rows(said) if self.head.per == "sequence" else padding.restore(said)
+        if self.head is not None and result is not None:
+            result = padding.restore_rows(result) if self.head.per == "sequence" else padding.restore(result)
         if self.task_head in ("none", "pooler"):
-            out.last_hidden_state, out.pooler_output = padding.restore(x), said
+            out.last_hidden_state, out.pooler_output = padding.restore(x), result
         else:
-            out.logits = said
+            out.logits = result
         if output_hidden_states:
-            out.hidden_states = tuple(padding.restore(x) for x in layer_outputs(self, seen))
+            out.hidden_states = tuple(map(padding.restore, layer_outputs(self, seen)))
         if output_attentions:
-            heads = self.config.num_attention_heads
-            out.attentions = tuple(
-                padding.restore_square([one.probs for one in layer], heads) for layer in layer_attentions(self, seen)
-            )
+            out.attentions = padded_attentions(layer_attentions(self, seen), self.config, padding)
         if labels is not None:
             out.loss = loss_of(self.config, self.task_head, out.logits, labels)
         return out.to_tuple() if return_dict is False else out
 
     def optimize(self, precision: str = "auto") -> Model:
-        """A twin that answers faster, in evaluation mode. This model stays as it is, and the twin remembers it.
+        """Return a faster copy, in evaluation mode. This model stays as it is, and is the copy's `source`.
 
         Args:
-            precision: "fp32"; "bf16" or "fp16", in which the layers then compute; "int8", in which they multiply, with
-                a scale a token and a scale a row of weights; "auto" for what this machine is made for, by a table.
+            precision: "fp32"; "bf16" or "fp16" for the layers' computations; "int8" for their products, with a scale
+                per token and a scale per row of weights; "auto" for the fastest of this machine, by a table.
 
-        The twin shares the weights that it does not lay out anew. It cannot be trained or moved: do so with its
-        `source`, and optimize that again. What it saves is its source.
+        The copy shares the weights that keep their layout. It cannot be trained or moved: do so with its `source`, and
+        optimize that again. Saving it saves its source.
         """
         if self._source:
             return self.source.optimize(precision)
-        if precision not in PRECISIONS:
-            known = ", ".join(map(repr, PRECISIONS))
-            raise OptionError(
-                f"precision must be one of {known}, not {precision!r:.80}.",
-                f"precision debe ser uno de {known}, no {precision!r:.80}.",
-            )
+        one_of(*PRECISIONS)("precision", precision)
         fit_threads()
         twin = share(self, trainable=False).eval()
-        if precision == "auto" or (precision == "int8" and self.device.type != "cpu"):  # int8 is for processors
+        if precision == "auto" or (precision == "int8" and self.device.type != "cpu"):  # int8 is for CPUs
             precision = best_precision(self.device, self.stored_int8)
         twin.precision = precision
-        small = self.stored_int8 and self.task_head != "masked-lm"  # whose head reads the embeddings' numbers
+        small = self.stored_int8 and self.task_head != "masked-lm"  # its head multiplies by the embeddings
         put_twins(twin, precision, small, lambda: twin.run(_sample(self.config).to(self.device)))
         twin._source = lambda: self
         return twin
 
     @property
     def source(self) -> Model:
-        """The model that this one is a faster twin of; itself, if it is none."""
+        """The model of which this one is a faster copy; itself, if it is none."""
         return self._source() if self._source else self
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """A twin is copied and pickled as its source, and made anew: its operators' weights have no form on disk."""
+        """Copy and pickle a faster copy as its source, which is optimized again: its weights have no form on disk."""
         return (Model.optimize, (self.source, self.precision)) if self._source else super().__reduce_ex__(protocol)
 
     def train(self, mode: bool = True) -> Model:
         if mode:
             self._only_source()
-            self.stored_int8 = False  # no longer, once it has learned
+            self.stored_int8 = False  # training changes the weights
         return super().train(mode)
 
     def _apply(self, *args: Any, **options: Any) -> Model:
@@ -210,13 +202,13 @@ class Model(nn.Module):
     def _only_source(self) -> None:
         if self._source:
             raise InputError(
-                "a faster twin cannot be trained, moved or changed; do so with model.source, and optimize that again.",
-                "un gemelo rápido no se puede entrenar, mover ni cambiar; hazlo con model.source, y optimízalo de "
+                "a faster copy cannot be trained, moved or changed; do so with model.source, and optimize that again.",
+                "una copia rápida no se puede entrenar, mover ni cambiar; hazlo con model.source, y optimízala de "
                 "nuevo.",
             )
 
     def resize_token_embeddings(self, count: int) -> nn.Embedding:
-        """Make room for `count` tokens, or cut to so many: `len(tokenizer)` after `add_tokens`. New ones are random.
+        """Grow or cut the vocabulary to `count` tokens: `len(tokenizer)` after `add_tokens`. New vectors are random.
 
         Returns the token embeddings (count, hidden).
         """
@@ -227,24 +219,27 @@ class Model(nn.Module):
             )
         self._only_source()
         self.stored_int8 = False
-        old, kept = self.embeddings.tokens.weight, min(count, self.config.vocab_size)
-        new = old.new_empty(count, old.shape[1]).normal_(std=self.config.initializer_range)
-        new[:kept] = old.detach()[:kept]
-        self.embeddings.tokens.weight = nn.Parameter(new, old.requires_grad)
-        self.embeddings.tokens.num_embeddings = count
+        kept, std = min(count, self.config.vocab_size), self.config.initializer_range
+
+        def resized(weight: Tensor) -> Tensor:
+            new = weight.new_empty(count, weight.shape[1]).normal_(std=std)
+            new[:kept] = weight.detach()[:kept]
+            return new
+
+        words = self.embeddings.tokens
+        words.weight, words.num_embeddings = nn.Parameter(resized(words.weight), words.weight.requires_grad), count
         bias = getattr(self.head, "bias", None)
-        if isinstance(bias, Tensor):  # a score a word of the vocabulary
+        if isinstance(bias, Tensor):  # of a head that scores the vocabulary
             longer = F.pad(bias.detach()[..., :kept], (0, count - kept))
             self.head.bias = nn.Parameter(longer) if isinstance(bias, nn.Parameter) else longer  # type: ignore
         if isinstance(self.head, NextTokenHead) and self.head.output is not None:
-            rows = old.new_empty(count, old.shape[1]).normal_(std=self.config.initializer_range)
-            rows[:kept] = self.head.output.weight.detach()[:kept]
-            self.head.output.weight, self.head.output.out_features = nn.Parameter(rows), count
+            output = self.head.output
+            output.weight, output.out_features = nn.Parameter(resized(output.weight)), count
         self.config = replace(self.config, vocab_size=count)
-        return self.embeddings.tokens
+        return words
 
     def num_parameters(self, only_trainable: bool = False) -> int:
-        """How many numbers the model has learned."""
+        """Return the number of parameters."""
         return sum(p.numel() for p in self.source.parameters() if p.requires_grad or not only_trainable)
 
     def __repr__(self) -> str:
@@ -252,24 +247,24 @@ class Model(nn.Module):
         count = number(self.num_parameters())
         title = localized(f"{name}{count} parameters", f"{name}{count} parámetros")
         if self._source:
-            title += localized(f"; its faster twin, in {self.precision}", f"; su gemelo rápido, en {self.precision}")
+            title += localized(f"; a faster copy, in {self.precision}", f"; una copia rápida, en {self.precision}")
         return describe(self.source, title, self.config.hidden_size)
 
     @property
     def device(self) -> torch.device:
-        return self._number.device
+        return self._weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        return self._number.dtype
+        return self._weight.dtype
 
     @property
-    def _number(self) -> Tensor:
-        """A tensor that is where the model is, and of its kind."""
+    def _weight(self) -> Tensor:
+        """A tensor with the model's device and dtype."""
         return next(t for t in (*self.embeddings.parameters(), *self.embeddings.buffers()) if t.is_floating_point())
 
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int = 5 * 10**9, int8: bool = False) -> None:
-        """Write `config.json` and `model.safetensors`, which `transformers` reads back with the same logits.
+        """Write `config.json` and `model.safetensors`, which give the same logits in `transformers`.
 
         With `int8`, matrices are stored as int8 rows with a scale each: a quarter of the size, for this library only.
         """
@@ -286,22 +281,30 @@ class Model(nn.Module):
             metadata={"gatonegro": "int8"} if int8 else None,
             max_shard_size=max_shard_size,
         )
-        for name, said in self._other_files().items():
-            storage.write_text(folder / name, json.dumps(said, indent=2) + "\n")
+        for name, content in self._other_files().items():
+            storage.write_text(folder / name, json.dumps(content, indent=2) + "\n")
         storage.write_text(folder / "config.json", text)
 
     def _other_files(self) -> dict[str, dict[str, Any]]:
-        """What else `save_pretrained` writes, by the file's name."""
+        """Return the other files that `save_pretrained` writes: name → content."""
         return {}
 
 
 M = TypeVar("M", bound=nn.Module)
 
 
-def share(model: M, trainable: bool = True) -> M:
-    """A copy whose parts are its own and whose weights are the original's: to put into another mode, say.
+def padded_attentions(
+    layers: Sequence[Sequence[Seen]], config: Config, padding: Padding, read: Padding | None = None
+) -> tuple[Tensor, ...]:
+    """Return the probabilities of each layer's attention, padded: see `Padding.restore_square`."""
+    heads = config.num_attention_heads
+    return tuple(padding.restore_square([each.probs for each in layer], heads, read) for layer in layers)
 
-    Not `trainable`, the copy knows the same numbers as parameters that need no gradient.
+
+def share(model: M, trainable: bool = True) -> M:
+    """Return a copy that shares the original's weights: to be in another mode, for example.
+
+    Unless `trainable`, the copy's parameters need no gradient.
     """
     weights: dict[int, Tensor] = {id(t): t for t in model.buffers()}
     for t in model.parameters():
@@ -310,7 +313,7 @@ def share(model: M, trainable: bool = True) -> M:
 
 
 def _sample(config: Config) -> Packed:
-    """Tokens drawn at random, always the same."""
+    """Return random tokens, the same at each call."""
     length = min(64, config.max_tokens, (config.decoder or config).max_tokens)
     ids = torch.randint(config.vocab_size, (1, length), generator=torch.Generator().manual_seed(0))
     return pack(ids.tolist(), config)

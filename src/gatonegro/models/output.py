@@ -1,4 +1,4 @@
-"""What a model says about a padded batch."""
+"""The output of a model for a padded batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass
 class ModelOutput:
-    """What a model says about a batch of `b` rows and `s` columns. Indexable: what is None does not count."""
+    """The output for a batch of `b` rows and `s` columns. Indices count the fields that are not None."""
 
     loss: Tensor | None = None  # ()
     logits: Tensor | None = None  # (b, labels) or (b, s, labels) or (b, s, vocab)
@@ -20,7 +20,7 @@ class ModelOutput:
     encoder_last_hidden_state: Tensor | None = None  # (b, s, hidden), of an encoder–decoder
     hidden_states: tuple[Tensor, ...] | None = None  # layers + 1 of (b, s, hidden)
     attentions: tuple[Tensor, ...] | None = None  # layers of (b, h, s, s)
-    # of an encoder–decoder, where w is what is written
+    # of an encoder–decoder, with targets of w columns
     decoder_hidden_states: tuple[Tensor, ...] | None = None  # layers + 1 of (b, w, hidden)
     decoder_attentions: tuple[Tensor, ...] | None = None  # layers of (b, h, w, w)
     cross_attentions: tuple[Tensor, ...] | None = None  # layers of (b, h, w, s)
@@ -30,11 +30,10 @@ class ModelOutput:
     def to_tuple(self) -> tuple[Any, ...]:
         return tuple(v for f in fields(self) if (v := getattr(self, f.name)) is not None)
 
+    values = to_tuple
+
     def keys(self) -> list[str]:
         return [f.name for f in fields(self) if getattr(self, f.name) is not None]
-
-    def values(self) -> tuple[Any, ...]:
-        return self.to_tuple()
 
     def items(self) -> list[tuple[str, Any]]:
         return list(zip(self.keys(), self.to_tuple(), strict=True))

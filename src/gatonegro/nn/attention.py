@@ -1,7 +1,7 @@
 """Scaled dot-product attention over packed sequences, https://arxiv.org/abs/1706.03762 §3.2.
 
-`attend` is the one place that keeps sequences apart. `attend_plain` is its twin in the open: the same sums,
-step by step, for tests, for the trace and for people who read.
+`attend` is the one place that keeps sequences apart. `attend_plain` computes the same step by step, for tests, for
+the trace and for readers.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from gatonegro.packing import Layout
 
 
 class Embedding(nn.Embedding):
-    """A vector a number."""
+    """One vector per id."""
 
     def reset_parameters(self) -> None:
-        """Draw nothing: weights come from a checkpoint or from `initialise`.
+        """Draw no weights: they come from a checkpoint or from `initialise`.
 
-        PyTorch's own draw, on the meta device where models are built, would import its compiler: two seconds.
+        PyTorch's draw, on the meta device where models are built, would import its compiler: two seconds.
         """
 
 
-# What is added to the scores of one run: (query length, key length) → (h, q, k), or (n, h, q, k) for run `(n, …)`.
+# a term of one run's scores: (query length, key length) → (h, q, k), or (n, h, q, k) for run `(n, …)`
 Bias = Callable[[int, int], Tensor]
 
 
 def _runs(q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Views of the packed tensors, a run of equal lengths at a time; nothing is copied but keys out of a cache."""
+    """Return views of the packed tensors, one run of equal lengths at a time. Only keys in a cache are copied."""
     runs = layout.runs
     if layout.places is not None:
         k, v = k[layout.places], v[layout.places]  # (u, h, d) each
-    # split at once: slices would each leave a gradient as large as the whole
+    # split at once: each slice would have a gradient as large as the whole
     queries = q.split([n * lq for n, lq, _ in runs])
     keys, values = (x.split([n * lk for n, _, lk in runs]) for x in (k, v))
     for (n, _, _), *parts in zip(runs, queries, keys, values, strict=True):
@@ -46,7 +46,7 @@ def _runs(q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Iterator[tuple[Ten
 
 
 def _mask(q: int, k: int, causal: bool, window: int | None, bias: Bias | None, like: Tensor) -> Tensor | None:
-    """What to add to the scores of queries that are the last `q` of `k` tokens; None where nothing is hidden."""
+    """Return the term of the scores of queries that are the last `q` of `k` tokens; None if there is none."""
     mask = bias(q, k).to(like.dtype) if bias is not None else None
     if (causal and q > 1) or (window is not None and k > window + 1):
         distance = torch.arange(k, device=like.device) - torch.arange(k - q, k, device=like.device)[:, None]  # (q, k)
@@ -70,23 +70,23 @@ def attend(
     bias: Bias | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
-    """Every query looks at the keys of its own sequence. → (t, h, d)
+    """Return the attention of every query over the keys of its sequence. (t, h, d)
 
-    `causal` hides later keys, `window` those further than so many tokens away, `scale` defaults to 1/√d.
+    `causal` hides later keys, `window` those at a greater distance in tokens; `scale` defaults to 1/√d.
     """
     out = []
     for qs, ks, vs in _runs(q, k, v, layout):
-        # the operator's own mask is faster, and is the one wanted where queries and keys are the same tokens
-        own = causal and window is None and bias is None and qs.shape[2] == ks.shape[2]
-        mask = None if own else _mask(qs.shape[2], ks.shape[2], causal, window, bias, q)
-        y = F.scaled_dot_product_attention(qs, ks, vs, mask, dropout, is_causal=own, scale=scale)
+        # the operator's mask is faster, and right where queries and keys are the same tokens
+        built_in = causal and window is None and bias is None and qs.shape[2] == ks.shape[2]
+        mask = None if built_in else _mask(qs.shape[2], ks.shape[2], causal, window, bias, q)
+        y = F.scaled_dot_product_attention(qs, ks, vs, mask, dropout, is_causal=built_in, scale=scale)
         out.append(y.transpose(1, 2).flatten(0, 1))
     return out[0] if len(out) == 1 else torch.cat(out) if out else torch.empty_like(q)  # (t, h, d)
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What one sequence's attention did, a head at a time: `scores` and `probs` (h, q, k), `context` (q, h, d)."""
+    """The attention of one sequence, per head: `scores` and `probs` (h, q, k), `context` (q, h, d)."""
 
     scores: Tensor
     probs: Tensor
@@ -104,7 +104,7 @@ def attend_plain(
     scale: float | None = None,
     bias: Bias | None = None,
 ) -> list[Seen]:
-    """`attend` without a fused operator: one `Seen` a sequence, in order."""
+    """Return what `attend` computes, without a fused operator: one `Seen` per sequence, in order."""
     seen = []
     for qs, ks, vs in _runs(q, k, v, layout):
         scores = qs @ ks.transpose(-2, -1) * (scale if scale is not None else q.shape[-1] ** -0.5)  # (n, h, q, k)
@@ -113,12 +113,12 @@ def attend_plain(
             scores = scores + mask
         probs = scores.softmax(-1)  # (n, h, q, k)
         context = (probs @ vs).transpose(1, 2)  # (n, q, h, d)
-        seen += [Seen(*one) for one in zip(scores, probs, context, strict=True)]
+        seen += [Seen(*each) for each in zip(scores, probs, context, strict=True)]
     return seen
 
 
 class RelativeBias(nn.Module):
-    """A learned score a head for each distance, near ones apart and far ones together: T5's positions.
+    """T5's positions: a learned score per head and distance. Near distances are apart, far ones share a bucket.
 
     https://github.com/huggingface/transformers/blob/main/src/transformers/models/t5/modeling_t5.py
     """
@@ -129,7 +129,7 @@ class RelativeBias(nn.Module):
         self.scores = Embedding(config.relative_buckets, config.num_attention_heads)
 
     def forward(self, q: int, k: int) -> Tensor:
-        """What is added to the scores of queries that are the last `q` of `k` tokens. (h, q, k)"""
+        """Return the term of the scores of queries that are the last `q` of `k` tokens. (h, q, k)"""
         distance = torch.arange(k)[None] - torch.arange(k - q, k)[:, None]  # (q, k)
         kinds, bucket = self.buckets, torch.zeros_like(distance)
         if self.causal:
@@ -147,7 +147,7 @@ class RelativeBias(nn.Module):
 class Attend(nn.Module):
     """softmax(q·kᵀ/√d)·v
 
-    The function `attend` as a module without weights, so that a hook can see what goes in and what comes out.
+    The function `attend` as a module without weights, so that a hook can record its input and output.
     """
 
     def __init__(self, dropout: float, causal: bool = False, scale: float | None = None):
@@ -159,14 +159,14 @@ class Attend(nn.Module):
         return attend(q, k, v, layout, causal=self.causal, scale=self.scale, bias=bias, dropout=dropout)
 
     def plain(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> list[Seen]:
-        """The same in the open."""
+        """Return the same computed step by step."""
         return attend_plain(q, k, v, layout, causal=self.causal, scale=self.scale, bias=bias)
 
 
 class Kept:
     """A layer's keys and values of all tokens so far, (u, h, d) each: the cache of a decoder.
 
-    `Layout.places` says which of them a sequence looks at, so that none is moved where sequences end or change places.
+    `Layout.places` are those of a sequence, so that none is moved where sequences end or change places.
     """
 
     def __init__(self) -> None:
@@ -174,18 +174,18 @@ class Kept:
         self.count = 0
 
     def add(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Keep those of new tokens (t, h, d) behind the others; returns all. (u, h, d) each"""
+        """Append those of new tokens (t, h, d). Return all. (u, h, d) each"""
         before, self.count = self.count, self.count + len(k)
         if self.count > len(self.k):
-            old, room = (self.k, self.v), (2 * self.count, *k.shape[1:])
-            self.k, self.v = k.new_empty(room), v.new_empty(room)
+            old, size = (self.k, self.v), (2 * self.count, *k.shape[1:])
+            self.k, self.v = k.new_empty(size), v.new_empty(size)
             if before:
                 self.k[:before], self.v[:before] = (x[:before] for x in old)
         self.k[before : self.count], self.v[before : self.count] = k, v
         return self.k[: self.count], self.v[: self.count]
 
     def take(self, rows: Tensor) -> None:
-        """Go on with these alone."""
+        """Keep these rows alone."""
         self.k, self.v, self.count = self.k[rows], self.v[rows], len(rows)
 
 
@@ -193,7 +193,7 @@ Keys = tuple[Tensor, Tensor]  # keys and values, (u, h, d) each
 
 
 class Attention(nn.Module):
-    """Every token looks at its own sequence, or at another that is its memory, a head at a time."""
+    """Attention of every token over its sequence, or over another one's `memory`, per head."""
 
     def __init__(self, config: Config, causal: bool = False):
         super().__init__()
@@ -206,17 +206,12 @@ class Attention(nn.Module):
         self.output = nn.Linear(inner, size, config.bias)
 
     def keys_of(self, memory: Tensor) -> Keys:
-        """Keys and values of hidden states (u, hidden)."""
+        """Return keys and values of hidden states (u, hidden)."""
         k = self.key(memory).unflatten(-1, (self.heads, -1))  # (u, h, d)
         return k, self.value(memory).unflatten(-1, (self.heads, -1))  # (u, h, d)
 
     def forward(
-        self,
-        x: Tensor,
-        layout: Layout,
-        bias: Bias | None = None,
-        memory: Keys | None = None,
-        kept: Kept | None = None,
+        self, x: Tensor, layout: Layout, bias: Bias | None = None, memory: Keys | None = None, kept: Kept | None = None
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (self.heads, -1))  # (t, h, d)
         if memory is None:

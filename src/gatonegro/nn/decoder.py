@@ -1,4 +1,4 @@
-"""The one decoder layer of the house, and the decoder: what has been written looks at itself, and at what was read."""
+"""The one decoder layer of all families, with attention to an encoder's output where there is one, and the decoder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gatonegro.packing import Layout
 
 
 class DecoderLayer(nn.Module):
-    """Self-attention that sees no later token, cross-attention to the encoder's result, feed-forward."""
+    """Causal self-attention, cross-attention to the encoder's output, feed-forward."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -51,8 +51,7 @@ class Decoder(nn.Module):
         self.norm = norm_of(config) if config.final_norm else None
 
     def keys_of(self, memory: Tensor) -> list[Keys]:
-        """What each layer looks at of an encoder's result (u, hidden), keys and values (u, h, d): computed once a text,
-        however much is written."""
+        """Return each layer's keys and values (u, h, d) of an encoder's output (u, hidden): computed once per text."""
         return [layer.cross_attention.keys_of(memory) for layer in self.layers]  # type: ignore
 
     def forward(
@@ -63,15 +62,15 @@ class Decoder(nn.Module):
         cross: Layout | None = None,
         kept: Sequence[Kept] | None = None,
     ) -> Tensor:
-        """Hidden states of the last layer. (t, hidden)
+        """Return hidden states of the last layer. (t, hidden)
 
         Args:
-            memory: what `keys_of` made of the encoder's result, a layer.
-            cross: whose queries are those of `layout`, and whose keys lie in `memory`.
-            kept: a cache a layer, to which the keys and values of these tokens are added.
+            memory: the result of `keys_of`.
+            cross: a layout with the queries of `layout` and the keys in `memory`.
+            kept: a cache per layer, to which the keys and values of these tokens are added.
         """
         bias = None if self.relative is None else cache(self.relative)  # the same for all layers
         for i, layer in enumerate(self.layers):
-            own, at = None if kept is None else kept[i], None if memory is None else memory[i]
-            x = layer(x, layout, bias, at, cross, own)
+            keys, cache_ = None if memory is None else memory[i], None if kept is None else kept[i]
+            x = layer(x, layout, bias, keys, cross, cache_)
         return x if self.norm is None else self.norm(x)  # (t, hidden)

@@ -1,4 +1,4 @@
-"""Embeddings, feed-forward, and the one encoder layer of the house."""
+"""Embeddings, feed-forward, the one encoder layer of all families, and the encoder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Activation(nn.Module):
-    """Each number by itself."""
+    """A non-linearity of each value."""
 
     def __init__(self, name: str):
         super().__init__()
@@ -48,7 +48,7 @@ class Activation(nn.Module):
 
 @cache
 def _waves(places: int, width: int) -> Tensor:
-    """Sines of a position in the first half of a vector, cosines in the second, slower from place to place.
+    """Return per position sines in the first half of a vector, cosines in the second, with falling frequencies.
 
     https://github.com/huggingface/transformers/blob/main/src/transformers/models/marian/modeling_marian.py
     """
@@ -58,7 +58,7 @@ def _waves(places: int, width: int) -> Tensor:
 
 
 class Sinusoids(nn.Module):
-    """A vector a position that nobody learned, https://arxiv.org/abs/1706.03762 §3.5."""
+    """A fixed vector per position, https://arxiv.org/abs/1706.03762 §3.5."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -76,13 +76,13 @@ POSITIONS: dict[str, Callable[[Config], nn.Module | None]] = {
 
 
 def norm_of(config: Config) -> nn.Module:
-    """Layer norm, or the one that leaves the mean as it is."""
+    """Return a layer norm, or the RMS norm, which does not subtract the mean."""
     kind = nn.LayerNorm if config.norm == "layer" else nn.RMSNorm
     return kind(config.hidden_size, config.layer_norm_eps)
 
 
 class Embeddings(nn.Module):
-    """Vectors for token, position and segment, added and normalised; each as far as the family has it."""
+    """Vectors of token, position and segment, as far as the family has them, added and normalised."""
 
     def __init__(self, config: Config, shared: bool = False):
         super().__init__()
@@ -94,7 +94,7 @@ class Embeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def forward(self, packed: Packed, tokens: nn.Module | None = None) -> Tensor:
-        """`tokens` are another's, where a decoder shares the encoder's."""
+        """Return the vectors (t, hidden). `tokens` are the encoder's token embeddings, where a decoder shares them."""
         tokens = self.tokens if tokens is None else tokens
         x = tokens(packed.ids) if packed.embeds is None else packed.embeds.to(tokens.weight.dtype)  # type: ignore
         if self.scale != 1.0:
@@ -107,7 +107,7 @@ class Embeddings(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Up, a non-linearity, down; each token by itself."""
+    """Up, a non-linearity, down, for each token alone."""
 
     def __init__(self, config: Config):
         super().__init__()

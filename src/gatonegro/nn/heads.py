@@ -1,4 +1,4 @@
-"""What stands on the last layer: from hidden states to logits."""
+"""Heads: from the last layer's hidden states to logits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _classifier_dropout(config: Config) -> nn.Dropout:
 
 
 class Pooler(nn.Module):
-    """The first token through a linear map and tanh, as BERT does."""
+    """A linear map and tanh of the first token, as in BERT."""
 
     per = "sequence"
 
@@ -31,7 +31,7 @@ class Pooler(nn.Module):
 
 
 class SequenceClassificationHead(nn.Module):
-    """From the first token, a score a label for the sequence."""
+    """One score per label for the sequence, from its first token."""
 
     per = "sequence"
 
@@ -48,7 +48,7 @@ class SequenceClassificationHead(nn.Module):
 
 
 class TokenClassificationHead(nn.Module):
-    """A score a label for every token."""
+    """One score per label for every token."""
 
     per = "token"
 
@@ -62,7 +62,7 @@ class TokenClassificationHead(nn.Module):
 
 
 class MaskedLMHead(nn.Module):
-    """A score a word of the vocabulary, by the token embeddings."""
+    """One score per vocabulary entry for every token, by the token embeddings."""
 
     per = "token"
 
@@ -79,7 +79,7 @@ class MaskedLMHead(nn.Module):
 
 
 class NextTokenHead(nn.Module):
-    """A score a word of the vocabulary, for what follows each token."""
+    """One score per vocabulary entry for the token that follows each token."""
 
     per = "token"
     bias: Tensor | None
@@ -88,13 +88,12 @@ class NextTokenHead(nn.Module):
         super().__init__()
         self.scale = config.hidden_size**-0.5 if config.head_scale else 1.0
         self.output = None if config.tied else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
-        bias = torch.zeros(1, config.vocab_size) if config.head_bias else None  # in a row, as Marian and BART keep it
-        self.register_buffer("bias", bias)  # and which they do not train
+        # (1, vocab) and not trained, as in Marian and BART
+        self.register_buffer("bias", torch.zeros(1, config.vocab_size) if config.head_bias else None)
 
     def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
         weight = tokens.weight if self.output is None else self.output.weight
-        bias = self.bias
-        return F.linear(x * self.scale, weight, None if bias is None else bias[0])  # (t, vocab)
+        return F.linear(x * self.scale, weight, None if self.bias is None else self.bias[0])  # (t, vocab)
 
 
 HEADS: dict[str, type[nn.Module]] = {

@@ -1,4 +1,4 @@
-"""What makes scores of logits, and what `labels=` is measured by, as in `transformers`."""
+"""Scores from logits, and the loss of `labels=`, as in `transformers`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 
-# by `config.scored_by`; labels stand in the last direction
+# by `config.scored_by`; labels are the last axis
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda x: x.softmax(-1),
     "sigmoid": lambda x: x.sigmoid(),
@@ -19,7 +19,7 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def loss_of(config: Config, head: str, logits: Tensor | None, labels: Tensor) -> Tensor:
-    """The usual loss: cross-entropy, or for sequences what `config.problem_type` (or the labels' kind) says."""
+    """Return the cross-entropy, or for sequences the loss of `config.problem_type`, else of the labels' dtype."""
     if logits is None:
         raise InputError(
             "labels= needs a model with a head, and this one has none.",

@@ -1,4 +1,4 @@
-"""See inside a model while it runs: named tensors by hooks, inside a `with`. Layers know nothing of it."""
+"""Recording of a model's tensors while it runs, by hooks inside a `with`. Layers have no code for it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from gatonegro.nn.attention import Attend, Seen
 
 @contextmanager
 def watch(model: nn.Module) -> Iterator[dict[str, list[Tensor | list[Seen]]]]:
-    """Record, under each module's name, what it gave at each call, in order; a module with several names, whose calls
-    are those under all of them, is recorded under each.
+    """Record, under each module's name, its output at each call, in order. A module with several names is recorded
+    under each of them.
 
-    A module without weights that attends is recorded as `Seen`, one a sequence: its scores, probabilities and
-    contexts computed in the open from the very q, k and v that the fused operator got.
+    `Attend` is recorded as one `Seen` per sequence: scores, probabilities and contexts, computed step by step from the
+    very q, k and v that the fused operator got.
 
     >>> with watch(model) as seen: model(**batch)
     >>> seen["encoder.layers.0.attention.attend"][0][0].probs  # (h, q, k) of the first sequence
     """
     seen: dict[str, list[Tensor | list[Seen]]] = {}
-    thread = get_ident()  # hooks sit on the model, which another thread may be running too
+    thread = get_ident()  # another thread may run the same model, and so its hooks
     handles = []
-    for name, module in model.named_modules(remove_duplicate=False):  # one that is called under two names has both
+    for name, module in model.named_modules(remove_duplicate=False):
 
         def record(module: nn.Module, args: tuple, result: object, name: str = name) -> None:
             if get_ident() != thread:
@@ -44,13 +44,13 @@ def watch(model: nn.Module) -> Iterator[dict[str, list[Tensor | list[Seen]]]]:
 
 
 def layer_outputs(model: nn.Module, seen: dict, stack: str = "encoder", begun: str = "embeddings") -> list[Tensor]:
-    """The hidden states (t, hidden) before a stack's first layer and after each, from what `watch` recorded."""
+    """Return the hidden states (t, hidden) before a stack's first layer and after each, as `watch` recorded them."""
     return [seen[begun][0], *(seen[name][0] for name in _layers(model, stack))]
 
 
 def layer_attentions(model: nn.Module, seen: dict, stack: str = "encoder", part: str = "attention") -> list[list[Seen]]:
-    """What each layer's attention did, a `Seen` a sequence, from what `watch` recorded; of a decoder's layers,
-    `part` may be "cross_attention"."""
+    """Return each layer's attention, one `Seen` per sequence, as `watch` recorded it; in a decoder, `part` may be
+    "cross_attention"."""
     return [seen[f"{name}.{part}.attend"][0] for name in _layers(model, stack)]
 
 

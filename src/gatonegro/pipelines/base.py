@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.batching import windows
 from gatonegro.checks import one_of, optional, short, whole
-from gatonegro.errors import InputError
+from gatonegro.errors import CheckpointError, InputError, OptionError
 from gatonegro.i18n import localized
 from gatonegro.language import Languages, languages_of
 from gatonegro.models import Model
-from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings
+from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings, detached
 from gatonegro.pipelines.notices import NoticeWarner
 from gatonegro.pipelines.progress import ProgressBar
 from gatonegro.pipelines.routing import LANGUAGE_CHECK, Route, Router, is_sampled
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 WINDOW = 2048  # rows that are sorted by length together
 FIRST_WINDOW = 256  # the first answers come soon, and then by ever larger windows
+GENERATE_WINDOWS = 64, 256  # the same of tasks that generate, which take long
 LONG, LONG_TEXT = 500, 20  # rows, or batches of one text, from which a progress bar is worth its line
 BATCH_SIZE = optional(whole(1))
 PROGRESS = one_of(True, False, None)
@@ -40,7 +43,8 @@ class Pipeline:
     Args:
         change: what is done to a text before it is read.
         route: see `Router`.
-        maker: called without arguments, it returns this pipeline again: it is what is pickled and copied.
+        maker: a function, and the arguments with which it returns this pipeline again: these are pickled and copied,
+            and not what was changed on the pipeline later.
     """
 
     def __init__(
@@ -53,7 +57,7 @@ class Pipeline:
         change: Change | None = None,
         language_check: str = "warn",
         route: Route | None = None,
-        maker: Callable[[], Pipeline] | None = None,
+        maker: tuple[Callable[..., Pipeline], Mapping[str, Any]] | None = None,
     ):
         self.task_record = task
         self.task = task.name
@@ -70,7 +74,13 @@ class Pipeline:
         return f"Pipeline({self.task!r}, {self.model.name_or_path or 'a model without a name'!r}, {self.device})"
 
     def __reduce__(self) -> Any:
-        return self._maker, ()
+        if self._maker is None:
+            raise InputError(
+                "this Pipeline was not made by pipeline(), so nothing says how to make it again; use pipeline(…).",
+                "este Pipeline no lo hizo pipeline(), así que nada dice cómo rehacerlo; usa pipeline(…).",
+            )
+        function, arguments = self._maker
+        return _call, (function, dict(arguments))
 
     @property
     def device(self) -> torch.device:
@@ -86,7 +96,7 @@ class Pipeline:
 
     @cached_property
     def languages(self) -> Languages:
-        """The languages that the model was made for, as far as its files on this machine say."""
+        """The languages of the model, by its files on this machine."""
         return languages_of(self.tokenizer, self.model.config.extra, self.tokenizer.name_or_path or None)
 
     def __call__(
@@ -98,7 +108,7 @@ class Pipeline:
         progress: bool | None = None,
         **options: Any,
     ) -> Any:
-        """Answer. `options` are those of the task, here for this call alone.
+        """Return the answer to a row, or to each of several. `options` are the task's, for this call alone.
 
         Args:
             language_check: what is done about texts in a language that the model was not made for: "warn" (once per
@@ -122,25 +132,27 @@ class Pipeline:
             return task.wrap(inputs, answer, options)
         if isinstance(inputs, Iterator):
             return self._values([(inputs, settings)], warner, at_once=True)
-        rows = self._rows(inputs, settings.options)
         answers: list[Any] = []
+        rows: list[Any] = []
         try:
+            rows = self._rows(inputs, settings.options)
             with ProgressBar(self.task, progress, LONG) as bar:
                 for answer in self._values([(rows, settings)], warner):
                     answers.append(answer)
                     bar.update(len(answers), len(rows))
         except KeyboardInterrupt as stop:
             stop.answers = answers  # type: ignore[attr-defined]
-            done = f"{len(answers)}/{len(rows)}"
-            text = localized(f"{done} rows were answered", f"respondidas {done} filas")
-            stop.args = (f"{text}: KeyboardInterrupt.answers (sys.last_value.answers)",)
+            text = localized(
+                f"{len(answers)} of {len(rows)} rows were answered; the exception has them as `answers`.",
+                f"se respondieron {len(answers)} de {len(rows)} filas; la excepción las lleva en `answers`.",
+            )
+            stop.args = (text,)
             raise
         warner.warn()
         return task.wrap(inputs, answers, options)
 
     def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:
-        """Answer all rows of a part before the next part is asked for, which may keep us waiting: lines that a person
-        types, say."""
+        """Yield answers part by part: all rows of a part before the next part is requested, which may block."""
         settings = self._settings({})
         return self._values(((rows, settings) for rows in parts), NoticeWarner(self.warned), at_once=True)
 
@@ -174,6 +186,12 @@ class Pipeline:
                 f"a part is a pair of rows and of a dict of options, such as (texts, {{}}), not {short(part)}.",
                 f"una parte es un par de filas y de un dict de opciones, como (textos, {{}}), no {short(part)}.",
             )
+        if not all(isinstance(name, str) for name in options):
+            raise OptionError(
+                f"names of options are str, and these are not: {short(list(options))}.",
+                f"los nombres de las opciones son str, y estos no: {short(list(options))}.",
+            )
+        _check_shape(rows)
         own = {name: options[name] for name in ("batch_size", "language_check") if name in options}
         return rows, self._settings({name: options[name] for name in options if name not in own}, **own)
 
@@ -187,26 +205,21 @@ class Pipeline:
         )
 
     def _rows(self, inputs: Any, options: Mapping[str, Any]) -> list[Any]:
-        """The rows of a list, an array or a Series, each of which the task can read."""
+        """Return the rows of a list, an array or a Series, all checked."""
         kind = type(inputs).__name__
         if not isinstance(inputs, Iterable) or isinstance(inputs, bytes):
-            self.task_record.check(inputs, options)
+            if error := self.loop.check(inputs, options):
+                raise error
             raise InputError(
                 f"{kind} where a text, a list of texts or a generator is wanted.",
                 f"{kind} donde hace falta un texto, una lista de textos o un generador.",
             )
-        if len(shape := getattr(inputs, "shape", (0,))) != 1:
-            raise InputError(
-                f"a {kind} of shape {tuple(shape)} where a list is wanted; pass a column.",
-                f"{kind} de forma {tuple(shape)} donde hace falta una lista; pasa una columna.",
-            )
+        _check_shape(inputs)
         rows = list(inputs)
         for i, row in enumerate(rows):  # before any work is done
-            try:
-                self.task_record.check(row, options)
-            except InputError as error:
+            if error := self.loop.check(row, options):
                 error.item = i
-                raise
+                raise error
         return rows
 
     def _values(
@@ -216,7 +229,7 @@ class Pipeline:
         on_batch: OnBatch | None = None,
         at_once: bool = False,
     ) -> Iterator[Any]:
-        """The values of answers; the first error is raised. `at_once`: warn as soon as there is something to say."""
+        """Yield the values of answers; raise the first error. `at_once`: warn with each answer, not at the end."""
         for answer in self._run(parts, is_sampled, on_batch):
             warner.add(answer.notices)
             if at_once and answer.notices:
@@ -231,18 +244,65 @@ class Pipeline:
         is_checked: Callable[[int], bool] = lambda item: True,
         on_batch: OnBatch | None = None,
     ) -> Iterator[Answer]:
-        """Answer parts. `is_checked`: the rows whose language is looked at, in the modes that do not need all."""
+        """Yield answers to parts. `is_checked`: the rows whose language is checked, in mode "warn"."""
         item = 0
-        for rows, settings in parts:
-            first = 1 if isinstance(rows, Iterator) else FIRST_WINDOW  # the next row of an iterator may keep us waiting
-            for window in windows(rows, first, WINDOW):
-                if settings.language_check == "off":
-                    answers = self.loop.answer(window, settings, on_batch, item == 0)
-                else:
-                    checked = [n for n in range(len(window)) if is_checked(item + n)]
-                    answers = self._router.answer(window, settings, checked, on_batch, item == 0)
-                for answer in answers:
-                    if answer.error is not None:
-                        answer.error.item = item
-                    yield answer
-                    item += 1
+        for number, (rows, settings) in enumerate(parts):
+            answers = self._part_answers(rows, settings, item, is_checked, on_batch)
+            for answer in _with_a_good_row(answers) if number == 0 else answers:
+                yield answer
+                item += 1
+
+    def _part_answers(
+        self,
+        rows: Iterable[Any],
+        settings: Settings,
+        item: int,
+        is_checked: Callable[[int], bool],
+        on_batch: OnBatch | None,
+    ) -> Iterator[Answer]:
+        """Yield the answers to a part, whose first row has the number `item`."""
+        first, size = (FIRST_WINDOW, WINDOW) if self.task_record.generate is None else GENERATE_WINDOWS
+        if isinstance(rows, Iterator):  # whose next row may block
+            first = 1
+        for window in windows(rows, first, size):
+            if settings.language_check == "off":
+                answers = self.loop.answer(window, settings, on_batch)
+            else:
+                checked = [n for n in range(len(window)) if is_checked(item + n)]
+                answers = self._router.answer(window, settings, checked, on_batch)
+            for answer in answers:
+                if answer.error is not None:
+                    answer = replace(answer, error=detached(answer.error))
+                    answer.error.item = item  # type: ignore[union-attr]
+                yield answer
+                item += 1
+
+
+def _call(function: Callable[..., Pipeline], arguments: Mapping[str, Any]) -> Pipeline:
+    return function(**arguments)
+
+
+def _check_shape(rows: Any) -> None:
+    """Raise InputError for a table, whose items would be the names of its columns, or an array that is no column."""
+    shape = getattr(rows, "shape", None)
+    if isinstance(shape, tuple) and len(shape) != 1:
+        kind = type(rows).__name__
+        raise InputError(
+            f"a {kind} of shape {shape} where a list is wanted; pass a column.",
+            f"{kind} de forma {shape} donde hace falta una lista; pasa una columna.",
+        )
+
+
+def _with_a_good_row(answers: Iterator[Answer]) -> Iterator[Answer]:
+    """Yield answers; raise the first CheckpointError if none of the first FIRST_WINDOW is good."""
+    held: list[Answer] = []
+    for answer in islice(answers, FIRST_WINDOW):
+        held.append(answer)
+        if answer.error is None:
+            break
+    else:
+        errors = (answer.error for answer in held)
+        if broken := next((error for error in errors if isinstance(error, CheckpointError)), None):
+            raise broken
+    yield from held
+    yield from answers

@@ -1,4 +1,4 @@
-"""`pipeline`: a task, put together with its model."""
+"""`pipeline`: a task with a model that is loaded or given."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def pipeline(
     language_check: str = "warn",
     **options: Any,
 ) -> Pipeline:
-    """A function from texts to answers.
+    """Return a `Pipeline`: a function from texts to answers.
 
     Args:
         task: "sentiment-analysis" or "text-classification", "ner" or "token-classification", "fill-mask",
@@ -59,12 +59,17 @@ def pipeline(
             stays where it is unless this is given.
         precision: as in `model.optimize`; "auto" for a model that is named, and for a model object nothing but itself.
         dtype: as in `from_pretrained`; `torch_dtype` is its older name. The model then runs as it is, in that type.
-        allow_pickle: as in `from_pretrained`.
-        batch_size: at most so many texts at a time; batches are planned by tokens in any case.
-        preprocess: what is done to a text before it is read: "auto" (what the model wants, see
-            `gatonegro.preprocessing`), a name of its table, a function, or None. Lists of words are left as they are.
-        language_check: what is done about texts in a language that the model was not made for, see `Pipeline`.
-        options: the task's own, for every call; a call may change them.
+        revision, local_files_only, allow_pickle: as in `from_pretrained`.
+        batch_size: maximal number of texts in a batch; batches are planned by tokens in any case.
+        preprocess: the transform of texts before they are tokenized: "auto" (the one that the model needs, see
+            `gatonegro.preprocessing`), a name of its table, a function, or None. Lists of words stay as they are.
+        language_check: "warn", "error", "route" or "off" for texts in a language that the model was not made for, see
+            `Pipeline.__call__`.
+        options: those of the task, for every call; a call may change them.
+
+    Raises:
+        OptionError: an unknown task or option, or a model that cannot do the task.
+        HubError, ConfigError, CheckpointError, TokenizerError: the model cannot be fetched or read.
 
     >>> pipeline("sentiment-analysis")("El profesor es bueno, todo será sencillo")
     [{'label': 'POS', 'score': 0.9…}]
@@ -81,7 +86,6 @@ def pipeline(
         )
     if model is None:
         model = arguments["model"] = _default_model(name, record)
-    where: dict[str, Any] = {"revision": revision, "local_files_only": local_files_only}
     if isinstance(model, Model):
         if tokenizer is None:
             raise OptionError(
@@ -91,19 +95,11 @@ def pipeline(
         _check_head(name, record, model)
         running = _prepared(model, device, dtype, precision)
     elif isinstance(model, str | Path):
-        tokenizer = model if tokenizer is None else tokenizer
         if language_check != "off" and not local_files_only:
             with suppress(GatonegroError):  # its card says for which languages it is; without it, that is measured
                 locate(model, revision=revision).file("README.md")
-        place = resolve_device("auto" if device is None else device)
-        if dtype is None:
-            running = load_fast(
-                model, record.head, precision=precision or "auto", device=place, allow_pickle=allow_pickle, **where
-            )
-        else:
-            running = load(model, record.head, dtype=dtype, allow_pickle=allow_pickle, **where).to(place)
-        if Path(model).is_dir():  # so that it is found from another folder too
-            arguments["model"] = str(Path(model).resolve())
+        how = {"revision": revision, "local_files_only": local_files_only, "allow_pickle": allow_pickle}
+        running = _loaded(model, record.head, device, dtype, precision, how)
     else:
         kind = type(model).__name__
         raise InputError(
@@ -111,19 +107,30 @@ def pipeline(
             f"model debe ser un nombre, una carpeta o un modelo, no {kind}.",
         )
     if not isinstance(tokenizer, Tokenizer):
-        tokenizer = AutoTokenizer.from_pretrained(tokenizer, **where)
+        given: Any = model if tokenizer is None else tokenizer
+        tokenizer = AutoTokenizer.from_pretrained(given, revision=revision, local_files_only=local_files_only)
+    for part in ("model", "tokenizer"):  # so that folders are found from elsewhere too
+        if isinstance(arguments[part], str | Path) and Path(arguments[part]).is_dir():
+            arguments[part] = str(Path(arguments[part]).resolve())
     change = change_of(running, tokenizer, preprocess)
     fit_threads()
-    running = running if running.precision else running.eval()
     route = cache(partial(_fitting, record.head, kept))
-    maker = partial(pipeline, **arguments)
+    maker = pipeline, arguments
     return Pipeline(record, running, tokenizer, batch_size, options, change, language_check, route, maker)
+
+
+def _loaded(name: str | Path, head: str, device: Any, dtype: Any, precision: str | None, how: dict[str, Any]) -> Model:
+    """Return a model by name, on its device; with a dtype as it is, else a faster copy."""
+    place = resolve_device("auto" if device is None else device)
+    if dtype is None:
+        return load_fast(name, head, precision=precision or "auto", device=place, **how)
+    return load(name, head, dtype=dtype, **how).to(place).eval()
 
 
 def _task(
     task: Any, model: Any, options: dict[str, Any], revision: str | None, local_files_only: bool
 ) -> tuple[str, Task, dict[str, Any]]:
-    """The task's name and record, and the options with what its name says; without a name, by the model's head."""
+    """Return the task's name, its record, and the options with those that its name holds."""
     if task is None:
         if model is None:
             raise OptionError(f"name a task ({KNOWN}) or a model.", f"nombra una tarea ({KNOWN}) o un modelo.")
@@ -147,7 +154,7 @@ def _task(
 
 
 def _default_model(task: str, record: Task) -> str:
-    """The built-in model of a task, of which the user is told."""
+    """Return the built-in model of a task, and name it on stderr."""
     if record.name not in DEFAULTS:
         raise OptionError(
             f"{task} has no built-in model; pass model= with a folder or a name on the hub, {record.example!r} say.",
@@ -165,7 +172,7 @@ def _default_model(task: str, record: Task) -> str:
 
 
 def _check_head(task: str, record: Task, model: Model) -> None:
-    """Raise OptionError where a model cannot do a task, or has fewer labels than scores."""
+    """Raise OptionError if a model cannot do a task, or names fewer labels than its head has."""
     if record.head not in ("none", model.task_head):
         raise OptionError(
             f"{task} needs a model with a {record.head} head, and this one has {model.task_head}.",
@@ -182,18 +189,19 @@ def _check_head(task: str, record: Task, model: Model) -> None:
 
 
 def _prepared(model: Model, device: Any, dtype: Any, precision: str | None) -> Model:
-    """What answers for a user's model, which keeps its mode and its place."""
+    """Return a model that answers for the user's, which keeps its mode and its device."""
     if dtype is not None or device is not None:
         model = copy.deepcopy(model.source)
         model = model.to(model.device if device is None else resolve_device(device))
         model = model if dtype is None else model.to(dtype_of(dtype, model.dtype))
     elif not model.precision and precision is None:
         model = share(model)
-    return model if precision is None else model.optimize(precision)
+    model = model if precision is None else model.optimize(precision)
+    return model if model.precision else model.eval()
 
 
 def _fitting(head: str, arguments: dict[str, Any], language: str) -> Loop | None:
-    """The loop of a built-in model with this head, for a language."""
+    """Return the loop of a built-in model with this head for a language, or None."""
     for name in built_in_models():
         if head_of(name) == head and language in built_in_languages(name):
             return pipeline(model=name, language_check="off", **arguments).loop

@@ -10,7 +10,8 @@ from gatonegro.errors import GatonegroWarning, LanguageMismatchWarning
 from gatonegro.pipelines.routing import is_sampled
 from gatonegro.tasks.task import Notice
 
-IN_THE_ANSWER = "unsure"  # the kind of which there is no warning: the answer itself says so
+# kinds with another warning than GatonegroWarning; with None, the answer itself says so
+CATEGORIES: dict[str, type[GatonegroWarning] | None] = {"language": LanguageMismatchWarning, "unsure": None}
 
 
 class NoticeWarner:
@@ -30,17 +31,17 @@ class NoticeWarner:
         self.rows += 1
 
     def warn(self) -> None:
-        """Warn at the line that called our caller."""
+        """Warn, at the line that called the caller."""
         for kind, (item, notice) in self.first.items():
-            if kind in self.warned or kind == IN_THE_ANSWER:
+            category = CATEGORIES.get(kind, GatonegroWarning)
+            if kind in self.warned or category is None:
                 continue
-            self.warned.add(kind)
             count, rows = self.count[kind], self.rows
             en, es = notice.message
             if kind == "language":
                 rows = sum(map(is_sampled, range(rows)))
             if rows > 1:
                 en, es = f"{en} ({count} of {rows} texts.)", f"{es} ({count} de {rows} textos.)"
-            category = LanguageMismatchWarning if kind == "language" else GatonegroWarning
             en, es = f"{en} Shown once per pipeline.", f"{es} Este aviso sale una vez por pipeline."
             warnings.warn(category(en, es, item=item), stacklevel=3)
+            self.warned.add(kind)

@@ -30,7 +30,7 @@ class ProgressBar:
         return self
 
     def update(self, done: int, total: int) -> None:
-        """Show that so many steps of so many are done."""
+        """Show `done` of `total` steps."""
         if not self.allowed:
             return
         if self.bar is None:

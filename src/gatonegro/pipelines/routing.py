@@ -1,13 +1,14 @@
-"""Texts in a language that the model was not made for: who answers them, and what is said of them."""
+"""Texts in a language that the model was not made for: notices, errors, and routing to another model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from gatonegro.checks import Check, one_of
-from gatonegro.errors import LanguageMismatchError, OptionError
+from gatonegro.errors import GatonegroError, LanguageMismatchError, OptionError
 from gatonegro.i18n import Message
 from gatonegro.language import Languages, Match, match, names_of
 from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings
@@ -24,7 +25,7 @@ Route = Callable[[str], Loop | None]
 
 @dataclass(frozen=True)
 class Router:
-    """Answers each row by a model that fits its language, as far as that is asked for.
+    """Answers each row by a model that fits its language, if that is asked for.
 
     Args:
         route: from a language to the loop of a model that fits it, or None.
@@ -40,24 +41,25 @@ class Router:
         settings: Settings,
         checked: Iterable[int],
         on_batch: OnBatch | None = None,
-        first: bool = False,
     ) -> Iterator[Answer]:
-        """Answer rows as `Loop.answer` does. `checked`: the rows that are looked at where "warn" is asked for."""
+        """Yield answers as `Loop.answer` does. `checked`: the rows whose language is checked in mode "warn"."""
         mode = settings.language_check
         unfit: dict[int, Match] = {}
         for i in checked if mode == "warn" else range(len(rows)):
-            found = match(text_of_row(rows[i]), self.languages, self.loop.tokenizer)
-            if found.fits is False:
-                unfit[i] = found
+            if self.loop.check(rows[i], settings.options) is None:
+                found = match(text_of_row(rows[i]), self.languages, self.loop.tokenizer)
+                if found.fits is False:
+                    unfit[i] = found
         loops: list[Loop | None] = [self.loop] * len(rows)
         for i, found in unfit.items():
             if mode == "error":
                 loops[i] = None
             elif mode == "route" and self.route is not None and found.language:
-                loops[i] = self.route(found.language) or self.loop
+                with suppress(GatonegroError):  # a model that cannot be loaded is none
+                    loops[i] = self.route(found.language) or self.loop
         streams = {
             id(loop): loop.answer([row for row, other in zip(rows, loops, strict=True) if other is loop],
-                                  settings, on_batch, first)
+                                  settings, on_batch)
             for loop in {id(loop): loop for loop in loops}.values() if loop is not None
         }  # fmt: skip
         for i, (row, loop) in enumerate(zip(rows, loops, strict=True)):
@@ -76,14 +78,14 @@ class Router:
 
 
 def is_sampled(item: int) -> bool:
-    """Whether a call looks at the language of this row."""
+    """Return True if a call checks the language of this row."""
     return item < ALL or item % EACH == 0
 
 
 def text_of_row(row: Any) -> str:
     """Return the text of a row, to tell its language by; "" where there is none."""
     if isinstance(row, Mapping):
-        row = " ".join(str(row[name]) for name in ("text", "text_pair", "question", "context") if row.get(name))
+        row = " ".join(value for value in row.values() if isinstance(value, str))
     return row[:MAX_CHARS] if isinstance(row, str) else ""
 
 

@@ -2,7 +2,7 @@
 
 from gatonegro.tasks.feature_extraction import FEATURE_EXTRACTION
 from gatonegro.tasks.fill_mask import FILL_MASK
-from gatonegro.tasks.task import Encoded, Notice, RowOutput, Task
+from gatonegro.tasks.task import Encoded, Notice, RowOutput, Task, notice
 from gatonegro.tasks.text2text import SUMMARIZATION, TEXT2TEXT
 from gatonegro.tasks.text_classification import TEXT_CLASSIFICATION
 from gatonegro.tasks.text_generation import TEXT_GENERATION
@@ -24,4 +24,4 @@ TASKS: dict[str, Task] = {
 }
 ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
 
-__all__ = ["ALIASES", "TASKS", "Encoded", "Notice", "RowOutput", "Task"]
+__all__ = ["ALIASES", "TASKS", "Encoded", "Notice", "RowOutput", "Task", "notice"]

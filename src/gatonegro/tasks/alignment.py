@@ -1,4 +1,4 @@
-"""Which word of a translation comes from which word of the source, by cross-attention."""
+"""Word alignment: links between the words of a translation and of its source, by cross-attention."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MIN_SHARE = 0.15  # of its attention that a word pays to another for a link
 def with_attention(
     model: LanguageModel, source: Sequence[int], output: Written, front: int, back: Sequence[int] | None
 ) -> Written:
-    """Return a translation that knows what its tokens looked at.
+    """Return a translation with the attention of its tokens to those of its source.
 
     Args:
         front: tokens of the source that come before its text.
@@ -81,5 +81,5 @@ def word_links(
 
 
 def _word(words: Sequence[re.Match[str]], start: int, end: int) -> int | None:
-    """The word that a token's place lies in."""
+    """Return the index of the word that overlaps a token, or None."""
     return next((i for i, word in enumerate(words) if word.start() < end and word.end() > start), None)

@@ -1,4 +1,4 @@
-"""Vectors: one for each token, or one for a text."""
+"""Feature extraction: a vector per token, or one per text."""
 
 from __future__ import annotations
 

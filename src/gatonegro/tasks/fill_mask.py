@@ -1,8 +1,9 @@
-"""The words that a mask may stand for."""
+"""Fill-mask: the likeliest words in the place of a mask."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,18 +45,21 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             )
         return found
 
-    return encode_tokens(tokenizer, config, rows, options, masks)
+    encoded = encode_tokens(tokenizer, config, rows, options, masks)
+    if options["targets"] is None:
+        return replace(encoded, notes=[(encoding, None) for encoding in encoded.notes or ()])
+    candidates, notices = _targets(tokenizer, options["targets"], config)
+    notes = [(encoding, candidates) for encoding in encoded.notes or ()]
+    return replace(encoded, notes=notes, notices=dict.fromkeys(range(len(rows)), notices))
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> Any:
     """Return the likeliest words per mask; a list of lists if there are several masks, as in `transformers`."""
     probs = softmax(np.concatenate(output.answers))  # (masks, vocab)
-    ids = list(output.note.ids)
+    encoding, candidates = output.note
+    ids = list(encoding.ids)
     places = [i for i, token in enumerate(ids) if token == tokenizer.mask_token_id]
-    candidates = None
-    if options["targets"] is not None:
-        candidates, notices = _targets(tokenizer, options["targets"], config)
-        output.notices.extend(notices)
+    if candidates is not None:
         probs = probs[:, candidates]
     top = min(options["top_k"], probs.shape[1])
     out = []
@@ -76,7 +80,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
 
 
 def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> tuple[list[int], list[Notice]]:
-    """Return the ids of the words among which to choose; of a word that is several tokens, its first, and a notice."""
+    """Return the ids to choose from, and notices: of a word that is several tokens, the first one is taken."""
     found: dict[int, None] = {}
     notices = []
     for n, target in enumerate([targets] if isinstance(targets, str) else targets):
@@ -102,7 +106,7 @@ def _targets(tokenizer: Tokenizer, targets: Any, config: Config) -> tuple[list[i
 
 
 def wrap(inputs: Any, answers: Any, called_with: Mapping[str, Any]) -> Any:
-    """A list of one text gives what that text gives alone: transformers' own oddity."""
+    """Return a single answer for a list of one text, as transformers does."""
     return answers[0] if isinstance(inputs, list) and len(inputs) == 1 else answers
 
 

@@ -1,4 +1,4 @@
-"""What the tasks share whose model generates: options, limits, and text from ids."""
+"""Shared parts of the tasks that generate text: options, limits, and text from ids."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ OPTIONS: dict[str, Option] = {
 
 
 def task_params(model_config: Config, task: str) -> Mapping[str, Any]:
-    """Return what an older config.json says of a task: `task_specific_params`, as T5's has them."""
+    """Return a task's `task_specific_params` from config.json, as T5 has them."""
     tasks = model_config.extra.get("task_specific_params")
     params = tasks.get(task) if isinstance(tasks, Mapping) else None
     return params if isinstance(params, Mapping) else {}
 
 
 def prefix_of(model_config: Config, task: str) -> str:
-    """Return what comes before a text: so T5 knows the task."""
+    """Return the text that comes before a source and names the task, as T5 needs it."""
     prefix = task_params(model_config, task).get("prefix", model_config.extra.get("prefix"))
     return prefix if isinstance(prefix, str) else ""
 
@@ -49,7 +49,7 @@ def prefix_of(model_config: Config, task: str) -> str:
 def generation_options(
     model: LanguageModel, tokenizer: Tokenizer, task: str, options: Mapping[str, Any], beams: int = BEAMS
 ) -> GenerationConfig:
-    """Return the options of a generation: those of the call, then those of the model's files, then the usual ones."""
+    """Return the generation options: those of the call win over the model's files, these over the defaults."""
     own = model.generation_config
     usual: dict[str, Any] = {"num_beams": beams if own.num_beams == 1 else None}
     if own.max_length is None and own.max_new_tokens is None:
@@ -69,7 +69,7 @@ def generation_options(
 def generate(
     model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any], task: str
 ) -> list[list[Written]]:
-    """Return what an encoder–decoder writes for each sequence."""
+    """Return the sequences that an encoder–decoder generates per source."""
     assert isinstance(model, LanguageModel)
     config = generation_options(model, tokenizer, task, options)
     with streamed(options, [[model.start_of(config)]] * len(ids), config) as put:
@@ -80,7 +80,7 @@ def generate(
 def streamed(
     options: Mapping[str, Any], prompts: Sequence[Sequence[int]], config: GenerationConfig
 ) -> Iterator[Callable[[int], None] | None]:
-    """Give a function that passes each token to the streamer, as `transformers` does; None without one."""
+    """Yield a function that passes each token to the streamer, as `transformers` does; None without a streamer."""
     streamer = options["streamer"]
     if streamer is None:
         yield None

@@ -1,4 +1,4 @@
-"""Texts as a model wants them, and the way back to the text that the user has."""
+"""Preprocessed texts, and the offsets of the user's text that they came from."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
+from gatonegro.checks import lone_surrogate
 from gatonegro.errors import InputError, OptionError
 from gatonegro.models import Model
 from gatonegro.preprocessing import KEY, PREPROCESS, known_emoji, preprocessing_of
@@ -18,7 +19,7 @@ WORD = re.compile(r"\S+")
 
 
 class Prepared(str):
-    """A text that was changed before it is read, and which place of the user's text each of its places comes from."""
+    """A preprocessed text that maps its offsets back to the original."""
 
     original: str
     change: Change
@@ -30,7 +31,7 @@ class Prepared(str):
 
     @cached_property
     def _words(self) -> tuple[list[int], list[tuple[int, int, bool]]]:
-        """Where each of the user's words begins in the changed text; where it stands in theirs; if it is unchanged.
+        """Starts of the original's words in this text, and their (start, end, is unchanged) in the original.
 
         A word of theirs may be several here, and none. If the words, each changed by itself, are not those of the
         whole, there is one entry: all comes from all.
@@ -53,7 +54,7 @@ class Prepared(str):
         return [0], [(0, len(self.original), False)]
 
     def back(self, start: int, end: int) -> tuple[int, int]:
-        """The place in the user's text of `self[start:end]`; of part of a word that was changed, the whole word."""
+        """Return the span in the original of `self[start:end]`; for part of a changed word, the whole word."""
         starts, places = self._words
         if not places or start >= end:
             return 0, 0
@@ -69,22 +70,32 @@ class Prepared(str):
 
 
 def changed(text: str, change: Change) -> str:
-    """A text as `change` gives it.
+    """Return a text as `change` returns it.
 
-    InputError: it gives something else than a text.
+    InputError: it returns something else than a text, or raises.
     """
-    new = change(text)
+    try:
+        new = change(text)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a user's function raises is the row's
+        raise InputError(
+            f"preprocess= failed for the text {text!r:.40}: {error!r:.200}",
+            f"preprocess= falló con el texto {text!r:.40}: {error!r:.200}",
+        ) from error
     if not isinstance(new, str):
         kind = type(new).__name__
         raise InputError(
             f"preprocess= gave {kind} for the text {text!r:.40}, and a model reads str; let it return one.",
             f"preprocess= dio {kind} para el texto {text!r:.40}, y un modelo lee str; haz que devuelva uno.",
         )
+    if bad := lone_surrogate(new):
+        raise InputError(f"preprocess= gave a text with {bad.en}", f"preprocess= dio un texto con {bad.es}")
     return new
 
 
 def change_of(model: Model, tokenizer: Tokenizer, asked: str | Change | None) -> Change | None:
-    """What is done to a text before it is read: what was asked for; by default ("auto") what the model wants.
+    """Return the transform of texts: the requested one, or for "auto" the one that the model needs.
 
     OptionError: a name that `PREPROCESS` does not have.
     """
@@ -107,9 +118,9 @@ def change_of(model: Model, tokenizer: Tokenizer, asked: str | Change | None) ->
 
 
 def prepared(row: Any, change: Change) -> Any:
-    """A text, or a dict of texts, changed. A list of words is left as it is: whoever split the text has read it."""
+    """Return a text, or a dict of texts, changed; a list of words stays as it is."""
     if isinstance(row, str):
         return Prepared(row, change)
     if isinstance(row, Mapping):
-        return {key: changed(value, change) for key, value in row.items()}
+        return {key: changed(value, change) if isinstance(value, str) else value for key, value in row.items()}
     return row

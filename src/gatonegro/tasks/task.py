@@ -1,4 +1,4 @@
-"""What a task is: one record of pure functions. The loop that calls them is in `pipelines`."""
+"""`Task`: one record of pure functions. The loop that calls them is in `pipelines`."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ NOTICES = catalog(Path(__file__).with_name("notices.json"))
 
 @dataclass(frozen=True)
 class Notice:
-    """What a reader of an answer should know: that the text was cut, say.
+    """Something that a reader of an answer should know: that the text was cut, for example.
 
-    kind: a key of `notices.json`; of one kind, a pipeline warns once.
+    kind: what it is about; a pipeline warns once of each kind. `notice` makes one from `notices.json`.
     message: a predicate, to follow "item 3".
     """
 
@@ -65,7 +65,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class RowOutput:
-    """What a model answered for one row."""
+    """The answers of a model for one row."""
 
     row: Any
     answers: list[Any]  # per window, what `generate` returned or an array: (labels,) or, of queried tokens, (m, …)
@@ -76,16 +76,16 @@ class RowOutput:
 
 @dataclass(frozen=True)
 class Task:
-    """A task by name: what it reads, what it asks of a model, what it answers.
+    """A task: the rows it reads, what it computes with a model, the answers it returns.
 
     `options`: keyword → default and check.
     `single(inputs, options)`: whether what a user passes is one row, and not a list of rows.
-    `check(row, options)` raises RowError for a row that is no input for the task.
+    `check(row, options)` raises RowError for a row that the task cannot read.
     `encode(tokenizer, config, rows, options)` → `Encoded`. Of a row that cannot be read, it puts the error there or
     raises a RowError that names it.
     `ask(model, ids, token_types=…, queried=…, pad_to_multiple_of=…)` → per sequence a float32 array, `Model.predict`
     say; with `queried`, one entry per token that it names.
-    `generate(model, tokenizer, ids, options)` → per sequence what the model writes; in the place of `ask`.
+    `generate(model, tokenizer, ids, options)` → per sequence a list of `Written`; in the place of `ask`.
     `retry(tokenizer, config, encoded, answers, options)` → `Encoded` with further sequences behind, to be asked too.
     `decode(tokenizer, config, output, options)` → what the user gets for one row.
     `wrap(inputs, answers, called_with)` → what the user gets for all that was passed.
@@ -129,5 +129,5 @@ class Task:
 
 
 def truncates(options: Mapping[str, Any]) -> bool:
-    """Whether the user said that long texts are to lose their end."""
+    """Return True if the user asked for long texts to be cut."""
     return options["truncation"] not in (False, None, "do_not_truncate")

@@ -1,4 +1,4 @@
-"""A text for a text: summaries, and whatever else an encoder–decoder was taught."""
+"""Summarization and text-to-text generation with an encoder–decoder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_READ = 4096  # tokens of a text, where positions have no end
 def encode(
     tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any], *, task: str
 ) -> Encoded:
-    """Each text with what the model wants in front of it. One that is too long loses its end."""
+    """Return one sequence per text, with the task's prefix; a text that is too long loses its end."""
     limit, front = min(config.max_tokens, MAX_READ), prefix_of(config, task)
     if truncates(options):
         limit = min(limit, tokenizer.model_max_length)

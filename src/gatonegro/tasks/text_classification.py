@@ -1,4 +1,4 @@
-"""A label for a text, or for a pair of texts."""
+"""Text classification: labels for a text or for a pair of texts."""
 
 from __future__ import annotations
 
@@ -7,22 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, whole
+from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, short, whole
 from gatonegro.config import Config
-from gatonegro.errors import OptionError, RowError
+from gatonegro.errors import InputError, OptionError, RowError
 from gatonegro.i18n import Message
 from gatonegro.models import SCORE_FUNCTIONS, Model
 from gatonegro.tasks.task import LENGTH, NOTICES, Encoded, Notice, RowOutput, Task, notice, truncates
 from gatonegro.tokenization import Tokenizer
 
 LAST_WINDOW = 2 / 3  # how much the last window of a long text counts
+NO_ROOM = Message(
+    "max_length={limit} leaves no room for a token beside the special ones; make it larger.",
+    "max_length={limit} no deja sitio para un token junto a los especiales; auméntalo.",
+)
+PAIR_NO_ROOM = Message(
+    "is a pair, and max_length={limit} leaves no room for a token of each text; make it larger.",
+    "es un par, y max_length={limit} no deja sitio para un token de cada texto; auméntalo.",
+)
 NOT_GIVEN = object()  # `top_k` not given: one dict for a text; given: a list of dicts, as in transformers
 
 
 def check(row: Any, options: Mapping[str, Any]) -> None:
     if isinstance(row, Mapping):
         if "text" not in row or not row.keys() <= {"text", "text_pair"}:
-            keys = str(list(row))[:80]
+            keys = short(list(row))
             raise RowError(
                 f"is a dict with the keys {keys} where {{'text': …, 'text_pair': …}} is wanted.",
                 f"es un dict con las claves {keys} donde hace falta {{'text': …, 'text_pair': …}}.",
@@ -42,7 +50,7 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Texts into windows that fit the model; pairs are cut, since half a pair is no pair."""
+    """Return windows of texts that fit the model; pairs are cut, since half a pair is no pair."""
     limit = min(config.max_tokens, tokenizer.model_max_length)
     if options["max_length"] is not None:
         limit = min(limit, options["max_length"])
@@ -52,14 +60,16 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     paired = [i for i, pair in enumerate(pairs) if pair is not None]
     cut = truncates(options)
     room = limit - tokenizer.num_special_tokens_to_add()
-    if room < 1 or (paired and limit - tokenizer.num_special_tokens_to_add(pair=True) < 2):
-        raise OptionError(
-            f"max_length={limit} leaves no room for a token of each text beside the special ones; make it larger.",
-            f"max_length={limit} no deja sitio para un token de cada texto junto a los especiales; auméntalo.",
-        )
+    if room < 1:
+        raise OptionError(*NO_ROOM.format(limit=limit))
+    errors: dict[int, InputError] = {}
+    if paired and limit - tokenizer.num_special_tokens_to_add(pair=True) < 2:
+        errors = {i: RowError(*PAIR_NO_ROOM.format(limit=limit)) for i in paired}
+        paired = []
     ids: list[list[int]] = []
     token_types: list[list[int]] = []
     row_of: list[int] = []
+    notices = {}
     for at, second in ((alone, None), (paired, [pairs[i] for i in paired])):
         if not at:
             continue
@@ -70,19 +80,16 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             max_length=limit,
             stride=max(0, room // 4) if second is None and not cut else 0,
             return_overflowing_tokens=second is None and not cut,
-            return_offsets_mapping=False,
+            return_offsets_mapping=False if second is None else None,  # encodings show what a pair lost
         )
         ids += batch["input_ids"]
         row_of += [at[i] for i in batch.get("overflow_to_sample_mapping", range(len(at)))]
         token_types += batch.get("token_type_ids", [])
-    notices = {}
-    for row, found in zip(row_of, ids, strict=True):
-        if pairs[row] is not None and len(found) == limit and not cut:
-            whole_pair = tokenizer(texts[row], pairs[row], truncation=False, max_length=limit)["input_ids"]
-            if len(whole_pair) > limit:
-                notices[row] = [Notice("cut", NOTICES["pair"].format(limit=limit))]
+        if second is not None and not cut:
+            lost = [i for i, encoding in zip(at, batch.encodings or (), strict=True) if encoding.overflowing]
+            notices = {i: [Notice("cut", NOTICES["pair"].format(limit=limit))] for i in lost}
     with_types = config.type_vocab_size > 1 and bool(token_types)
-    return Encoded(ids, row_of, limit, token_types if with_types else None, notices=notices)
+    return Encoded(ids, row_of, limit, token_types if with_types else None, errors=errors, notices=notices)
 
 
 def combine(answers: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
@@ -112,7 +119,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
 
 
 def wrap(inputs: Any, answers: Any, called_with: Mapping[str, Any]) -> Any:
-    """One text comes back as a list of one, unless this very call asked for `top_k`: transformers' own oddity."""
+    """Return a list of one for a text, unless this call passed `top_k`, as transformers does."""
     return [answers] if isinstance(inputs, str) and "top_k" not in called_with else answers
 
 

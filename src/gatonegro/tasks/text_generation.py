@@ -1,4 +1,4 @@
-"""A text goes on: what a decoder alone writes behind it."""
+"""Text generation: continuations of a prompt by a decoder-only model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME = "text-generation"
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Each prompt; an empty one begins with the token that texts begin with."""
+    """Return one sequence per prompt; an empty one begins with the bos token."""
     front, special = options["prefix"] or "", options["add_special_tokens"]
     texts, most = [front + row for row in rows], config.max_tokens
     read = tokenizer(texts, add_special_tokens=special, truncation=False, max_length=most)["input_ids"]
@@ -62,7 +62,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
         else:
             begun = text_of(tokenizer, one.ids[: one.begun], options)
             new = text_of(tokenizer, one.ids, options)[len(begun) :]
-            out.append({"generated_text": output.row + new if options["return_full_text"] else new})
+            out.append({"generated_text": str(output.row) + new if options["return_full_text"] else new})
         if options["return_scores"]:
             out[-1]["score"] = one.score
     return out

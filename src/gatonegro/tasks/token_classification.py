@@ -1,4 +1,4 @@
-"""A label for each token, or for each entity, with its place in the text."""
+"""Token classification: labels per token or per entity, with offsets in the text."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
 
 
 def single(inputs: Any, options: Mapping[str, Any]) -> bool:
-    """Whether it is one text; with `is_split_into_words`, a flat list of words is."""
+    """Return True for one text; with `is_split_into_words`, for a flat list of words."""
     if options["is_split_into_words"]:
         return isinstance(inputs, list | tuple) and bool(inputs) and all(isinstance(word, str) for word in inputs)
     return isinstance(inputs, str | Mapping)
@@ -60,7 +60,7 @@ def _ordinary(encoding: Any) -> list[int]:
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Dicts as `transformers` gives them: `entity` and `index` a token, or `entity_group` a run of them."""
+    """Return dicts as `transformers` does: `entity` and `index` per token, or `entity_group` per entity."""
     probs = softmax(np.concatenate(output.answers))  # (m, labels)
     strategy = options["aggregation_strategy"].lower()
     text, tokens = _tokens(tokenizer, output, options)
@@ -94,7 +94,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
 
 
 def _tokens(tokenizer: Tokenizer, output: RowOutput, options: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-    """The text, and of each token that is not special: its word, id, number and place in the text."""
+    """Return the text, and per token that is not special its word, id, index and offsets."""
     ids, offsets, words = (
         output.note.ids,
         output.note.offsets,
@@ -117,8 +117,10 @@ def _tokens(tokenizer: Tokenizer, output: RowOutput, options: Mapping[str, Any])
 
 
 def _words(text: str, tokens: list[dict[str, Any]], marked: bool, unknown: int | None) -> Iterator[list[int]]:
-    """Which tokens make a word: where the tokenizer marks what continues one, by that mark; else what follows without
-    a space. This is transformers' own rule, and as rough: "Madrid," is one word of a tokenizer without marks."""
+    """Yield the tokens of each word: by the tokenizer's mark of continuation if it has one, else up to a space.
+
+    This is transformers' own rule, and as rough: "Madrid," is one word of a tokenizer without marks.
+    """
     group: list[int] = []
     for i, token in enumerate(tokens):
         a, b = token["start"], token["end"]
@@ -137,7 +139,7 @@ def _words(text: str, tokens: list[dict[str, Any]], marked: bool, unknown: int |
 
 
 def _grouped(tokenizer: Tokenizer, found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Neighbours of one kind as one entity; a B- begins a new one."""
+    """Yield neighbours of the same type as one entity; a B- tag begins a new one."""
     group: list[dict[str, Any]] = []
     for one in [*found, None]:
         place, kind = _kind(one["entity"]) if one else ("B", None)

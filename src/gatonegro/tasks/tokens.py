@@ -1,4 +1,4 @@
-"""A text's tokens in windows that overlap, each queried once: for tasks that answer by token."""
+"""Token tasks: windows over long texts that overlap, in which each token is queried once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gatonegro.tokenization import Tokenizer
 
 
 def check_str(row: Any, options: Mapping[str, Any]) -> None:
-    """Refuse what is no text."""
+    """Raise RowError for a row that is not a text."""
     if isinstance(row, list | tuple | Mapping):
         kind = type(row).__name__
         raise row_error(
@@ -36,7 +36,7 @@ def encode_tokens(
     options: Mapping[str, Any],
     wanted: Callable[[int, Encoding], Sequence[int]],
 ) -> Encoded:
-    """Texts, or lists of words, as sequences that fit the model.
+    """Return texts, or lists of words, as sequences that fit the model.
 
     `wanted(row, encoding)` returns the tokens of a whole text that are queried, in ascending order, or raises the row's
     RowError. In a text that is read in windows, each token is queried in the window in which it stands farthest from an
@@ -73,7 +73,7 @@ def encode_tokens(
         try:
             about = wanted(row, whole)
         except RowError as error:
-            errors[row] = error
+            errors[row] = error.with_traceback(None)
             continue
         tokens, types = whole.ids, whole.type_ids  # each is copied when it is asked for
         head, tail = _edges(whole.special_tokens_mask)
@@ -91,15 +91,17 @@ def encode_tokens(
 
 
 def _edges(special: Sequence[int]) -> tuple[int, int]:
-    """How many special tokens stand before the text, and how many behind it."""
+    """Return the numbers of special tokens before the text and behind it."""
     if 0 not in special:
         return len(special), 0
     return special.index(0), special[::-1].index(0)
 
 
 def _windows(tokens: int, room: int, stride: int) -> list[tuple[int, int, int, int]]:
-    """Windows of `room` tokens, each repeating the last `stride` of the one before: from, to, and which of them are
-    its own, from and to: where two overlap, each has half."""
+    """Return windows of `room` tokens that share `stride` with the next: (start, end, first queried, last queried).
+
+    Where two windows overlap, each is queried for half.
+    """
     if tokens <= room:
         return [(0, tokens, 0, tokens)]
     starts = list(range(0, tokens - stride, room - stride))

@@ -1,4 +1,4 @@
-"""A text in another language. A document is cut into sentences, and put back as it was."""
+"""Translation: a document is cut into sentences, and put together again as it was laid out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMED = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[
 
 @dataclass
 class Part:
-    """Of a document: a sentence and which of the document's sequences it is, or what goes through."""
+    """Part of a document: a sentence and its index among the document's sequences, or text that is copied."""
 
     text: str
     sequence: int | None = None
@@ -37,7 +37,7 @@ class Part:
 
 @dataclass
 class Document:
-    """A row: its parts, what stands in front of its sentences, and from which language into which it goes."""
+    """A row: its parts, the prefix of its sentences, its source and target languages."""
 
     parts: list[Part]
     front: str
@@ -47,14 +47,14 @@ class Document:
 
 
 def languages(options: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """From which language and into which, as far as that was said."""
+    """Return the source and target languages that the options name, or None."""
     named = NAMED.fullmatch(options["direction"] or "")
     source, target = named.groups() if named else (None, None)
     return options["src_lang"] or source, options["tgt_lang"] or target
 
 
 def task_name(config: Config, options: Mapping[str, Any]) -> str:
-    """The task as config.json's `task_specific_params` may know it."""
+    """Return the task's name in config.json's `task_specific_params`."""
     source, target = languages(options)
     if source is not None and target is not None:
         return f"translation_{source}_to_{target}"
@@ -64,7 +64,7 @@ def task_name(config: Config, options: Mapping[str, Any]) -> str:
 
 
 def ways(tokenizer: Tokenizer, known: list[str], options: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """From which language and into which: as it was said, where the model can do that."""
+    """Return the source and target languages; OptionError: the model cannot translate so."""
     source, target = languages(options)
     own = tokenizer.marian.languages if tokenizer.marian else {}
     if own and (source or target) and any(piece.startswith(">>") for piece in tokenizer.get_vocab()):
@@ -92,8 +92,8 @@ Read = tuple[Segment, list[int]]  # a sentence and its ids, or what goes through
 def read(
     tokenizer: Tokenizer, front: str, whole: Sequence[Segment], limit: int, options: Mapping[str, Any]
 ) -> list[Read]:
-    """The ids of sentences. One that is too long for the model is cut where that hurts least; one whose letters it does
-    not know goes through."""
+    """Return sentences with their ids. A sentence that is too long is cut where that hurts least; one in letters that
+    the tokenizer lacks gets no ids and is copied."""
     texts = [front + segment.text for segment in whole if segment.translate]
     ids = iter(tokenizer(texts, truncation=truncates(options), max_length=limit)["input_ids"] if texts else ())
     out: list[Read] = []
@@ -111,8 +111,8 @@ def read(
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Documents into sentences. Where nobody said which language a text is in, sentences that seem to be in the wanted
-    one go through as they are."""
+    """Return the sentences of documents. Unless the source language is named, sentences that seem to be in the target
+    language are copied."""
     limit, known = min(config.max_tokens, tokenizer.model_max_length), targets(tokenizer, config)
     prefix = prefix_of(config, task_name(config, options))
     named, (from_, to) = languages(options)[0], ways(tokenizer, known, options)
@@ -199,7 +199,7 @@ def source_prefix(
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the document, as often as sequences were asked for: of the best sentences, the second best …"""
+    """Return the translated documents: of the best sentences, of the second best, up to `num_return_sequences`."""
     document: Document = output.note
     parts = [piece for part in document.parts for piece in part.instead or [part]]
     out: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""How the families' tokenizers differ, as values; and a Rust tokenizer from each kind of vocabulary file.
+"""The differences between families' tokenizers, as values, and a Rust tokenizer for each kind of vocabulary file.
 
 Facts: https://github.com/huggingface/transformers/blob/main/src/transformers/convert_slow_tokenizer.py
 """
@@ -18,19 +18,19 @@ NO_TYPES = ("input_ids", "attention_mask")
 
 @dataclass(frozen=True)
 class TokenizerFamily:
-    """One row of the table: its special tokens, where they go, and what its models take."""
+    """A family's special tokens, their places, and its models' inputs."""
 
-    kind: str  # which files make it: wordpiece, bytes or pieces; json: tokenizer.json alone
+    kind: str  # kind of its files: wordpiece, bytes or pieces; json: tokenizer.json alone
     special: str  # "cls_token=[CLS] …", in the order in which missing ones are added
     single: str  # a template of https://huggingface.co/docs/tokenizers/api/post-processors
     pair: str
     inputs: tuple[str, ...] = NO_TYPES
-    takes_types: bool = True  # whether its models know token_type_ids, needed or not
-    positions: str = "all"  # "padded": from pad_token_id + 1 on; "relative": their length has no limit
-    by_words: bool = False  # tokens' offsets leave the space before a word out
-    extra_ids: bool = False  # <extra_id_0> and so on, at the end
-    front: tuple[tuple[str, float], ...] = ()  # fairseq's first ids, and how many of the file's they replace
-    replaced: int = 0
+    takes_types: bool = True  # its models accept token_type_ids, needed or not
+    positions: str = "all"  # "padded": from pad_token_id + 1 on; "relative": texts have no maximum length
+    by_words: bool = False  # tokens' offsets exclude the space before a word
+    extra_ids: bool = False  # the last tokens are <extra_id_0> and so on
+    front: tuple[tuple[str, float], ...] = ()  # (token, score) of fairseq's first ids
+    replaced: int = 0  # pieces of the file that `front` replaces
 
     @property
     def named(self) -> dict[str, str]:
@@ -77,10 +77,10 @@ FAMILIES = {  # by tokenizer class or model type, without capitals, dashes and u
 
 
 def wordpiece(vocab: dict[str, int], unk: str, lower: bool | None, accents: bool | None, chinese: bool) -> Tokenizer:
-    """BERT's. What the configuration does not say (None) about case and accents, the vocabulary tells."""
+    """Return BERT's tokenizer. Case and accents are inferred from the vocabulary where they are None."""
     if lower is None:
         lower = not any(token != token.lower() for token in vocab if token[:1] not in "[<")
-    if accents is None and lower:  # True strips them, as BERT does; an uncased vocabulary with "ñ" keeps them
+    if accents is None and lower:  # strip accents, as BERT does, unless an uncased vocabulary has "ñ"
         accents = not any(letter in vocab or "##" + letter in vocab for letter in "áéíóúñ")
     tokenizer = Tokenizer(models.WordPiece(vocab, unk_token=unk, max_input_chars_per_word=100))
     tokenizer.normalizer = normalizers.BertNormalizer(
@@ -92,7 +92,7 @@ def wordpiece(vocab: dict[str, int], unk: str, lower: bool | None, accents: bool
 
 
 def byte_level(vocab: dict[str, int], ranks: list[tuple[str, str]], prefix_space: bool) -> Tokenizer:
-    """GPT-2's and RoBERTa's: byte-pair encoding over bytes, so that nothing is unknown."""
+    """Return GPT-2's and RoBERTa's tokenizer: byte-pair encoding over bytes, so that nothing is unknown."""
     tokenizer = Tokenizer(models.BPE(vocab, ranks, continuing_subword_prefix="", end_of_word_suffix=""))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space)
     tokenizer.decoder = decoders.ByteLevel()
@@ -100,7 +100,7 @@ def byte_level(vocab: dict[str, int], ranks: list[tuple[str, str]], prefix_space
 
 
 def from_pieces(spm: SentencePiece, family: TokenizerFamily, lower: bool = False, extra_ids: int = 100) -> Tokenizer:
-    """A SentencePiece file's: with its own ids, or as the family renumbers them."""
+    """Return a SentencePiece file's tokenizer, with the file's ids or those of the family."""
     scores, unk_id = [(text, score) for text, score, _ in spm.pieces], spm.unk_id
     if family.front:
         scores, unk_id = [*family.front, *scores[family.replaced :], ("<mask>", 0.0)], 3
@@ -116,7 +116,7 @@ def from_pieces(spm: SentencePiece, family: TokenizerFamily, lower: bool = False
     steps: list[Any] = [normalizers.Lowercase()] if lower else []
     steps += [normalizers.Precompiled(spm.charsmap)] if spm.charsmap else []
     scheme = "always" if spm.add_dummy_prefix else "never"
-    # words are cut apart first (and remembered by the Rust side), unless a piece spans several
+    # words are split first (which the Rust side caches), unless a piece spans several
     space = pre_tokenizers.Metaspace("▁", scheme, split=not any("▁" in text[1:] for text, _ in scores))
     if family.by_words:
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), space])
@@ -133,8 +133,8 @@ def from_pieces(spm: SentencePiece, family: TokenizerFamily, lower: bool = False
         tokenizer.decoder = decoders.Sequence(
             [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), *strip]
         )
-    # Unigram finds the user's own pieces, whose score of 0 is the best; BPE has no merges for them, and transformers
-    # cuts them out first where it cuts by words
+    # Unigram finds the user's pieces, whose score of 0 is the best; BPE has no merges for them, and transformers
+    # splits them off first where it splits by words
     apart = (CONTROL, USER_DEFINED) if spm.model_type == BPE or family.by_words else (CONTROL,)
     tokenizer.add_tokens(
         [
@@ -147,10 +147,10 @@ def from_pieces(spm: SentencePiece, family: TokenizerFamily, lower: bool = False
 
 
 def finish(tokenizer: Tokenizer, family: TokenizerFamily, named: dict[str, str], prefix_space: bool = False) -> None:
-    """Put the special tokens around what the model makes of a text, by the family's templates."""
+    """Make the tokenizer put special tokens around a text, by the family's templates."""
     names = {default: named.get(name, default) for name, default in family.named.items()}
     ids: dict[str, Any] = {token: (token, tokenizer.token_to_id(token)) for token in names.values()}
-    if family.kind == "bytes" and family.single == "<s> $A </s>":  # RoBERTa's leaves spaces out of the offsets
+    if family.kind == "bytes" and family.single == "<s> $A </s>":  # RoBERTa's offsets exclude spaces
         sep, cls = ids[names["</s>"]], ids[names["<s>"]]
         tokenizer.post_processor = processors.RobertaProcessing(
             sep, cls, trim_offsets=True, add_prefix_space=prefix_space

@@ -1,38 +1,32 @@
-"""What users pass, checked: every refusal names the item and its type, before the Rust side sees it."""
+"""Checks of what users pass to a tokenizer, before the Rust side sees it; errors name the item and its type."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from gatonegro import checks
 from gatonegro.checks import is_missing, lone_surrogate, short
 from gatonegro.errors import HubError, InputError, TokenizerError, message_of
-from gatonegro.i18n import Message
+from gatonegro.i18n import EMPTY, Message, catalog
 
-# what to do about it: for texts, and for texts that are lists of words
-MEND = Message(
-    "pass a str, a list of str, or a list of (str, str) pairs",
-    "pasa un str, una lista de str, o una lista de pares (str, str)",
-)
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))
+MEND, MEND_WORDS = MESSAGES["pass_texts"], MESSAGES["pass_words"]  # advice that ends an error
 TOKEN = Message("the token", "el token")
-MEND_WORDS = Message(
-    "with is_split_into_words=True pass a list of words (str), or a list of such lists",
-    "con is_split_into_words=True pasa una lista de palabras (str), o una lista de tales listas",
-)
 
 
 def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
-    """Of a call's `text` and `pair`: the inputs for the Rust side; whether they are a batch; whether pairs.
+    """Return the inputs for the Rust side, True if they are a batch, and True if they are pairs.
 
     With `words` (`is_split_into_words`) a text is a list of words, so a batch is a list of lists.
     """
     if pair is not None:
         first, batched, _ = as_batch(text, None, words)
-        second, paired, _ = as_batch(pair, None, words)
-        if batched != paired or len(first) != len(second):
-            count, others = _count(first, batched), _count(second, paired)
+        second, pair_batched, _ = as_batch(pair, None, words)
+        if batched != pair_batched or len(first) != len(second):
+            count, others = _count(first, batched), _count(second, pair_batched)
             raise InputError(
                 f"text and text_pair do not match: {count.en} and {others.en}; pass as many of both",
                 f"text y text_pair no casan: {count.es} y {others.es}; pasa tantos de uno como de otro",
@@ -42,11 +36,10 @@ def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
         return [text], False, False
     items = as_list(text)
     if items is None:
-        raise _refused(Message("the text", "el texto"), text, words)
+        raise _refused(Message("the text", "el texto"), text, MEND_WORDS if words else MEND)
     if words:
         batched = bool(items) and not isinstance(items[0], str)
-        texts = [_words(item, i) for i, item in enumerate(items)] if batched else [_words(items, 0)]
-        return texts, batched, False
+        return [_words(item, i) for i, item in enumerate(items if batched else [items])], batched, False
     if set(map(type, items)) <= {str}:  # the common case, at C speed
         return items, True, False
     checked = [_text_or_pair(item, i) for i, item in enumerate(items)]
@@ -62,7 +55,7 @@ def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
 
 
 def run(encode: Callable[..., list[Any]], inputs: list[Any], words: bool, special: bool) -> list[Any]:
-    """Call the Rust side; what it raises comes out as an InputError or TokenizerError that says why."""
+    """Call the Rust side; raise what it raises as an InputError or a TokenizerError with the reason."""
     try:
         return encode(inputs, is_pretokenized=words, add_special_tokens=special)
     except (KeyboardInterrupt, SystemExit, MemoryError):
@@ -70,14 +63,9 @@ def run(encode: Callable[..., list[Any]], inputs: list[Any], words: bool, specia
     except BaseException as error:  # a Rust panic is a BaseException
         for i, item in enumerate(inputs):
             for text in _leaves(item):
-                as_token(text, _text(i))  # a lone surrogate never reaches the Rust side
+                as_token(text, _text(i))  # a lone surrogate is one reason
         if "too short to respect" in str(error):
-            raise InputError(
-                "a pair is too long, and cutting only the part that `truncation` names cannot make it fit: "
-                'use truncation="longest_first", or a larger max_length',
-                "un par es demasiado largo, y no basta con cortar solo la parte que dice `truncation`: "
-                'usa truncation="longest_first", o un max_length mayor',
-            ) from None
+            raise InputError(*MESSAGES["pair_too_long"]) from None
         raise TokenizerError(
             f"the tokenizer cannot encode this batch of {len(inputs)}: {error}",
             f"el tokenizador no puede codificar este lote de {len(inputs)}: {error}",
@@ -85,36 +73,39 @@ def run(encode: Callable[..., list[Any]], inputs: list[Any], words: bool, specia
 
 
 def shorter(backend: Any, pair: tuple[str, str], limit: int, side: str) -> tuple[str, str]:
-    """As much of both texts as can matter when they are cut to `limit` tokens together, and some more.
+    """Return both texts, shortened to a few times what is left of them when they are cut to `limit` tokens together.
 
-    Cutting a pair, the Rust side makes every window of one with every window of the other: memory grows with the
-    square of the length. Which of the two is the longer must stay so, since an odd token is the longer one's.
+    When it cuts a pair, the Rust side makes all pairs of windows of the two: memory grows with the square of the
+    length. The longer text must stay the longer one, since an odd token goes to it.
     """
     if max(map(len, pair)) <= 16 * limit:
         return pair
     offsets = [backend.encode(text, add_special_tokens=False).offsets for text in pair]
-    out = []
-    for text, own, other in zip(pair, offsets, reversed(offsets), strict=True):
-        most = (5 if len(own) > len(other) else 4) * limit
-        if len(own) > most:
-            text = text[: own[most][1]] if side == "right" else text[own[-most][0] :]
-        out.append(text)
-    return out[0], out[1]
+    shortened = []
+    for text, spans, others in zip(pair, offsets, reversed(offsets), strict=True):
+        most = (5 if len(spans) > len(others) else 4) * limit
+        if len(spans) > most:
+            text = text[: spans[most][1]] if side == "right" else text[spans[-most][0] :]
+        shortened.append(text)
+    return shortened[0], shortened[1]
 
 
 def as_token(token: Any, where: Message = TOKEN) -> str:
-    """The text of a str or AddedToken, if it can be written as UTF-8; else an InputError that names it."""
+    """Return the text of a str or AddedToken.
+
+    Raises:
+        InputError: it is neither, or UTF-8 cannot hold it; the message names `where`.
+    """
     text = getattr(token, "content", token)
     if not isinstance(text, str):
-        given = _name(text)
-        raise InputError(f"{where.en} is {given.en}: it must be a str", f"{where.es} es {given.es}: debe ser un str")
+        raise _refused(where, text, mend=Message("it must be a str", "debe ser un str"))
     if bad := lone_surrogate(text):
         raise InputError(f"{where.en} has {bad.en}", f"{where.es} tiene {bad.es}")
     return text
 
 
 def choice(name: str, value: Any, known: Sequence[str]) -> str | None:
-    """The strategy that `padding=` or `truncation=` names: True is the first of `known`, None is "do not"."""
+    """Return the strategy that `padding=` or `truncation=` names; the first of `known` for True, None for "do not"."""
     value = getattr(value, "value", value)  # transformers' PaddingStrategy and TruncationStrategy too
     if value is None or value is False or value in ("do_not_pad", "do_not_truncate"):
         return None
@@ -130,7 +121,7 @@ def choice(name: str, value: Any, known: Sequence[str]) -> str | None:
 
 
 def whole(name: str, value: Any, least: int) -> int:
-    """`value` as an int of at least `least`, or an InputError that names the argument."""
+    """Return `value` as an int of at least `least`; raise an InputError that names the argument for another."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
         wanted, given = checks.whole(least).wanted, short(value)
         raise InputError(f"{name}={given}: it must be {wanted.en}", f"{name}={given}: debe ser {wanted.es}")
@@ -138,28 +129,20 @@ def whole(name: str, value: Any, least: int) -> int:
 
 
 def as_ids(ids: Any) -> list[Any]:
-    """Ids as a list of ints (or of such lists), from an int, a list, nested lists, an array or a tensor."""
+    """Return ids as a list of ints (or of such lists), from an int, a list, nested lists, an array or a tensor."""
     ids = ids.tolist() if hasattr(ids, "tolist") else ids
     ids = ids if isinstance(ids, (list, tuple)) else [ids]
     if ids and all(isinstance(row, (list, tuple)) or getattr(row, "ndim", 0) for row in ids):
         return [as_ids(row) for row in ids]
     for i, index in enumerate(ids):
         if isinstance(index, bool) or not hasattr(index, "__index__") or not 0 <= int(index) < 2**32:
-            given, hint = _name(index), Message.same("")
-            if index == -100:
-                hint = Message(
-                    "; -100 marks labels to leave out: put pad_token_id in its place",
-                    "; -100 marca las etiquetas que no cuentan: pon pad_token_id en su lugar",
-                )
-            raise InputError(
-                f"id {i} is {given.en}: ids are whole numbers from 0{hint.en}",
-                f"el id {i} es {given.es}: los ids son números enteros desde 0{hint.es}",
-            )
+            mend = MESSAGES["labels_left_out" if index == -100 else "pass_ids"]
+            raise _refused(Message(f"id {i}", f"el id {i}"), index, mend)
     return [int(index) for index in ids]
 
 
 def as_list(value: Any) -> list[Any] | None:
-    """A list of what a sequence or a column (numpy, pandas) has; None for anything else, text too."""
+    """Return the items of a sequence or a column (numpy, pandas); None for anything else, text too."""
     if isinstance(value, (str, bytes, bytearray, dict)):
         return None
     if getattr(value, "ndim", 0) == 1 and hasattr(value, "tolist"):
@@ -178,16 +161,16 @@ def _text_or_pair(item: Any, i: int) -> Any:
 def _words(value: Any, i: int) -> list[str]:
     items = as_list(value)
     if items is None:
-        raise _refused(_text(i), value, words=True)
-    for at, word in enumerate(items):
+        raise _refused(_text(i), value, MEND_WORDS)
+    for j, word in enumerate(items):
         if not isinstance(word, str):
-            raise _refused(Message(f"word {at} of text {i}", f"la palabra {at} del texto {i}"), word, words=True)
+            raise _refused(Message(f"word {j} of text {i}", f"la palabra {j} del texto {i}"), word, MEND_WORDS)
     return items
 
 
-def _refused(where: Message, value: Any, words: bool = False) -> InputError:
-    """The error for what is no text; `where` names it."""
-    given, mend = _name(value), MEND_WORDS if words else MEND
+def _refused(where: Message, value: Any, mend: Message = MEND) -> InputError:
+    """Return the error for a value of the wrong type: the item that it is, its type, and what to do."""
+    given = _name(value)
     return InputError(f"{where.en} is {given.en}: {mend.en}", f"{where.es} es {given.es}: {mend.es}")
 
 
@@ -196,7 +179,7 @@ def _text(i: int) -> Message:
 
 
 def _name(value: Any) -> Message:
-    """What a value is, in words that follow "is"."""
+    """Return a value's type, and the value of a number, in words that follow "is"."""
     kind = type(value).__name__
     if is_missing(value):
         nan = Message("a float (nan)", "un float (nan)")
@@ -219,15 +202,14 @@ def _leaves(item: Any) -> list[str]:
 
 @contextmanager
 def damage(en: str, es: str) -> Iterator[None]:
-    """Raise whatever goes wrong inside as a TokenizerError that names the file."""
+    """Raise the errors of the block as a TokenizerError that names the file."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit, MemoryError, HubError):
         raise
     except BaseException as error:  # a Rust panic is a BaseException
-        why, guess = message_of(error), Message("damaged? ", "¿dañado? ")
-        if isinstance(error, TokenizerError):
-            guess = Message.same("")
+        why = message_of(error)
+        guess = EMPTY if isinstance(error, TokenizerError) else Message("damaged? ", "¿dañado? ")
         raise TokenizerError(
             f"{en} cannot be used: {guess.en}{why.en}", f"no se puede usar {es}: {guess.es}{why.es}"
         ) from None

@@ -1,4 +1,4 @@
-"""`AutoTokenizer`: which files a model has, which family they are of, and a `Tokenizer` made of them."""
+"""`AutoTokenizer`: from a model's files, and the family that they are of, to a `Tokenizer`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gatonegro.errors import TokenizerError
 from gatonegro.hub import Source
 from gatonegro.tokenization import families, marian, sentencepiece
 from gatonegro.tokenization.families import FAMILIES, NO_TYPES, TYPES
-from gatonegro.tokenization.inputs import damage
+from gatonegro.tokenization.inputs import MESSAGES, damage
 from gatonegro.tokenization.lengths import NO_LIMIT
 from gatonegro.tokenization.tokenizer import Tokenizer
 
-BY_FILE = {  # file → family, where neither the tokenizer's class nor the model's type says it
+BY_FILE = {  # file → family, where neither the tokenizer's class nor the model's type is known
     "tokenizer.json": "",
     "vocab.txt": "bert",
     "merges.txt": "roberta",
@@ -28,15 +28,19 @@ BY_FILE = {  # file → family, where neither the tokenizer's class nor the mode
     "source.spm": "marian",
     "*.spm": "marian",
 }
-# all that a tokenizer may be made of
+# every file that a tokenizer may be made of
 TOKENIZER_FILES = (
     *(file for file in BY_FILE if "*" not in file),
     *("vocab.json", "target.spm", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
 )
+SETTINGS = (  # arguments of `from_pretrained` that win over the files
+    *("model_max_length", "padding_side", "truncation_side"),
+    *("do_lower_case", "add_prefix_space", "clean_up_tokenization_spaces"),
+)
 
 
 class AutoTokenizer:
-    """Makes a `Tokenizer`; has no instances of its own."""
+    """Makes a `Tokenizer`; has no instances."""
 
     @staticmethod
     def from_pretrained(
@@ -52,42 +56,31 @@ class AutoTokenizer:
         add_prefix_space: bool | None = None,
         clean_up_tokenization_spaces: bool | None = None,
     ) -> Tokenizer:
-        """The tokenizer of a hub name, a folder or a built-in model.
+        """Return the tokenizer of a hub name, a folder or a built-in model.
 
-        Reads `tokenizer.json`, or else `vocab.txt`, `vocab.json` + `merges.txt`, or a SentencePiece file; and
-        `config.json`, `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` if they exist.
-        The other arguments win over those files. `use_fast` is accepted: there is only the fast kind.
+        It is made of `tokenizer.json`, or else `vocab.txt`, `vocab.json` + `merges.txt`, or a SentencePiece file; and
+        of `config.json`, `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` if they exist.
+        The other arguments win over those files. `use_fast` has no effect: there is only the fast kind.
 
-        Raises HubError where there is no such model, TokenizerError where its files are missing or damaged.
+        Raises:
+            HubError: there is no such model.
+            TokenizerError: its files are missing or damaged.
         """
-        name = pretrained_model_name_or_path
-        asked = {
-            "model_max_length": model_max_length,
-            "padding_side": padding_side,
-            "truncation_side": truncation_side,
-            "do_lower_case": do_lower_case,
-            "add_prefix_space": add_prefix_space,
-            "clean_up_tokenization_spaces": clean_up_tokenization_spaces,
-        }
-        source = hub.locate(name, revision=revision, local_files_only=local_files_only)
-        return load(source, {name: value for name, value in asked.items() if value is not None})
+        settings = {name: value for name, value in locals().items() if name in SETTINGS and value is not None}
+        source = hub.locate(pretrained_model_name_or_path, revision=revision, local_files_only=local_files_only)
+        return load(source, settings)
 
 
-def load(source: Source, asked: dict[str, Any]) -> Tokenizer:
-    """The tokenizer of a `hub.Source`; `asked` are the user's own settings, which win over the files'."""
+def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
+    """Return the tokenizer of a `hub.Source`; `settings` win over those in the files."""
     model = _json(source, "config.json")
-    config = {**_json(source, "special_tokens_map.json"), **_json(source, "tokenizer_config.json"), **asked}
-    said = _class(config) or _squeeze(model.get("model_type"))
-    file, path = _vocabulary(source, ("source.spm", *BY_FILE) if said == "marian" else tuple(BY_FILE))
-    if file == "*.spm" and source.file("target.spm") is not None:  # which reads what the model writes
-        raise TokenizerError(
-            f"{source.name} has target.spm and no source.spm, which reads the texts; fetch it from where the model "
-            "comes from.",
-            f"{source.name} tiene target.spm y no source.spm, que es el que lee los textos; tráelo de donde viene "
-            "el modelo.",
-        )
+    config = {**_json(source, "special_tokens_map.json"), **_json(source, "tokenizer_config.json"), **settings}
+    kind = _class(config) or _squeeze(model.get("model_type"))
+    file, path = _vocabulary(source, ("source.spm", *BY_FILE) if kind == "marian" else tuple(BY_FILE))
+    if file == "*.spm" and source.file("target.spm") is not None:  # Marian's for the texts that it writes
+        raise TokenizerError(*MESSAGES["no_source"].format(name=source.name))
     name = _family(source, config, model, file)
-    made = _marian(source, config) if file == "source.spm" else None
+    marian_files = _marian(source, config) if file == "source.spm" else None
     with damage(f"{file} of {source.name}", f"{file} de {source.name}"):
         backend = _backend(source, file, path, name, config)
     with damage(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}"):
@@ -95,13 +88,13 @@ def load(source: Source, asked: dict[str, Any]) -> Tokenizer:
         named, more = _special(backend, name, file != "tokenizer.json", config)
         if file != "tokenizer.json":
             families.finish(backend, FAMILIES[name], named, bool(config.get("add_prefix_space")))
-    if made:
-        made.reader(marian.SOURCE, backend, named)
+    if marian_files:
+        marian_files.reader(marian.SOURCE, backend, named)
     with damage(f"the configuration of {source.name}", f"la configuración de {source.name}"):
         sides = {side: str(config.get(side) or "right") for side in ("padding_side", "truncation_side")}
         if not set(sides.values()) <= {"right", "left"}:
             raise TokenizerError(f"{sides}: each side is 'right' or 'left'", f"{sides}: cada lado es 'right' o 'left'")
-        # cleaning up takes out spaces, which a BPE tokenizer knows to be there
+        # cleaning up would remove spaces that are in the text: a BPE tokenizer keeps all of them
         clean = bool(config.get("clean_up_tokenization_spaces")) and type(backend.model).__name__ != "BPE"
         return Tokenizer(
             backend,
@@ -113,13 +106,13 @@ def load(source: Source, asked: dict[str, Any]) -> Tokenizer:
             embeddings=int(model.get("vocab_size") or 0),
             clean_up_tokenization_spaces=clean,
             name_or_path=str(source.name),
-            marian=made,
+            marian=marian_files,
             **sides,
         )
 
 
 def _vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]:
-    """Which of `files` the source has first, and where."""
+    """Return the first of `files` that the source has, and its path."""
     folder = Path(source.folder or source.name)
     for file in files:
         if "*" not in file:
@@ -127,59 +120,41 @@ def _vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]:
         else:  # only a folder on this machine can be searched
             paths = sorted(folder.glob(file)) if folder.is_dir() else []
         if len(paths) > 1:
-            found = ", ".join(p.name for p in paths)
-            raise TokenizerError(
-                f"{source.name} has several of {file}, {found}: keep one",
-                f"{source.name} tiene varios {file}, {found}: deja uno",
-            )
+            several = ", ".join(p.name for p in paths)
+            raise TokenizerError(*MESSAGES["several"].format(name=source.name, file=file, several=several))
         if paths:
             return file, paths[0]
     wanted = ", ".join(BY_FILE)
-    raise TokenizerError(
-        f"{source.name} has no tokenizer: none of {wanted} is there",
-        f"{source.name} no tiene tokenizador: no está ninguno de {wanted}",
-    )
+    raise TokenizerError(*MESSAGES["no_tokenizer"].format(name=source.name, wanted=wanted))
 
 
 def _family(source: Source, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
-    """The row of FAMILIES to use, or "" for a tokenizer.json of which nothing else is known."""
+    """Return the row of FAMILIES to use; "" for a tokenizer.json of an unknown family."""
     kind = FAMILIES[BY_FILE[file]].kind if BY_FILE[file] else None
     for name in (_class(config), _squeeze(model.get("model_type"))):
         if name in FAMILIES and kind in (None, FAMILIES[name].kind):
             return name
         if name and kind:
             known = ", ".join(name for name, family in FAMILIES.items() if family.kind == kind)
-            raise TokenizerError(
-                f"{source.name} has no tokenizer.json, and {file} is not enough for a tokenizer of the kind "
-                f"{name!r} (it is for {known}): saving it once with transformers writes a tokenizer.json",
-                f"{source.name} no tiene tokenizer.json, y {file} no basta para un tokenizador del tipo {name!r} "
-                f"(es para {known}): al guardarlo una vez con transformers se escribe un tokenizer.json",
-            )
+            problem = MESSAGES["not_enough"].format(name=source.name, file=file, kind=name, known=known)
+            raise TokenizerError(*problem)
     if file == "merges.txt" and "<s>" not in _json(source, "vocab.json"):
         return "gpt2"
     return BY_FILE[file]
 
 
 def _class(config: dict[str, Any]) -> str:
-    """The tokenizer's class, as FAMILIES spells it; "" where it says nothing."""
-    said = _squeeze(config.get("tokenizer_class")).removesuffix("fast").removesuffix("tokenizer")
-    return "" if said in ("pretrained", "tokenizersbackend") else said
+    """Return the tokenizer's class as FAMILIES spells it; "" for a class of no family."""
+    name = _squeeze(config.get("tokenizer_class")).removesuffix("fast").removesuffix("tokenizer")
+    return "" if name in ("pretrained", "tokenizersbackend") else name
 
 
 def _marian(source: Source, config: dict[str, Any]) -> marian.Marian:
     if config.get("separate_vocabs"):
-        raise TokenizerError(
-            f"{source.name} has a vocabulary for each language (separate_vocabs, target_vocab.json), which this "
-            "library does not read: use a model whose vocab.json is for both, or transformers",
-            f"{source.name} tiene un vocabulario para cada lengua (separate_vocabs, target_vocab.json), y esta "
-            "biblioteca no los lee: usa un modelo cuyo vocab.json sea para ambas, o transformers",
-        )
+        raise TokenizerError(*MESSAGES["separate_vocabs"].format(name=source.name))
     paths = {name: path for name in marian.FILES if (path := source.file(name))}
     if missing := ", ".join(name for name in marian.FILES if name not in paths):
-        raise TokenizerError(
-            f"{source.name} has a source.spm and lacks {missing}: copy it from where the model came from",
-            f"{source.name} tiene un source.spm y le falta {missing}: cópialo de donde vino el modelo",
-        )
+        raise TokenizerError(*MESSAGES["lacks"].format(name=source.name, missing=missing))
     languages = {name: config[name] for name in ("source_lang", "target_lang") if config.get(name)}
     return marian.Marian({name: path.read_bytes() for name, path in paths.items()}, languages, str(source.name))
 
@@ -214,22 +189,21 @@ def _backend(source: Source, file: str, path: Path, name: str, config: dict[str,
 
 
 def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]) -> None:
-    """Add what the configuration says was added after the vocabulary, in the order of its ids."""
-    later = {int(i): _token(token) for i, token in (config.get("added_tokens_decoder") or {}).items()}
-    later |= {int(i): _token(text) for text, i in added.items()}
-    for i, token in sorted(later.items()):
+    """Add the tokens that the configuration adds to the vocabulary, in the order of their ids."""
+    tokens = {int(i): _token(token) for i, token in (config.get("added_tokens_decoder") or {}).items()}
+    tokens |= {int(i): _token(text) for text, i in added.items()}
+    for i, token in sorted(tokens.items()):
         if backend.token_to_id(token.content) is None and backend.add_tokens([token]):
-            found = backend.token_to_id(token.content)
-            if found != i:
-                raise TokenizerError(
-                    f"{token.content!r} should have the id {i}, and comes after the others as {found}",
-                    f"{token.content!r} debería tener el id {i}, y queda detrás de los demás con el {found}",
-                )
+            new = backend.token_to_id(token.content)
+            if new != i:
+                raise TokenizerError(*MESSAGES["other_id"].format(token=token.content, id=i, new=new))
 
 
 def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
-    """The named and the additional special tokens: what the configuration says, else the family (for a
-    tokenizer.json of none, the first whose tokens it has). Those that are new are added to the backend."""
+    """Return the named and the additional special tokens, and add those that are new to the backend.
+
+    They are the configuration's, else the family's; without a family, those of the first whose tokens are all there.
+    """
     vocab, rows = backend.get_vocab(), [FAMILIES[row] for row in ([name] if name else ("bert", "roberta", "t5"))]
     family = next((row for row in rows if raw or vocab.keys() >= set(row.named.values())), None)
     tokens: dict[str, AddedToken] = {}
@@ -242,10 +216,7 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
             tokens[entry] = AddedToken(default, lstrip=space, normalized=False)
         missing = entry in tokens and tokens[entry].content not in vocab
         if raw and missing and entry in ("cls_token", "sep_token", "unk_token"):
-            raise TokenizerError(
-                f"the vocabulary has no {tokens[entry].content}: it is not of the kind {name!r}",
-                f"el vocabulario no tiene {tokens[entry].content}: no es del tipo {name!r}",
-            )
+            raise TokenizerError(*MESSAGES["not_of_kind"].format(token=tokens[entry].content, kind=name))
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
     if raw and FAMILIES[name].extra_ids and not extra:
         extra = [f"<extra_id_{i}>" for i in range(int(config.get("extra_ids", 100)))]
@@ -256,8 +227,11 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
 
 
 def _inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> tuple[str, ...]:
-    """Which inputs a call gives. A tokenizer.json of no class of its own gives token_type_ids too, as
-    transformers 4 does, unless the model takes none."""
+    """Return the names of the inputs that a call returns.
+
+    They include token_type_ids for a tokenizer.json of a generic class, as in transformers 4, unless its model takes
+    none.
+    """
     family = FAMILIES.get(_squeeze(model.get("model_type")))
     if family and not family.takes_types:
         return NO_TYPES
@@ -266,7 +240,7 @@ def _inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> tuple[s
 
 
 def _positions(model: dict[str, Any]) -> int | None:
-    """How many tokens the model has positions for; None where there is no such limit, or it is not known."""
+    """Return the number of tokens that the model has positions for; None for no limit, or an unknown one."""
     family = FAMILIES.get(_squeeze(model.get("model_type")))
     rule = family.positions if family else "all"
     count = int(model.get("max_position_embeddings") or model.get("n_positions") or 0)
@@ -286,15 +260,12 @@ def _lines(path: Path) -> list[str]:
 
 
 def _token(value: Any) -> AddedToken:
-    """An added token as the files write it: a string, or an object with `content` and flags."""
+    """Return the token that a file writes as a string, or as an object with `content` and flags."""
     if isinstance(value, dict) and isinstance(value.get("content"), str):
         flags = {flag: bool(value.get(flag)) for flag in ("lstrip", "rstrip", "single_word", "normalized")}
         return AddedToken(value["content"], special=bool(value.get("special")), **flags)
     if not isinstance(value, str):
-        raise TokenizerError(
-            f"{short(value)} should be a token: a string, or an object with 'content'",
-            f"{short(value)} debería ser un token: una cadena, o un objeto con 'content'",
-        )
+        raise TokenizerError(*MESSAGES["no_token"].format(value=short(value)))
     return AddedToken(value, normalized=False)
 
 

@@ -1,4 +1,4 @@
-"""Marian's tokenizer: a SentencePiece file for each language cuts texts, and vocab.json has the ids for both.
+"""Marian's tokenizer: one SentencePiece file per language cuts texts, and vocab.json has the ids for both.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/marian/tokenization_marian.py
 """
@@ -18,17 +18,17 @@ from gatonegro.tokenization.inputs import damage
 SIDES = SOURCE, TARGET = ("source.spm", "target.spm")
 FILES = (*SIDES, "vocab.json")
 CODE = "\U0010ffff>"  # for the ">>" of ">>es<<" where it is one token
-HIDDEN = CODE[0]  # before a piece that no text has
+HIDDEN = CODE[0]  # begins a piece that occurs in no text
 
 
 def tokens_of(row: Any) -> list[str]:
-    """The tokens of a row that a `Reader` made, as they are in vocab.json."""
+    """Return the tokens of a row that a `Reader` made, as they are in vocab.json."""
     return [token.replace(CODE, ">>") for token in row.tokens]
 
 
 @dataclass(frozen=True)
 class Reader:
-    """What cuts the texts of one side. Its ids are its own: `ids` gives those of vocab.json."""
+    """The tokenizer of one side's texts. Its backend's ids are not those of vocab.json, which `ids` returns."""
 
     backend: Tokenizer
     unk: int
@@ -36,16 +36,16 @@ class Reader:
     vocab: dict[str, int]
 
     def ids(self, row: Any) -> list[int]:
-        """A piece that one file does not know may be in vocab.json for the other's sake, and is then no unknown."""
-        if self.unk not in (own := row.ids):
-            return [self.table[i] for i in own]
-        unk, pairs = self.table[self.unk], zip(own, row.tokens, strict=True)
+        """Return a row's ids in vocab.json, which may have a piece of the other side's that this file does not."""
+        if self.unk not in (ids := row.ids):
+            return [self.table[i] for i in ids]
+        unk, pairs = self.table[self.unk], zip(ids, row.tokens, strict=True)
         return [self.vocab.get(text, unk) if i == self.unk else self.table[i] for i, text in pairs]
 
 
 @dataclass
 class Marian:
-    """The files, by name, as they are saved again; and the readers made of them, each when it is first needed."""
+    """The files by name, as they are saved again, and the readers made of them, each when it is first needed."""
 
     files: dict[str, bytes]
     languages: dict[str, str]  # "source_lang" and "target_lang"
@@ -60,7 +60,7 @@ class Marian:
 
 
 def vocabulary(vocab: dict[str, int], special: list[str]) -> Tokenizer:
-    """Ids and pieces, and pieces to text: special tokens stand apart."""
+    """Return a tokenizer with ids and pieces, whose decoder puts special tokens between spaces."""
     tokenizer = Tokenizer(models.WordLevel(vocab))
     tokenizer.decoder = decoders.Sequence(
         [
@@ -76,17 +76,16 @@ def vocabulary(vocab: dict[str, int], special: list[str]) -> Tokenizer:
 
 def _reader(data: bytes, vocabulary: Tokenizer, named: dict[str, str]) -> Reader:
     spm = sentencepiece.read(data)
-    no_text = (sentencepiece.CONTROL, sentencepiece.UNKNOWN, sentencepiece.UNUSED)  # "<s>" in a text is three signs
+    # "<s>" in a text is three characters
+    no_text = (sentencepiece.CONTROL, sentencepiece.UNKNOWN, sentencepiece.UNUSED)
     pieces = [
         (HIDDEN + text, score, kind if kind == sentencepiece.UNKNOWN else sentencepiece.UNUSED)
         if kind in no_text
         else (text, score, kind)
         for text, score, kind in spm.pieces
     ]
-    backend, vocab = (
-        from_pieces(replace(spm, pieces=pieces), FAMILIES["marian"]),
-        vocabulary.get_vocab(with_added_tokens=True),
-    )
+    backend = from_pieces(replace(spm, pieces=pieces), FAMILIES["marian"])
+    vocab = vocabulary.get_vocab(with_added_tokens=True)
     codes = [text for text in vocab if text[:2] == ">>" and text[-2:] == "<<"]
     known = "|".join(re.escape(code[2:]) for code in codes) or "(?!)"
     backend.normalizer = normalizers.Sequence(  # at the front a code is one token, whether vocab.json has it or not

@@ -1,4 +1,4 @@
-"""A tokenizer's files, written so that `transformers` 4 and 5 read back the same ids."""
+"""Writing a tokenizer's files so that `transformers` 4 and 5 read the same ids from them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ def save(
     special_tokens: dict[str, Any],
     marian: Marian | None = None,
 ) -> tuple[str, ...]:
-    """Write what a tokenizer is made of; returns the paths.
+    """Write a tokenizer's files; return their paths.
 
     Args:
-        settings: what goes into tokenizer_config.json beside the special tokens.
+        settings: values of tokenizer_config.json, without the special tokens.
         special_tokens: by name, as in special_tokens_map.json.
 
-    Raises InputError where that is no name of a folder, TokenizerError where it cannot be written.
+    Raises:
+        InputError: `save_directory` is no name of a folder.
+        TokenizerError: the files cannot be written.
     """
     folder = folder_of(save_directory, InputError)
     tokens = backend.get_added_tokens_decoder()
@@ -35,11 +37,11 @@ def save(
         name: [_plain(token, added) for token in value] if isinstance(value, list) else _plain(value, added)
         for name, value in special_tokens.items()
     }
-    # of PreTrainedTokenizerFast, transformers 4 and 5 take tokenizer.json as it is
+    # transformers 4 and 5 make a PreTrainedTokenizerFast from tokenizer.json alone
     config = {"tokenizer_class": "PreTrainedTokenizerFast", **settings, **special}
     if type(before := backend.pre_tokenizer).__name__ == "ByteLevel":
-        config["add_prefix_space"] = before.add_prefix_space  # transformers 4 takes it to be False
-    if marian:  # of a folder with this class, both take the files that it came from
+        config["add_prefix_space"] = before.add_prefix_space  # the default of transformers 4 is False
+    if marian:  # transformers 4 and 5 make a MarianTokenizer from the files that it came from
         decoder = {
             str(i): {"content": token.content, "special": token.special, **_flags(token)}
             for i, token in sorted(tokens.items())
@@ -56,9 +58,8 @@ def save(
 
 
 def _plain(token: str, added: dict[str, Any]) -> Any:
-    """A plain string, unless the token has flags that a reader would not guess from one."""
-    known = added.get(token)
-    flags = _flags(known)
+    """Return the token as a plain string, or as an object where it has flags."""
+    flags = _flags(added.get(token))
     return {"__type": "AddedToken", "content": token, "special": True, **flags} if any(flags.values()) else token
 
 
@@ -71,7 +72,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _untyped(special: dict[str, Any]) -> dict[str, Any]:
-    """Without what `transformers` writes into tokenizer_config.json alone, and warns of elsewhere."""
+    """Return the tokens without the keys that `transformers` expects in tokenizer_config.json only."""
     return {
         name: {k: v for k, v in token.items() if k not in ("__type", "special")} if isinstance(token, dict) else token
         for name, token in special.items()

@@ -18,7 +18,7 @@ NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # Sente
 
 @dataclass(frozen=True)
 class SentencePiece:
-    """What a model file says: `(text, score, type)` of each piece, by id, and how text is prepared for it."""
+    """The contents of a model file: `(text, score, type)` of each piece, by id, and how text is prepared for it."""
 
     pieces: list[tuple[str, float, int]]
     model_type: int
@@ -29,25 +29,16 @@ class SentencePiece:
 
     @property
     def unk_id(self) -> int:
-        """The id of the piece for what the vocabulary does not have."""
+        """The id of the piece for unknown characters."""
         return next((i for i, (_, _, kind) in enumerate(self.pieces) if kind == UNKNOWN), 0)
 
 
 def read(data: bytes) -> SentencePiece:
-    """Read the bytes of a `.model` or `.spm` file; raises TokenizerError where they are no such file."""
+    """Return the contents of a `.model` or `.spm` file; raise TokenizerError where its bytes are no such file."""
     try:
-        pieces: list[tuple[str, float, int]] = []
-        trainer: dict[int, Any] = {}
-        normalizer: dict[int, Any] = {}
-        for field, value in _fields(data):
-            if field == 1:
-                piece = dict(_fields(value))
-                (score,) = struct.unpack("<f", piece.get(2, bytes(4)))
-                pieces.append((piece[1].decode(), score, piece.get(3, NORMAL)))
-            elif field == 2:
-                trainer = dict(_fields(value))
-            elif field == 3:
-                normalizer = dict(_fields(value))
+        fields = list(_fields(data))
+        pieces = [_piece(value) for field, value in fields if field == 1]
+        trainer, normalizer = (dict(_fields(dict(fields).get(field, b""))) for field in (2, 3))
         model = SentencePiece(
             pieces=pieces,
             model_type=trainer.get(3, UNIGRAM),
@@ -73,8 +64,10 @@ def read(data: bytes) -> SentencePiece:
 
 
 def merges(model: SentencePiece) -> list[tuple[str, str]]:
-    """The merges of a BPE model, best first. The file has only scores: each way to make a piece of two others
-    is a merge, as good as the piece's score."""
+    """Return the merges of a BPE model, best first.
+
+    The file has only scores: each way to make a piece of two others is a merge with the piece's score.
+    """
     ids = {text: i for i, (text, _, kind) in enumerate(model.pieces) if kind in (NORMAL, UNUSED)}
     ranked = [
         (-score, len(text[:cut]), text[:cut], text[cut:])
@@ -86,8 +79,14 @@ def merges(model: SentencePiece) -> list[tuple[str, str]]:
     return [(left, right) for _, _, left, right in sorted(ranked)]
 
 
+def _piece(data: bytes) -> tuple[str, float, int]:
+    fields = dict(_fields(data))
+    (score,) = struct.unpack("<f", fields.get(2, bytes(4)))
+    return fields[1].decode(), score, fields.get(3, NORMAL)
+
+
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """The `(number, value)` of each field: https://protobuf.dev/programming-guides/encoding/"""
+    """Yield the `(number, value)` of each field: https://protobuf.dev/programming-guides/encoding/"""
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)

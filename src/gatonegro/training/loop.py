@@ -24,26 +24,27 @@ from gatonegro.storage import replacing
 Batch = TypeVar("Batch")
 M = TypeVar("M", bound=nn.Module)
 
-
-MIXED = 4096  # texts among which those of like length are put together
+MIXED = 4096  # texts that are sorted by length together
 
 
 def mixed_batches(lengths: Sequence[int], tokens: int, rng: random.Random) -> list[list[int]]:
-    """Indices of texts, a list a step: at most `tokens` in each, of like length together, all else in random order."""
+    """Return lists of indices, one per step: texts of similar length with at most `tokens` tokens, in random order."""
     order = list(range(len(lengths)))
     rng.shuffle(order)
     out = []
-    for a in range(0, len(order), MIXED):
-        chunk = order[a : a + MIXED]
+    for start in range(0, len(order), MIXED):
+        chunk = order[start : start + MIXED]
         out += [[chunk[i] for i in batch] for batch in plan_batches([lengths[i] for i in chunk], tokens)]
     rng.shuffle(out)
     return out
 
 
-class PlainSums(nn.Module):
-    """Attention as it is fastest learned of short texts: by plain sums, since the fused operator's gradients take more
-    than twice as long on a CPU; in fp32, since for bf16 a kernel would be compiled for each new pair of lengths. What
-    attention looks at is never dropped, which the fused operator knows nothing of either."""
+class UnfusedAttention(nn.Module):
+    """Compute attention with separate operators in fp32, and without dropout.
+
+    On a CPU, the gradients of the fused operator take more than twice as long for short texts. In bf16, PyTorch would
+    compile kernels for each new pair of lengths.
+    """
 
     def __init__(self, attend: nn.Module):
         super().__init__()
@@ -56,8 +57,10 @@ class PlainSums(nn.Module):
 
 
 class ByteDropout(nn.Dropout):
-    """Dropout that draws a byte for each number, eight at a time: PyTorch's own draws take a sixth of a step on a CPU.
-    The share is rounded to 1/256."""
+    """Dropout that draws one random byte per number, eight bytes at a time, and rounds its rate to 1/256.
+
+    PyTorch's own draws take a sixth of a training step on a CPU.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         dropped = round(self.p * 256)
@@ -68,12 +71,12 @@ class ByteDropout(nn.Dropout):
         return x * kept.to(x.dtype).mul_(256 / (256 - dropped))
 
 
-def quick(model: M) -> M:
-    """The model, ready to be trained on a CPU: with `PlainSums` for its attention and `ByteDropout` for its dropout."""
+def fast_training(model: M) -> M:
+    """Replace a model's attention by `UnfusedAttention` and its dropout by `ByteDropout`, and return the model."""
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if name == "attend":
-                setattr(module, name, PlainSums(child))
+                setattr(module, name, UnfusedAttention(child))
             elif type(child) is nn.Dropout:
                 setattr(module, name, ByteDropout(child.p))
     return model
@@ -82,9 +85,11 @@ def quick(model: M) -> M:
 def layer_groups(
     model: nn.Module, lr: float, head_lr: float, *, decay: float = 1.0, weight_decay: float = 0.01
 ) -> list[dict[str, Any]]:
-    """Parameter groups for AdamW with a rate per layer: the top layer of the encoder learns at `lr`, each layer below
-    at `decay` times the rate above it, the embeddings below the lowest layer, and what is no part of the encoder at
-    `head_lr`. Vectors (biases and norms) decay to nothing."""
+    """Make parameter groups for AdamW with layer-wise learning rates.
+
+    The top layer of the encoder learns at `lr`, each layer below at `decay` times the rate above it, the embeddings
+    below the lowest layer, and parameters outside the encoder at `head_lr`. Biases and norms have no weight decay.
+    """
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     depths = [_depth(name) for name, _ in named]
     top = max((depth for depth in depths if depth is not None), default=0)
@@ -96,7 +101,7 @@ def layer_groups(
 
 
 def _depth(name: str) -> int | None:
-    """0 for the embeddings, n + 1 for the encoder's layer n, None for what stands on top."""
+    """Return 0 for the embeddings, n + 1 for layer n of the encoder, None for other parameters."""
     parts = name.split(".")
     if "encoder" in parts and "layers" in parts:
         return int(parts[parts.index("layers") + 1]) + 1
@@ -104,8 +109,10 @@ def _depth(name: str) -> int | None:
 
 
 def disagreement(one: Tensor, other: Tensor) -> Tensor:
-    """How far two answers (n, labels) to the same rows are apart: the mean over the rows of the Kullback-Leibler
-    divergence, both ways (R-Drop, https://arxiv.org/abs/2106.14448)."""
+    """Compute the symmetric Kullback-Leibler divergence of two sets of logits (n, labels), averaged over the rows.
+
+    This is the second term of R-Drop, https://arxiv.org/abs/2106.14448.
+    """
     p, q = one.float().log_softmax(-1), other.float().log_softmax(-1)
     there, back = (F.kl_div(a, b, reduction="batchmean", log_target=True) for a, b in ((p, q), (q, p)))
     return (there + back) / 2
@@ -128,27 +135,25 @@ def fit(
     rdrop: float = 0.0,
     stop_after: int | None = None,
 ) -> None:
-    """Go through `batches` once, a step each, and leave `model` trained.
+    """Train `model` on `batches`, once through, one step each.
 
-    Everything random is drawn from `seed` and the step's number, so that a run that was killed and begun again
-    does what an unbroken one would have done. `out/state.pt` holds weights, optimizer and step; `out/log.jsonl` a
-    line now and then.
+    All randomness comes from `seed` and the step's number, so that a run that was killed and resumed computes the
+    same as an unbroken one. `out/state.pt` holds weights, optimizer and step; `out/log.jsonl` one line per 50 steps.
 
     Args:
-        loss: batch → scalar, or, for `rdrop`, (scalar, scores of the rows (n, labels)); it may use randomness freely.
-        groups: parameter groups for AdamW, each with its own peak `lr`.
-        warmup: share of the steps in which the rate rises; then it falls to 0 in a straight line.
-        average: what is left at the end is a running mean of the weights, of which a step leaves so much as it was; 0
-            leaves the last weights. This is the exponential moving average (EMA) of others.
-        rdrop: each batch is answered twice, with dropout drawn anew, and this many times the `disagreement` of the two
-            answers is added to the mean of their losses. 0 answers once.
-        stop_after: end after this step, as if killed there (for tests, and for a look on the way).
+        loss: batch → scalar, or, where `rdrop` is set, (scalar, logits of the rows (n, labels)); it may be random.
+        groups: parameter groups for AdamW, each with its peak `lr`.
+        warmup: share of the steps in which the rate rises; it then falls linearly to 0.
+        average: decay of an exponential moving average of the weights, which replaces them at the end; 0 turns it off.
+        rdrop: weight of R-Drop: each batch passes through the model twice, with other dropout, and the `disagreement`
+            of the two, times this weight, is added to the mean of their losses; 0 turns it off.
+        stop_after: end after this step, as if killed there (for tests and inspection).
     """
     out.mkdir(parents=True, exist_ok=True)
     keep_memory()
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6, fused=True)
     peaks = [group["lr"] for group in optimizer.param_groups]
-    # what a run is, as far as can be told: another one must not go on from its state
+    # identifies a run, so that another one does not resume from its state
     plan = {"steps": len(batches), "seed": seed, "peaks": peaks, "average": average, "rdrop": rdrop}
     first, state = 0, out / "state.pt"
     weights = list(model.parameters())
@@ -190,7 +195,7 @@ def fit(
 def _resume(
     state: Path, plan: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[int, list[Tensor]]:
-    """Load what was saved of a run into the model and the optimizer; return its step, and its mean weights."""
+    """Load a run's state into the model and the optimizer; return its step and mean weights."""
     saved = torch.load(state, weights_only=True, mmap=True)
     if saved["plan"] != plan:
         raise OptionError(
@@ -210,7 +215,7 @@ def _step(
     clip: float,
     rdrop: float,
 ) -> float:
-    """One step down the loss; returns what it was."""
+    """Train one step; return the loss before it."""
     model.train()
     found = loss(batch)
     if rdrop:
@@ -228,7 +233,7 @@ def _step(
 def _log(
     out: Path, model: nn.Module, record: dict[str, float], evaluate: Callable[[], Mapping[str, float]] | None
 ) -> None:
-    """Write a line into the log, with what `evaluate` gives."""
+    """Write a line into the log, with the values of `evaluate`."""
     if evaluate is not None:
         model.eval()
         with torch.inference_mode():

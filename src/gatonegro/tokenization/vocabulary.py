@@ -1,0 +1,185 @@
+"""The tokens of a tokenizer: their ids, the special ones among them, and the text that they stand for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from tokenizers import AddedToken
+from tokenizers import Tokenizer as Backend
+
+from gatonegro.checks import Check, short
+from gatonegro.errors import GatonegroWarning, InputError
+from gatonegro.i18n import Message
+from gatonegro.tokenization.inputs import MESSAGES, as_ids, as_token
+
+# text that decode replaces, in this order
+CLEAN = {" .": ".", " ?": "?", " !": "!", " ,": ",", " ' ": "'"}
+CLEAN |= {f" {ending}": ending for ending in ("n't", "'m", "'s", "'ve", "'re")}
+
+A_DICT = Check(lambda x: isinstance(x, dict), Message("a dict, {name: token}", "un dict, {nombre: token}"))
+A_LIST = Check(lambda x: isinstance(x, list | tuple), Message("a list of tokens", "una lista de tokens"))
+
+
+class Special:
+    """`tokenizer.pad_token` or `tokenizer.pad_token_id`: None, or a token of the vocabulary; can be set."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name, self.is_id = name.removesuffix("_id"), name.endswith("_id")
+
+    def __get__(self, tokenizer: Vocabulary, owner: type | None = None) -> Any:
+        token = tokenizer.named.get(self.name)
+        return token if token is None or not self.is_id else tokenizer.backend_tokenizer.token_to_id(token)
+
+    def __set__(self, tokenizer: Vocabulary, value: Any) -> None:
+        token = tokenizer.convert_ids_to_tokens(value) if self.is_id and value is not None else value
+        if value is not None and (token is None or tokenizer.backend_tokenizer.token_to_id(as_token(token)) is None):
+            problem = MESSAGES["not_in_vocabulary"]
+            raise InputError(*problem.format(name=self.name, value=short(value), size=len(tokenizer)))
+        tokenizer.add_special_tokens({self.name: token})
+
+
+class Vocabulary:
+    """The part of a `Tokenizer` that its calls do not use: ids to tokens and text, special and added tokens."""
+
+    NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+    bos_token, eos_token, unk_token, sep_token = Special(), Special(), Special(), Special()
+    bos_token_id, eos_token_id, unk_token_id, sep_token_id = Special(), Special(), Special(), Special()
+    pad_token, cls_token, mask_token = Special(), Special(), Special()
+    pad_token_id, cls_token_id, mask_token_id = Special(), Special(), Special()
+
+    def __init__(
+        self, backend: Backend, named: dict[str, str], additional: Sequence[str], embeddings: int | None, clean_up: bool
+    ) -> None:
+        self.backend_tokenizer = backend  # Marian's has only ids and tokens: its readers cut the texts
+        self.named = named  # "pad_token" → "<pad>", for the NAMES that it has
+        self.additional_special_tokens = list(additional)
+        self.clean_up_tokenization_spaces = clean_up
+        self._embeddings = embeddings or len(self)  # rows of the model's embedding matrix
+
+    def _reset(self) -> None:
+        """Drop what was made of the vocabulary before it changed."""
+
+    def decode(
+        self,
+        token_ids: Any,
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+        spaces_between_special_tokens: bool = True,
+    ) -> Any:
+        """Return the text of ids (an int, a list, an array or a tensor); a list of texts for rows of ids.
+
+        `spaces_between_special_tokens` has no effect: as with all fast tokenizers, the decoder decides.
+        """
+        ids = as_ids(token_ids)
+        if ids and isinstance(ids[0], list):
+            return [self.decode(row, skip_special_tokens, clean_up_tokenization_spaces) for row in ids]
+        text = self.backend_tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
+        clean = clean_up_tokenization_spaces
+        if self.clean_up_tokenization_spaces if clean is None else clean:
+            for loose, close in CLEAN.items():
+                text = text.replace(loose, close)
+        return text
+
+    def batch_decode(self, sequences: Any, skip_special_tokens: bool = False, **options: Any) -> list[str]:
+        """Return the text of each row of ids, as `decode` does."""
+        texts = self.decode(sequences, skip_special_tokens, **options) if len(sequences) else []
+        return [texts] if isinstance(texts, str) else texts
+
+    def convert_tokens_to_ids(self, tokens: Any) -> Any:
+        """Return the id of a token, or the ids of a list; `unk_token_id` for tokens not in the vocabulary."""
+        if isinstance(tokens, (list, tuple)):
+            return [self.convert_tokens_to_ids(token) for token in tokens]
+        index = self.backend_tokenizer.token_to_id(as_token(tokens))
+        return self.unk_token_id if index is None else index
+
+    def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
+        """Return the token of an id, or the tokens of a list; None for an id not in the vocabulary."""
+        skipped = set(self.all_special_ids) if skip_special_tokens else ()
+        tokens = [self.backend_tokenizer.id_to_token(index) for index in as_ids(ids) if index not in skipped]
+        return tokens[0] if isinstance(ids, int) and tokens else tokens
+
+    def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
+        """Return the text of a list of tokens."""
+        decoder = self.backend_tokenizer.decoder
+        return decoder.decode([as_token(token) for token in tokens]) if decoder else " ".join(tokens)
+
+    def __len__(self) -> int:
+        """Return the number of tokens, added ones included."""
+        return self.backend_tokenizer.get_vocab_size(with_added_tokens=True)
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of tokens, without the added ones."""
+        return self.backend_tokenizer.get_vocab_size(with_added_tokens=False)
+
+    @property
+    def all_special_tokens(self) -> list[str]:
+        """The named and the additional special tokens, each once."""
+        return list(dict.fromkeys([*self.named.values(), *self.additional_special_tokens]))
+
+    @property
+    def all_special_ids(self) -> list[int]:
+        """The ids of `all_special_tokens`."""
+        return self.convert_tokens_to_ids(self.all_special_tokens)
+
+    @property
+    def special_tokens_map(self) -> dict[str, Any]:
+        """`{"pad_token": "<pad>", …}`."""
+        more = self.additional_special_tokens
+        return {**self.named, **({"additional_special_tokens": list(more)} if more else {})}
+
+    def get_vocab(self) -> dict[str, int]:
+        """Return {token: id}, added tokens included."""
+        return self.backend_tokenizer.get_vocab(with_added_tokens=True)
+
+    def add_tokens(self, new_tokens: Any, special_tokens: bool = False) -> int:
+        """Add tokens (str, AddedToken, or a list of them), which are never split; return how many are new."""
+        tokens = list(new_tokens) if isinstance(new_tokens, (list, tuple)) else [new_tokens]
+        for i, token in enumerate(tokens):
+            if not as_token(token, Message(f"token {i}", f"el token {i}")):
+                raise InputError(
+                    f"token {i} is empty: an added token needs at least one character",
+                    f"el token {i} está vacío: un token añadido necesita al menos un carácter",
+                )
+        before, backend = len(self), self.backend_tokenizer
+        (backend.add_special_tokens if special_tokens else backend.add_tokens)(tokens)
+        self._reset()
+        if before < len(self) > self._embeddings:
+            notice = MESSAGES["few_embeddings"].format(tokens=len(self), rows=self._embeddings)
+            warnings.warn(GatonegroWarning(*notice), stacklevel=2)
+        return len(self) - before
+
+    def add_special_tokens(self, special_tokens_dict: dict[str, Any]) -> int:
+        """Name special tokens, `{"pad_token": "[PAD]", "additional_special_tokens": […]}`, and add those that are new.
+
+        Special tokens are never split, and `skip_special_tokens` leaves them out.
+
+        Returns:
+            How many were new.
+        """
+        if not A_DICT.test(special_tokens_dict):
+            raise InputError(*A_DICT.refusal("special_tokens_dict", special_tokens_dict))
+        fresh: list[str | AddedToken] = []
+        named, more = dict(self.named), list(self.additional_special_tokens)
+        for name, value in special_tokens_dict.items():
+            if name in ("additional_special_tokens", "extra_special_tokens"):
+                if not A_LIST.test(value):
+                    raise InputError(*A_LIST.refusal(name, value))
+                more += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
+                fresh += value
+            elif name not in self.NAMES:
+                known = ", ".join(self.NAMES)
+                raise InputError(
+                    f"{name!r} names no special token: use {known}",
+                    f"{name!r} no nombra ningún token especial: usa {known}",
+                )
+            elif value is None:
+                named.pop(name, None)
+            else:
+                named[name] = as_token(value, Message.same(name))
+                fresh.append(value)
+        added = self.add_tokens(fresh, special_tokens=True)  # refuses an empty one, before anything has changed
+        self.named, self.additional_special_tokens = named, list(dict.fromkeys(more))
+        return added
