@@ -164,7 +164,7 @@ def test_what_would_fail_for_every_row_raises(tiny, make_folder, monkeypatch):
     with pytest.raises(OptionError, match="batch_size"):
         list(pipe.run([(["hola"], {"batch_size": 0})]))
     for part in ("hola", ["hola"], ("hola", {}), (["hola"], None), (3, {}), {"a": 1, "b": 2}, (["hola"], {}, 3)):
-        with pytest.raises(InputError, match="a part is a pair of rows"):
+        with pytest.raises(InputError, match="a part is a tuple of rows"):
             list(pipe.run([part]))
     with pytest.raises(InputError, match="different models"):
         list(pipeline("sentiment-analysis", make_folder(vocab_size=50)).run([(["el gato es bueno"], {})]))
@@ -312,10 +312,10 @@ def test_pairs_without_room_leave_the_others_alone(tiny):
 
 
 def test_rows_that_were_read_before_their_source_failed_are_answered(tiny):
-    answers = []
+    answers: list[Answer] = []
+    rows = (1 / (n < 100) and "gato" for n in range(200))
     with pytest.raises(ZeroDivisionError):
-        for answer in pipeline("sentiment-analysis", tiny).run([((1 / (n < 100) and "gato" for n in range(200)), {})]):
-            answers.append(answer)
+        answers.extend(pipeline("sentiment-analysis", tiny).run([(rows, {})]))
     assert len(answers) == 100
 
 

@@ -47,11 +47,12 @@ class Bilingual(Exception):
         self.item = item
 
     def in_(self, lang: str, place: Message | None = None) -> str:
-        """Return the message in "en" or "es".
+        """Return the message in Spanish for "es", "es-MX" …, else in English.
 
         Args:
             place: the name of the item that it concerns; by default "item 3".
         """
+        lang = lang[:2].lower()
         text = self.args[lang == "es"]
         if self.item is None:
             return text

@@ -19,27 +19,8 @@ from gatonegro.models.model import Model, initialise, share
 from gatonegro.models.output import ModelOutput
 
 __all__ = [
-    "SCORE_FUNCTIONS",
-    "AutoConfig",
-    "AutoModel",
-    "AutoModelForCausalLM",
-    "AutoModelForMaskedLM",
-    "AutoModelForSeq2SeqLM",
-    "AutoModelForSequenceClassification",
-    "AutoModelForTokenClassification",
-    "LanguageModel",
-    "Model",
-    "ModelOutput",
-    "as_tensor",
-    "build",
-    "copy_to",
-    "head_of",
-    "initialise",
-    "load",
-    "load_config",
-    "load_fast",
-    "precision",
-    "share",
-    "softmax",
-    "unit",
-]
+    "SCORE_FUNCTIONS", "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM",
+    "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification", "AutoModelForTokenClassification", "LanguageModel",
+    "Model", "ModelOutput", "as_tensor", "build", "copy_to", "head_of", "initialise", "load", "load_config",
+    "load_fast", "precision", "share", "softmax", "unit",
+]  # fmt: skip

@@ -183,8 +183,8 @@ class Pipeline:
             or not isinstance(options, Mapping)
         ):
             raise InputError(
-                f"a part is a pair of rows and of a dict of options, such as (texts, {{}}), not {short(part)}.",
-                f"una parte es un par de filas y de un dict de opciones, como (textos, {{}}), no {short(part)}.",
+                f"a part is a tuple of rows, and a dict of options: run([(texts, {{}})]), not {short(part)}.",
+                f"una parte es una tupla de filas y un dict de opciones: run([(textos, {{}})]), no {short(part)}.",
             )
         if not all(isinstance(name, str) for name in options):
             raise OptionError(
@@ -209,6 +209,7 @@ class Pipeline:
         kind = type(inputs).__name__
         if not isinstance(inputs, Iterable) or isinstance(inputs, bytes):
             if error := self.loop.check(inputs, options):
+                error.item = 0
                 raise error
             raise InputError(
                 f"{kind} where a text, a list of texts or a generator is wanted.",

@@ -16,14 +16,6 @@ from gatonegro.tasks.task import LENGTH, NOTICES, Encoded, Notice, RowOutput, Ta
 from gatonegro.tokenization import Tokenizer
 
 LAST_WINDOW = 2 / 3  # how much the last window of a long text counts
-NO_ROOM = Message(
-    "max_length={limit} leaves no room for a token beside the special ones; make it larger.",
-    "max_length={limit} no deja sitio para un token junto a los especiales; auméntalo.",
-)
-PAIR_NO_ROOM = Message(
-    "is a pair, and max_length={limit} leaves no room for a token of each text; make it larger.",
-    "es un par, y max_length={limit} no deja sitio para un token de cada texto; auméntalo.",
-)
 NOT_GIVEN = object()  # `top_k` not given: one dict for a text; given: a list of dicts, as in transformers
 
 
@@ -59,12 +51,16 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     alone = [i for i, pair in enumerate(pairs) if pair is None]
     paired = [i for i, pair in enumerate(pairs) if pair is not None]
     cut = truncates(options)
-    room = limit - tokenizer.num_special_tokens_to_add()
-    if room < 1:
-        raise OptionError(*NO_ROOM.format(limit=limit))
+    room, pair_room = (limit - tokenizer.num_special_tokens_to_add(pair=pair) for pair in (False, True))
+    no_room = Message(
+        f"max_length={limit} leaves no room for a token of each text beside the special ones; make it larger.",
+        f"max_length={limit} no deja sitio para un token de cada texto junto a los especiales; auméntalo.",
+    )
+    if room < 1 or (paired and not alone and pair_room < 2):
+        raise OptionError(*no_room)
     errors: dict[int, InputError] = {}
-    if paired and limit - tokenizer.num_special_tokens_to_add(pair=True) < 2:
-        errors = {i: RowError(*PAIR_NO_ROOM.format(limit=limit)) for i in paired}
+    if pair_room < 2:
+        errors = {i: RowError(f"is a pair, and {no_room.en}", f"es un par, y {no_room.es}") for i in paired}
         paired = []
     ids: list[list[int]] = []
     token_types: list[list[int]] = []
