@@ -155,7 +155,7 @@ def test_the_card_is_its_template_with_the_figures_of_the_results():
     pattern = re.escape(template)
     for name, found in measured.items():
         pattern = pattern.replace(re.escape("{{" + name + "}}"), f"{found['value']:.3f}")
-    pattern = re.sub(r"\\\{\\\{\w+\\\}\\\}", "(?s:.*?)", pattern)
+    pattern = re.sub(r"\\\{\\\{[\w.\\]+?\\\}\\\}", "(?s:.*?)", pattern)
     assert re.fullmatch(pattern, card)
     assert all(f"{found['value']:.3f}" in card and f"| {found['texts']:,} |" in card for found in measured.values())
 

@@ -17,6 +17,8 @@ pytestmark = pytest.mark.skipif(
     NAME not in hub.built_in_models(), reason=f"the built-in {NAME} is not installed: pip install ./models"
 )
 
+SHIPPED = ("es.tsv",)  # the suite that the shipped model's card counts
+
 
 @pytest.fixture(scope="module")
 def classify():
@@ -34,7 +36,7 @@ def suite():
 
 
 def test_the_suite_is_what_the_card_says_it_is(suite):
-    rows = suite.pairs()
+    rows = suite.pairs(SHIPPED)
     assert len(rows) >= 300 and len({row["group"] for row in rows}) == 12
     texts = [row[column] for row in rows for column in ("text", "twin")]
     assert len(set(texts)) == len(texts)
@@ -53,7 +55,7 @@ def test_a_pair_passes_when_both_are_right(suite):
 
 def test_the_shipped_model_behaves_as_its_card_says(suite):
     """Within one pair a group: another processor rounds otherwise."""
-    groups, failures, noise = suite.behaviour(NAME)
+    groups, failures, noise = suite.behaviour(NAME, SHIPPED)
     measured = json.loads(FIGURES.read_text(encoding="utf-8"))
     for group, (passed, count) in groups.items():
         said, of, _ = measured["behaviour"][group]

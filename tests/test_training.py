@@ -5,10 +5,10 @@ import json
 import os
 import random
 import re
-import runpy
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -16,9 +16,10 @@ import pytest
 import torch
 from torch import nn
 
-from gatonegro import AutoModelForSequenceClassification, pipeline
+from gatonegro import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer, pipeline
 from gatonegro.errors import OptionError
-from gatonegro.training import fit
+from gatonegro.training import disagreement, fast_training, fit, layer_groups
+from gatonegro.training.loop import ByteDropout
 
 ROOT = Path(__file__).parents[1]
 STEPS = 40
@@ -110,6 +111,7 @@ def test_a_killed_process_loses_only_the_steps_since_its_last_save(tmp_path):
 
 # the recipe, on a handful of rows
 
+LANDS = ("es", "mx", "cr", "pe", "uy")
 ROWS = {
     "es": [
         ("La clase es buena", "POS", "umsab"),
@@ -140,6 +142,7 @@ def data(tmp_path):
         (folder / f"{name}.tsv.gz").write_bytes(gzip.compress(rows.encode()))
     (folder.parent / "parallel").mkdir()
     pairs = "en\tes\tsource\n" + "a good film\tuna buena película\ttatoeba\n" * 10
+    pairs += "a bad bank\tun mal banco\tnews\n" * 10
     (folder.parent / "parallel" / "train.tsv.gz").write_bytes(gzip.compress(pairs.encode()))
     return folder.parent
 
@@ -150,12 +153,15 @@ def recipe(monkeypatch):
     pytest.importorskip("sklearn")
     folder = ROOT / "recipes" / "sentiment"
     monkeypatch.syspath_prepend(str(folder))
-    for name in ("data", "train", "phrases", "behaviour", "release"):
+    for name in ("data", "train", "phrases", "reviews", "behaviour", "release", "soup", "trunk", "entities", "vectors"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import data
 
-    monkeypatch.setattr(data, "UNLABELLED", {"emoji": 60, "xed": 15, "emoevent": 15, "pairs": 5})
+    counts = {"emoji": 60, "xed": 15, "emoevent": 15, "pairs": 5}
+    monkeypatch.setattr(data, "UNLABELLED", {k: replace(data.UNLABELLED[k], count=n) for k, n in counts.items()})
     monkeypatch.setattr(data, "phrases", lambda lang, rng: [("qué bien", "POS"), ("qué mal", "NEG")])
+    monkeypatch.setattr(data, "REVIEWS", 9)
+    monkeypatch.setattr(data, "RATINGS", {"es": 5, "en": 5})
     return import_module
 
 
@@ -181,9 +187,100 @@ def test_the_sentiment_recipe_from_data_to_pipeline_stopped_and_resumed(make_fol
     assert {"es.umsab", "en.sst2", "loss"} <= record.keys()
 
 
-def test_open_data_alone(data, recipe):
-    rows = recipe("data").labelled(data / "sentiment", True)
+def test_open_data_alone(data, recipe, make_folder):
+    module = recipe("data")
+    rows = module.labelled(data / "sentiment", True)
     assert {r.source for r in rows} == {"umsab", "opener", "sst2", "short"}
+    model = AutoModelForSequenceClassification.from_pretrained(make_folder())
+    tokenizer = AutoTokenizer.from_pretrained(make_folder())
+    found = {
+        only_open: module.self_labelled([model], tokenizer, data, only_open, random.Random(1))
+        for only_open in (True, False)
+    }
+    assert {r.source for r in found[True]} == {"emoji", "xed", "pairs"}
+    assert not [r for r in found[True] if "bank" in r.text or "banco" in r.text]  # news states no licence
+    assert {r.source for r in found[False]} == {"emoji", "xed", "pairs", "emoevent"}
+    assert [r for r in found[False] if "bank" in r.text]
+
+
+def test_every_source_has_a_licence_of_the_table(recipe):
+    data = recipe("data")
+    table = {row["licence"]: row["allowed"] for row in data.lines(data.HERE.parent / "licences.tsv")}
+    assert set(table.values()) == {"yes", "no"}
+    named = [one.licence for one in (*data.SOURCES.values(), *data.UNLABELLED.values())] + list(data.PAIRS.values())
+    assert set(named) <= table.keys()
+    barred = {name for (_, name), one in data.SOURCES.items() if not one.open}
+    assert barred == {"turismo", "tass-general", "semeval2017", "airline", *(f"tass2020-{x}" for x in LANDS)}
+    assert not data.UNLABELLED["emoevent"].open
+
+
+def test_one_trunk_learns_three_answers_stopped_and_resumed(make_folder, data, tmp_path, recipe):
+    trunk = recipe("trunk")
+    (data / "ner").mkdir()
+    tagged = "La\tO\nclase\tO\nde\tO\nHugo\tB-PER\n\n" * 8
+    (data / "ner" / "ancora.es.train.gz").write_bytes(gzip.compress(tagged.encode()))
+    (data / "ner" / "ancora.es.dev").write_text(tagged, encoding="utf-8")
+    (data / "ner" / "uner_ewt.en.dev").write_text("1\tHugo\tB-PER\t-\tx\n2\tis\tO\t-\tx\n\n" * 10, encoding="utf-8")
+    (data / "parallel" / "dev.tsv").write_text("en\tes\tsource\na film\tuna película\ttatoeba\n", encoding="utf-8")
+    base = make_folder(hidden_dropout_prob=0.1, max_position_embeddings=128)
+
+    def train(out, *more):
+        words = ["--data", data, "--base", base, "--out", tmp_path / out, "--layer", 1, "--passes", 0.1, *more]
+        trunk.main([str(word) for word in words])
+        return AutoModelForTokenClassification.from_pretrained(tmp_path / out / "entities")
+
+    whole = train("whole")
+    train("parts", "--stop-after", 2)
+    assert same(train("parts"), whole)
+    assert whole.config.num_hidden_layers == 1 and whole.config.id2label[1] == "B-PER"
+    record = log(tmp_path / "whole")[-1]
+    assert {"es.umsab", "entities.es", "entities.en", "retrieval"} <= record.keys()
+    sentiment = AutoModelForSequenceClassification.from_pretrained(tmp_path / "whole" / "model")
+    assert torch.equal(
+        sentiment.encoder.layers[0].feed_forward.up.weight, whole.encoder.layers[0].feed_forward.up.weight
+    )
+    (found,) = pipeline("token-classification", model=tmp_path / "whole" / "entities")("clase")
+    assert found["entity"] in whole.config.id2label.values()
+
+
+def test_a_soup_is_the_mean(make_folder, tmp_path, recipe):
+    folders = [make_folder(seed=seed) for seed in (1, 2)]
+    recipe("soup").soup(folders, tmp_path)
+    one, other, mean = (
+        AutoModelForSequenceClassification.from_pretrained(f) for f in (*folders, tmp_path / "model")
+    )  # fmt: skip
+    for a, b, m in zip(one.parameters(), other.parameters(), mean.parameters(), strict=True):
+        torch.testing.assert_close((a + b) / 2, m)
+
+
+def test_reviews_say_what_their_label_says(recipe):
+    reviews = recipe("reviews")
+    rows = reviews.reviews(600, random.Random(1))
+    assert len({text for text, _ in rows}) == 600 and all("  " not in text for text, _ in rows)
+    verdicts = reviews.sentences()["verdict", "NEG"]
+    ends = [label for text, label in rows if any(text.lower().endswith(v) for v in verdicts)]
+    assert len(ends) > 50 and set(ends) == {"NEG"}
+    assert rows == reviews.reviews(600, random.Random(1)) != reviews.reviews(600, random.Random(2))
+
+
+def test_ratings_say_what_they_stand_for(recipe):
+    rows = dict(recipe("reviews").ratings("es", 2500, random.Random(1)))
+    for text, label in {
+        "Nota: 1/10": "NEG",
+        "Se merece 10/10": "POS",
+        "Un 5 de 10": "NEU",
+        "5 estrellas": "POS",
+    }.items():
+        assert rows.get(text, label) == label
+    stars = {text: label for text, label in rows.items() if "estrella" in text}
+    assert {label for text, label in stars.items() if "1 " in text or "una " in text} == {"NEG"}
+    assert {label for text, label in stars.items() if "5 " in text or "cinco " in text} == {"POS"}
+
+
+def test_a_word_is_drawn_out(recipe):
+    drawn_out = recipe("data").drawn_out
+    made = {drawn_out("Es muy bueno", random.Random(seed)) for seed in range(20)}
+    assert all(re.fullmatch(r"Es muy b(u|u{3,9})(e|e{3,9})n(o|o{3,9})", text) for text in made) and len(made) > 5
 
 
 def test_a_sign_says_what_its_texts_say(recipe):
@@ -202,34 +299,110 @@ def test_a_release_says_what_it_measured(make_folder, data, tmp_path, recipe, mo
     titles = {key: key for key in ("es.umsab", "es.opener", "en.sst2", "en.semeval2017")}
     monkeypatch.setattr(release, "TITLES", titles)
     monkeypatch.setattr(release, "HERE", tmp_path)
-    (tmp_path / "card.md").write_text("## Figures\n{{table}}\n{{behaviour}}\nECE {{ece}}, noise {{noise}}\n")
-    run = tmp_path / "run"
-    make_folder().rename(run / "model") if run.mkdir() is None else None
+    for name in ("card.open.md", "card.research.md"):
+        (tmp_path / name).write_text(
+            "## Figures\n{{table}}\n{{behaviour}}\nECE {{es.ece}}, research {{research.noise}}\n"
+        )
+    run, beside = tmp_path / "run", make_folder(seed=3)
+    run.mkdir()
+    make_folder().rename(run / "model")
     (run / "log.jsonl").write_text('{"step": 1}\n')
-    release.main(["--data", str(data), "--run", str(run), "--also", str(run), "--to", str(tmp_path / "out")])
+    release.main(
+        ["--data", str(data), "--run", str(run), "--research", str(beside), "--to", str(tmp_path / "out")]
+    )  # fmt: skip
     found = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
-    assert found["sets"] == found["also"]["sets"] and found["sets"].keys() == titles.keys()
-    assert found["behaviour"]["all"][1] >= 300
-    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "{{" not in card and f"ECE {found['calibration']['ece']}" in card
+    assert found["sets"].keys() == found["research"]["sets"].keys() == titles.keys()
+    assert found["behaviour"]["all"][1] >= 450
+    for folder in (tmp_path / "out", beside):
+        card = (folder / "README.md").read_text(encoding="utf-8")
+        assert "{{" not in card and f"ECE {found['calibration']['es']['ece']}" in card
+        assert f"research {found['research']['noise']}" in card
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
     assert model.config.extra["gatonegro_preprocess"] == "spell-emoji"
     assert pipeline("sentiment-analysis", model=tmp_path / "out")("buena 🤮")[0]["label"] in ("NEG", "NEU", "POS")
 
 
-def test_what_is_tested_is_never_trained_on(recipe):
+def test_what_is_tested_is_never_trained_on(recipe, monkeypatch):
     """No text of the behaviour suite stands in what the recipe brings along or makes."""
-    phrases = runpy.run_path(str(ROOT / "recipes" / "sentiment" / "phrases.py"))["phrases"]
-    made = [text for lang in ("es", "en") for seed in (1, 2, 3) for text, _ in phrases(lang, random.Random(seed))]
-    made += [
-        r.text
-        for lang in ("es", "en")
-        for r in recipe("data").read(ROOT / "recipes" / "sentiment" / f"short.{lang}.tsv", lang)
-    ]
-    known = {plain(text) for text in made}
-    suite = [r[column] for r in recipe("behaviour").pairs() for column in ("text", "twin")]
-    assert len(suite) >= 600 and not [text for text in suite if plain(text) and plain(text) in known]
+    data, phrases, suite = recipe("data"), recipe("phrases"), recipe("behaviour").suite_texts()
+    monkeypatch.setattr(data, "phrases", phrases.phrases)
+    monkeypatch.setattr(data, "REVIEWS", 300)
+    monkeypatch.setattr(data, "RATINGS", {"es": 300, "en": 100})
+    made = [r.text for seed in (1, 2) for r in data.own_phrases(random.Random(seed))]
+    made += [r.text for lang in ("es", "en") for r in data.read(data.HERE / f"short.{lang}.tsv", lang)]
+    known = {data.words(text) for text in made}
+    assert len(known) > 9_000 and len(suite) >= 900
+    assert not [text for text in suite if data.words(text) and data.words(text) in known]
 
 
-def plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.lower()))
+# what recipes share
+
+
+def test_quick_answers_as_the_model_did_and_learns_the_same(make_folder):
+    """Without dropout, plain sums give the answers and gradients of the fused operator."""
+    folder = make_folder("pooler", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    plain, fast = (AutoModelForSequenceClassification.from_pretrained(folder, num_labels=3) for _ in range(2))
+    fast.load_state_dict(plain.state_dict())
+    fast_training(fast)
+    ids = torch.tensor([[2, 30, 31, 32, 3]])
+    for model in (plain, fast):
+        model.train()
+        model(input_ids=ids, labels=torch.tensor([1])).loss.backward()
+    for (name, one), other in zip(plain.named_parameters(), fast.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, msg=name)
+
+
+def test_byte_dropout_drops_its_share_and_keeps_the_mean():
+    torch.manual_seed(1)
+    layer, x = ByteDropout(0.1), torch.ones(999, 101, requires_grad=True)
+    y = layer(x)
+    assert abs(float((y == 0).float().mean()) - 0.1) < 0.005 and abs(float(y.detach().mean()) - 1) < 0.005
+    y.sum().backward()
+    assert torch.equal(x.grad, y)  # what was dropped learns nothing, what was kept as much more
+    torch.manual_seed(1)
+    assert torch.equal(layer(x), y) and not torch.equal(layer(x), y)
+    assert layer.eval()(x) is x
+
+
+def test_layers_learn_the_slower_the_deeper_they_lie(make_folder):
+    model = AutoModelForSequenceClassification.from_pretrained(make_folder("pooler"), num_labels=3)
+    groups = layer_groups(model, 1e-3, 1e-2, decay=0.5)
+    rate = {id(p): g["lr"] for g in groups for p in g["params"]}
+    named = dict(model.named_parameters())
+    assert len(rate) == len(named)
+    wanted = {"embeddings.tokens": 25e-5, "encoder.layers.0.": 5e-4, "encoder.layers.1.": 1e-3, "head.": 1e-2}
+    for name, p in named.items():
+        for start, lr in wanted.items():
+            if name.startswith(start):
+                assert rate[id(p)] == pytest.approx(lr), name
+    assert all((g["weight_decay"] == 0) == (p.dim() == 1) for g in groups for p in g["params"])
+
+
+def test_disagreement_is_none_between_equals_and_the_same_both_ways():
+    one, other = torch.randn(2, 5, 3)
+    assert float(disagreement(one, one)) == pytest.approx(0, abs=1e-6)
+    assert 0.01 < float(disagreement(one, other)) == pytest.approx(float(disagreement(other, one)))
+    p, q = one.softmax(1), other.softmax(1)
+    by_hand = ((p * (p / q).log()).sum(1) + (q * (q / p).log()).sum(1)).mean() / 2
+    assert float(disagreement(one, other)) == pytest.approx(float(by_hand), rel=1e-5)
+
+
+def test_rdrop_makes_answers_agree(tmp_path):
+    """Trained to agree alone, a model answers the same whatever dropout draws; a loss without scores is refused."""
+
+    def spread(rdrop: float) -> float:
+        torch.manual_seed(2)
+        model = nn.Sequential(nn.Linear(4, 32), nn.Dropout(0.5), nn.Linear(32, 3))
+        x = torch.randn(64, 4)
+        groups = [{"params": list(model.parameters()), "lr": 0.02}]
+        fit(model, [x] * 60, lambda b: (0 * model(b).sum(), model(b)), groups, out=tmp_path / f"{rdrop}", seed=1,
+            rdrop=rdrop)  # fmt: skip
+        model.train()
+        with torch.no_grad():
+            return float(disagreement(model(x), model(x)))
+
+    assert spread(1.0) < spread(0.0) / 4
+    model = nn.Linear(1, 1)
+    with pytest.raises(TypeError):
+        fit(model, [0], lambda _: model.weight.sum(), [{"params": [model.weight], "lr": 0.1}], out=tmp_path, seed=1,
+            rdrop=1.0)  # fmt: skip

@@ -23,7 +23,7 @@ from tokenizers import BertWordPieceTokenizer
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, Config
 from gatonegro.families import FAMILIES
 from gatonegro.packing import pack
-from gatonegro.training import fit, mixed_batches, without_attention_dropout
+from gatonegro.training import fast_training, fit, mixed_batches
 
 HERE = Path(__file__).parent
 SHIPPED = HERE.parents[1] / "models" / "gatonegro_models" / "demo-en"
@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> None:
     family = FAMILIES["distilbert"]
     values = {**family.fixed, **SIZES, "vocab_size": len(vocabulary), "extra": {"languages": ["en"]}}
     config = Config("distilbert", **values).with_labels(list(LABELS))
-    model = without_attention_dropout(AutoModelForSequenceClassification.from_config(config))
+    model = fast_training(AutoModelForSequenceClassification.from_config(config))
 
     ids = tokenizer(texts, truncation=True, max_length=128)["input_ids"]
     labels = [int(r["label"] == "POS") for r in rows]

@@ -8,13 +8,16 @@ import random
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+from behaviour import suite_texts
 from phrases import noise, phrases
+from reviews import ratings, reviews
 from torch import Tensor
 
 from gatonegro.batching import plan
@@ -31,33 +34,59 @@ TOKENS = 2048  # a step
 
 @dataclass(frozen=True)
 class Source:
-    """How often a row is seen in one pass; whether its annotators knew NEU (where they did not, a text is weaker
-    evidence against NEU, see `Stage.rare`); whether its terms let anyone use what is made of it."""
+    """How often a row is seen in one pass; under which licence it comes; whether its annotators knew NEU (where they
+    did not, a text is weaker evidence against NEU, see `Stage.rare`)."""
 
     times: float
+    licence: str
     neutral: bool = True
-    open: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether its terms let anyone use what is made of it."""
+        return self.licence in allowed_licences()
 
 
 SOURCES: dict[tuple[str, str], Source] = {
-    ("es", "turismo"): Source(1),
-    ("es", "tass-general"): Source(2),
-    **{("es", f"tass2020-{land}"): Source(4) for land in ("es", "mx", "cr", "pe", "uy")},
-    ("es", "umsab"): Source(6, open=True),
-    ("es", "opener"): Source(5, neutral=False, open=True),
-    ("es", "short"): Source(6, open=True),
-    ("en", "sst2"): Source(1, neutral=False, open=True),
-    ("en", "sst5"): Source(1, open=True),
-    ("en", "semeval2017"): Source(0.6),
-    ("en", "airline"): Source(0.25),
-    ("en", "uci"): Source(2, neutral=False, open=True),
-    ("en", "opener"): Source(2, neutral=False, open=True),
-    ("en", "umsab"): Source(3, open=True),
-    ("en", "short"): Source(4, open=True),
+    ("es", "turismo"): Source(1, "states none"),
+    ("es", "tass-general"): Source(2, "research only"),
+    **{("es", f"tass2020-{land}"): Source(4, "research only") for land in ("es", "mx", "cr", "pe", "uy")},
+    ("es", "umsab"): Source(6, "Apache-2.0"),
+    ("es", "opener"): Source(5, "CC BY", neutral=False),
+    ("es", "short"): Source(6, "own text"),
+    ("en", "sst2"): Source(1, "free with citation", neutral=False),
+    ("en", "sst5"): Source(1, "free with citation"),
+    ("en", "semeval2017"): Source(0.6, "research only"),
+    ("en", "airline"): Source(0.25, "CC BY-NC-SA"),
+    ("en", "uci"): Source(2, "CC BY", neutral=False),
+    ("en", "opener"): Source(2, "CC BY", neutral=False),
+    ("en", "umsab"): Source(3, "Apache-2.0"),
+    ("en", "short"): Source(4, "own text"),
 }
-# texts without a label, how many of each are drawn; EmoEvent states no licence
-UNLABELLED = {"emoji": 10_000, "xed": 8_000, "emoevent": 5_000, "pairs": 4_000}
-NOT_OPEN = ("emoevent",)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts without a label: how many are drawn, and under which licence they come."""
+
+    count: int
+    licence: str
+
+    @property
+    def open(self) -> bool:
+        return self.licence in allowed_licences()
+
+
+UNLABELLED = {
+    "emoji": Texts(5_000, "Apache-2.0"),
+    "xed": Texts(4_000, "CC BY"),
+    "emoevent": Texts(5_000, "states none"),
+    "pairs": Texts(2_000, "CC BY 4.0"),
+}
+# the sentence pairs that `pairs` are drawn from
+PAIRS = {"tatoeba": "CC BY 2.0 FR", "opensubtitles": "CC BY 4.0", "news": "states none"}
+REVIEWS = 2_400  # of our own, see `reviews.py`
+RATINGS = {"es": 300, "en": 120}
 
 USER = re.compile(r"(?<!\w)@\w+")
 LINK = re.compile(r"https?://\S+")
@@ -77,6 +106,12 @@ class Row:
 
 def sure(label: int) -> tuple[float, ...]:
     return tuple(float(i == label) for i in range(len(LABELS)))
+
+
+@cache
+def allowed_licences() -> frozenset[str]:
+    """The licences of texts that shipped models may learn from, by `recipes/licences.tsv`."""
+    return frozenset(r["licence"] for r in lines(HERE.parent / "licences.tsv") if r["allowed"] == "yes")
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -123,13 +158,29 @@ def emoji_rows(data: Path) -> tuple[list[Row], int]:
 
 
 def own_phrases(rng: random.Random) -> list[Row]:
-    """Short texts made of tables, and noise that should be told apart from all labels."""
-    rows = [
-        Row(text, sure(LABELS.index(label)), lang, "phrases")
-        for lang in ("es", "en")
-        for text, label in phrases(lang, rng)
-    ]
+    """Short texts and reviews made of tables, ratings, words drawn out, and noise that should be told apart from all
+    labels; without what stands in the behaviour suite."""
+    made = [(*row, lang) for lang in ("es", "en") for row in phrases(lang, rng)]
+    made += [(drawn_out(text, rng), label, lang) for text, label, lang in rng.sample(made, len(made) // 14)]
+    made += [(*row, "es") for row in reviews(REVIEWS, rng)]
+    made += [(*row, lang) for lang, count in RATINGS.items() for row in ratings(lang, count, rng)]
+    held = {words(text) for text in suite_texts()} - {""}
+    rows = [Row(text, sure(LABELS.index(label)), lang, "phrases") for text, label, lang in made]
+    rows = [r for r in rows if words(r.text) not in held]
     return rows + [Row(text, (1 / 3, 1 / 3, 1 / 3), "es", "noise") for text in noise(rng)]
+
+
+def drawn_out(text: str, rng: random.Random) -> str:
+    """A vowel of the longest word typed again and again: "bueeeeno", "rapidísimoooo"."""
+    word = max(text.split(), key=len)
+    vowels = [i for i, c in enumerate(word) if c.lower() in "aeiouáéíóú"] or [len(word) - 1]
+    i = rng.choice(vowels[-2:])
+    return text.replace(word, word[:i] + word[i] * rng.randint(3, 8) + word[i + 1 :], 1)
+
+
+def words(text: str) -> str:
+    """A text without its case and its marks."""
+    return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def vary(text: str, rng: random.Random) -> str:
@@ -199,8 +250,10 @@ def predict(model: Model, tokenizer: Tokenizer, texts: list[str]) -> Tensor:
     return out
 
 
-def self_labelled(model: Model, tokenizer: Tokenizer, folder: Path, only_open: bool, rng: random.Random) -> list[Row]:
-    """Texts without a label, with what a teacher says of them, corrected by what else is known of each.
+def self_labelled(
+    teachers: Sequence[Model], tokenizer: Tokenizer, folder: Path, only_open: bool, rng: random.Random
+) -> list[Row]:
+    """Texts without a label, with what teachers say of them on average, corrected by what else is known of each.
 
     Of a tweet it is known which emoji stood in it, of other texts which emotion a person saw. What such a sign says of
     the label is what the teacher says of all texts that bear it: `p(label | text, sign) ∝ p(label | text) ·
@@ -211,7 +264,7 @@ def self_labelled(model: Model, tokenizer: Tokenizer, folder: Path, only_open: b
         (r["text"], r["emotions"], r["lang"], r["source"]) for r in lines(folder / "sentiment" / "emotions.tsv.gz")
     ]
     rng.shuffle(rows)
-    left = {name: 0 if only_open and name in NOT_OPEN else count for name, count in UNLABELLED.items()}
+    left = {name: texts.count if texts.open or not only_open else 0 for name, texts in UNLABELLED.items()}
     kept = []
     for row in rows:
         left[row[3]] -= 1
@@ -220,12 +273,17 @@ def self_labelled(model: Model, tokenizer: Tokenizer, folder: Path, only_open: b
     pairs = [
         (r["en"], r["es"])
         for r in lines(folder / "parallel" / "train.tsv.gz")
-        if r["source"] != "python-docs" and max(len(r["en"]), len(r["es"])) < 300
+        if (licence := PAIRS.get(r["source"]))
+        and max(len(r["en"]), len(r["es"])) < 300
+        and (licence in allowed_licences() or not only_open)
     ]
     pairs = rng.sample(pairs, left["pairs"])
 
-    out = list(_with_signs(predict(model, tokenizer, [r[0] for r in kept]).softmax(1), kept))
-    both = torch.stack([predict(model, tokenizer, list(side)) for side in zip(*pairs, strict=True)])  # (2, n, 3)
+    def ask(texts: Sequence[str]) -> Tensor:
+        return torch.stack([predict(one, tokenizer, list(texts)) for one in teachers]).mean(0)
+
+    out = list(_with_signs(ask([r[0] for r in kept]).softmax(1), kept))
+    both = torch.stack([ask(side) for side in zip(*pairs, strict=True)])  # (2, n, 3)
     for pair, target in zip(pairs, both.mean(0).softmax(1).tolist(), strict=True):
         out += [Row(text, tuple(target), lang, "pairs") for text, lang in zip(pair, ("en", "es"), strict=True)]
     return out

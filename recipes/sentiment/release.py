@@ -1,9 +1,11 @@
-"""From finished runs of `train.py` to what is shipped: int8 weights, tokenizer, and a card with measured figures.
+"""From a finished run of `train.py` to what is shipped: int8 weights, tokenizer, and cards with measured figures.
 
-    python recipes/sentiment/release.py --data ../shared/data
+    python recipes/sentiment/release.py --data ../shared/data --run runs/sentiment-open/fourth
 
-Writes the folder of the model, `figures.json` beside this file, and the card from `card.md`, in which `{{name}}` stands
-for a figure. With `--also`, a second run's model is measured beside it: that of `train.py --open`, say.
+Writes the folder of the model, `figures.json` beside this file, and two cards from `card.open.md` and
+`card.research.md`, in which `{{name}}` stands for a figure: that of the model, and that of `sentiment-es-en-research`,
+whose weights stay as they are. Both are measured, and each card shows both side by side. `--research ''` leaves the
+second out.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import argparse
 import json
 import os
 import re
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ from gatonegro.models import Model
 from gatonegro.preprocessing import KEY
 from gatonegro.tokenization import Tokenizer
 
-SHIPPED = HERE.parents[1] / "models" / "gatonegro_models" / "sentiment-es-en"
+ROOT = HERE.parents[1]
+SHIPPED = ROOT / "models" / "gatonegro_models" / "sentiment-es-en"
+RESEARCH = ROOT / "models-research" / "gatonegro_models_research" / "sentiment-es-en-research"
 TITLES = {
     "es.umsab": "UMSAB, tweets",
     "es.tass2020-es": "TASS 2020, Spain",
@@ -45,23 +48,29 @@ TITLES = {
 }
 
 
-# what is said of a model that is measured beside
-ALSO = """
-"Open data only" is a model that `train.py --open --stages first third` made, without the sources whose terms do not let
-anyone use what is made of them. It is not shipped. Its expected calibration error is {0[ece]}, its accuracy
-{0[accuracy]}, and {0[accuracy_at_80]} on the four fifths with the best scores; its mean score on noise is {noise}.
-"""
-
-
 def figures(logits: Tensor, gold: Tensor, neutral: bool) -> dict:
-    """Of one set: macro-F1, or accuracy without and with NEU as an answer."""
-    found = logits.argmax(1)
+    """Of one set: macro-F1, or accuracy without and with NEU as an answer; the share that is right, of all texts and of
+    the 60 % with the best scores."""
+    scores, found = logits.softmax(1).max(1)
+    right = (found == gold).float()
+    best = right[scores.argsort(descending=True)[: round(0.6 * len(right))]]
+    shares = {"accuracy": round(float(right.mean()), 3), "accuracy_at_60": round(float(best.mean()), 3)}
     if neutral:
         value = f1_score(gold, found, average="macro", labels=[0, 1, 2], zero_division=0)
-        return {"texts": len(gold), "measure": "macro-F1", "value": round(float(value), 3)}
-    barred = logits[:, [0, 2]].argmax(1) * 2
-    value, free = (round(float((x == gold).float().mean()), 3) for x in (barred, found))
-    return {"texts": len(gold), "measure": "accuracy", "value": value, "with_neu": free}
+        return {"texts": len(gold), "measure": "macro-F1", "value": round(float(value), 3), **shares}
+    value = round(float((logits[:, [0, 2]].argmax(1) * 2 == gold).float().mean()), 3)
+    return {"texts": len(gold), "measure": "accuracy", "value": value, "with_neu": shares["accuracy"]}
+
+
+def confusions(logits: Tensor, gold: Tensor) -> dict[str, int]:
+    """Of 100 texts that got a wrong label, how many were of one label and got another: "NEU as POS", say."""
+    found = logits.argmax(1)
+    wrong = int((found != gold).sum())
+    counts = {
+        f"{a} as {b}": int(((gold == i) & (found == j)).sum())
+        for i, a in enumerate(LABELS) for j, b in enumerate(LABELS) if i != j
+    }  # fmt: skip
+    return {name: round(100 * n / max(1, wrong)) for name, n in sorted(counts.items(), key=lambda kv: -kv[1])}
 
 
 def temperature(logits: Tensor, gold: Tensor) -> float:
@@ -82,9 +91,11 @@ def calibration(logits: Tensor, gold: Tensor) -> dict[str, float]:
 
 
 def halves(rows: list[Row]) -> tuple[list[int], list[int]]:
-    """The rows of sets with three labels, every other one: to fit the temperature on, and to measure on."""
+    """The rows of sets with three labels: every other one of the open sets, to fit the temperature on, since what is
+    shipped learns from open texts alone; and the rest, to measure on."""
     known = [i for i, r in enumerate(rows) if SOURCES[r.lang, r.source].neutral]
-    return known[::2], known[1::2]
+    fit_on = [i for i in known if SOURCES[rows[i].lang, rows[i].source].open][::2]
+    return fit_on, sorted(set(known) - set(fit_on))
 
 
 def measure(model: Model, tokenizer: Tokenizer, rows: list[Row], folder: Path) -> tuple[dict[str, Any], Tensor]:
@@ -98,11 +109,13 @@ def measure(model: Model, tokenizer: Tokenizer, rows: list[Row], folder: Path) -
     groups, _, noise = behaviour(folder)
     passed, count = map(sum, zip(*groups.values(), strict=True))
     _, rest = halves(rows)
+    known = {lang: [i for i in rest if rows[i].lang == lang] for lang in ("es", "en")}
     return {
         "sets": sets,
         "behaviour": {group: [*pair, round(pair[0] / pair[1], 3)] for group, pair in groups.items()}
         | {"all": [passed, count, round(passed / count, 3)]},
-        "calibration": calibration(logits[rest], gold[rest]),
+        "calibration": {lang: calibration(logits[at], gold[at]) for lang, at in known.items()},
+        "confusions": confusions(logits[rest], gold[rest]),
         "noise": round(noise, 3),
     }, logits
 
@@ -125,8 +138,8 @@ def finished(run: Path, rows: list[Row]) -> tuple[Model, Tokenizer, float]:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with sentiment/")
-    parser.add_argument("--run", type=Path, default=Path("runs/sentiment/fourth"), help="a stage of train.py")
-    parser.add_argument("--also", type=Path, help="a stage of another run, to be measured beside")
+    parser.add_argument("--run", type=Path, default=Path("runs/sentiment-open/fourth"), help="a stage of train.py")
+    parser.add_argument("--research", default=str(RESEARCH), help="folder of the model that is measured beside")
     parser.add_argument("--to", type=Path, default=SHIPPED)
     args = parser.parse_args(argv)
 
@@ -139,8 +152,7 @@ def main(argv: list[str] | None = None) -> None:
     apart = (before.softmax(1) - after.softmax(1)).abs()
     result = {
         "command": "python recipes/sentiment/release.py "
-        f"--data {os.path.relpath(args.data)} --run {os.path.relpath(args.run)}"
-        + (f" --also {os.path.relpath(args.also)}" if args.also else ""),
+        f"--data {os.path.relpath(args.data)} --run {os.path.relpath(args.run)}",
         "temperature": round(t, 2),
         **found,
         "int8": {
@@ -150,38 +162,57 @@ def main(argv: list[str] | None = None) -> None:
         },
         "training": [json.loads(line) for line in (args.run / "log.jsonl").read_text().splitlines()][-1],
     }
-    if args.also:
-        with tempfile.TemporaryDirectory() as folder:
-            other, its_tokenizer, _ = finished(args.also, rows)
-            other.save_pretrained(folder, int8=True)
-            its_tokenizer.save_pretrained(folder)
-            other = AutoModelForSequenceClassification.from_pretrained(folder)
-            result["also"] = measure(other, its_tokenizer, rows, Path(folder))[0]
+    if args.research:
+        beside = Path(args.research)
+        other, its_tokenizer = (c.from_pretrained(beside) for c in (AutoModelForSequenceClassification, AutoTokenizer))
+        result["research"] = measure(other, its_tokenizer, rows, beside)[0]
+        (beside / "README.md").write_text(card(result, "card.research.md"), encoding="utf-8")
     (HERE / "figures.json").write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = card(result)
+    text = card(result, "card.open.md")
     (args.to / "README.md").write_text(text, encoding="utf-8")
     print(text[text.index("## Figures") :])
 
 
-def card(result: dict[str, Any]) -> str:
-    """The card, with the figures in their places."""
-    also = result.get("also")
-    head = "| set | language | texts | measure | value |" + (" open data only |" if also else "")
-    table = [head, "|---|---|---:|---|---:|" + ("---:|" if also else "")]
+def card(result: dict[str, Any], name: str) -> str:
+    """A card, with the figures in their places; those of the research model as `{{research.name}}`."""
+    other = result.get("research")
+    values = _values(result) | {key: str(value) for key, value in result["int8"].items()}
+    values["temperature"] = str(result["temperature"])
+    if other:
+        values |= {f"research.{key}": value for key, value in _values(other).items()}
+    values["table"], values["behaviour"] = _sets(result, other), _groups(result, other)
+    return re.sub(r"\{\{([\w.-]+)\}\}", lambda m: values[m[1]], (HERE / name).read_text(encoding="utf-8"))
+
+
+def _values(found: dict[str, Any]) -> dict[str, str]:
+    values = {key: f"{one['value']:.3f}" for key, one in found["sets"].items()}
+    for lang, shares in found["calibration"].items():
+        values |= {f"{lang}.{key}": str(value) for key, value in shares.items()}
+    for key, one in found["sets"].items():
+        share = one.get("accuracy", one["value"])
+        values[f"{key}.of_100"] = str(round(100 * share))
+        values[f"{key}.at_60"] = str(one.get("accuracy_at_60", ""))
+    (first, some), (second, more), *_ = found["confusions"].items()
+    values["confused"] = f"{first}, {some} of 100 wrong answers, then {second}, {more}"
+    return values | {"noise": str(found["noise"])}
+
+
+def _sets(result: dict[str, Any], other: dict[str, Any] | None) -> str:
+    head = "| set | language | texts | measure | sentiment-es-en |" + (" sentiment-es-en-research |" if other else "")
+    table = [head, "|---|---|---:|---|---:|" + ("---:|" if other else "")]
     for key, found in result["sets"].items():
-        value = _value(found) + (f" | {_value(also['sets'][key])}" if also else "")
+        value = _value(found) + (f" | {_value(other['sets'][key])}" if other else "")
         table.append(f"| {TITLES[key]} | {key[:2]} | {found['texts']:,} | {found['measure']} | {value} |")
-    groups = ["| group | pairs | passed |" + (" open data only |" if also else "")]
-    groups.append("|---|---:|---:|" + ("---:|" if also else ""))
+    return "\n".join(table)
+
+
+def _groups(result: dict[str, Any], other: dict[str, Any] | None) -> str:
+    groups = ["| group | pairs | sentiment-es-en |" + (" sentiment-es-en-research |" if other else "")]
+    groups.append("|---|---:|---:|" + ("---:|" if other else ""))
     for group, (_, count, share) in result["behaviour"].items():
-        more = f" {also['behaviour'][group][2]:.3f} |" if also else ""
+        more = f" {other['behaviour'][group][2]:.3f} |" if other else ""
         groups.append(f"| {group} | {count} | {share:.3f} |{more}")
-    values = {key: f"{found['value']:.3f}" for key, found in result["sets"].items()}
-    values |= {"table": "\n".join(table), "behaviour": "\n".join(groups)}
-    values |= {key: str(value) for key, value in {**result["int8"], **result["calibration"]}.items()}
-    values |= {key: str(result[key]) for key in ("temperature", "noise")}
-    values["also"] = ALSO.format(also["calibration"], noise=also["noise"]) if also else ""
-    return re.sub(r"\{\{([\w.-]+)\}\}", lambda m: values[m[1]], (HERE / "card.md").read_text(encoding="utf-8"))
+    return "\n".join(groups)
 
 
 def _value(found: dict) -> str:

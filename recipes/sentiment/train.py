@@ -1,12 +1,13 @@
 r"""Train `sentiment-es-en`, the built-in model: NEG / NEU / POS for Spanish and English.
 
-    python recipes/sentiment --data ../shared/data --base ../shared/models/multilingual-e5-small-es-en
+    python recipes/sentiment --open --data ../shared/data --base ../shared/models/multilingual-e5-small-es-en
     python recipes/sentiment/release.py --data ../shared/data
 
-Four stages, see `STAGES`, one after another, each from what the one before left. Seeded, logged to
+Stages, see `STAGES`, one after another, each from what the one before left. Seeded, logged to
 `OUT/<stage>/log.jsonl`, resumable: the same line goes on where a killed run stopped. Without `--base`, the encoder
 comes from the hub's `intfloat/multilingual-e5-small`, whose vocabulary is larger. `--open` leaves out every source
-whose terms do not let anyone use what is made of it.
+whose terms do not let anyone use what is made of it. `--teachers` lets several models, not the one being trained, label
+what has no label; `soup.py` makes one model of several seeds.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 from gatonegro.models import Model, initialise
 from gatonegro.packing import pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fit, has_bf16, mixed_batches, without_attention_dropout
+from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed_batches
 
 
 @dataclass(frozen=True)
@@ -59,16 +60,36 @@ class Stage:
     phrases: int = 0  # how often each of our own is seen
     unlabelled: bool = False  # also texts that the model of the stage before labelled
     smoothing: float = 0.0  # of a label's certainty, how much goes to the others
+    decay: float = 1.0  # of the learning rate, from a layer to the one below it
+    rdrop: float = 0.0  # how much two answers to a text, each with dropout of its own, must agree
     average: float = 0.0  # the weights kept are a running mean, of which a step leaves so much as it was
 
 
 STAGES = {
-    "first": Stage(passes=1.0, lr=8e-5, head_lr=5e-4, rare=-1e4, emoji=0.3),
-    "second": Stage(passes=0.5, lr=5e-5, head_lr=2e-4, rare=-1.0, emoji=0.15),
-    "third": Stage(
-        passes=0.4, lr=4e-5, head_lr=2e-4, rare=-1.0, phrases=2, unlabelled=True, smoothing=0.05, average=0.99
+    "first": Stage(passes=1.0, lr=8e-5, head_lr=5e-4, rare=-1e4, emoji=0.3, average=0.99),
+    "second": Stage(
+        passes=0.25,
+        lr=6e-5,
+        head_lr=2e-4,
+        rare=-1.0,
+        emoji=0.05,
+        phrases=2,
+        unlabelled=True,
+        smoothing=0.05,
+        decay=0.93,
+        average=0.99,
     ),
-    "fourth": Stage(passes=0.2, lr=3e-5, head_lr=1e-4, rare=-1.0, phrases=2, smoothing=0.05, average=0.98),
+    "third": Stage(
+        passes=0.15,
+        lr=3e-5,
+        head_lr=1e-4,
+        rare=-1.0,
+        phrases=1,
+        smoothing=0.05,
+        decay=0.93,
+        rdrop=1.0,
+        average=0.98,
+    ),
 }
 
 
@@ -88,6 +109,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--base", default="intfloat/multilingual-e5-small", help="encoder to start from")
     parser.add_argument("--out", type=Path, help="by default runs/sentiment, or runs/sentiment-open")
     parser.add_argument("--open", action="store_true", help="only sources whose terms let anyone use the model")
+    parser.add_argument("--teachers", type=Path, nargs="+", default=[], help="models that label what has no label")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stages", nargs="+", choices=list(STAGES), default=list(STAGES))
     parser.add_argument("--stop-after", type=int, help="stop each stage after this step, to be resumed")
@@ -96,12 +118,20 @@ def main(argv: list[str] | None = None) -> None:
     base = args.base
     for number, name in enumerate(STAGES):
         if name in args.stages:
-            train(STAGES[name], base, args.data, out / name, args.seed + number, args.open, args.stop_after)
+            seed = args.seed + number
+            train(STAGES[name], base, args.data, out / name, seed, args.open, args.stop_after, args.teachers)
             base = out / name / "model"
 
 
 def train(
-    stage: Stage, base: str | Path, data: Path, out: Path, seed: int, only_open: bool, stop_after: int | None
+    stage: Stage,
+    base: str | Path,
+    data: Path,
+    out: Path,
+    seed: int,
+    only_open: bool,
+    stop_after: int | None,
+    teachers: list[Path],
 ) -> None:
     """One stage: `out/model` is what it leaves."""
     rng = random.Random(seed)
@@ -110,7 +140,7 @@ def train(
     labels = len(LABELS)
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=labels)
     model.config = model.config.with_labels(list(LABELS))
-    without_attention_dropout(model)
+    fast_training(model)
     rows = labelled(data / "sentiment", only_open)
     seen = one_pass(rows, stage.passes, rng)
     emoji, kinds = emoji_rows(data / "sentiment")
@@ -118,7 +148,8 @@ def train(
     if stage.phrases:
         seen += own_phrases(rng) * stage.phrases
     if stage.unlabelled:
-        seen += self_labelled(model, tokenizer, data, only_open, rng)
+        known = [AutoModelForSequenceClassification.from_pretrained(one) for one in teachers] or [model]
+        seen += self_labelled(known, tokenizer, data, only_open, rng)
     whole = Guess(model, kinds)
     initialise(whole.emoji, model.config.initializer_range)
 
@@ -127,35 +158,13 @@ def train(
     weights = class_weights(rows)
     print(f"{out}: {len(seen)} texts, {sum(map(len, encoded))} tokens, {len(steps)} steps", file=sys.stderr)
 
-    def loss(batch: list[int]) -> torch.Tensor:
+    def loss(batch: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         packed = pack([encoded[i] for i in batch], model.config, multiple=64)
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
             x = model.encode(packed)
-        head, first = model.head, x[packed.firsts[: len(batch)]].float()
-        pooled = head.dropout(head.activation(head.dense(first)))  # (n, hidden)
-        about = [seen[i] for i in batch]
-        guessed = torch.tensor([len(r.target) == 1 for r in about])
-        target = torch.tensor([[0.0] * labels if len(r.target) == 1 else r.target for r in about])  # (n, 3)
-        blind = torch.tensor([_blind(r) for r in about])
-        scores = head.output(pooled) + blind[:, None] * torch.tensor([0.0, stage.rare, 0.0])  # (n, 3)
-        # the two-label sources give nothing to the label they do not know
-        knows = 1 - blind[:, None] * torch.tensor([0.0, 1.0, 0.0])
-        target = target * (1 - stage.smoothing) + stage.smoothing * knows / knows.sum(1, keepdim=True)
-        weight = torch.stack([_weight(r, weights) for r in about]).masked_fill(guessed, 0.0)
-        total = (F.cross_entropy(scores, target, reduction="none") * weight).sum()
-        if guessed.any():
-            kind = torch.tensor([int(r.target[0]) for r in about])
-            total = total + 0.25 * F.cross_entropy(whole.emoji(pooled[guessed]), kind[guessed], reduction="sum")
-        return total / len(batch)
+        return label_loss(whole, stage, x[packed.firsts[: len(batch)]], [seen[i] for i in batch], weights)
 
-    body = [p for n, p in model.named_parameters() if not n.startswith("head.") and p.dim() > 1]
-    flat = [p for n, p in model.named_parameters() if not n.startswith("head.") and p.dim() == 1]
-    top = [*model.head.parameters(), *whole.emoji.parameters()]
-    groups = [
-        {"params": body, "lr": stage.lr, "weight_decay": 0.01},
-        {"params": flat, "lr": stage.lr, "weight_decay": 0.0},
-        {"params": top, "lr": stage.head_lr, "weight_decay": 0.01},
-    ]
+    groups = layer_groups(whole, stage.lr, stage.head_lr, decay=stage.decay)
     dev = dev_rows(data / "sentiment")
     fit(
         whole,
@@ -166,10 +175,32 @@ def train(
         seed=seed,
         evaluate=lambda: score(model, tokenizer, dev),
         average=stage.average,
+        rdrop=stage.rdrop,
         stop_after=stop_after,
     )
     model.save_pretrained(out / "model")
     tokenizer.save_pretrained(out / "model")
+
+
+def label_loss(
+    whole: Guess, stage: Stage, first: torch.Tensor, about: list[Row], weights: dict[str, torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The mean loss of rows by their first tokens (n, hidden), and their scores (n, 3)."""
+    head, labels = whole.model.head, len(LABELS)
+    pooled = head.dropout(head.activation(head.dense(first.float())))  # (n, hidden)
+    guessed = torch.tensor([len(r.target) == 1 for r in about])
+    target = torch.tensor([[0.0] * labels if len(r.target) == 1 else r.target for r in about])  # (n, 3)
+    blind = torch.tensor([_blind(r) for r in about])
+    scores = head.output(pooled) + blind[:, None] * torch.tensor([0.0, stage.rare, 0.0])  # (n, 3)
+    # the two-label sources give nothing to the label they do not know
+    knows = 1 - blind[:, None] * torch.tensor([0.0, 1.0, 0.0])
+    target = target * (1 - stage.smoothing) + stage.smoothing * knows / knows.sum(1, keepdim=True)
+    weight = torch.stack([_weight(r, weights) for r in about]).masked_fill(guessed, 0.0)
+    total = (F.cross_entropy(scores, target, reduction="none") * weight).sum()
+    if guessed.any():
+        kind = torch.tensor([int(r.target[0]) for r in about])
+        total = total + 0.25 * F.cross_entropy(whole.emoji(pooled[guessed]), kind[guessed], reduction="sum")
+    return total / len(about), scores
 
 
 def _blind(row: Row) -> bool:

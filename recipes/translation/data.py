@@ -1,7 +1,7 @@
 """What the translator learns from: sentence pairs, cleaned and varied, and sentences of one language to translate back.
 
-Licences of the pairs, as `shared/DESIGN.md` lists them: Tatoeba CC-BY 2.0 FR, subtitles CC-BY 4.0, python-docs CC0; of
-news it states none. Those of single sentences stand in `MONO`.
+Only what `recipes/licences.tsv` allows is taken: the licences of `train.tsv.gz` stand in `PAIRS`, those of
+`more.tsv.gz` row by row in the table itself, those of single sentences in `MONO`.
 """
 
 from __future__ import annotations
@@ -9,28 +9,38 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import math
 import random
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+
+from own import as_typed, made, written
+
+HERE = Path(__file__).parent
 
 Direction = Literal["es-en", "en-es"]
 DIRECTIONS: tuple[Direction, Direction] = ("es-en", "en-es")
 SHORT = 90  # characters; two such texts may be glued into one example
-NAMED = ("tatoeba", "opensubtitles", "news")  # what has names of people and places in it
+PAIRS = {
+    "tatoeba": "CC BY 2.0 FR",
+    "opensubtitles": "CC BY 4.0",
+    "python-docs": "CC0",
+    "news": "states none",
+}
+# of these kinds a pass takes a share, drawn anew each time; of all others the whole
+SHARES = {"manual": 1 / 3, "bible": 0.08}
+NAMED = ("tatoeba", "opensubtitles", "ud-pud", "xquad", "europarl-20k")  # has names of people and places in it
+NEAR = 0.6  # of the five-letter sequences of two texts, in common: then they are nearly the same text
 
-# windows-1252 that was read as latin-1, in 170 pairs of news; no width at all; an accent in the place of quotes
+# windows-1252 that was read as latin-1; no width at all; an accent in the place of quotes
 MISREAD = str.maketrans({"\x91": "'", "\x92": "'", "\x93": '"', "\x94": '"', "\x96": "–", "\u200b": "", "¨": '"'})
 CIRCUMFLEX = str.maketrans("âêîôûåÂÊÎÔÛ", "áéíóúáÁÉÍÓÚ")
-# news from Hungary lost its ñ, and nothing else: "ano" stands for "año" in some 50 pairs
-LOST = re.compile(
-    r"\b(?:(a)n(os?)|(ma)n(ana)|(oto)n(o)|(espa)n(a)|(extra)n(o)|(peque)n([oa]s?|eces)|(navide)n([oa]s?)"
-    r"|(compa)n(ías?)|(acompa)n(a)|(se)n(ala)|(desempe)n(an?))\b",
-    re.I,
-)
 OCR = re.compile(r"(?<![\w'])l(?=(?:'(?:m|ve|ll|d)\b| (?!')))")  # English "l'm", "l want"
 MARK = re.compile(r"\*+[^*]+\*+|`[^`]+`_*|\|\w+\||:\w+:|%\(?\w+\)?s?|\{\w*\}|<[^>]+>|\[\d+\]_")
 ASIDE = re.compile(r" ?\(\*[^*()]+\*\)")  # Spanish docs repeat a term in English: "oyente (*listener*)"
@@ -44,6 +54,7 @@ class Pair:
     en: str
     es: str
     source: str
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,33 +82,24 @@ def key(text: str) -> str:
     return re.sub(r"\W+", " ", text.lower()).strip()
 
 
-def _tilde(match: re.Match[str]) -> str:
-    start, end = (part for part in match.groups() if part)
-    return f"{start}ñ{end}"
-
-
 def mend(pair: Pair) -> Pair:
     """What can be put right.
 
     tatoeba        clean; a dozen strange letters
     python-docs    `*name*` and `` `link`_ `` are kept, of both sides or none; Spanish adds the English term in
                    brackets, which no one who translates should learn
-    news           WMT 2008–11, translated through Czech, German or Hungarian, often freely; broken quotes, a lost ñ
     opensubtitles  a dash on one side only, a scanned l for I, â for á; a tenth or more are not each other's translation
     """
     en, es = (unicodedata.normalize("NFC", " ".join(t.translate(MISREAD).split())) for t in (pair.en, pair.es))
     en, es = (LOOSE.sub(r"\1", t.replace("&amp;", "&")) for t in (en, es))
     es = QUESTIONS.sub(r"\1", es)
-    if pair.source == "news":
-        es = LOST.sub(_tilde, es)
-        en = re.sub(r"(?<!\w)`([^`']+)'", r"'\1'", en)
-    elif pair.source == "opensubtitles":
+    if pair.source == "opensubtitles":
         en, es = OCR.sub("I", en), es if "à" in es else es.translate(CIRCUMFLEX)
         if en.startswith("-") != es.startswith("-"):
             en, es = en.lstrip("- "), es.lstrip("- ")
     elif pair.source == "python-docs" and len(MARK.findall(es)) > len(MARK.findall(en)):
         es = ASIDE.sub("", es)
-    return Pair(en, es, pair.source)
+    return replace(pair, en=en, es=es)
 
 
 def sound(pair: Pair) -> bool:
@@ -131,8 +133,62 @@ def clean(rows: Iterable[Pair]) -> Iterator[Pair]:
             yield pair
 
 
+@cache
+def allowed_licences() -> frozenset[str]:
+    """The licences of texts that shipped models may learn from."""
+    return frozenset(r["licence"] for r in lines(HERE.parent / "licences.tsv") if r["allowed"] == "yes")
+
+
 def _read(path: Path) -> Iterator[Pair]:
-    return (Pair(r["en"], r["es"], r["source"]) for r in lines(path))
+    return (Pair(r["en"], r["es"], r["source"], r.get("kind", "")) for r in lines(path))
+
+
+def licensed(folder: Path) -> Iterator[Pair]:
+    """The pairs of `train.tsv.gz` and `more.tsv.gz` whose licence is allowed."""
+    for row in lines(folder / "parallel" / "train.tsv.gz"):
+        if PAIRS.get(row["source"]) in allowed_licences():
+            yield Pair(row["en"], row["es"], row["source"])
+    if (more := folder / "parallel" / "more.tsv.gz").exists():
+        for row in lines(more):
+            if row["licence"] in allowed_licences():
+                yield Pair(row["en"], row["es"], row["source"], row["kind"])
+
+
+class Near:
+    """Says of a text to which of those given it is nearly the same: of the five-letter sequences of the richer of the
+    two, `NEAR` stand in both."""
+
+    def __init__(self, texts: Iterable[str]):
+        self.known = [grams(text) for text in texts]
+        self.counts = Counter(gram for one in self.known for gram in one)
+        self.at: dict[str, list[int]] = {}
+        for i, one in enumerate(self.known):
+            for gram in self._rarest(one):
+                self.at.setdefault(gram, []).append(i)
+
+    def _rarest(self, some: frozenset[str]) -> list[str]:
+        """So many of the rarest that two texts which share `NEAR` of the richer one share at least one of these."""
+        least = len(some) - math.ceil(NEAR * len(some)) + 1
+        return sorted(some, key=lambda gram: (self.counts[gram], gram))[:least]
+
+    def __call__(self, text: str) -> set[int]:
+        """Which of the texts are nearly the same, by number."""
+        mine = grams(text)
+        shared = mine & self.counts.keys()
+        if len(shared) < NEAR * len(mine):
+            return set()
+        found = {i for gram in self._rarest(mine) for i in self.at.get(gram, ())}
+        near, most = set(), len(mine) / NEAR
+        for i in found:
+            size = len(self.known[i])
+            if NEAR * len(mine) <= size <= most and len(mine & self.known[i]) >= NEAR * max(len(mine), size):
+                near.add(i)
+        return near
+
+
+def grams(text: str) -> frozenset[str]:
+    name = key(text)
+    return frozenset(name[i : i + 5] for i in range(max(1, len(name) - 4)))
 
 
 def dev_pairs(folder: Path) -> list[Pair]:
@@ -140,11 +196,50 @@ def dev_pairs(folder: Path) -> list[Pair]:
     return list(_read(folder / "parallel" / "dev.tsv"))
 
 
+def unseen_pairs(folder: Path) -> list[Pair]:
+    """Of dev, what no pair of `train.tsv.gz` is nearly the same as, on either side: what the first weights learned from
+    had such pairs."""
+    dev = dev_pairs(folder)
+    near = {lang: Near(getattr(p, lang) for p in dev) for lang in ("en", "es")}
+    seen = {i for p in _read(folder / "parallel" / "train.tsv.gz") for i in near["en"](p.en) | near["es"](p.es)}
+    return [p for i, p in enumerate(dev) if i not in seen]
+
+
 def pairs(folder: Path) -> list[Pair]:
-    """Training pairs, without what stands in dev on either side but for case and punctuation."""
-    dev = {(lang, key(text)) for p in dev_pairs(folder) for lang, text in (("en", p.en), ("es", p.es))}
-    rows = clean(_read(folder / "parallel" / "train.tsv.gz"))
-    return [p for p in rows if ("en", key(p.en)) not in dev and ("es", key(p.es)) not in dev]
+    """Training pairs: no side nearly the same as one of dev, none that the suite of everyday sentences asks for."""
+    dev, asked = dev_pairs(folder), everyday_texts()
+    near = {lang: Near(getattr(p, lang) for p in dev) for lang in ("en", "es")}
+    return [
+        p for p in clean(licensed(folder))
+        if not near["en"](p.en) and not near["es"](p.es) and key(p.en) not in asked and key(p.es) not in asked
+    ]  # fmt: skip
+
+
+@cache
+def everyday_texts() -> frozenset[str]:
+    return frozenset(key(r["text"]) for r in lines(HERE / "everyday.tsv"))
+
+
+def own_pairs(count: int, rng: random.Random) -> list[Pair]:
+    """What is written by us, twice, and `count` pairs made of tables, without what the suite of everyday sentences asks
+    for."""
+    rows = [as_typed(*pair, rng) for pair in written() * 2] + made(count, rng)
+    asked = everyday_texts()
+    return [Pair(en, es, "own", "own") for en, es in rows if key(en) not in asked and key(es) not in asked]
+
+
+def keep(rows: Iterable[Pair], path: Path) -> None:
+    """Write prepared pairs, to be read by `kept`: preparing takes minutes."""
+    beside = path.with_suffix(".tmp")
+    with gzip.open(beside, "wt", encoding="utf-8", newline="") as f:
+        table = csv.writer(f, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
+        table.writerow(("en", "es", "source", "kind"))
+        table.writerows((p.en, p.es, p.source, p.kind) for p in rows)
+    beside.replace(path)
+
+
+def kept(path: Path) -> list[Pair]:
+    return list(_read(path))
 
 
 # ---- variation
@@ -252,8 +347,8 @@ def with_copy(pair: Pair, rng: random.Random) -> Pair:
 
 def names(pairs: Iterable[Pair]) -> list[str]:
     """Words that stand with a capital within both sides of a pair: names that both languages spell alike."""
-    kept = (p for p in pairs if p.source != "python-docs")
-    return sorted({name for p in kept for name in set(NAME.findall(p.en)) & set(NAME.findall(p.es))})
+    some = (p for p in pairs if p.source in NAMED)
+    return sorted({name for p in some for name in set(NAME.findall(p.en)) & set(NAME.findall(p.es))})
 
 
 def name_of(known: list[str], rng: random.Random) -> str:
@@ -301,9 +396,9 @@ def vary(pair: Pair, rng: random.Random, direction: Direction, known: list[str])
     if pair.source in NAMED:
         pair = with_names(pair, rng, known)
     kind = rng.random()
-    if kind < 0.02:
+    if kind < 0.04:
         pair = both(pair, str.upper)
-    elif kind < 0.05:
+    elif kind < 0.07:
         pair = both(pair, str.lower)
     if rng.random() < 0.05:
         pair = without_stop(pair)
@@ -320,17 +415,25 @@ def glue(first: Pair, second: Pair) -> Pair:
 
 def can_glue(pair: Pair) -> bool:
     whole = pair.en.endswith(FULL_STOP) and pair.es.endswith(FULL_STOP)
-    return whole and pair.source != "python-docs" and max(len(pair.en), len(pair.es)) <= SHORT
+    return whole and pair.kind != "manual" and pair.source != "python-docs" and max(len(pair.en), len(pair.es)) <= SHORT
 
 
-def one_pass(pairs: list[Pair], rng: random.Random, glued: float = 0.08, back: Sequence[Example] = ()) -> list[Example]:
-    """Every pair both ways, varied anew and shuffled; a share has one or two more short pairs glued to it, so that the
-    model goes on after a full stop. `back` is what was translated back, in one direction and as it is."""
+def one_pass(
+    pairs: list[Pair],
+    rng: random.Random,
+    glued: float = 0.08,
+    own: Sequence[Pair] = (),
+    back: Sequence[Example] = (),
+) -> list[Example]:
+    """Pairs both ways, varied anew and shuffled, of some kinds a share (`SHARES`), and our own. A share has one or two
+    more short pairs glued to it, so that the model goes on after a full stop. `back` is what was translated back, in
+    one direction and as it is."""
     known = names(pairs) + OFTEN * PLACES.split()
     short = [p for p in pairs if can_glue(p)]
     share = glued * len(pairs) / max(1, len(short))
     examples = list(back)
-    for pair in pairs:
+    drawn = [p for p in pairs if rng.random() < SHARES.get(p.kind, 1)]
+    for pair in (*drawn, *own):
         for direction in DIRECTIONS:
             one = pair
             if can_glue(pair) and rng.random() < share:
@@ -359,14 +462,16 @@ class Mono:
 MONO: dict[str, list[Mono]] = {
     "es": [
         Mono("ner/conll2002.es.train.gz", "research only"),
-        Mono("qa/xquad.es.json", "CC-BY-SA"),
-        Mono("sentiment/es.train.tsv.gz", "opener CC-BY, tass research only", ("opener", "tass-general")),
-        Mono("sentiment/emotions.tsv.gz", "CC-BY", ("xed",)),
+        Mono("qa/xquad.es.json", "CC BY-SA"),
+        Mono("sentiment/es.train.tsv.gz", "CC BY", ("opener",)),
+        Mono("sentiment/es.train.tsv.gz", "research only", ("tass-general",)),
+        Mono("sentiment/emotions.tsv.gz", "CC BY", ("xed",)),
     ],
     "en": [
         Mono("sentiment/en.imdb-long.tsv.gz", "research only"),
-        Mono("sentiment/en.train.tsv.gz", "sst2 free with citation, others CC-BY", ("sst2", "uci", "opener")),
-        Mono("sentiment/emotions.tsv.gz", "CC-BY", ("xed",)),
+        Mono("sentiment/en.train.tsv.gz", "free with citation", ("sst2",)),
+        Mono("sentiment/en.train.tsv.gz", "CC BY", ("uci", "opener")),
+        Mono("sentiment/emotions.tsv.gz", "CC BY", ("xed",)),
     ],
 }
 ABBREVIATED = re.compile(
@@ -432,9 +537,9 @@ def _texts(path: Path, lang: str, sources: tuple[str, ...]) -> Iterator[tuple[st
 
 
 def mono(folder: Path, lang: str) -> Iterator[Sentence]:
-    """Sentences of 5 to 40 words, each once; `MONO` says of which texts and under which terms."""
+    """Sentences of 5 to 40 words, each once; `MONO` says of which texts and under which terms; only allowed ones."""
     seen = set()
-    for table in MONO[lang]:
+    for table in (table for table in MONO[lang] if table.licence in allowed_licences()):
         for text, source in _texts(folder / table.path, lang, table.sources):
             for sentence in sentences(" ".join(text.split())):
                 strange = re.search(r"http|[@#\[]|&\w+;", sentence)

@@ -2,10 +2,13 @@
 
     python recipes/translation/release.py --data ../shared/data
 
+Measured are the pairs of dev to which no pair of `train.tsv.gz` is nearly the same, and the suite of `everyday.tsv`.
+`--measure FOLDER` measures a saved model alone, and writes that to the file that `-o` names.
+
 Takes the running mean of the weights from the run's last state, if the run is not finished. Writes the folder of the
 model; what it is worth, by `sacrebleu`, to `benchmarks/results/translation-quality.json` and `.md`; the curve of its
-training to `benchmarks/results/translation-training.svg` and `.jsonl`; and the card from `card.md`, in which `{{name}}`
-stands for a figure.
+training to `benchmarks/results/translation-training.svg` and `.jsonl`; and the card from `card.next.md`, in which
+`{{name}}` stands for a figure.
 """
 
 from __future__ import annotations
@@ -20,7 +23,8 @@ from typing import Any
 
 import sacrebleu
 import torch
-from data import Pair, dev_pairs
+from data import Pair, unseen_pairs
+from everyday import everyday
 from train import CONFIG, END, PAD, START
 
 from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
@@ -86,6 +90,16 @@ def measure(folder: Path, rows: list[Pair], beams: int) -> dict[str, Any]:
     return out
 
 
+def all_of(folder: Path, rows: list[Pair]) -> dict[str, Any]:
+    """All figures of a saved model."""
+    counts, _ = everyday(folder)
+    return {
+        "beam 4": measure(folder, rows, 4),
+        "greedy": measure(folder, rows, 1),
+        "everyday": {kind: [*pair, round(pair[0] / pair[1], 3)] for kind, pair in counts.items()},
+    }
+
+
 def table(figures: dict[str, Any]) -> str:
     lines = ["| set | texts | es → en BLEU | chrF | en → es BLEU | chrF |", "|---|---:|---:|---:|---:|---:|"]
     for name, title in TITLES.items():
@@ -93,6 +107,12 @@ def table(figures: dict[str, Any]) -> str:
         values = (f"{way['bleu']:.1f} | {way['chrf']:.3f}" for way in (there, back))
         lines.append(f"| {title} | {there['texts']:,} | {' | '.join(values)} |")
     return "\n".join(lines)
+
+
+def kinds(counts: dict[str, list]) -> str:
+    """The suite of everyday sentences, by kind."""
+    rows = [f"| {kind} | {count} | {share:.2f} |" for kind, (_, count, share) in counts.items()]
+    return "\n".join(["| kind | asked | right |", "|---|---:|---:|", *rows])
 
 
 def curve(log: list[dict[str, float]]) -> str:
@@ -134,7 +154,20 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--to", type=Path, default=SHIPPED)
     parser.add_argument("--go-on", action="store_true", help="the run began with what is shipped: join their logs")
     parser.add_argument("--most", type=int, help="of each set, only so many pairs (for a quick look)")
+    parser.add_argument("--measure", type=Path, help="a saved model, to be measured and not shipped")
+    parser.add_argument("-o", "--output", type=Path, help="where --measure writes its figures")
     args = parser.parse_args(argv)
+    rows = unseen_pairs(args.data)
+    if args.most:
+        rows = [row for name in TITLES for row in [r for r in rows if r.source == name][: args.most]]
+    if args.measure:
+        shown = " ".join(
+            [f"--measure {os.path.relpath(args.measure)}", *([f"--most {args.most}"] if args.most else [])]
+        )
+        figures = {"command": f"python recipes/translation/release.py --data {os.path.relpath(args.data)} {shown}"}
+        figures |= all_of(args.measure, rows)
+        args.output.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        return
     start = args.run / "begun"
     model = finished(args.run)
     model.generation_config = WRITING
@@ -142,9 +175,6 @@ def main(argv: list[str] | None = None) -> None:
     model.save_pretrained(args.to, int8=True)
     AutoTokenizer.from_pretrained(start).save_pretrained(args.to)
 
-    rows = dev_pairs(args.data)
-    if args.most:
-        rows = [row for name in TITLES for row in [r for r in rows if r.source == name][: args.most]]
     history = RESULTS / "translation-training.jsonl"
     log = records(history) if args.go_on else []
     done = log[-1]["step"] if log else 0
@@ -156,8 +186,7 @@ def main(argv: list[str] | None = None) -> None:
         "signature": "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp",
         "parameters": model.num_parameters(),
         "bytes": (args.to / "model.safetensors").stat().st_size,
-        "beam 4": measure(args.to, rows, 4),
-        "greedy": measure(args.to, rows, 1),
+        **all_of(args.to, rows),
         "training": {"steps": log[-1]["step"], "loss": log[-1]["loss"]},
     }
     if args.to != SHIPPED:
@@ -173,13 +202,15 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def card(figures: dict[str, Any]) -> str:
-    text = (HERE / "card.md").read_text(encoding="utf-8")
+    text = (HERE / "card.next.md").read_text(encoding="utf-8")
     values = {
         "table": table(figures["beam 4"]),
         "parameters": f"{round(figures['parameters'] / 1e6)}",
         "megabytes": f"{round(figures['bytes'] / 1e6)}",
         "steps": f"{figures['training']['steps']:,.0f}",
         **{f"{name}.bleu": f"{one['bleu']}" for name, one in figures["beam 4"].items()},
+        "kinds": kinds(figures["everyday"]),
+        "everyday": str(round(100 * figures["everyday"]["all"][2])),
     }
     for name, value in values.items():
         text = text.replace("{{" + name + "}}", value)

@@ -5,8 +5,8 @@ r"""Train `translate-es-en`, the built-in translator, one model for both directi
 The encoder is the base's first layers, a BERT whose numbers are those of a BART encoder once what it adds for the first
 segment is added to its positions; three layers of decoder begin as copies of some of its layers. Seeded, logged to
 `OUT/log.jsonl`, resumable: the same line goes on where a killed run stopped. `--start FOLDER` goes on from a model that
-was saved, with a new warm-up. `--back FILE` adds what `back.py` translated back. `--scratch` leaves the base's numbers
-out, for comparison.
+was saved, with a new warm-up. `--rdrop 5` answers each batch twice. `--back FILE` adds what `back.py` translated back.
+`--scratch` leaves the base's numbers out, for comparison.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import sacrebleu
 import torch
 import torch.nn.functional as F
 from back import read
-from data import Example, dev_pairs, mono, one_pass, pairs
+from data import Example, dev_pairs, keep, kept, mono, one_pass, own_pairs, pairs
+from everyday import adequate
+from everyday import rows as everyday_rows
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from vocabulary import SPECIAL, TO, Sampler, cut
 
 from gatonegro import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
@@ -35,10 +35,9 @@ from gatonegro.families import family_of
 from gatonegro.families.family import read_config
 from gatonegro.generation import GenerationConfig
 from gatonegro.models import LanguageModel
-from gatonegro.nn.attention import Attend, Attention
 from gatonegro.packing import Layout, Packed, pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fit, has_bf16, mixed_batches
+from gatonegro.training import fast_training, fit, has_bf16, mixed_batches
 
 START, PAD, END = SPECIAL.index("</s>"), SPECIAL.index("<pad>"), SPECIAL.index("</s>")
 LAYERS = 8  # of the base's twelve: the last ones make one vector of a text, which is not wanted here
@@ -129,28 +128,13 @@ def packed(step: Step, model: LanguageModel) -> tuple[Packed, Packed, Layout, Te
     return a, b, Layout(b.lengths, a.lengths), wanted
 
 
-def loss_of(model: LanguageModel, step: Step, smoothing: float = SMOOTHING) -> Tensor:
+def loss_of(model: LanguageModel, step: Step, smoothing: float = SMOOTHING) -> tuple[Tensor, Tensor]:
+    """The mean loss of the tokens to be written, and the scores of all pieces for each of them."""
     read, written, cross, wanted = packed(step, model)
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
         x = model.decode(written, model.encode(read), cross)[: len(wanted)]
         scores = model.next(x, written)
-    return F.cross_entropy(scores.float(), wanted, label_smoothing=smoothing)
-
-
-class ShortAttend(Attend):
-    """Attention as it is fastest learned of short texts: by plain sums, since the fused operator's gradients take twice
-    as long; in fp32, since for bf16 a kernel would be compiled for each new pair of lengths."""
-
-    def forward(self, q: Tensor, k: Tensor, v: Tensor, *args: Any) -> Tensor:
-        with torch.autocast("cpu", enabled=False), sdpa_kernel(SDPBackend.MATH):
-            return super().forward(q.float(), k.float(), v.float(), *args).to(q.dtype)
-
-
-def with_short_attention(model: LanguageModel) -> LanguageModel:
-    for module in model.modules():
-        if isinstance(module, Attention):
-            module.attend = ShortAttend(0.0, module.attend.causal, module.attend.scale)
-    return model
+    return F.cross_entropy(scores.float(), wanted, label_smoothing=smoothing), scores
 
 
 def begin(base: str | Path, rows: list[int], scratch: bool) -> LanguageModel:
@@ -189,6 +173,8 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, help="at most so many in all, in the place of whole passes")
     parser.add_argument("--lr", type=float, default=5e-4, help="of the decoder")
     parser.add_argument("--encoder-lr", type=float, default=2e-4)
+    parser.add_argument("--own", type=int, default=8000, help="pairs of our own that are made a pass; 0: none at all")
+    parser.add_argument("--rdrop", type=float, default=0.0, help="how much two answers to a batch must agree")
     parser.add_argument("--scratch", action="store_true", help="random numbers in the place of the base's")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stop-after", type=int, help="stop after this step, to be resumed")
@@ -196,7 +182,10 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
 
-    train, start = pairs(args.data), args.out / "begun"
+    prepared, start = args.out / "pairs.tsv.gz", args.out / "begun"
+    if not prepared.exists():
+        keep(pairs(args.data), prepared)
+    train = kept(prepared)
     if args.start and not start.exists():
         shutil.copytree(args.start, start)
     back = read(args.back) if args.back else []
@@ -210,10 +199,14 @@ def main(argv: list[str] | None = None) -> None:
         (start / "tokenizer_config.json").write_text(json.dumps(TOKENIZER, indent=2) + "\n", encoding="utf-8")
     model = AutoModelForSeq2SeqLM.from_pretrained(start)
     assert isinstance(model, LanguageModel)
-    with_short_attention(model)
+    fast_training(model)
     tokenizer = AutoTokenizer.from_pretrained(start)
     sampler = Sampler(tokenizer.backend_tokenizer)
-    steps = Steps(args.passes, args.seed, lambda rng: one_pass(train, rng, back=back), sampler)
+
+    def examples(rng: random.Random) -> list[Example]:
+        return one_pass(train, rng, own=own_pairs(args.own, rng) if args.own else (), back=back)
+
+    steps = Steps(args.passes, args.seed, examples, sampler)
     if args.steps:
         steps.most = args.steps
     dev = dev_steps(args.data, sampler)
@@ -221,7 +214,8 @@ def main(argv: list[str] | None = None) -> None:
 
     def evaluate() -> dict[str, float]:
         losses = {f"dev_{to}": mean_loss(model, of) for to, of in dev.items()}
-        return losses | {f"chrf_{to}": chrf(model, tokenizer, args.data, to) for to in TO}
+        scores = {f"chrf_{to}": chrf(model, tokenizer, args.data, to) for to in TO}
+        return losses | scores | {"everyday": everyday(model, tokenizer)}
 
     new = ("decoder.", "decoder_embeddings.", "head.")
     named = [(name, p) for name, p in model.named_parameters()]
@@ -244,6 +238,7 @@ def main(argv: list[str] | None = None) -> None:
         evaluate=evaluate,
         evaluate_every=max(50, steps.length // 2 // 50 * 50),
         average=0.999 if len(steps) > 2000 else 0.99,
+        rdrop=args.rdrop,
         warmup=0.04,
         stop_after=args.stop_after,
     )
@@ -279,7 +274,7 @@ def dev_steps(data: Path, sampler: Sampler, most: int = 400) -> dict[str, list[S
 
 def mean_loss(model: LanguageModel, steps: list[Step]) -> float:
     counts = [sum(len(ids) + 1 for ids in step.written) for step in steps]
-    losses = [float(loss_of(model, step, 0.0)) * n for step, n in zip(steps, counts, strict=True)]
+    losses = [float(loss_of(model, step, 0.0)[0]) * n for step, n in zip(steps, counts, strict=True)]
     return sum(losses) / sum(counts)
 
 
@@ -289,10 +284,24 @@ def chrf(model: LanguageModel, tokenizer: Tokenizer, data: Path, to: str, most: 
     few = [row for source in sorted({r.source for r in rows}) for row in [r for r in rows if r.source == source][:most]]
     few.sort(key=lambda row: len(row.en))
     texts, wanted = ([row.es for row in few], [row.en for row in few])[:: 1 if to == "en" else -1]
+    return sacrebleu.corpus_chrf(written(model, tokenizer, texts, to), [wanted]).score
+
+
+def everyday(model: LanguageModel, tokenizer: Tokenizer) -> float:
+    """The share of the suite of everyday sentences that is adequate, written greedily."""
+    right, suite = 0, everyday_rows()
+    for to in TO:
+        some = [row for row in suite if row["to"] == to]
+        answers = written(model, tokenizer, [row["text"] for row in some], to)
+        right += sum(adequate(row, answer) for row, answer in zip(some, answers, strict=True))
+    return right / len(suite)
+
+
+def written(model: LanguageModel, tokenizer: Tokenizer, texts: list[str], to: str) -> list[str]:
+    """What the model writes greedily for texts, in the language that is wanted."""
     ids = tokenizer([f"{TO[to]} {text}" for text in texts], truncation=True)["input_ids"]
-    written = model.write(ids, options=GenerationConfig(max_new_tokens=100, eos_token_id=END, pad_token_id=PAD))
-    found = [tokenizer.decode(some[0].ids, skip_special_tokens=True) for some in written]
-    return sacrebleu.corpus_chrf(found, [wanted]).score
+    found = model.write(ids, options=GenerationConfig(max_new_tokens=100, eos_token_id=END, pad_token_id=PAD))
+    return [tokenizer.decode(some[0].ids, skip_special_tokens=True) for some in found]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Training: one loop, and batches of similar length, for the recipes."""
 
 from gatonegro.engine.processor import has_bf16
-from gatonegro.training.loop import fit, mixed_batches, without_attention_dropout
+from gatonegro.training.loop import disagreement, fast_training, fit, layer_groups, mixed_batches
 
-__all__ = ["fit", "has_bf16", "mixed_batches", "without_attention_dropout"]
+__all__ = ["disagreement", "fast_training", "fit", "has_bf16", "layer_groups", "mixed_batches"]
