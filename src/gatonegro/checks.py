@@ -99,7 +99,6 @@ def optional(check: Check) -> Check:
 
 
 A_TEXT = Message("a text", "un texto")
-ANYTHING = Option(None).check
 FLAG = one_of(True, False)
 TEXT = Check(
     lambda x: isinstance(x, str) and x != "" and not lone_surrogate(x),

@@ -69,7 +69,8 @@ class Loop:
         """
         options, size = settings.options, settings.batch_size
         readable, errors = self._readable(rows, options)
-        encoded, numbers, errors = self._encode(readable, errors, options)
+        encoded, numbers, unreadable = self._encode(readable, options)
+        errors |= unreadable
         outputs = self._outputs(encoded, range(len(encoded.ids)), options, size, on_batch)
         if self.task.retry is not None:
             done, good = len(encoded.ids), {n: out for n, out in outputs.items() if not isinstance(out, GatonegroError)}
@@ -140,13 +141,14 @@ class Loop:
         return Answer(value, notices=tuple(notices))
 
     def _encode(
-        self, rows: dict[int, Any], errors: dict[int, GatonegroError], options: Mapping[str, Any]
+        self, rows: Mapping[int, Any], options: Mapping[str, Any]
     ) -> tuple[Encoded, list[int], dict[int, GatonegroError]]:
-        """Return sequences of rows, the numbers of the rows that were encoded, and all errors of rows.
+        """Return sequences of rows, the numbers of the rows that were encoded, and the errors of the others.
 
         A row whose error names it is left out, and the others are encoded again; further ones are found by bisection.
         """
-        errors, numbers = dict(errors), list(rows)
+        errors: dict[int, GatonegroError] = {}
+        numbers = list(rows)
         encode = partial(_encode, self.task, self.tokenizer, self.model, options)
         encoded, named = Encoded((), (), 0), True
         while numbers:
