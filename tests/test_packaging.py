@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 import tarfile
@@ -53,6 +54,23 @@ def test_the_changelog_has_the_version():
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
     assert headings[0] == gatonegro.__version__
     assert len(headings) == len({*headings})
+
+
+def test_a_release_needs_the_tag_of_the_version_and_a_dated_section():
+    script = runpy.run_path(str(ROOT / "scripts" / "release_notes.py"))
+    notes, changelog = (
+        script["notes"],
+        "# Changelog\n\n## 1.2.3 (2031-01-31)\n\n### Added\n\n- This.\n\n## 1.2.2 (2031-01-01)\n",
+    )
+    assert script["version_of"]('x = 1\n__version__ = "1.2.3"  # of all\n') == "1.2.3"
+    assert notes(changelog, "1.2.3") == "### Added\n\n- This.\n"
+    for version, problem in {"1.2": "no section", "1.2.2": "empty"}.items():
+        with pytest.raises(SystemExit, match=problem):
+            notes(changelog, version)
+    with pytest.raises(SystemExit, match="YYYY-MM-DD"):
+        notes(changelog.replace("2031-01-31", "unreleased"), "1.2.3")
+    with pytest.raises(SystemExit, match=f"the version is {re.escape(gatonegro.__version__)}"):
+        script["main"]("v0.0.9")
 
 
 def test_a_wheel_has_the_types_and_every_file_of_the_package(tmp_path):
