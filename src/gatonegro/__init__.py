@@ -6,7 +6,7 @@ What is named here is imported when it is first used, so that `import gatonegro`
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # of all three distributions
 
 _HOMES = {
     "AutoConfig": "models",
@@ -25,20 +25,20 @@ _HOMES = {
 __all__ = [*_HOMES]
 
 if TYPE_CHECKING:
-    from gatonegro.config import Config
-    from gatonegro.glassbox.diagnosing import diagnose
-    from gatonegro.glassbox.explaining import explain
+    from gatonegro.config import Config as Config
+    from gatonegro.glassbox.diagnosing import diagnose as diagnose
+    from gatonegro.glassbox.explaining import explain as explain
     from gatonegro.models import (
-        AutoConfig,
-        AutoModel,
-        AutoModelForCausalLM,
-        AutoModelForMaskedLM,
-        AutoModelForSeq2SeqLM,
-        AutoModelForSequenceClassification,
-        AutoModelForTokenClassification,
+        AutoConfig as AutoConfig,
+        AutoModel as AutoModel,
+        AutoModelForCausalLM as AutoModelForCausalLM,
+        AutoModelForMaskedLM as AutoModelForMaskedLM,
+        AutoModelForSeq2SeqLM as AutoModelForSeq2SeqLM,
+        AutoModelForSequenceClassification as AutoModelForSequenceClassification,
+        AutoModelForTokenClassification as AutoModelForTokenClassification,
     )
-    from gatonegro.pipelines import pipeline
-    from gatonegro.tokenization import AutoTokenizer
+    from gatonegro.pipelines import pipeline as pipeline
+    from gatonegro.tokenization import AutoTokenizer as AutoTokenizer
 
 
 def __getattr__(name: str) -> Any:

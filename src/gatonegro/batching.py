@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
 def plan(lengths: Sequence[int], budget: int, most: int | None = None) -> list[list[int]]:
@@ -22,14 +25,14 @@ def plan(lengths: Sequence[int], budget: int, most: int | None = None) -> list[l
     return batches
 
 
-def windows(items: Iterable, first: int, size: int) -> Iterator[list]:
+def windows(items: Iterable[Item], first: int, size: int) -> Iterator[list[Item]]:
     """Return consecutive lists of items: `first` long, then twice as long each time, up to `size`.
 
     A stream is planned in bounded memory so, and its first answers come soon.
     """
     source = iter(items)
     while True:
-        batch: list = []
+        batch: list[Item] = []
         try:
             batch.extend(islice(source, first))
         except Exception:

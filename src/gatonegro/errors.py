@@ -53,7 +53,7 @@ class Bilingual(Exception):
             place: the name of the item that it concerns; by default "item 3".
         """
         lang = lang[:2].lower()
-        text = self.args[lang == "es"]
+        text: str = self.args[lang == "es"]
         if self.item is None:
             return text
         place = Message(f"item {self.item}", f"el elemento {self.item}") if place is None else place

@@ -257,7 +257,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     if "/" not in text and (close := get_close_matches(text, BUILT_IN, 1, 0.75)):
         raise HubError(*CAUSES["did_you_mean"].format(name=text, close=close[0]))
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         validate_repo_id(text)

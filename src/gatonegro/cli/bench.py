@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from typing import Any
 
 from gatonegro.cli.arguments import add_json, add_model, add_source, source_of
 from gatonegro.cli.terminal import print_json, print_message, print_tabs, table
@@ -85,7 +86,7 @@ def run(args: Namespace) -> None:
         )
 
 
-def _print_table(rows: list[dict]) -> None:
+def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
 
     shown = table(

@@ -17,7 +17,7 @@ from gatonegro.i18n import localized
 LOOKS = {"POS": ("+", "green"), "NEG": ("−", "red"), "NEU": ("·", "yellow")}
 ALSO = {"POSITIVE": "POS", "NEGATIVE": "NEG", "NEUTRAL": "NEU"}
 NOTHING: list[dict[str, Any]] = [{"label": None, "score": None}]  # the answer to a blank text
-Show = Callable[[str, list[dict]], None]
+Show = Callable[[str, list[dict[str, Any]]], None]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -65,12 +65,12 @@ def run(args: Namespace) -> None:
         show(text, found if text.strip() else NOTHING)  # a blank text has no sentiment
 
 
-def _as_json(several: bool, text: str, found: list[dict]) -> None:
+def _as_json(several: bool, text: str, found: list[dict[str, Any]]) -> None:
     labels = [] if found is NOTHING else found
     print_json({"text": text, **found[0]} | ({"labels": labels} if several else {}))
 
 
-def _as_tabs(text: str, found: list[dict]) -> None:
+def _as_tabs(text: str, found: list[dict[str, Any]]) -> None:
     if found is NOTHING:
         print_tabs("", "", text)
         return
@@ -87,7 +87,7 @@ def _for_people(labels: Iterable[str]) -> Show:
     console = Console(highlight=False)
     width = max(cell_len(one_line(label)) for label in labels)
 
-    def show(text: str, found: list[dict]) -> None:
+    def show(text: str, found: list[dict[str, Any]]) -> None:
         if found is NOTHING:
             console.print(Text(f"   {'':{width}}        {localized('(empty)', '(vacío)')}", "dim"))
             return

@@ -27,7 +27,7 @@ LETTERS = 20  # fewest letters of a text that can be judged
 OWN, POOR = 1.35, 2.0
 UNKNOWN = 8  # weight of an unknown token, since it loses a word
 # ISO 639 codes of three letters, which cards use → of two, which detectors return
-SHORT = json.loads((Path(__file__).parent / "codes.json").read_text(encoding="utf-8"))
+SHORT: dict[str, str] = json.loads((Path(__file__).parent / "codes.json").read_text(encoding="utf-8"))
 NAMELESS = 8  # fewest letters in words without a capital; below that, a text is a list of names
 NO_WORDS = re.compile(r"\S+://\S+|www\.\S+|\S+@\S+|[@#]\w+")  # links, addresses, mentions
 WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
@@ -67,7 +67,7 @@ def name_of(code: str | None) -> str:
 
 def short(code: str) -> str:
     """Return the code of two letters: "pt" for "pt-BR" and "por"."""
-    first = re.split(r"[-_]", code.lower())[0]
+    first: str = re.split(r"[-_]", code.lower())[0]
     return SHORT.get(first, first)
 
 
@@ -118,7 +118,8 @@ def best_fertility(tokenizer: Tokenizer) -> float:
 def samples() -> dict[str, dict[str, Any]]:
     """Return a few sentences per language, translations of one another, and XLM-R's tokens per word for them
     (https://arxiv.org/abs/1911.02116)."""
-    return json.loads((Path(__file__).parent / "samples.json").read_text(encoding="utf-8"))
+    read: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "samples.json").read_text(encoding="utf-8"))
+    return read
 
 
 def relative_fertility(tokenizer: Tokenizer) -> dict[str, float]:

@@ -97,7 +97,8 @@ def combine(answers: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray
     """
     *others, last = answers
     weights = np.array(lengths[:-1], np.float32) / sum(lengths[:-1]) * np.float32(1 - LAST_WINDOW)  # (w - 1,)
-    return (np.stack(others) * weights[:, None]).sum(0) + last * np.float32(LAST_WINDOW)
+    combined: np.ndarray = (np.stack(others) * weights[:, None]).sum(0) + last * np.float32(LAST_WINDOW)
+    return combined
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> Any:

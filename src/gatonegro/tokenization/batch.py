@@ -12,7 +12,7 @@ from gatonegro.i18n import localized
 from gatonegro.tokenization.inputs import MESSAGES, as_list
 
 
-class BatchEncoding(dict):
+class BatchEncoding(dict[str, Any]):
     """A dict of model inputs (`input_ids`, `attention_mask`, …), which are attributes too.
 
     For a list of texts, each value has one row per text (with `return_overflowing_tokens=True` one per window, and
@@ -22,7 +22,10 @@ class BatchEncoding(dict):
     """
 
     def __init__(
-        self, data: dict[str, Any], encodings: Sequence[Any] | None = None, tokens_of: Callable = attrgetter("tokens")
+        self,
+        data: dict[str, Any],
+        encodings: Sequence[Any] | None = None,
+        tokens_of: Callable[..., list[str]] = attrgetter("tokens"),
     ) -> None:
         super().__init__(data)
         self.encodings, self.tokens_of = encodings, tokens_of
@@ -51,16 +54,19 @@ class BatchEncoding(dict):
 
     def word_ids(self, batch_index: int = 0) -> list[int | None]:
         """Return, per token of the row, the index of the word that it belongs to; None for special tokens."""
-        return self._row(batch_index).word_ids
+        words: list[int | None] = self._row(batch_index).word_ids
+        return words
 
     def sequence_ids(self, batch_index: int = 0) -> list[int | None]:
         """Return, per token of the row, 0 for the text, 1 for its pair, None for special tokens."""
-        return self._row(batch_index).sequence_ids
+        sequences: list[int | None] = self._row(batch_index).sequence_ids
+        return sequences
 
     def char_to_token(self, row_or_char: int, char: int | None = None, sequence: int = 0) -> int | None:
         """Return the token of a character, `(char)` of one text or `(row, char)` of a batch; None for no token."""
         row, char = (0, row_or_char) if char is None else (row_or_char, char)
-        return self._row(row).char_to_token(char, sequence)
+        token: int | None = self._row(row).char_to_token(char, sequence)
+        return token
 
     def token_to_chars(self, row_or_token: int, token: int | None = None) -> tuple[int, int] | None:
         """Return `(start, end)` in the text of a token, `(token)` of one text or `(row, token)` of a batch."""

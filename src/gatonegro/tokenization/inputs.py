@@ -117,7 +117,7 @@ def choice(name: str, value: Any, known: Sequence[str]) -> str | None:
             f"{name}={short(value)} is not known: use True, False, {others}",
             f"no se conoce {name}={short(value)}: usa True, False, {others}",
         )
-    return value
+    return str(value)
 
 
 def whole(name: str, value: Any, least: int) -> int:
@@ -146,7 +146,7 @@ def as_list(value: Any) -> list[Any] | None:
     if isinstance(value, (str, bytes, bytearray, dict)):
         return None
     if getattr(value, "ndim", 0) == 1 and hasattr(value, "tolist"):
-        return value.tolist()
+        return list(value.tolist())
     return list(value) if isinstance(value, Sequence) else None
 
 

@@ -58,7 +58,7 @@ class Tokenizer(Vocabulary):
         self.model_max_length = min(model_max_length, position_limit or NO_LIMIT)
         self.padding_side, self.truncation_side = padding_side, truncation_side
         self.name_or_path = name_or_path
-        self._truncating: dict[tuple, Backend] = {}
+        self._truncating: dict[tuple[Any, ...], Backend] = {}
         self._warned_too_long = False
 
     def __call__(
@@ -189,7 +189,8 @@ class Tokenizer(Vocabulary):
 
     def encode(self, text: Any, text_pair: Any = None, **options: Any) -> list[int]:
         """Return the ids of one text (or pair), special tokens included; `options` are those of a call."""
-        return self(text, text_pair, **options)["input_ids"]
+        ids: list[int] = self(text, text_pair, **options)["input_ids"]
+        return ids
 
     def tokenize(self, text: str, pair: str | None = None, add_special_tokens: bool = False) -> list[str]:
         """Return the tokens of one text (or pair)."""

@@ -122,7 +122,8 @@ class Vocabulary:
     @property
     def all_special_ids(self) -> list[int]:
         """The ids of `all_special_tokens`."""
-        return self.convert_tokens_to_ids(self.all_special_tokens)
+        ids: list[int] = self.convert_tokens_to_ids(self.all_special_tokens)
+        return ids
 
     @property
     def special_tokens_map(self) -> dict[str, Any]:
