@@ -97,12 +97,12 @@ def save(out: Path, result: dict, lines: list[str]) -> None:
 
 
 def machine(*packages: str) -> dict[str, str | int]:
-    """What a figure is worth nothing without: processor, its vectors and their abilities, threads, versions."""
-    from gatonegro.engine.processor import abilities
+    """What a figure is worth nothing without: processor, its vectors and fast precisions, threads, versions."""
+    from gatonegro.engine.processor import fast_precisions
 
     found = {"processor": processor(), "vectors": torch.backends.cpu.get_cpu_capability()}
     found |= {
-        "fast": ", ".join(sorted(abilities())) or "fp32 alone",
+        "fast": ", ".join(sorted(fast_precisions())) or "fp32 alone",
         "cores": cores(),
         "threads": torch.get_num_threads(),
     }

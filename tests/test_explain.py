@@ -348,10 +348,10 @@ class TestBuiltIn:
         assert np.array_equal(a["Q"], b["Q"]) and not np.array_equal(a["V"], b["V"])
         np.testing.assert_allclose(b["V"][0, :, 0] - a["V"][0, :, 0], 0.1 * a["x"][:, 0], atol=1e-6)
 
-    def test_a_twin_is_explained_from_its_source_and_that_is_said(self):
+    def test_an_optimized_model_is_explained_from_its_source_and_that_is_said(self):
         clf = pipeline("sentiment-analysis", "demo-en", precision="fp32")
         found = explain("The black cat", clf, lang="en")
-        assert "its fp32 twin" in found.notes[0][0] and "! This is the model itself" in str(found)
+        assert "its fp32 optimized copy" in found.notes[0][0] and "! This is the model itself" in str(found)
 
     def test_a_text_over_the_window_is_cut_and_that_is_said(self):
         found = explain("gato " * 2000, lang="en")

@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatonegro.engine import fit_threads, resolve_device
+from gatonegro.engine import limit_threads, resolve_device
 from gatonegro.errors import GatonegroError, InputError, OptionError
 from gatonegro.hub import DEFAULTS, built_in_models, locate
 from gatonegro.i18n import EMPTY, Message, localized
@@ -113,7 +113,7 @@ def pipeline(
         if isinstance(arguments[part], str | Path) and Path(arguments[part]).is_dir():
             arguments[part] = str(Path(arguments[part]).resolve())
     change = change_of(running, tokenizer, preprocess)
-    fit_threads()
+    limit_threads()
     route = cache(partial(_fitting, record.head, kept))
     maker = pipeline, arguments
     return Pipeline(record, running, tokenizer, batch_size, options, change, language_check, route, maker)
