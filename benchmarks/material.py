@@ -22,7 +22,7 @@ from gatonegro.engine import cores
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared" / "data"
 SHAPES = {
-    "distilbert": ("distilbert", {"hidden_size": 768, "num_hidden_layers": 6, "head_act": "relu"}),
+    "distilbert": ("distilbert", {"hidden_size": 768, "num_hidden_layers": 6, "classifier_act": "relu"}),
     "bert-base": ("bert", {"hidden_size": 768, "num_hidden_layers": 12, "type_vocab_size": 2}),
 }
 

@@ -115,9 +115,9 @@ def test_optimized_models_agree_with_their_source(family, precision):
 
 @pytest.mark.parametrize("precision", BOUNDS)
 @pytest.mark.parametrize("act", ACTIVATIONS)
-@pytest.mark.parametrize("place", ["pre", "post"])
-def test_optimized_models_of_every_activation_and_norm_position(act, place, precision):
-    model = random_model(hidden_act=act, norm_place=place)
+@pytest.mark.parametrize("pre_norm", [True, False])
+def test_optimized_models_of_every_activation_and_norm_position(act, pre_norm, precision):
+    model = random_model(hidden_act=act, pre_norm=pre_norm)
     sequences = random_ids([33, 9])
     wanted, found = logits(model, sequences), logits(model.optimize(precision), sequences)
     assert (wanted - found).abs().max() <= 2 * BOUNDS[precision] * max(1, wanted.abs().max())
@@ -174,7 +174,7 @@ def test_optimized_models_that_generate(kind, precision):
     read, written = random_ids([60, 31, 31, 7, 1]), random_ids([9, 9, 1, 20, 2], seed=1)
     wanted, found = next_words(model, read, written), next_words(optimized, read, written)
     assert found.dtype == torch.float32
-    gated = 6 if model.config.gated and precision != "fp32" else 1  # a product of two that err
+    gated = 6 if model.config.is_gated_act and precision != "fp32" else 1  # a product of two that err
     bound = gated * BOUNDS[precision] * max(1, wanted.abs().max())
     if gated > 1 and precision == "bf16":  # and so does PyTorch's own bf16, more or less by the processor
         plain = next_words(copy.deepcopy(model).bfloat16(), read, written).float()

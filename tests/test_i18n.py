@@ -23,7 +23,7 @@ from gatonegro import (
     i18n,
 )
 from gatonegro.checkpoints import reading
-from gatonegro.config import RANGES, Config
+from gatonegro.config import FIELD_CHECKS, Config
 from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError, MissingHeadError, PickleRefusedError
 from gatonegro.i18n import catalog, language, localized, number, use, using
 from gatonegro.packing import HINTS
@@ -247,7 +247,7 @@ PAIRS = dict.fromkeys(
     [
         *(pair for table in TABLES for pair in table.values()),
         *(inputs.MEND, inputs.MEND_WORDS),
-        *(check.wanted for check in RANGES.values()),
+        *(check.wanted for check in FIELD_CHECKS.values()),
     ]
 )
 

@@ -1,4 +1,4 @@
-"""The families of checkpoints that can be read, by the `model_type` of their `config.json`."""
+"""The supported families of checkpoints, by the `model_type` of their `config.json`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def family_of(model_type: object) -> Family:
-    """Return the family of a `model_type`; raise ConfigError, which lists the known ones, if there is none."""
+    """Return the family of a `model_type`; raise ConfigError, which lists the supported ones, for any other."""
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise ConfigError(

@@ -221,9 +221,9 @@ def _read(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[str, Any]:
         labels = model.config.id2label
         shown = tokenizer.convert_ids_to_tokens(words) if masked else [labels[i] for i in words]
         return {"steps": (*steps, last), "words": dict(zip(words, shown, strict=True))}
-    shares = FUNCTIONS[model.config.scored_by](result[0])
+    shares = FUNCTIONS[model.config.score_function](result[0])
     tensors = {"z_0": z[0], **{part: x[0] for part, x in inner.items()}, "logits": result[0], "probs": shares}
-    variant = {"softmax": ""}.get(model.config.scored_by, f"{model.config.scored_by}_head")
+    variant = {"softmax": ""}.get(model.config.score_function, f"{model.config.score_function}_head")
     steps.append(step("head", variant=variant, tensors=tensors, weights=weights))
     ranked = sorted(zip(model.config.id2label.values(), shares.tolist(), strict=True), key=lambda pair: -pair[1])
     if len(ids) <= ATTRIBUTED:

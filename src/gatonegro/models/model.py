@@ -21,7 +21,7 @@ from gatonegro.config import Config
 from gatonegro.engine import PRECISIONS, best_precision, limit_threads, replace_modules
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
-from gatonegro.families.family import release, write_config
+from gatonegro.families.family import to_checkpoint, write_config
 from gatonegro.i18n import localized, number
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.attention import Seen
@@ -271,7 +271,7 @@ class Model(nn.Module):
         if self._source:
             return self.source.save_pretrained(folder, max_shard_size=max_shard_size, int8=int8)
         family = family_of(self.config.model_type)
-        tensors = release(family, self.config, self.task_head, self.state_dict())
+        tensors = to_checkpoint(family, self.config, self.task_head, self.state_dict())
         data = write_config(family, self.config, self.task_head) | {"dtype": str(self.dtype).removeprefix("torch.")}
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
         folder = storage.folder_of(folder)
