@@ -28,8 +28,8 @@ from gatonegro.nn.loss import FUNCTIONS
 from gatonegro.nn.watch import watch
 from gatonegro.packing import Packed, pack
 from gatonegro.pipelines import Pipeline
+from gatonegro.preprocessing.transform import TextTransform, apply, resolve_transform
 from gatonegro.tasks.generating import prefix_of
-from gatonegro.tasks.prepare import Change, change_of, changed
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
 ATTRIBUTED = 128  # longest text to attribute, in tokens; attribution costs about 200 forward passes
@@ -98,14 +98,14 @@ class _Subject:
     model: Model
     tokenizer: Tokenizer
     languages: Languages
-    change: Change | None  # preprocessing of a text
+    transform: TextTransform | None  # preprocessing of a text
     task: str = ""
 
 
 def _subject(model: Any, tokenizer: Tokenizer | None, where: Mapping[str, Any]) -> _Subject:
     found = resolve(model)
     if isinstance(found, Pipeline):
-        return _Subject(found.model, found.tokenizer, found.languages, found.change, found.task)
+        return _Subject(found.model, found.tokenizer, found.languages, found.transform, found.task)
     if isinstance(found, str):
         model = load(found, head_of(found, **where) or "none", **where)
         tokenizer = AutoTokenizer.from_pretrained(found, **where) if tokenizer is None else tokenizer
@@ -116,7 +116,8 @@ def _subject(model: Any, tokenizer: Tokenizer | None, where: Mapping[str, Any]) 
         )
     source = locate(found, **where) if isinstance(found, str) else tokenizer.name_or_path or None
     languages = languages_of(tokenizer, model.config.extra, source)
-    return _Subject(model, tokenizer, languages, change_of(model, tokenizer, "auto"))
+    transform = resolve_transform("auto", model.name_or_path, model.config.extra, tokenizer.get_vocab)
+    return _Subject(model, tokenizer, languages, transform)
 
 
 class _Prompt(NamedTuple):
@@ -130,8 +131,8 @@ class _Prompt(NamedTuple):
 
 def _prompt(text: str, model: Model, subject: _Subject, new: int) -> _Prompt:
     """Preprocess a text, put the prefix of its task or the tag of a language in front of it, and tokenize it."""
-    tokenizer, change = subject.tokenizer, subject.change
-    read = text if change is None else changed(text, change)
+    tokenizer, transform = subject.tokenizer, subject.transform
+    read = text if transform is None else apply(text, transform)
     known = targets(tokenizer, model.config)
     given = re.match(r"\s*>>([^<>\s]{1,31})<<", read)
     if known and given and given[1] not in known:

@@ -28,7 +28,7 @@ from gatonegro.generation import generation_config
 from gatonegro.models.language import LanguageModel
 from gatonegro.models.model import Model, initialise
 from gatonegro.nn.heads import HEADS
-from gatonegro.preprocessing import KEY, preprocessing_of
+from gatonegro.preprocessing import CONFIG_KEY, preprocessing_name
 from gatonegro.tokenization import TOKENIZER_FILES
 
 
@@ -91,8 +91,8 @@ def load(
         data = source.json("generation_config.json")  # older models have its keys in config.json
         ids = {name: value for name, value in config.extra.items() if name.endswith("_token_id")}
         model.generation_config = generation_config(config.extra if data is None else {**ids, **data})
-    if (wanted := preprocessing_of(source.name, config.extra.get(KEY))) is not None:  # for saved copies
-        model.config = replace(model.config, extra={**model.config.extra, KEY: wanted})
+    if (wanted := preprocessing_name(source.name, config.extra.get(CONFIG_KEY))) is not None:  # for saved copies
+        model.config = replace(model.config, extra={**model.config.extra, CONFIG_KEY: wanted})
     return model.eval()
 
 
@@ -138,8 +138,8 @@ def copy_to(
         )
     for path in files:
         storage.copy(path, folder / path.name)
-    wanted = preprocessing_of(source.name, config.extra.get(KEY))  # the copy's name may not imply it
-    data = dict(config.extra) | ({KEY: wanted} if wanted else {})
+    wanted = preprocessing_name(source.name, config.extra.get(CONFIG_KEY))  # the copy's name may not imply it
+    data = dict(config.extra) | ({CONFIG_KEY: wanted} if wanted else {})
     storage.write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return [*(folder / path.name for path in files), folder / "config.json"]
 
