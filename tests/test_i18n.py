@@ -254,7 +254,7 @@ TABLES = (
 PAIRS = dict.fromkeys(
     [
         *(pair for table in TABLES for pair in table.values()),
-        *(inputs.MEND, inputs.MEND_WORDS),
+        *(inputs.PASS_TEXTS, inputs.PASS_WORDS),
         *(check.wanted for check in FIELD_CHECKS.values()),
     ]
 )
@@ -331,7 +331,8 @@ def test_pairs_that_do_not_match(spanish, tiny):
 
 
 def test_warnings(spanish):
-    tokenizer = Tokenizer(Backend(WordLevel({"gato": 0}, "gato")), named={}, model_max_length=2, position_limit=2)
+    backend = Backend(WordLevel({"gato": 0}, "gato"))
+    tokenizer = Tokenizer(backend, special_tokens={}, model_max_length=2, position_limit=2)
     tokenizer.backend_tokenizer.add_tokens(["a", "b", "c"])
     with pytest.warns(TruncationWarning, match="un texto tiene 3 tokens y el modelo admite 2: se ha dejado entero"):
         tokenizer("abc")

@@ -1,4 +1,4 @@
-"""A SentencePiece model file, read without `sentencepiece` or `protobuf`.
+"""Parser of SentencePiece model files, without `sentencepiece` or `protobuf`.
 
 https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto
 """
@@ -18,7 +18,7 @@ NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # Sente
 
 @dataclass(frozen=True)
 class SentencePiece:
-    """The contents of a model file: `(text, score, type)` of each piece, by id, and how text is prepared for it."""
+    """A model file's contents: `(text, score, type)` of each piece, by id, and its normalization of texts."""
 
     pieces: list[tuple[str, float, int]]
     model_type: int
@@ -34,7 +34,7 @@ class SentencePiece:
 
 
 def read(data: bytes) -> SentencePiece:
-    """Return the contents of a `.model` or `.spm` file; raise TokenizerError where its bytes are no such file."""
+    """Return the contents of a `.model` or `.spm` file; raise TokenizerError for other bytes."""
     try:
         fields = list(_fields(data))
         pieces = [_piece(value) for field, value in fields if field == 1]
@@ -87,36 +87,36 @@ def _piece(data: bytes) -> tuple[str, float, int]:
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
     """Yield the `(number, value)` of each field: https://protobuf.dev/programming-guides/encoding/"""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
+    offset = 0
+    while offset < len(data):
+        tag, offset = _varint(data, offset)
         wire = tag & 7
         if wire == 0:
-            value, at = _varint(data, at)
+            value, offset = _varint(data, offset)
             yield tag >> 3, value
             continue
         if wire == 2:
-            size, at = _varint(data, at)
+            size, offset = _varint(data, offset)
         elif wire in (1, 5):
             size = 8 if wire == 1 else 4
         else:
             raise TokenizerError(f"wire type {wire}", f"tipo de campo {wire}")
-        if at + size > len(data):
+        if offset + size > len(data):
             raise TokenizerError(
-                f"a field of {size} bytes at byte {at} of {len(data)}",
-                f"un campo de {size} bytes en el byte {at} de {len(data)}",
+                f"a field of {size} bytes at byte {offset} of {len(data)}",
+                f"un campo de {size} bytes en el byte {offset} de {len(data)}",
             )
-        yield tag >> 3, data[at : at + size]
-        at += size
+        yield tag >> 3, data[offset : offset + size]
+        offset += size
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _varint(data: bytes, offset: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        byte = data[at]
+        byte = data[offset]
         value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
+        offset, shift = offset + 1, shift + 7
         if byte < 0x80:
-            return value, at
+            return value, offset
         if shift > 63:
             raise TokenizerError("a number of more than 64 bits", "un número de más de 64 bits")
