@@ -22,7 +22,16 @@ from gatonegro.glassbox.steps import Step
 from gatonegro.glassbox.toy import toy
 from gatonegro.hub import locate
 from gatonegro.i18n import Message, catalog, language
-from gatonegro.language import TAG, Languages, diagnosis_of, guess, is_encoder_decoder, languages_of, other, targets
+from gatonegro.language import (
+    LANGUAGE_TAG,
+    Languages,
+    detect_language,
+    diagnosis_of,
+    is_encoder_decoder,
+    languages_of,
+    other_language,
+    target_languages,
+)  # fmt: skip
 from gatonegro.models import LanguageModel, Model, head_of, load, share
 from gatonegro.nn.loss import FUNCTIONS
 from gatonegro.nn.watch import watch
@@ -133,17 +142,17 @@ def _prompt(text: str, model: Model, subject: _Subject, new: int) -> _Prompt:
     """Preprocess a text, put the prefix of its task or the tag of a language in front of it, and tokenize it."""
     tokenizer, transform = subject.tokenizer, subject.transform
     read = text if transform is None else apply(text, transform)
-    known = targets(tokenizer, model.config)
+    known = target_languages(tokenizer, model.config)
     given = re.match(r"\s*>>([^<>\s]{1,31})<<", read)
     if known and given and given[1] not in known:
-        tags = ", ".join(map(TAG.format, known))
+        tags = ", ".join(map(LANGUAGE_TAG.format, known))
         raise OptionError(
             f"the model has no {given[0].strip()}; it has {tags}.",
             f"el modelo no tiene {given[0].strip()}; tiene {tags}.",
         )
     front, tag = prefix_of(model.config, subject.task), ""
     if known and not given:
-        tag = TAG.format(other(known, guess(read) or known[0]))
+        tag = LANGUAGE_TAG.format(other_language(known, detect_language(read) or known[0]))
         front += tag + " "
     limit = min(model.config.max_tokens, tokenizer.model_max_length)
     if isinstance(model, LanguageModel) and model.config.decoder is None:

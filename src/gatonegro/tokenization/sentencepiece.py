@@ -86,7 +86,7 @@ def _piece(data: bytes) -> tuple[str, float, int]:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Yield the `(number, value)` of each field: https://protobuf.dev/programming-guides/encoding/"""
+    """Yield the `(number, value)` of each protobuf field, https://protobuf.dev/programming-guides/encoding."""
     offset = 0
     while offset < len(data):
         tag, offset = _varint(data, offset)
