@@ -36,7 +36,7 @@ FIELD_CHECKS: dict[str, Check] = {
     "initializer_range": number(0, 1_000_000),
     "problem_type": optional(one_of("regression", "single_label_classification", "multi_label_classification")),
 }  # fmt: skip
-CONFLICT_MESSAGES = catalog(Path(__file__).with_name("config_messages.json"))  # for values that exclude each other
+MESSAGES = catalog(Path(__file__).with_name("config_messages.json"))  # the first are for values that exclude each other
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Config:
         }
         for key in wrong:
             if wrong[key]:
-                raise ConfigError(*CONFLICT_MESSAGES[key].format(c=self)).within("config.json")
+                raise ConfigError(*MESSAGES[key].format(c=self)).within("config.json")
 
     def layer(self, i: int) -> Config:
         """Return the configuration of layer `i`, counted from 0."""
@@ -156,10 +156,7 @@ class Config:
             labels = [f"LABEL_{i}" for i in range(labels)]
         if not isinstance(labels, Mapping | list | tuple):
             given, most = short(labels), thousands(MAX_LABELS)
-            raise ConfigError(
-                f"labels must be a number from 1 to {most.en}, or a list of names, not {given}.",
-                f"labels debe ser un número de 1 a {most.es}, o una lista de nombres, no {given}.",
-            )
+            raise ConfigError(*MESSAGES["labels"].format(most=most, given=given))
         if not isinstance(labels, Mapping):
             labels = dict(enumerate(labels))
         if not all(isinstance(label, str) for label in labels.values()):

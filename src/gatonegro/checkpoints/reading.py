@@ -103,8 +103,9 @@ def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | 
         hint = Message(f" It has only {en}, which cannot be read here.", f" Solo tiene {es}; aquí no se leen.")
     where, names = source.where, f"{SAFE_WEIGHTS_NAME}, {SAFE_WEIGHTS_INDEX_NAME}"
     raise CheckpointError(
-        f"{source.name}: there are no weights in {where.en}; looked for {names}, {PICKLED_WEIGHTS_NAME}.{hint.en}",
-        f"{source.name}: no hay pesos en {where.es}; se han buscado {names} y {PICKLED_WEIGHTS_NAME}.{hint.es}",
+        *MESSAGES["no_weights"].format(
+            name=source.name, where=where, names=names, pickled_weights_name=PICKLED_WEIGHTS_NAME, hint=hint
+        )
     )
 
 
@@ -117,10 +118,7 @@ def _weight_map(index: Path, suffix: str) -> dict[str, str]:
             raise CheckpointError(*MESSAGES["no_weight_map"])
     except (OSError, ValueError, RecursionError) as error:
         why = message_of(error)
-        raise CheckpointError(
-            f"{index}: is no index of shards ({why.en:.200}). Download it again.",
-            f"{index}: no es un índice de fragmentos ({why.es:.200}). Descárgalo de nuevo.",
-        ) from None
+        raise CheckpointError(*MESSAGES["no_index"].format(index=index, why=why)) from None
     for name, shard in files.items():
         if not isinstance(shard, str) or not re.fullmatch(r"[^/\\:\0]+" + re.escape(suffix), shard):
             raise CheckpointError(*MESSAGES["outside"].format(index=index, name=name, shard=str(shard), suffix=suffix))
@@ -141,10 +139,7 @@ def _read_file(path: Path) -> tuple[dict[str, Tensor], str | None]:
             return tensors, (file.metadata() or {}).get("gatonegro")
     except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
         why = _damage(path) or message_of(error)
-        raise CheckpointError(
-            f"{path}: is no whole safetensors file: {why.en}. Download it again.",
-            f"{path}: no es un archivo safetensors entero: {why.es}. Descárgalo de nuevo.",
-        ) from None
+        raise CheckpointError(*MESSAGES["not_safetensors"].format(path=path, why=why)) from None
 
 
 def _damage(path: Path) -> Message | None:
@@ -156,16 +151,9 @@ def _damage(path: Path) -> Message | None:
                 return kind
         length, count = int.from_bytes(start[:8], "little"), number(size)
         if size < 8 or length > size - 8:
-            return Message(
-                f"it has {count.en} bytes, too few for its own header; the download was cut off, or it is no such file",
-                f"tiene {count.es} bytes, muy pocos para su propia cabecera; la descarga se cortó, o no es un archivo "
-                "de ese tipo",
-            )
+            return MESSAGES["too_short"].format(count=count)
         if length > 10**8:
-            return Message(
-                f"its header has {number(length).en} bytes, more than is allowed",
-                f"su cabecera tiene {number(length).es} bytes, más de lo permitido",
-            )
+            return MESSAGES["long_header"].format(length=number(length))
         file.seek(8)
         for name, entry in json.loads(file.read(length)).items():
             if name == "__metadata__":
@@ -173,15 +161,9 @@ def _damage(path: Path) -> Message | None:
             begin, end = entry["data_offsets"]
             dtype, shape, last = entry["dtype"], entry["shape"], 8 + length + end
             if last > size:
-                return Message(
-                    f"tensor {name!r} should end at byte {number(last).en}, but the file has {count.en}",
-                    f"el tensor {name!r} debería acabar en el byte {number(last).es}, y el archivo tiene {count.es}",
-                )
+                return MESSAGES["cut_off"].format(name=name, last=number(last), count=count)
             if math.prod(shape) * DTYPE_BYTES[dtype] != end - begin:
-                return Message(
-                    f"tensor {name!r} is {dtype} of shape {shape} in {number(end - begin).en} bytes",
-                    f"el tensor {name!r} es {dtype} de forma {shape} en {number(end - begin).es} bytes",
-                )
+                return MESSAGES["wrong_size"].format(name=name, dtype=dtype, shape=shape, bytes=number(end - begin))
     return None
 
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from gatonegro.engine.int8 import Int8
 from gatonegro.engine.linear import Linear
-from gatonegro.engine.processor import cpu_capabilities
+from gatonegro.engine.processor import MESSAGES, cpu_capabilities
 from gatonegro.errors import GatonegroWarning, InputError, MissingExtraError, message_of
 from gatonegro.i18n import Message
 from gatonegro.nn.attention import attend
@@ -66,10 +66,7 @@ def library() -> ctypes.CDLL | None:
         ctypes.CDLL(str(threads), ctypes.RTLD_GLOBAL)
     kernels = ctypes.CDLL(str(path))
     if (version := kernels.gatonegro_version()) != VERSION:
-        raise MissingExtraError(
-            f"gatonegro-kernels is of form {version}, and {VERSION} is wanted: install the one of this gatonegro",
-            f"gatonegro-kernels es de la forma {version}, y hace falta la {VERSION}: instala el de este gatonegro",
-        )
+        raise MissingExtraError(*MESSAGES["version"].format(version=version, needed=VERSION))
     for name, arguments in SIGNATURES.items():
         if (function := getattr(kernels, f"gatonegro_{name}", None)) is not None:
             function.argtypes, function.restype = arguments, None
@@ -85,11 +82,7 @@ def available() -> bool:
     except (OSError, AttributeError, ctypes.ArgumentError, MissingExtraError) as failure:
         why = message_of(failure)
     if why:
-        warning = GatonegroWarning(
-            f"the kernels of gatonegro-kernels cannot be used here ({why.en}); PyTorch's operators take their place.",
-            f"los núcleos de gatonegro-kernels no se pueden usar aquí ({why.es}); los sustituyen los operadores de "
-            "PyTorch.",
-        )
+        warning = GatonegroWarning(*MESSAGES["kernels"].format(why=why))
         warnings.warn(warning, stacklevel=2)
     return why is None and library() is not None
 
@@ -138,10 +131,7 @@ def pack_panels(weight: Tensor) -> Tensor:
     wide, word = library().gatonegro_wide(), NUMBERS_PER_WORD[weight.dtype]  # type: ignore[union-attr]
     n, k = weight.shape
     if not k:
-        raise InputError(
-            "the weights are empty: there is nothing to multiply.",
-            "los pesos están vacíos: no hay nada que multiplicar.",
-        )
+        raise InputError(*MESSAGES["empty_weights"])
     padded = F.pad(weight, (0, -k % word, 0, -n % wide))
     return padded.unflatten(1, (-1, word)).unflatten(0, (-1, wide)).transpose(1, 2).contiguous()
 
@@ -164,10 +154,7 @@ def is_bf16(tensor: Tensor) -> bool:
 def as_contiguous(x: Tensor, dtype: torch.dtype, *, width: int) -> Tensor:
     """Return rows (…, width) as a contiguous tensor of `dtype`."""
     if x.shape[-1] != width:
-        raise InputError(
-            f"rows of {x.shape[-1]} numbers where the weights need {width}; they belong to different models.",
-            f"filas de {x.shape[-1]} números donde los pesos piden {width}; son de modelos distintos.",
-        )
+        raise InputError(*MESSAGES["width"].format(given=x.shape[-1], width=width))
     return (x if x.dtype == dtype else x.to(dtype)).contiguous()
 
 

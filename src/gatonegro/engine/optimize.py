@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gatonegro.engine import fast_modules, kernels
 from gatonegro.engine.int8 import ACTIVATION_MINIMUM, Int8, int8_operator, to_int8_embedding
 from gatonegro.engine.linear import Linear, Prepacked
-from gatonegro.engine.processor import fast_precisions, trim_memory
+from gatonegro.engine.processor import MESSAGES, fast_precisions, trim_memory
 from gatonegro.engine.tuned import load_fastest
 from gatonegro.errors import GatonegroWarning
 from gatonegro.nn.attention import Attention
@@ -113,12 +113,7 @@ def is_usable(kind: type[nn.Module], dtype: torch.dtype = torch.float32) -> bool
         why = str(failure).partition("\n")[0][:200]
     if why:
         name = "int8" if issubclass(kind, Int8) else str(dtype).removeprefix("torch.")
-        warning = GatonegroWarning(
-            f"PyTorch's fast operator for {name} cannot be used here ({why}); a slower one takes its place. "
-            "precision='auto' chooses what is fast here.",
-            f"el operador rápido de PyTorch para {name} no se puede usar aquí ({why}); lo sustituye otro más lento. "
-            "precision='auto' elige lo que aquí es rápido.",
-        )
+        warning = GatonegroWarning(*MESSAGES["operator"].format(name=name, why=why))
         warnings.warn(warning, stacklevel=2)
     return not why
 

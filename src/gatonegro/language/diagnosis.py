@@ -15,6 +15,7 @@ from gatonegro.errors import ConfigError, GatonegroError
 from gatonegro.hub import built_in_models, locate
 from gatonegro.i18n import Message, catalog, language
 from gatonegro.language import matching
+from gatonegro.language.detect import MESSAGES
 from gatonegro.language.matching import Languages, language_names, languages_of, match_language
 from gatonegro.tokenization import Tokenizer
 from gatonegro.tokenization.loading import load
@@ -136,12 +137,7 @@ def _advice_for(code: str | None, languages: Languages, encoder_decoder: bool) -
     others = [name for name in speaking if encoder_decoder == load_tokenizer_and_languages(name)[2]]
     more = ": " + ", ".join(others) if others else ""
     own, names = language_names(code), language_names(*languages.codes)
-    return Message(
-        f"this model was made for {names.en}, and its answer to {own.en} is not to be trusted; take one that knows "
-        f"{own.en}{more}.",
-        f"este modelo se hizo para {names.es}, y su respuesta al {own.es} no es de fiar; usa uno que sepa "
-        f"{own.es}{more}.",
-    )
+    return MESSAGES["advice"].format(names=names, own=own, more=more)
 
 
 @lru_cache(16)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 from functools import lru_cache
+from pathlib import Path
 
 from gatonegro.checks import check_text, short
 from gatonegro.errors import OptionError
+from gatonegro.i18n import catalog
 
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))
 LANGUAGES = ("es", "en")  # of the names
 # The syntax of emoji in Unicode, not their list: a match without a name stays unchanged.
 # https://unicode.org/reports/tr51/#EBNF_and_Regex
@@ -68,10 +71,7 @@ def check_language(lang: str) -> None:
     """Raise OptionError for a language other than those of `LANGUAGES`."""
     if not isinstance(lang, str) or lang not in LANGUAGES:
         known = ", ".join(LANGUAGES)
-        raise OptionError(
-            f"lang={short(lang)}: only the names and tokens of {known} are known. Pass one of these.",
-            f"lang={short(lang)}: solo se conocen los nombres y tokens de {known}. Pasa uno de estos.",
-        )
+        raise OptionError(*MESSAGES["lang"].format(lang=short(lang), known=known))
 
 
 def spell_match(

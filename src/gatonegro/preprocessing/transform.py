@@ -14,7 +14,7 @@ from typing import Any
 
 from gatonegro.checks import lone_surrogate, short
 from gatonegro.errors import ConfigError, InputError, OptionError
-from gatonegro.preprocessing.emoji import known_emoji, spell_emoji
+from gatonegro.preprocessing.emoji import MESSAGES, known_emoji, spell_emoji
 from gatonegro.preprocessing.tweets import preprocess_tweet
 
 TextTransform = Callable[[str], str]
@@ -87,16 +87,10 @@ def apply(text: str, transform: TextTransform) -> str:
     except MemoryError:
         raise
     except Exception as error:  # whatever a user's function raises is the row's
-        raise InputError(
-            f"preprocess= failed for the text {text!r:.40}: {error!r:.200}",
-            f"preprocess= falló con el texto {text!r:.40}: {error!r:.200}",
-        ) from error
+        raise InputError(*MESSAGES["failed"].format(text=text, error=error)) from error
     if not isinstance(new, str):
         kind = type(new).__name__
-        raise InputError(
-            f"preprocess= gave {kind} for the text {text!r:.40}, and a model reads str; let it return one.",
-            f"preprocess= dio {kind} para el texto {text!r:.40}, y un modelo lee str; haz que devuelva uno.",
-        )
+        raise InputError(*MESSAGES["no_str"].format(kind=kind, text=text))
     if bad := lone_surrogate(new):
         raise InputError(f"preprocess= gave a text with {bad.en}", f"preprocess= dio un texto con {bad.es}")
     return new
@@ -115,12 +109,9 @@ def preprocessing_name(name_or_path: str, config_value: object = None) -> str | 
         return config_value
     known = ", ".join(TRANSFORMS)
     raise ConfigError(
-        f"{name_or_path}: its config asks for the preprocessing {short(config_value)}, and there is none of that "
-        f"name. Without it the model would read texts in a form that it never saw. Known are {known}: correct "
-        f"config.json, or remove {CONFIG_KEY} if the model reads plain text.",
-        f"{name_or_path}: su configuración pide la preparación {short(config_value)}, y no hay ninguna que se llame "
-        f"así. Sus textos llegarían al modelo en una forma que no ha visto. Hay {known}: corrige config.json, o "
-        f"quita {CONFIG_KEY} si el modelo lee texto sin preparar.",
+        *MESSAGES["unknown_name"].format(
+            name_or_path=name_or_path, config_value=short(config_value), known=known, config_key=CONFIG_KEY
+        )
     )
 
 
@@ -139,10 +130,7 @@ def resolve_transform(
         return None
     if not isinstance(name, str) or name not in TRANSFORMS:
         known = ", ".join(TRANSFORMS)
-        raise OptionError(
-            f"preprocess must be 'auto', None, a function or one of {known}, not {name!r:.80}.",
-            f"preprocess debe ser 'auto', None, una función o uno de {known}, no {name!r:.80}.",
-        )
+        raise OptionError(*MESSAGES["preprocess"].format(known=known, name=name))
     if name == "spell-emoji":
         return partial(spell_emoji, known=known_emoji(get_vocab()))
     return TRANSFORMS[name]

@@ -6,7 +6,7 @@ import re
 
 from gatonegro.checks import check_text, optional, short, whole
 from gatonegro.errors import OptionError
-from gatonegro.preprocessing.emoji import EMOJI, JOINER, STYLE, STYLES, check_language, spell_match
+from gatonegro.preprocessing.emoji import EMOJI, JOINER, MESSAGES, STYLE, STYLES, check_language, spell_match
 
 # language → replacements of a mention, a link and "#" in the training data of RoBERTuito and BERTweet
 REPLACEMENTS = {"es": ("@usuario", "url", "hashtag"), "en": ("@USER", "HTTPURL", "hashtag")}
@@ -90,10 +90,7 @@ def preprocess_tweet(
     )
     check_text(text)
     if not optional(whole(0, 10**6)).test(shorten):
-        raise OptionError(
-            f"shorten={short(shorten)}: give a whole number from 1 on, or None to keep all letters.",
-            f"shorten={short(shorten)}: da un número entero desde 1, o None para no acortar.",
-        )
+        raise OptionError(*MESSAGES["shorten"].format(shorten=short(shorten)))
 
     def replace(match: re.Match[str]) -> str:
         kind, chars = match.lastgroup, match[0]

@@ -27,10 +27,7 @@ def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
         second, pair_batched, _ = as_batch(pair, None, words)
         if batched != pair_batched or len(first) != len(second):
             count, others = _count(first, batched), _count(second, pair_batched)
-            raise InputError(
-                f"text and text_pair do not match: {count.en} and {others.en}; pass as many of both",
-                f"text y text_pair no casan: {count.es} y {others.es}; pasa tantos de uno como de otro",
-            )
+            raise InputError(*MESSAGES["pair_lengths"].format(count=count, others=others))
         return list(zip(first, second, strict=True)), batched, True
     if isinstance(text, str) and not words:
         return [text], False, False
@@ -47,10 +44,7 @@ def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
     if any(pairs) and not all(pairs):
         i = pairs.index(not pairs[0])
         kind = Message("a pair", "un par") if pairs[i] else Message("one text", "un solo texto")
-        raise InputError(
-            f"text {i} is {kind.en}, and text 0 is not: {PASS_TEXTS.en}",
-            f"el texto {i} es {kind.es}, y el texto 0 no: {PASS_TEXTS.es}",
-        )
+        raise InputError(*MESSAGES["mixed_pairs"].format(i=i, kind=kind, pass_texts=PASS_TEXTS))
     return checked, True, any(pairs)
 
 
@@ -66,10 +60,7 @@ def encode_rows(encode: Callable[..., list[Any]], inputs: list[Any], words: bool
                 as_token(text, _text_name(i))  # raises if the reason is a lone surrogate
         if "too short to respect" in str(error):
             raise InputError(*MESSAGES["pair_too_long"]) from None
-        raise TokenizerError(
-            f"the tokenizer cannot encode this batch of {len(inputs)}: {error}",
-            f"el tokenizador no puede codificar este lote de {len(inputs)}: {error}",
-        ) from None
+        raise TokenizerError(*MESSAGES["not_encoded"].format(count=len(inputs), error=error)) from None
 
 
 def shorten_pair(backend: Any, pair: tuple[str, str], limit: int, side: str) -> tuple[str, str]:
@@ -113,10 +104,7 @@ def resolve_strategy(name: str, value: Any, known: Sequence[str]) -> str | None:
         return known[0]
     if value not in known:
         others = ", ".join(map(repr, known))
-        raise InputError(
-            f"{name}={short(value)} is not known: use True, False, {others}",
-            f"no se conoce {name}={short(value)}: usa True, False, {others}",
-        )
+        raise InputError(*MESSAGES["strategy"].format(name=name, value=short(value), others=others))
     return value
 
 
@@ -124,7 +112,7 @@ def as_int(name: str, value: Any, least: int) -> int:
     """Return an argument as an int; raise InputError if it is no integer, or below `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
         wanted, shown = checks.whole(least).wanted, short(value)
-        raise InputError(f"{name}={shown}: it must be {wanted.en}", f"{name}={shown}: debe ser {wanted.es}")
+        raise InputError(*MESSAGES["integer"].format(name=name, shown=shown, wanted=wanted))
     return int(value)
 
 

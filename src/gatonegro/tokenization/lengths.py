@@ -71,10 +71,7 @@ def padded_length(policy: PadPolicy, rows: list[Any], length: int | None, multip
     length = -(-length // multiple) * multiple
     if length > MAX_PADDED_LENGTH:
         many, most = number(length), number(MAX_PADDED_LENGTH)
-        raise InputError(
-            f"padding to {many.en} tokens, more than {most.en}: look at max_length= and pad_to_multiple_of=",
-            f"relleno hasta {many.es} tokens, más de {most.es}: comprueba max_length= y pad_to_multiple_of=",
-        )
+        raise InputError(*MESSAGES["too_much_padding"].format(many=many, most=most))
     return length
 
 

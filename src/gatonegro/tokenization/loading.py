@@ -58,8 +58,8 @@ class AutoTokenizer:
     ) -> Tokenizer:
         """Return the tokenizer of a hub name, a folder or a built-in model.
 
-        The vocabulary is in `tokenizer.json`, `vocab.txt`, `vocab.json` + `merges.txt` or a SentencePiece file; settings
-        are in `config.json`, `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
+        The vocabulary is in `tokenizer.json`, `vocab.txt`, `vocab.json` + `merges.txt` or a SentencePiece file;
+        settings are in `config.json`, `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
 
         Args:
             pretrained_model_name_or_path: a hub name, a folder, or a built-in model's short name.

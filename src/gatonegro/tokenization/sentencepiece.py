@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatonegro.errors import TokenizerError, message_of
+from gatonegro.tokenization.inputs import MESSAGES
 
 UNIGRAM, BPE = 1, 2  # TrainerSpec.model_type
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # SentencePiece.type
@@ -49,17 +50,9 @@ def read(data: bytes) -> SentencePiece:
         )
     except (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
         why = message_of(error)
-        raise TokenizerError(
-            f"it is no SentencePiece model, or it is cut short ({why.en})",
-            f"no es un modelo de SentencePiece, o está incompleto ({why.es})",
-        ) from None
+        raise TokenizerError(*MESSAGES["no_spm"].format(why=why)) from None
     if not pieces or model.model_type not in (UNIGRAM, BPE):
-        raise TokenizerError(
-            f"a SentencePiece model of type {model.model_type} with {len(pieces)} pieces: only "
-            "Unigram and BPE models with pieces can be read",
-            f"un modelo de SentencePiece de tipo {model.model_type} con {len(pieces)} piezas: solo se pueden leer "
-            "modelos Unigram y BPE con piezas",
-        )
+        raise TokenizerError(*MESSAGES["spm_type"].format(model_type=model.model_type, count=len(pieces)))
     return model
 
 
@@ -102,10 +95,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
         else:
             raise TokenizerError(f"wire type {wire}", f"tipo de campo {wire}")
         if offset + size > len(data):
-            raise TokenizerError(
-                f"a field of {size} bytes at byte {offset} of {len(data)}",
-                f"un campo de {size} bytes en el byte {offset} de {len(data)}",
-            )
+            raise TokenizerError(*MESSAGES["spm_field"].format(size=size, offset=offset, count=len(data)))
         yield tag >> 3, data[offset : offset + size]
         offset += size
 

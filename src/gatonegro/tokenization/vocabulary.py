@@ -145,10 +145,7 @@ class Vocabulary:
         tokens = list(new_tokens) if isinstance(new_tokens, (list, tuple)) else [new_tokens]
         for i, token in enumerate(tokens):
             if not as_token(token, Message(f"token {i}", f"el token {i}")):
-                raise InputError(
-                    f"token {i} is empty: an added token needs at least one character",
-                    f"el token {i} está vacío: un token añadido necesita al menos un carácter",
-                )
+                raise InputError(*MESSAGES["empty_token"].format(i=i))
         before, backend = len(self), self.backend_tokenizer
         (backend.add_special_tokens if special_tokens else backend.add_tokens)(tokens)
         self._clear_cache()
@@ -177,10 +174,7 @@ class Vocabulary:
                 new += value
             elif name not in self.SPECIAL_TOKEN_NAMES:
                 known = ", ".join(self.SPECIAL_TOKEN_NAMES)
-                raise InputError(
-                    f"{name!r} names no special token: use {known}",
-                    f"{name!r} no nombra ningún token especial: usa {known}",
-                )
+                raise InputError(*MESSAGES["no_special_name"].format(name=name, known=known))
             elif value is None:
                 special_tokens.pop(name, None)
             else:
