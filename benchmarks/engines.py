@@ -30,8 +30,9 @@ from material import HERE, SHAPES, machine, make_model, make_texts, save
 
 from gatonegro import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 from gatonegro.engine import kernels
-from gatonegro.engine.linear import Prepacked, quantise
-from gatonegro.engine.processor import abilities
+from gatonegro.engine.int8 import quantise
+from gatonegro.engine.linear import Prepacked
+from gatonegro.engine.processor import fast_precisions
 
 Engine = Callable[[list[str]], np.ndarray]  # texts → logits (n, labels)
 BATCH = 32
@@ -62,7 +63,7 @@ def batched(ask: Callable[[dict[str, np.ndarray]], np.ndarray], tokenizer, size:
 
 def ours(folder: Path, title: str = "gatonegro {}") -> Iterator[tuple[str, Engine]]:
     for precision in ("fp32", "bf16", "int8"):
-        if precision == "bf16" and "bf16" not in abilities():
+        if precision == "bf16" and "bf16" not in fast_precisions():
             continue
         run = asked(pipeline("text-classification", model=folder, device="cpu", precision=precision))
         yield title.format(precision), run
@@ -91,7 +92,7 @@ def theirs(folder: Path) -> Iterator[tuple[str, Engine]]:
     yield f"transformers, its pipeline, batch_size={BATCH}", lambda texts: run(texts, batch_size=BATCH)
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        if name == "bf16" and "bf16" not in abilities():
+        if name == "bf16" and "bf16" not in fast_precisions():
             continue
         model = transformers.AutoModelForSequenceClassification.from_pretrained(str(folder), dtype=dtype).eval()
 
@@ -158,7 +159,7 @@ def openvino(folder: Path) -> Iterator[tuple[str, Engine]]:
         ov.convert_model(str(onnx(folder))), nncf.Dataset(calls), model_type=nncf.ModelType.TRANSFORMER
     )
     kinds = [("fp32", plain, "f32"), ("int8, NNCF", small, "f32")]
-    if "bf16" in abilities():
+    if "bf16" in fast_precisions():
         kinds.insert(1, ("bf16", plain, "bf16"))
     for name, model, hint in kinds:
         settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
@@ -294,7 +295,7 @@ def peaks(hidden: int) -> dict[str, float]:
             ways: dict[str, list[Callable[[], object]]] = {
                 "fp32": [lambda x=x, w=weight: F.linear(x, w), lambda x=x, p=Prepacked(weight, None): p(x)]
             }
-            rows_, scales = quantise(weight, narrow=False)
+            rows_, scales = quantise(weight, narrow_sums=False)
             zero_points = torch.zeros(n, dtype=torch.long)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -311,7 +312,7 @@ def peaks(hidden: int) -> dict[str, float]:
                     x, 0.05, 128, p
                 ),
             ]
-            if "bf16" in abilities():
+            if "bf16" in fast_precisions():
                 half = (x.bfloat16(), weight.bfloat16())
                 packed = Prepacked(half[1], None)
                 ways["bf16"] = [lambda h=half: F.linear(*h), lambda h=half, p=packed: p(h[0])]

@@ -26,9 +26,9 @@ from typing import Any
 from material import machine, save
 
 from gatonegro import pipeline
-from gatonegro.language import Languages, likely, match
-from gatonegro.language.diagnosis import read_model
-from gatonegro.language.matching import enough
+from gatonegro.language import Languages, language_probabilities, match_language
+from gatonegro.language.diagnosis import load_tokenizer_and_languages
+from gatonegro.language.matching import is_long_enough
 from gatonegro.tokenization import Tokenizer
 
 HERE = Path(__file__).resolve().parent
@@ -41,7 +41,7 @@ SETS = {
 
 
 def fasttext() -> Callable[[str], str | None]:
-    return lambda text: next(iter(likely(text)), None)
+    return lambda text: next(iter(language_probabilities(text)), None)
 
 
 def eld() -> Callable[[str], str | None]:
@@ -96,8 +96,8 @@ def size(packages: tuple[str, ...]) -> float:
 
 def said(texts: list[str], languages: Languages, tokenizer: Tokenizer) -> tuple[int, float]:
     """How many of the texts say enough, and what share of these is said to be in no language of the model's."""
-    long = [text for text in texts if enough(text)]
-    return len(long), sum(match(text, languages, tokenizer).fits is False for text in long) / len(long)
+    long = [text for text in texts if is_long_enough(text)]
+    return len(long), sum(match_language(text, languages, tokenizer).fits is False for text in long) / len(long)
 
 
 def cost(name: str, texts: list[str]) -> dict[str, float]:
@@ -145,11 +145,11 @@ def main() -> None:
     plain = [r["text"] for r in sets["unaccented-spanish"]]
     warned: dict[str, Any] = {}
     for name in ("sentiment-es-en", "demo-en", str(args.data / "tokenizers" / "bert-base-uncased")):
-        tokenizer, languages = read_model(name)
+        tokenizer, languages = load_tokenizer_and_languages(name)
         rows = {"Spanish": texts["es"], "English": texts["en"], "Spanish without accents": plain}
         warned[Path(name).name] = {
             "languages": languages.codes,
-            "known by": languages.how,
+            "known by": languages.source,
             **{key: said(some, languages, tokenizer) for key, some in rows.items()},
         }
 

@@ -22,7 +22,7 @@ from gatonegro.engine import cores
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared" / "data"
 SHAPES = {
-    "distilbert": ("distilbert", {"hidden_size": 768, "num_hidden_layers": 6, "head_act": "relu"}),
+    "distilbert": ("distilbert", {"hidden_size": 768, "num_hidden_layers": 6, "classifier_act": "relu"}),
     "bert-base": ("bert", {"hidden_size": 768, "num_hidden_layers": 12, "type_vocab_size": 2}),
 }
 
@@ -97,12 +97,12 @@ def save(out: Path, result: dict, lines: list[str]) -> None:
 
 
 def machine(*packages: str) -> dict[str, str | int]:
-    """What a figure is worth nothing without: processor, its vectors and their abilities, threads, versions."""
-    from gatonegro.engine.processor import abilities
+    """What a figure is worth nothing without: processor, its vectors and fast precisions, threads, versions."""
+    from gatonegro.engine.processor import fast_precisions
 
     found = {"processor": processor(), "vectors": torch.backends.cpu.get_cpu_capability()}
     found |= {
-        "fast": ", ".join(sorted(abilities())) or "fp32 alone",
+        "fast": ", ".join(sorted(fast_precisions())) or "fp32 alone",
         "cores": cores(),
         "threads": torch.get_num_threads(),
     }

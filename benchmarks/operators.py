@@ -19,8 +19,8 @@ from material import HERE, machine, save
 
 from gatonegro.engine import kernels
 from gatonegro.engine.attention import KernelAttend
-from gatonegro.engine.linear import FbgemmInt8, OnednnInt8, quantise, wide_sums
-from gatonegro.engine.processor import abilities
+from gatonegro.engine.int8 import FbgemmInt8, OnednnInt8, has_wide_sums, quantise
+from gatonegro.engine.processor import fast_precisions
 from gatonegro.nn.attention import attend
 from gatonegro.packing import Layout
 
@@ -44,7 +44,7 @@ def best(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
 def products(rows: int) -> dict[str, Callable[[], object]]:
     x, weight, bias = torch.randn(rows, K), torch.randn(N, K) * 0.05, torch.randn(N)
     packed = torch.ops.mkldnn._reorder_linear_weight(weight)
-    small, scales = quantise(weight, narrow=not wide_sums())
+    small, scales = quantise(weight, narrow_sums=not has_wide_sums())
     zeros, bytes_ = torch.zeros(N, dtype=torch.long), torch.randint(0, 256, (rows, K), dtype=torch.uint8)
     onednn = torch.ops.onednn.qlinear_prepack(small, None)
     per_row = torch.quantize_per_channel(small * scales[:, None], scales.double(), zeros, 0, torch.qint8)
@@ -71,9 +71,9 @@ def products(rows: int) -> dict[str, Callable[[], object]]:
         ways["fp32, our kernel"] = lambda m=kernels.KernelLinear(weight, bias): m(x)
         ways["int8, our kernel, rounding included"] = lambda m=kernels.KernelInt8(weight, bias): m(x)
         ways["int8, our kernel, rounding and GELU included"] = lambda m=kernels.KernelInt8(weight, bias, "gelu"): m(x)
-    if kernels.available() and kernels.supports(torch.bfloat16):
+    if kernels.available() and kernels.prefers_kernel(torch.bfloat16):
         ways["bf16, our kernel"] = lambda m=kernels.KernelLinear(weight.bfloat16(), bias), h=x.bfloat16(): m(h)
-    if "bf16" in abilities():
+    if "bf16" in fast_precisions():
         half, half_weight, half_bias = x.bfloat16(), weight.bfloat16(), bias.bfloat16()
         half_packed = torch.ops.mkldnn._reorder_linear_weight(half_weight)
         ways["bf16, F.linear"] = lambda: F.linear(half, half_weight, half_bias)

@@ -25,7 +25,7 @@ import transformers
 from material import HERE, machine, save
 
 from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer
-from gatonegro.engine.processor import abilities, fit_threads
+from gatonegro.engine.processor import fast_precisions, limit_threads
 
 Ids = list[list[int]]
 Engine = Callable[[Ids, int, int | None], object]  # sources, beams, how many tokens to write of each
@@ -66,12 +66,12 @@ def read(path: Path) -> list[str]:
 def ours(folder: Path) -> Iterator[tuple[str, Engine]]:
     model = AutoModelForSeq2SeqLM.from_pretrained(folder)
     for precision in ("fp32", "bf16", "int8"):
-        if precision == "bf16" and "bf16" not in abilities():
+        if precision == "bf16" and "bf16" not in fast_precisions():
             continue
 
-        def run(ids: Ids, beams: int, length: int | None, twin=model.optimize(precision)) -> object:
+        def run(ids: Ids, beams: int, length: int | None, fast=model.optimize(precision)) -> object:
             limits = {"min_new_tokens": length, "max_new_tokens": length or 256}
-            return twin.write(ids, options=twin.generation_config.with_options({"num_beams": beams, **limits}))
+            return fast.write(ids, options=fast.generation_config.with_options({"num_beams": beams, **limits}))
 
         yield f"gatonegro {precision}", run
 
@@ -154,7 +154,7 @@ def main() -> None:
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
-    fit_threads()
+    limit_threads()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if args.model is None:

@@ -30,7 +30,7 @@ from gatonegro.pipelines import Pipeline
 os.environ["GATONEGRO_CACHE"] = tempfile.mkdtemp(prefix="gatonegro-tests-")
 atexit.register(shutil.rmtree, os.environ["GATONEGRO_CACHE"], ignore_errors=True)
 if not os.environ.get("GATONEGRO_TEST_AUTO"):
-    tuned.remember("fp32", "fp32")
+    tuned.save_fastest("fp32", "fp32")
 
 # the same examples on every machine, however slow it is
 settings.register_profile("house", deadline=None, derandomize=True, database=None, max_examples=50)

@@ -348,10 +348,10 @@ class TestBuiltIn:
         assert np.array_equal(a["Q"], b["Q"]) and not np.array_equal(a["V"], b["V"])
         np.testing.assert_allclose(b["V"][0, :, 0] - a["V"][0, :, 0], 0.1 * a["x"][:, 0], atol=1e-6)
 
-    def test_a_twin_is_explained_from_its_source_and_that_is_said(self):
+    def test_an_optimized_model_is_explained_from_its_source_and_that_is_said(self):
         clf = pipeline("sentiment-analysis", "demo-en", precision="fp32")
         found = explain("The black cat", clf, lang="en")
-        assert "its fp32 twin" in found.notes[0][0] and "! This is the model itself" in str(found)
+        assert "its fp32 optimized copy" in found.notes[0][0] and "! This is the model itself" in str(found)
 
     def test_a_text_over_the_window_is_cut_and_that_is_said(self):
         found = explain("gato " * 2000, lang="en")
@@ -425,10 +425,10 @@ def test_every_text_is_there_in_both_languages():
     from gatonegro.glassbox.explaining import NOTES
     from gatonegro.glassbox.html import GLOSSARY, WORDS
     from gatonegro.glassbox.recording import CAPTIONS, NUMBERS
-    from gatonegro.language.diagnosis import WORDS as REPORT
-    from gatonegro.language.matching import NAMES
+    from gatonegro.language.diagnosis import REPORT_LABELS as REPORT
+    from gatonegro.language.matching import LANGUAGE_NAMES
 
-    for messages in (CAPTIONS, NOTES, WORDS, GLOSSARY, REPORT, NAMES):
+    for messages in (CAPTIONS, NOTES, WORDS, GLOSSARY, REPORT, LANGUAGE_NAMES):
         for key, message in messages.items():
             fields = [{name for _, name, *_ in Formatter().parse(text)} for text in message]
             assert all(text.strip() for text in message) and fields[0] == fields[1], key

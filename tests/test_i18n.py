@@ -23,7 +23,7 @@ from gatonegro import (
     i18n,
 )
 from gatonegro.checkpoints import reading
-from gatonegro.config import RANGES, Config
+from gatonegro.config import FIELD_CHECKS, Config
 from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError, MissingHeadError, PickleRefusedError
 from gatonegro.i18n import catalog, language, localized, number, use, using
 from gatonegro.packing import HINTS
@@ -242,12 +242,20 @@ def test_no_error_and_no_warning_is_in_english_alone(room):
             assert len(node.args) != 1 or not letters(node.args[0]), place(path, node)
 
 
-TABLES = (hub.CAUSES, NOTICES, HINTS, inputs.MESSAGES, reading.MESSAGES, reading.SIGNS, reading.FOREIGN)
+TABLES = (
+    hub.CAUSES,
+    NOTICES,
+    HINTS,
+    inputs.MESSAGES,
+    reading.MESSAGES,
+    reading.FILE_SIGNATURES,
+    reading.UNSUPPORTED_WEIGHTS,
+)
 PAIRS = dict.fromkeys(
     [
         *(pair for table in TABLES for pair in table.values()),
-        *(inputs.MEND, inputs.MEND_WORDS),
-        *(check.wanted for check in RANGES.values()),
+        *(inputs.PASS_TEXTS, inputs.PASS_WORDS),
+        *(check.wanted for check in FIELD_CHECKS.values()),
     ]
 )
 
@@ -262,7 +270,7 @@ def test_tables_of_messages_are_pairs_with_the_same_things_in_them(pair):
     assert fields[0] == fields[1]
 
 
-CATALOGS = sorted([*(PACKAGE / "cli").glob("*.json"), *(PACKAGE / "nn").glob("*.json"), *PACKAGE.glob("con*.json")])
+CATALOGS = sorted([*PACKAGE.glob("*/messages.json"), *PACKAGE.glob("[cn][ln]*/*.json"), *PACKAGE.glob("con*.json")])
 
 
 @pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.name)
@@ -323,7 +331,8 @@ def test_pairs_that_do_not_match(spanish, tiny):
 
 
 def test_warnings(spanish):
-    tokenizer = Tokenizer(Backend(WordLevel({"gato": 0}, "gato")), named={}, model_max_length=2, position_limit=2)
+    backend = Backend(WordLevel({"gato": 0}, "gato"))
+    tokenizer = Tokenizer(backend, special_tokens={}, model_max_length=2, position_limit=2)
     tokenizer.backend_tokenizer.add_tokens(["a", "b", "c"])
     with pytest.warns(TruncationWarning, match="un texto tiene 3 tokens y el modelo admite 2: se ha dejado entero"):
         tokenizer("abc")

@@ -35,11 +35,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     from gatonegro import pipeline
     from gatonegro.engine import best_precision, cores, tuned
-    from gatonegro.engine.processor import abilities
+    from gatonegro.engine.processor import fast_precisions
 
     texts = [f"{i}. {sentence}" for i in range(COPIES) for sentence in SENTENCES]
     model = args.model or DEFAULTS["text-classification"]
-    precisions = [p for p in ("fp32", "bf16", "int8") if p != "bf16" or "bf16" in abilities()]
+    precisions = [p for p in ("fp32", "bf16", "int8") if p != "bf16" or "bf16" in fast_precisions()]
     engines = {p: pipeline(model=model, precision=p, device="cpu", **source_of(args)) for p in precisions}
     if engines["fp32"].task == "fill-mask":
         texts = [f"{text} {engines['fp32'].tokenizer.mask_token}" for text in texts]
@@ -72,7 +72,7 @@ def run(args: Namespace) -> None:
         by_speed = sorted(precisions, key=lambda p: best[p][0])
         exact = next(p for p in by_speed if p != "int8")
         try:
-            where = tuned.remember(by_speed[0], exact)
+            where = tuned.save_fastest(by_speed[0], exact)
         except CheckpointError as error:
             raise OptionError(
                 f"the choice cannot be kept ({error.in_('en')}); set GATONEGRO_CACHE to another folder.",

@@ -9,7 +9,7 @@ from gatonegro.checks import row_error, text_problem
 from gatonegro.errors import InputError
 from gatonegro.hub import DEFAULTS
 from gatonegro.language import Diagnosis, diagnosis_of
-from gatonegro.language.diagnosis import is_encoder_decoder, read_model
+from gatonegro.language.diagnosis import is_encoder_decoder, load_tokenizer_and_languages
 
 
 @overload
@@ -58,7 +58,8 @@ def diagnose(
             "el modelo de juguete sabe tres palabras y ningún idioma; nombra otro modelo.",
         )
     if isinstance(resolved, str):
-        name, (tokenizer, languages, writes) = resolved, read_model(resolved, revision, local_files_only)
+        name, loaded = resolved, load_tokenizer_and_languages(resolved, revision, local_files_only)
+        tokenizer, languages, writes = loaded
     else:
         name, tokenizer, languages = resolved.model.name_or_path or "?", resolved.tokenizer, resolved.languages
         writes = is_encoder_decoder(resolved.model.config)

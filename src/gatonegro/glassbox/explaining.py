@@ -22,14 +22,23 @@ from gatonegro.glassbox.steps import Step
 from gatonegro.glassbox.toy import toy
 from gatonegro.hub import locate
 from gatonegro.i18n import Message, catalog, language
-from gatonegro.language import TAG, Languages, diagnosis_of, guess, is_encoder_decoder, languages_of, other, targets
+from gatonegro.language import (
+    LANGUAGE_TAG,
+    Languages,
+    detect_language,
+    diagnosis_of,
+    is_encoder_decoder,
+    languages_of,
+    other_language,
+    target_languages,
+)  # fmt: skip
 from gatonegro.models import LanguageModel, Model, head_of, load, share
 from gatonegro.nn.loss import FUNCTIONS
 from gatonegro.nn.watch import watch
 from gatonegro.packing import Packed, pack
 from gatonegro.pipelines import Pipeline
+from gatonegro.preprocessing.transform import TextTransform, apply, resolve_transform
 from gatonegro.tasks.generating import prefix_of
-from gatonegro.tasks.prepare import Change, change_of, changed
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
 ATTRIBUTED = 128  # longest text to attribute, in tokens; attribution costs about 200 forward passes
@@ -98,14 +107,14 @@ class _Subject:
     model: Model
     tokenizer: Tokenizer
     languages: Languages
-    change: Change | None  # preprocessing of a text
+    transform: TextTransform | None  # preprocessing of a text
     task: str = ""
 
 
 def _subject(model: Any, tokenizer: Tokenizer | None, where: Mapping[str, Any]) -> _Subject:
     found = resolve(model)
     if isinstance(found, Pipeline):
-        return _Subject(found.model, found.tokenizer, found.languages, found.change, found.task)
+        return _Subject(found.model, found.tokenizer, found.languages, found.transform, found.task)
     if isinstance(found, str):
         model = load(found, head_of(found, **where) or "none", **where)
         tokenizer = AutoTokenizer.from_pretrained(found, **where) if tokenizer is None else tokenizer
@@ -116,7 +125,8 @@ def _subject(model: Any, tokenizer: Tokenizer | None, where: Mapping[str, Any]) 
         )
     source = locate(found, **where) if isinstance(found, str) else tokenizer.name_or_path or None
     languages = languages_of(tokenizer, model.config.extra, source)
-    return _Subject(model, tokenizer, languages, change_of(model, tokenizer, "auto"))
+    transform = resolve_transform("auto", model.name_or_path, model.config.extra, tokenizer.get_vocab)
+    return _Subject(model, tokenizer, languages, transform)
 
 
 class _Prompt(NamedTuple):
@@ -130,19 +140,19 @@ class _Prompt(NamedTuple):
 
 def _prompt(text: str, model: Model, subject: _Subject, new: int) -> _Prompt:
     """Preprocess a text, put the prefix of its task or the tag of a language in front of it, and tokenize it."""
-    tokenizer, change = subject.tokenizer, subject.change
-    read = text if change is None else changed(text, change)
-    known = targets(tokenizer, model.config)
+    tokenizer, transform = subject.tokenizer, subject.transform
+    read = text if transform is None else apply(text, transform)
+    known = target_languages(tokenizer, model.config)
     given = re.match(r"\s*>>([^<>\s]{1,31})<<", read)
     if known and given and given[1] not in known:
-        tags = ", ".join(map(TAG.format, known))
+        tags = ", ".join(map(LANGUAGE_TAG.format, known))
         raise OptionError(
             f"the model has no {given[0].strip()}; it has {tags}.",
             f"el modelo no tiene {given[0].strip()}; tiene {tags}.",
         )
     front, tag = prefix_of(model.config, subject.task), ""
     if known and not given:
-        tag = TAG.format(other(known, guess(read) or known[0]))
+        tag = LANGUAGE_TAG.format(other_language(known, detect_language(read) or known[0]))
         front += tag + " "
     limit = min(model.config.max_tokens, tokenizer.model_max_length)
     if isinstance(model, LanguageModel) and model.config.decoder is None:
@@ -221,9 +231,9 @@ def _read(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[str, Any]:
         labels = model.config.id2label
         shown = tokenizer.convert_ids_to_tokens(words) if masked else [labels[i] for i in words]
         return {"steps": (*steps, last), "words": dict(zip(words, shown, strict=True))}
-    shares = FUNCTIONS[model.config.scored_by](result[0])
+    shares = FUNCTIONS[model.config.score_function](result[0])
     tensors = {"z_0": z[0], **{part: x[0] for part, x in inner.items()}, "logits": result[0], "probs": shares}
-    variant = {"softmax": ""}.get(model.config.scored_by, f"{model.config.scored_by}_head")
+    variant = {"softmax": ""}.get(model.config.score_function, f"{model.config.score_function}_head")
     steps.append(step("head", variant=variant, tensors=tensors, weights=weights))
     ranked = sorted(zip(model.config.id2label.values(), shares.tolist(), strict=True), key=lambda pair: -pair[1])
     if len(ids) <= ATTRIBUTED:

@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from gatonegro import checkpoints, storage
 from gatonegro.checks import one_of
 from gatonegro.config import Config
-from gatonegro.engine import PRECISIONS, best_precision, fit_threads, put_twins
+from gatonegro.engine import PRECISIONS, best_precision, limit_threads, replace_modules
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
-from gatonegro.families.family import release, write_config
+from gatonegro.families.family import to_checkpoint, write_config
 from gatonegro.i18n import localized, number
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.attention import Seen
@@ -170,15 +170,15 @@ class Model(nn.Module):
         if self._source:
             return self.source.optimize(precision)
         one_of(*PRECISIONS)("precision", precision)
-        fit_threads()
-        twin = share(self, trainable=False).eval()
+        limit_threads()
+        optimized = share(self, trainable=False).eval()
         if precision == "auto" or (precision == "int8" and self.device.type != "cpu"):  # int8 is for CPUs
             precision = best_precision(self.device, self.stored_int8)
-        twin.precision = precision
+        optimized.precision = precision
         small = self.stored_int8 and self.task_head != "masked-lm"  # its head multiplies by the embeddings
-        put_twins(twin, precision, small, lambda: twin.run(_sample(self.config).to(self.device)))
-        twin._source = lambda: self
-        return twin
+        replace_modules(optimized, precision, small, lambda: optimized.run(_sample(self.config).to(self.device)))
+        optimized._source = lambda: self
+        return optimized
 
     @property
     def source(self) -> Model:
@@ -271,7 +271,7 @@ class Model(nn.Module):
         if self._source:
             return self.source.save_pretrained(folder, max_shard_size=max_shard_size, int8=int8)
         family = family_of(self.config.model_type)
-        tensors = release(family, self.config, self.task_head, self.state_dict())
+        tensors = to_checkpoint(family, self.config, self.task_head, self.state_dict())
         data = write_config(family, self.config, self.task_head) | {"dtype": str(self.dtype).removeprefix("torch.")}
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
         folder = storage.folder_of(folder)

@@ -18,8 +18,8 @@ from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings, detached
 from gatonegro.pipelines.notices import NoticeWarner
 from gatonegro.pipelines.progress import ProgressBar
 from gatonegro.pipelines.routing import LANGUAGE_CHECK, Route, Router, is_sampled
+from gatonegro.preprocessing.transform import TextTransform
 from gatonegro.tasks import Task
-from gatonegro.tasks.prepare import Change
 from gatonegro.tokenization import Tokenizer
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Pipeline:
     a generator. Batches are planned by tokens, so `batch_size` is only a further limit.
 
     Args:
-        change: what is done to a text before it is read.
+        transform: applied to each text before tokenization.
         route: see `Router`.
         maker: a function, and the arguments with which it returns this pipeline again: these are pickled and copied,
             and not what was changed on the pipeline later.
@@ -54,7 +54,7 @@ class Pipeline:
         tokenizer: Tokenizer,
         batch_size: int | None = None,
         options: Mapping[str, Any] | None = None,
-        change: Change | None = None,
+        transform: TextTransform | None = None,
         language_check: str = "warn",
         route: Route | None = None,
         maker: tuple[Callable[..., Pipeline], Mapping[str, Any]] | None = None,
@@ -63,7 +63,7 @@ class Pipeline:
         self.task = task.name
         self.model = model
         self.tokenizer = tokenizer
-        self.change = change
+        self.transform = transform
         self.batch_size = BATCH_SIZE("batch_size", batch_size)
         self.options = {**task.defaults, **task.validate_options(options or {})}
         self.language_check = LANGUAGE_CHECK("language_check", language_check)
@@ -92,7 +92,7 @@ class Pipeline:
 
     @cached_property
     def loop(self) -> Loop:
-        return Loop(self.task_record, self.model, self.tokenizer, self.change)
+        return Loop(self.task_record, self.model, self.tokenizer, self.transform)
 
     @cached_property
     def languages(self) -> Languages:

@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatonegro.engine import fit_threads, resolve_device
+from gatonegro.engine import limit_threads, resolve_device
 from gatonegro.errors import GatonegroError, InputError, OptionError
 from gatonegro.hub import DEFAULTS, built_in_models, locate
 from gatonegro.i18n import EMPTY, Message, localized
@@ -19,8 +19,8 @@ from gatonegro.models import Model, head_of, load, load_fast, share
 from gatonegro.models import precision as dtype_of
 from gatonegro.pipelines.base import Pipeline
 from gatonegro.pipelines.loop import Loop
+from gatonegro.preprocessing.transform import TextTransform, resolve_transform
 from gatonegro.tasks import ALIASES, TASKS, Task
-from gatonegro.tasks.prepare import Change, change_of
 from gatonegro.tasks.translation import NAMED, TRANSLATION
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
@@ -43,7 +43,7 @@ def pipeline(
     local_files_only: bool = False,
     allow_pickle: bool = False,
     batch_size: int | None = None,
-    preprocess: str | Change | None = "auto",
+    preprocess: str | TextTransform | None = "auto",
     language_check: str = "warn",
     **options: Any,
 ) -> Pipeline:
@@ -112,11 +112,11 @@ def pipeline(
     for part in ("model", "tokenizer"):  # so that folders are found from elsewhere too
         if isinstance(arguments[part], str | Path) and Path(arguments[part]).is_dir():
             arguments[part] = str(Path(arguments[part]).resolve())
-    change = change_of(running, tokenizer, preprocess)
-    fit_threads()
+    transform = resolve_transform(preprocess, running.name_or_path, running.config.extra, tokenizer.get_vocab)
+    limit_threads()
     route = cache(partial(_fitting, record.head, kept))
     maker = pipeline, arguments
-    return Pipeline(record, running, tokenizer, batch_size, options, change, language_check, route, maker)
+    return Pipeline(record, running, tokenizer, batch_size, options, transform, language_check, route, maker)
 
 
 def _loaded(name: str | Path, head: str, device: Any, dtype: Any, precision: str | None, how: dict[str, Any]) -> Model:

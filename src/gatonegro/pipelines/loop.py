@@ -14,8 +14,8 @@ from gatonegro.batching import plan
 from gatonegro.checks import NO_TOKEN, ids_problem, not_finite
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, RowError, TokenizerError
 from gatonegro.models import Model
+from gatonegro.preprocessing.transform import TextTransform, transform_row
 from gatonegro.tasks import Task
-from gatonegro.tasks.prepare import Change, prepared
 from gatonegro.tasks.task import Encoded, Notice, RowOutput, notice
 from gatonegro.tokenization import Tokenizer
 
@@ -59,7 +59,7 @@ class Loop:
     task: Task
     model: Model
     tokenizer: Tokenizer
-    preprocess: Change | None = None
+    preprocess: TextTransform | None = None
 
     def answer(self, rows: Sequence[Any], settings: Settings, on_batch: OnBatch | None = None) -> Iterator[Answer]:
         """Yield the answers to some rows, in their order; batches are planned by length, and rows decoded one by one.
@@ -100,7 +100,7 @@ class Loop:
                 if error := self.check(row, options):
                     errors[i] = error
                 else:
-                    readable[i] = row if self.preprocess is None else prepared(row, self.preprocess)
+                    readable[i] = row if self.preprocess is None else transform_row(row, self.preprocess)
             except InputError as error:
                 errors[i] = detached(error)
         return readable, errors

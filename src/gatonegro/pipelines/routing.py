@@ -10,7 +10,7 @@ from typing import Any
 from gatonegro.checks import Check, one_of
 from gatonegro.errors import GatonegroError, LanguageMismatchError, OptionError
 from gatonegro.i18n import Message
-from gatonegro.language import Languages, Match, match, names_of
+from gatonegro.language import LanguageMatch, Languages, language_names, match_language
 from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings
 from gatonegro.tasks.task import Notice, notice
 
@@ -44,10 +44,10 @@ class Router:
     ) -> Iterator[Answer]:
         """Yield answers as `Loop.answer` does. `checked`: the rows whose language is checked in mode "warn"."""
         mode = settings.language_check
-        unfit: dict[int, Match] = {}
+        unfit: dict[int, LanguageMatch] = {}
         for i in checked if mode == "warn" else range(len(rows)):
             if self.loop.check(rows[i], settings.options) is None:
-                found = match(text_of_row(rows[i]), self.languages, self.loop.tokenizer)
+                found = match_language(text_of_row(rows[i]), self.languages, self.loop.tokenizer)
                 if found.fits is False:
                     unfit[i] = found
         loops: list[Loop | None] = [self.loop] * len(rows)
@@ -73,7 +73,7 @@ class Router:
                 answer = replace(answer, notices=(*answer.notices, self._notice(row, unfit[i])))
             yield answer
 
-    def _notice(self, row: Any, found: Match) -> Notice:
+    def _notice(self, row: Any, found: LanguageMatch) -> Notice:
         return mismatch(row, found, self.languages, str(self.loop.model.name_or_path or ""))
 
 
@@ -89,12 +89,12 @@ def text_of_row(row: Any) -> str:
     return row[:MAX_CHARS] if isinstance(row, str) else ""
 
 
-def mismatch(row: Any, found: Match, languages: Languages, model: str) -> Notice:
+def mismatch(row: Any, found: LanguageMatch, languages: Languages, model: str) -> Notice:
     """Return the notice of a row that is not in a language of its model."""
     text = text_of_row(row)
     text = text if len(text) <= 60 else text[:59] + "…"
-    language = Message(*names_of(found.language))
-    known = Message(*(", ".join(names) for names in zip(*map(names_of, languages.codes), strict=True)))
+    language = Message(*language_names(found.language))
+    known = Message(*(", ".join(names) for names in zip(*map(language_names, languages.codes), strict=True)))
     name = Message.same(model) if model else Message("the model", "el modelo")
     return notice("language", text=text, language=language, model=name, known=known)
 

@@ -103,7 +103,7 @@ def combine(answers: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> Any:
     name = options["function_to_apply"]
-    name = config.scored_by if name is None else str(name).lower()
+    name = config.score_function if name is None else str(name).lower()
     logits = output.answers[0] if len(output.answers) == 1 else combine(output.answers, output.lengths)
     scores = SCORE_FUNCTIONS[name](logits).tolist()  # labels
     top_k, least = options["top_k"], options["min_score"]
