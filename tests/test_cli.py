@@ -29,7 +29,7 @@ from gatonegro.cli import input as cli_input
 from gatonegro.cli import parsing
 from gatonegro.cli.terminal import print_message
 from gatonegro.errors import GatonegroWarning, InputError, RowError
-from gatonegro.i18n import language, use, using
+from gatonegro.i18n import override_language, set_language, user_language
 
 posix = pytest.mark.skipif(os.name == "nt", reason="has no such pipes, signals or terminals")
 LONG = "el gato es bueno y el perro no es nada " * 20
@@ -532,7 +532,7 @@ def process() -> dict:
         "gc": gc.get_threshold(),
         "streams": [(stream, stream.errors) for stream in (sys.stdout, sys.stderr)],
         "warnings": (warnings.filters[:], warnings.showwarning),
-        "language": language(),
+        "language": user_language(),
         "environment": dict(os.environ),
     }
 
@@ -544,14 +544,14 @@ def process() -> dict:
      "tokens --lang es hola -m {tiny}", "sentiment --lang es hola -m {tiny}", "tokens --lang es hola -m ./nowhere"],
 )  # fmt: skip
 def test_main_leaves_the_process_as_it_was(tiny, capsys, words, chosen):
-    use(chosen)
+    set_language(chosen)
     try:
         before = process()
         with suppress(SystemExit):
             cli.main(words.format(tiny=tiny).split())
         assert process() == before
     finally:
-        use(None)
+        set_language(None)
     assert before["usage"].startswith("usage: ") and "".join(capsys.readouterr())
 
 
@@ -592,7 +592,7 @@ def test_importing_the_command_line_changes_nothing(python):
 )
 def test_messages_count_texts_from_1(capsys, message, en, es):
     for lang, wanted in (("en", en), ("es", es)):
-        with using(lang):
+        with override_language(lang):
             print_message(message)
         assert capsys.readouterr().err == f"gatonegro: {wanted}\n"
 

@@ -13,8 +13,7 @@ from typing import Any
 
 from gatonegro.checks import Check, number, one_of, optional, short, whole
 from gatonegro.errors import ConfigError
-from gatonegro.i18n import Message, catalog
-from gatonegro.i18n import number as thousands
+from gatonegro.i18n import Message, catalog, format_int
 
 COUNT = 2**31 - 1  # largest size of any kind
 MOST_LABELS = 1_000_000  # largest number of labels
@@ -146,7 +145,7 @@ class Config:
         if isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels <= MOST_LABELS:
             labels = [f"LABEL_{i}" for i in range(labels)]
         if not isinstance(labels, Mapping | list | tuple):
-            given, most = short(labels), thousands(MOST_LABELS)
+            given, most = short(labels), format_int(MOST_LABELS)
             raise ConfigError(
                 f"labels must be a number from 1 to {most.en}, or a list of names, not {given}.",
                 f"labels debe ser un número de 1 a {most.es}, o una lista de nombres, no {given}.",

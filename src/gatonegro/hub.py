@@ -19,7 +19,7 @@ from typing import Any
 
 from gatonegro.checks import Check
 from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError
-from gatonegro.i18n import Message, catalog, number
+from gatonegro.i18n import Message, catalog, format_int
 
 # short name → task; the weights are a distribution of their own, with one folder per model
 BUILT_IN = {
@@ -242,7 +242,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     if revision is not None:
         REVISION("revision", revision)
     if len(text) > 4096:
-        size = number(len(text))
+        size = format_int(len(text))
         raise HubError(
             f"{text[:60]!r}…: there is no such folder, and no name on the hub has {size.en} characters.",
             f"{text[:60]!r}…: no existe esa carpeta, y ningún nombre del hub tiene {size.es} caracteres.",

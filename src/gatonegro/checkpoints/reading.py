@@ -16,7 +16,7 @@ from torch import Tensor
 from gatonegro.checkpoints.tensors import MESSAGES, check, unpack_int8
 from gatonegro.errors import CheckpointError, PickleRefusedError, message_of
 from gatonegro.hub import Source
-from gatonegro.i18n import EMPTY, Message, catalog, number
+from gatonegro.i18n import EMPTY, Message, catalog, format_int
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
@@ -151,7 +151,7 @@ def _why(path: Path) -> Message | None:
         for sign, meaning in SIGNS.items():
             if start.startswith(sign):
                 return meaning
-        length, count = int.from_bytes(start[:8], "little"), number(size)
+        length, count = int.from_bytes(start[:8], "little"), format_int(size)
         if size < 8 or length > size - 8:
             return Message(
                 f"it has {count.en} bytes, too few for its own header; the download was cut off, or it is no such file",
@@ -160,8 +160,8 @@ def _why(path: Path) -> Message | None:
             )
         if length > 10**8:
             return Message(
-                f"its header has {number(length).en} bytes, more than is allowed",
-                f"su cabecera tiene {number(length).es} bytes, más de lo permitido",
+                f"its header has {format_int(length).en} bytes, more than is allowed",
+                f"su cabecera tiene {format_int(length).es} bytes, más de lo permitido",
             )
         file.seek(8)
         for name, entry in json.loads(file.read(length)).items():
@@ -171,13 +171,13 @@ def _why(path: Path) -> Message | None:
             dtype, shape, last = entry["dtype"], entry["shape"], 8 + length + end
             if last > size:
                 return Message(
-                    f"tensor {name!r} should end at byte {number(last).en}, but the file has {count.en}",
-                    f"el tensor {name!r} debería acabar en el byte {number(last).es}, y el archivo tiene {count.es}",
+                    f"tensor {name!r} should end at byte {format_int(last).en}, but the file has {count.en}",
+                    f"el tensor {name!r} debería acabar en el byte {format_int(last).es}; el archivo tiene {count.es}",
                 )
             if math.prod(shape) * BYTES[dtype] != end - begin:
                 return Message(
-                    f"tensor {name!r} is {dtype} of shape {shape} in {number(end - begin).en} bytes",
-                    f"el tensor {name!r} es {dtype} de forma {shape} en {number(end - begin).es} bytes",
+                    f"tensor {name!r} is {dtype} of shape {shape} in {format_int(end - begin).en} bytes",
+                    f"el tensor {name!r} es {dtype} de forma {shape} en {format_int(end - begin).es} bytes",
                 )
     return None
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 
 from gatonegro.cli.parsing import COMMANDS, asked_language, localized_argparse, parser
-from gatonegro.i18n import using
+from gatonegro.i18n import override_language
 
 __all__ = ["COMMANDS", "main", "parser"]
 
@@ -21,7 +21,7 @@ __all__ = ["COMMANDS", "main", "parser"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command. Return 0: done; 1: an error that the user can mend, on stderr; 2: wrong usage; 130: Ctrl-C."""
     words = sys.argv[1:] if argv is None else argv
-    with _process(), using(asked_language(words)), localized_argparse():
+    with _process(), override_language(asked_language(words)), localized_argparse():
         top = parser(words)
         args, rest = top.parse_known_args(words)
         if rest:

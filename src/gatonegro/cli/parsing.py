@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro.cli.arguments import HELP, add_lang
-from gatonegro.i18n import catalog, language, localized
+from gatonegro.i18n import catalog, localized, user_language
 
 # Each is a module of this package with `add_arguments(parser)` and `run(args)`; its texts are in help.json.
 COMMANDS = ("sentiment", "translate", "diagnose", "explain", "tokens", "models", "bench", "convert")
@@ -105,7 +105,7 @@ def asked_language(words: Sequence[str]) -> str | None:
 def localized_argparse() -> Iterator[None]:
     """Translate argparse's own messages, which it takes from gettext, into the user's language within the `with`."""
     gettext = argparse._  # type: ignore[attr-defined]
-    if language() == "es":
+    if user_language() == "es":
         spanish = {message.en: message.es for message in catalog(Path(__file__).with_name("argparse.json")).values()}
         argparse._ = lambda text: spanish.get(text, text)  # type: ignore[attr-defined]
     try:

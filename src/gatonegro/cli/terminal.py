@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from itertools import chain, tee
 from typing import TYPE_CHECKING, Any
 
-from gatonegro.errors import Bilingual
-from gatonegro.i18n import Message, language, localized
+from gatonegro.errors import BilingualException
+from gatonegro.i18n import Message, localized, user_language
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -74,9 +74,9 @@ def print_message(message: object, es: str | None = None) -> None:
     "text 4", counted from 1."""
     if es is not None:
         message = localized(str(message), es)
-    elif isinstance(message, Bilingual) and message.item is not None:
+    elif isinstance(message, BilingualException) and message.item is not None:
         n = message.item + 1
-        message = message.in_(language(), Message(f"text {n}", f"el texto {n}"))
+        message = message.in_(user_language(), Message(f"text {n}", f"el texto {n}"))
     print(f"gatonegro: {' '.join(str(message).splitlines()).translate(PICTURES)}", file=sys.stderr)
 
 

@@ -21,7 +21,7 @@ from gatonegro.glassbox.recording import Activations, Rows, output, stack_steps,
 from gatonegro.glassbox.steps import Step
 from gatonegro.glassbox.toy import toy
 from gatonegro.hub import locate
-from gatonegro.i18n import Message, catalog, language
+from gatonegro.i18n import Message, catalog, user_language
 from gatonegro.language import TAG, Languages, diagnosis_of, guess, is_encoder_decoder, languages_of, other, targets
 from gatonegro.models import LanguageModel, Model, head_of, load, share
 from gatonegro.nn.loss import FUNCTIONS
@@ -72,7 +72,7 @@ def explain(
     >>> explain("El gato negro", model="toy")["linear"].tensors["Q"][0]  # (h, t, d), the course's W for all three
     array([[2., 1., 2.], [4., 2., 4.], [6., 3., 6.]])
     """
-    lang = language() if lang is None else lang
+    lang = user_language() if lang is None else lang
     one_of("es", "en")("lang", lang)
     check_text(text)
     if model == "toy":

@@ -13,7 +13,7 @@ from typing import Any
 from gatonegro.config import Config
 from gatonegro.errors import ConfigError, GatonegroError
 from gatonegro.hub import built_in_models, locate
-from gatonegro.i18n import Message, catalog, language
+from gatonegro.i18n import Message, catalog, user_language
 from gatonegro.language import matching
 from gatonegro.language.matching import Languages, languages_of, match, names_of
 from gatonegro.tokenization import Tokenizer
@@ -50,7 +50,7 @@ class Diagnosis:
     def to_dict(self, lang: str | None = None) -> dict[str, Any]:
         """Return all fields; the advice is in `lang`, "es" or "en", by default in the user's language."""
         known = {name: value for name, value in asdict(self).items() if name != "advices"}
-        return {**known, "advice": self.advices.in_(lang or language())}
+        return {**known, "advice": self.advices.in_(lang or user_language())}
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), ensure_ascii=False)

@@ -22,7 +22,7 @@ from gatonegro.engine import PRECISIONS, best_precision, fit_threads, put_twins
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
 from gatonegro.families.family import release, write_config
-from gatonegro.i18n import localized, number
+from gatonegro.i18n import format_int, localized
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.attention import Seen
 from gatonegro.nn.describe import describe
@@ -244,7 +244,7 @@ class Model(nn.Module):
 
     def __repr__(self) -> str:
         name = f"{self.name_or_path}: " if self.name_or_path else ""
-        count = number(self.num_parameters())
+        count = format_int(self.num_parameters())
         title = localized(f"{name}{count} parameters", f"{name}{count} parámetros")
         if self._source:
             title += localized(f"; a faster copy, in {self.precision}", f"; una copia rápida, en {self.precision}")

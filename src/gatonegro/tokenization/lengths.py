@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatonegro.errors import GatonegroWarning, InputError
-from gatonegro.i18n import Message, number
+from gatonegro.i18n import Message, format_int
 from gatonegro.tokenization.batch import as_columns
 from gatonegro.tokenization.inputs import MESSAGES, choice, whole
 
@@ -70,7 +70,7 @@ def padded(policy: PadPolicy, rows: list[Any], length: int | None, multiple: int
     multiple = 1 if multiple is None else whole("pad_to_multiple_of", multiple, 1)
     length = -(-length // multiple) * multiple
     if length > MOST_PADDED:
-        many, most = number(length), number(MOST_PADDED)
+        many, most = format_int(length), format_int(MOST_PADDED)
         raise InputError(
             f"padding to {many.en} tokens, more than {most.en}: look at max_length= and pad_to_multiple_of=",
             f"relleno hasta {many.es} tokens, más de {most.es}: comprueba max_length= y pad_to_multiple_of=",
