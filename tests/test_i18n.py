@@ -247,7 +247,7 @@ PAIRS = dict.fromkeys(
     [
         *(pair for table in TABLES for pair in table.values()),
         *(inputs.MEND, inputs.MEND_WORDS),
-        *(check.wanted for check in RANGES.values()),
+        *(check.expected for check in RANGES.values()),
     ]
 )
 

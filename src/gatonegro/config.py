@@ -92,7 +92,7 @@ class Config:
     def __post_init__(self) -> None:
         for name, check in RANGES.items():
             if not check.test(value := getattr(self, name)):
-                raise ConfigError(*check.refusal(name, value)).within("config.json")
+                raise ConfigError(*check.message(name, value)).within("config.json")
         buckets, count = self.relative_buckets, len(self.id2label or ())
         wrong = {
             "pad_token_id": self.pad_token_id is not None and self.pad_token_id >= self.vocab_size,

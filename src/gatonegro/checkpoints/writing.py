@@ -17,7 +17,7 @@ from torch import Tensor
 from gatonegro.checkpoints.reading import INDEX, SINGLE
 from gatonegro.checkpoints.tensors import check
 from gatonegro.errors import CheckpointError, OptionError
-from gatonegro.storage import disk_errors, replacing, write_text
+from gatonegro.storage import atomic_write, convert_disk_errors, write_text
 
 SHARDS = "model-*-of-*.safetensors"
 INT8 = {"gatonegro": "int8"}  # in the metadata of a file in our int8 form
@@ -47,7 +47,7 @@ def write(
     check(folder, state, "int8" if packed else None)
     about = {"format": "pt", **(INT8 if packed else {}), **(metadata or {})}
     shards = list(_shards(state, limit))
-    with disk_errors(folder):
+    with convert_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if len(shards) == 1:
             _save(shards[0], folder / SINGLE, about)  # from here on, `read` reads it
@@ -110,5 +110,5 @@ def _shards(state: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tenso
 
 
 def _save(tensors: dict[str, Tensor], path: Path, about: dict[str, str]) -> None:
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         save_file(tensors, beside, about)

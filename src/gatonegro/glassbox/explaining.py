@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from gatonegro.checks import check_text, ids_problem, not_finite, one_of
+from gatonegro.checks import check_text, ids_problem, not_finite_error, one_of
 from gatonegro.errors import InputError, OptionError
 from gatonegro.glassbox.attribution import attribute
 from gatonegro.glassbox.diagnosing import resolve
@@ -203,7 +203,7 @@ def _read(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[str, Any]:
     with watch(model) as seen:
         result = model.run(packed)
     if not result.isfinite().all():
-        raise not_finite(model.dtype)
+        raise not_finite_error(model.dtype)
     rows = Rows(tuple(names))
     steps = [_vectorization(model.embeddings, seen, "embeddings", packed, names)]
     steps += stack_steps(model.encoder, seen, output(seen, "embeddings"), "encoder", rows)
@@ -260,7 +260,7 @@ def _written(model: LanguageModel, tokenizer: Tokenizer, ids: list[int], new: in
     with watch(model) as seen:
         scores = model.run(read, written=packed)
     if not scores.isfinite().all():
-        raise not_finite(model.dtype)
+        raise not_finite_error(model.dtype)
     rows = Rows(tuple(names(begun)), tuple(names(written))[1:])
     source = rows if decoder is None else Rows(tuple(names(ids)))
     steps = [_vectorization(model.embeddings, seen, "embeddings", read, source.own)]

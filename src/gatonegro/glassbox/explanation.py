@@ -14,7 +14,7 @@ from gatonegro.errors import OptionError
 from gatonegro.glassbox.html import notebook, page
 from gatonegro.glassbox.steps import Record
 from gatonegro.glassbox.text import plain
-from gatonegro.storage import replacing, write_text
+from gatonegro.storage import atomic_write, write_text
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,14 +42,14 @@ class Explanation(Record):
 
 
 def _npz(record: Record, path: Path) -> None:
-    with replacing(path) as beside, beside.open("wb") as file:
+    with atomic_write(path) as beside, beside.open("wb") as file:
         np.savez_compressed(file, **record.tensors())  # type: ignore[arg-type]
 
 
 def _safetensors(record: Record, path: Path) -> None:
     tensors = {name: np.ascontiguousarray(x) for name, x in record.tensors().items()}
     about = {"text": record.text, "model": record.model, "tokens": json.dumps(record.tokens)}
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         save_file(tensors, beside, about)
 
 

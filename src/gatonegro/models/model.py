@@ -274,7 +274,7 @@ class Model(nn.Module):
         tensors = release(family, self.config, self.task_head, self.state_dict())
         data = write_config(family, self.config, self.task_head) | {"dtype": str(self.dtype).removeprefix("torch.")}
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        folder = storage.folder_of(folder)
+        folder = storage.output_folder(folder)
         checkpoints.write(
             folder,
             checkpoints.pack_int8(tensors) if int8 else tensors,

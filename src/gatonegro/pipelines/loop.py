@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gatonegro.batching import plan
-from gatonegro.checks import NO_TOKEN, ids_problem, not_finite
+from gatonegro.checks import NO_TOKEN, ids_problem, not_finite_error
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, RowError, TokenizerError
 from gatonegro.models import Model
 from gatonegro.tasks import Task
@@ -216,7 +216,7 @@ class Loop:
             pad_to_multiple_of=_multiple(sum(map(len, ids))) if len(encoded.ids) > 1 else 1,
         )
         kind = self.model.precision or self.model.dtype
-        return [array if np.isfinite(array).all() else not_finite(kind) for array in found]
+        return [array if np.isfinite(array).all() else not_finite_error(kind) for array in found]
 
 
 def _encode(task: Task, tokenizer: Tokenizer, model: Model, options: Mapping[str, Any], rows: Sequence[Any]) -> Encoded:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
-from gatonegro.checks import lone_surrogate
+from gatonegro.checks import surrogate_problem
 from gatonegro.errors import InputError, OptionError
 from gatonegro.models import Model
 from gatonegro.preprocessing import KEY, PREPROCESS, known_emoji, preprocessing_of
@@ -89,7 +89,7 @@ def changed(text: str, change: Change) -> str:
             f"preprocess= gave {kind} for the text {text!r:.40}, and a model reads str; let it return one.",
             f"preprocess= dio {kind} para el texto {text!r:.40}, y un modelo lee str; haz que devuelva uno.",
         )
-    if bad := lone_surrogate(new):
+    if bad := surrogate_problem(new):
         raise InputError(f"preprocess= gave a text with {bad.en}", f"preprocess= dio un texto con {bad.es}")
     return new
 

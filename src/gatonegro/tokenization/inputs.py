@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro import checks
-from gatonegro.checks import is_missing, lone_surrogate, short
+from gatonegro.checks import is_missing, short, surrogate_problem
 from gatonegro.errors import HubError, InputError, TokenizerError, message_of
 from gatonegro.i18n import EMPTY, Message, catalog
 
@@ -99,7 +99,7 @@ def as_token(token: Any, where: Message = TOKEN) -> str:
     text = getattr(token, "content", token)
     if not isinstance(text, str):
         raise _refused(where, text, mend=Message("it must be a str", "debe ser un str"))
-    if bad := lone_surrogate(text):
+    if bad := surrogate_problem(text):
         raise InputError(f"{where.en} has {bad.en}", f"{where.es} tiene {bad.es}")
     return text
 
@@ -123,7 +123,7 @@ def choice(name: str, value: Any, known: Sequence[str]) -> str | None:
 def whole(name: str, value: Any, least: int) -> int:
     """Return `value` as an int of at least `least`; raise an InputError that names the argument for another."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
-        wanted, given = checks.whole(least).wanted, short(value)
+        wanted, given = checks.whole(least).expected, short(value)
         raise InputError(f"{name}={given}: it must be {wanted.en}", f"{name}={given}: debe ser {wanted.es}")
     return int(value)
 

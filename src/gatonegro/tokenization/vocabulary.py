@@ -160,13 +160,13 @@ class Vocabulary:
             How many were new.
         """
         if not A_DICT.test(special_tokens_dict):
-            raise InputError(*A_DICT.refusal("special_tokens_dict", special_tokens_dict))
+            raise InputError(*A_DICT.message("special_tokens_dict", special_tokens_dict))
         fresh: list[str | AddedToken] = []
         named, more = dict(self.named), list(self.additional_special_tokens)
         for name, value in special_tokens_dict.items():
             if name in ("additional_special_tokens", "extra_special_tokens"):
                 if not A_LIST.test(value):
-                    raise InputError(*A_LIST.refusal(name, value))
+                    raise InputError(*A_LIST.message(name, value))
                 more += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
                 fresh += value
             elif name not in self.NAMES:
