@@ -361,7 +361,7 @@ def test_without_the_weights_it_says_how_to_get_them(built_in, run, refused, mon
     if card:
         built_in(False)
     else:
-        monkeypatch.setattr(hub, "PACKAGE", "gatonegro_models_that_nobody_has")
+        monkeypatch.setattr(hub, "WEIGHTS_PACKAGE", "gatonegro_models_that_nobody_has")
     _, err = run("sentiment", "hola", status=1)
     assert "pip install -U gatonegro-models (from a checkout: pip install ./models)" in err.splitlines()[-1]
     for arguments in (["tokens", "hola"], ["convert", "sentiment-es-en", "-o", tmp_path / "out"]):

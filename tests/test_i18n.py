@@ -242,7 +242,7 @@ def test_no_error_and_no_warning_is_in_english_alone(room):
             assert len(node.args) != 1 or not letters(node.args[0]), place(path, node)
 
 
-TABLES = (hub.CAUSES, NOTICES, HINTS, inputs.MESSAGES, reading.MESSAGES, reading.SIGNS, reading.FOREIGN)
+TABLES = (hub.MESSAGES, NOTICES, HINTS, inputs.MESSAGES, reading.MESSAGES, reading.SIGNS, reading.FOREIGN)
 PAIRS = dict.fromkeys(
     [
         *(pair for table in TABLES for pair in table.values()),

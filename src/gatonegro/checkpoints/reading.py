@@ -96,7 +96,7 @@ def _find(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | None, 
             for lang, word in (("en", " and "), ("es", " y "))
         )
         hint = Message(f" It has only {en}, which cannot be read here.", f" Solo tiene {es}; aquí no se leen.")
-    place = source.where
+    place = source.location
     raise CheckpointError(
         f"{source.name}: there are no weights in {place.en}; looked for {SINGLE}, {INDEX}, {PICKLED}.{hint.en}",
         f"{source.name}: no hay pesos en {place.es}; se han buscado {SINGLE}, {INDEX} y {PICKLED}.{hint.es}",

@@ -16,9 +16,9 @@ def add_texts(parser: ArgumentParser) -> None:
 
 
 def add_model(parser: ArgumentParser, task: str = "text-classification", key: str = "--model") -> None:
-    from gatonegro.hub import DEFAULTS  # here, since `gatonegro --help` needs no hub
+    from gatonegro.hub import DEFAULT_MODELS  # here, since `gatonegro --help` needs no hub
 
-    parser.add_argument("-m", "--model", metavar="NAME", help=str(HELP[key].format(default=DEFAULTS[task])))
+    parser.add_argument("-m", "--model", metavar="NAME", help=str(HELP[key].format(default=DEFAULT_MODELS[task])))
 
 
 def add_engine(parser: ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from gatonegro.cli.arguments import add_json, add_model, add_source, source_of
 from gatonegro.cli.terminal import print_json, print_message, print_tabs, table
 from gatonegro.errors import CheckpointError, OptionError
-from gatonegro.hub import DEFAULTS
+from gatonegro.hub import DEFAULT_MODELS
 from gatonegro.i18n import localized
 
 SENTENCES = (
@@ -37,7 +37,7 @@ def run(args: Namespace) -> None:
     from gatonegro.engine.processor import abilities
 
     texts = [f"{i}. {sentence}" for i in range(COPIES) for sentence in SENTENCES]
-    model = args.model or DEFAULTS["text-classification"]
+    model = args.model or DEFAULT_MODELS["text-classification"]
     precisions = [p for p in ("fp32", "bf16", "int8") if p != "bf16" or "bf16" in abilities()]
     engines = {p: pipeline(model=model, precision=p, device="cpu", **source_of(args)) for p in precisions}
     if engines["fp32"].task == "fill-mask":

@@ -10,7 +10,7 @@ from typing import Any
 from gatonegro.cli.arguments import add_json, add_source, source_of
 from gatonegro.cli.terminal import print_json, print_message
 from gatonegro.errors import OptionError
-from gatonegro.hub import BUILT_IN, DISTRIBUTION, built_in_models
+from gatonegro.hub import BUILT_IN, WEIGHTS_DISTRIBUTION, built_in_models
 from gatonegro.i18n import Message, localized
 
 
@@ -78,8 +78,8 @@ def _show(record: dict[str, Any]) -> None:
             title = ""
     else:
         how = localized(
-            f"not installed: pip install {DISTRIBUTION} (from a checkout: pip install ./models)",
-            f"sin instalar: pip install {DISTRIBUTION} (desde una copia del repositorio: pip install ./models)",
+            f"not installed: pip install {WEIGHTS_DISTRIBUTION} (from a checkout: pip install ./models)",
+            f"sin instalar: pip install {WEIGHTS_DISTRIBUTION} (desde una copia del repositorio: pip install ./models)",
         )
         rows.append((localized("weights", "pesos"), how))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)

@@ -10,7 +10,7 @@ from itertools import chain
 from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, source_of
 from gatonegro.cli.input import texts
 from gatonegro.cli.terminal import one_line, print_json, print_tabs, table
-from gatonegro.hub import DEFAULTS
+from gatonegro.hub import DEFAULT_MODELS
 from gatonegro.i18n import localized
 
 
@@ -25,7 +25,7 @@ def run(args: Namespace) -> None:
     source = texts(args.texts)
     from gatonegro.tokenization import AutoTokenizer
 
-    name = DEFAULTS["text-classification"] if args.model is None else args.model
+    name = DEFAULT_MODELS["text-classification"] if args.model is None else args.model
     tokenizer = AutoTokenizer.from_pretrained(name, **source_of(args))
     for n, text in enumerate(chain.from_iterable(source)):
         with warnings.catch_warnings():

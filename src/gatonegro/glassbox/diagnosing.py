@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from gatonegro.checks import row_error, text_problem
 from gatonegro.errors import InputError
-from gatonegro.hub import DEFAULTS
+from gatonegro.hub import DEFAULT_MODELS
 from gatonegro.language import Diagnosis, diagnosis_of
 from gatonegro.language.diagnosis import is_encoder_decoder, read_model
 
@@ -69,7 +69,7 @@ def diagnose(
 def resolve(model: Any) -> Any:
     """Return the name or folder in `model=` as a str, the built-in's for None, or the pipeline; None for all others."""
     if model is None or isinstance(model, str | Path):
-        return DEFAULTS["text-classification"] if model is None else str(model)
+        return DEFAULT_MODELS["text-classification"] if model is None else str(model)
     from gatonegro.pipelines import Pipeline  # here, since it imports torch, which a name does not need
 
     return model if isinstance(model, Pipeline) else None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatonegro.engine import fit_threads, resolve_device
 from gatonegro.errors import GatonegroError, InputError, OptionError
-from gatonegro.hub import DEFAULTS, built_in_models, locate
+from gatonegro.hub import DEFAULT_MODELS, built_in_models, locate
 from gatonegro.i18n import EMPTY, Message, localized
 from gatonegro.language import built_in_languages
 from gatonegro.models import Model, head_of, load, load_fast, share
@@ -155,13 +155,13 @@ def _task(
 
 def _default_model(task: str, record: Task) -> str:
     """Return the built-in model of a task, and name it on stderr."""
-    if record.name not in DEFAULTS:
+    if record.name not in DEFAULT_MODELS:
         raise OptionError(
             f"{task} has no built-in model; pass model= with a folder or a name on the hub, {record.example!r} say.",
             f"{task} no tiene modelo incluido; pasa model= con una carpeta o un nombre del hub, como "
             f"{record.example!r}.",
         )
-    model = DEFAULTS[record.name]
+    model = DEFAULT_MODELS[record.name]
     if sys.stderr is not None:  # as under pythonw
         said = localized(
             f"no model was named, so this is the built-in {model}.",
