@@ -59,7 +59,7 @@ Pipeline.__init__ = remember
 def nothing_was_warned_of():
     """Pipelines that several tests share warn in each of them, though they warn of each kind once."""
     for pipe in PIPELINES:
-        pipe.warned.clear()
+        pipe.warned_kinds.clear()
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ class _Subject:
 def _subject(model: Any, tokenizer: Tokenizer | None, where: Mapping[str, Any]) -> _Subject:
     found = resolve(model)
     if isinstance(found, Pipeline):
-        return _Subject(found.model, found.tokenizer, found.languages, found.change, found.task)
+        return _Subject(found.model, found.tokenizer, found.languages, found.preprocess, found.task)
     if isinstance(found, str):
         model = load(found, head_of(found, **where) or "none", **where)
         tokenizer = AutoTokenizer.from_pretrained(found, **where) if tokenizer is None else tokenizer
