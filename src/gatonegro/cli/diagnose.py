@@ -20,7 +20,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
-    from gatonegro.glassbox.diagnosing import diagnose
+    from gatonegro.glassbox.diagnose import diagnose
 
     for n, text in enumerate(chain.from_iterable(texts(args.texts))):
         found = diagnose(text, args.model, **source_of(args))

@@ -24,9 +24,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     parts = texts(args.texts)
-    from gatonegro.glassbox.explaining import explain
+    from gatonegro.glassbox.explain import explain
     from gatonegro.glassbox.explanation import saver_of
-    from gatonegro.glassbox.text import plain, show
+    from gatonegro.glassbox.text import show, to_text
 
     if args.output:
         if len(args.texts) != 1 or args.texts == ["-"]:
@@ -50,4 +50,4 @@ def run(args: Namespace) -> None:
 
                 show(found, Console(highlight=False), args.layers)
             else:
-                print(plain(found, args.layers), flush=True)
+                print(to_text(found, args.layers), flush=True)
