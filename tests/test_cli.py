@@ -158,9 +158,9 @@ def test_arguments_and_lines_get_the_answers_of_the_pipeline(tiny, run):
 )
 @pytest.mark.parametrize("chunk", [1, 3, 1 << 17])
 def test_lines_of_standard_input(monkeypatch, stdin, expected, chunk):
-    monkeypatch.setattr(cli_input, "CHUNK", chunk)
+    monkeypatch.setattr(cli_input, "CHUNK_BYTES", chunk)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-    assert [text for part in cli_input.texts([]) for text in part] == expected
+    assert [text for part in cli_input.read_texts([]) for text in part] == expected
 
 
 @pytest.mark.parametrize("command", ["sentiment", "tokens"])
@@ -172,7 +172,7 @@ def test_empty_standard_input_is_no_text(tiny, run, command):
 @pytest.mark.parametrize("command", ["sentiment", "tokens"])
 @pytest.mark.parametrize("chunk", [4, 1 << 17])
 def test_nothing_is_lost_at_a_line_that_is_not_utf8(tiny, refused, run, monkeypatch, command, chunk):
-    monkeypatch.setattr(cli_input, "CHUNK", chunk)
+    monkeypatch.setattr(cli_input, "CHUNK_BYTES", chunk)
     good = run(command, "--json", "-m", tiny, "uno", "dos", "")[0]
     said = refused(command, "--json", "-m", tiny, stdin=b"uno\ndos\n\ncaf\xe9\nmore\n", printed=good)
     assert "line 4 of standard input is not UTF-8 (character 4)" in said and "iconv -f latin1" in said
@@ -289,7 +289,7 @@ def test_colours_help_and_no_color_is_respected(tiny, terminal, monkeypatch):
 
 
 def test_a_long_text_is_said_once_and_plainly(tiny, run, monkeypatch):
-    monkeypatch.setattr(cli_input, "CHUNK", 16)  # so that it is in another part than the first
+    monkeypatch.setattr(cli_input, "CHUNK_BYTES", 16)  # so that it is in another part than the first
     out, err = run("sentiment", "-m", tiny, stdin=f"uno\ndos\ntres\n{LONG}\n{LONG}\n".encode())
     assert len(out.splitlines()) == 5
     assert err.startswith("gatonegro: text 4 is longer than the 64 tokens") and err.count("\n") == 1
@@ -473,8 +473,8 @@ def test_get_keeps_what_a_name_told(tiny, run, tmp_path):
     shutil.copytree(tiny, tmp_path / "robertuito-x")
     (folder,) = run("models", "--get", tmp_path / "robertuito-x", "--to", tmp_path / "usb")[0].splitlines()
     shutil.move(folder, tmp_path / "other")
-    assert pipeline("sentiment-analysis", model=tmp_path / "other").change is not None
-    assert pipeline("sentiment-analysis", model=tiny).change is None
+    assert pipeline("sentiment-analysis", model=tmp_path / "other").preprocess is not None
+    assert pipeline("sentiment-analysis", model=tiny).preprocess is None
 
 
 def test_get_does_not_mix_two_models(wide, tiny, run, refused, tmp_path):

@@ -188,15 +188,9 @@ class HubSource(Source):
 
         detail = str(error).strip().partition("\n")[0][:200] if error else ""
         text = MESSAGES[cause].format(
-            name=self.name,
-            filename=filename,
-            revision=self.commit,
-            cache=self.cache,
-            endpoint=constants.ENDPOINT,
-            here=Path.cwd(),
-            built_in=", ".join(BUILT_IN),
-            status=_http_status(error),
-        )
+            name=self.name, filename=filename, revision=self.commit, cache=self.cache, endpoint=constants.ENDPOINT,
+            here=Path.cwd(), built_in=", ".join(BUILT_IN), status=_http_status(error),
+        )  # fmt: skip
         tail = f" [{type(error).__name__}: {detail}]" if detail else ""
         return HubError(f"{self.name!r}: {text.en}{tail}", f"{self.name!r}: {text.es}{tail}")
 
@@ -221,15 +215,12 @@ def _message_key(error: BaseException) -> str | None:
 
 
 def locate(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> Source:
-    """Return the location of a model's files. Folders take precedence over built-in models, these over the hub.
+    """Find a model's files, without downloading: a folder wins over a built-in's short name, that over a hub name.
 
     Args:
         name: a folder, the short name of a built-in model, or a name on the hub.
         revision: branch, tag or commit of a hub name.
         local_files_only: never use the network, as with HF_HUB_OFFLINE=1.
-
-    Returns:
-        The location; nothing is downloaded yet.
 
     Raises:
         HubError: there is no such folder, or the hub does not allow such a name.

@@ -24,8 +24,7 @@ def attribute(
     """Compute the contribution of each token to a label's logit, relative to a baseline of pads and special tokens.
 
     Returns:
-        Attributions (t,), and the logit's difference between input and baseline. The attributions add up to it
-        (completeness), up to the error of the quadrature.
+        Attributions (t,), and the logit's difference from the baseline: their sum, up to the quadrature's error.
     """
     nodes, weights = np.polynomial.legendre.leggauss(n_steps)
     rule = [(float(node + 1) / 2, float(weight) / 2) for node, weight in zip(nodes, weights, strict=True)]

@@ -26,10 +26,6 @@ class Explanation(Record):
 
         `.html`: a page in both languages, which needs no network; `.json`: captions and numbers; `.safetensors` or
         `.npz`: the exact tensors by name; `.txt`: the text that `print` shows.
-
-        Raises:
-            OptionError: the suffix is unknown, or the path is a folder.
-            CheckpointError: the file cannot be written.
         """
         path = Path(path)
         saver_of(path)(self, path)

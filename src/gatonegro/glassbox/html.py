@@ -22,7 +22,7 @@ MASKED = -32768  # 16-bit value of a masked score
 N_SHOWN_NUMBERS = 4  # first numbers of each vector, shown as text
 MAX_FRAGMENTED_WORDS = 12
 MAX_LABELS = 40
-BLUE, ORANGE = "rgba(70,130,210,", "rgba(217,95,2,"
+BLUE, ORANGE = "rgba(70,130,210,", "rgba(217,95,2,"  # half transparent, for light and dark notebooks
 PAGE = Path(__file__).parent / "page"
 WORDS, GLOSSARY = (catalog(PAGE / f"{name}.json") for name in ("words", "glossary"))  # an entry is "term: meaning"
 # tensors on the page, by kind of step; all others are in the file of exact tensors
@@ -132,10 +132,8 @@ def _base64(x: Array) -> str:
 
 
 def _strips(x: Array, strips: Strips) -> dict[str, Any]:
-    """Encode vectors as 8-bit fractions of the largest number, with the first numbers of each as they are.
-
-    Heads are concatenated: (h, t, d) becomes (t, h · d).
-    """
+    """Encode vectors as 8-bit fractions of the largest number, with the first numbers of each as they are."""
+    # heads are concatenated: (h, t, d) becomes (t, h · d)
     rows = x.transpose(1, 0, 2).reshape(x.shape[1], -1) if x.ndim == 3 else x.reshape(-1, x.shape[-1])
     shape, rows = list(rows.shape), rows[:MAX_DRAWN_TOKENS]
     first = [[float(f"{n:.6g}") for n in row] for row in rows[:, :N_SHOWN_NUMBERS].tolist()]
@@ -159,10 +157,7 @@ def notebook(record: Record) -> str:
 
 
 def _static_html(record: Record) -> str:
-    """Return HTML without scripts: the answer, its attribution, and the last layer's attention (mean of the heads).
-
-    Colours are half transparent, for light and dark notebooks.
-    """
+    """Return HTML without scripts: the answer, its attribution, and the last layer's attention (mean of the heads)."""
     lines = [f"<p><b>{escape(record.text[:300])}</b> · {escape(record.model)}</p>"]
     if record.mismatch:
         lines.append(f"<p>⚠ {escape(record.mismatch.advices.in_(record.lang))}</p>")

@@ -173,13 +173,9 @@ class Pipeline:
 
     def _validated_part(self, part: Part) -> tuple[Iterable[Any], Settings]:
         """Return the rows of a part and their settings."""
-        pair = part if isinstance(part, tuple | list) and len(part) == 2 else (None, None)
-        rows, options = pair
-        if (
-            not isinstance(rows, Iterable)
-            or isinstance(rows, str | bytes | Mapping)
-            or not isinstance(options, Mapping)
-        ):
+        rows, options = part if isinstance(part, tuple | list) and len(part) == 2 else (None, None)
+        is_rows = isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping)
+        if not is_rows or not isinstance(options, Mapping):
             raise InputError(
                 f"a part is a tuple of rows, and a dict of options: run([(texts, {{}})]), not {short(part)}.",
                 f"una parte es una tupla de filas y un dict de opciones: run([(textos, {{}})]), no {short(part)}.",

@@ -15,34 +15,23 @@ from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings
 from gatonegro.tasks.task import Notice, notice
 
 MODES = ("warn", "error", "route", "off")
-LANGUAGE_CHECK_MODE = Check(
-    one_of(*MODES).test, Message(f"one of {', '.join(map(repr, MODES))}", f"uno de {', '.join(map(repr, MODES))}")
-)
+MODES_TEXT = ", ".join(map(repr, MODES))
+LANGUAGE_CHECK_MODE = Check(one_of(*MODES).test, Message(f"one of {MODES_TEXT}", f"uno de {MODES_TEXT}"))
 ALWAYS_CHECKED_ROWS, CHECK_INTERVAL_ROWS = 64, 32  # a call checks its first 64 rows, then every 32nd
 MAX_DETECT_CHARS = 300  # characters of a text to detect its language by
-Route = Callable[[str], Loop | None]
+Route = Callable[[str], Loop | None]  # from a language to the loop of a model for it
 
 
 @dataclass(frozen=True)
 class Router:
-    """Language check of rows; in mode "route", each row is answered by a model for its language.
-
-    Attributes:
-        loop: the pipeline's loop.
-        languages: the languages of its model.
-        route: function from a language to the loop of a model for it, or None.
-    """
+    """Language check of rows; in mode "route", each row is answered by a model for its language."""
 
     loop: Loop
-    languages: Languages
+    languages: Languages  # of the loop's model
     route: Route | None = None
 
     def answer(
-        self,
-        rows: Sequence[Any],
-        settings: Settings,
-        checked: Iterable[int],
-        on_batch: OnBatch | None = None,
+        self, rows: Sequence[Any], settings: Settings, checked: Iterable[int], on_batch: OnBatch | None = None
     ) -> Iterator[Answer]:
         """Yield answers as `Loop.answer` does. `checked` are the indices of the rows to check in mode "warn"."""
         mode = settings.language_check
