@@ -33,8 +33,8 @@ if not os.environ.get("GATONEGRO_TEST_AUTO"):
     tuned.remember("fp32", "fp32")
 
 # the same examples on every machine, however slow it is
-settings.register_profile("house", deadline=None, derandomize=True, database=None, max_examples=50)
-settings.load_profile("house")
+settings.register_profile("deterministic", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.load_profile("deterministic")
 
 SOURCE = Path(gatonegro.__file__).resolve().parents[1]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -26,7 +26,7 @@ def short(value: Any, limit: int = 80) -> str:
 
 @dataclass(frozen=True)
 class Check:
-    """A condition on a value, with a description for error messages: "name must be <wanted>"."""
+    """A condition on a value, with a description for error messages: "name must be <expected>"."""
 
     test: Callable[[Any], bool]
     expected: Message
