@@ -1,9 +1,9 @@
-"""Which of PyTorch's operators is fastest here: those that the engine uses, and those that lost.
+"""Compare the speed of PyTorch's operators: those that the engine uses, and alternatives.
 
     python benchmarks/operators.py
 
-10⁹ operations a second for products of `rows` tokens with matrices of a feed-forward 768 → 3072, by each operator, best
-of several, in turns; and milliseconds of what stands between the products. Writes `benchmarks/results/operators.json`
+10⁹ operations per second of products of `rows` tokens with a feed-forward's matrices, 768 → 3072, per operator, best of
+several, in turns; and milliseconds of the operations between the products. Writes `benchmarks/results/operators.json`
 and `.md`.
 """
 
@@ -30,7 +30,7 @@ TIMES = 9
 
 
 def best(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Seconds of each, the best of several, in turns."""
+    """Return the seconds of each function, best of several runs in turns."""
     took = dict.fromkeys(ways, float("inf"))
     for n in range(TIMES + 1):
         for name, run in ways.items():
@@ -84,7 +84,7 @@ def products(rows: int) -> dict[str, Callable[[], object]]:
 
 
 def attention() -> dict[str, Callable[[], object]]:
-    """75 sentences of 27 tokens, 12 heads of 64, and a layer norm of as many tokens."""
+    """Time attention over 75 sentences of 27 tokens, 12 heads of 64, and a layer norm of as many tokens."""
     layout = Layout((27,) * 75, (27,) * 75)
     q, k, v = torch.randn(27 * 75, 3, 12, 64).unbind(1)
     half = [t.bfloat16() for t in (q, k, v)]
@@ -102,7 +102,7 @@ def attention() -> dict[str, Callable[[], object]]:
 
 
 def between() -> dict[str, Callable[[], object]]:
-    """On what a feed-forward of 2,048 tokens has inside: (2048, 3072)."""
+    """Time the operations between the products of a feed-forward, on 2,048 tokens: (2048, 3072)."""
     x, add = torch.randn(2048, N), torch.randn(2048, 1)
     scale = x.abs().amax(1, keepdim=True) / 127
     weight, narrow = torch.randn(N, K) * 0.05, torch.randn(2048, K)

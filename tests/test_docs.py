@@ -15,7 +15,7 @@ import transformers as hf
 
 import gatonegro
 from gatonegro import cli, families, hub
-from gatonegro.i18n import using
+from gatonegro.i18n import override_language
 from gatonegro.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
@@ -76,7 +76,7 @@ def test_examples_print_what_they_say(example, capsys, monkeypatch, tmp_path):
         pytest.skip(f"the built-in {BUILT_IN} is not installed: pip install ./models")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(TASKS, "stars", None)  # so that it is taken away again
-    with using("es" if example.parent.name == "es" else "en"):
+    with override_language("es" if example.parent.name == "es" else "en"):
         runpy.run_path(str(example))
     wanted = "\n".join(re.findall(r"# → (.*)", text))
     said = capsys.readouterr().out
@@ -146,7 +146,7 @@ def test_commands_print_what_the_page_says(page, arguments, output, capsys, monk
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)  # a terminal, but a plain one
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setenv("COLUMNS", "100")
-    with using("es" if page in [spanish.name for spanish in SPANISH] else "en"):
+    with override_language("es" if page in [spanish.name for spanish in SPANISH] else "en"):
         assert cli.main(arguments) == 0
     said = capsys.readouterr().out
     assert agree(said, output), said

@@ -239,9 +239,9 @@ class TestPipelines:
     def test_the_warning_names_the_line_of_the_call(self, english):
         with pytest.warns(LanguageMismatchWarning) as seen:
             english([SPANISH])
-            english.warned.clear()
+            english.warned_kinds.clear()
             english(SPANISH)
-            english.warned.clear()
+            english.warned_kinds.clear()
             next(english(iter([SPANISH])))
             english([SPANISH] * 3)  # no more
         assert [one.filename for one in seen] == [__file__] * 3
@@ -259,11 +259,12 @@ class TestPipelines:
             pipeline("sentiment-analysis", "demo-en", language_check="loud")
 
     def test_long_inputs_are_sampled(self, english, monkeypatch):
-        from gatonegro.pipelines import routing as fit
+        from gatonegro.pipelines import language_check
 
         looked = []
-        match = match_language
-        monkeypatch.setattr(fit, "match_language", lambda text, *more: looked.append(text) or match(text, *more))
+        monkeypatch.setattr(
+            language_check, "match_language", lambda text, *more: looked.append(text) or match_language(text, *more)
+        )
         english([ENGLISH[:12]] * 1000)
         assert 64 <= len(looked) <= 64 + 1000 // 32
         assert all(len(text) <= 300 for text in looked)

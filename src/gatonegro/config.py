@@ -13,8 +13,7 @@ from typing import Any
 
 from gatonegro.checks import Check, number, one_of, optional, short, whole
 from gatonegro.errors import ConfigError
-from gatonegro.i18n import Message, catalog
-from gatonegro.i18n import number as thousands
+from gatonegro.i18n import Message, catalog, format_int
 
 MAX_SIZE = 2**31 - 1  # of any dimension or number of entries
 MAX_LABELS = 1_000_000
@@ -93,7 +92,7 @@ class Config:
     def __post_init__(self) -> None:
         for name, check in FIELD_CHECKS.items():
             if not check.test(value := getattr(self, name)):
-                raise ConfigError(*check.refusal(name, value)).within("config.json")
+                raise ConfigError(*check.message(name, value)).within("config.json")
         buckets, count = self.relative_attention_num_buckets, len(self.id2label or ())
         wrong = {
             "pad_token_id": self.pad_token_id is not None and self.pad_token_id >= self.vocab_size,
@@ -155,7 +154,7 @@ class Config:
         if isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels <= MAX_LABELS:
             labels = [f"LABEL_{i}" for i in range(labels)]
         if not isinstance(labels, Mapping | list | tuple):
-            given, most = short(labels), thousands(MAX_LABELS)
+            given, most = short(labels), format_int(MAX_LABELS)
             raise ConfigError(*MESSAGES["labels"].format(most=most, given=given))
         if not isinstance(labels, Mapping):
             labels = dict(enumerate(labels))

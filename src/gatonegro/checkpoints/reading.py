@@ -17,7 +17,7 @@ from gatonegro.checkpoints.int8 import unpack_int8
 from gatonegro.checkpoints.validation import MESSAGES, check_tensors
 from gatonegro.errors import CheckpointError, PickleRefusedError, message_of
 from gatonegro.hub import Source
-from gatonegro.i18n import EMPTY, Message, catalog, number
+from gatonegro.i18n import EMPTY, Message, catalog, format_int
 
 SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME = "model.safetensors", "model.safetensors.index.json"
 PICKLED_WEIGHTS_NAME, PICKLED_WEIGHTS_INDEX_NAME = "pytorch_model.bin", "pytorch_model.bin.index.json"
@@ -101,7 +101,7 @@ def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | 
             for lang, word in (("en", " and "), ("es", " y "))
         )
         hint = Message(f" It has only {en}, which cannot be read here.", f" Solo tiene {es}; aquí no se leen.")
-    where, names = source.where, f"{SAFE_WEIGHTS_NAME}, {SAFE_WEIGHTS_INDEX_NAME}"
+    where, names = source.location, f"{SAFE_WEIGHTS_NAME}, {SAFE_WEIGHTS_INDEX_NAME}"
     raise CheckpointError(
         *MESSAGES["no_weights"].format(
             name=source.name, where=where, names=names, pickled_weights_name=PICKLED_WEIGHTS_NAME, hint=hint
@@ -149,11 +149,11 @@ def _damage(path: Path) -> Message | None:
         for signature, kind in FILE_SIGNATURES.items():
             if start.startswith(signature):
                 return kind
-        length, count = int.from_bytes(start[:8], "little"), number(size)
+        length, count = int.from_bytes(start[:8], "little"), format_int(size)
         if size < 8 or length > size - 8:
             return MESSAGES["too_short"].format(count=count)
         if length > 10**8:
-            return MESSAGES["long_header"].format(length=number(length))
+            return MESSAGES["long_header"].format(length=format_int(length))
         file.seek(8)
         for name, entry in json.loads(file.read(length)).items():
             if name == "__metadata__":
@@ -161,9 +161,9 @@ def _damage(path: Path) -> Message | None:
             begin, end = entry["data_offsets"]
             dtype, shape, last = entry["dtype"], entry["shape"], 8 + length + end
             if last > size:
-                return MESSAGES["cut_off"].format(name=name, last=number(last), count=count)
+                return MESSAGES["cut_off"].format(name=name, last=format_int(last), count=count)
             if math.prod(shape) * DTYPE_BYTES[dtype] != end - begin:
-                return MESSAGES["wrong_size"].format(name=name, dtype=dtype, shape=shape, bytes=number(end - begin))
+                return MESSAGES["wrong_size"].format(name=name, dtype=dtype, shape=shape, bytes=format_int(end - begin))
     return None
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from gatonegro.checkpoints.reading import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
 from gatonegro.checkpoints.validation import MESSAGES, check_tensors
 from gatonegro.errors import CheckpointError, OptionError
-from gatonegro.storage import disk_errors, replacing, write_text
+from gatonegro.storage import atomic_write, convert_disk_errors, write_text
 
 SHARD_PATTERN = "model-*-of-*.safetensors"
 INT8_METADATA = {"gatonegro": "int8"}  # of a file in the int8 form
@@ -46,7 +46,7 @@ def write(
     check_tensors(folder, state, "int8" if packed else None)
     metadata = {"format": "pt", **(INT8_METADATA if packed else {}), **(metadata or {})}
     shards = list(_split_shards(state, limit))
-    with disk_errors(folder):
+    with convert_disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if len(shards) == 1:
             _save_file(shards[0], folder / SAFE_WEIGHTS_NAME, metadata)  # from here on, `read` reads it
@@ -107,5 +107,5 @@ def _split_shards(state: Mapping[str, Tensor], limit: int) -> Iterator[dict[str,
 
 
 def _save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(tensors, temporary, metadata)

@@ -130,7 +130,7 @@ def _labels(data: Mapping[str, Any]) -> Mapping[Any, str]:
     if labels is None:
         count, check = data.get("num_labels", 2), whole(1, MAX_LABELS)
         if not check.test(count):
-            raise ConfigError(*check.refusal("num_labels", count)).within("config.json")
+            raise ConfigError(*check.message("num_labels", count)).within("config.json")
         labels = {i: f"LABEL_{i}" for i in range(count)}
     if not isinstance(labels, Mapping) or not all(isinstance(label, str) for label in labels.values()):
         raise ConfigError(*MESSAGES["id2label"])

@@ -13,7 +13,7 @@ from typing import Any
 from gatonegro.config import Config
 from gatonegro.errors import ConfigError, GatonegroError
 from gatonegro.hub import built_in_models, locate
-from gatonegro.i18n import Message, catalog, language
+from gatonegro.i18n import Message, catalog, user_language
 from gatonegro.language import matching
 from gatonegro.language.detect import MESSAGES
 from gatonegro.language.matching import Languages, language_names, languages_of, match_language
@@ -51,7 +51,7 @@ class Diagnosis:
     def to_dict(self, lang: str | None = None) -> dict[str, Any]:
         """Return all fields; the advice is in `lang`, "es" or "en", by default the user's language."""
         fields = {name: value for name, value in asdict(self).items() if name != "advices"}
-        return {**fields, "advice": self.advices.in_(lang or language())}
+        return {**fields, "advice": self.advices.in_(lang or user_language())}
 
     def to_json(self) -> str:
         """Return `to_dict` as JSON."""

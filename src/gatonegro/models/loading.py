@@ -121,7 +121,7 @@ def copy_to(
     """
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source)  # fails before a long download
-    folder = storage.folder_of(folder)
+    folder = storage.output_folder(folder)
     files = [
         path
         for file in ("README.md", "generation_config.json", *TOKENIZER_FILES)

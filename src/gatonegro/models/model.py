@@ -22,7 +22,7 @@ from gatonegro.engine import PRECISIONS, best_precision, limit_threads, replace_
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
 from gatonegro.families.family import to_checkpoint, write_config
-from gatonegro.i18n import localized, number
+from gatonegro.i18n import format_int, localized
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.attention import Seen
 from gatonegro.nn.describe import describe
@@ -244,7 +244,7 @@ class Model(nn.Module):
 
     def __repr__(self) -> str:
         name = f"{self.name_or_path}: " if self.name_or_path else ""
-        count = number(self.num_parameters())
+        count = format_int(self.num_parameters())
         title = localized(f"{name}{count} parameters", f"{name}{count} parámetros")
         if self._source:
             title += localized(f"; a faster copy, in {self.precision}", f"; una copia rápida, en {self.precision}")
@@ -274,7 +274,7 @@ class Model(nn.Module):
         tensors = to_checkpoint(family, self.config, self.task_head, self.state_dict())
         data = write_config(family, self.config, self.task_head) | {"dtype": str(self.dtype).removeprefix("torch.")}
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        folder = storage.folder_of(folder)
+        folder = storage.output_folder(folder)
         checkpoints.write(
             folder,
             checkpoints.pack_int8(tensors) if int8 else tensors,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
-from gatonegro.checks import lone_surrogate, short
+from gatonegro.checks import short, surrogate_problem
 from gatonegro.errors import ConfigError, InputError, OptionError
 from gatonegro.preprocessing.emoji import MESSAGES, known_emoji, spell_emoji
 from gatonegro.preprocessing.tweets import preprocess_tweet
@@ -91,7 +91,7 @@ def apply(text: str, transform: TextTransform) -> str:
     if not isinstance(new, str):
         kind = type(new).__name__
         raise InputError(*MESSAGES["no_str"].format(kind=kind, text=text))
-    if bad := lone_surrogate(new):
+    if bad := surrogate_problem(new):
         raise InputError(f"preprocess= gave a text with {bad.en}", f"preprocess= dio un texto con {bad.es}")
     return new
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro import checks
-from gatonegro.checks import is_missing, lone_surrogate, short
+from gatonegro.checks import is_missing, short, surrogate_problem
 from gatonegro.errors import HubError, InputError, TokenizerError, message_of
 from gatonegro.i18n import EMPTY, Message, catalog
 
@@ -90,7 +90,7 @@ def as_token(token: Any, where: Message = THE_TOKEN) -> str:
     text = getattr(token, "content", token)
     if not isinstance(text, str):
         raise _type_error(where, text, remedy=Message("it must be a str", "debe ser un str"))
-    if bad := lone_surrogate(text):
+    if bad := surrogate_problem(text):
         raise InputError(f"{where.en} has {bad.en}", f"{where.es} tiene {bad.es}")
     return text
 
@@ -111,7 +111,7 @@ def resolve_strategy(name: str, value: Any, known: Sequence[str]) -> str | None:
 def as_int(name: str, value: Any, least: int) -> int:
     """Return an argument as an int; raise InputError if it is no integer, or below `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
-        wanted, shown = checks.whole(least).wanted, short(value)
+        wanted, shown = checks.whole(least).expected, short(value)
         raise InputError(*MESSAGES["integer"].format(name=name, shown=shown, wanted=wanted))
     return int(value)
 

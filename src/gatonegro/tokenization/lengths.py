@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatonegro.errors import GatonegroWarning, InputError
-from gatonegro.i18n import Message, number
+from gatonegro.i18n import Message, format_int
 from gatonegro.tokenization.batch import as_columns
 from gatonegro.tokenization.inputs import MESSAGES, as_int, resolve_strategy
 
@@ -70,7 +70,7 @@ def padded_length(policy: PadPolicy, rows: list[Any], length: int | None, multip
     multiple = 1 if multiple is None else as_int("pad_to_multiple_of", multiple, 1)
     length = -(-length // multiple) * multiple
     if length > MAX_PADDED_LENGTH:
-        many, most = number(length), number(MAX_PADDED_LENGTH)
+        many, most = format_int(length), format_int(MAX_PADDED_LENGTH)
         raise InputError(*MESSAGES["too_much_padding"].format(many=many, most=most))
     return length
 

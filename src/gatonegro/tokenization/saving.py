@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from gatonegro.errors import InputError, TokenizerError
-from gatonegro.storage import folder_of, write_bytes
+from gatonegro.storage import output_folder, write_bytes
 from gatonegro.tokenization.marian import Marian
 
 
@@ -33,7 +33,7 @@ def save(
         InputError: `save_directory` is no folder's name.
         TokenizerError: the files cannot be written.
     """
-    folder = folder_of(save_directory, InputError)
+    folder = output_folder(save_directory, InputError)
     tokens = backend.get_added_tokens_decoder()
     added = {token.content: token for token in tokens.values()}
     special = {

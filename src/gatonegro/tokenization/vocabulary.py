@@ -164,13 +164,13 @@ class Vocabulary:
             The number of new tokens.
         """
         if not TOKEN_DICT.test(special_tokens_dict):
-            raise InputError(*TOKEN_DICT.refusal("special_tokens_dict", special_tokens_dict))
+            raise InputError(*TOKEN_DICT.message("special_tokens_dict", special_tokens_dict))
         new: list[str | AddedToken] = []
         special_tokens, more = dict(self.special_tokens), list(self.additional_special_tokens)
         for name, value in special_tokens_dict.items():
             if name in ("additional_special_tokens", "extra_special_tokens"):
                 if not TOKEN_LIST.test(value):
-                    raise InputError(*TOKEN_LIST.refusal(name, value))
+                    raise InputError(*TOKEN_LIST.message(name, value))
                 more += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
                 new += value
             elif name not in self.SPECIAL_TOKEN_NAMES:
