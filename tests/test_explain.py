@@ -28,7 +28,7 @@ from gatonegro.errors import CheckpointError, GatonegroError, InputError, Missin
 from gatonegro.glassbox.recording import Rows, stack_steps
 from gatonegro.glassbox.toy import WORDS, W
 from gatonegro.models import load
-from gatonegro.nn.watch import watch
+from gatonegro.nn.activations import record_activations
 from gatonegro.packing import Layout, pack
 
 built_in = pytest.mark.skipif(
@@ -236,7 +236,7 @@ def test_a_layer_that_is_called_twice_is_told_as_two(make_folder):
     ids = pack([[2, 5, 6, 3]], model.config)
     with torch.no_grad():
         wanted = model.embeddings(ids)
-        with watch(model) as seen:
+        with record_activations(model) as seen:
             model.run(ids)
         steps = list(stack_steps(model.encoder, seen, wanted, "encoder", Rows(("a", "b", "c", "d"))))
         for i in range(3):

@@ -14,7 +14,7 @@ from gatonegro.errors import CheckpointError, InputError
 from gatonegro.families import FAMILIES, family_of
 from gatonegro.families.family import Family, Head, adopt, canonical, links, read_config, release, write_config
 from gatonegro.models import Model, build, initialise
-from gatonegro.nn.attention import attend, attend_plain
+from gatonegro.nn.attention import attend, attend_eager
 from gatonegro.packing import Layout, from_padded, pack
 
 VOCABULARY, POSITIONS, TOLERANCE = 30, 24, 1e-5
@@ -250,7 +250,7 @@ def test_attend_is_attend_plain(pairs, heads, causal, window, scale, biased, ali
         "scale": scale,
         "bias": (lambda a, b: biases[a, b]) if biased else None,
     }
-    fast, plain = attend(q, k, v, layout, **options), attend_plain(q, k, v, layout, **options)
+    fast, plain = attend(q, k, v, layout, **options), attend_eager(q, k, v, layout, **options)
     assert [one.context.shape for one in plain] == [(a, heads, 4) for a, _ in pairs]
     assert [one.probs.shape for one in plain] == [(heads, a, b) for a, b in pairs]
     torch.testing.assert_close(fast, torch.cat([one.context for one in plain]), atol=TOLERANCE, rtol=0)

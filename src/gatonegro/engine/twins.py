@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gatonegro.engine.attention import KernelAttend, VarlenAttend, varlen_usable
 from gatonegro.engine.kernels import Kernel, KernelNorm, fits
 from gatonegro.engine.linear import quantise
-from gatonegro.nn.attention import Attention, Bias, Kept, Keys
+from gatonegro.nn.attention import KV, Attention, Bias, KVCache
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
 from gatonegro.nn.heads import NextTokenHead
@@ -42,7 +42,7 @@ class FastAttention(nn.Module):
             self.attend = KernelAttend(source.attend.causal, source.attend.scale)
         self.output = make(source.output.weight, source.output.bias, source=source.output)
 
-    def keys_of(self, memory: Tensor) -> Keys:
+    def project_kv(self, memory: Tensor) -> KV:
         assert self.memory is not None
         k, v = self.memory(memory).view(-1, 2, self.heads, self.width).unbind(1)  # (u, h, d) each
         return k, v
@@ -52,16 +52,16 @@ class FastAttention(nn.Module):
         x: Tensor,
         layout: Layout,
         bias: Bias | None = None,
-        memory: Keys | None = None,
-        kept: Kept | None = None,
+        memory: KV | None = None,
+        kv_cache: KVCache | None = None,
         add: Tensor | None = None,
     ) -> Tensor:
         if memory is None:
             q, k, v = self.own(x).view(-1, 3, self.heads, self.width).unbind(1)  # (t, h, d) each
             if layout.rows is not None:
                 k, v = k[layout.rows], v[layout.rows]  # (u, h, d)
-            if kept is not None:
-                k, v = kept.add(k, v)
+            if kv_cache is not None:
+                k, v = kv_cache.update(k, v)
         else:
             q = self.own(x).view(-1, self.heads, self.width)  # (t, h, d)
             k, v = memory  # (u, h, d) each
@@ -181,18 +181,18 @@ class FastDecoder(_Stack, Decoder):
     """A decoder in another precision."""
 
     @torch.no_grad()
-    def keys_of(self, memory: Tensor) -> list[Keys]:
+    def project_memory(self, memory: Tensor) -> list[KV]:
         with torch.autocast(memory.device.type, enabled=False):
-            return super().keys_of(memory.to(self.dtype))
+            return super().project_memory(memory.to(self.dtype))
 
     @torch.no_grad()
     def forward(
         self,
         x: Tensor,
         layout: Layout,
-        memory: Sequence[Keys] | None = None,
+        memory: Sequence[KV] | None = None,
         cross: Layout | None = None,
-        kept: Sequence[Kept] | None = None,
+        kv_caches: Sequence[KVCache] | None = None,
     ) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return super().forward(x.to(self.dtype), layout, memory, cross, kept).to(x.dtype)  # (t, hidden)
+            return super().forward(x.to(self.dtype), layout, memory, cross, kv_caches).to(x.dtype)  # (t, hidden)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gatonegro.config import Config
-from gatonegro.nn.attention import Kept, Keys
+from gatonegro.nn.attention import KV, KVCache
 from gatonegro.nn.decoder import Decoder
 from gatonegro.packing import Layout, Packed, pack
 
@@ -33,9 +33,9 @@ class Writer(Protocol):
     def decode(
         self,
         packed: Packed,
-        memory: Tensor | Sequence[Keys] | None = None,
+        memory: Tensor | Sequence[KV] | None = None,
         cross: Layout | None = None,
-        kept: Sequence[Kept] | None = None,
+        kv_caches: Sequence[KVCache] | None = None,
         layout: Layout | None = None,
     ) -> Tensor: ...
 
@@ -49,7 +49,7 @@ Choose = Callable[[Tensor, int], tuple[Tensor, ...]]
 class Writing:
     """Sequences in rows; the `copies` rows of a source are neighbours, with one prompt and one cross-attention layout.
 
-    A step computes one token per row; `take` removes finished rows. Keys and values are not moved when rows are: each
+    A step computes one token per row; `take` removes finished rows. KV and values are not moved when rows are: each
     row has a list of its tokens' places.
     """
 
@@ -63,15 +63,15 @@ class Writing:
         self.model, self.begin, self.copies, self.device = model, beginnings, copies, model.device
         self.offset = (model.config.decoder or model.config).position_offset
         self.together = max(1, SCORES // (copies * model.config.vocab_size))  # sources scored together
-        self.kept = [Kept() for _ in model.decoder.layers]
+        self.kv_caches = [KVCache() for _ in model.decoder.layers]
         self.count = 0  # tokens in the cache
         self.lengths = torch.zeros(len(beginnings), dtype=torch.long)  # per row
         self.places = torch.zeros(len(beginnings), 0, dtype=torch.int32)  # (rows, room), of each row's tokens
-        self.keys: list[Keys] | None = None  # per layer, of all sources
+        self.keys: list[KV] | None = None  # per layer, of all sources
         self.cross: Layout | None = None
         if sources is not None:
             packed = pack(sources, model.config).to(self.device)
-            self.keys = model.decoder.keys_of(model.encode(packed))
+            self.keys = model.decoder.project_memory(model.encode(packed))
             self.cross = Layout(tuple(map(len, beginnings)), packed.lengths)
 
     def start(self, choose: Choose) -> list[Tensor]:
@@ -100,7 +100,7 @@ class Writing:
         ids, positions = torch.tensor([i for row in new for i in row]), column.expand_as(held)[fresh]
         packed = Packed(ids, positions + self.offset, counts).to(self.device)
         layout = Layout(counts, tuple(self.lengths.tolist()), places=self.places[held].to(self.device))
-        return self.model.decode(packed, self.keys, self.cross, self.kept, layout), packed
+        return self.model.decode(packed, self.keys, self.cross, self.kv_caches, layout), packed
 
     def _held(self) -> tuple[Tensor, Tensor]:
         """Return the columns of `places` (room,), and a mask of those that each row uses (rows, room)."""
@@ -129,6 +129,6 @@ class Writing:
             _, held = self._held()
             alive, places = torch.unique(self.places[held], return_inverse=True)
             self.places[held] = places.int()
-            for kept in self.kept:
-                kept.take(alive.to(self.device))
+            for kv_cache in self.kv_caches:
+                kv_cache.select(alive.to(self.device))
             self.count = len(alive)

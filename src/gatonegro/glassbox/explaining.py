@@ -24,8 +24,8 @@ from gatonegro.hub import locate
 from gatonegro.i18n import Message, catalog, language
 from gatonegro.language import TAG, Languages, diagnosis_of, guess, is_encoder_decoder, languages_of, other, targets
 from gatonegro.models import LanguageModel, Model, head_of, load, share
+from gatonegro.nn.activations import record_activations
 from gatonegro.nn.loss import FUNCTIONS
-from gatonegro.nn.watch import watch
 from gatonegro.packing import Packed, pack
 from gatonegro.pipelines import Pipeline
 from gatonegro.tasks.generating import prefix_of
@@ -200,7 +200,7 @@ def _vectorization(
 def _read(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[str, Any]:
     """Run an encoder and its head. Return `steps`, and other fields of an Explanation."""
     packed, names = pack([ids], model.config).to(model.device), tokenizer.convert_ids_to_tokens(ids)
-    with watch(model) as seen:
+    with record_activations(model) as seen:
         result = model.run(packed)
     if not result.isfinite().all():
         raise not_finite(model.dtype)
@@ -257,7 +257,7 @@ def _written(model: LanguageModel, tokenizer: Tokenizer, ids: list[int], new: in
     begun = written[:-1] or written
     packed = pack([begun], decoder or model.config).to(model.device)
     read = packed if decoder is None else pack([ids], model.config).to(model.device)
-    with watch(model) as seen:
+    with record_activations(model) as seen:
         scores = model.run(read, written=packed)
     if not scores.isfinite().all():
         raise not_finite(model.dtype)

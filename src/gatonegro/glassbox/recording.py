@@ -1,4 +1,4 @@
-"""Steps of an explanation, made from the activations that `watch` recorded of a model."""
+"""Steps of an explanation, made from the activations that `record_activations` recorded of a model."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from gatonegro.glassbox.steps import Array, Step, StepText
 from gatonegro.i18n import catalog
-from gatonegro.nn.attention import Seen
+from gatonegro.nn.attention import AttentionTrace
 
-Activations = Mapping[str, list[Tensor | list[Seen]]]  # outputs of each module, one per call, by the module's name
+Activations = Mapping[str, list[Tensor | list[AttentionTrace]]]  # outputs per call, by module name
 CAPTIONS = catalog(Path(__file__).parent / "captions.json")
 NUMBERS = {  # of the course's steps; all other kinds are 8
     "vectorization": 1, "linear": 2, "attention": 3, "masked_attention": 3, "cross_attention": 3, "softmax": 4,

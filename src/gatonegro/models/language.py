@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from typing import Any
 
@@ -17,11 +16,11 @@ from gatonegro.errors import InputError, MissingHeadError
 from gatonegro.generation import GenerationConfig, Written, write
 from gatonegro.models.model import Model, padded_attentions
 from gatonegro.models.output import ModelOutput
-from gatonegro.nn.attention import Kept, Keys
+from gatonegro.nn.activations import layer_attentions, layer_outputs, record_activations
+from gatonegro.nn.attention import KV, KVCache
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
-from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
 from gatonegro.packing import Layout, Packed, Padding, from_padded, pack, rows_of
 
 
@@ -42,25 +41,25 @@ class LanguageModel(Model):
     def decode(
         self,
         packed: Packed,
-        memory: Tensor | Sequence[Keys] | None = None,
+        memory: Tensor | Sequence[KV] | None = None,
         cross: Layout | None = None,
-        kept: Sequence[Kept] | None = None,
+        kv_caches: Sequence[KVCache] | None = None,
         layout: Layout | None = None,
     ) -> Tensor:
         """Return hidden states of the decoder's last layer. (t, hidden)
 
         Args:
-            memory: the encoder's output (u, hidden), or the result of `Decoder.keys_of`.
-            cross, kept: see `Decoder.forward`.
-            layout: with `kept`, the layout of new tokens and all keys.
+            memory: the encoder's output (u, hidden), or the result of `Decoder.project_memory`.
+            cross, kv_caches: see `Decoder.forward`.
+            layout: with `kv_caches`, the layout of new tokens and all keys.
         """
         if self.config.decoder is None:
             x = self.embeddings(packed)
         else:
             x = self.decoder_embeddings(packed, self.embeddings.tokens)
         if isinstance(memory, Tensor):
-            memory = self.decoder.keys_of(memory)
-        return self.decoder(x, layout or packed.layout, memory, cross, kept)
+            memory = self.decoder.project_memory(memory)
+        return self.decoder(x, layout or packed.layout, memory, cross, kv_caches)
 
     def encode(self, packed: Packed) -> Tensor:
         """Return the encoder's hidden states (t, hidden); without an encoder, the decoder's."""
@@ -118,8 +117,7 @@ class LanguageModel(Model):
                 decoder_input_ids = self.shift_right(labels)
             written, padding = from_padded(decoder, decoder_input_ids, decoder_attention_mask)
             _same_count(len(read.keep), len(padding.keep))
-        watching: AbstractContextManager = watch(self) if output_attentions or output_hidden_states else nullcontext()
-        with watching as seen:
+        with record_activations(self, enabled=output_attentions or output_hidden_states) as activations:
             if decoder is None:
                 x = self.decode(packed)  # (t, hidden)
             else:
@@ -133,14 +131,14 @@ class LanguageModel(Model):
                 ("decoder_", "decoder", "decoder_embeddings", padding, decoder),
             ]
             if output_attentions:
-                layers = layer_attentions(self, seen, "decoder", "cross_attention")
+                layers = layer_attentions(self, activations, "decoder", "cross_attention")
                 out.cross_attentions = padded_attentions(layers, decoder, padding, read)
         for prefix, stack, first, ends, config in stacks:
             if output_hidden_states:
-                states = layer_outputs(self, seen, stack, first)
+                states = layer_outputs(self, activations, stack, first)
                 setattr(out, f"{prefix}hidden_states", tuple(map(ends.restore, states)))
             if output_attentions:
-                layers = layer_attentions(self, seen, stack)
+                layers = layer_attentions(self, activations, stack)
                 setattr(out, f"{prefix}attentions", padded_attentions(layers, config, ends))
         if self.head is None:
             out.last_hidden_state = padding.restore(x)
@@ -262,10 +260,10 @@ class LanguageModel(Model):
         assert self.config.decoder is not None
         read, written = pack([source], self.config), pack([[self.start_token, *target]], self.config.decoder)
         name = f"decoder.layers.{max(0, len(self.decoder.layers) - 2)}.cross_attention.attend"
-        with watch(self) as seen:
+        with record_activations(self) as activations:
             memory = self.encode(read.to(self.device))
             self.decode(written.to(self.device), memory, Layout(written.lengths, read.lengths))
-        return seen[name][0][0].probs.mean(0)[:-1].float().cpu().numpy()  # type: ignore[union-attr]
+        return activations[name][0][0].probs.mean(0)[:-1].float().cpu().numpy()  # type: ignore[union-attr]
 
     @property
     def start_token(self) -> int:

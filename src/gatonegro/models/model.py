@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,12 +23,12 @@ from gatonegro.families import family_of
 from gatonegro.families.family import release, write_config
 from gatonegro.i18n import localized, number
 from gatonegro.models.output import ModelOutput
-from gatonegro.nn.attention import Seen
+from gatonegro.nn.activations import layer_attentions, layer_outputs, record_activations
+from gatonegro.nn.attention import AttentionTrace
 from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS, NextTokenHead
 from gatonegro.nn.loss import loss_of
-from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
 from gatonegro.packing import Packed, Padding, from_padded, pack
 
 
@@ -138,8 +137,7 @@ class Model(nn.Module):
             inputs_embeds,
             first=self.head is not None and self.head.per == "sequence",
         )
-        watching: AbstractContextManager = watch(self) if output_attentions or output_hidden_states else nullcontext()
-        with watching as seen:
+        with record_activations(self, enabled=output_attentions or output_hidden_states) as activations:
             x = self.encode(packed)  # (t, hidden)
             result = None if self.head is None else self.head(x, packed, self.embeddings.tokens)
         out = ModelOutput()
@@ -150,9 +148,9 @@ class Model(nn.Module):
         else:
             out.logits = result
         if output_hidden_states:
-            out.hidden_states = tuple(map(padding.restore, layer_outputs(self, seen)))
+            out.hidden_states = tuple(map(padding.restore, layer_outputs(self, activations)))
         if output_attentions:
-            out.attentions = padded_attentions(layer_attentions(self, seen), self.config, padding)
+            out.attentions = padded_attentions(layer_attentions(self, activations), self.config, padding)
         if labels is not None:
             out.loss = loss_of(self.config, self.task_head, out.logits, labels)
         return out.to_tuple() if return_dict is False else out
@@ -294,7 +292,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def padded_attentions(
-    layers: Sequence[Sequence[Seen]], config: Config, padding: Padding, read: Padding | None = None
+    layers: Sequence[Sequence[AttentionTrace]], config: Config, padding: Padding, read: Padding | None = None
 ) -> tuple[Tensor, ...]:
     """Return the probabilities of each layer's attention, padded: see `Padding.restore_square`."""
     heads = config.num_attention_heads
