@@ -90,7 +90,7 @@ def test_values_can_differ_from_layer_to_layer(place):
     ours = model("bert", norm_place=place, per_layer=widths)
     assert [layer.feed_forward.up.out_features for layer in ours.encoder.layers] == [8, 16, 40]
     assert [layer.feed_forward.activation.name for layer in ours.encoder.layers] == ["gelu", "relu", "gelu"]
-    assert [layer.attention_add.before for layer in ours.encoder.layers] == [place == "pre", place == "pre", True]
+    assert [layer.attention_add.pre_norm for layer in ours.encoder.layers] == [place == "pre", place == "pre", True]
     layer, x = ours.encoder.layers[2], torch.randn(1, 24)
     layout = gatonegro.packing.Layout((1,), (1,))
     attended = x + layer.attention(layer.attention_add.norm(x), layout)
@@ -109,7 +109,7 @@ def test_printing_a_model_tells_each_part_and_its_shapes():
     (query,) = (line for line in parts if line.lstrip().startswith("(query)"))
     assert "(…, 24) → (…, 24)" in query
     (head,) = (line for line in parts if line.startswith("  (head)"))
-    assert "(t, 24) → (n, 2)" in head and "a score a label" in head
+    assert "(t, 24) → (n, 2)" in head and "a score per label" in head
 
 
 @pytest.mark.parametrize("head", ["ModelForSequenceClassification", "ModelForMaskedLM"])

@@ -149,7 +149,7 @@ def begin(base: str | Path, rows: list[int], scratch: bool) -> LanguageModel:
         old = source.embeddings
         new = torch.stack([old.tokens.weight[i] if i >= 0 else old.tokens.weight.mean(0) for i in rows])
         model.embeddings.tokens.weight.copy_(new)
-        places = old.positions.weight + old.segments.weight[0]
+        places = old.positions.weight + old.token_types.weight[0]
         for part in (model.embeddings, model.decoder_embeddings):
             part.positions.weight.zero_()
             part.positions.weight[2:].copy_(places[: len(part.positions.weight) - 2])

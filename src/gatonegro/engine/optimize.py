@@ -15,7 +15,7 @@ from gatonegro.engine.tuned import recall
 from gatonegro.nn.attention import Attention
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Embedding, Encoder, FeedForward
-from gatonegro.nn.heads import NextTokenHead
+from gatonegro.nn.heads import LMHead
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 PRECISIONS = ("auto", *DTYPES)
@@ -49,7 +49,7 @@ def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable
     fast = operator(precision, device)
     largest = _inputs(model, run) if issubclass(fast, Int8) else {}
     make = partial(_make, fast, dtype, largest)
-    if isinstance(model.head, NextTokenHead):
+    if isinstance(model.head, LMHead):
         model.head = twins.FastHead(model.head, model.embeddings.tokens, make, dtype)  # type: ignore[union-attr, arg-type]
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
@@ -117,7 +117,7 @@ def _inputs(model: nn.Module, run: Callable[[], object]) -> dict[nn.Module, Tens
     def record(module: nn.Module, args: tuple[Tensor, ...]) -> None:
         largest[module] = args[0].abs().amax(0).float()
 
-    parts = [part for part in model.modules() if isinstance(part, nn.Linear | NextTokenHead)]
+    parts = [part for part in model.modules() if isinstance(part, nn.Linear | LMHead)]
     hooks = [part.register_forward_pre_hook(record) for part in parts]
     try:
         run()

@@ -19,7 +19,7 @@ from gatonegro.engine.linear import quantise
 from gatonegro.nn.attention import KV, Attention, Bias, KVCache
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
-from gatonegro.nn.heads import NextTokenHead
+from gatonegro.nn.heads import LMHead
 from gatonegro.packing import Layout, Packed
 
 Make = Callable[..., nn.Module]  # (weight, bias, act, inputs) → a module that multiplies
@@ -103,11 +103,11 @@ class FastAddNorm(nn.Module):
 
     def __init__(self, source: AddNorm, dtype: torch.dtype):
         super().__init__()
-        self.before = source.before
+        self.pre_norm = source.pre_norm
         self.norm = fast_norm(source.norm, dtype)
 
     def forward(self, x: Tensor, sublayer: nn.Module, *args: Any) -> Tensor:
-        if self.before:
+        if self.pre_norm:
             return sublayer(self.norm(x), *args, add=x)
         return self.norm(sublayer(x, *args, add=x))
 
@@ -147,7 +147,7 @@ class FastHead(nn.Module):
 
     per = "token"
 
-    def __init__(self, source: NextTokenHead, tokens: nn.Module, make: Make, dtype: torch.dtype):
+    def __init__(self, source: LMHead, tokens: nn.Module, make: Make, dtype: torch.dtype):
         super().__init__()
         weight: Tensor = (tokens if source.output is None else source.output).weight  # type: ignore[assignment]
         weight = weight if source.scale == 1.0 else weight * source.scale

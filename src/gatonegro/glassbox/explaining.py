@@ -25,7 +25,7 @@ from gatonegro.i18n import Message, catalog, language
 from gatonegro.language import TAG, Languages, diagnosis_of, guess, is_encoder_decoder, languages_of, other, targets
 from gatonegro.models import LanguageModel, Model, head_of, load, share
 from gatonegro.nn.activations import record_activations
-from gatonegro.nn.loss import FUNCTIONS
+from gatonegro.nn.loss import TENSOR_SCORE_FUNCTIONS
 from gatonegro.packing import Packed, pack
 from gatonegro.pipelines import Pipeline
 from gatonegro.tasks.generating import prefix_of
@@ -185,12 +185,12 @@ def _vectorization(
         "ids": packed.ids,
         "tokens": output(seen, f"{name}.tokens") if f"{name}.tokens" in seen else tokens,
         "positions": output(seen, f"{name}.positions") if f"{name}.positions" in seen else None,
-        "segment": None if part.segments is None else part.segments.weight[0],
+        "segment": None if part.token_types is None else part.token_types.weight[0],
         "x": output(seen, name),
     }
     formula = "E[id]" if part.scale == 1.0 else "√d·E[id]"
     formula += "" if part.positions is None else " + P[position]"
-    formula += "" if part.segments is None else " + S[segment]"
+    formula += "" if part.token_types is None else " + S[segment]"
     formula = f"x = {formula}" if part.norm is None else f"x = norm({formula})"
     where = "" if name == "embeddings" else "decoder."
     variant = "relative_vectorization" if part.positions is None else ""
@@ -221,7 +221,7 @@ def _read(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[str, Any]:
         labels = model.config.id2label
         shown = tokenizer.convert_ids_to_tokens(words) if masked else [labels[i] for i in words]
         return {"steps": (*steps, last), "words": dict(zip(words, shown, strict=True))}
-    shares = FUNCTIONS[model.config.scored_by](result[0])
+    shares = TENSOR_SCORE_FUNCTIONS[model.config.scored_by](result[0])
     tensors = {"z_0": z[0], **{part: x[0] for part, x in inner.items()}, "logits": result[0], "probs": shares}
     variant = {"softmax": ""}.get(model.config.scored_by, f"{model.config.scored_by}_head")
     steps.append(step("head", variant=variant, tensors=tensors, weights=weights))

@@ -130,14 +130,14 @@ def _attention(one: _Call, layer: Any, x: Tensor, name: str, where: str) -> Iter
     own = looked[0]  # of the only sequence
     norm = one.gave(f"{name}_add.norm")
     more: dict[str, Any] = {"layer": one.number, "rows": rows.own}
-    if add.before:
+    if add.pre_norm:
         yield norm_step(add.norm, x, norm, where + "before_", rows.own, one.number)
     q, k, v = (
         one.gave(f"{name}.{each}").unflatten(-1, (part.heads, -1)).transpose(0, 1) for each in ("query", "key", "value")
     )
     yield step(
         "linear", where, variant="cross_linear" if across else "", **more, columns=rows.read if across else (),
-        tensors={"x": norm if add.before else x, "memory": rows.memory if across else None, "Q": q, "K": k, "V": v},
+        tensors={"x": norm if add.pre_norm else x, "memory": rows.memory if across else None, "Q": q, "K": k, "V": v},
         weights={
             f"{letter}_{each[0].upper()}": getattr(getattr(part, each), kind)
             for each in ("query", "key", "value") for letter, kind in (("W", "weight"), ("b", "bias"))
@@ -160,14 +160,14 @@ def _attention(one: _Call, layer: Any, x: Tensor, name: str, where: str) -> Iter
     total = x + gave.to(x.dtype)
     yield step("add", where, **more, tensors={"x": x, "attention": gave, "sum": total},
                weights={"W_O": part.output.weight, "b_O": part.output.bias})  # fmt: skip
-    if not add.before:
+    if not add.pre_norm:
         yield norm_step(add.norm, total, norm, where, rows.own, one.number, "sum")
 
 
 def _feed_forward(one: _Call, layer: Any, x: Tensor, where: str) -> Step:
     ff, add = layer.feed_forward, layer.feed_forward_add
     parts = [each for each in ("up", "gate", "value", "activation", "down") if getattr(ff, each) is not None]
-    tensors: dict[str, Tensor] = {"x": x, "norm": one.gave("feed_forward_add.norm")} if add.before else {"y": x}
+    tensors: dict[str, Tensor] = {"x": x, "norm": one.gave("feed_forward_add.norm")} if add.pre_norm else {"y": x}
     tensors |= {each: one.gave(f"feed_forward.{each}") for each in parts}
     tensors |= {"sum": x + one.gave("feed_forward").to(x.dtype), "z": one.gave("feed_forward_add")}
     weights = {
@@ -178,7 +178,7 @@ def _feed_forward(one: _Call, layer: Any, x: Tensor, where: str) -> Step:
     }
     affine = dict(add.norm.named_parameters())
     weights |= {"γ": affine.get("weight"), "β": affine.get("bias")}
-    variant = "pre_feed_forward" if add.before else "feed_forward"
+    variant = "pre_feed_forward" if add.pre_norm else "feed_forward"
     formula = FORMULAS[variant if ff.up is not None else f"{variant}.gated"]
     return step("feed_forward", where, formula, variant, layer=one.number, rows=one.rows.own, tensors=tensors,
                 weights=weights)  # fmt: skip

@@ -27,8 +27,8 @@ from gatonegro.nn.activations import layer_attentions, layer_outputs, record_act
 from gatonegro.nn.attention import AttentionTrace
 from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
-from gatonegro.nn.heads import HEADS, NextTokenHead
-from gatonegro.nn.loss import loss_of
+from gatonegro.nn.heads import HEADS, LMHead
+from gatonegro.nn.loss import compute_loss
 from gatonegro.packing import Packed, Padding, from_padded, pack
 
 
@@ -152,7 +152,7 @@ class Model(nn.Module):
         if output_attentions:
             out.attentions = padded_attentions(layer_attentions(self, activations), self.config, padding)
         if labels is not None:
-            out.loss = loss_of(self.config, self.task_head, out.logits, labels)
+            out.loss = compute_loss(self.config, self.task_head, out.logits, labels)
         return out.to_tuple() if return_dict is False else out
 
     def optimize(self, precision: str = "auto") -> Model:
@@ -230,7 +230,7 @@ class Model(nn.Module):
         if isinstance(bias, Tensor):  # of a head that scores the vocabulary
             longer = F.pad(bias.detach()[..., :kept], (0, count - kept))
             self.head.bias = nn.Parameter(longer) if isinstance(bias, nn.Parameter) else longer  # type: ignore
-        if isinstance(self.head, NextTokenHead) and self.head.output is not None:
+        if isinstance(self.head, LMHead) and self.head.output is not None:
             output = self.head.output
             output.weight, output.out_features = nn.Parameter(resized(output.weight)), count
         self.config = replace(self.config, vocab_size=count)

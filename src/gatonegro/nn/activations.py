@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from gatonegro.nn.attention import Attend, AttentionTrace
 
+Activations = dict[str, list[Tensor | list[AttentionTrace]]]  # outputs per call, by module name
+
 
 @contextmanager
-def record_activations(
-    model: nn.Module, enabled: bool = True
-) -> Iterator[dict[str, list[Tensor | list[AttentionTrace]]]]:
+def record_activations(model: nn.Module, enabled: bool = True) -> Iterator[Activations]:
     """Record the output of every call of every module, by module name, while the `with` block runs.
 
     A module with several names is recorded under each of them. `Attend` is recorded as one `AttentionTrace` per
@@ -23,7 +23,7 @@ def record_activations(
     >>> with record_activations(model) as activations: model(**batch)
     >>> activations["encoder.layers.0.attention.attend"][0][0].probs  # (h, q, k) of the first sequence
     """
-    activations: dict[str, list[Tensor | list[AttentionTrace]]] = {}
+    activations: Activations = {}
     thread = get_ident()  # other threads that run the same model call the same hooks
     handles = []
     for name, module in model.named_modules(remove_duplicate=False) if enabled else ():

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from gatonegro.config import Config
 from gatonegro.nn.attention import KV, Attention, Bias, KVCache, RelativeBias
-from gatonegro.nn.encoder import AddNorm, FeedForward, norm_of
+from gatonegro.nn.encoder import AddNorm, FeedForward, build_norm
 from gatonegro.packing import Layout
 
 
@@ -48,7 +48,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.relative = RelativeBias(config, causal=True) if config.relative_buckets else None
         self.layers = nn.ModuleList(DecoderLayer(config.layer(i)) for i in range(config.num_hidden_layers))
-        self.norm = norm_of(config) if config.final_norm else None
+        self.norm = build_norm(config) if config.final_norm else None
 
     def project_memory(self, memory: Tensor) -> list[KV]:
         """Return each layer's keys and values (u, h, d) of an encoder's output (u, hidden). Call it once per text."""

@@ -1,4 +1,4 @@
-"""Scores from logits, and the loss of `labels=`, as in `transformers`."""
+"""Score functions on tensors, and the loss of `labels=`, as in `transformers`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ from torch import Tensor
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 
-# by `config.scored_by`; labels are the last axis
-FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+# by `config.scored_by`; labels are the last axis. For arrays, see `models.SCORE_FUNCTIONS`
+TENSOR_SCORE_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda x: x.softmax(-1),
     "sigmoid": lambda x: x.sigmoid(),
     "none": lambda x: x,
 }
 
 
-def loss_of(config: Config, head: str, logits: Tensor | None, labels: Tensor) -> Tensor:
-    """Return the cross-entropy, or for sequences the loss of `config.problem_type`, else of the labels' dtype."""
+def compute_loss(config: Config, head: str, logits: Tensor | None, labels: Tensor) -> Tensor:
+    """Return the loss: cross-entropy for token heads, that of `config.problem_type` for sequence classification.
+
+    Without a `problem_type`, the dtype of the labels and their number decide, as in `transformers`.
+
+    Raises:
+        InputError: the model has no logits, or the labels do not fit them.
+    """
     if logits is None:
         raise InputError(
             "labels= needs a model with a head, and this one has none.",
@@ -51,7 +57,7 @@ def loss_of(config: Config, head: str, logits: Tensor | None, labels: Tensor) ->
         return F.cross_entropy(classes, labels.long())
     if labels.shape not in (logits.shape, rows if logits.shape[-1] == 1 else logits.shape):
         raise InputError(
-            f"labels are of shape {tuple(labels.shape)}, and a {kind} model with {config.num_labels} labels wants "
+            f"labels are of shape {tuple(labels.shape)}, and a {kind} model with {config.num_labels} labels needs "
             f"{tuple(logits.shape)}.",
             f"labels es de forma {tuple(labels.shape)}, y un modelo de {kind} con {config.num_labels} etiquetas "
             f"pide {tuple(logits.shape)}.",
