@@ -198,10 +198,10 @@ def test_cached_is_uncached(pair):
         new = pack(parts, own)
         positions = torch.cat([torch.arange(done[i], lengths[i]) for i in range(3)]) + own.position_offset
         new = type(new)(new.ids, positions, new.lengths)
-        at = None if cross is None else Layout(tuple(counts), cross.keys)
+        at = None if cross is None else Layout(tuple(counts), cross.key_lengths)
         for own_places, n in zip(places, counts, strict=True):
             own_places += range(sum(map(len, places)), sum(map(len, places)) + n)
-        layout = Layout(tuple(counts), lengths, places=torch.tensor([i for some in places for i in some]))
+        layout = Layout(tuple(counts), lengths, key_slots=torch.tensor([i for some in places for i in some]))
         found = ours.next(ours.decode(new, keys, at, kv_caches, layout), new)
         for i, part in enumerate(found.split(counts)):
             close(part, wanted[i][done[i] : lengths[i]])

@@ -70,10 +70,11 @@ def test_attention_of_every_size(level, lengths, heads, width, half, causal, sca
     random = torch.Generator().manual_seed(len(lengths))
     rows = sum(keys) + 9 if cached else sum(keys)
     places = torch.randint(rows, (sum(keys),), generator=random, dtype=torch.int32) if cached else None
-    layout = Layout(tuple(q for q, _ in lengths), keys, places=places)
+    layout = Layout(tuple(q for q, _ in lengths), keys, key_slots=places)
     dtype = torch.bfloat16 if half else torch.float32
     q, k, v = (
-        torch.randn(n, 3, heads, width, generator=random).to(dtype)[:, 1] for n in (sum(layout.queries), rows, rows)
+        torch.randn(n, 3, heads, width, generator=random).to(dtype)[:, 1]
+        for n in (sum(layout.query_lengths), rows, rows)
     )
     found = KernelAttend(causal, scale)(q, k, v, layout)
     wanted = attend(q.float(), k.float(), v.float(), layout, causal=causal, scale=scale)

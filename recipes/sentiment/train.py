@@ -159,10 +159,10 @@ def train(
     print(f"{out}: {len(seen)} texts, {sum(map(len, encoded))} tokens, {len(steps)} steps", file=sys.stderr)
 
     def loss(batch: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        packed = pack([encoded[i] for i in batch], model.config, multiple=64)
+        packed = pack([encoded[i] for i in batch], model.config, pad_to_multiple_of=64)
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
             x = model.encode(packed)
-        return label_loss(whole, stage, x[packed.firsts[: len(batch)]], [seen[i] for i in batch], weights)
+        return label_loss(whole, stage, x[packed.first_tokens[: len(batch)]], [seen[i] for i in batch], weights)
 
     groups = layer_groups(whole, stage.lr, stage.head_lr, decay=stage.decay)
     dev = dev_rows(data / "sentiment")

@@ -58,8 +58,8 @@ class FastAttention(nn.Module):
     ) -> Tensor:
         if memory is None:
             q, k, v = self.own(x).view(-1, 3, self.heads, self.width).unbind(1)  # (t, h, d) each
-            if layout.rows is not None:
-                k, v = k[layout.rows], v[layout.rows]  # (u, h, d)
+            if layout.key_rows is not None:
+                k, v = k[layout.key_rows], v[layout.key_rows]  # (u, h, d)
             if kv_cache is not None:
                 k, v = kv_cache.update(k, v)
         else:

@@ -80,7 +80,7 @@ class Writing:
         rows = torch.arange(len(self.begin)).repeat_interleave(self.copies)
         self.lengths, self.places = self.lengths[rows], self.places[rows]
         if self.cross is not None:
-            self.cross = replace(self.cross, queries=(self.copies,) * len(self.begin))
+            self.cross = replace(self.cross, query_lengths=(self.copies,) * len(self.begin))
         return self._choose(x[(torch.tensor(packed.lengths).cumsum(0) - 1).to(x.device)], packed, choose, self.copies)
 
     def step(self, tokens: Sequence[int], choose: Choose) -> list[Tensor]:
@@ -99,7 +99,7 @@ class Writing:
         self.places[fresh] = torch.arange(first, self.count, dtype=torch.int32)
         ids, positions = torch.tensor([i for row in new for i in row]), column.expand_as(held)[fresh]
         packed = Packed(ids, positions + self.offset, counts).to(self.device)
-        layout = Layout(counts, tuple(self.lengths.tolist()), places=self.places[held].to(self.device))
+        layout = Layout(counts, tuple(self.lengths.tolist()), key_slots=self.places[held].to(self.device))
         return self.model.decode(packed, self.keys, self.cross, self.kv_caches, layout), packed
 
     def _held(self) -> tuple[Tensor, Tensor]:
@@ -119,12 +119,12 @@ class Writing:
     def take(self, rows: Sequence[int], sources: Sequence[int]) -> None:
         """Keep these rows, in this order: all those of `sources`."""
         self.lengths, self.places = self.lengths[rows], self.places[rows]
-        if self.cross is not None and len(sources) < len(self.cross.keys):
-            keys, places = self.cross.keys, self.cross.places
+        if self.cross is not None and len(sources) < len(self.cross.key_lengths):
+            keys, places = self.cross.key_lengths, self.cross.key_slots
             if places is None:
                 places = torch.arange(sum(keys), dtype=torch.int32, device=self.device)
             parts, left = places.split(keys), tuple(keys[i] for i in sources)
-            self.cross = Layout((self.copies,) * len(left), left, places=torch.cat([parts[i] for i in sources]))
+            self.cross = Layout((self.copies,) * len(left), left, key_slots=torch.cat([parts[i] for i in sources]))
         if self.count > 2 * int(self.lengths.sum()):  # most of the cache is of rows that are gone
             _, held = self._held()
             alive, places = torch.unique(self.places[held], return_inverse=True)

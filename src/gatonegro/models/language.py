@@ -21,7 +21,7 @@ from gatonegro.nn.attention import KV, KVCache
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
-from gatonegro.packing import Layout, Packed, Padding, from_padded, pack, rows_of
+from gatonegro.packing import Layout, Packed, Padding, from_padded, pack, unpad_ids
 
 
 class LanguageModel(Model):
@@ -116,7 +116,7 @@ class LanguageModel(Model):
                     )
                 decoder_input_ids = self.shift_right(labels)
             written, padding = from_padded(decoder, decoder_input_ids, decoder_attention_mask)
-            _same_count(len(read.keep), len(padding.keep))
+            _same_count(len(read.mask), len(padding.mask))
         with record_activations(self, enabled=output_attentions or output_hidden_states) as activations:
             if decoder is None:
                 x = self.decode(packed)  # (t, hidden)
@@ -147,8 +147,8 @@ class LanguageModel(Model):
         if labels is not None:
             if out.logits is None or labels.shape != out.logits.shape[:2]:
                 raise InputError(
-                    f"labels are of shape {tuple(labels.shape)}, and the target of shape {tuple(padding.keep.shape)}.",
-                    f"labels es de forma {tuple(labels.shape)}, y lo escrito de forma {tuple(padding.keep.shape)}.",
+                    f"labels are of shape {tuple(labels.shape)}, and the target of shape {tuple(padding.mask.shape)}.",
+                    f"labels es de forma {tuple(labels.shape)}, y lo escrito de forma {tuple(padding.mask.shape)}.",
                 )
             logits = out.logits
             if decoder is None:  # each token predicts the next one
@@ -182,7 +182,7 @@ class LanguageModel(Model):
         """
         self._check_head()
         config = self.generation_config.with_options(options)
-        rows = rows_of("input_ids", input_ids, attention_mask, self.config.vocab_size)
+        rows = unpad_ids("input_ids", input_ids, attention_mask, self.config.vocab_size)
         assert input_ids is not None
         if self.config.decoder is None:
             sources, beginnings, width = None, rows, input_ids.shape[1]
@@ -195,7 +195,7 @@ class LanguageModel(Model):
             sources, start = rows, self.start_of(config)
             beginnings = [[start]] * len(rows)
             if decoder_input_ids is not None:
-                beginnings = rows_of("decoder_input_ids", decoder_input_ids, None, self.config.vocab_size)
+                beginnings = unpad_ids("decoder_input_ids", decoder_input_ids, None, self.config.vocab_size)
                 if all(ids[0] != start for ids in beginnings):
                     beginnings = [[start, *ids] for ids in beginnings]
             width = max(map(len, beginnings), default=1)

@@ -83,10 +83,10 @@ class Model(nn.Module):
             pad_to_multiple_of: see `pack`.
             hidden: return hidden states of the last layer instead of the head's output.
         """
-        packed = pack(ids, self.config, token_types, multiple=pad_to_multiple_of)
+        packed = pack(ids, self.config, token_types, pad_to_multiple_of=pad_to_multiple_of)
         rows = None
         if queried is not None:
-            firsts = packed.firsts.tolist()
+            firsts = packed.first_tokens.tolist()
             places = [first + i for first, few in zip(firsts, queried, strict=False) for i in few]
             rows = torch.tensor(places, dtype=torch.long, device=self.device)
         packed = packed.to(self.device)
@@ -135,14 +135,14 @@ class Model(nn.Module):
             token_type_ids,
             position_ids,
             inputs_embeds,
-            first=self.head is not None and self.head.per == "sequence",
+            keep_first=self.head is not None and self.head.per == "sequence",
         )
         with record_activations(self, enabled=output_attentions or output_hidden_states) as activations:
             x = self.encode(packed)  # (t, hidden)
             result = None if self.head is None else self.head(x, packed, self.embeddings.tokens)
         out = ModelOutput()
         if self.head is not None and result is not None:
-            result = padding.restore_rows(result) if self.head.per == "sequence" else padding.restore(result)
+            result = padding.restore_sequences(result) if self.head.per == "sequence" else padding.restore(result)
         if self.task_head in ("none", "pooler"):
             out.last_hidden_state, out.pooler_output = padding.restore(x), result
         else:
@@ -294,9 +294,9 @@ M = TypeVar("M", bound=nn.Module)
 def padded_attentions(
     layers: Sequence[Sequence[AttentionTrace]], config: Config, padding: Padding, read: Padding | None = None
 ) -> tuple[Tensor, ...]:
-    """Return the probabilities of each layer's attention, padded: see `Padding.restore_square`."""
+    """Return the probabilities of each layer's attention, padded: see `Padding.restore_attention`."""
     heads = config.num_attention_heads
-    return tuple(padding.restore_square([each.probs for each in layer], heads, read) for layer in layers)
+    return tuple(padding.restore_attention([each.probs for each in layer], heads, read) for layer in layers)
 
 
 def share(model: M, trainable: bool = True) -> M:

@@ -36,8 +36,8 @@ KV = tuple[Tensor, Tensor]  # keys and values, (u, h, d) each
 def _runs(q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield views of the packed tensors, one run of equal lengths at a time. Only keys in a cache are copied."""
     runs = layout.runs
-    if layout.places is not None:
-        k, v = k[layout.places], v[layout.places]  # (u, h, d) each
+    if layout.key_slots is not None:
+        k, v = k[layout.key_slots], v[layout.key_slots]  # (u, h, d) each
     # split at once: each slice would have a gradient as large as the whole
     queries = q.split([n * lq for n, lq, _ in runs])
     keys, values = (x.split([n * lk for n, _, lk in runs]) for x in (k, v))
@@ -220,7 +220,7 @@ class Attention(nn.Module):
     ) -> Tensor:
         q = self.query(x).unflatten(-1, (self.heads, -1))  # (t, h, d)
         if memory is None:
-            memory = self.project_kv(x if layout.rows is None else x[layout.rows])
+            memory = self.project_kv(x if layout.key_rows is None else x[layout.key_rows])
         k, v = memory  # (u, h, d) each
         if kv_cache is not None:
             k, v = kv_cache.update(k, v)

@@ -53,9 +53,7 @@ def _sinusoids(num_positions: int, width: int) -> Tensor:
     https://github.com/huggingface/transformers/blob/main/src/transformers/models/marian/modeling_marian.py
     """
     frequencies = 10_000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
-    angle = (
-        torch.arange(num_positions, dtype=torch.float64)[:, None] * frequencies
-    )  # (num_positions, ⌈width / 2⌉)
+    angle = torch.arange(num_positions, dtype=torch.float64)[:, None] * frequencies  # (num_positions, ⌈width / 2⌉)
     return torch.cat([angle.sin(), angle[:, : width // 2].cos()], dim=-1).float()  # (num_positions, width)
 
 
@@ -104,7 +102,7 @@ class Embeddings(nn.Module):
         if self.positions is not None:
             x = x + self.positions(packed.positions).to(x.dtype)
         if self.token_types is not None:
-            x = x + (self.token_types.weight[0] if packed.segments is None else self.token_types(packed.segments))
+            x = x + (self.token_types.weight[0] if packed.token_types is None else self.token_types(packed.token_types))
         return self.dropout(x if self.norm is None else self.norm(x))  # (t, hidden)
 
 

@@ -27,7 +27,7 @@ class Pooler(nn.Module):
         self.activation = Activation("tanh")
 
     def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
-        return self.activation(self.dense(x[packed.firsts]))  # (n, hidden)
+        return self.activation(self.dense(x[packed.first_tokens]))  # (n, hidden)
 
 
 class SequenceClassificationHead(nn.Module):
@@ -43,7 +43,7 @@ class SequenceClassificationHead(nn.Module):
         self.output = nn.Linear(config.hidden_size, config.num_labels)
 
     def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
-        first = x[packed.firsts]  # (n, hidden)
+        first = x[packed.first_tokens]  # (n, hidden)
         return self.output(self.dropout(self.activation(self.dense(first))))  # (n, labels)
 
 
