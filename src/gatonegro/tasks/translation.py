@@ -15,7 +15,7 @@ from gatonegro.generation import Written
 from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import TAG, guess, other, targets
 from gatonegro.models import LanguageModel, Model
-from gatonegro.segments import Segment, around, holds, segments
+from gatonegro.sentences import Segment, preserves_items, split_at_items, split_sentences
 from gatonegro.tasks.alignment import with_attention, word_links
 from gatonegro.tasks.generating import OPTIONS, flat, prefix_of, text_of
 from gatonegro.tasks.generating import generate as generate_text
@@ -104,7 +104,7 @@ def read(
             own = own if 2 * sum(map(str.isalpha, known)) >= sum(map(str.isalpha, segment.text)) else []
         if len(own) > limit and len(segment.text) > 1:
             longest = max(1, min(len(segment.text) // 2, len(segment.text) * limit // len(own) * 3 // 4))
-            out += read(tokenizer, front, segments(segment.text, longest), limit, options)
+            out += read(tokenizer, front, split_sentences(segment.text, longest), limit, options)
         else:
             out.append((segment, own))
     return out
@@ -130,7 +130,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         document = Document([], front, source=source, target=target)
         # a streamer is told of one sequence, whatever becomes of it
         at_once = options["streamer"] is not None or not options["sentences"]
-        whole = [Segment(row, True)] if at_once else segments(row)
+        whole = [Segment(row, True)] if at_once else split_sentences(row)
         if named is None and target is not None and options["streamer"] is None:
             done = {one for one in whole if one.translate and (guess(one.text) or seems) == target}
             whole = [replace(one, translate=False) if one in done else one for one in whole]
@@ -160,9 +160,9 @@ def retry(
         places = count(len(sentences))
         for part in sentences:
             answer = answers.get(next(numbers))
-            if answer is None or holds(part.text, text_of(tokenizer, answer[0].ids, options)):
+            if answer is None or preserves_items(part.text, text_of(tokenizer, answer[0].ids, options)):
                 continue
-            for segment, own in read(tokenizer, document.front, around(part.text), encoded.limit, options):
+            for segment, own in read(tokenizer, document.front, split_at_items(part.text), encoded.limit, options):
                 part.instead.append(Part(segment.text, next(places) if own else None))
                 if own:
                     ids.append(own)
