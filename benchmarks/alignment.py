@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer
-from gatonegro.generation import Written
+from gatonegro.generation import Generated
 from gatonegro.models import LanguageModel
 from gatonegro.tasks.alignment import WORD, links, with_attention
 from gatonegro.tokenization import Tokenizer
@@ -36,7 +36,7 @@ def found(model: LanguageModel, tokenizer: Tokenizer, source: str, target: str, 
     other = tags["en" if to == "es" else "es"]
     read = tokenizer(f">>{to}<< {source}")["input_ids"]
     ids = tokenizer(target, add_special_tokens=False)["input_ids"]
-    one = Written([model.start_token, *ids, tokenizer.eos_token_id], 1, 0.0, True)
+    one = Generated([model.start_token, *ids, tokenizer.eos_token_id], 1, 0.0, True)
     seen = with_attention(model, read, one, 1, [other]).attention
     assert isinstance(seen, torch.Tensor)
     places = [{match.start(): i for i, match in enumerate(WORD.finditer(text))} for text in (source, target)]

@@ -71,7 +71,7 @@ def ours(folder: Path) -> Iterator[tuple[str, Engine]]:
 
         def run(ids: Ids, beams: int, length: int | None, twin=model.optimize(precision)) -> object:
             limits = {"min_new_tokens": length, "max_new_tokens": length or 256}
-            return twin.write(ids, options=twin.generation_config.with_options({"num_beams": beams, **limits}))
+            return twin.generate_ids(ids, options=twin.generation_config.with_options({"num_beams": beams, **limits}))
 
         yield f"gatonegro {precision}", run
 

@@ -185,7 +185,7 @@ def test_cached_is_uncached(pair):
         memory = ours.encode(packed)
         cross = Layout(tuple(map(len, written)), packed.lengths)
     whole = pack(written, own)
-    full = ours.next(ours.decode(whole, memory, cross), whole)  # (t, vocab)
+    full = ours.logits(ours.decode(whole, memory, cross), whole)  # (t, vocab)
     wanted = list(full.split(whole.lengths))
     kv_caches = [KVCache() for _ in ours.decoder.layers]
     keys = None if memory is None else ours.decoder.project_memory(memory)
@@ -202,7 +202,7 @@ def test_cached_is_uncached(pair):
         for own_places, n in zip(places, counts, strict=True):
             own_places += range(sum(map(len, places)), sum(map(len, places)) + n)
         layout = Layout(tuple(counts), lengths, key_slots=torch.tensor([i for some in places for i in some]))
-        found = ours.next(ours.decode(new, keys, at, kv_caches, layout), new)
+        found = ours.logits(ours.decode(new, keys, at, kv_caches, layout), new)
         for i, part in enumerate(found.split(counts)):
             close(part, wanted[i][done[i] : lengths[i]])
         done = list(lengths)

@@ -89,7 +89,7 @@ def random_writer(kind, stored_int8=False):
 def next_words(model, sequences, written):
     if model.config.decoder is None:
         return model.run(pack(written, model.config))
-    return model.run(pack(sequences, model.config), written=pack(written, model.config.decoder))
+    return model.run(pack(sequences, model.config), target=pack(written, model.config.decoder))
 
 
 def random_ids(lengths, seed=0):
@@ -191,7 +191,7 @@ def test_token_by_token_twins_say_the_same(kind):
     read, begin = random_ids([30, 12, 12, 5]), random_ids([3, 1, 6, 2], seed=1)
     for options in ({"num_beams": 1}, {"num_beams": 3, "num_return_sequences": 3, "length_penalty": 0.5}):
         how = GenerationConfig(**options, max_new_tokens=30, eos_token_id=[5, 17, 60, 3, 90, 91, 92, 93, 94])
-        ours, theirs = (m.write(None if kind == "gpt2" else read, begin, how) for m in (twin, model))
+        ours, theirs = (m.generate_ids(None if kind == "gpt2" else read, begin, how) for m in (twin, model))
         assert [[one.ids for one in some] for some in ours] == [[one.ids for one in some] for some in theirs]
         scores = [[one.score for some in all_ for one in some] for all_ in (ours, theirs)]
         assert scores[0] == pytest.approx(scores[1], abs=1e-4)

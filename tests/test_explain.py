@@ -126,7 +126,7 @@ def test_what_is_told_of_models_that_write_is_what_they_compute(parts, kind):
     likeliest = out.logits[0].softmax(-1).topk(5)
     np.testing.assert_allclose(found["next"].tensors["probs"], likeliest.values, atol=1e-6)
     untraced = model.run(pack(written.tolist(), model.config)) if kind == "gpt2" else model.run(
-        pack(ids.tolist(), model.config), written=pack(written.tolist(), model.config.decoder)
+        pack(ids.tolist(), model.config), target=pack(written.tolist(), model.config.decoder)
     )  # fmt: skip
     np.testing.assert_allclose(found["next"].tensors["sum"], untraced.detach().logsumexp(-1), atol=2e-6)
     json.loads(found.to_json(), parse_constant=pytest.fail)  # no infinity, which is what is masked

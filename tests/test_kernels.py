@@ -11,7 +11,7 @@ from gatonegro.engine import kernels, linear, processor
 from gatonegro.engine.attention import KernelAttend
 from gatonegro.engine.linear import Linear
 from gatonegro.errors import GatonegroWarning, InputError
-from gatonegro.generation.topk import ban, best
+from gatonegro.generation.topk import mask_out, top_k
 from gatonegro.nn.attention import attend
 from gatonegro.nn.encoder import ACTIVATIONS
 from gatonegro.packing import Layout
@@ -103,9 +103,9 @@ def test_the_best_scores(level, rows, n, count, banned, few):
     if few:
         scores = scores.round()
     bans = torch.randint(n, (rows, banned), generator=random).tolist()
-    values, places, sums = best(scores.clone(), count, bans)
+    values, places, sums = top_k(scores.clone(), count, bans)
     assert torch.allclose(sums, scores.logsumexp(-1), atol=1e-5)
-    ban(scores, bans)
+    mask_out(scores, bans)
     ordered, order = scores.sort(descending=True, stable=True)
     assert torch.equal(values, ordered[:, :count])
     real = values > float("-inf")
@@ -116,7 +116,7 @@ def test_the_best_scores(level, rows, n, count, banned, few):
 def test_scores_that_are_none(level):
     x = torch.randn(4, 3000)
     x[0, 7], x[1] = float("nan"), float("-inf")
-    values, places, sums = best(x.clone(), 2)
+    values, places, sums = top_k(x.clone(), 2)
     assert sums[0].isnan() and sums[1] == values[1, 0] == float("-inf") and sums[2:].isfinite().all()
     assert torch.equal(places[2:], x[2:].topk(2).indices)
 

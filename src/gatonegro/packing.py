@@ -110,17 +110,10 @@ def pack(
     *,
     pad_to_multiple_of: int = 1,
 ) -> Packed:
-    """Pack sequences of token ids into one batch.
+    """Pack token ids per sequence, and token types where the model has them, into one batch.
 
-    Args:
-        sequences: token ids per sequence.
-        config: the model's configuration.
-        token_types: token type ids per sequence, for a model that has them.
-        pad_to_multiple_of: append sequences of pad tokens until the number of tokens is a multiple of this, so that
-            kernels that are compiled per shape see few shapes. They come last; drop their outputs.
-
-    Raises:
-        InputError: a sequence is longer than the model allows.
+    With `pad_to_multiple_of`, sequences of pad tokens are appended until the number of tokens is a multiple of it, so
+    that kernels compiled per shape see few shapes. They come last; drop their outputs.
     """
     lengths = [len(s) for s in sequences]
     longest = max(lengths, default=0)

@@ -255,7 +255,7 @@ def attention(
 
 
 def top_k(scores: Tensor, count: int, banned: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the result of `generation.topk.best` for scores (rows, n) in fp32."""
+    """Return the result of `generation.topk.top_k` for scores (rows, n) in fp32."""
     rows, n = scores.shape
     starts = torch.tensor([0, *accumulate(map(len, banned or [()] * rows))], dtype=torch.int32)  # (rows + 1,)
     bans = torch.tensor([place for some in banned for place in some], dtype=torch.int32)

@@ -252,13 +252,14 @@ def _written(model: LanguageModel, tokenizer: Tokenizer, ids: list[int], new: in
         {"num_beams": 1, "do_sample": False, "max_new_tokens": new, "num_return_sequences": 1}
     )
     names = tokenizer.convert_ids_to_tokens
-    ((text,),) = model.write(None, [ids], config) if decoder is None else model.write([ids], options=config)
+    sources, prompts = (None, [ids]) if decoder is None else ([ids], None)
+    ((text,),) = model.generate_ids(sources, prompts, config)
     written = text.ids
     begun = written[:-1] or written
     packed = pack([begun], decoder or model.config).to(model.device)
     read = packed if decoder is None else pack([ids], model.config).to(model.device)
     with record_activations(model) as seen:
-        scores = model.run(read, written=packed)
+        scores = model.run(read, target=packed)
     if not scores.isfinite().all():
         raise not_finite(model.dtype)
     rows = Rows(tuple(names(begun)), tuple(names(written))[1:])
@@ -272,7 +273,7 @@ def _written(model: LanguageModel, tokenizer: Tokenizer, ids: list[int], new: in
         steps.append(_vectorization(model.decoder_embeddings, seen, "decoder_embeddings", packed, rows.own, vectors))
         x = output(seen, "decoder_embeddings")
     steps += stack_steps(model.decoder, seen, x, "decoder", rows)
-    assert model.head is not None  # `write` raises without one
+    assert model.head is not None  # `generate_ids` raises without one
     formula = "p = softmax(z·{}{}{})".format(
         "" if model.head.scale == 1.0 else "d^(−½)·",
         "Eᵀ" if model.head.output is None else "W_output",

@@ -13,7 +13,7 @@ from gatonegro.models.auto import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
 )
-from gatonegro.models.language import LanguageModel
+from gatonegro.models.generative import LanguageModel
 from gatonegro.models.loading import build, copy_to, head_of, load, load_config, load_fast, precision
 from gatonegro.models.model import Model, initialise, share
 from gatonegro.models.output import ModelOutput

@@ -17,7 +17,7 @@ from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, Input
 from gatonegro.families import family_of
 from gatonegro.families.family import BARE, adopt, canonical, has_head, heads_named, read_config, untied
 from gatonegro.generation import generation_config
-from gatonegro.models.language import LanguageModel
+from gatonegro.models.generative import LanguageModel
 from gatonegro.models.model import Model, initialise
 from gatonegro.nn.heads import HEADS
 from gatonegro.preprocessing import KEY, preprocessing_of

@@ -279,11 +279,11 @@ class Model(nn.Module):
             metadata={"gatonegro": "int8"} if int8 else None,
             max_shard_size=max_shard_size,
         )
-        for name, content in self._other_files().items():
+        for name, content in self._extra_files().items():
             storage.write_text(folder / name, json.dumps(content, indent=2) + "\n")
         storage.write_text(folder / "config.json", text)
 
-    def _other_files(self) -> dict[str, dict[str, Any]]:
+    def _extra_files(self) -> dict[str, dict[str, Any]]:
         """Return the other files that `save_pretrained` writes: name → content."""
         return {}
 

@@ -56,11 +56,7 @@ def layer_attentions(
 ) -> list[list[AttentionTrace]]:
     """Return the recorded attention of each layer, one `AttentionTrace` per sequence.
 
-    Args:
-        model: the model that was recorded.
-        activations: the result of `record_activations`.
-        stack: "encoder" or "decoder".
-        part: "attention" or, in a decoder, "cross_attention".
+    In a decoder, `part` may be "cross_attention".
     """
     return [activations[f"{name}.{part}.attend"][0] for name in _layer_names(model, stack)]
 

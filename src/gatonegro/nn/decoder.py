@@ -64,12 +64,8 @@ class Decoder(nn.Module):
     ) -> Tensor:
         """Return hidden states of the last layer. (t, hidden)
 
-        Args:
-            x: embeddings. (t, hidden)
-            layout: the layout of self-attention.
-            memory: the result of `project_memory`.
-            cross: a layout with the queries of `layout` and the keys in `memory`.
-            kv_caches: one cache per layer, to which the keys and values of these tokens are appended.
+        `memory` is the result of `project_memory`, `cross` the layout of queries of `layout` and keys in `memory`.
+        The keys and values of these tokens are appended to `kv_caches`, one per layer.
         """
         bias = None if self.relative is None else cache(self.relative)  # the same for all layers
         for i, layer in enumerate(self.layers):

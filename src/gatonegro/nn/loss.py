@@ -21,10 +21,7 @@ TENSOR_SCORE_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def compute_loss(config: Config, head: str, logits: Tensor | None, labels: Tensor) -> Tensor:
     """Return the loss: cross-entropy for token heads, that of `config.problem_type` for sequence classification.
 
-    Without a `problem_type`, the dtype of the labels and their number decide, as in `transformers`.
-
-    Raises:
-        InputError: the model has no logits, or the labels do not fit them.
+    Without a `problem_type`, the dtype and number of labels decide. InputError: the labels do not fit the logits.
     """
     if logits is None:
         raise InputError(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gatonegro.generation import Written
+from gatonegro.generation import Generated
 from gatonegro.models import LanguageModel
 from gatonegro.tokenization import Tokenizer
 
@@ -18,15 +18,15 @@ MIN_SHARE = 0.15  # of its attention that a word pays to another for a link
 
 
 def with_attention(
-    model: LanguageModel, source: Sequence[int], output: Written, front: int, back: Sequence[int] | None
-) -> Written:
+    model: LanguageModel, source: Sequence[int], output: Generated, front: int, back: Sequence[int] | None
+) -> Generated:
     """Return a translation with the attention of its tokens to those of its source.
 
     Args:
         front: tokens of the source that come before its text.
         back: what comes before a source in the reverse direction, where the model knows it; both directions then count.
     """
-    target = [token for token in output.new if token not in model.generation_config.ends]
+    target = [token for token in output.new_ids if token not in model.generation_config.eos_ids]
     text = source[front:-1]
     if not target or not text:
         return replace(output, attention=np.zeros((len(target), len(text)), np.float32))

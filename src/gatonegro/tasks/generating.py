@@ -9,7 +9,7 @@ from typing import Any
 from gatonegro.checks import FLAG, TEXT, Check, Option, one_of, optional
 from gatonegro.config import Config
 from gatonegro.errors import OptionError
-from gatonegro.generation import ALLOWED, IDLE, GenerationConfig, Written
+from gatonegro.generation import OPTION_CHECKS, UNSUPPORTED_OPTIONS, Generated, GenerationConfig
 from gatonegro.i18n import Message
 from gatonegro.models import LanguageModel, Model, as_tensor
 from gatonegro.tokenization import Tokenizer
@@ -20,8 +20,8 @@ STREAMER = Check(
     Message("an object with put() and end()", "un objeto con put() y end()"),
 )
 OPTIONS: dict[str, Option] = {
-    **{name: Option(None, optional(check)) for name, check in ALLOWED.items()},
-    **{name: Option(None, check) for name, check in IDLE.items()},
+    **{name: Option(None, optional(check)) for name, check in OPTION_CHECKS.items()},
+    **{name: Option(None, check) for name, check in UNSUPPORTED_OPTIONS.items()},
     "return_tensors": Option(False, FLAG),  # ids in the place of text
     "return_text": Option(True, FLAG),
     "return_scores": Option(False, FLAG),
@@ -54,8 +54,8 @@ def generation_options(
     usual: dict[str, Any] = {"num_beams": beams if own.num_beams == 1 else None}
     if own.max_length is None and own.max_new_tokens is None:
         usual["max_new_tokens"] = NEW_TOKENS
-    params = {name: value for name, value in task_params(model.config, task).items() if name in ALLOWED}
-    given = {name: value for name, value in options.items() if name in ALLOWED}
+    params = {name: value for name, value in task_params(model.config, task).items() if name in OPTION_CHECKS}
+    given = {name: value for name, value in options.items() if name in OPTION_CHECKS}
     if options["stop_sequence"] is not None:
         stop = tokenizer(options["stop_sequence"], add_special_tokens=False)["input_ids"]
         given["eos_token_id"] = stop[:1] if model.config.decoder is not None else stop
@@ -68,12 +68,12 @@ def generation_options(
 
 def generate(
     model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any], task: str
-) -> list[list[Written]]:
+) -> list[list[Generated]]:
     """Return the sequences that an encoder–decoder generates per source."""
     assert isinstance(model, LanguageModel)
     config = generation_options(model, tokenizer, task, options)
-    with streamed(options, [[model.start_of(config)]] * len(ids), config) as put:
-        return model.write(ids, options=config, put=put)
+    with streamed(options, [[model.start_token_for(config)]] * len(ids), config) as put:
+        return model.generate_ids(ids, options=config, on_token=put)
 
 
 @contextmanager

@@ -85,7 +85,7 @@ class Task:
     raises a RowError that names it.
     `ask(model, ids, token_types=…, queried=…, pad_to_multiple_of=…)` → per sequence a float32 array, `Model.predict`
     say; with `queried`, one entry per token that it names.
-    `generate(model, tokenizer, ids, options)` → per sequence a list of `Written`; in the place of `ask`.
+    `generate(model, tokenizer, ids, options)` → per sequence a list of `Generated`; in the place of `ask`.
     `retry(tokenizer, config, encoded, answers, options)` → `Encoded` with further sequences behind, to be asked too.
     `decode(tokenizer, config, output, options)` → what the user gets for one row.
     `wrap(inputs, answers, called_with)` → what the user gets for all that was passed.

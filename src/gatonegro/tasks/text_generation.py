@@ -8,7 +8,7 @@ from typing import Any
 from gatonegro.checks import FLAG, TEXT, Option, one_of, optional
 from gatonegro.config import Config
 from gatonegro.errors import InputError, RowError
-from gatonegro.generation import Written
+from gatonegro.generation import Generated
 from gatonegro.models import LanguageModel, Model
 from gatonegro.tasks.generating import NEW_TOKENS, OPTIONS, generation_options, streamed, text_of
 from gatonegro.tasks.task import Encoded, RowOutput, Task
@@ -46,11 +46,11 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
 
 def generate(
     model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any]
-) -> list[list[Written]]:
+) -> list[list[Generated]]:
     assert isinstance(model, LanguageModel)
     config = generation_options(model, tokenizer, NAME, options, beams=1)
     with streamed(options, ids, config) as put:
-        return model.write(None, ids, config, put)
+        return model.generate_ids(None, ids, config, put)
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -60,7 +60,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
         if options["return_tensors"]:
             out.append({"generated_token_ids": one.ids})
         else:
-            begun = text_of(tokenizer, one.ids[: one.begun], options)
+            begun = text_of(tokenizer, one.ids[: one.prompt_length], options)
             new = text_of(tokenizer, one.ids, options)[len(begun) :]
             out.append({"generated_text": str(output.row) + new if options["return_full_text"] else new})
         if options["return_scores"]:

@@ -11,7 +11,7 @@ from typing import Any
 from gatonegro.checks import FLAG, TEXT, Check, Option, optional
 from gatonegro.config import Config
 from gatonegro.errors import OptionError
-from gatonegro.generation import Written
+from gatonegro.generation import Generated
 from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import TAG, guess, other, targets
 from gatonegro.models import LanguageModel, Model
@@ -172,7 +172,7 @@ def retry(
 
 def generate(
     model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any]
-) -> list[list[Written]]:
+) -> list[list[Generated]]:
     outputs = generate_text(model, tokenizer, ids, options, task_name(model.config, options))
     if not options["return_alignments"]:
         return outputs
@@ -226,14 +226,14 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     return out
 
 
-def ranked(some: Sequence[Written], rank: int) -> Written:
+def ranked(some: Sequence[Generated], rank: int) -> Generated:
     return some[min(rank, len(some) - 1)]
 
 
 def aligned(
     tokenizer: Tokenizer,
     parts: Sequence[Part],
-    chosen: Sequence[Written | None],
+    chosen: Sequence[Generated | None],
     texts: Sequence[str],
     options: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
@@ -243,7 +243,7 @@ def aligned(
     for part, sentence, text in zip(parts, chosen, texts, strict=True):
         if sentence is not None and sentence.attention is not None:
             skip = options["skip_special_tokens"]
-            for link in word_links(tokenizer, part.text, sentence.new, text, sentence.attention, skip):
+            for link in word_links(tokenizer, part.text, sentence.new_ids, text, sentence.attention, skip):
                 link["source_span"] = [source + at for at in link["source_span"]]
                 link["target_span"] = [target + at for at in link["target_span"]]
                 found.append(link)
