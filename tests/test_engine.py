@@ -18,7 +18,7 @@ from gatonegro.errors import GatonegroWarning, InputError, OptionError
 from gatonegro.families import FAMILIES
 from gatonegro.families.family import read_config
 from gatonegro.generation import GenerationConfig
-from gatonegro.models import Model, build, initialise
+from gatonegro.models import Model, build, init_weights
 from gatonegro.nn.attention import attend
 from gatonegro.nn.encoder import ACTIVATIONS
 from gatonegro.packing import Layout, pack
@@ -56,7 +56,7 @@ def random_model(family="bert", head="sequence-classification", **values):
     }
     config = Config(family, **{"type_vocab_size": 2, **sizes, **known, **FAMILIES[family].fixed, **values})
     torch.manual_seed(0)
-    return initialise(Model(config, head), 0.1).eval()
+    return init_weights(Model(config, head), 0.1).eval()
 
 
 BART = {
@@ -79,7 +79,7 @@ def random_writer(kind, stored_int8=False):
     family, values = WRITERS[kind]
     config = read_config(FAMILIES[family], {"model_type": family, "vocab_size": 200, **values})
     torch.manual_seed(0)
-    model = initialise(build(config, "causal-lm" if kind == "gpt2" else "seq2seq-lm"), 0.1).eval()
+    model = init_weights(build(config, "causal-lm" if kind == "gpt2" else "seq2seq-lm"), 0.1).eval()
     if model.head.bias is not None:
         model.head.bias.normal_()
     return model

@@ -13,7 +13,7 @@ from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, InputError
 from gatonegro.families import FAMILIES, family_of
 from gatonegro.families.family import Family, Head, adopt, canonical, links, read_config, release, write_config
-from gatonegro.models import Model, build, initialise
+from gatonegro.models import Model, build, init_weights
 from gatonegro.nn.attention import attend, attend_eager
 from gatonegro.packing import Layout, from_padded, pack
 
@@ -62,7 +62,7 @@ def model_of(model_type: str, head: str) -> Model:
     """A model with weights that are large enough for every mistake to show."""
     if (model_type, head) not in MODELS:
         torch.manual_seed(len(MODELS))
-        MODELS[model_type, head] = initialise(Model(config(model_type), head), 0.25).eval()
+        MODELS[model_type, head] = init_weights(Model(config(model_type), head), 0.25).eval()
     return MODELS[model_type, head]
 
 
@@ -327,7 +327,7 @@ def same(a: dict, b: dict) -> bool:
 def checkpoint(family: Family, sizes: Config, head: str) -> dict[str, torch.Tensor]:
     """What a model's tensors are in a checkpoint of that family."""
     torch.manual_seed(0)
-    model = initialise(build(sizes, head), 0.3)
+    model = init_weights(build(sizes, head), 0.3)
     return release(family, sizes, head, model.state_dict())
 
 

@@ -39,7 +39,7 @@ from train import STAGES, Guess, label_loss, score
 
 from gatonegro import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 from gatonegro.batching import plan
-from gatonegro.models import Model, initialise
+from gatonegro.models import Model, init_weights
 from gatonegro.packing import Packed, pack
 from gatonegro.tokenization import Tokenizer
 from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed_batches
@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
     tokenizer = AutoTokenizer.from_pretrained(args.base)
     model = fast_training(AutoModelForSequenceClassification.from_pretrained(args.base))
     whole, stage = Three(model, args.layer), replace(STAGES["third"], rdrop=0.0)
-    initialise(whole.entities, model.config.initializer_range)
+    init_weights(whole.entities, model.config.initializer_range)
 
     rows = labelled(args.data / "sentiment", args.open)
     seen: list[Row] = one_pass(rows, args.passes, rng) + own_phrases(rng)

@@ -23,7 +23,7 @@ from gatonegro.glassbox.toy import toy
 from gatonegro.hub import locate
 from gatonegro.i18n import Message, catalog, language
 from gatonegro.language import TAG, Languages, diagnosis_of, guess, is_encoder_decoder, languages_of, other, targets
-from gatonegro.models import LanguageModel, Model, head_of, load, share
+from gatonegro.models import LanguageModel, Model, head_of, load, shared_copy
 from gatonegro.nn.activations import record_activations
 from gatonegro.nn.loss import TENSOR_SCORE_FUNCTIONS
 from gatonegro.packing import Packed, pack
@@ -78,7 +78,7 @@ def explain(
     if model == "toy":
         return toy(text, lang)
     subject = _subject(model, tokenizer, {"revision": revision, "local_files_only": local_files_only})
-    source = share(subject.model.source, trainable=False).eval()  # the user's object keeps its mode
+    source = shared_copy(subject.model.source, trainable=False).eval()  # the user's object keeps its mode
     prompt = _prompt(text, source, subject, max_new_tokens)
     with torch.no_grad():
         trace = (_written(source, subject.tokenizer, prompt.ids, max_new_tokens) if isinstance(source, LanguageModel)

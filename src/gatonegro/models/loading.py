@@ -1,4 +1,4 @@
-"""Loading a model by name or from a folder: its configuration, its tensors under our names, its head."""
+"""Loading of models by name or from a folder: configuration, weights and head."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from gatonegro.families import family_of
 from gatonegro.families.family import BARE, adopt, canonical, has_head, heads_named, read_config, untied
 from gatonegro.generation import generation_config
 from gatonegro.models.generative import LanguageModel
-from gatonegro.models.model import Model, initialise
+from gatonegro.models.model import Model, init_weights
 from gatonegro.nn.heads import HEADS
 from gatonegro.preprocessing import KEY, preprocessing_of
 from gatonegro.tokenization import TOKENIZER_FILES
 
 
 def load_config(source: hub.Source, head: str | None = None) -> Config:
-    """Return the configuration of a source."""
+    """Read the configuration of a source; with `head`, as that head needs it."""
     data = source.json("config.json")
     if data is None:
         raise ConfigError(
@@ -41,7 +41,7 @@ def load_config(source: hub.Source, head: str | None = None) -> Config:
 
 
 def head_of(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> str | None:
-    """Return the head that a model's config.json names: "none" for a model without a task, None if it names none."""
+    """Return the head named in a model's config.json: "none" for a bare model, None if no architecture is known."""
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source)
     family = family_of(config.model_type)
@@ -61,7 +61,7 @@ def load(
     dtype: torch.dtype | str | None = None,
     checked: bool = False,
 ) -> Model:
-    """Return a model in evaluation mode. With `checked`, its files were checked before, and are not checked again."""
+    """Load a model in evaluation mode. With `checked`, skip the checks of its files, which were done before."""
     if num_labels is not None and not head.endswith("classification"):
         raise OptionError(
             f"num_labels= is for heads that classify, and this is {head}; leave it out.",
@@ -88,17 +88,17 @@ def load(
     return model.eval()
 
 
-def load_fast(name: str | Path, head: str, *, precision: str, device: torch.device, **how: Any) -> Model:
-    """Return a model's faster copy, on a device. The model is not kept, and is read again if `source` is used."""
+def load_optimized(name: str | Path, head: str, *, precision: str, device: torch.device, **options: Any) -> Model:
+    """Load a model's optimized copy onto a device. The model itself is dropped, and read again if `source` is used."""
 
     def source(checked: bool = True) -> Model:
-        return load(name, head, checked=checked, **how).to(device)
+        return load(name, head, checked=checked, **options).to(device)
 
     fast = source(checked=False).optimize(precision)
     fast._source = cache(source)
     if not fast.stored_int8 and device.type == "cpu":
         # map embeddings again, to free the pages that were read for the other weights
-        fast.embeddings = load(name, head, checked=True, **how).requires_grad_(False).embeddings
+        fast.embeddings = load(name, head, checked=True, **options).requires_grad_(False).embeddings
         for parameter in fast.head.parameters() if fast.head is not None else ():  # which would keep the old pages
             parameter.data = parameter.data.clone()
     return fast
@@ -107,9 +107,9 @@ def load_fast(name: str | Path, head: str, *, precision: str, device: torch.devi
 def copy_to(
     folder: str | Path, name: str | Path, *, revision: str | None = None, local_files_only: bool = False
 ) -> list[Path]:
-    """Copy a model's files, downloaded if necessary, into a folder. Return their paths.
+    """Copy a model's files into a folder, downloading them if necessary. Return their paths.
 
-    The weights and the configuration come last, so that an incomplete copy cannot be loaded.
+    Weights and configuration are written last, so that an incomplete copy cannot be loaded.
     """
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source)  # fails before a long download
@@ -137,19 +137,20 @@ def copy_to(
 
 
 def _model_files(folder: Path) -> set[str]:
-    """Return the files in a folder that would be read as part of a model, except its configuration."""
+    """Return the names of files in a folder that would be read as part of a model, except its configuration."""
     kinds = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.json", *TOKENIZER_FILES)
     return {path.name for kind in kinds for path in folder.glob(kind)}
 
 
 def build(config: Config, head: str) -> Model:
-    """Return a model of the configuration's class, with undefined weights."""
+    """Build a `LanguageModel` or a `Model` from a configuration. Its weights are undefined."""
     return (LanguageModel if config.decoder is not None or config.decoder_only else Model)(config, head)
 
 
 def _assemble(
     config: Config, head: str, tensors: dict[str, Tensor], *, fresh_head: bool, dtype: torch.dtype | str | None
 ) -> Model:
+    """Build a model and load the checkpoint's tensors into it; raise an error for what does not fit."""
     family = family_of(config.model_type)
     if head not in (*BARE, *family.heads):
         known = ", ".join(name for name in family.heads if name not in BARE)
@@ -167,10 +168,10 @@ def _assemble(
         model = build(config, head)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     state = adopt(family, config, head, tensors, {n for n in shapes if not (fresh_head and n.startswith("head."))})
-    kind = precision(dtype, next((t.dtype for t in state.values() if t.is_floating_point()), torch.float32))
+    kind = resolve_dtype(dtype, next((t.dtype for t in state.values() if t.is_floating_point()), torch.float32))
     state = {n: t.to(kind) if t.is_floating_point() else t for n, t in state.items() if n in shapes}
     if fresh_head:
-        new = initialise(HEADS[head](config).to(kind), config.initializer_range).state_dict()
+        new = init_weights(HEADS[head](config).to(kind), config.initializer_range).state_dict()
         state = {f"head.{n}": t for n, t in new.items()} | {
             n: t for n, t in state.items() if not n.startswith("head.") or t.shape == shapes[n]
         }
@@ -193,8 +194,8 @@ def _assemble(
     return model
 
 
-def precision(dtype: torch.dtype | str | None, stored: torch.dtype) -> torch.dtype:
-    """Return the dtype of a name; fp32 for None, and `stored`, the checkpoint's, for "auto"."""
+def resolve_dtype(dtype: torch.dtype | str | None, stored: torch.dtype) -> torch.dtype:
+    """Return the torch dtype of `dtype=`: fp32 for None, `stored`, the checkpoint's, for "auto"."""
     if dtype == "auto":
         return stored
     known = getattr(torch, dtype, None) if isinstance(dtype, str) else torch.float32 if dtype is None else dtype

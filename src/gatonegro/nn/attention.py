@@ -22,7 +22,7 @@ class Embedding(nn.Embedding):
     """A table with one vector per id."""
 
     def reset_parameters(self) -> None:
-        """Leave the weights undefined: they come from a checkpoint or from `initialise`.
+        """Leave the weights undefined: they come from a checkpoint or from `init_weights`.
 
         On the meta device, where models are built, PyTorch's initialisation imports its compiler: two seconds.
         """

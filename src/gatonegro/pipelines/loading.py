@@ -15,8 +15,7 @@ from gatonegro.errors import GatonegroError, InputError, OptionError
 from gatonegro.hub import DEFAULTS, built_in_models, locate
 from gatonegro.i18n import EMPTY, Message, localized
 from gatonegro.language import built_in_languages
-from gatonegro.models import Model, head_of, load, load_fast, share
-from gatonegro.models import precision as dtype_of
+from gatonegro.models import Model, head_of, load, load_optimized, resolve_dtype, shared_copy
 from gatonegro.pipelines.base import Pipeline
 from gatonegro.pipelines.loop import Loop
 from gatonegro.tasks import ALIASES, TASKS, Task
@@ -123,7 +122,7 @@ def _loaded(name: str | Path, head: str, device: Any, dtype: Any, precision: str
     """Return a model by name, on its device; with a dtype as it is, else a faster copy."""
     place = resolve_device("auto" if device is None else device)
     if dtype is None:
-        return load_fast(name, head, precision=precision or "auto", device=place, **how)
+        return load_optimized(name, head, precision=precision or "auto", device=place, **how)
     return load(name, head, dtype=dtype, **how).to(place).eval()
 
 
@@ -193,9 +192,9 @@ def _prepared(model: Model, device: Any, dtype: Any, precision: str | None) -> M
     if dtype is not None or device is not None:
         model = copy.deepcopy(model.source)
         model = model.to(model.device if device is None else resolve_device(device))
-        model = model if dtype is None else model.to(dtype_of(dtype, model.dtype))
+        model = model if dtype is None else model.to(resolve_dtype(dtype, model.dtype))
     elif not model.precision and precision is None:
-        model = share(model)
+        model = shared_copy(model)
     model = model if precision is None else model.optimize(precision)
     return model if model.precision else model.eval()
 

@@ -10,7 +10,7 @@ import numpy as np
 from gatonegro.checks import FLAG, Check, Option, optional
 from gatonegro.config import Config
 from gatonegro.i18n import Message
-from gatonegro.models import Model, as_tensor, unit
+from gatonegro.models import Model, as_tensor, l2_normalize
 from gatonegro.tasks.task import LENGTH, Encoded, RowOutput, Task
 from gatonegro.tasks.tokens import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
@@ -33,7 +33,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     pooling = options["pooling"]
     x = x[None] if pooling is None else POOLINGS[pooling](x)  # (1, t, hidden) or (hidden,)
     if options["normalize"]:
-        x = unit(x)
+        x = l2_normalize(x)
     return as_tensor(x) if options["return_tensors"] else x.tolist()
 
 
