@@ -21,12 +21,14 @@ from gatonegro import (
     errors,
     hub,
     i18n,
+    packing,
 )
 from gatonegro.checkpoints import reading
 from gatonegro.config import RANGES, Config
 from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError, MissingHeadError, PickleRefusedError
 from gatonegro.i18n import catalog, language, localized, number, use, using
-from gatonegro.packing import ID_ERRORS
+from gatonegro.models import model
+from gatonegro.nn import loss
 from gatonegro.tasks.task import NOTICES
 from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs
 
@@ -242,7 +244,10 @@ def test_no_error_and_no_warning_is_in_english_alone(room):
             assert len(node.args) != 1 or not letters(node.args[0]), place(path, node)
 
 
-TABLES = (hub.CAUSES, NOTICES, ID_ERRORS, inputs.MESSAGES, reading.MESSAGES, reading.SIGNS, reading.FOREIGN)
+TABLES = (
+    hub.CAUSES, NOTICES, packing.MESSAGES, model.MESSAGES, loss.MESSAGES, inputs.MESSAGES, reading.MESSAGES,
+    reading.SIGNS, reading.FOREIGN,
+)  # fmt: skip
 PAIRS = dict.fromkeys(
     [
         *(pair for table in TABLES for pair in table.values()),

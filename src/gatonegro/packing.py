@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,24 +18,9 @@ from torch import Tensor
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError
-from gatonegro.i18n import Message
+from gatonegro.i18n import Message, catalog
 
-_VOCABULARY = Message(
-    "has the id {wrong}, but may have 0 … {last} only; the vocabulary is that of another tokenizer.",
-    "contiene {wrong}, pero solo puede contener 0 … {last}; es el vocabulario de otro tokenizador.",
-)
-ID_ERRORS = {  # argument → message for an id out of range
-    "input_ids": _VOCABULARY,
-    "decoder_input_ids": _VOCABULARY,
-    "token_type_ids": Message(
-        "holds {wrong}, but may hold 0 … {last} only; the model has no other segments.",
-        "contiene {wrong}, pero solo puede contener 0 … {last}; el modelo no tiene otros segmentos.",
-    ),
-    "position_ids": Message(
-        "holds {wrong}, but may hold 0 … {last} only; the model has no other positions.",
-        "contiene {wrong}, pero solo puede contener 0 … {last}; el modelo no tiene otras posiciones.",
-    ),
-}
+MESSAGES = catalog(Path(__file__).with_name("packing.json"))
 
 
 @dataclass(frozen=True)
@@ -118,12 +104,7 @@ def pack(
     lengths = [len(s) for s in sequences]
     longest = max(lengths, default=0)
     if longest > config.max_tokens:
-        raise InputError(
-            f"a sequence of {longest} tokens is longer than the {config.max_tokens} that this model takes; "
-            "pass truncation=True, or split the text.",
-            f"una secuencia de {longest} tokens es más larga que los {config.max_tokens} que admite este modelo; "
-            "pasa truncation=True, o divide el texto.",
-        )
+        raise InputError(*MESSAGES["long_sequence"].format(longest=longest, max_tokens=config.max_tokens))
     missing = -sum(lengths) % pad_to_multiple_of
     while missing:
         lengths.append(min(missing, config.max_tokens))
@@ -227,10 +208,7 @@ def unpad_ids(name: str, ids: Tensor | None, mask: Tensor | None, vocab_size: in
         _check_shape("attention_mask", _check_tensor("attention_mask", mask), ids.shape)
         rows = [row[row_mask > 0].tolist() for row, row_mask in zip(ids, mask, strict=True)]
     if not all(rows):
-        raise InputError(
-            f"row {rows.index([])} of {name} has no token.",
-            f"la fila {rows.index([])} de {name} no tiene ningún token.",
-        )
+        raise InputError(*MESSAGES["empty_row"].format(row=rows.index([]), name=name))
     return rows
 
 
@@ -238,15 +216,13 @@ def validate_ids(name: str, ids: Tensor | None, count: int, *shapes: tuple[int, 
     """Return ids as int64 or int32; raise InputError for a wrong shape or dtype, or ids outside 0 … `count` - 1."""
     ids = _check_tensor(name, ids)
     if ids.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
-        raise InputError(
-            f"{name} must be whole numbers, not {ids.dtype}.", f"{name} debe contener números enteros, no {ids.dtype}."
-        )
+        raise InputError(*MESSAGES["not_whole"].format(name=name, dtype=ids.dtype))
     _check_ndim(name, ids, "(batch, length)", 2)
     _check_shape(name, ids, *shapes or (ids.shape,))
     if ids.numel():
         low, high = (int(x) for x in ids.aminmax())
         if low < 0 or high >= count:
-            problem = ID_ERRORS[name].format(wrong=low if low < 0 else high, last=count - 1)
+            problem = MESSAGES[name].format(wrong=low if low < 0 else high, last=count - 1)
             raise InputError(f"{name} {problem.en}", f"{name} {problem.es}")
     return ids if ids.dtype == torch.int32 else ids.long()
 
@@ -254,19 +230,13 @@ def validate_ids(name: str, ids: Tensor | None, count: int, *shapes: tuple[int, 
 def _validate_inputs(config: Config, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
     """Return the ids or the embeddings; raise InputError unless exactly one was passed, and fits the model."""
     if (input_ids is None) == (inputs_embeds is None):
-        raise InputError(
-            "pass input_ids or inputs_embeds, one of the two.", "pasa input_ids o inputs_embeds, uno de los dos."
-        )
+        raise InputError(*MESSAGES["ids_or_embeds"])
     if input_ids is not None:
         return validate_ids("input_ids", input_ids, config.vocab_size)
     embeds, wide = _check_tensor("inputs_embeds", inputs_embeds), config.hidden_size
     _check_ndim("inputs_embeds", embeds, "(batch, length, hidden)", 3)
     if embeds.shape[2] != wide or not embeds.is_floating_point():
-        raise InputError(
-            f"inputs_embeds must be floating point of width {wide}, got {embeds.dtype} of width {embeds.shape[2]}.",
-            f"inputs_embeds debe ser de coma flotante y de ancho {wide}, y es {embeds.dtype} de ancho "
-            f"{embeds.shape[2]}.",
-        )
+        raise InputError(*MESSAGES["embeds"].format(hidden=wide, dtype=embeds.dtype, width=embeds.shape[2]))
     return embeds
 
 
@@ -277,10 +247,7 @@ def _validate_mask(mask: Tensor | None, inputs: Tensor) -> Tensor:
         return torch.ones(shape, dtype=torch.bool, device=inputs.device)
     _check_shape("attention_mask", _check_tensor("attention_mask", mask), shape)
     if not bool((mask >= 0).all()):
-        raise InputError(
-            "attention_mask has negative values or NaN; use 1 for tokens, 0 for padding.",
-            "attention_mask tiene valores negativos o NaN; usa 1 para los tokens y 0 para el relleno.",
-        )
+        raise InputError(*MESSAGES["negative_mask"])
     return mask != 0
 
 
@@ -296,31 +263,20 @@ def _position_ids(config: Config, inputs: Tensor) -> Tensor:
         # https://github.com/huggingface/transformers/blob/main/src/transformers/models/roberta/modeling_roberta.py
         positions = real.cumsum(1) * real + pad
     if positions.numel() and int(positions.max()) >= config.max_position_embeddings:
-        raise InputError(
-            f"a row of {s} tokens is longer than the {config.max_tokens} that this model takes; pass "
-            "truncation=True to the tokenizer, or split the text.",
-            f"una fila de {s} tokens es más larga que los {config.max_tokens} que admite este modelo; pasa "
-            "truncation=True al tokenizador, o divide el texto.",
-        )
+        raise InputError(*MESSAGES["long_row"].format(s=s, max_tokens=config.max_tokens))
     return positions
 
 
 def _check_ndim(name: str, tensor: Tensor, form: str, dimensions: int) -> None:
     """Raise InputError for another number of dimensions; `form` names the expected axes."""
     if tensor.dim() != dimensions:
-        raise InputError(
-            f"{name} must be of shape {form}, not {tuple(tensor.shape)}; one text is a batch of one.",
-            f"{name} debe ser de forma {form}, no {tuple(tensor.shape)}; un solo texto es un lote de uno.",
-        )
+        raise InputError(*MESSAGES["dimensions"].format(name=name, form=form, shape=tuple(tensor.shape)))
 
 
 def _check_shape(name: str, tensor: Tensor, *shapes: tuple[int, ...]) -> None:
     """Raise InputError unless the tensor has one of these shapes, the first of which is the batch's."""
     if tensor.shape not in shapes:
-        raise InputError(
-            f"{name} is of shape {tuple(tensor.shape)}, but the batch is of shape {tuple(shapes[0])}.",
-            f"{name} es de forma {tuple(tensor.shape)}, pero el lote es de forma {tuple(shapes[0])}.",
-        )
+        raise InputError(*MESSAGES["shape"].format(name=name, shape=tuple(tensor.shape), batch=tuple(shapes[0])))
 
 
 def _check_tensor(name: str, value: object) -> Tensor:
@@ -328,16 +284,8 @@ def _check_tensor(name: str, value: object) -> Tensor:
     if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_meta:
         kind = Message.same(type(value).__name__)
         if isinstance(value, Tensor):
-            kind = Message(f"{value.layout} tensor on {value.device}", f"tensor {value.layout} en {value.device}")
-        raise InputError(
-            f"{name} must be an ordinary torch tensor, not a {kind.en}; with the tokenizer's return_tensors='pt', a "
-            "batch is passed with two stars: model(**batch).",
-            f"{name} debe ser un tensor de torch corriente, no un {kind.es}; con return_tensors='pt' en el "
-            "tokenizador, un lote se pasa con dos asteriscos: model(**batch).",
-        )
+            kind = MESSAGES["tensor_on"].format(layout=value.layout, device=value.device)
+        raise InputError(*MESSAGES["not_tensor"].format(name=name, kind=kind))
     if value.is_complex():
-        raise InputError(
-            f"{name} must be real numbers, not {value.dtype}.",
-            f"{name} debe contener números reales, no {value.dtype}.",
-        )
+        raise InputError(*MESSAGES["not_real"].format(name=name, dtype=value.dtype))
     return value

@@ -12,7 +12,7 @@ from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
 from gatonegro.models.loading import build, load, load_config
-from gatonegro.models.model import Model, init_weights
+from gatonegro.models.model import MESSAGES, Model, init_weights
 
 
 class AutoConfig:
@@ -79,10 +79,7 @@ class AutoModel:
         """
         if not isinstance(config, Config):
             kind = type(config).__name__
-            raise InputError(
-                f"config must be a Config, as AutoConfig.from_pretrained returns, not a {kind}.",
-                f"config debe ser un Config, como el que da AutoConfig.from_pretrained, no un {kind}.",
-            )
+            raise InputError(*MESSAGES["not_config"].format(kind=kind))
         bare = family_of(config.model_type).bare
         return init_weights(build(config, bare if cls.head == "pooler" else cls.head), config.initializer_range)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from gatonegro.config import Config
 from gatonegro.errors import InputError, MissingHeadError
 from gatonegro.generation import Generated, GenerationConfig, generate
-from gatonegro.models.model import Model, padded_attentions
+from gatonegro.models.model import MESSAGES, Model, padded_attentions
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.activations import layer_attentions, layer_outputs, record_activations
 from gatonegro.nn.attention import KV, KVCache
@@ -110,12 +110,7 @@ class LanguageModel(Model):
         if decoder is not None:
             if decoder_input_ids is None:
                 if labels is None:
-                    raise InputError(
-                        "an encoder–decoder needs decoder_input_ids, the target so far, or labels; to generate text, "
-                        "use model.generate(…) or a pipeline.",
-                        "un codificador–decodificador necesita decoder_input_ids, lo que hay escrito, o labels; "
-                        "para que escriba, usa model.generate(…) o un pipeline.",
-                    )
+                    raise InputError(*MESSAGES["no_target"])
                 decoder_input_ids = self.shift_right(labels)
             target, padding = from_padded(decoder, decoder_input_ids, decoder_attention_mask)
             _check_row_counts(len(source_padding.mask), len(padding.mask))
@@ -150,8 +145,7 @@ class LanguageModel(Model):
         if labels is not None:
             if out.logits is None or labels.shape != out.logits.shape[:2]:
                 raise InputError(
-                    f"labels are of shape {tuple(labels.shape)}, and the target of shape {tuple(padding.mask.shape)}.",
-                    f"labels es de forma {tuple(labels.shape)}, y lo escrito de forma {tuple(padding.mask.shape)}.",
+                    *MESSAGES["labels"].format(shape=tuple(labels.shape), target=tuple(padding.mask.shape))
                 )
             logits = out.logits
             if decoder is None:  # each token predicts the next one
@@ -191,10 +185,7 @@ class LanguageModel(Model):
         if self.config.decoder is None:
             sources, prompt_ids, width = None, rows, input_ids.shape[1]
             if decoder_input_ids is not None:
-                raise InputError(
-                    "decoder_input_ids are for an encoder–decoder; this model goes on from input_ids.",
-                    "decoder_input_ids es para un codificador–decodificador; este modelo sigue a input_ids.",
-                )
+                raise InputError(*MESSAGES["decoder_only"])
         else:
             sources, start = rows, self.start_token_for(config)
             prompt_ids = [[start]] * len(rows)
@@ -218,12 +209,7 @@ class LanguageModel(Model):
 
     def _check_head(self) -> None:
         if self.head is None:
-            raise MissingHeadError(
-                "this model has no head, so it cannot write; load it with AutoModelForSeq2SeqLM or "
-                "AutoModelForCausalLM.",
-                "este modelo no tiene cabeza, así que no puede escribir; cárgalo con AutoModelForSeq2SeqLM o "
-                "AutoModelForCausalLM.",
-            )
+            raise MissingHeadError(*MESSAGES["no_head"])
 
     def generate_ids(
         self,
@@ -255,10 +241,7 @@ class LanguageModel(Model):
         max_tokens = (self.config.decoder or self.config).max_tokens
         for i, ids in enumerate(prompt_ids):
             if not 0 < len(ids) < max_tokens:
-                raise InputError(
-                    f"row {i} begins with {len(ids)} tokens; the model can go on from 1 to {max_tokens - 1}.",
-                    f"la fila {i} empieza con {len(ids)} tokens; el modelo sigue a partir de 1 a {max_tokens - 1}.",
-                )
+                raise InputError(*MESSAGES["prompt_length"].format(row=i, length=len(ids), most=max_tokens - 1))
         max_lengths = [min(options.max_length_after(len(ids)), max_tokens) for ids in prompt_ids]
         return generate(self, sources, prompt_ids, max_lengths, options, on_token)
 
@@ -297,10 +280,7 @@ class LanguageModel(Model):
 
 def _check_row_counts(sources: int, targets: int) -> None:
     if sources != targets:
-        raise InputError(
-            f"there are {sources} rows to read, and {targets} of decoder_input_ids; pass one for each.",
-            f"hay {sources} filas que leer, y {targets} de decoder_input_ids; pasa una para cada una.",
-        )
+        raise InputError(*MESSAGES["row_counts"].format(sources=sources, targets=targets))
 
 
 def _cross_attention_inputs(
@@ -311,9 +291,6 @@ def _cross_attention_inputs(
     parts = memory.split(packed.lengths)
     rows = padding.order.tolist()
     if empty := [row for row in rows if row not in index_of]:
-        raise InputError(
-            f"row {empty[0]} of attention_mask has no token to attend to; leave the row out.",
-            f"la fila {empty[0]} de attention_mask no tiene ningún token al que atender; quita la fila.",
-        )
+        raise InputError(*MESSAGES["masked_row"].format(row=empty[0]))
     ordered = [parts[index_of[row]] for row in rows]
     return torch.cat(ordered) if ordered else memory, Layout(target.lengths, tuple(map(len, ordered)))

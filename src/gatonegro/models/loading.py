@@ -18,7 +18,7 @@ from gatonegro.families import family_of
 from gatonegro.families.family import BARE, adopt, canonical, has_head, heads_named, read_config, untied
 from gatonegro.generation import generation_config
 from gatonegro.models.generative import LanguageModel
-from gatonegro.models.model import Model, init_weights
+from gatonegro.models.model import MESSAGES, Model, init_weights
 from gatonegro.nn.heads import HEADS
 from gatonegro.preprocessing import KEY, preprocessing_of
 from gatonegro.tokenization import TOKENIZER_FILES
@@ -28,12 +28,7 @@ def load_config(source: hub.Source, head: str | None = None) -> Config:
     """Read the configuration of a source; with `head`, as that head needs it."""
     data = source.json("config.json")
     if data is None:
-        raise ConfigError(
-            f"{source.name!r} has no config.json, so it is not a model that can be loaded; a folder that "
-            "save_pretrained wrote, or a model's name on the hub, has one.",
-            f"{source.name!r} no tiene config.json, así que no es un modelo que se pueda cargar; lo tiene una "
-            "carpeta que escribió save_pretrained, o el nombre de un modelo del hub.",
-        )
+        raise ConfigError(*MESSAGES["no_config"].format(name=source.name))
     try:
         return read_config(family_of(data.get("model_type")), data, head)
     except ConfigError as error:
@@ -63,10 +58,7 @@ def load(
 ) -> Model:
     """Load a model in evaluation mode. With `checked`, skip the checks of its files, which were done before."""
     if num_labels is not None and not head.endswith("classification"):
-        raise OptionError(
-            f"num_labels= is for heads that classify, and this is {head}; leave it out.",
-            f"num_labels= es para las cabezas que clasifican, y esta es {head}; quítalo.",
-        )
+        raise OptionError(*MESSAGES["num_labels"].format(head=head))
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source, head)
     if num_labels is not None and num_labels != config.num_labels:
@@ -124,10 +116,7 @@ def copy_to(
     if not others and (folder / "README.md").exists() and not (folder / "config.json").exists():
         others = ["README.md"]  # not the card of an earlier copy
     if others:  # they would be read instead of the copy's
-        raise CheckpointError(
-            f"{folder}: holds something else ({', '.join(others)}). Name another folder, or delete that one.",
-            f"{folder}: contiene otra cosa ({', '.join(others)}). Nombra otra carpeta, o borra esa.",
-        )
+        raise CheckpointError(*MESSAGES["other_files"].format(folder=folder, files=", ".join(others)))
     for path in files:
         storage.copy(path, folder / path.name)
     wanted = preprocessing_of(source.name, config.extra.get(KEY))  # the copy's name may not imply it
@@ -154,12 +143,7 @@ def _assemble(
     family = family_of(config.model_type)
     if head not in (*BARE, *family.heads):
         known = ", ".join(name for name in family.heads if name not in BARE)
-        raise MissingHeadError(
-            f"a {config.model_type} model has no {head} head; it can have: {known}. Name a model that was made for "
-            "the task.",
-            f"un modelo {config.model_type} no tiene cabeza {head}; puede tener: {known}. Indica un modelo hecho "
-            "para la tarea.",
-        )
+        raise MissingHeadError(*MESSAGES["unknown_head"].format(model_type=config.model_type, head=head, known=known))
     tensors = canonical(family, config, tensors)
     if head == "pooler" and not ("pooler" in family.heads and has_head(family, config, "pooler", tensors)):
         head = "none"  # BERT's pooler is optional
@@ -177,18 +161,10 @@ def _assemble(
         }
     for name, shape in shapes.items():
         if not state[name].is_floating_point():
-            raise CheckpointError(
-                f"the tensor for {name!r} is {state[name].dtype}, and weights must be floating point; models that "
-                "other programs have quantised cannot be read.",
-                f"el tensor de {name!r} es {state[name].dtype}, y los pesos deben ser de coma flotante; los modelos "
-                "cuantizados por otros programas no se pueden leer.",
-            )
+            raise CheckpointError(*MESSAGES["weight_dtype"].format(name=name, dtype=state[name].dtype))
         if state[name].shape != shape:
             raise CheckpointError(
-                f"the tensor for {name!r} is of shape {tuple(state[name].shape)}, but config.json asks for "
-                f"{tuple(shape)}; the two belong to different models.",
-                f"el tensor de {name!r} es de forma {tuple(state[name].shape)}, pero config.json pide "
-                f"{tuple(shape)}; son de modelos distintos.",
+                *MESSAGES["weight_shape"].format(name=name, shape=tuple(state[name].shape), wanted=tuple(shape))
             )
     model.load_state_dict(state, assign=True)
     return model
@@ -200,8 +176,5 @@ def resolve_dtype(dtype: torch.dtype | str | None, stored: torch.dtype) -> torch
         return stored
     known = getattr(torch, dtype, None) if isinstance(dtype, str) else torch.float32 if dtype is None else dtype
     if known not in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
-        raise InputError(
-            f'dtype must be "auto", "float32", "bfloat16", "float16" or "float64", not {dtype!r:.80}.',
-            f'dtype debe ser "auto", "float32", "bfloat16", "float16" o "float64", no {dtype!r:.80}.',
-        )
+        raise InputError(*MESSAGES["dtype"].format(dtype=dtype))
     return known

@@ -21,7 +21,7 @@ from gatonegro.engine import PRECISIONS, best_precision, fit_threads, put_twins
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
 from gatonegro.families.family import release, write_config
-from gatonegro.i18n import localized, number
+from gatonegro.i18n import catalog, localized, number
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.activations import layer_attentions, layer_outputs, record_activations
 from gatonegro.nn.attention import AttentionTrace
@@ -30,6 +30,8 @@ from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS, LMHead
 from gatonegro.nn.loss import compute_loss
 from gatonegro.packing import Packed, Padding, from_padded, pack
+
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))
 
 
 class Model(nn.Module):
@@ -201,11 +203,7 @@ class Model(nn.Module):
 
     def _check_not_optimized(self) -> None:
         if self._source:
-            raise InputError(
-                "a faster copy cannot be trained, moved or changed; do so with model.source, and optimize that again.",
-                "una copia rápida no se puede entrenar, mover ni cambiar; hazlo con model.source, y optimízala de "
-                "nuevo.",
-            )
+            raise InputError(*MESSAGES["optimized"])
 
     def resize_token_embeddings(self, count: int) -> nn.Embedding:
         """Resize the vocabulary to `count` tokens, `len(tokenizer)` after `add_tokens`. New vectors are random.
@@ -217,10 +215,7 @@ class Model(nn.Module):
             InputError: `count` is no valid size, or the model is an optimized copy.
         """
         if not isinstance(count, int) or isinstance(count, bool) or not (self.config.pad_token_id or 0) < count < 2**31:
-            raise InputError(
-                f"the vocabulary cannot have {count!r:.80} tokens; pass len(tokenizer).",
-                f"el vocabulario no puede tener {count!r:.80} tokens; pasa len(tokenizer).",
-            )
+            raise InputError(*MESSAGES["vocabulary"].format(count=count))
         self._check_not_optimized()
         self.stored_int8 = False
         common, std = min(count, self.config.vocab_size), self.config.initializer_range
