@@ -29,7 +29,7 @@ from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError,
 from gatonegro.i18n import catalog, language, localized, number, use, using
 from gatonegro.models import model
 from gatonegro.nn import loss
-from gatonegro.tasks.task import NOTICES
+from gatonegro.tasks import task
 from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs
 
 PACKAGE = Path(gatonegro.__file__).parent
@@ -245,8 +245,8 @@ def test_no_error_and_no_warning_is_in_english_alone(room):
 
 
 TABLES = (
-    hub.CAUSES, NOTICES, packing.MESSAGES, model.MESSAGES, loss.MESSAGES, inputs.MESSAGES, reading.MESSAGES,
-    reading.SIGNS, reading.FOREIGN,
+    hub.CAUSES, task.NOTICES, task.MESSAGES, packing.MESSAGES, model.MESSAGES, loss.MESSAGES, inputs.MESSAGES,
+    reading.MESSAGES, reading.SIGNS, reading.FOREIGN,
 )  # fmt: skip
 PAIRS = dict.fromkeys(
     [

@@ -28,7 +28,7 @@ from gatonegro.nn.activations import record_activations
 from gatonegro.nn.loss import TENSOR_SCORE_FUNCTIONS
 from gatonegro.packing import Packed, pack
 from gatonegro.pipelines import Pipeline
-from gatonegro.tasks.generating import prefix_of
+from gatonegro.tasks.generation import task_prefix
 from gatonegro.tasks.prepare import Change, change_of, changed
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
@@ -140,7 +140,7 @@ def _prompt(text: str, model: Model, subject: _Subject, new: int) -> _Prompt:
             f"the model has no {given[0].strip()}; it has {tags}.",
             f"el modelo no tiene {given[0].strip()}; tiene {tags}.",
         )
-    front, tag = prefix_of(model.config, subject.task), ""
+    front, tag = task_prefix(model.config, subject.task), ""
     if known and not given:
         tag = TAG.format(other(known, guess(read) or known[0]))
         front += tag + " "

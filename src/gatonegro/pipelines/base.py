@@ -125,7 +125,7 @@ class Pipeline:
         settings = self._settings(options, batch_size, language_check)
         PROGRESS("progress", progress)
         task, warner = self.task_record, NoticeWarner(self.warned)
-        if task.single(inputs, settings.options):
+        if task.is_single(inputs, settings.options):
             with ProgressBar(self.task, progress, LONG_TEXT) as bar:
                 (answer,) = self._values([([inputs], settings)], warner, on_batch=bar.update)
             warner.warn()

@@ -20,7 +20,7 @@ from gatonegro.pipelines.base import Pipeline
 from gatonegro.pipelines.loop import Loop
 from gatonegro.tasks import ALIASES, TASKS, Task
 from gatonegro.tasks.prepare import Change, change_of
-from gatonegro.tasks.translation import NAMED, TRANSLATION
+from gatonegro.tasks.translation import TASK_NAME, TRANSLATION
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _task(
         elif isinstance(model, str | Path):
             head = head_of(model, revision=revision, local_files_only=local_files_only) or head
         task = next((name for name, record in TASKS.items() if record.head == head), "feature-extraction")
-    if isinstance(task, str) and NAMED.fullmatch(task):
+    if isinstance(task, str) and TASK_NAME.fullmatch(task):
         options, task = {"direction": task, **options}, TRANSLATION.name
     record = TASKS.get(ALIASES.get(task, task)) if isinstance(task, str) else None
     if record is None:
@@ -156,9 +156,10 @@ def _default_model(task: str, record: Task) -> str:
     """Return the built-in model of a task, and name it on stderr."""
     if record.name not in DEFAULTS:
         raise OptionError(
-            f"{task} has no built-in model; pass model= with a folder or a name on the hub, {record.example!r} say.",
+            f"{task} has no built-in model; pass model= with a folder or a name on the hub, "
+            f"{record.example_model!r} say.",
             f"{task} no tiene modelo incluido; pasa model= con una carpeta o un nombre del hub, como "
-            f"{record.example!r}.",
+            f"{record.example_model!r}.",
         )
     model = DEFAULTS[record.name]
     if sys.stderr is not None:  # as under pythonw

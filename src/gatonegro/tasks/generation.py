@@ -1,4 +1,4 @@
-"""Shared parts of the tasks that generate text: options, limits, and text from ids."""
+"""Common parts of the tasks that generate text: options, defaults, streaming, and decoding."""
 
 from __future__ import annotations
 
@@ -12,84 +12,83 @@ from gatonegro.errors import OptionError
 from gatonegro.generation import OPTION_CHECKS, UNSUPPORTED_OPTIONS, Generated, GenerationConfig
 from gatonegro.i18n import Message
 from gatonegro.models import LanguageModel, Model, as_tensor
+from gatonegro.tasks.task import MESSAGES
 from gatonegro.tokenization import Tokenizer
 
-NEW_TOKENS, BEAMS = 256, 4  # where neither the model nor the user says, as in `transformers` 4
-STREAMER = Check(
+# where neither the model nor the user sets them, as in `transformers` 4
+DEFAULT_NEW_TOKENS, DEFAULT_BEAMS = 256, 4
+STREAMER_CHECK = Check(
     lambda x: callable(getattr(x, "put", None)) and callable(getattr(x, "end", None)),
     Message("an object with put() and end()", "un objeto con put() y end()"),
 )
-OPTIONS: dict[str, Option] = {
+GENERATION_OPTIONS: dict[str, Option] = {
     **{name: Option(None, optional(check)) for name, check in OPTION_CHECKS.items()},
     **{name: Option(None, check) for name, check in UNSUPPORTED_OPTIONS.items()},
-    "return_tensors": Option(False, FLAG),  # ids in the place of text
+    "return_tensors": Option(False, FLAG),  # ids instead of text
     "return_text": Option(True, FLAG),
     "return_scores": Option(False, FLAG),
-    "stop_sequence": Option(None, optional(TEXT)),  # what ends a sequence in the place of the model's own end
+    "stop_sequence": Option(None, optional(TEXT)),  # ends a sequence, instead of the eos token
     "skip_special_tokens": Option(True, FLAG),
     "clean_up_tokenization_spaces": Option(None, one_of(True, False, None)),
     "truncation": Option(False, one_of(True, False, None, "only_first", "longest_first", "do_not_truncate")),
-    "streamer": Option(None, optional(STREAMER)),  # as `transformers`' TextStreamer
+    "streamer": Option(None, optional(STREAMER_CHECK)),  # like `transformers`' TextStreamer
 }
 
 
 def task_params(model_config: Config, task: str) -> Mapping[str, Any]:
-    """Return a task's `task_specific_params` from config.json, as T5 has them."""
+    """Return a task's entry in `task_specific_params` of config.json, which T5 has."""
     tasks = model_config.extra.get("task_specific_params")
     params = tasks.get(task) if isinstance(tasks, Mapping) else None
     return params if isinstance(params, Mapping) else {}
 
 
-def prefix_of(model_config: Config, task: str) -> str:
-    """Return the text that comes before a source and names the task, as T5 needs it."""
+def task_prefix(model_config: Config, task: str) -> str:
+    """Return the task's prefix to a source, such as T5's "translate English to German: "."""
     prefix = task_params(model_config, task).get("prefix", model_config.extra.get("prefix"))
     return prefix if isinstance(prefix, str) else ""
 
 
 def generation_options(
-    model: LanguageModel, tokenizer: Tokenizer, task: str, options: Mapping[str, Any], beams: int = BEAMS
+    model: LanguageModel, tokenizer: Tokenizer, task: str, options: Mapping[str, Any], num_beams: int = DEFAULT_BEAMS
 ) -> GenerationConfig:
-    """Return the generation options: those of the call win over the model's files, these over the defaults."""
-    own = model.generation_config
-    usual: dict[str, Any] = {"num_beams": beams if own.num_beams == 1 else None}
-    if own.max_length is None and own.max_new_tokens is None:
-        usual["max_new_tokens"] = NEW_TOKENS
+    """Return the generation options: those of the call override the model's files, which override the defaults."""
+    stored = model.generation_config
+    defaults: dict[str, Any] = {"num_beams": num_beams if stored.num_beams == 1 else None}
+    if stored.max_length is None and stored.max_new_tokens is None:
+        defaults["max_new_tokens"] = DEFAULT_NEW_TOKENS
     params = {name: value for name, value in task_params(model.config, task).items() if name in OPTION_CHECKS}
-    given = {name: value for name, value in options.items() if name in OPTION_CHECKS}
+    passed = {name: value for name, value in options.items() if name in OPTION_CHECKS}
     if options["stop_sequence"] is not None:
         stop = tokenizer(options["stop_sequence"], add_special_tokens=False)["input_ids"]
-        given["eos_token_id"] = stop[:1] if model.config.decoder is not None else stop
-    usually = own.with_options(usual).with_options(params)
-    many = given.get("num_return_sequences") or 1
-    if given.get("num_beams") is None and not given.get("do_sample") and many > usually.num_beams:
-        given["num_beams"] = many
-    return usually.with_options(given)
+        passed["eos_token_id"] = stop[:1] if model.config.decoder is not None else stop
+    config = stored.with_options(defaults).with_options(params)
+    count = passed.get("num_return_sequences") or 1
+    if passed.get("num_beams") is None and not passed.get("do_sample") and count > config.num_beams:
+        passed["num_beams"] = count
+    return config.with_options(passed)
 
 
 def generate(
     model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any], task: str
 ) -> list[list[Generated]]:
-    """Return the sequences that an encoder–decoder generates per source."""
+    """Generate sequences for each source with an encoder–decoder."""
     assert isinstance(model, LanguageModel)
     config = generation_options(model, tokenizer, task, options)
-    with streamed(options, [[model.start_token_for(config)]] * len(ids), config) as put:
-        return model.generate_ids(ids, options=config, on_token=put)
+    with streaming(options, [[model.start_token_for(config)]] * len(ids), config) as on_token:
+        return model.generate_ids(ids, options=config, on_token=on_token)
 
 
 @contextmanager
-def streamed(
+def streaming(
     options: Mapping[str, Any], prompts: Sequence[Sequence[int]], config: GenerationConfig
 ) -> Iterator[Callable[[int], None] | None]:
-    """Yield a function that passes each token to the streamer, as `transformers` does; None without a streamer."""
+    """Yield a function that passes a token to the streamer, as `transformers` does; None without a streamer."""
     streamer = options["streamer"]
     if streamer is None:
         yield None
         return
     if len(prompts) != 1 or config.num_beams != 1 or config.num_return_sequences != 1:
-        raise OptionError(
-            "streamer= is for one text at a time, written without beams: pass num_beams=1.",
-            "streamer= es para un solo texto a la vez, escrito sin haces: pasa num_beams=1.",
-        )
+        raise OptionError(*MESSAGES["streamer"])
     try:
         streamer.put(as_tensor([list(prompts[0])]))
         yield lambda token: streamer.put(as_tensor([token]))
@@ -97,7 +96,8 @@ def streamed(
         streamer.end()
 
 
-def text_of(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, Any]) -> str:
+def decode_text(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, Any]) -> str:
+    """Decode ids with the decoding options."""
     return tokenizer.decode(
         list(ids),
         skip_special_tokens=options["skip_special_tokens"],
@@ -105,8 +105,8 @@ def text_of(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, Any]
     )
 
 
-def flat(inputs: Any, answers: Any, called_with: Mapping[str, Any]) -> Any:
-    """Return a list of answers per row or, where each row has one, the answers."""
-    if isinstance(inputs, str) or not all(len(some) == 1 for some in answers):
+def flatten_single(inputs: Any, answers: Any, call_options: Mapping[str, Any]) -> Any:
+    """Return a list of answers per row or, if each row has a single answer, the answers."""
+    if isinstance(inputs, str) or not all(len(row_answers) == 1 for row_answers in answers):
         return answers
-    return [some[0] for some in answers]
+    return [row_answers[0] for row_answers in answers]
