@@ -71,7 +71,7 @@ def ours(folder: Path) -> Iterator[tuple[str, Engine]]:
 
         def run(ids: Ids, beams: int, length: int | None, fast=model.optimize(precision)) -> object:
             limits = {"min_new_tokens": length, "max_new_tokens": length or 256}
-            return fast.write(ids, options=fast.generation_config.with_options({"num_beams": beams, **limits}))
+            return fast.generate_ids(ids, options=fast.generation_config.with_options({"num_beams": beams, **limits}))
 
         yield f"gatonegro {precision}", run
 

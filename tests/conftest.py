@@ -22,7 +22,7 @@ from hypothesis import settings
 import gatonegro
 from gatonegro import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, Config
 from gatonegro.engine import tuned
-from gatonegro.models import Model, initialise
+from gatonegro.models import Model, init_weights
 from gatonegro.pipelines import Pipeline
 
 # "auto" means fp32 to the tests, in processes of their own too: most compare numbers, and machines differ in what they
@@ -90,7 +90,7 @@ def make_folder(tmp_path_factory):
             "id2label": {0: "NEG", 1: "NEU", 2: "POS"},
         }
         torch.manual_seed(seed)
-        model = initialise(Model(Config(**values | config), head), 0.3)
+        model = init_weights(Model(Config(**values | config), head), 0.3)
         model.save_pretrained(folder)
         (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
         settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "strip_accents": False}

@@ -11,7 +11,7 @@ import gatonegro
 from gatonegro import AutoModelForSequenceClassification, Config
 from gatonegro.families import FAMILIES
 from gatonegro.families.family import read_config
-from gatonegro.models import Model, build, initialise
+from gatonegro.models import Model, build, init_weights
 from gatonegro.nn.decoder import DecoderLayer
 from gatonegro.nn.encoder import EncoderLayer
 
@@ -28,7 +28,7 @@ def config(family: str, **values) -> Config:
 
 def model(family: str, head: str = "sequence-classification", **values) -> Model:
     torch.manual_seed(0)
-    return initialise(Model(config(family, **values), head), 0.3).eval()
+    return init_weights(Model(config(family, **values), head), 0.3).eval()
 
 
 def classes():
@@ -109,7 +109,7 @@ def test_printing_a_model_tells_each_part_and_its_shapes():
     (query,) = (line for line in parts if line.lstrip().startswith("(query)"))
     assert "(…, 24) → (…, 24)" in query
     (head,) = (line for line in parts if line.startswith("  (head)"))
-    assert "(t, 24) → (n, 2)" in head and "a score a label" in head
+    assert "(t, 24) → (n, 2)" in head and "a score per label" in head
 
 
 @pytest.mark.parametrize("head", ["ModelForSequenceClassification", "ModelForMaskedLM"])

@@ -81,8 +81,8 @@ def transliterator(shared) -> Transliterator:
 def write(transliterator: Transliterator, words, begin: str = "", **options) -> list[list[tuple[str, float]]]:
     """As CTranslate2 searches: it is done when as many sequences have ended as there are beams."""
     options = {"max_new_tokens": 256, "early_stopping": True, "eos_token_id": transliterator.end} | options
-    sources, beginnings = [transliterator.read(word) for word in words], [transliterator.begin(begin)] * len(words)
-    written = transliterator.model.write(sources, beginnings, GenerationConfig(**options))
+    sources, prompt_ids = [transliterator.read(word) for word in words], [transliterator.begin(begin)] * len(words)
+    written = transliterator.model.generate_ids(sources, prompt_ids, GenerationConfig(**options))
     return [[(transliterator.word(one.ids), one.score) for one in some] for some in written]
 
 

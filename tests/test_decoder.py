@@ -9,7 +9,7 @@ import transformers
 from gatonegro import AutoModel, AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from gatonegro.errors import ConfigError, InputError
 from gatonegro.models import LanguageModel
-from gatonegro.nn.attention import Kept
+from gatonegro.nn.attention import KVCache
 from gatonegro.packing import Layout, pack
 
 BART = {
@@ -185,10 +185,10 @@ def test_cached_is_uncached(pair):
         memory = ours.encode(packed)
         cross = Layout(tuple(map(len, written)), packed.lengths)
     whole = pack(written, own)
-    full = ours.next(ours.decode(whole, memory, cross), whole)  # (t, vocab)
+    full = ours.logits(ours.decode(whole, memory, cross), whole)  # (t, vocab)
     wanted = list(full.split(whole.lengths))
-    kept = [Kept() for _ in ours.decoder.layers]
-    keys = None if memory is None else ours.decoder.keys_of(memory)
+    kv_caches = [KVCache() for _ in ours.decoder.layers]
+    keys = None if memory is None else ours.decoder.project_memory(memory)
     places: list[list[int]] = [[], [], []]  # of each sequence's tokens in the cache
     done, steps = [0, 0, 0], [(2, 1, 3), (1, 1, 1), (3, 1, 0)]  # so many new tokens of each
     for step in steps:
@@ -198,11 +198,11 @@ def test_cached_is_uncached(pair):
         new = pack(parts, own)
         positions = torch.cat([torch.arange(done[i], lengths[i]) for i in range(3)]) + own.position_offset
         new = type(new)(new.ids, positions, new.lengths)
-        at = None if cross is None else Layout(tuple(counts), cross.keys)
+        at = None if cross is None else Layout(tuple(counts), cross.key_lengths)
         for own_places, n in zip(places, counts, strict=True):
             own_places += range(sum(map(len, places)), sum(map(len, places)) + n)
-        layout = Layout(tuple(counts), lengths, places=torch.tensor([i for some in places for i in some]))
-        found = ours.next(ours.decode(new, keys, at, kept, layout), new)
+        layout = Layout(tuple(counts), lengths, key_slots=torch.tensor([i for some in places for i in some]))
+        found = ours.logits(ours.decode(new, keys, at, kv_caches, layout), new)
         for i, part in enumerate(found.split(counts)):
             close(part, wanted[i][done[i] : lengths[i]])
         done = list(lengths)

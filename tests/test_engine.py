@@ -19,7 +19,7 @@ from gatonegro.errors import GatonegroWarning, InputError, OptionError
 from gatonegro.families import FAMILIES
 from gatonegro.families.family import read_config
 from gatonegro.generation import GenerationConfig
-from gatonegro.models import Model, build, initialise
+from gatonegro.models import Model, build, init_weights
 from gatonegro.nn.attention import attend
 from gatonegro.nn.encoder import ACTIVATIONS
 from gatonegro.packing import Layout, pack
@@ -57,7 +57,7 @@ def random_model(family="bert", head="sequence-classification", **values):
     }
     config = Config(family, **{"type_vocab_size": 2, **sizes, **known, **FAMILIES[family].fixed, **values})
     torch.manual_seed(0)
-    return initialise(Model(config, head), 0.1).eval()
+    return init_weights(Model(config, head), 0.1).eval()
 
 
 BART = {
@@ -80,7 +80,7 @@ def random_writer(kind, stored_int8=False):
     family, values = WRITERS[kind]
     config = read_config(FAMILIES[family], {"model_type": family, "vocab_size": 200, **values})
     torch.manual_seed(0)
-    model = initialise(build(config, "causal-lm" if kind == "gpt2" else "seq2seq-lm"), 0.1).eval()
+    model = init_weights(build(config, "causal-lm" if kind == "gpt2" else "seq2seq-lm"), 0.1).eval()
     if model.head.bias is not None:
         model.head.bias.normal_()
     return model
@@ -90,7 +90,7 @@ def random_writer(kind, stored_int8=False):
 def next_words(model, sequences, written):
     if model.config.decoder is None:
         return model.run(pack(written, model.config))
-    return model.run(pack(sequences, model.config), written=pack(written, model.config.decoder))
+    return model.run(pack(sequences, model.config), target=pack(written, model.config.decoder))
 
 
 def random_ids(lengths, seed=0):
@@ -192,7 +192,7 @@ def test_optimized_models_generate_the_same(kind):
     read, begin = random_ids([30, 12, 12, 5]), random_ids([3, 1, 6, 2], seed=1)
     for options in ({"num_beams": 1}, {"num_beams": 3, "num_return_sequences": 3, "length_penalty": 0.5}):
         how = GenerationConfig(**options, max_new_tokens=30, eos_token_id=[5, 17, 60, 3, 90, 91, 92, 93, 94])
-        ours, theirs = (m.write(None if kind == "gpt2" else read, begin, how) for m in (optimized, model))
+        ours, theirs = (m.generate_ids(None if kind == "gpt2" else read, begin, how) for m in (optimized, model))
         assert [[one.ids for one in some] for some in ours] == [[one.ids for one in some] for some in theirs]
         scores = [[one.score for some in all_ for one in some] for all_ in (ours, theirs)]
         assert scores[0] == pytest.approx(scores[1], abs=1e-4)

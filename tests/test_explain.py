@@ -28,7 +28,7 @@ from gatonegro.errors import CheckpointError, GatonegroError, InputError, Missin
 from gatonegro.glassbox.step_builders import RowLabels, stack_steps
 from gatonegro.glassbox.toy import WORD_VECTORS, W
 from gatonegro.models import load
-from gatonegro.nn.watch import watch
+from gatonegro.nn.activations import record_activations
 from gatonegro.packing import Layout, pack
 
 built_in = pytest.mark.skipif(
@@ -126,7 +126,7 @@ def test_what_is_told_of_models_that_write_is_what_they_compute(parts, kind):
     likeliest = out.logits[0].softmax(-1).topk(5)
     np.testing.assert_allclose(found["next"].tensors["probs"], likeliest.values, atol=1e-6)
     untraced = model.run(pack(written.tolist(), model.config)) if kind == "gpt2" else model.run(
-        pack(ids.tolist(), model.config), written=pack(written.tolist(), model.config.decoder)
+        pack(ids.tolist(), model.config), target=pack(written.tolist(), model.config.decoder)
     )  # fmt: skip
     np.testing.assert_allclose(found["next"].tensors["sum"], untraced.detach().logsumexp(-1), atol=2e-6)
     json.loads(found.to_json(), parse_constant=pytest.fail)  # no infinity, which is what is masked
@@ -236,7 +236,7 @@ def test_a_layer_that_is_called_twice_is_told_as_two(make_folder):
     ids = pack([[2, 5, 6, 3]], model.config)
     with torch.no_grad():
         wanted = model.embeddings(ids)
-        with watch(model) as seen:
+        with record_activations(model) as seen:
             model.run(ids)
         steps = list(stack_steps(model.encoder, seen, wanted, "encoder", RowLabels(("a", "b", "c", "d"))))
         for i in range(3):

@@ -14,10 +14,9 @@ from generative import KINDS, make
 from gatonegro import AutoModel
 from gatonegro.engine import kernels
 from gatonegro.errors import CheckpointError, InputError, MissingHeadError, OptionError
-from gatonegro.generation import GenerationConfig, loops, write
-from gatonegro.generation.scores import Row
-from gatonegro.generation.search import _written
-from gatonegro.generation.writing import Writing
+from gatonegro.generation import GenerationConfig, generate, is_repeating
+from gatonegro.generation.hypothesis import Hypothesis, finish
+from gatonegro.generation.state import DecodingState
 from gatonegro.models import LanguageModel
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "pipelines.json").read_text(encoding="utf-8"))
@@ -58,11 +57,12 @@ def test_ids_and_scores_are_the_references(writers, kind):
         options = model.generation_config.with_options(record["kwargs"])
         begun = inputs["input_ids"].shape[1] if kind == "gpt2" else 1
         found = model.generate(**inputs, **record["kwargs"]).tolist()
-        wanted = [until_end(ids, begun, options.ends) for ids in record["ids"]]
-        assert [until_end(ids, begun, options.ends) for ids in found] == wanted, record
+        wanted = [until_end(ids, begun, options.eos_ids) for ids in record["ids"]]
+        assert [until_end(ids, begun, options.eos_ids) for ids in found] == wanted, record
         if "scores" in record:
             rows = [ids[mask != 0].tolist() for ids, mask in zip(*inputs.values(), strict=True)]
-            written = model.write(None, rows, options) if kind == "gpt2" else model.write(rows, options=options)
+            texts, prompts = (None, rows) if kind == "gpt2" else (rows, None)
+            written = model.generate_ids(texts, prompts, options)
             scores = [one.score for some in written for one in some]
             assert scores == pytest.approx(record["scores"], rel=1e-4, abs=1e-4), record
             scored += 1
@@ -83,16 +83,16 @@ def test_ids_and_scores_are_the_references(writers, kind):
     ],
 )
 def test_loops(ids, wanted):
-    assert loops(ids) is wanted
+    assert is_repeating(ids) is wanted
 
 
 def test_a_loop_that_ends_is_one():
     """Whether it ends by itself, or the limit's forced end stands behind it."""
     options = GenerationConfig(eos_token_id=1, forced_eos_token_id=1)
-    row = Row([0, *[7] * 20, 1], 1, 0)
-    assert _written(row, 0.0, True, 100, options).unfinished == "loop"
-    assert _written(row, 0.0, True, 22, options).unfinished == "loop"
-    assert _written(Row([0, 7, 8, 1], 1, 0), 0.0, True, 100, options).unfinished is None
+    row = Hypothesis([0, *[7] * 20, 1], 1, 0)
+    assert finish(row, 0.0, True, 100, options).unfinished == "loop"
+    assert finish(row, 0.0, True, 22, options).unfinished == "loop"
+    assert finish(Hypothesis([0, 7, 8, 1], 1, 0), 0.0, True, 100, options).unfinished is None
 
 
 def test_scores_may_leave_out_what_is_forbidden(models):
@@ -105,7 +105,7 @@ def test_scores_may_leave_out_what_is_forbidden(models):
             num_beams=2, num_return_sequences=2, max_new_tokens=1, eos_token_id=0, bad_words_ids=never,
             renormalize_logits=renormalize,
         )  # fmt: skip
-        (found,) = model.write([[5, 6, 0]], options=options)
+        (found,) = model.generate_ids([[5, 6, 0]], options=options)
         sums[renormalize] = [one.score for one in found]
     lost = [b - a for a, b in zip(*sums.values(), strict=True)]
     assert lost[0] > 1e-4 and lost[0] == pytest.approx(lost[1], abs=1e-4)
@@ -195,11 +195,11 @@ def test_only_what_is_unfinished_is_computed(models):
             rows.clear()
             limits = (4, 9, 6)  # so many tokens, no more and no less
             how = [GenerationConfig(max_new_tokens=n, num_beams=num_beams) for n in limits]
-            alone = [model.write([text], options=one)[0][0].ids for text, one in zip(texts, how, strict=True)]
+            alone = [model.generate_ids([text], options=one)[0][0].ids for text, one in zip(texts, how, strict=True)]
             rows.clear()
             starts = [[model.start_token]] * 3
             asked = replace(how[0], max_new_tokens=None)
-            together = write(model, texts, starts, [1 + n for n in limits], asked)
+            together = generate(model, texts, starts, [1 + n for n in limits], asked)
             assert [some[0].ids for some in together] == alone
             steps = [num_beams * sum(n > step for n in limits) for step in range(max(limits))]
             wanted = [3, *steps[1:]]  # rows of a source begin alike, and are computed once
@@ -213,21 +213,21 @@ def test_only_what_is_unfinished_is_computed(models):
 def test_a_cache_forgets_who_has_left(models):
     """Long after the others have ended, nothing of them is kept."""
     model = models["gpt2"].optimize("fp32")
-    writing = Writing(model, None, [[5, 6, 7]] * 8, copies=2)
+    state = DecodingState(model, None, [[5, 6, 7]] * 8, num_beams=2)
 
     def choose(scores, first):
         return (scores.argmax(-1),)
 
-    (tokens,) = writing.start(choose)
-    alone = Writing(model, None, [[5, 6, 7]])
-    (wanted,) = alone.start(choose)
+    (tokens,) = state.prefill(choose)
+    alone = DecodingState(model, None, [[5, 6, 7]])
+    (wanted,) = alone.prefill(choose)
     for step in range(12):
         left = max(1, 7 - step)
-        writing.take(list(range(2 * left)), list(range(left)))
-        (tokens,) = writing.step(tokens[: 2 * left].tolist(), choose)
+        state.select(list(range(2 * left)), list(range(left)))
+        (tokens,) = state.step(tokens[: 2 * left].tolist(), choose)
         (wanted,) = alone.step(wanted.tolist(), choose)
         assert set(tokens.tolist()) == set(wanted.tolist())
-        assert writing.count <= 4 * int(writing.lengths.sum())
+        assert state.num_cached <= 4 * int(state.lengths.sum())
 
 
 def test_beams_that_are_drawn_are_drawn_of_all_words(models):

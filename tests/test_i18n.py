@@ -21,13 +21,15 @@ from gatonegro import (
     errors,
     hub,
     i18n,
+    packing,
 )
 from gatonegro.checkpoints import reading
 from gatonegro.config import FIELD_CHECKS, Config
 from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError, MissingHeadError, PickleRefusedError
 from gatonegro.i18n import catalog, format_int, localized, override_language, set_language, user_language
-from gatonegro.packing import HINTS
-from gatonegro.tasks.task import NOTICES
+from gatonegro.models import model
+from gatonegro.nn import loss
+from gatonegro.tasks import task
 from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs
 
 PACKAGE = Path(gatonegro.__file__).parent
@@ -244,8 +246,11 @@ def test_no_error_and_no_warning_is_in_english_alone(room):
 
 TABLES = (
     hub.MESSAGES,
-    NOTICES,
-    HINTS,
+    task.NOTICES,
+    task.MESSAGES,
+    packing.MESSAGES,
+    model.MESSAGES,
+    loss.MESSAGES,
     inputs.MESSAGES,
     reading.MESSAGES,
     reading.FILE_SIGNATURES,

@@ -11,7 +11,7 @@ from gatonegro.engine import int8, kernels, processor
 from gatonegro.engine.attention import KernelAttend
 from gatonegro.engine.linear import Linear
 from gatonegro.errors import GatonegroWarning, InputError
-from gatonegro.generation.topk import ban, best
+from gatonegro.generation.topk import mask_out, top_k
 from gatonegro.nn.attention import attend
 from gatonegro.nn.encoder import ACTIVATIONS
 from gatonegro.packing import Layout
@@ -70,10 +70,11 @@ def test_attention_of_every_size(level, lengths, heads, width, half, causal, sca
     random = torch.Generator().manual_seed(len(lengths))
     rows = sum(keys) + 9 if cached else sum(keys)
     places = torch.randint(rows, (sum(keys),), generator=random, dtype=torch.int32) if cached else None
-    layout = Layout(tuple(q for q, _ in lengths), keys, places=places)
+    layout = Layout(tuple(q for q, _ in lengths), keys, key_slots=places)
     dtype = torch.bfloat16 if half else torch.float32
     q, k, v = (
-        torch.randn(n, 3, heads, width, generator=random).to(dtype)[:, 1] for n in (sum(layout.queries), rows, rows)
+        torch.randn(n, 3, heads, width, generator=random).to(dtype)[:, 1]
+        for n in (sum(layout.query_lengths), rows, rows)
     )
     found = KernelAttend(causal, scale)(q, k, v, layout)
     wanted = attend(q.float(), k.float(), v.float(), layout, causal=causal, scale=scale)
@@ -102,9 +103,9 @@ def test_the_best_scores(level, rows, n, count, banned, few):
     if few:
         scores = scores.round()
     bans = torch.randint(n, (rows, banned), generator=random).tolist()
-    values, places, sums = best(scores.clone(), count, bans)
+    values, places, sums = top_k(scores.clone(), count, bans)
     assert torch.allclose(sums, scores.logsumexp(-1), atol=1e-5)
-    ban(scores, bans)
+    mask_out(scores, bans)
     ordered, order = scores.sort(descending=True, stable=True)
     assert torch.equal(values, ordered[:, :count])
     real = values > float("-inf")
@@ -115,7 +116,7 @@ def test_the_best_scores(level, rows, n, count, banned, few):
 def test_scores_that_are_none(level):
     x = torch.randn(4, 3000)
     x[0, 7], x[1] = float("nan"), float("-inf")
-    values, places, sums = best(x.clone(), 2)
+    values, places, sums = top_k(x.clone(), 2)
     assert sums[0].isnan() and sums[1] == values[1, 0] == float("-inf") and sums[2:].isfinite().all()
     assert torch.equal(places[2:], x[2:].topk(2).indices)
 

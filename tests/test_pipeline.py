@@ -170,7 +170,7 @@ def test_order_is_kept_whatever_the_lengths(classify):
 def test_batch_size_limits_how_many_texts_the_model_sees_at_once(tiny, classify):
     def seen(pipe, **options):
         sizes = []
-        hook = pipe.model.encoder.register_forward_hook(lambda m, args, out: sizes.append(len(args[1].queries)))
+        hook = pipe.model.encoder.register_forward_hook(lambda m, args, out: sizes.append(len(args[1].query_lengths)))
         pipe(["no"] * 10, **options)
         hook.remove()
         return sizes

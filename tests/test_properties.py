@@ -22,8 +22,8 @@ from gatonegro.families.family import (
     to_checkpoint,
     write_config,
 )
-from gatonegro.models import Model, build, initialise
-from gatonegro.nn.attention import attend, attend_plain
+from gatonegro.models import Model, build, init_weights
+from gatonegro.nn.attention import attend, attend_eager
 from gatonegro.packing import Layout, from_padded, pack
 
 VOCABULARY, POSITIONS, TOLERANCE = 30, 24, 1e-5
@@ -71,7 +71,7 @@ def model_of(model_type: str, head: str) -> Model:
     """A model with weights that are large enough for every mistake to show."""
     if (model_type, head) not in MODELS:
         torch.manual_seed(len(MODELS))
-        MODELS[model_type, head] = initialise(Model(config(model_type), head), 0.25).eval()
+        MODELS[model_type, head] = init_weights(Model(config(model_type), head), 0.25).eval()
     return MODELS[model_type, head]
 
 
@@ -125,7 +125,7 @@ def test_the_order_of_a_batch_does_not_matter(kind, rows, random):
 @torch.inference_mode()
 def test_filler_makes_a_round_number_and_changes_nothing(kind, rows, multiple):
     model = model_of(kind, "sequence-classification")
-    plain, filled = pack(rows, model.config), pack(rows, model.config, multiple=multiple)
+    plain, filled = pack(rows, model.config), pack(rows, model.config, pad_to_multiple_of=multiple)
     total = sum(map(len, rows))
     assert sum(filled.lengths) == len(filled.ids) == len(filled.positions)
     assert len(filled.ids) % multiple == 0 and len(filled.ids) - total < multiple
@@ -142,7 +142,7 @@ def test_positions_begin_anew_with_each_sequence(kind, rows):
     start = config(kind).position_offset
     assert start == (2 if kind == "roberta" else 0)
     assert packed.positions.tolist() == [start + i for row in rows for i in range(len(row))]
-    assert packed.ids[packed.firsts].tolist() == [row[0] for row in rows]
+    assert packed.ids[packed.first_tokens].tolist() == [row[0] for row in rows]
 
 
 @given(st.lists(st.lists(tokens, min_size=1, max_size=12), min_size=1, max_size=5), st.data())
@@ -150,7 +150,7 @@ def test_positions_begin_anew_with_each_sequence(kind, rows):
 def test_segments_go_with_their_tokens(rows, data):
     model = model_of("bert", "token-classification")
     kinds = [data.draw(st.lists(st.integers(0, 1), min_size=len(row), max_size=len(row))) for row in rows]
-    said = model.run(pack(rows, model.config, kinds, multiple=16))
+    said = model.run(pack(rows, model.config, kinds, pad_to_multiple_of=16))
     alone = [model.run(pack([row], model.config, [kind])) for row, kind in zip(rows, kinds, strict=True)]
     torch.testing.assert_close(said[: sum(map(len, rows))], torch.cat(alone), atol=TOLERANCE, rtol=0)
 
@@ -203,18 +203,18 @@ def test_what_stands_under_the_mask_does_not_matter(kind, mask, data):
 def test_what_is_packed_comes_back_to_its_place(mask, first):
     mask = torch.from_numpy(mask).long()
     ids = torch.arange(mask.numel()).view(mask.shape) % VOCABULARY
-    packed, padding = from_padded(config("bert"), ids, mask, first=first)
+    packed, padding = from_padded(config("bert"), ids, mask, keep_first=first)
     kept = mask.bool().clone()
     kept[:, 0] |= first
     assert list(packed.lengths) == sorted((n for n in kept.sum(1).tolist() if n), reverse=True)
     assert torch.equal(padding.restore(packed.ids), ids * mask)
     assert torch.equal(padding.restore(packed.positions + 1), (torch.arange(mask.shape[1]) + 1) * mask)
-    lengths = padding.restore_rows(torch.tensor(packed.lengths, dtype=torch.long))
+    lengths = padding.restore_sequences(torch.tensor(packed.lengths, dtype=torch.long))
     assert torch.equal(lengths, kept.sum(1))
-    seen = packed.layout.rows
-    looked_at = packed.ids if seen is None else packed.ids[seen]
-    assert sorted(looked_at.tolist()) == sorted(ids[mask.bool()].tolist())
-    assert sum(packed.layout.keys) == int(mask.sum()) and packed.layout.queries == packed.lengths
+    seen = packed.layout.key_rows
+    keys = packed.ids if seen is None else packed.ids[seen]
+    assert sorted(keys.tolist()) == sorted(ids[mask.bool()].tolist())
+    assert sum(packed.layout.key_lengths) == int(mask.sum()) and packed.layout.query_lengths == packed.lengths
 
 
 @given(kinds, masks, st.data())
@@ -250,8 +250,8 @@ def test_attend_is_attend_plain(pairs, heads, causal, window, scale, biased, ali
                                                       for q, k in pairs]  # fmt: skip
     layout = Layout(tuple(q for q, _ in pairs), tuple(k for _, k in pairs))
     made = torch.Generator().manual_seed(seed)
-    q = torch.randn(sum(layout.queries), heads, 4, generator=made)
-    k, v = (torch.randn(sum(layout.keys), heads, 4, generator=made) for _ in range(2))
+    q = torch.randn(sum(layout.query_lengths), heads, 4, generator=made)
+    k, v = (torch.randn(sum(layout.key_lengths), heads, 4, generator=made) for _ in range(2))
     biases = {(a, b): torch.randn(heads, a, b, generator=made) for a, b in pairs}
     options = {
         "causal": causal,
@@ -259,7 +259,7 @@ def test_attend_is_attend_plain(pairs, heads, causal, window, scale, biased, ali
         "scale": scale,
         "bias": (lambda a, b: biases[a, b]) if biased else None,
     }
-    fast, plain = attend(q, k, v, layout, **options), attend_plain(q, k, v, layout, **options)
+    fast, plain = attend(q, k, v, layout, **options), attend_eager(q, k, v, layout, **options)
     assert [one.context.shape for one in plain] == [(a, heads, 4) for a, _ in pairs]
     assert [one.probs.shape for one in plain] == [(heads, a, b) for a, b in pairs]
     torch.testing.assert_close(fast, torch.cat([one.context for one in plain]), atol=TOLERANCE, rtol=0)
@@ -277,10 +277,15 @@ def test_attention_keeps_sequences_apart(pairs, seed):
     """By the formula, a sequence at a time: softmax(q·kᵀ/√d)·v."""
     layout = Layout(tuple(q for q, _ in pairs), tuple(k for _, k in pairs))
     made = torch.Generator().manual_seed(seed)
-    q, k, v = (torch.randn(sum(n), 2, 4, generator=made) for n in (layout.queries, layout.keys, layout.keys))
+    q, k, v = (
+        torch.randn(sum(n), 2, 4, generator=made)
+        for n in (layout.query_lengths, layout.key_lengths, layout.key_lengths)
+    )
     by_hand = [
         torch.einsum("hqk,khd->qhd", (torch.einsum("qhd,khd->hqk", qs, ks) / 2).softmax(-1), vs)
-        for qs, ks, vs in zip(q.split(layout.queries), k.split(layout.keys), v.split(layout.keys), strict=True)
+        for qs, ks, vs in zip(
+            q.split(layout.query_lengths), k.split(layout.key_lengths), v.split(layout.key_lengths), strict=True
+        )
     ]
     torch.testing.assert_close(attend(q, k, v, layout), torch.cat(by_hand), atol=TOLERANCE, rtol=0)
 
@@ -331,7 +336,7 @@ def same(a: dict, b: dict) -> bool:
 def checkpoint(family: Family, sizes: Config, head: str) -> dict[str, torch.Tensor]:
     """What a model's tensors are in a checkpoint of that family."""
     torch.manual_seed(0)
-    model = initialise(build(sizes, head), 0.3)
+    model = init_weights(build(sizes, head), 0.3)
     return to_checkpoint(family, sizes, head, model.state_dict())
 
 

@@ -562,11 +562,11 @@ def test_eight_threads_run_one_pipeline(tiny):
 def test_tasks_get_arrays_and_never_tensors(make_pipeline, monkeypatch):
     for name in ("classes", "tokens", "masks", "vectors"):
         pipe, good, _ = make_pipeline(name)
-        ask, seen = pipe.task_record.ask, []
+        ask, seen = pipe.task_record.predict, []
         spy = type(pipe.task_record)(
             **{
                 **vars(pipe.task_record),
-                "ask": lambda *args, ask=ask, seen=seen, **options: (
+                "predict": lambda *args, ask=ask, seen=seen, **options: (
                     seen.extend(ask(*args, **options)) or seen[-len(args[1]) :]
                 ),
             }

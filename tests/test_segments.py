@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatonegro.errors import OptionError
-from gatonegro.segments import Segment, around, holds, kept, missing, segments
+from gatonegro.sentences import Segment, lost_items, preserves_items, protected_items, split_at_items, split_sentences
 
 SIZE = 1_000_000  # characters
 
@@ -182,23 +182,23 @@ def joined(parts: list[Segment]) -> str:
 @pytest.mark.parametrize("line", SENTENCES.strip().splitlines())
 def test_sentences(line):
     wanted = line.split(" | ")
-    assert [part.text for part in segments(" ".join(wanted)) if part.translate] == wanted
+    assert [part.text for part in split_sentences(" ".join(wanted)) if part.translate] == wanted
 
 
 @pytest.mark.parametrize(("text", "wanted"), LINES.items())
 def test_what_is_between_goes_through(text, wanted):
-    marked = "".join(part.text if part.translate else f"[{part.text}]" for part in segments(text))
+    marked = "".join(part.text if part.translate else f"[{part.text}]" for part in split_sentences(text))
     assert marked.replace("][", "") == wanted.replace("][", "")
 
 
 @pytest.mark.parametrize(("text", "wanted"), KEPT.items())
 def test_what_is_kept(text, wanted):
-    assert kept(text) == [item.replace("|", " ") for item in wanted.split()]
+    assert protected_items(text) == [item.replace("|", " ") for item in wanted.split()]
 
 
 @pytest.mark.parametrize(("source", "translation", "lost"), MISSING)
 def test_what_is_missing(source, translation, lost):
-    assert missing(source, translation) == lost
+    assert lost_items(source, translation) == lost
 
 
 @pytest.mark.parametrize(
@@ -218,28 +218,28 @@ def test_what_is_missing(source, translation, lost):
     ],
 )
 def test_what_a_translation_holds(source, translation, wanted):
-    assert holds(source, translation) is wanted
+    assert preserves_items(source, translation) is wanted
 
 
 def test_around_cuts_at_what_is_kept():
-    parts = around("See <b>page 12</b> of https://a.es, {name}.")
+    parts = split_at_items("See <b>page 12</b> of https://a.es, {name}.")
     assert [part.text for part in parts if part.translate] == ["See", "page", "of"]
 
 
 def test_long_sentences_are_cut_where_they_pause():
     text = "El gato, que era negro, dormía; el perro miraba: nada más se movía en la casa"
-    cut = [part.text for part in segments(text, 40) if part.translate]
+    cut = [part.text for part in split_sentences(text, 40) if part.translate]
     assert cut == ["El gato, que era negro, dormía;", "el perro miraba: nada más se movía en", "la casa"]
-    assert [part.text for part in segments("uno dos tres cuatro", 10)] == ["uno dos", " ", "tres", " ", "cuatro"]
-    assert [part.text for part in segments("abcdefgh ij", 3)] == ["abc", "def", "gh", " ", "ij"]
+    assert [part.text for part in split_sentences("uno dos tres cuatro", 10)] == ["uno dos", " ", "tres", " ", "cuatro"]
+    assert [part.text for part in split_sentences("abcdefgh ij", 3)] == ["abc", "def", "gh", " ", "ij"]
     for longest in (0, -1):
-        with pytest.raises(OptionError, match="longest"):
-            segments("Hola", longest)
+        with pytest.raises(OptionError, match="max_chars"):
+            split_sentences("Hola", longest)
 
 
 @given(texts, st.none() | st.integers(1, 30))
 def test_joined_again_it_is_the_text(text, longest):
-    parts = segments(text, longest)
+    parts = split_sentences(text, longest)
     assert joined(parts) == text
     assert all(part.text for part in parts)
     assert all(part.text == part.text.strip() and any(map(str.isalpha, part.text)) for part in parts if part.translate)
@@ -248,20 +248,20 @@ def test_joined_again_it_is_the_text(text, longest):
 
 @given(texts)
 def test_lines_stay_apart(text):
-    assert all(len(part.text.splitlines()) == 1 for part in segments(text) if part.translate)
+    assert all(len(part.text.splitlines()) == 1 for part in split_sentences(text) if part.translate)
 
 
 @given(texts, texts)
 def test_a_text_misses_nothing_of_its_own(text, more):
-    assert missing(text, text) == []
-    assert missing(text, more) == [] or set(missing(text, more)) <= set(kept(text))
-    assert missing(text, "") == kept(text)
+    assert lost_items(text, text) == []
+    assert lost_items(text, more) == [] or set(lost_items(text, more)) <= set(protected_items(text))
+    assert lost_items(text, "") == protected_items(text)
 
 
 @given(texts)
 def test_around_keeps_all(text):
-    assert joined(around(text)) == text
-    assert not any(kept(part.text) == [part.text] for part in around(text) if part.translate)
+    assert joined(split_at_items(text)) == text
+    assert not any(protected_items(part.text) == [part.text] for part in split_at_items(text) if part.translate)
 
 
 @pytest.mark.parametrize(
@@ -269,8 +269,8 @@ def test_around_keeps_all(text):
 )
 def test_long_texts_take_one_pass(unit):
     text = unit * (SIZE // len(unit)) + "x"
-    assert joined(segments(text, 400)) == joined(around(text)) == text
-    assert missing(text, text) == []
+    assert joined(split_sentences(text, 400)) == joined(split_at_items(text)) == text
+    assert lost_items(text, text) == []
 
 
 HOSTILE = """{ {{a %( %- $a `a @ a@ a@a. # #1 :a :a: &a a- a.com a.com/ www. [1] - -_ <!-- .' .) 1' 1_000 J._ etc._
@@ -280,10 +280,10 @@ HOSTILE = """{ {{a %( %- $a `a @ a@ a@a. # #1 :a :a: &a a- a.com a.com/ www. [1]
 @pytest.mark.parametrize("unit", HOSTILE.split(), ids=ascii)
 def test_more_long_texts_take_one_pass(unit):
     text = unit.replace("_", " ") * (SIZE // 10 // len(unit)) + "x"
-    assert joined(segments(text)) == joined(around(text)) == text
-    assert missing(text, text) == []
+    assert joined(split_sentences(text)) == joined(split_at_items(text)) == text
+    assert lost_items(text, text) == []
 
 
 def test_it_needs_no_torch(python):
-    code = "import sys, gatonegro.segments as s; s.segments('Hola.'); sys.exit('torch' in sys.modules)"
+    code = "import sys, gatonegro.sentences as s; s.split_sentences('Hola.'); sys.exit('torch' in sys.modules)"
     assert python("-c", code).returncode == 0

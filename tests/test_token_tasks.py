@@ -10,7 +10,7 @@ import torch
 from gatonegro import AutoModel, AutoModelForTokenClassification, AutoTokenizer, pipeline
 from gatonegro.errors import GatonegroError, GatonegroWarning, InputError, MissingHeadError, OptionError
 from gatonegro.preprocessing import preprocess_tweet
-from gatonegro.tasks.tokens import _windows
+from gatonegro.tasks.windows import _windows
 
 TEXTS = ["El profesor González es bueno, y el hotel de Lima no.", "el gato", "", "una película muy mala :-)", "漢 gato"]
 LONG = "el gato es bueno y el perro no es nada " * 20

@@ -12,7 +12,7 @@ import pytest
 from gatonegro import pipeline
 from gatonegro.errors import GatonegroError, GatonegroWarning, InputError, OptionError
 from gatonegro.language import detect_language
-from gatonegro.segments import missing
+from gatonegro.sentences import lost_items
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "pipelines.json").read_text(encoding="utf-8"))["pipelines"]
 TRANSLATION = ("translation", "translation_es_to_en", "translation_en_to_fr")
@@ -90,7 +90,7 @@ def test_a_document_comes_back_as_it_was_laid_out(parts, kind):
     assert len(before) == len(after)
     assert [line == "" for line in before] == [line == "" for line in after]
     assert after[5] == "-" and after[6] == "🐈" and after[4].startswith("- ") and after[7].startswith("\t")
-    assert missing(DOCUMENT, text) == []
+    assert lost_items(DOCUMENT, text) == []
     for item in ("{nombre}", "ana@ejemplo.org", "https://ejemplo.org/a?b=1", "<b>", "</b>"):
         assert text.count(item) == 1
 

@@ -17,7 +17,7 @@ import torch
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 from gatonegro.batching import plan
-from gatonegro.nn.watch import layer_attentions, watch
+from gatonegro.nn.activations import layer_attentions, record_activations
 from gatonegro.packing import pack
 
 HERE = Path(__file__).parent
@@ -49,7 +49,7 @@ def look(name: str) -> tuple[list[list[str]], list[torch.Tensor], list[str]]:
     batch = tokenizer(TEXTS)
     (order,) = plan([len(ids) for ids in batch["input_ids"]], 2048)
     packed = pack([batch["input_ids"][i] for i in order], model.config)
-    with torch.inference_mode(), watch(model) as seen:
+    with torch.inference_mode(), record_activations(model) as seen:
         labels = model.run(packed).argmax(-1).tolist()
     attention = [one.probs.mean(0) for one in layer_attentions(model, seen)[0]]
     return [batch.tokens(i) for i in order], attention, [model.config.id2label[i] for i in labels]

@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     print(f"{len(rows)} texts, {len(steps)} steps, {model.num_parameters():,} parameters", file=sys.stderr)
 
     def loss(batch: list[int]) -> torch.Tensor:
-        logits = model.run(pack([ids[i] for i in batch], config, multiple=64))[: len(batch)]
+        logits = model.run(pack([ids[i] for i in batch], config, pad_to_multiple_of=64))[: len(batch)]
         return F.cross_entropy(logits, torch.tensor([labels[i] for i in batch]), label_smoothing=0.05)
 
     groups = [{"params": list(model.parameters()), "lr": RATE, "weight_decay": 0.05}]

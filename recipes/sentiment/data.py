@@ -245,7 +245,7 @@ def predict(model: Model, tokenizer: Tokenizer, texts: list[str]) -> Tensor:
     encoded = [ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]] for ids in encode(tokenizer, texts)]
     out = torch.empty(len(texts), len(LABELS))
     for batch in plan([len(ids) for ids in encoded], 4096):
-        packed = pack([encoded[i] for i in batch], model.config, multiple=64)
+        packed = pack([encoded[i] for i in batch], model.config, pad_to_multiple_of=64)
         out[batch] = model.run(packed)[: len(batch)].float()
     return out
 

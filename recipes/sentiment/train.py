@@ -40,7 +40,7 @@ from data import (
 from torch import nn
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
-from gatonegro.models import Model, initialise
+from gatonegro.models import Model, init_weights
 from gatonegro.packing import pack
 from gatonegro.tokenization import Tokenizer
 from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed_batches
@@ -151,7 +151,7 @@ def train(
         known = [AutoModelForSequenceClassification.from_pretrained(one) for one in teachers] or [model]
         seen += self_labelled(known, tokenizer, data, only_open, rng)
     whole = Guess(model, kinds)
-    initialise(whole.emoji, model.config.initializer_range)
+    init_weights(whole.emoji, model.config.initializer_range)
 
     encoded = [shorten(ids) for ids in encode(tokenizer, [vary(r.text, rng) for r in seen])]
     steps = mixed_batches([len(ids) for ids in encoded], TOKENS, rng)
@@ -159,10 +159,10 @@ def train(
     print(f"{out}: {len(seen)} texts, {sum(map(len, encoded))} tokens, {len(steps)} steps", file=sys.stderr)
 
     def loss(batch: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        packed = pack([encoded[i] for i in batch], model.config, multiple=64)
+        packed = pack([encoded[i] for i in batch], model.config, pad_to_multiple_of=64)
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
             x = model.encode(packed)
-        return label_loss(whole, stage, x[packed.firsts[: len(batch)]], [seen[i] for i in batch], weights)
+        return label_loss(whole, stage, x[packed.first_tokens[: len(batch)]], [seen[i] for i in batch], weights)
 
     groups = layer_groups(whole, stage.lr, stage.head_lr, decay=stage.decay)
     dev = dev_rows(data / "sentiment")

@@ -39,7 +39,7 @@ from train import STAGES, Guess, label_loss, score
 
 from gatonegro import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 from gatonegro.batching import plan
-from gatonegro.models import Model, initialise
+from gatonegro.models import Model, init_weights
 from gatonegro.packing import Packed, pack
 from gatonegro.tokenization import Tokenizer
 from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed_batches
@@ -91,7 +91,7 @@ def main(argv: list[str] | None = None) -> None:
     tokenizer = AutoTokenizer.from_pretrained(args.base)
     model = fast_training(AutoModelForSequenceClassification.from_pretrained(args.base))
     whole, stage = Three(model, args.layer), replace(STAGES["third"], rdrop=0.0)
-    initialise(whole.entities, model.config.initializer_range)
+    init_weights(whole.entities, model.config.initializer_range)
 
     rows = labelled(args.data / "sentiment", args.open)
     seen: list[Row] = one_pass(rows, args.passes, rng) + own_phrases(rng)
@@ -117,12 +117,12 @@ def main(argv: list[str] | None = None) -> None:
     def loss(batch: Batch) -> Tensor:
         kind, some = batch
         if kind == "labels":
-            packed = pack([texts[i] for i in some], model.config, multiple=64)
+            packed = pack([texts[i] for i in some], model.config, pad_to_multiple_of=64)
             with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
                 x = model.encode(packed)
-            return label_loss(whole, stage, x[packed.firsts[: len(some)]], [seen[i] for i in some], weights)[0]
+            return label_loss(whole, stage, x[packed.first_tokens[: len(some)]], [seen[i] for i in some], weights)[0]
         if kind == "entities":
-            packed = pack([tagged[i][0] for i in some], model.config, multiple=64)
+            packed = pack([tagged[i][0] for i in some], model.config, pad_to_multiple_of=64)
             tags = torch.tensor([t for i in some for t in tagged[i][1]])
             english = torch.tensor([known[i].lang == "en" for i in some for _ in tagged[i][1]])
             x = nn.functional.dropout(whole.lower(packed)[: len(tags)], 0.1, whole.training)
@@ -145,7 +145,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def vectors_of(whole: Three, ids: list[list[int]]) -> Tensor:
     """Of each text, its vector. (n, hidden)"""
-    packed = pack(ids, whole.model.config, multiple=64)
+    packed = pack(ids, whole.model.config, pad_to_multiple_of=64)
     lengths = tuple(map(len, ids))
     return vectors.means(whole.lower(packed)[: sum(lengths)], lengths)
 
@@ -159,7 +159,7 @@ def measure(whole: Three, tokenizer: Tokenizer, dev: list[entities.Tagged], data
         gold: list[list[int]] = [[]] * len(some)
         found: list[list[int]] = [[]] * len(some)
         for batch in plan([len(ids) for ids, _ in some], 4096):
-            packed = pack([some[i][0] for i in batch], whole.model.config, multiple=64)
+            packed = pack([some[i][0] for i in batch], whole.model.config, pad_to_multiple_of=64)
             answers = whole.entities(whole.lower(packed)).argmax(1).split(packed.lengths)
             for i, answer in zip(batch, answers[: len(batch)], strict=True):
                 at = [j for j, tag in enumerate(some[i][1]) if tag != entities.SKIPPED]

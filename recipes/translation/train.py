@@ -133,7 +133,7 @@ def loss_of(model: LanguageModel, step: Step, smoothing: float = SMOOTHING) -> t
     read, written, cross, wanted = packed(step, model)
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
         x = model.decode(written, model.encode(read), cross)[: len(wanted)]
-        scores = model.next(x, written)
+        scores = model.logits(x, written)
     return F.cross_entropy(scores.float(), wanted, label_smoothing=smoothing), scores
 
 
@@ -149,7 +149,7 @@ def begin(base: str | Path, rows: list[int], scratch: bool) -> LanguageModel:
         old = source.embeddings
         new = torch.stack([old.tokens.weight[i] if i >= 0 else old.tokens.weight.mean(0) for i in rows])
         model.embeddings.tokens.weight.copy_(new)
-        places = old.positions.weight + old.segments.weight[0]
+        places = old.positions.weight + old.token_types.weight[0]
         for part in (model.embeddings, model.decoder_embeddings):
             part.positions.weight.zero_()
             part.positions.weight[2:].copy_(places[: len(part.positions.weight) - 2])
@@ -300,7 +300,7 @@ def everyday(model: LanguageModel, tokenizer: Tokenizer) -> float:
 def written(model: LanguageModel, tokenizer: Tokenizer, texts: list[str], to: str) -> list[str]:
     """What the model writes greedily for texts, in the language that is wanted."""
     ids = tokenizer([f"{TO[to]} {text}" for text in texts], truncation=True)["input_ids"]
-    found = model.write(ids, options=GenerationConfig(max_new_tokens=100, eos_token_id=END, pad_token_id=PAD))
+    found = model.generate_ids(ids, options=GenerationConfig(max_new_tokens=100, eos_token_id=END, pad_token_id=PAD))
     return [tokenizer.decode(some[0].ids, skip_special_tokens=True) for some in found]
 
 

@@ -23,10 +23,10 @@ class VarlenAttend(Attend):
         self.kernel: Callable[..., Any] = varlen_attn
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
-        if self.causal or self.scale is not None or bias is not None or layout.places is not None:
+        if self.causal or self.scale is not None or bias is not None or layout.key_slots is not None:
             return super().forward(q, k, v, layout, bias)
-        queries, keys = (starts.to(q.device, non_blocking=True) for starts in layout.starts)  # (n + 1,) each
-        longest = max(layout.queries, default=0), max(layout.keys, default=0)
+        queries, keys = (starts.to(q.device, non_blocking=True) for starts in layout.cu_seqlens)  # (n + 1,) each
+        longest = max(layout.query_lengths, default=0), max(layout.key_lengths, default=0)
         return self.kernel(q.contiguous(), k.contiguous(), v.contiguous(), queries, keys, *longest)  # (t, h, d)
 
 

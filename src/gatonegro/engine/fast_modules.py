@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from gatonegro.engine.attention import KernelAttend, VarlenAttend, is_varlen_usable
 from gatonegro.engine.kernels import Kernel, KernelNorm, supports_width
-from gatonegro.nn.attention import Attention, Bias, Kept, Keys
+from gatonegro.nn.attention import KV, Attention, Bias, KVCache
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
-from gatonegro.nn.heads import NextTokenHead
+from gatonegro.nn.heads import LMHead
 from gatonegro.packing import Layout, Packed
 
 MakeLinear = Callable[..., nn.Module]  # (weight, bias, *, source, act, input_act) → a linear layer
@@ -41,7 +41,7 @@ class FastAttention(nn.Module):
             self.attend = KernelAttend(source.attend.causal, source.attend.scale)
         self.output = make_linear(source.output.weight, source.output.bias, source=source.output)
 
-    def keys_of(self, memory: Tensor) -> Keys:
+    def project_kv(self, memory: Tensor) -> KV:
         assert self.cross_kv is not None
         k, v = self.cross_kv(memory).view(-1, 2, self.heads, self.width).unbind(1)  # (u, h, d) each
         return k, v
@@ -51,16 +51,16 @@ class FastAttention(nn.Module):
         x: Tensor,
         layout: Layout,
         bias: Bias | None = None,
-        memory: Keys | None = None,
-        kept: Kept | None = None,
+        memory: KV | None = None,
+        kv_cache: KVCache | None = None,
         add: Tensor | None = None,
     ) -> Tensor:
         if memory is None:
             q, k, v = self.qkv(x).view(-1, 3, self.heads, self.width).unbind(1)  # (t, h, d) each
-            if layout.rows is not None:
-                k, v = k[layout.rows], v[layout.rows]  # (u, h, d)
-            if kept is not None:
-                k, v = kept.add(k, v)
+            if layout.key_rows is not None:
+                k, v = k[layout.key_rows], v[layout.key_rows]  # (u, h, d)
+            if kv_cache is not None:
+                k, v = kv_cache.update(k, v)
         else:
             q = self.qkv(x).view(-1, self.heads, self.width)  # (t, h, d)
             k, v = memory  # (u, h, d) each
@@ -102,11 +102,11 @@ class FastAddNorm(nn.Module):
 
     def __init__(self, source: AddNorm, dtype: torch.dtype):
         super().__init__()
-        self.before = source.before
+        self.pre_norm = source.pre_norm
         self.norm = fast_norm(source.norm, dtype)
 
     def forward(self, x: Tensor, sublayer: nn.Module, *args: Any) -> Tensor:
-        if self.before:
+        if self.pre_norm:
             return sublayer(self.norm(x), *args, add=x)
         return self.norm(sublayer(x, *args, add=x))
 
@@ -116,7 +116,7 @@ class FastLMHead(nn.Module):
 
     per = "token"
 
-    def __init__(self, source: NextTokenHead, tokens: nn.Module, make_linear: MakeLinear, dtype: torch.dtype):
+    def __init__(self, source: LMHead, tokens: nn.Module, make_linear: MakeLinear, dtype: torch.dtype):
         super().__init__()
         weight: Tensor = (tokens if source.output is None else source.output).weight  # type: ignore[assignment]
         weight = weight if source.scale == 1.0 else weight * source.scale
@@ -151,18 +151,18 @@ class FastDecoder(_Stack, Decoder):
     """A decoder in another precision."""
 
     @torch.no_grad()
-    def keys_of(self, memory: Tensor) -> list[Keys]:
+    def project_memory(self, memory: Tensor) -> list[KV]:
         with torch.autocast(memory.device.type, enabled=False):
-            return super().keys_of(memory.to(self.dtype))
+            return super().project_memory(memory.to(self.dtype))
 
     @torch.no_grad()
     def forward(
         self,
         x: Tensor,
         layout: Layout,
-        memory: Sequence[Keys] | None = None,
+        memory: Sequence[KV] | None = None,
         cross: Layout | None = None,
-        kept: Sequence[Kept] | None = None,
+        kv_caches: Sequence[KVCache] | None = None,
     ) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return super().forward(x.to(self.dtype), layout, memory, cross, kept).to(x.dtype)  # (t, hidden)
+            return super().forward(x.to(self.dtype), layout, memory, cross, kv_caches).to(x.dtype)  # (t, hidden)

@@ -233,14 +233,14 @@ def attention(
 ) -> Tensor:
     """Return the contexts (t, h, d) that `attend` returns without a bias, by one call for all sequences and heads."""
     (_, heads, width), y = q.shape, torch.empty(q.shape, dtype=q.dtype)
-    assert len(layout.queries) == len(layout.keys)  # the C code checks no bounds
+    assert len(layout.query_lengths) == len(layout.key_lengths)  # the C code checks no bounds
     if any(x.stride()[1:] != (width, 1) for x in (q, k, v)) or k.stride(0) != v.stride(0):
         q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
-    queries, keys = layout.starts
+    queries, keys = layout.cu_seqlens
     library().gatonegro_attend(  # type: ignore[union-attr]
         data_ptr(q), data_ptr(k), data_ptr(v), is_bf16(q), q.stride(0), k.stride(0),
-        data_ptr(queries), data_ptr(keys), data_ptr(layout.places),
-        len(layout.queries), heads, width, width**-0.5 if scale is None else scale, causal, data_ptr(y),
+        data_ptr(queries), data_ptr(keys), data_ptr(layout.key_slots),
+        len(layout.query_lengths), heads, width, width**-0.5 if scale is None else scale, causal, data_ptr(y),
         torch.get_num_threads(),
     )  # fmt: skip
     return y  # (t, h, d)

@@ -19,7 +19,7 @@ from gatonegro.errors import GatonegroWarning
 from gatonegro.nn.attention import Attention
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Embedding, Encoder, FeedForward
-from gatonegro.nn.heads import NextTokenHead
+from gatonegro.nn.heads import LMHead
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 PRECISIONS = ("auto", *DTYPES)
@@ -57,7 +57,7 @@ def replace_modules(model: nn.Module, precision: str, stored_int8: bool, run: Ca
     linear_type, int8_embeddings = linear_class(precision, device), stored_int8 and device.type == "cpu"
     input_maxima = _input_maxima(model, run) if issubclass(linear_type, Int8) else {}
     make = partial(_make_linear, linear_type, dtype, input_maxima)
-    if isinstance(model.head, NextTokenHead):
+    if isinstance(model.head, LMHead):
         model.head = fast_modules.FastLMHead(model.head, model.embeddings.tokens, make, dtype)  # type: ignore[union-attr, arg-type]
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
@@ -148,7 +148,7 @@ def _input_maxima(model: nn.Module, run: Callable[[], object]) -> dict[nn.Module
     def record(module: nn.Module, args: tuple[Tensor, ...]) -> None:
         input_maxima[module] = args[0].abs().amax(0).float()
 
-    parts = [part for part in model.modules() if isinstance(part, nn.Linear | NextTokenHead)]
+    parts = [part for part in model.modules() if isinstance(part, nn.Linear | LMHead)]
     hooks = [part.register_forward_pre_hook(record) for part in parts]
     try:
         run()

@@ -8,7 +8,7 @@ from gatonegro.families.family import Family, Head, NameRow
 EMBEDDING_ROWS: tuple[NameRow, ...] = (
     ("embeddings.word_embeddings.weight", "embeddings.tokens.weight"),
     ("embeddings.position_embeddings.weight", "embeddings.positions.weight"),
-    ("embeddings.token_type_embeddings.weight", "embeddings.segments.weight"),
+    ("embeddings.token_type_embeddings.weight", "embeddings.token_types.weight"),
     ("embeddings.LayerNorm.*", "embeddings.norm.*"),
 )
 LAYER_ROWS: tuple[NameRow, ...] = (

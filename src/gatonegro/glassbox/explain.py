@@ -32,13 +32,13 @@ from gatonegro.language import (
     other_language,
     target_languages,
 )  # fmt: skip
-from gatonegro.models import LanguageModel, Model, head_of, load, share
-from gatonegro.nn.loss import FUNCTIONS
-from gatonegro.nn.watch import watch
+from gatonegro.models import LanguageModel, Model, head_of, load, shared_copy
+from gatonegro.nn.activations import record_activations
+from gatonegro.nn.loss import TENSOR_SCORE_FUNCTIONS
 from gatonegro.packing import Packed, pack
 from gatonegro.pipelines import Pipeline
 from gatonegro.preprocessing.transform import TextTransform, apply, resolve_transform
-from gatonegro.tasks.generating import prefix_of
+from gatonegro.tasks.generation import task_prefix
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
 MAX_ATTRIBUTED_TOKENS = 128  # attribution of longer texts is skipped; it costs about 200 forward passes
@@ -89,7 +89,7 @@ def explain(
     if model == "toy":
         return toy(text, lang)
     subject = _subject(model, tokenizer, {"revision": revision, "local_files_only": local_files_only})
-    source = share(subject.model.source, trainable=False).eval()  # the user's object stays in its mode
+    source = shared_copy(subject.model.source, trainable=False).eval()  # the user's object stays in its mode
     prompt = _prompt(text, source, subject, max_new_tokens)
     with torch.no_grad():
         if isinstance(source, LanguageModel):
@@ -154,7 +154,7 @@ def _prompt(text: str, model: Model, subject: _Subject, max_new_tokens: int) -> 
             f"the model has no {text_tag[0].strip()}; it has {tags}.",
             f"el modelo no tiene {text_tag[0].strip()}; tiene {tags}.",
         )
-    prefix, tag = prefix_of(model.config, subject.task), ""
+    prefix, tag = task_prefix(model.config, subject.task), ""
     if languages and not text_tag:
         tag = LANGUAGE_TAG.format(other_language(languages, detect_language(text) or languages[0]))
         prefix += tag + " "
@@ -200,12 +200,12 @@ def _vectorization(
         "ids": packed.ids,
         "tokens": output_of(trace, f"{name}.tokens") if f"{name}.tokens" in trace else tokens,
         "positions": output_of(trace, f"{name}.positions") if f"{name}.positions" in trace else None,
-        "segment": None if part.segments is None else part.segments.weight[0],
+        "segment": None if part.token_types is None else part.token_types.weight[0],
         "x": output_of(trace, name),
     }
     formula = "E[id]" if part.scale == 1.0 else "√d·E[id]"
     formula += "" if part.positions is None else " + P[position]"
-    formula += "" if part.segments is None else " + S[segment]"
+    formula += "" if part.token_types is None else " + S[segment]"
     formula = f"x = {formula}" if part.norm is None else f"x = norm({formula})"
     where = "" if name == "embeddings" else "decoder."
     variant = "relative_vectorization" if part.positions is None else ""
@@ -215,7 +215,7 @@ def _vectorization(
 def _encoder_fields(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[str, Any]:
     """Run an encoder and its head; return the fields of an Explanation, such as `steps`."""
     packed, names = pack([ids], model.config).to(model.device), tokenizer.convert_ids_to_tokens(ids)
-    with watch(model) as trace:
+    with record_activations(model) as trace:
         result = model.run(packed)
     if not result.isfinite().all():
         raise not_finite_error(model.dtype)
@@ -236,7 +236,7 @@ def _encoder_fields(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[
         id2label = model.config.id2label
         shown = tokenizer.convert_ids_to_tokens(words) if masked else [id2label[i] for i in words]
         return {"steps": (*steps, last), "words": dict(zip(words, shown, strict=True))}
-    probs = FUNCTIONS[model.config.score_function](result[0])
+    probs = TENSOR_SCORE_FUNCTIONS[model.config.score_function](result[0])
     tensors = {"z_0": z[0], **{part: x[0] for part, x in inner.items()}, "logits": result[0], "probs": probs}
     variant = {"softmax": ""}.get(model.config.score_function, f"{model.config.score_function}_head")
     steps.append(step("head", variant=variant, tensors=tensors, weights=weights))
@@ -269,13 +269,14 @@ def _generation_fields(model: LanguageModel, tokenizer: Tokenizer, ids: list[int
         {"num_beams": 1, "do_sample": False, "max_new_tokens": max_new, "num_return_sequences": 1}
     )
     names = tokenizer.convert_ids_to_tokens
-    ((text,),) = model.write(None, [ids], config) if decoder is None else model.write([ids], options=config)
+    sources, prompts = (None, [ids]) if decoder is None else ([ids], None)
+    ((text,),) = model.generate_ids(sources, prompts, config)
     written = text.ids
     inputs = written[:-1] or written
     packed = pack([inputs], decoder or model.config).to(model.device)
     read = packed if decoder is None else pack([ids], model.config).to(model.device)
-    with watch(model) as trace:
-        logits = model.run(read, written=packed)
+    with record_activations(model) as trace:
+        logits = model.run(read, target=packed)
     if not logits.isfinite().all():
         raise not_finite_error(model.dtype)
     labels = RowLabels(tuple(names(inputs)), tuple(names(written))[1:])

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from gatonegro.glassbox.steps import Array, Step, StepText
 from gatonegro.i18n import catalog
-from gatonegro.nn.attention import Seen
+from gatonegro.nn.attention import AttentionTrace
 
-Activations = Mapping[str, list[Tensor | list[Seen]]]  # module's name → its output at each call
+Activations = Mapping[str, list[Tensor | list[AttentionTrace]]]  # module's name → its output at each call
 CAPTIONS = catalog(Path(__file__).parent / "captions.json")
 STEP_NUMBERS = {  # number of the step in the course; 8 for all other kinds
     "vectorization": 1, "linear": 2, "attention": 3, "masked_attention": 3, "cross_attention": 3, "softmax": 4,
@@ -134,14 +134,14 @@ def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, where: str) -
     trace = traces[0]  # of the only sequence
     norm = call.output(f"{name}_add.norm")
     more: dict[str, Any] = {"layer": call.number, "rows": labels.tokens}
-    if add.before:
+    if add.pre_norm:
         yield norm_step(add.norm, x, norm, where + "before_", labels.tokens, call.number)
     q, k, v = (
         call.output(f"{name}.{p}").unflatten(-1, (part.heads, -1)).transpose(0, 1) for p in ("query", "key", "value")
     )
     yield step(
         "linear", where, variant="cross_linear" if cross else "", **more, columns=labels.source if cross else (),
-        tensors={"x": norm if add.before else x, "memory": labels.memory if cross else None, "Q": q, "K": k, "V": v},
+        tensors={"x": norm if add.pre_norm else x, "memory": labels.memory if cross else None, "Q": q, "K": k, "V": v},
         weights={
             f"{letter}_{p[0].upper()}": getattr(getattr(part, p), kind)
             for p in ("query", "key", "value") for letter, kind in (("W", "weight"), ("b", "bias"))
@@ -163,14 +163,14 @@ def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, where: str) -
     total = x + attention.to(x.dtype)
     yield step("add", where, **more, tensors={"x": x, "attention": attention, "sum": total},
                weights={"W_O": part.output.weight, "b_O": part.output.bias})  # fmt: skip
-    if not add.before:
+    if not add.pre_norm:
         yield norm_step(add.norm, total, norm, where, labels.tokens, call.number, "sum")
 
 
 def _feed_forward(call: _LayerCall, layer: Any, x: Tensor, where: str) -> Step:
     ff, add = layer.feed_forward, layer.feed_forward_add
     parts = [name for name in ("up", "gate", "value", "activation", "down") if getattr(ff, name) is not None]
-    tensors: dict[str, Tensor] = {"x": x, "norm": call.output("feed_forward_add.norm")} if add.before else {"y": x}
+    tensors: dict[str, Tensor] = {"x": x, "norm": call.output("feed_forward_add.norm")} if add.pre_norm else {"y": x}
     tensors |= {name: call.output(f"feed_forward.{name}") for name in parts}
     tensors |= {"sum": x + call.output("feed_forward").to(x.dtype), "z": call.output("feed_forward_add")}
     weights = {
@@ -181,7 +181,7 @@ def _feed_forward(call: _LayerCall, layer: Any, x: Tensor, where: str) -> Step:
     }
     affine = dict(add.norm.named_parameters())
     weights |= {"γ": affine.get("weight"), "β": affine.get("bias")}
-    variant = "pre_feed_forward" if add.before else "feed_forward"
+    variant = "pre_feed_forward" if add.pre_norm else "feed_forward"
     formula = FORMULAS[variant if ff.up is not None else f"{variant}.gated"]
     return step("feed_forward", where, formula, variant, layer=call.number, rows=call.labels.tokens, tensors=tensors,
                 weights=weights)  # fmt: skip

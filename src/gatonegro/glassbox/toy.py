@@ -18,8 +18,8 @@ from gatonegro.glassbox.explanation import Explanation
 from gatonegro.glassbox.step_builders import CAPTIONS, RowLabels, layer_steps, step
 from gatonegro.glassbox.steps import Step
 from gatonegro.i18n import Message
+from gatonegro.nn.activations import record_activations
 from gatonegro.nn.encoder import EncoderLayer
-from gatonegro.nn.watch import watch
 from gatonegro.packing import Layout
 
 WORD_VECTORS = {"El": (1.0, 1.0, 1.0), "gato": (1.0, 2.0, 3.0), "negro": (2.0, 3.0, 4.0)}
@@ -60,7 +60,7 @@ def toy(text: str, lang: str) -> Explanation:
             f"el modelo de juguete sabe tres palabras, {known}, y lee 12 como mucho; no {text!r:.60}.",
         )
     layer, x = make_layer(), torch.tensor([WORD_VECTORS[word] for word in words], dtype=torch.float64)  # (t, 3)
-    with torch.no_grad(), watch(layer) as activations:
+    with torch.no_grad(), record_activations(layer) as activations:
         layer(x, Layout((len(words),), (len(words),)))
     first = step("vectorization", formula="x = E[word]", variant="toy_vectorization", tensors={"x": x},
                  rows=tuple(words))  # fmt: skip

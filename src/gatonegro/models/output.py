@@ -1,4 +1,4 @@
-"""The output of a model for a padded batch."""
+"""`ModelOutput`: the output of a model for a padded batch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torch import Tensor
 
 @dataclass
 class ModelOutput:
-    """The output for a batch of `b` rows and `s` columns. Indices count the fields that are not None."""
+    """The output for a batch of `b` rows and `s` columns, indexable by name or by position of fields that are set."""
 
     loss: Tensor | None = None  # ()
     logits: Tensor | None = None  # (b, labels) or (b, s, labels) or (b, s, vocab)
-    last_hidden_state: Tensor | None = None  # (b, s, hidden); zeros where there was padding
+    last_hidden_state: Tensor | None = None  # (b, s, hidden); zeros for padding
     pooler_output: Tensor | None = None  # (b, hidden)
     encoder_last_hidden_state: Tensor | None = None  # (b, s, hidden), of an encoder–decoder
     hidden_states: tuple[Tensor, ...] | None = None  # layers + 1 of (b, s, hidden)

@@ -124,7 +124,7 @@ class Pipeline:
         settings = self._settings(options, batch_size, language_check)
         PROGRESS_CHECK("progress", progress)
         task, warner = self.task_record, NoticeWarner(self.warned_kinds)
-        if task.single(inputs, settings.options):
+        if task.is_single(inputs, settings.options):
             with ProgressBar(self.task, progress, PROGRESS_MIN_BATCHES) as bar:
                 (answer,) = self._values([([inputs], settings)], warner, on_batch=bar.update)
             warner.warn()

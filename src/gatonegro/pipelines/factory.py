@@ -15,13 +15,12 @@ from gatonegro.errors import GatonegroError, InputError, OptionError
 from gatonegro.hub import DEFAULT_MODELS, built_in_models, locate
 from gatonegro.i18n import EMPTY, Message, localized
 from gatonegro.language import built_in_languages
-from gatonegro.models import Model, head_of, load, load_fast, share
-from gatonegro.models import precision as dtype_of
+from gatonegro.models import Model, head_of, load, load_optimized, resolve_dtype, shared_copy
 from gatonegro.pipelines.base import Pipeline
 from gatonegro.pipelines.loop import Loop
 from gatonegro.preprocessing.transform import TextTransform, resolve_transform
 from gatonegro.tasks import ALIASES, TASKS, Task
-from gatonegro.tasks.translation import NAMED, TRANSLATION
+from gatonegro.tasks.translation import TASK_NAME, TRANSLATION
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ def _load_model(name: str | Path, head: str, device: Any, dtype: Any, precision:
     """Load a model onto its device: as it is if there is a dtype, else optimized."""
     resolved = resolve_device("auto" if device is None else device)
     if dtype is None:
-        return load_fast(name, head, precision=precision or "auto", device=resolved, **source)
+        return load_optimized(name, head, precision=precision or "auto", device=resolved, **source)
     return load(name, head, dtype=dtype, **source).to(resolved).eval()
 
 
@@ -146,7 +145,7 @@ def _resolve_task(
         elif isinstance(model, str | Path):
             head = head_of(model, revision=revision, local_files_only=local_files_only) or head
         task = next((name for name, record in TASKS.items() if record.head == head), "feature-extraction")
-    if isinstance(task, str) and NAMED.fullmatch(task):
+    if isinstance(task, str) and TASK_NAME.fullmatch(task):
         options, task = {"direction": task, **options}, TRANSLATION.name
     record = TASKS.get(ALIASES.get(task, task)) if isinstance(task, str) else None
     if record is None:
@@ -163,9 +162,10 @@ def _default_model(task: str, record: Task) -> str:
     """Return the name of a task's built-in model, and print it on stderr."""
     if record.name not in DEFAULT_MODELS:
         raise OptionError(
-            f"{task} has no built-in model; pass model= a folder or a name on the hub, such as {record.example!r}.",
+            f"{task} has no built-in model; pass model= with a folder or a name on the hub, such as "
+            f"{record.example_model!r}.",
             f"{task} no tiene modelo incluido; pasa model= con una carpeta o un nombre del hub, como "
-            f"{record.example!r}.",
+            f"{record.example_model!r}.",
         )
     model = DEFAULT_MODELS[record.name]
     if sys.stderr is not None:  # None under pythonw
@@ -199,9 +199,9 @@ def _adapt_model(model: Model, device: Any, dtype: Any, precision: str | None) -
     if dtype is not None or device is not None:
         model = copy.deepcopy(model.source)
         model = model.to(model.device if device is None else resolve_device(device))
-        model = model if dtype is None else model.to(dtype_of(dtype, model.dtype))
+        model = model if dtype is None else model.to(resolve_dtype(dtype, model.dtype))
     elif not model.precision and precision is None:
-        model = share(model)
+        model = shared_copy(model)
     model = model if precision is None else model.optimize(precision)
     return model if model.precision else model.eval()
 

@@ -133,8 +133,8 @@ class Loop:
             kinds = dict.fromkeys(out[0].unfinished for out in row_outputs)
             notices += [notice(kind) for kind in kinds if kind]
         elif len(windows) > 1:
-            notices.append(notice("windows", limit=encoded.limit, many=len(windows)))
-        note = None if encoded.notes is None else encoded.notes[row]
+            notices.append(notice("windows", limit=encoded.max_length, many=len(windows)))
+        note = None if encoded.row_data is None else encoded.row_data[row]
         output = RowOutput(value, row_outputs, [len(encoded.ids[n]) for n in windows], note, notices)
         value = self.task.decode(self.tokenizer, self.model.config, output, options)
         return Answer(value, notices=tuple(notices))
@@ -207,8 +207,8 @@ class Loop:
                 return self.task.generate(self.model, self.tokenizer, ids, options)
             except CheckpointError as error:  # NaN in an unknown sequence of the batch
                 return [error] if len(batch) == 1 else [self._ask(encoded, [n], options)[0] for n in batch]
-        assert self.task.ask is not None
-        arrays = self.task.ask(
+        assert self.task.predict is not None
+        arrays = self.task.predict(
             self.model,
             ids,
             token_types=None if encoded.token_types is None else [encoded.token_types[n] for n in batch],

@@ -1,4 +1,4 @@
-"""The tasks by name."""
+"""The tasks of `pipeline`, one record per task: how rows become token ids, and outputs become answers."""
 
 from gatonegro.tasks.feature_extraction import FEATURE_EXTRACTION
 from gatonegro.tasks.fill_mask import FILL_MASK

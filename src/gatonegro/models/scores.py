@@ -1,4 +1,4 @@
-"""Scores from logits, on numpy arrays: packages above `models` use no tensors."""
+"""Softmax, sigmoid and normalisation on numpy arrays: packages above `models` use no tensors."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import torch
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
-    """Return probabilities along the last axis."""
+    """Return the softmax of logits along the last axis."""
     e = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Return 1 / (1 + exp(-x)), without overflow: https://github.com/scipy/scipy/blob/main/scipy/special/_logit.h"""
+    """Compute 1 / (1 + exp(-x)) without overflow: https://github.com/scipy/scipy/blob/main/scipy/special/_logit.h"""
     return (0.5 * (1 + np.tanh(0.5 * x))).astype(x.dtype)
 
 
-def unit(x: np.ndarray) -> np.ndarray:
-    """Return the vectors of the last axis, scaled to length 1; a zero vector stays."""
+def l2_normalize(x: np.ndarray) -> np.ndarray:
+    """Scale the vectors along the last axis to length 1. Zero vectors stay zero."""
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
 
 
-# by `config.score_function`; labels are the last axis
+# by `config.scored_by`; labels are the last axis. For tensors, see `nn.loss`
 SCORE_FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "softmax": softmax,
     "sigmoid": sigmoid,
@@ -34,5 +34,5 @@ SCORE_FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def as_tensor(values: Any) -> torch.Tensor:
-    """Return an array, or lists of ids, as a tensor."""
+    """Convert an array or lists of ids to a tensor."""
     return torch.from_numpy(values) if isinstance(values, np.ndarray) else torch.tensor(values)
