@@ -155,8 +155,8 @@ class Config:
         if isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels <= MAX_LABELS:
             labels = [f"LABEL_{i}" for i in range(labels)]
         if not isinstance(labels, Mapping | list | tuple):
-            given, most = short(labels), thousands(MAX_LABELS)
-            raise ConfigError(*MESSAGES["labels"].format(most=most, given=given))
+            shown, most = short(labels), thousands(MAX_LABELS)
+            raise ConfigError(*MESSAGES["labels"].format(most=most, given=shown))
         if not isinstance(labels, Mapping):
             labels = dict(enumerate(labels))
         if not all(isinstance(label, str) for label in labels.values()):

@@ -138,11 +138,11 @@ def _read_file(path: Path) -> tuple[dict[str, Tensor], str | None]:
                 tensors = {name: tensor.clone() for name, tensor in tensors.items()}
             return tensors, (file.metadata() or {}).get("gatonegro")
     except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
-        why = _damage(path) or message_of(error)
+        why = _describe_damage(path) or message_of(error)
         raise CheckpointError(*MESSAGES["not_safetensors"].format(path=path, why=why)) from None
 
 
-def _damage(path: Path) -> Message | None:
+def _describe_damage(path: Path) -> Message | None:
     """Return why a file is no valid safetensors file; None if safetensors' message is as good."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError), path.open("rb") as file:
         size, start = path.stat().st_size, file.read(64)

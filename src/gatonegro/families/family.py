@@ -81,7 +81,7 @@ LABEL_KEYS = ("id2label", "label2id", "num_labels", "problem_type")
 
 
 def read_config(family: Family, data: Mapping[str, Any], head: str | None = None) -> Config:
-    """Return the `Config` for the contents of a `config.json`, of which `Config.extra` keeps all keys."""
+    """Return the `Config` for the contents of a `config.json`; its `extra` holds all keys."""
     for key, value in family.required.items():
         if data.get(key, value) != value:
             raise ConfigError(*MESSAGES["unsupported"].format(key=key, value=short(data[key]), only=value))
@@ -191,7 +191,9 @@ def _expand_rows(rows: tuple[NameRow, ...], config: Config, prefix: str) -> Iter
 def from_checkpoint(
     family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor], required: set[str]
 ) -> dict[str, Tensor]:
-    """Return a checkpoint's tensors, named as by `normalize_names`, under the model's names, `required` ones at least.
+    """Return a checkpoint's tensors under the model's names, which must include `required`.
+
+    The checkpoint's names are those of `normalize_names`.
 
     Raises:
         MissingHeadError: the checkpoint has the encoder but not the head.
@@ -232,15 +234,15 @@ def _check_names(
             raise _missing_head_error(head, names.get(missing[0], missing[0]), ", ".join(others))
         first = names.get(missing[0], missing[0])
         raise CheckpointError(*MESSAGES["incomplete"].format(count=len(missing), first=first))
-    known = {entry.checkpoint_name for h in (None, *family.heads) for entry in name_map(family, config, h)}
-    unknown = sorted(n for n in tensors.keys() - known if not any(n.endswith(end) for end in family.ignored))
+    expected = {entry.checkpoint_name for h in (None, *family.heads) for entry in name_map(family, config, h)}
+    unknown = sorted(n for n in tensors.keys() - expected if not any(n.endswith(end) for end in family.ignored))
     if unknown:
         problem, kind = MESSAGES["no_place"], config.model_type
         raise CheckpointError(*problem.format(count=len(unknown), kind=kind, first=unknown[0]))
 
 
 def _missing_head_error(head: str | None, first: str, others: str) -> MissingHeadError:
-    """Return the error for a missing head, whose first tensor is `first`; `others` are the heads in the checkpoint."""
+    """Return the error for a missing head with the tensor `first`; `others` are the heads in the checkpoint."""
     has = Message("it is a model without a head", "es un modelo sin cabeza")
     if others:
         has = Message(f"it has: {others}", f"tiene: {others}")
@@ -318,5 +320,5 @@ def to_checkpoint(family: Family, config: Config, head: str | None, tensors: Map
 
 
 def _transpose(entry: MappedName, tensor: Tensor) -> Tensor:
-    """Return a tensor transposed where the operation says so, which is its own inverse."""
+    """Return a tensor, transposed if the operation is "transpose"; the same serves both directions."""
     return tensor.transpose(0, -1) if entry.operation.startswith("transpose") else tensor

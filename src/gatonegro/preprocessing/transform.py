@@ -77,7 +77,7 @@ class PreprocessedText(str):
 
 
 def apply(text: str, transform: TextTransform) -> str:
-    """Return the transformed text.
+    """Return `transform(text)`.
 
     Raises:
         InputError: the transform raises an exception, or returns no text.
@@ -97,7 +97,7 @@ def apply(text: str, transform: TextTransform) -> str:
 
 
 def preprocessing_name(name_or_path: str, config_value: object = None) -> str | None:
-    """Return the name in `TRANSFORMS` of what a model needs, by its config, else by its name; None for nothing.
+    """Return the name in `TRANSFORMS` for a model, by its config, else by its name; None if it needs none.
 
     Raises:
         ConfigError: the config has an unknown name.

@@ -133,8 +133,8 @@ class Vocabulary:
     @property
     def special_tokens_map(self) -> dict[str, Any]:
         """`{"pad_token": "<pad>", …}`."""
-        more = self.additional_special_tokens
-        return {**self.special_tokens, **({"additional_special_tokens": list(more)} if more else {})}
+        additional = self.additional_special_tokens
+        return {**self.special_tokens, **({"additional_special_tokens": list(additional)} if additional else {})}
 
     def get_vocab(self) -> dict[str, int]:
         """Return {token: id}, added tokens included."""
@@ -165,12 +165,12 @@ class Vocabulary:
         if not TOKEN_DICT.test(special_tokens_dict):
             raise InputError(*TOKEN_DICT.refusal("special_tokens_dict", special_tokens_dict))
         new: list[str | AddedToken] = []
-        special_tokens, more = dict(self.special_tokens), list(self.additional_special_tokens)
+        special_tokens, additional = dict(self.special_tokens), list(self.additional_special_tokens)
         for name, value in special_tokens_dict.items():
             if name in ("additional_special_tokens", "extra_special_tokens"):
                 if not TOKEN_LIST.test(value):
                     raise InputError(*TOKEN_LIST.refusal(name, value))
-                more += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
+                additional += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
                 new += value
             elif name not in self.SPECIAL_TOKEN_NAMES:
                 known = ", ".join(self.SPECIAL_TOKEN_NAMES)
@@ -181,5 +181,5 @@ class Vocabulary:
                 special_tokens[name] = as_token(value, Message.same(name))
                 new.append(value)
         added = self.add_tokens(new, special_tokens=True)  # raises for an empty one, before anything changes
-        self.special_tokens, self.additional_special_tokens = special_tokens, list(dict.fromkeys(more))
+        self.special_tokens, self.additional_special_tokens = special_tokens, list(dict.fromkeys(additional))
         return added
