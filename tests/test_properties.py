@@ -12,16 +12,8 @@ from gatonegro.batching import plan, windows
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, InputError
 from gatonegro.families import FAMILIES, family_of
-from gatonegro.families.family import (
-    Family,
-    Head,
-    from_checkpoint,
-    name_map,
-    normalize_names,
-    read_config,
-    to_checkpoint,
-    write_config,
-)
+from gatonegro.families.conversion import from_checkpoint, name_map, normalize_names, to_checkpoint
+from gatonegro.families.family import Family, Head, read_config, write_config
 from gatonegro.models import Model, build, initialise
 from gatonegro.nn.attention import attend, attend_plain
 from gatonegro.packing import Layout, from_padded, pack

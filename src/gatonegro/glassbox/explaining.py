@@ -22,16 +22,8 @@ from gatonegro.glassbox.steps import Step
 from gatonegro.glassbox.toy import toy
 from gatonegro.hub import locate
 from gatonegro.i18n import Message, catalog, language
-from gatonegro.language import (
-    LANGUAGE_TAG,
-    Languages,
-    detect_language,
-    diagnosis_of,
-    is_encoder_decoder,
-    languages_of,
-    other_language,
-    target_languages,
-)  # fmt: skip
+from gatonegro.language import Languages, detect_language, diagnosis_of, is_encoder_decoder, languages_of
+from gatonegro.language.tags import LANGUAGE_TAG, other_language, target_languages
 from gatonegro.models import LanguageModel, Model, head_of, load, share
 from gatonegro.nn.loss import FUNCTIONS
 from gatonegro.nn.watch import watch

@@ -54,14 +54,14 @@ class Vocabulary:
         self,
         backend: Backend,
         special_tokens: dict[str, str],
-        additional: Sequence[str],
+        others: Sequence[str],
         embeddings: int | None,
-        clean_up: bool,
+        clean: bool,
     ) -> None:
         self.backend_tokenizer = backend  # Marian's has only ids and tokens: see `SideTokenizer`
         self.special_tokens = special_tokens  # "pad_token" → "<pad>", for some of the names
-        self.additional_special_tokens = list(additional)
-        self.clean_up_tokenization_spaces = clean_up
+        self.additional_special_tokens = list(others)
+        self.clean_up_tokenization_spaces = clean
         self._embeddings = embeddings or len(self)  # rows of the model's embedding matrix
 
     def _clear_cache(self) -> None:
