@@ -101,12 +101,8 @@ def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | 
             for lang, word in (("en", " and "), ("es", " y "))
         )
         hint = Message(f" It has only {en}, which cannot be read here.", f" Solo tiene {es}; aquí no se leen.")
-    where, names = source.where, f"{SAFE_WEIGHTS_NAME}, {SAFE_WEIGHTS_INDEX_NAME}"
-    raise CheckpointError(
-        *MESSAGES["no_weights"].format(
-            name=source.name, where=where, names=names, pickled_weights_name=PICKLED_WEIGHTS_NAME, hint=hint
-        )
-    )
+    names = {"safe": SAFE_WEIGHTS_NAME, "index": SAFE_WEIGHTS_INDEX_NAME, "pickled": PICKLED_WEIGHTS_NAME}
+    raise CheckpointError(*MESSAGES["no_weights"].format(name=source.name, where=source.where, hint=hint, **names))
 
 
 def _weight_map(index: Path, suffix: str) -> dict[str, str]:

@@ -108,11 +108,8 @@ def preprocessing_name(name_or_path: str, config_value: object = None) -> str | 
     if isinstance(config_value, str) and config_value in TRANSFORMS:
         return config_value
     known = ", ".join(TRANSFORMS)
-    raise ConfigError(
-        *MESSAGES["unknown_name"].format(
-            name_or_path=name_or_path, config_value=short(config_value), known=known, config_key=CONFIG_KEY
-        )
-    )
+    problem, value = MESSAGES["unknown_name"], short(config_value)
+    raise ConfigError(*problem.format(name=name_or_path, value=value, known=known, key=CONFIG_KEY))
 
 
 def resolve_transform(
