@@ -49,7 +49,7 @@ def language_probabilities(text: str) -> dict[str, float]:
 def detect_language(text: str, among: Sequence[str] = ("es", "en")) -> str | None:
     """Return the language of a text among a few, or None if it is unclear.
 
-    >>> guess("El gato negro"), guess("The black cat"), guess("Zorg")
+    >>> detect_language("El gato negro"), detect_language("The black cat"), detect_language("Zorg")
     ('es', 'en', None)
     """
     probabilities = language_probabilities(text)
