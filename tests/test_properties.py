@@ -12,16 +12,8 @@ from gatonegro.batching import plan, windows
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, InputError
 from gatonegro.families import FAMILIES, family_of
-from gatonegro.families.family import (
-    Family,
-    Head,
-    from_checkpoint,
-    name_map,
-    normalize_names,
-    read_config,
-    to_checkpoint,
-    write_config,
-)
+from gatonegro.families.conversion import from_checkpoint, name_map, normalize_names, to_checkpoint
+from gatonegro.families.family import Family, Head, read_config, write_config
 from gatonegro.models import Model, build, init_weights
 from gatonegro.nn.attention import attend, attend_eager
 from gatonegro.packing import Layout, from_padded, pack
@@ -244,7 +236,7 @@ lengths = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 6)), min_size=1, 
     st.booleans(),
     st.integers(0, 1000),
 )
-def test_attend_is_attend_plain(pairs, heads, causal, window, scale, biased, alike, seed):
+def test_attend_is_attend_eager(pairs, heads, causal, window, scale, biased, alike, seed):
     """In self-attention, in cross-attention, and for the last few queries of a longer text, as with a cache."""
     pairs = [(q, q) for q, _ in pairs] if alike else [(min(q, k), k) if causal or window is not None else (q, k)
                                                       for q, k in pairs]  # fmt: skip

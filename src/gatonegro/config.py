@@ -35,7 +35,7 @@ FIELD_CHECKS: dict[str, Check] = {
     "initializer_range": number(0, 1_000_000),
     "problem_type": optional(one_of("regression", "single_label_classification", "multi_label_classification")),
 }  # fmt: skip
-MESSAGES = catalog(Path(__file__).with_name("config_messages.json"))  # the first are for values that exclude each other
+MESSAGES = catalog(Path(__file__).with_name("config_messages.json"))  # for values that exclude each other
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,11 @@ class Config:
         if isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels <= MAX_LABELS:
             labels = [f"LABEL_{i}" for i in range(labels)]
         if not isinstance(labels, Mapping | list | tuple):
-            given, most = short(labels), format_int(MAX_LABELS)
-            raise ConfigError(*MESSAGES["labels"].format(most=most, given=given))
+            shown, most = short(labels), format_int(MAX_LABELS)
+            raise ConfigError(
+                f"labels must be a number from 1 to {most.en}, or a list of names, not {shown}.",
+                f"labels debe ser un número de 1 a {most.es}, o una lista de nombres, no {shown}.",
+            )
         if not isinstance(labels, Mapping):
             labels = dict(enumerate(labels))
         if not all(isinstance(label, str) for label in labels.values()):

@@ -26,9 +26,8 @@ class Message(NamedTuple):
     es: str
 
     def format(self, **values: object) -> Message:
-        """Fill in the fields of both texts, as `str.format` does; from a `Message`, the text of the same language."""
-        en, es = ({k: v.in_(lang) if isinstance(v, Message) else v for k, v in values.items()} for lang in ("en", "es"))
-        return Message(self.en.format(**en), self.es.format(**es))
+        """Return the message with `{name}` replaced, as `str.format` does."""
+        return Message(self.en.format(**values), self.es.format(**values))
 
     def in_(self, lang: str) -> str:
         """Return the text in "en" or "es"."""

@@ -15,10 +15,10 @@ MIN_PACKED_NUMBERS = 4096  # smaller matrices stay fp32
 
 
 def pack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return matrices (rows, columns) as int8 with `NAME.row_scale`, a fp16 scale per row (rows,); the rest as fp32.
+    """Return matrices (rows, columns) as int8 with `NAME.row_scale`, an fp16 scale per row (rows,); the rest as fp32.
 
     The error of a number is at most half its row's scale, and packing unpacked tensors returns the same bits.
-    Matrices with a row too large or too small for a fp16 scale become fp32.
+    Matrices with a row too large or too small for an fp16 scale become fp32.
     """
     out: dict[str, Tensor] = {}
     for name, tensor in state.items():
@@ -40,7 +40,7 @@ def pack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _scales(largest: Tensor) -> Tensor | None:
-    """Return fp16 scales of which each row's `largest` number is at most 127; None if one does not fit fp16."""
+    """Return fp16 scales (rows,) that map `largest` (rows,) to at most 127; None if one does not fit fp16."""
     exact = largest / 127
     near = exact.half()
     # rounded up; the bits of positive numbers count up with their value

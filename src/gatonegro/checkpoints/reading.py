@@ -101,12 +101,8 @@ def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | 
             for lang, word in (("en", " and "), ("es", " y "))
         )
         hint = Message(f" It has only {en}, which cannot be read here.", f" Solo tiene {es}; aquí no se leen.")
-    where, names = source.location, f"{SAFE_WEIGHTS_NAME}, {SAFE_WEIGHTS_INDEX_NAME}"
-    raise CheckpointError(
-        *MESSAGES["no_weights"].format(
-            name=source.name, where=where, names=names, pickled_weights_name=PICKLED_WEIGHTS_NAME, hint=hint
-        )
-    )
+    names = {"safe": SAFE_WEIGHTS_NAME, "index": SAFE_WEIGHTS_INDEX_NAME, "pickled": PICKLED_WEIGHTS_NAME}
+    raise CheckpointError(*MESSAGES["no_weights"].format(name=source.name, where=source.location, hint=hint, **names))
 
 
 def _weight_map(index: Path, suffix: str) -> dict[str, str]:
@@ -138,11 +134,11 @@ def _read_file(path: Path) -> tuple[dict[str, Tensor], str | None]:
                 tensors = {name: tensor.clone() for name, tensor in tensors.items()}
             return tensors, (file.metadata() or {}).get("gatonegro")
     except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
-        why = _damage(path) or message_of(error)
+        why = _describe_damage(path) or message_of(error)
         raise CheckpointError(*MESSAGES["not_safetensors"].format(path=path, why=why)) from None
 
 
-def _damage(path: Path) -> Message | None:
+def _describe_damage(path: Path) -> Message | None:
     """Return why a file is no valid safetensors file; None if safetensors' message is as good."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError), path.open("rb") as file:
         size, start = path.stat().st_size, file.read(64)

@@ -50,10 +50,10 @@ def write(
         folder.mkdir(parents=True, exist_ok=True)
         if len(shards) == 1:
             _save_file(shards[0], folder / SAFE_WEIGHTS_NAME, metadata)  # from here on, `read` reads it
-            written = {SAFE_WEIGHTS_NAME}
+            new_files = {SAFE_WEIGHTS_NAME}
         else:
-            written = _write_shards(folder, shards, metadata)
-    _remove_old_files(folder, written)
+            new_files = _write_shards(folder, shards, metadata)
+    _remove_old_files(folder, new_files)
 
 
 def _write_shards(folder: Path, shards: list[dict[str, Tensor]], metadata: dict[str, str]) -> set[str]:
@@ -73,12 +73,12 @@ def _write_shards(folder: Path, shards: list[dict[str, Tensor]], metadata: dict[
     return {SAFE_WEIGHTS_INDEX_NAME, *names}
 
 
-def _remove_old_files(folder: Path, written: set[str]) -> None:
+def _remove_old_files(folder: Path, new_files: set[str]) -> None:
     """Remove files that are no longer read: old weights, and temporary files of a process that died."""
     long_ago = time.time() - 3600  # seconds; another process may be writing the younger ones
     for path in (folder / SAFE_WEIGHTS_INDEX_NAME, *folder.glob(SHARD_PATTERN), *folder.glob(".model*.tmp")):
         with suppress(OSError):  # on Windows, while a model is mapped from it
-            if path.name not in written and (path.suffix != ".tmp" or path.stat().st_mtime < long_ago):
+            if path.name not in new_files and (path.suffix != ".tmp" or path.stat().st_mtime < long_ago):
                 path.unlink()
 
 
@@ -93,16 +93,16 @@ def _parse_size(size: int | str) -> int:
 def _split_shards(state: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tensor]]:
     """Yield shards of at most `limit` bytes; tied tensors are copied, since safetensors accepts no shared memory."""
     shard: dict[str, Tensor] = {}
-    left, seen = limit, set()
+    free, addresses = limit, set()
     for name, tensor in state.items():
         tensor = tensor.detach().cpu().contiguous()
         address = tensor.untyped_storage().data_ptr()
-        if shard and tensor.nbytes > left:
+        if shard and tensor.nbytes > free:
             yield shard
-            shard, left = {}, limit
-        shard[name] = tensor.clone() if address in seen else tensor
-        left -= tensor.nbytes
-        seen.add(address)
+            shard, free = {}, limit
+        shard[name] = tensor.clone() if address in addresses else tensor
+        free -= tensor.nbytes
+        addresses.add(address)
     yield shard
 
 

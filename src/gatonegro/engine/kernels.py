@@ -49,7 +49,7 @@ SIGNATURES = {  # as in kernels.cpp
 
 @cache
 def kernel_isa() -> str | None:
-    """Return the instruction set of the fastest library that this processor can run; None if there is none."""
+    """Return the instruction set of the fastest library for this processor; None if it can run none."""
     return next((name for name, needs in ISA_CAPABILITIES.items() if needs <= cpu_capabilities()), None)
 
 
@@ -177,6 +177,7 @@ class Kernel:
     out_dtype: torch.dtype | None = None  # dtype of the result, if not the precision's
 
     def compute(self, x: Tensor, add: Tensor | None, dtype: torch.dtype, scratch: Tensor | None = None) -> Tensor:
+        """Call the kernel for rows x (…, k), which `as_contiguous` returned; the result is (…, n)."""
         n, rows, dtype = self.out_features, x.shape[:-1].numel(), self.out_dtype or dtype
         y = torch.empty(*x.shape[:-1], n, dtype=dtype)
         add = None if add is None else as_contiguous(add.expand_as(y), dtype, width=n)
@@ -247,7 +248,7 @@ def attention(
 
 
 def top_k(scores: Tensor, count: int, banned: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what `generation.topk.best` returns, for scores (rows, n) in fp32."""
+    """Return the `count` largest scores per row (rows, n) outside of `banned`, their indices, and the log-sum-exp."""
     rows, n = scores.shape
     starts = torch.tensor([0, *accumulate(map(len, banned or [()] * rows))], dtype=torch.int32)  # (rows + 1,)
     bans = torch.tensor([index for row in banned for index in row], dtype=torch.int32)

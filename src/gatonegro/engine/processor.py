@@ -59,7 +59,7 @@ def cpu_capabilities() -> frozenset[str]:
 
 @cache
 def fast_precisions() -> frozenset[str]:
-    """Return the precisions, of "bf16" and "int8", whose products are fast on this processor."""
+    """Return the precisions, "bf16" or "int8", with fast products on this processor."""
     if not torch.backends.mkldnn.is_available():
         return frozenset()
     has = cpu_capabilities()

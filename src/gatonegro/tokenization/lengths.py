@@ -11,8 +11,8 @@ from gatonegro.i18n import Message, format_int
 from gatonegro.tokenization.batch import as_columns
 from gatonegro.tokenization.inputs import MESSAGES, as_int, resolve_strategy
 
-NO_LIMIT = int(1e30)  # tokens; transformers writes this where no maximum length is known
-MAX_PADDED_LENGTH = 10_000_000  # tokens per row; with more, the Rust side can end the process
+NO_LIMIT = int(1e30)  # tokens; as transformers writes for an unknown maximum length
+MAX_PADDED_LENGTH = 10_000_000  # tokens per row; with more, the Rust backend can end the process
 
 
 class TruncationWarning(GatonegroWarning):

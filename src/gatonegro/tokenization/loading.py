@@ -96,7 +96,7 @@ def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
         backend = _load_backend(source, file, path, name, config)
     with file_errors(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}"):
         _add_missing(backend, config, _json(source, "added_tokens.json"))
-        special_tokens, more = _add_special_tokens(backend, name, file != "tokenizer.json", config)
+        special_tokens, additional = _add_special_tokens(backend, name, file != "tokenizer.json", config)
         if file != "tokenizer.json":
             space = bool(config.get("add_prefix_space"))
             families.set_post_processor(backend, TOKENIZER_FAMILIES[name], special_tokens, space)
@@ -111,7 +111,7 @@ def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
         return Tokenizer(
             backend,
             special_tokens=special_tokens,
-            additional=more,
+            additional=additional,
             model_input_names=list(config.get("model_input_names") or _model_inputs(config, model, name)),
             model_max_length=int(config.get("model_max_length") or NO_LIMIT),
             position_limit=_position_limit(model),
@@ -136,8 +136,8 @@ def _find_vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]
             raise TokenizerError(*MESSAGES["several"].format(name=source.name, file=file, several=several))
         if paths:
             return file, paths[0]
-    wanted = ", ".join(FAMILY_BY_FILE)
-    raise TokenizerError(*MESSAGES["no_tokenizer"].format(name=source.name, wanted=wanted))
+    names = ", ".join(FAMILY_BY_FILE)
+    raise TokenizerError(*MESSAGES["no_tokenizer"].format(name=source.name, wanted=names))
 
 
 def _family_name(source: Source, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
@@ -236,10 +236,10 @@ def _add_special_tokens(
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
     if raw and TOKENIZER_FAMILIES[name].has_extra_ids and not extra:
         extra = [f"<extra_id_{i}>" for i in range(int(config.get("extra_ids", 100)))]
-    more = [_token(value) for value in (extra.values() if isinstance(extra, dict) else extra)]
-    known = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
-    backend.add_special_tokens([token for token in (*tokens.values(), *more) if token.content not in known])
-    return {entry: token.content for entry, token in tokens.items()}, [token.content for token in more]
+    additional = [_token(value) for value in (extra.values() if isinstance(extra, dict) else extra)]
+    existing = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
+    backend.add_special_tokens([token for token in (*tokens.values(), *additional) if token.content not in existing])
+    return {entry: token.content for entry, token in tokens.items()}, [token.content for token in additional]
 
 
 def _model_inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> tuple[str, ...]:

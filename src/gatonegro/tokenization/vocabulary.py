@@ -54,14 +54,14 @@ class Vocabulary:
         self,
         backend: Backend,
         special_tokens: dict[str, str],
-        additional: Sequence[str],
+        others: Sequence[str],
         embeddings: int | None,
-        clean_up: bool,
+        clean: bool,
     ) -> None:
         self.backend_tokenizer = backend  # Marian's has only ids and tokens: see `SideTokenizer`
         self.special_tokens = special_tokens  # "pad_token" → "<pad>", for some of the names
-        self.additional_special_tokens = list(additional)
-        self.clean_up_tokenization_spaces = clean_up
+        self.additional_special_tokens = list(others)
+        self.clean_up_tokenization_spaces = clean
         self._embeddings = embeddings or len(self)  # rows of the model's embedding matrix
 
     def _clear_cache(self) -> None:
@@ -134,8 +134,8 @@ class Vocabulary:
     @property
     def special_tokens_map(self) -> dict[str, Any]:
         """`{"pad_token": "<pad>", …}`."""
-        more = self.additional_special_tokens
-        return {**self.special_tokens, **({"additional_special_tokens": list(more)} if more else {})}
+        additional = self.additional_special_tokens
+        return {**self.special_tokens, **({"additional_special_tokens": list(additional)} if additional else {})}
 
     def get_vocab(self) -> dict[str, int]:
         """Return {token: id}, added tokens included."""
@@ -166,12 +166,12 @@ class Vocabulary:
         if not TOKEN_DICT.test(special_tokens_dict):
             raise InputError(*TOKEN_DICT.message("special_tokens_dict", special_tokens_dict))
         new: list[str | AddedToken] = []
-        special_tokens, more = dict(self.special_tokens), list(self.additional_special_tokens)
+        special_tokens, additional = dict(self.special_tokens), list(self.additional_special_tokens)
         for name, value in special_tokens_dict.items():
             if name in ("additional_special_tokens", "extra_special_tokens"):
                 if not TOKEN_LIST.test(value):
                     raise InputError(*TOKEN_LIST.message(name, value))
-                more += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
+                additional += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
                 new += value
             elif name not in self.SPECIAL_TOKEN_NAMES:
                 known = ", ".join(self.SPECIAL_TOKEN_NAMES)
@@ -182,5 +182,5 @@ class Vocabulary:
                 special_tokens[name] = as_token(value, Message.same(name))
                 new.append(value)
         added = self.add_tokens(new, special_tokens=True)  # raises for an empty one, before anything changes
-        self.special_tokens, self.additional_special_tokens = special_tokens, list(dict.fromkeys(more))
+        self.special_tokens, self.additional_special_tokens = special_tokens, list(dict.fromkeys(additional))
         return added
