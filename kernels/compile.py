@@ -1,4 +1,4 @@
-"""Compiles kernels.cpp for each kind of processor. They link to no OpenMP of their own: they use PyTorch's threads."""
+"""Compile kernels.cpp for each kind of processor, without linking to OpenMP: PyTorch's threads are used."""
 
 import os
 import platform

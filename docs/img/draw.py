@@ -1,4 +1,4 @@
-"""Draw the README's picture: three sentences on their way through the built-in model, by its own numbers.
+"""Draw the README's picture: three sentences on their way through the built-in model, with its real numbers.
 
     python docs/img/draw.py
 
@@ -43,7 +43,7 @@ SAYS = {
 
 
 def look(name: str) -> tuple[list[list[str]], list[torch.Tensor], list[str]]:
-    """Of the sentences, longest first: their tokens, attention (q, k) in the first layer, and labels."""
+    """Return the tokens, first layer's attention (q, k) and labels of the sentences, longest first."""
     tokenizer = AutoTokenizer.from_pretrained(name)
     model = AutoModelForSequenceClassification.from_pretrained(name)
     batch = tokenizer(TEXTS)
@@ -68,7 +68,7 @@ def cell(x: float, y: float, token: str, colour: str | None) -> str:
 
 
 def cat(x: float, y: float) -> str:
-    """A black cat, looking."""
+    """Draw a black cat."""
     head = "M0 40 C-4 18 -2 4 4 -8 L20 6 Q30 2 40 6 L56 -8 C62 4 64 18 60 40 Z"
     eyes = "".join(f'<ellipse cx="{e}" cy="22" rx="5" ry="6.5" fill="#c9e265"/>' for e in (19, 41))
     pupils = "".join(f'<ellipse cx="{e}" cy="22" rx="1.5" ry="5.5" fill="{INK}"/>' for e in (19, 41))

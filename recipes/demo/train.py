@@ -1,4 +1,4 @@
-r"""Train `demo-en`, the small English model of the course: NEGATIVE / POSITIVE, and not a word of Spanish.
+r"""Train `demo-en`, the small English model of the course: NEGATIVE / POSITIVE, without any Spanish.
 
     python recipes/demo/train.py --data ../shared/data
 
