@@ -1,4 +1,4 @@
-"""What the documents say is so: snippets are files, files run, commands exist, links lead somewhere."""
+"""Tests of the documentation: snippets run, commands exist, links resolve, figures are measured."""
 
 import json
 import re
@@ -32,7 +32,7 @@ def fences(page, *kinds):
 
 
 def agree(said, wanted):
-    """Whether what was printed is what the document says, where … stands for anything."""
+    """Return True if an output matches the document, where … stands for anything."""
     said, wanted = ("\n".join(line.rstrip() for line in text.strip("\n").splitlines()) for text in (said, wanted))
     return re.fullmatch(".*?".join(map(re.escape, wanted.split("…"))), said, re.DOTALL) is not None
 
@@ -76,7 +76,7 @@ def test_both_readmes_have_the_same_code():
 
 
 def commands(page):
-    """The `$ gatonegro …` lines of a page, as arguments, each with what the page says it prints."""
+    """Return the `$ gatonegro …` lines of a page as arguments, each with its documented output."""
     for block in fences(page, "console"):
         for part in re.split(r"^\$ ", block["text"], flags=re.MULTILINE)[1:]:
             line, _, output = part.partition("\n")
@@ -193,7 +193,7 @@ def test_the_map_shows_the_rooms_that_there_are():
     "head", ["", "ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "ForPreTraining"]
 )
 def test_the_family_that_is_added(head, monkeypatch, tmp_path):
-    """ELECTRA, as `docs/adding-a-family.md` adds it, against `transformers`, both ways."""
+    """ELECTRA, as added by `docs/adding-a-family.md`, agrees with `transformers`, loaded and saved."""
     electra = runpy.run_path(str(ROOT / "examples" / "electra.py"))["ELECTRA"]
     monkeypatch.setitem(families.FAMILIES, "electra", electra)
     sizes = {"embedding_size": 24, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}

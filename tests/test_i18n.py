@@ -1,4 +1,4 @@
-"""Both languages: how the user's is found, and that every error and warning is there in English and in Spanish."""
+"""Tests of both languages: detection of the user's, and English and Spanish texts of every error and warning."""
 
 import ast
 import re
@@ -54,7 +54,7 @@ def spanish():
 
 @pytest.fixture
 def environment(monkeypatch):
-    """`environment(LANG="es_ES.UTF-8", …)`: these variables, and no other that says a language."""
+    """Return `environment(LANG="es_ES.UTF-8", …)`, which sets these variables and unsets others for the language."""
 
     def put(**values):
         for name in ("GATONEGRO_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
@@ -172,7 +172,7 @@ def calls(tree, *names):
 
 
 def letters(node):
-    """Whether a text has words of its own, or puts some in, but for those that `localized` chose."""
+    """Return True if an expression contains text that is not chosen by `localized`."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, str) and any(char.isalpha() for char in node.value)
     if isinstance(node, ast.FormattedValue):
@@ -186,7 +186,7 @@ def letters(node):
 
 
 def inserted(node):
-    """The expressions that an f-string puts in."""
+    """Yield the expressions inside an f-string."""
     values = (ast.unparse(part.value) for part in ast.walk(node) if isinstance(part, ast.FormattedValue))
     return {re.sub(r"\.(en|es)\b|\b(en|es)\.", "", value) for value in values}
 
@@ -196,7 +196,7 @@ def place(path, node):
 
 
 def pairs():
-    """Calls that hold a text in both languages; of errors, those with both."""
+    """Yield calls with a text in both languages; of errors, those with both arguments."""
     return [
         (path, node)
         for path, tree in TREES.items()

@@ -1,4 +1,4 @@
-"""Which language a text is in, whether a model fits it, and what pipelines say and do about it."""
+"""Tests of language detection, of diagnoses, and of the pipelines' language check."""
 
 import csv
 import json
@@ -110,7 +110,7 @@ def test_a_diagnosis_is_told_in_the_language_that_is_asked_for(monkeypatch):
 
 
 def folder_of(path, sample, **config):
-    """A tokenizer that knows the words of some sentences whole, and letters."""
+    """Write a tokenizer that keeps the words of some sentences whole, and splits others into letters."""
     words = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}
     letters = "abcdefghijklmnopqrstuvwxyzáéíóúñç.,¿?'-"
     for piece in (*letters, *("##" + c for c in letters), *" ".join(sample).lower().replace(".", "").split()):
@@ -317,7 +317,7 @@ def test_the_detector_is_loaded_when_first_needed():
 
 @pytest.mark.shared
 def test_hardly_a_false_warning_and_hardly_a_miss(shared):
-    """On sentences of the research data that say enough: the figures stand in benchmarks/results/languages.md."""
+    """On long enough sentences of the research data; benchmarks/results/languages.md has the figures."""
     with (shared / "data" / "langid" / "sentences.tsv").open(encoding="utf-8") as f:
         rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
     texts = {lang: [r["text"] for r in rows if r["lang"] == lang] for lang in ("es", "en")}

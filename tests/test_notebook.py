@@ -1,4 +1,4 @@
-"""The course's notebook: every cell runs in a real kernel, without a network, and shows what the class is about."""
+"""Tests of the course's notebook: every cell runs in a real kernel, without a network."""
 
 import os
 import re
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory) -> dict[str, str]:
-    """Source of each cell that was run → what it printed and gave."""
+    """Return the source of each executed cell with its output."""
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     pytest.importorskip("ipykernel")
     notebook = nbformat.read(NOTEBOOK, as_version=4)
@@ -79,7 +79,7 @@ def test_labels_of_the_batch(shown):
 
 
 def test_it_is_saved_with_what_it_shows():
-    """Who reads it on a page sees the outputs."""
+    """Readers of the file see the outputs."""
     nbformat = pytest.importorskip("nbformat")
     cells = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code"]
     assert [cell.source[:40] for cell in cells if not cell.outputs and "import" not in cell.source] == [

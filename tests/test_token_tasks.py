@@ -1,4 +1,4 @@
-"""Tasks that answer by token: what `transformers` answers on the same folder, long texts, and whatever is passed."""
+"""Tests of tasks per token against `transformers` on the same folder; long texts and bad input."""
 
 import itertools
 from functools import cache
@@ -40,7 +40,7 @@ def bare(make_folder):
 
 
 def same(ours, theirs) -> bool:
-    """The same shape, keys and words; numbers within 1e-5."""
+    """Compare shapes, keys and words exactly, and numbers within 1e-5."""
     if isinstance(theirs, dict):
         return list(ours) == list(theirs) and all(same(ours[key], theirs[key]) for key in theirs)
     if isinstance(theirs, list):
