@@ -44,19 +44,19 @@ VOCABULARY = [*SPECIAL, *".,;:!?¡¿()'\"-", *LETTERS, *("##" + letter for lette
 
 
 PIPELINES: WeakSet[Pipeline] = WeakSet()
-made = Pipeline.__init__
+original_init = Pipeline.__init__
 
 
-def remember(self, *args, **options):
-    made(self, *args, **options)
+def record_pipeline(self, *args, **options):
+    original_init(self, *args, **options)
     PIPELINES.add(self)
 
 
-Pipeline.__init__ = remember
+Pipeline.__init__ = record_pipeline
 
 
 @pytest.fixture(autouse=True)
-def nothing_was_warned_of():
+def reset_warnings():
     """Reset the kinds that pipelines have warned of, since several tests share pipelines."""
     for pipe in PIPELINES:
         pipe.warned_kinds.clear()

@@ -84,7 +84,7 @@ def read(data: bytes) -> tuple[str, dict[str, Tensor]]:
 def positions(width: int) -> Tensor:
     """Return sinusoidal position vectors from position 1 on: sines in the first half, cosines in the second.
 
-    As in tensor2tensor, the slowest wave is exactly 10,000 times as slow as the first; in the paper it is slightly faster.
+    As in tensor2tensor, the slowest wave is exactly 10,000 times as slow as the first; in the paper it is less slow.
     """
     slow = torch.exp(-math.log(10_000) / (width // 2 - 1) * torch.arange(width // 2, dtype=torch.float64))
     angle = torch.arange(1, PLACES + 1, dtype=torch.float64)[:, None] * slow

@@ -168,15 +168,15 @@ def test_ci_does_what_the_readme_says():
             assert re.search(re.escape(f"{first} {rest[0]}") + r"[^\n]*" + re.escape(" ".join(rest[1:])), script), step
 
 
-def test_the_map_shows_the_rooms_that_there_are():
+def test_the_table_of_modules_matches_the_imports():
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)/?` \|[^|]*\|([^|]*)\|[^|]*\|$", page, re.MULTILINE)
-    table = {room: set(re.findall(r"`(\w+)`", imports)) for room, imports in rows}
+    table = {module: set(re.findall(r"`(\w+)`", imports)) for module, imports in rows}
     graph = grimp.build_graph("gatonegro", exclude_type_checking_imports=True)
-    there = graph.find_children("gatonegro") - {"gatonegro.__main__"}
-    assert table.keys() == {name.removeprefix("gatonegro.") for name in there}
-    for name in there:
-        room = name.removeprefix("gatonegro.")
+    children = graph.find_children("gatonegro") - {"gatonegro.__main__"}
+    assert table.keys() == {name.removeprefix("gatonegro.") for name in children}
+    for name in children:
+        module = name.removeprefix("gatonegro.")
         modules = {name, *graph.find_descendants(name)}
         found = {
             part[1]
@@ -184,8 +184,8 @@ def test_the_map_shows_the_rooms_that_there_are():
             for i in graph.find_modules_directly_imported_by(m)
             if len(part := i.split(".")) > 1
         }
-        assert found - {room} <= table[room], (
-            f"docs/architecture.md: {room} also imports {found - {room} - table[room]}"
+        assert found - {module} <= table[module], (
+            f"docs/architecture.md: {module} also imports {found - {module} - table[module]}"
         )
 
 

@@ -32,8 +32,8 @@ from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs
 
 PACKAGE = Path(gatonegro.__file__).parent
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
-# rooms in which no error and no warning may be in English alone
-ROOMS = (
+# packages in which every error and warning has a Spanish text
+PACKAGES = (
     "hub", "checkpoints", "models", "packing", "config", "tokenization", "families", "nn", "preprocessing", "tasks",
     "training", "cli", "engine",
 )  # fmt: skip
@@ -233,9 +233,11 @@ def test_no_variable_hides_localized():
                 assert not taken and getattr(node, "arg", None) != "localized", place(path, node)
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_no_error_and_no_warning_is_in_english_alone(room):
-    trees = {path: tree for path, tree in TREES.items() if path.relative_to(PACKAGE).with_suffix("").parts[0] == room}
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_error_and_no_warning_is_in_english_alone(package):
+    trees = {
+        path: tree for path, tree in TREES.items() if path.relative_to(PACKAGE).with_suffix("").parts[0] == package
+    }
     assert trees
     for path, tree in trees.items():
         for node in calls(tree, *OURS, *WARN):

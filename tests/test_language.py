@@ -218,8 +218,8 @@ class TestPipelines:
             assert list(english(iter(texts), language_check="route")) == found
         assert [one["model"] for one in found] == ["sentiment-es-en", "demo-en", "sentiment-es-en", "demo-en"]
         assert found[0]["label"] == "POS" and found[1]["label"] == "POSITIVE"
-        both = english([SPANISH], language_check="route", top_k=2)
-        assert [[one["model"] for one in some] for some in both] == [["sentiment-es-en"] * 2]
+        routed = english([SPANISH], language_check="route", top_k=2)
+        assert [[one["model"] for one in answers] for answers in routed] == [["sentiment-es-en"] * 2]
         numbers = pipeline("feature-extraction", "demo-en", language_check="route")
         with pytest.raises(OptionError, match="name their model"):
             numbers([ENGLISH])
@@ -283,7 +283,7 @@ def test_codes_are_read_as_people_write_them():
 
 
 @built_in
-def test_what_is_torn_and_unknown_is_told_as_it_stands_in_the_text():
+def test_fragmented_and_unknown_words_are_reported_as_in_the_text():
     found = diagnose("The cat 🐈 sleeps 🐈", "demo-en")
     assert found.unknown == ("🐈",) and found.tokens_per_word < 2.5
     found = diagnose("El profesor, mañana", "demo-en")

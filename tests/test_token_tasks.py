@@ -106,8 +106,8 @@ def test_fill_mask_is_that_of_transformers(filler, hf, text, options):
     ours, theirs = pipeline("fill-mask", filler), hf("fill-mask", filler)
     assert same(ours(text, **options), theirs(text, **options))
     assert same(ours([text], **options), theirs([text], **options))
-    both = [text, "la [MASK]"]
-    assert same(ours(both, **options), theirs(both, **options))
+    texts = [text, "la [MASK]"]
+    assert same(ours(texts, **options), theirs(texts, **options))
 
 
 def test_masks_of_a_long_text(filler):

@@ -19,7 +19,7 @@ TRANSLATION = ("translation", "translation_es_to_en", "translation_en_to_fr")
 
 
 def apart(record) -> str:
-    """Return the reason why an answer of the reference differs from ours; "" if it does not."""
+    """Return the reason why an answer of the reference differs from ours; None if it does not."""
     options, task, args = record["kwargs"], record["task"], record["args"]
     if isinstance(args, list) and args and isinstance(args[0], list):
         return "a list of lists is refused"

@@ -288,9 +288,9 @@ def main() -> None:
     inputs: dict[str, Any] = {}
     pipelines: list[dict[str, Any]] = []
     generate: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as room:
+    with tempfile.TemporaryDirectory() as root:
         for kind in KINDS:
-            folder = make(kind, Path(room) / kind)
+            folder = make(kind, Path(root) / kind)
             files[kind] = {
                 path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in sorted(folder.iterdir())
             }

@@ -63,7 +63,7 @@ def bytes_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def json_folder(tmp_path_factory):
-    """Return a folder with the tokenizer.json of a PreTrainedTokenizerFast: 10 positions for 8 tokens, like RoBERTuito's."""
+    """Return a folder with the tokenizer.json of a PreTrainedTokenizerFast: 10 positions, for 8 tokens."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()

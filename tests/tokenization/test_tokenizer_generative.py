@@ -32,7 +32,7 @@ PLAIN = [
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Return a folder per kind; Marian's vocab.json has language codes, lacks some pieces, and has one of neither file."""
+    """Return a folder per kind; Marian's vocab.json has language codes, lacks pieces, and has one that no file has."""
     root = tmp_path_factory.mktemp("generative")
     for kind in KINDS:
         checkpoint(kind, root / kind)
