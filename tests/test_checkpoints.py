@@ -57,7 +57,7 @@ def names(folder) -> set[str]:
 def test_attack(tmp_path, name):
     attack = ATTACKS["ATTACKS"][name]
     folder = ATTACKS["make"](name, tmp_path)
-    with pytest.raises(CheckpointError, match=attack.says) as caught:
+    with pytest.raises(CheckpointError, match=attack.message) as caught:
         load(folder, allow_pickle=attack.allow_pickle)
     assert type(caught.value) is getattr(errors, attack.error)
     assert str(folder) in str(caught.value)
