@@ -19,10 +19,10 @@ from torch import Tensor
 from gatonegro import Config
 from gatonegro.models import LanguageModel, build
 
-NEWEST = 6  # version of the binary
+NEWEST = 6  # version of the format
 KINDS = (torch.float32, torch.int8, torch.int16, torch.int32, torch.float16, torch.bfloat16)
-KIND_OF_WIDTH = {4: torch.float32, 2: torch.int16, 1: torch.int8}  # all that versions before 4 say
-PLACES = 500  # for which positions are computed
+KIND_OF_WIDTH = {4: torch.float32, 2: torch.int16, 1: torch.int8}  # versions before 4 store widths only
+PLACES = 500  # largest number of positions
 ACTIVATIONS = ("relu", "gelu_new", "swish", "gelu")
 # a layer's parts; q, k and v of the same vectors are one matrix
 PARTS = {
@@ -39,7 +39,7 @@ PARTS = {
 }
 ENDS = {"weight": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
 SIDES = {"encoder": "embeddings", "decoder": "decoder_embeddings"}
-IDLE = ("alignment_layer", "alignment_heads")  # of attention that is shown, and changes nothing
+IDLE = ("alignment_layer", "alignment_heads")  # alignment settings, without effect on the output
 
 
 def read(data: bytes) -> tuple[str, dict[str, Tensor]]:

@@ -18,7 +18,7 @@ from ctranslate2_model import KINDS, Transliterator, read
 from gatonegro.generation import GenerationConfig
 
 NEAR = 5e-6  # the constants have six digits
-WORDS = ("آتزمون", "آتشيسون", "آزا", "محمد", "الإسكندرية", "ن", "ژاله", "ننننن")  # "ژ" was a stranger to it
+WORDS = ("آتزمون", "آتشيسون", "آزا", "محمد", "الإسكندرية", "ن", "ژاله", "ننننن")  # "ژ" is an unknown token
 # options → of each word the best, or several. With beams, no rule stands here that forbids a token: what such a token
 # would have had is lost here, as in transformers, and in CTranslate2 the others share it.
 WRITTEN = [

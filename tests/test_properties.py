@@ -155,7 +155,7 @@ def test_a_sequence_that_is_too_long_is_refused(kind):
         pack([[5], [5] * (most + 1)], config(kind))
 
 
-# the padded face
+# padded batches
 
 masks = arrays.arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 20)))
 
@@ -288,7 +288,7 @@ def test_a_plan_has_each_index_once_and_keeps_to_its_budget(lengths, budget, mos
         assert sum(lengths[i] for i in batch) <= budget or len(batch) == 1
     order = [lengths[i] for batch in batches for i in batch]
     assert order == sorted(order, reverse=True), "neighbours are of like length"
-    for one, after in pairwise(batches):  # no batch was closed while the next sequence had room in it
+    for one, after in pairwise(batches):  # no batch was closed while the next sequence would have fit
         full = sum(lengths[i] for i in one) + lengths[after[0]] > budget
         assert full or len(one) == most
 

@@ -25,7 +25,7 @@ TEXTS = ["La clase empieza a las nueve", "The food was bad", "Me encanta"]
 COLOURS = ["#f0b54a", "#54c6b2", "#b9a0f2"]
 SIGNS = {"POS": "+", "NEG": "−", "NEU": "·"}
 INK, PALE, DIM, PANEL, EDGE = "#14161b", "#e8e6e1", "#9a9ca6", "#1b1e25", "#4a4f5c"
-CELL, HIGH, MARGIN = 56, 30, 40  # a token's box, and the room around everything
+CELL, HIGH, MARGIN = 56, 30, 40  # a token's box, and the margin of the picture
 SAYS = {
     "en": {
         "title": "Three sentences, packed end to end",

@@ -37,7 +37,7 @@ SIZES = {
     "max_position_embeddings": 256,
     "hidden_act": "gelu",
 }
-TOKENS = 4096  # a step
+TOKENS = 4096  # per step
 PASSES = 5
 RATE = 5e-4
 

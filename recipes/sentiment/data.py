@@ -28,8 +28,8 @@ from gatonegro.tokenization import Tokenizer
 
 HERE = Path(__file__).parent
 LABELS = ("NEG", "NEU", "POS")
-MAX_LENGTH = 128  # tokens of one training text; longer ones keep their head and their tail
-TOKENS = 2048  # a step
+MAX_LENGTH = 128  # tokens per training text; longer texts keep their head and tail
+TOKENS = 2048  # per step
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ UNLABELLED = {
 }
 # the sentence pairs that `pairs` are drawn from
 PAIRS = {"tatoeba": "CC BY 2.0 FR", "opensubtitles": "CC BY 4.0", "news": "states none"}
-REVIEWS = 2_400  # of our own, see `reviews.py`
+REVIEWS = 2_400  # generated reviews, see `reviews.py`
 RATINGS = {"es": 300, "en": 120}
 
 USER = re.compile(r"(?<!\w)@\w+")
@@ -238,7 +238,7 @@ def class_weights(rows: list[Row]) -> dict[str, Tensor]:
 def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Return token ids after spelling out unknown emoji, as the pipeline does."""
     known = known_emoji(tokenizer.get_vocab())
-    whole = {"truncation": False, "max_length": 10**6}  # said, so that long texts are nothing to warn of
+    whole = {"truncation": False, "max_length": 10**6}  # explicit, so that long texts cause no warning
     return tokenizer([spell_emoji(text, known) for text in texts], **whole)["input_ids"]
 
 

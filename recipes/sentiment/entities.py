@@ -20,8 +20,8 @@ from gatonegro.tokenization import Tokenizer
 KINDS = ("PER", "LOC", "ORG", "MISC")
 TAGS = ("O", *(f"{start}-{kind}" for kind in KINDS for start in "BI"))
 LICENCES = {"ancora": "CC BY 4.0", "uner-ewt": "CC BY-SA 4.0"}
-FOLDS = 5  # of UNER's English, which has no part for training: trained on four, measured on the fifth
-SKIPPED = -100  # what is no first token of a word
+FOLDS = 5  # of UNER's English, which has no training set: four for training, one for testing
+SKIPPED = -100  # label of tokens that do not begin a word
 CLOSING, OPENING = tuple(".,;:?!)]}%»”…"), tuple("([{¿¡«“$")
 
 

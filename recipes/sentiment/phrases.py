@@ -92,7 +92,7 @@ def es_opinions(rng: random.Random) -> Rows:
     """Return a subject with an adjective, the simplest opinion."""
     out = []
     for kind, (names, *sides, _) in subjects("es").items():
-        lasting = kind in ("thing", "app", "person")  # what is so today was so yesterday
+        lasting = kind in ("thing", "app", "person")  # true of these subjects on any day
         for e in map(Es, names):
             for label, side in zip(("POS", "NEG"), sides, strict=True):
                 for w in side:
@@ -187,7 +187,7 @@ def es_contrast(rng: random.Random) -> Rows:
     return [(t[0].upper() + t[1:], label) for t, label in out]
 
 
-# Words of one land or another, in the little frames in which they are said.
+# Regional words in short frames.
 ES_WHO = """tu perro|tu gato|este sitio|este bar|ese grupo|el plan|el nuevo disco|este barrio|tu coche|su discurso
 el viaje|el vídeo|tu barrio|el regalo|ese chiste|el sofá|el parque|el festival|tu primo|el menú|este juego
 el pueblo"""
@@ -337,7 +337,7 @@ def es_adjectives(rng: random.Random) -> Rows:
     return out
 
 
-# Words that are said with "not" and mean the contrary then.
+# Words whose negation with "not" means the contrary.
 EN_DENIED_GOOD = "useful|interesting|clear|clean|quiet|comfortable|funny|exciting|reliable|tasty|kind|friendly|helpful"
 EN_DENIED_BAD = "boring|confusing|dirty|noisy|slow|dull|flimsy|bland|rude|arrogant"
 
@@ -384,7 +384,7 @@ def en_contrast(rng: random.Random) -> Rows:
 
 
 Maker = Callable[[random.Random], Rows]
-# How many rows of each label a maker gives, at most.
+# Largest number of rows per label of each maker.
 KINDS: dict[str, list[tuple[Maker, dict[str, int]]]] = {
     "es": [
         (lambda rng: whole("es", "more", 1, rng), {"NEG": 400, "NEU": 200, "POS": 400}),

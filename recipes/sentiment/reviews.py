@@ -15,7 +15,7 @@ from pathlib import Path
 from phrases import Es, Rows, split
 
 KINDS = {"hotel": 0.26, "comida": 0.30, "lugar": 0.24, "museo": 0.12, "tour": 0.08}
-# what every review may judge in two words
+# subjects of two-word judgements in any review
 SUBJECTS = {
     "hotel": "la habitación|el desayuno|el personal|la ubicación|la alberca|la piscina|las camas|el baño|la limpieza",
     "comida": "la comida|el servicio|la atención|el ambiente|los platos|las porciones|el menú|los meseros|la carta",

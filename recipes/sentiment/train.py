@@ -50,19 +50,19 @@ from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed
 class Stage:
     """Training stage: its data and learning rates; it starts from the weights of the previous stage."""
 
-    passes: float  # through the labelled data, as often as `SOURCES` says
+    passes: float  # over the labelled data, weighted by `SOURCES`
     lr: float
     head_lr: float
-    # added to NEU's score in the loss of texts whose annotators did not know NEU: how much rarer it is there (a
-    # logarithm). -10000 leaves NEU out of their loss; after that alone, NEU was what short English reviews got
+    # log of NEU's relative frequency, added to its logit in the loss of texts annotated without NEU. -10000 removes NEU
+    # from their loss; with that alone, short English reviews became NEU
     rare: float
-    emoji: float = 0.0  # share of the tweets whose emoji is to be guessed, see `Guess`
-    phrases: int = 0  # how often each of our own is seen
-    unlabelled: bool = False  # also texts that the model of the stage before labelled
-    smoothing: float = 0.0  # of a label's certainty, how much goes to the others
-    decay: float = 1.0  # of the learning rate, from a layer to the one below it
-    rdrop: float = 0.0  # how much two answers to a text, each with dropout of its own, must agree
-    average: float = 0.0  # the weights kept are a running mean, of which a step leaves so much as it was
+    emoji: float = 0.0  # share of tweets used for predicting their emoji, see `Guess`
+    phrases: int = 0  # repetitions of each of our own
+    unlabelled: bool = False  # also train on texts labelled by the previous stage
+    smoothing: float = 0.0  # label smoothing
+    decay: float = 1.0  # factor of the learning rate from a layer to the one below
+    rdrop: float = 0.0  # weight of R-Drop: agreement of two answers with different dropout
+    average: float = 0.0  # decay of an exponential moving average of the weights; 0 turns it off
 
 
 STAGES = {

@@ -44,7 +44,7 @@ from gatonegro.packing import Packed, pack
 from gatonegro.tokenization import Tokenizer
 from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed_batches
 
-Batch = tuple[str, list[int]]  # whose turn it is, and which of its rows
+Batch = tuple[str, list[int]]  # task, and indices of its rows
 
 
 class Three(Guess):

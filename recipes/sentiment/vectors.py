@@ -12,13 +12,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 TEMPERATURE = 0.05
-LONGEST = 200  # characters
+MAX_CHARS = 200
 
 
 def pairs(folder: Path, allowed: dict[str, str]) -> list[tuple[str, str]]:
     """Return short (en, es) pairs of the allowed sources."""
     rows = _table(folder / "train.tsv.gz")
-    return [(r["en"], r["es"]) for r in rows if r["source"] in allowed and max(len(r["en"]), len(r["es"])) <= LONGEST]
+    return [(r["en"], r["es"]) for r in rows if r["source"] in allowed and max(len(r["en"]), len(r["es"])) <= MAX_CHARS]
 
 
 def dev_pairs(folder: Path, most: int = 2000) -> list[tuple[str, str]]:

@@ -18,8 +18,8 @@ from rich.progress import track
 
 from gatonegro import pipeline
 
-PART = 2048  # sentences asked at once
-IMDB = 3  # of the reviews of films every third sentence, or they would be two thirds of all English
+PART = 2048  # sentences per call
+IMDB = 3  # use every third sentence of film reviews, otherwise they would be two thirds of all English
 
 
 def write(data: Path, model: str, out: Path) -> None:

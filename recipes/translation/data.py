@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 
 Direction = Literal["es-en", "en-es"]
 DIRECTIONS: tuple[Direction, Direction] = ("es-en", "en-es")
-SHORT = 90  # characters; two such texts may be glued into one example
+SHORT = 90  # characters; two texts of this length may be joined into one example
 PAIRS = {
     "tatoeba": "CC BY 2.0 FR",
     "opensubtitles": "CC BY 4.0",
@@ -35,8 +35,8 @@ PAIRS = {
 }
 # of these kinds a pass takes a share, drawn anew each time; of all others the whole
 SHARES = {"manual": 1 / 3, "bible": 0.08}
-NAMED = ("tatoeba", "opensubtitles", "ud-pud", "xquad", "europarl-20k")  # has names of people and places in it
-NEAR = 0.6  # of the five-letter sequences of two texts, in common: then they are nearly the same text
+NAMED = ("tatoeba", "opensubtitles", "ud-pud", "xquad", "europarl-20k")  # sources with names of people and places
+NEAR = 0.6  # share of five-letter sequences in common from which two texts are near-duplicates
 
 # windows-1252 that was read as latin-1; no width at all; an accent in the place of quotes
 MISREAD = str.maketrans({"\x91": "'", "\x92": "'", "\x93": '"', "\x94": '"', "\x96": "–", "\u200b": "", "¨": '"'})
@@ -118,7 +118,7 @@ def sound(pair: Pair) -> bool:
         speaks = len(re.findall(r"[.?!]+\s", pair.en)) == len(re.findall(r"[.?!]+\s", pair.es))
         return asks and counts and speaks
     if pair.source == "python-docs":
-        # what is copied must be copied: names in *asterisks* that were translated are a coin tossed
+        # both sides must keep names in *asterisks*; a translated one teaches the model to guess
         return sorted(MARK.findall(pair.en)) == sorted(MARK.findall(pair.es))
     return True
 

@@ -40,12 +40,12 @@ from gatonegro.tokenization import Tokenizer
 from gatonegro.training import fast_training, fit, has_bf16, mixed_batches
 
 START, PAD, END = SPECIAL.index("</s>"), SPECIAL.index("<pad>"), SPECIAL.index("</s>")
-LAYERS = 8  # of the base's twelve: the last ones make one vector of a text, which is not wanted here
-COPIED = (1, 4, 7)  # of them, where the decoder's begin
-TOKENS = 8192  # a step, read and written
-MULTIPLE = 256  # of tokens: kernels that are compiled for a shape then meet few
+LAYERS = 8  # of the base's twelve: the last ones compute a text's vector, which is not needed here
+COPIED = (1, 4, 7)  # of these, the layers that initialise the decoder's
+TOKENS = 8192  # per step, source and target
+MULTIPLE = 256  # pad batches to a multiple of so many tokens: few shapes to compile for
 SMOOTHING = 0.1
-LONGEST = 200  # tokens of a side
+MAX_SIDE_TOKENS = 200
 
 CONFIG = {
     "model_type": "bart",
@@ -104,7 +104,7 @@ class Steps(Sequence[Step]):
     def _make(self, number: int) -> None:
         rng = random.Random(self.seed * 1009 + number)
         rows = [encode(one, self.sampler, rng) for one in self.examples(rng)]
-        rows = [(a, b) for a, b in rows if max(len(a), len(b)) <= LONGEST]
+        rows = [(a, b) for a, b in rows if max(len(a), len(b)) <= MAX_SIDE_TOKENS]
         plan = mixed_batches([len(a) + len(b) for a, b in rows], TOKENS, rng)
         steps = [sorted((rows[i] for i in batch), key=lambda row: (len(row[0]), len(row[1]))) for batch in plan]
         self.steps = [Step(*map(list, zip(*step, strict=True))) for step in steps]  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
-TO = {"es": ">>es<<", "en": ">>en<<"}  # in front of a source, the language it is wanted in, as Marian has it
+TO = {"es": ">>es<<", "en": ">>en<<"}  # tag of the target language in front of a source, as in Marian
 ROUNDS = 4
 SCRIPTS = ("LATIN", "GREEK SMALL", "GREEK CAPITAL", "CYRILLIC SMALL", "CYRILLIC CAPITAL")
 GAP = "▁"
@@ -93,9 +93,9 @@ def cut(base: Path, texts: Iterable[str], size: int = 16000) -> tuple[Tokenizer,
         for name, encoding in zip(spelled, encode_words(tokenizer, spelled), strict=True):
             for piece in encoding:
                 counts[piece] += seen[name]
-        room = goal + (len(kept) - goal) * left // (left + 1)
+        n_kept = goal + (len(kept) - goal) * left // (left + 1)
         ranked = sorted(kept, key=lambda p: (p[0] not in must, -counts[p[0]], ids[p[0]]))
-        chosen = {p for p, _ in ranked[:room]}
+        chosen = {p for p, _ in ranked[:n_kept]}
         kept = [p for p in kept if p[0] in chosen]
         tokenizer = build(kept, parts)
     return tokenizer, [ids[p] for p, _ in kept] + [-1] * len(TO)
