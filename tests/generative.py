@@ -1,4 +1,4 @@
-"""Small random checkpoints of the families that write text, as the hub has them; `transformers` 4 and 5 read them too.
+"""Small random checkpoints of the generative families in the hub's format, readable by `transformers` 4 and 5.
 
 Nothing here imports torch, `transformers` or gatonegro: tests/golden/make.py runs this module where only `transformers`
 4 is installed, and the tests must then find the same bits. So weights are drawn per name, from generators whose streams
@@ -160,8 +160,7 @@ SEEDS = {"marian": 4, "bart": 11, "t5": 4, "t5-v1.1": 15, "gpt2": 0}
 
 
 def make(kind: str, folder: Path, seed: int | None = None, **config: Any) -> Path:
-    """Write a checkpoint of that kind, one of KINDS; `config` goes over what config.json says, not over
-    generation_config.json."""
+    """Write a checkpoint of a kind, one of KINDS; `config` overrides config.json, not generation_config.json."""
     seed = SEEDS[kind] if seed is None else seed
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary, known = TOKENIZERS[kind](folder)
@@ -193,8 +192,10 @@ def write(path: Path, value: Any) -> None:
 
 
 def draw(name: str, shape: tuple[int, ...], seed: int, loud: np.ndarray) -> np.ndarray:
-    """Weights so large that layers outweigh what goes around them, else a tied head writes the last token again; but
-    less for the attention of BART and Marian, which hardly changes from one token to the next."""
+    """Draw large weights, so that layers outweigh the residual; otherwise a tied head repeats the last token.
+
+    Attention of BART and Marian gets smaller weights, since it hardly changes from one token to the next.
+    """
     random = np.random.Generator(np.random.PCG64([seed, zlib.crc32(name.encode())]))
     values = random.random(shape) * 2 - 1
     if name.endswith(".attn.bias"):  # GPT-2's file has the causal mask
@@ -225,7 +226,7 @@ def norm(name: str, width: int) -> Shapes:
 
 
 def bart(config: dict[str, Any]) -> Shapes:
-    """BART's and Marian's: Marian computes its positions and does not normalise embeddings."""
+    """Return the tensors of BART or Marian: Marian computes its positions and does not normalise embeddings."""
     width, vocabulary = config["d_model"], config["vocab_size"]
     yield "model.shared.weight", (vocabulary, width)
     yield "final_logits_bias", (1, vocabulary)
@@ -271,8 +272,10 @@ def t5(config: dict[str, Any]) -> Shapes:
 
 
 def gpt2(config: dict[str, Any]) -> Shapes:
-    """As in the file of the model "gpt2": no `transformer.` before the names, the causal mask among the tensors, and
-    weights whose rows are inputs."""
+    """Return the tensors of GPT-2, as in the hub's "gpt2".
+
+    Names have no prefix `transformer.`, the causal masks are among the tensors, and weights are (in, out).
+    """
     width, positions = config["n_embd"], config["n_positions"]
     yield "wte.weight", (config["vocab_size"], width)
     yield "wpe.weight", (positions, width)
@@ -292,7 +295,7 @@ def gpt2(config: dict[str, Any]) -> Shapes:
 
 
 def train_pieces(path: Path, texts: Iterable[str], **options: Any) -> list[str]:
-    """Train a SentencePiece model; scores are rounded, as their last bits are the C library's."""
+    """Train a SentencePiece model; scores are rounded, since their last bits depend on the C library."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SWIG's, of its own types
         import sentencepiece

@@ -1,4 +1,4 @@
-"""The shape of the house: what the decisions in `docs/architecture.md` say of the code is so."""
+"""Tests of the package's structure: the rules in `docs/architecture.md` hold in the code."""
 
 import ast
 from pathlib import Path
@@ -182,7 +182,7 @@ def test_the_built_in_model_opens_no_socket(python):
 
 
 def test_a_model_is_trained_as_any_module(tiny):
-    """`model(**batch, labels=…).loss.backward()` and an optimizer: what notebooks do."""
+    """`model(**batch, labels=…).loss.backward()` and an optimizer train a model, as in notebooks."""
     ours = AutoModelForSequenceClassification.from_pretrained(tiny)
     x, y = torch.randint(5, 60, (4, 9)), torch.tensor([0, 1, 2, 1])
     optimizer = torch.optim.AdamW(ours.parameters(), 1e-3)
@@ -200,7 +200,7 @@ WITH_TORCH = {"checkpoints", "families", "packing", "nn", "engine", "models", "g
 
 
 def imports_at_run_time(tree):
-    """Modules that a module imports, without what only type checkers see."""
+    """Yield the modules that a module imports, without those under TYPE_CHECKING."""
     hidden = {
         id(inner)
         for node in ast.walk(tree)

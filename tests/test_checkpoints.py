@@ -1,4 +1,4 @@
-"""safetensors ↔ state dict: reading what others wrote, others reading what we wrote, damage, and being cut off."""
+"""Tests of checkpoints: interoperability with other libraries, damaged files, interrupted writes."""
 
 import gc
 import json
@@ -66,7 +66,7 @@ def names(folder) -> set[str]:
 def test_attack(tmp_path, name):
     attack = ATTACKS["ATTACKS"][name]
     folder = ATTACKS["make"](name, tmp_path)
-    with pytest.raises(CheckpointError, match=attack.says) as caught:
+    with pytest.raises(CheckpointError, match=attack.message) as caught:
         load(folder, allow_pickle=attack.allow_pickle)
     assert type(caught.value) is getattr(errors, attack.error)
     assert str(folder) in str(caught.value)
@@ -84,7 +84,7 @@ def test_attacks_as_a_program(tmp_path, capsys):
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_damage_is_an_error_or_other_numbers(tmp_path_factory, data):
-    """Flip or cut bytes anywhere: it is read, or refused by our own error."""
+    """A file with flipped or missing bytes is read, or refused with an error of ours."""
     folder = tmp_path_factory.mktemp("damage")
     pickled = data.draw(st.booleans())
     file = folder / (checkpoints.PICKLED_WEIGHTS_NAME if pickled else SAFE_WEIGHTS_NAME)
@@ -154,7 +154,7 @@ def bert():
 
 @pytest.mark.parametrize("size", ["5GB", "10KB"])
 def test_with_transformers(tmp_path, bert, size):
-    """Both ways, one file and shards."""
+    """Each reads the other's files, single and sharded."""
     bert.save_pretrained(tmp_path / "theirs", max_shard_size=size)
     assert same(load(tmp_path / "theirs"), dict(sorted(bert.state_dict().items())))
     assert (SAFE_WEIGHTS_INDEX_NAME in names(tmp_path / "theirs")) == (size == "10KB")
@@ -203,7 +203,7 @@ def test_into_the_folder_it_was_read_from(tmp_path, sizes):
 
 
 def test_three_times(tmp_path):
-    """Names of shards alternate; none is left over."""
+    """Names of shards alternate, and no old shard remains."""
     for seed in range(3):
         write(tmp_path, state(seed), max_shard_size=9000)
         assert same(load(tmp_path), state(seed))
@@ -278,7 +278,7 @@ for before in (9999, 512):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and signals")
 def test_killed_at_any_step(tmp_path):
-    """A process dies before each saving, replacing and removing in turn: what is left is old or new, whole."""
+    """A process killed before each write, replacement and removal leaves the complete old or new checkpoint."""
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     runs: dict[tuple, list[str]] = {}
@@ -305,7 +305,7 @@ def test_disk_full(tmp_path, monkeypatch):
 
 
 def test_file_that_is_held_open(tmp_path, monkeypatch):
-    """As on Windows, where a mapped file can be neither replaced nor removed."""
+    """On Windows, a mapped file can be neither replaced nor removed; simulated."""
     write(tmp_path, state())
 
     def held(self, *_, **__):
@@ -326,7 +326,7 @@ def test_file_that_is_held_open(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="nothing here says which files are mapped")
 def test_saving_over_what_was_loaded_where_mapped_files_cannot_be_replaced(tmp_path, monkeypatch):
-    """As on Windows: there what is loaded is copied, so that its file is free."""
+    """On Windows, loaded tensors are copied, so that the file is not mapped; simulated."""
     replace = Path.replace
 
     def refuse_if_mapped(self, target):
@@ -440,7 +440,7 @@ SPREADS = st.floats(-12, 9)  # a row's size, as a power of ten
 
 @st.composite
 def matrices(draw) -> torch.Tensor:
-    """2 × 2048 and up; rows of random numbers, of sizes far apart, with a few numbers that hypothesis picks."""
+    """Matrices of 2 × 2048 and larger, with rows of very different magnitudes and a few numbers from hypothesis."""
     rows = draw(st.integers(2, 4))
     made = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
     matrix = torch.randn(rows, 2048, generator=made)
@@ -490,7 +490,7 @@ def test_int8_from_other_floats(kind):
 
 
 def test_from_a_hub_cache(tmp_path, monkeypatch):
-    """Shards are asked of the source, one by one, by name."""
+    """Shards are requested from the source one by one, by name."""
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))

@@ -1,4 +1,6 @@
-"""The command line: what people, pipes and terminals get, and what becomes of bad input.
+"""Tests of the command line with terminals, pipes and files, and with bad input.
+
+Signals, pipes, terminals and encodings are tested with real processes; the rest calls `cli.main`.
 
 What concerns a process (signals, pipes, terminals, encodings) is seen on real ones; the rest calls `cli.main`.
 """
@@ -54,7 +56,7 @@ A card.
 
 @pytest.fixture
 def run(capsys, monkeypatch):
-    """`run(*arguments, stdin=bytes, status=0)` → what it printed on stdout and on stderr."""
+    """Return `run(*arguments, stdin=bytes, status=0)`, which returns the output on stdout and stderr."""
 
     def run(*arguments, stdin: bytes = b"", status: int = 0) -> tuple[str, str]:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
@@ -66,7 +68,7 @@ def run(capsys, monkeypatch):
 
 @pytest.fixture
 def refused(run):
-    """`refused(*arguments, …)` → the one line that it says on stderr, nothing else being printed."""
+    """Return `refused(*arguments, …)`, which returns the single line on stderr; stdout must be empty."""
 
     def refused(*arguments, printed: str | None = "", **options) -> str:
         out, err = run(*arguments, status=1, **options)
@@ -80,7 +82,7 @@ def refused(run):
 
 @pytest.fixture
 def terminal(monkeypatch, run):
-    """`terminal(width, *arguments, colours=False, …)` → the lines that a terminal of that width gets."""
+    """Return `terminal(width, *arguments, colours=False, …)`, which returns the lines on a terminal of that width."""
 
     def terminal(width: int, *arguments, colours: bool = False, **options) -> list[str]:
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
@@ -104,7 +106,7 @@ def no_socket(monkeypatch):
 
 @pytest.fixture
 def built_in(tmp_path, monkeypatch, tiny):
-    """`built_in(whole)`: the data distribution is installed, with its weights or with nothing but the card."""
+    """Return `built_in(whole)`, which installs the weights' distribution, with the weights or with the card only."""
 
     def install(whole: bool):
         folder = tmp_path / "site" / "gatonegro_models" / "sentiment-es-en"
@@ -383,7 +385,7 @@ def test_the_built_in_is_named_and_opens_no_socket(built_in, run, no_socket):
 
 @pytest.fixture
 def wide(make_folder):
-    """A folder whose matrices are large enough for int8, with a card."""
+    """Return a folder whose matrices are large enough for int8, with a card."""
     folder = make_folder(hidden_size=64, intermediate_size=128)
     (folder / "README.md").write_text(CARD, encoding="utf-8")
     return folder
@@ -525,7 +527,7 @@ def test_get_refuses_what_is_no_model_or_no_place(tiny, refused, tmp_path):
 
 
 def process() -> dict:
-    """What a command sets for itself, and what another program would see of it."""
+    """Return the settings that a command changes in its process."""
     return {
         "argparse": argparse._,
         "usage": argparse.ArgumentParser("other").format_help(),
@@ -790,7 +792,7 @@ def test_devices_that_are_here(tiny, run, device):
 
 @contextmanager
 def start(*arguments, **streams):
-    """A gatonegro that runs beside us, for as long as the `with` lasts."""
+    """Run gatonegro in a process within the `with` block."""
     settings = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONIOENCODING": "utf-8", "TERM": "xterm-256color"}
     settings.pop("NO_COLOR", None)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
@@ -899,7 +901,7 @@ def test_no_socket_is_opened(python, tiny, tmp_path):
 
 
 class Screen:
-    """A terminal: what a process shows there, and what a person types."""
+    """Terminal with the output of a process, and simulated typing."""
 
     def __init__(self, columns: int = 80):
         import fcntl
@@ -912,7 +914,7 @@ class Screen:
         self.unread = ""
 
     def until(self, text: str) -> str:
-        """Read on until that is shown; returns what was shown before it, since the last time."""
+        """Read until a text appears; return the output before it since the last call."""
         while text not in self.unread:
             self.unread += os.read(self.person, 4096).decode(errors="replace")  # OSError: the process has ended
         before, _, self.unread = self.unread.partition(text)

@@ -1,4 +1,7 @@
-"""A small model that others have trained, and what another program writes with it: Arabic letters, Latin ones.
+"""Tests of a small published model against the recorded output of CTranslate2: Arabic to Latin letters.
+
+The model is one of CTranslate2's own tests, https://github.com/OpenNMT/CTranslate2/tree/master/tests/data/models (MIT).
+The expected output is that of CTranslate2 4.8.5, in fp32.
 
 The model is one of CTranslate2's own tests, https://github.com/OpenNMT/CTranslate2/tree/master/tests/data/models (MIT).
 What is wanted of it is what CTranslate2 4.8.5 wrote, in fp32.
@@ -15,7 +18,7 @@ from ctranslate2_model import KINDS, Transliterator, read
 from gatonegro.generation import GenerationConfig
 
 NEAR = 5e-6  # the constants have six digits
-WORDS = ("آتزمون", "آتشيسون", "آزا", "محمد", "الإسكندرية", "ن", "ژاله", "ننننن")  # "ژ" was a stranger to it
+WORDS = ("آتزمون", "آتشيسون", "آزا", "محمد", "الإسكندرية", "ن", "ژاله", "ننننن")  # "ژ" is an unknown token
 # options → of each word the best, or several. With beams, no rule stands here that forbids a token: what such a token
 # would have had is lost here, as in transformers, and in CTranslate2 the others share it.
 WRITTEN = [
@@ -79,7 +82,7 @@ def transliterator(shared) -> Transliterator:
 
 
 def write(transliterator: Transliterator, words, begin: str = "", **options) -> list[list[tuple[str, float]]]:
-    """As CTranslate2 searches: it is done when as many sequences have ended as there are beams."""
+    """Search as CTranslate2 does: stop when as many sequences have ended as there are beams."""
     options = {"max_new_tokens": 256, "early_stopping": True, "eos_token_id": transliterator.end} | options
     sources, prompt_ids = [transliterator.read(word) for word in words], [transliterator.begin(begin)] * len(words)
     written = transliterator.model.generate_ids(sources, prompt_ids, GenerationConfig(**options))
@@ -87,7 +90,7 @@ def write(transliterator: Transliterator, words, begin: str = "", **options) -> 
 
 
 def test_the_known_words(transliterator):
-    """With the options that CTranslate2 has by itself: two beams, one token at least."""
+    """With CTranslate2's default options: two beams, at least one token."""
     known = {"آتزمون": ("atzmon", -0.15167), "آتشيسون": ("achison", -0.13920)}
     found = write(transliterator, tuple(known), num_beams=2, min_new_tokens=1)
     assert found == [[(word, pytest.approx(score, abs=1e-4))] for word, score in known.values()]
@@ -103,13 +106,13 @@ def test_the_same_is_written(transliterator, options, wanted):
 
 
 def test_going_on_from_a_beginning(transliterator):
-    """What it begins with costs nothing."""
+    """The prefix does not count towards the score."""
     (found,) = write(transliterator, WORDS[:1], "ats", length_penalty=0.0)
     assert found == [("atsumon", pytest.approx(-0.593918, abs=NEAR))]
 
 
 def test_each_tokens_probability(transliterator):
-    """Of sequences that are given, in one padded batch."""
+    """Token probabilities of given sequences, in one padded batch."""
     asked = {("آتزمون", "atzmon"): [-0.10602, -0.06541, -0.05600, -0.44795, -0.23071, -0.09218, -0.06346]}
     asked["آتشيسون", "acheson"] = [-0.07266, -0.30031, -0.18119, -1.17458, -0.01110, -0.30550, -0.00238, -0.01546]
     read = [torch.tensor(transliterator.read(word)) for word, _ in asked]
@@ -125,7 +128,7 @@ def test_each_tokens_probability(transliterator):
 
 
 def test_forms_of_numbers_are_read():
-    """The newest version of the file says of each variable what its numbers are, and which are others' too."""
+    """The newest version of the format stores each variable's dtype and aliases."""
 
     def text(word: str) -> bytes:
         return struct.pack("<H", len(word) + 1) + word.encode() + b"\0"

@@ -1,4 +1,4 @@
-"""Decoders against the reference: logits, losses, gradients, both ways of saving, cached as uncached."""
+"""Tests of decoders against the reference: logits, losses, gradients, saving, cached and uncached passes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def reference(family: str, bare: bool = False):
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def pair(request, tmp_path_factory):
-    """The reference's model, and ours, read from what it saved."""
+    """Return the reference's model and ours, loaded from the reference's checkpoint."""
     theirs = reference(request.param)
     folder = tmp_path_factory.mktemp(request.param)
     theirs.save_pretrained(folder)
@@ -174,7 +174,7 @@ def test_the_bare_model(family, tmp_path):
 
 @torch.no_grad()
 def test_cached_is_uncached(pair):
-    """Token by token with a cache, of sequences of different lengths, what a whole pass gives."""
+    """Token by token with a cache, sequences of different lengths give the logits of a full pass."""
     _, ours = pair
     texts = [[5, 9, 20, 31, 7], [8, 3, 4], [11, 12, 13, 14]]
     written = [[6, 7, 8, 9, 10, 11], [30, 31, 32], [40, 41, 42, 43]]

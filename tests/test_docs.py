@@ -42,7 +42,7 @@ def fences(page, *kinds):
 
 
 def agree(said, wanted):
-    """Whether what was printed is what the document says, where … stands for anything."""
+    """Return True if an output matches the document, where … stands for anything."""
     said, wanted = ("\n".join(line.rstrip() for line in text.strip("\n").splitlines()) for text in (said, wanted))
     return re.fullmatch(".*?".join(map(re.escape, wanted.split("…"))), said, re.DOTALL) is not None
 
@@ -123,7 +123,7 @@ def test_a_readme_is_short_and_answers_soon(page):
 
 
 def commands(page):
-    """The `$ gatonegro …` lines of a page, as arguments, each with what the page says it prints."""
+    """Return the `$ gatonegro …` lines of a page as arguments, each with its documented output."""
     for block in fences(page, "console"):
         for part in re.split(r"^\$ ", block["text"], flags=re.MULTILINE)[1:]:
             line, _, output = part.partition("\n")
@@ -258,7 +258,7 @@ def test_names_in_the_design_exist(page):
     "head", ["", "ForSequenceClassification", "ForTokenClassification", "ForMaskedLM", "ForPreTraining"]
 )
 def test_the_family_that_is_added(head, monkeypatch, tmp_path):
-    """ELECTRA, as `docs/adding-a-family.md` adds it, against `transformers`, both ways."""
+    """ELECTRA, as added by `docs/adding-a-family.md`, agrees with `transformers`, loaded and saved."""
     electra = runpy.run_path(str(ROOT / "examples" / "electra.py"))["ELECTRA"]
     monkeypatch.setitem(families.FAMILIES, "electra", electra)
     sizes = {"embedding_size": 24, "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}

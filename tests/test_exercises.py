@@ -1,4 +1,4 @@
-"""The exercises: unsolved they say so, solved they are right, and wrong answers are told apart."""
+"""Tests of the exercises: unsolved, solved and wrong answers are told apart."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def run(tmp_path, answers) -> list[str]:
-    """What `comprobar` says of these answers, exercise by exercise."""
+    """Return the verdict of `comprobar` on some answers, per exercise."""
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     pytest.importorskip("ipykernel")
     notebook = nbformat.read(NOTEBOOK, as_version=4)

@@ -1,4 +1,4 @@
-"""The glass box: the worked example by hand, and of real models that what is told is what was computed."""
+"""Tests of explanations: the worked example by hand, and recorded numbers of real models."""
 
 import copy
 import json
@@ -50,7 +50,7 @@ def test_the_worked_example_is_the_courses(toy):
 
 
 def test_the_worked_example_by_hand(toy):
-    """Each step again by NumPy alone."""
+    """Each step is recomputed with NumPy only."""
     x = np.array(list(WORD_VECTORS.values()))
     q = x @ np.array(W)
     scores = q @ q.T / 3**0.5
@@ -144,7 +144,7 @@ HEADS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_step_of_models_that_write_follows_from_the_one_before(parts, kind):
-    """What the formulas say, computed from what the steps show."""
+    """Each formula, computed from the tensors of its step, gives the next tensors."""
     model, tokenizer = parts[kind]
     found = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=5)
     x = None
@@ -230,7 +230,7 @@ def test_what_is_told_of_encoders_is_what_they_compute(make_folder, family, head
 
 
 def test_a_layer_that_is_called_twice_is_told_as_two(make_folder):
-    """As ALBERT does: the calls of one layer, by their order."""
+    """A shared layer, as in ALBERT, has one set of steps per call."""
     model = AutoModel.from_pretrained(make_folder("none"))
     model.encoder.layers = torch.nn.ModuleList([model.encoder.layers[0]] * 3)
     ids = pack([[2, 5, 6, 3]], model.config)

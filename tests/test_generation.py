@@ -1,4 +1,4 @@
-"""Writing: token for token what the reference writes, and what it never computes."""
+"""Tests of generation: the reference's tokens, and no redundant computation."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def asked(record) -> dict[str, torch.Tensor]:
 
 
 def until_end(ids: list[int], begun: int, ends: list[int]) -> list[int]:
-    """Without what stands behind the end: the reference fills up beams with ends where the pad's id is 0."""
+    """Return ids up to the end token: the reference pads beams with it where the pad's id is 0."""
     stop = next((i for i, token in enumerate(ids) if i >= begun and token in ends), len(ids))
     return ids[: stop + 1]
 
 
 @pytest.fixture(params=["the model itself", "its optimized copy", "its optimized copy without kernels"])
 def writers(request, models, monkeypatch):
-    """Of each kind, who writes."""
+    """A small generative model of each kind, in its precision and engine."""
     if request.param == "its optimized copy" and not kernels.available():
         pytest.skip("gatonegro-kernels is not installed, or not for this processor")
     if request.param == "its optimized copy without kernels":

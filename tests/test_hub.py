@@ -1,4 +1,4 @@
-"""Where files come from. A small server on this machine speaks as much of the hub's protocol as is needed.
+"""Tests of finding and downloading files, with a local server that implements part of the hub's protocol.
 
 https://huggingface.co/docs/huggingface_hub/package_reference/file_download
 """
@@ -27,7 +27,7 @@ FILES = {"config.json": b'{"model_type": "bert"}', "onnx/model.onnx": b"01234567
 
 
 class Hub(ThreadingHTTPServer):
-    """Branches, commits, files; and how it answers instead, if it does: `refuse = status, headers`."""
+    """State of the fake hub: branches, commits, files; `refuse = status, headers` makes it refuse."""
 
     daemon_threads = True
 
@@ -79,7 +79,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(autouse=True)
 def alone(tmp_path, monkeypatch):
-    """An empty cache, no waiting, and no way to any other machine."""
+    """Set an empty cache, no retries, and no access to other machines."""
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(time, "sleep", lambda _: None)
@@ -114,7 +114,7 @@ def server(monkeypatch):
 
 @pytest.fixture
 def no_network(monkeypatch):
-    """The hub's address leads nowhere: nothing listens at that port."""
+    """Point the hub's address at a closed port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         point(monkeypatch, f"http://127.0.0.1:{probe.getsockname()[1]}")
@@ -130,7 +130,7 @@ def no_socket(monkeypatch):
 
 
 def keep(tmp_path, filename="config.json", body=b"{}", commit=OLD, branch="main") -> None:
-    """What another program left in the cache."""
+    """Write files into the cache as another program does."""
     root = tmp_path / "cache" / "models--alguien--modelo"
     for path, data in ((root / "refs" / branch, commit.encode()), (root / "snapshots" / commit / filename, body)):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,7 +210,7 @@ def test_revision_of_wrong_form(revision, no_socket):
 
 @pytest.fixture
 def data_package(tmp_path, monkeypatch):
-    """Installs the data distribution, with the models that are named."""
+    """Install the weights' distribution with the named models."""
     root = tmp_path / "site"
 
     def install(*names):
@@ -277,7 +277,7 @@ def test_second_load_asks_nothing(server):
 
 
 def test_a_disk_without_symbolic_links(server, monkeypatch):
-    """As on Windows without developer mode: the cache keeps copies."""
+    """On Windows without developer mode, the cache has copies; simulated."""
 
     def refuse(*_, **__):
         raise OSError(1314, "A required privilege is not held by the client")
@@ -409,7 +409,7 @@ def test_disk(server, monkeypatch, number, text):
 
 
 class SSLError(OSError):
-    """As the library `requests` calls it."""
+    """Class with the name that the library `requests` uses."""
 
 
 class ProxyError(OSError):
@@ -439,7 +439,7 @@ def test_a_mistake_is_not_called_a_failing_network(server, monkeypatch):
 
 
 def test_cut_off_download_leaves_nothing(server, monkeypatch):
-    """The server promises more than it sends: what came is not taken for the file, which is fetched whole later."""
+    """The server sends less than announced: the part is not used, and the file is downloaded in full later."""
     answer = Handler.answer
 
     def cut(self, status, headers, body=b""):

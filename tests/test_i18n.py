@@ -1,4 +1,4 @@
-"""Both languages: how the user's is found, and that every error and warning is there in English and in Spanish."""
+"""Tests of both languages: detection of the user's, and English and Spanish texts of every error and warning."""
 
 import ast
 import re
@@ -34,8 +34,8 @@ from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs
 
 PACKAGE = Path(gatonegro.__file__).parent
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
-# rooms in which no error and no warning may be in English alone
-ROOMS = (
+# packages in which every error and warning has a Spanish text
+PACKAGES = (
     "hub", "checkpoints", "models", "packing", "config", "tokenization", "families", "nn", "preprocessing", "tasks",
     "training", "cli", "engine",
 )  # fmt: skip
@@ -56,7 +56,7 @@ def spanish():
 
 @pytest.fixture
 def environment(monkeypatch):
-    """`environment(LANG="es_ES.UTF-8", …)`: these variables, and no other that says a language."""
+    """Return `environment(LANG="es_ES.UTF-8", …)`, which sets these variables and unsets others for the language."""
 
     def put(**values):
         for name in ("GATONEGRO_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
@@ -174,7 +174,7 @@ def calls(tree, *names):
 
 
 def letters(node):
-    """Whether a text has words of its own, or puts some in, but for those that `localized` chose."""
+    """Return True if an expression contains text that is not chosen by `localized`."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, str) and any(char.isalpha() for char in node.value)
     if isinstance(node, ast.FormattedValue):
@@ -188,7 +188,7 @@ def letters(node):
 
 
 def inserted(node):
-    """The expressions that an f-string puts in."""
+    """Yield the expressions inside an f-string."""
     values = (ast.unparse(part.value) for part in ast.walk(node) if isinstance(part, ast.FormattedValue))
     return {re.sub(r"\.(en|es)\b|\b(en|es)\.", "", value) for value in values}
 
@@ -198,7 +198,7 @@ def place(path, node):
 
 
 def pairs():
-    """Calls that hold a text in both languages; of errors, those with both."""
+    """Yield calls with a text in both languages; of errors, those with both arguments."""
     return [
         (path, node)
         for path, tree in TREES.items()
@@ -235,9 +235,11 @@ def test_no_variable_hides_localized():
                 assert not taken and getattr(node, "arg", None) != "localized", place(path, node)
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_no_error_and_no_warning_is_in_english_alone(room):
-    trees = {path: tree for path, tree in TREES.items() if path.relative_to(PACKAGE).with_suffix("").parts[0] == room}
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_error_and_no_warning_is_in_english_alone(package):
+    trees = {
+        path: tree for path, tree in TREES.items() if path.relative_to(PACKAGE).with_suffix("").parts[0] == package
+    }
     assert trees
     for path, tree in trees.items():
         for node in calls(tree, *OURS, *WARN):

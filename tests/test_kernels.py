@@ -1,4 +1,4 @@
-"""The compiled kernels agree with PyTorch, in every library that this processor can run."""
+"""Tests of the compiled kernels against PyTorch, in every library that this processor can run."""
 
 from importlib.machinery import PathFinder
 
@@ -24,7 +24,7 @@ needs_kernels = pytest.mark.skipif(
 
 @pytest.fixture(params=kernels.ISA_CAPABILITIES)
 def level(request, monkeypatch):
-    """As on a processor for which another of the libraries is."""
+    """Run with each compiled library that this processor supports."""
     if not kernels.ISA_CAPABILITIES[request.param] <= processor.cpu_capabilities():
         pytest.skip(f"this processor has not what {request.param} needs")
     monkeypatch.setattr(kernels, "kernel_isa", lambda: request.param)
@@ -65,7 +65,7 @@ def test_products_of_every_size(level, t, k, n, act, kind, added):
     scale=st.sampled_from([None, 0.1]), cached=st.booleans(),
 )  # fmt: skip
 def test_attention_of_every_size(level, lengths, heads, width, half, causal, scale, cached):
-    """Also of queries that are the last of a sequence, of keys that lie about in a cache, some of them twice."""
+    """Includes queries at the end of a sequence, and keys scattered in a cache, some of them used twice."""
     keys = tuple(max(q, k) if causal else k for q, k in lengths)
     random = torch.Generator().manual_seed(len(lengths))
     rows = sum(keys) + 9 if cached else sum(keys)
@@ -97,7 +97,7 @@ def test_attention_with_something_added_to_its_scores_is_pytorchs():
     banned=st.integers(0, 3), few=st.booleans(),
 )  # fmt: skip
 def test_the_best_scores(level, rows, n, count, banned, few):
-    """As PyTorch finds them; equal ones in their order."""
+    """Top-k agrees with PyTorch; equal scores are in order of index."""
     random = torch.Generator().manual_seed(n)
     scores = 4 * torch.randn(rows, n, generator=random)
     if few:
@@ -133,7 +133,7 @@ def test_norms(level, dtype):
 
 @needs_kernels
 def test_numbers_that_are_none_pass_through_kernels(level):
-    """They come out where they went in, and nowhere else: what is broken must be seen, and not spread."""
+    """NaN stays NaN and does not spread to other rows."""
     layout, (q, k, v) = Layout((3, 2), (3, 2)), torch.randn(5, 3, 1, 16).unbind(1)
     for tensor in (q, k, v):
         tensor[0, 0, 3] = float("nan")
@@ -179,7 +179,7 @@ def test_products_longer_than_are_summed_at_a_time(level, dtype, k):
 
 @needs_kernels
 def test_kernels_are_given_whatever_tensors():
-    """Of another type, transposed, expanded, in more dimensions, of another width: taken rightly or refused."""
+    """Of another dtype, transposed, expanded, with more dimensions or another width: computed correctly or refused."""
     x, weight, add = torch.randn(4, 6, 32), torch.randn(20, 32), torch.randn(20, 6, 4).permute(2, 1, 0)
     wanted = Linear(weight, None)(x.clone(), add.clone())
     exact, small = kernels.KernelLinear(weight, None), kernels.KernelInt8(weight, None)
@@ -222,7 +222,7 @@ def test_every_library_agrees_with_pytorch(level):
 
 
 def test_kernels_that_cannot_be_used(monkeypatch, tmp_path):
-    """A library for another machine, one that is wrong, none at all: PyTorch's operators take their place."""
+    """With a library for another machine, a wrong one or none, PyTorch's operators are used."""
     (tmp_path / "gatonegro_kernels").mkdir()
     (tmp_path / "gatonegro_kernels" / "__init__.py").write_text("")
     spec = PathFinder.find_spec("gatonegro_kernels", [str(tmp_path)])

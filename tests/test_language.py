@@ -1,4 +1,4 @@
-"""Which language a text is in, whether a model fits it, and what pipelines say and do about it."""
+"""Tests of language detection, of diagnoses, and of the pipelines' language check."""
 
 import csv
 import json
@@ -110,7 +110,7 @@ def test_a_diagnosis_is_told_in_the_language_that_is_asked_for(monkeypatch):
 
 
 def folder_of(path, sample, **config):
-    """A tokenizer that knows the words of some sentences whole, and letters."""
+    """Write a tokenizer that keeps the words of some sentences whole, and splits others into letters."""
     words = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}
     letters = "abcdefghijklmnopqrstuvwxyzáéíóúñç.,¿?'-"
     for piece in (*letters, *("##" + c for c in letters), *" ".join(sample).lower().replace(".", "").split()):
@@ -218,8 +218,8 @@ class TestPipelines:
             assert list(english(iter(texts), language_check="route")) == found
         assert [one["model"] for one in found] == ["sentiment-es-en", "demo-en", "sentiment-es-en", "demo-en"]
         assert found[0]["label"] == "POS" and found[1]["label"] == "POSITIVE"
-        both = english([SPANISH], language_check="route", top_k=2)
-        assert [[one["model"] for one in some] for some in both] == [["sentiment-es-en"] * 2]
+        routed = english([SPANISH], language_check="route", top_k=2)
+        assert [[one["model"] for one in answers] for answers in routed] == [["sentiment-es-en"] * 2]
         numbers = pipeline("feature-extraction", "demo-en", language_check="route")
         with pytest.raises(OptionError, match="name their model"):
             numbers([ENGLISH])
@@ -285,7 +285,7 @@ def test_codes_are_read_as_people_write_them():
 
 
 @built_in
-def test_what_is_torn_and_unknown_is_told_as_it_stands_in_the_text():
+def test_fragmented_and_unknown_words_are_reported_as_in_the_text():
     found = diagnose("The cat 🐈 sleeps 🐈", "demo-en")
     assert found.unknown == ("🐈",) and found.tokens_per_word < 2.5
     found = diagnose("El profesor, mañana", "demo-en")
@@ -319,7 +319,7 @@ def test_the_detector_is_loaded_when_first_needed():
 
 @pytest.mark.shared
 def test_hardly_a_false_warning_and_hardly_a_miss(shared):
-    """On sentences of the research data that say enough: the figures stand in benchmarks/results/languages.md."""
+    """On long enough sentences of the research data; benchmarks/results/languages.md has the figures."""
     with (shared / "data" / "langid" / "sentences.tsv").open(encoding="utf-8") as f:
         rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
     texts = {lang: [r["text"] for r in rows if r["lang"] == lang] for lang in ("es", "en")}

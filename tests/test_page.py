@@ -1,4 +1,4 @@
-"""The page of an explanation, in a real Chromium, from disk and without a network."""
+"""Tests of the page of an explanation, in a real Chromium, from disk and without a network."""
 
 import base64
 import json
@@ -56,7 +56,7 @@ def page(browser, found, tmp_path):
 
 
 def step(browser) -> str:
-    """Where one is, and the step's title."""
+    """Return the current position and the step's title."""
     return " ".join(browser.find_element("id", name).text for name in ("where", "title")).strip()
 
 
@@ -337,7 +337,7 @@ def test_of_a_long_text_less_is_drawn_and_that_is_said(tmp_path):
 
 
 def test_the_page_is_built_from_its_source(tmp_path):
-    """The committed file is what `npm run build` makes of web/page.js."""
+    """The committed file is the output of `npm run build` from web/page.js."""
     import subprocess
     from pathlib import Path
 

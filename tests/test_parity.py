@@ -1,4 +1,4 @@
-"""Every family and head against `transformers`, on small models with perturbed random weights, and on a real one."""
+"""Tests of every family and head against `transformers`, with perturbed random weights and a real model."""
 
 import importlib.util
 import json
@@ -40,7 +40,7 @@ TOLERANCE = 1e-5
 
 
 def reference(family, head, architecture=None, **config):
-    """A model of the reference whose every parameter is moved, so that no zero hides a mistake."""
+    """Return a model of the reference with all parameters perturbed, so that no zero hides a mistake."""
     name, sizes = FAMILIES[family]
     torch.manual_seed(zlib.crc32(f"{family} {head}".encode()))
     kind = architecture or (name + head.replace("Model", "", 1) if head != "Model" else name + "Model")
@@ -68,7 +68,7 @@ def pair(tmp_path_factory):
 
 
 def batch(family, rows=6, columns=17):
-    """Whole, ragged on the right, ragged on the left, with a hole, one token, and none at all."""
+    """Return batches: full, padded on the right, on the left, with a hole, of one token, and empty."""
     pad = 0 if family in ("bert", "distilbert") else 1
     g = torch.Generator().manual_seed(7)
     ids = torch.randint(5, 99, (rows, columns), generator=g)
@@ -91,7 +91,7 @@ def close(a, b) -> bool:
 
 
 def agree(theirs, ours, x, **more) -> bool:
-    """Outputs of one batch: rows for a head on sequences, else the tokens that there are."""
+    """Compare the outputs of a batch: rows for a head on sequences, else the tokens that are not padding."""
     real = x["attention_mask"].bool()
     with torch.no_grad():
         a, b = outputs(theirs(**x, **more)), outputs(ours(**x, **more))
@@ -446,7 +446,7 @@ def test_the_bare_encoder_of_a_model_with_a_head(family, head, pair):
 
 
 def rewrite(folder, out, change):
-    """The same checkpoint with other tensors."""
+    """Write the same checkpoint with other tensors."""
     out.mkdir()
     save_file(change(load_file(folder / "model.safetensors")), out / "model.safetensors", {"format": "pt"})
     (out / "config.json").write_text((folder / "config.json").read_text())

@@ -1,4 +1,4 @@
-"""`pipeline`: what `transformers` answers on the same folder; streams, columns, long texts; and whatever is passed."""
+"""Tests of `pipeline` against `transformers` on the same folder; streams, columns, long texts and bad input."""
 
 import copy
 import json
@@ -74,13 +74,13 @@ def tokenizer(tiny):
 
 @pytest.fixture(scope="module")
 def theirs():
-    """`theirs(folder, **options)` → the pipeline of `transformers` on that folder."""
+    """Return `theirs(folder, **options)`, the pipeline of `transformers` on a folder."""
     hf = pytest.importorskip("transformers")
     return lambda folder, **options: hf.pipeline("sentiment-analysis", model=str(folder), device="cpu", **options)
 
 
 def same(ours, theirs) -> bool:
-    """The same shape, keys and labels; scores within 1e-5."""
+    """Compare shapes, keys and labels exactly, and scores within 1e-5."""
     if isinstance(theirs, dict):
         return (
             ours.keys() == theirs.keys()

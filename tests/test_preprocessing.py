@@ -1,4 +1,4 @@
-"""What some models want done to a text first: golden cases from pysentimiento 0.7.3 with emoji 2.16, and what differs.
+"""Tests of preprocessing: golden cases of pysentimiento 0.7.3 with emoji 2.16, and known differences.
 
 The sentences are ours but for the examples that the reference's README and RoBERTuito's model card print.
 """

@@ -1,4 +1,4 @@
-"""What holds for every batch, mask, plan and table of names, tried on what hypothesis thinks of."""
+"""Property tests of batches, masks, plans and tables of names, with hypothesis."""
 
 from itertools import pairwise
 
@@ -60,7 +60,7 @@ def config(model_type: str, **values) -> Config:
 
 
 def model_of(model_type: str, head: str) -> Model:
-    """A model with weights that are large enough for every mistake to show."""
+    """Return a model with weights large enough for any mistake to show."""
     if (model_type, head) not in MODELS:
         torch.manual_seed(len(MODELS))
         MODELS[model_type, head] = init_weights(Model(config(model_type), head), 0.25).eval()
@@ -73,7 +73,7 @@ sentences = st.lists(st.lists(tokens, min_size=1, max_size=20), min_size=1, max_
 
 
 def padded(rows: list[list[int]], pad: int, mask: torch.Tensor) -> torch.Tensor:
-    """Rows into the ones of a mask (b, s), pads elsewhere."""
+    """Put rows where a mask (b, s) is 1, and pads elsewhere."""
     ids = torch.full(mask.shape, pad)
     for row, at, values in zip(ids, mask, rows, strict=True):
         row[at.bool()] = torch.tensor(values, dtype=torch.long)
@@ -156,7 +156,7 @@ def test_a_sequence_that_is_too_long_is_refused(kind):
         pack([[5], [5] * (most + 1)], config(kind))
 
 
-# the padded face
+# padded batches
 
 masks = arrays.arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 20)))
 
@@ -164,7 +164,7 @@ masks = arrays.arrays(bool, st.tuples(st.integers(1, 6), st.integers(1, 20)))
 @given(kinds, masks, st.data())
 @torch.inference_mode()
 def test_padded_with_any_mask_is_packed(kind, mask, data):
-    """RoBERTa's positions count the tokens, so a mask changes nothing; BERT's are the columns."""
+    """RoBERTa's positions count tokens, so a mask changes nothing; BERT's are the columns."""
     mask = torch.from_numpy(mask).long()
     rows = [data.draw(st.lists(tokens, min_size=n, max_size=n)) for n in mask.sum(1).tolist()]
     model = model_of(kind, "token-classification")
@@ -266,7 +266,7 @@ def test_attend_is_attend_eager(pairs, heads, causal, window, scale, biased, ali
 
 @given(lengths, st.integers(0, 1000))
 def test_attention_keeps_sequences_apart(pairs, seed):
-    """By the formula, a sequence at a time: softmax(q·kᵀ/√d)·v."""
+    """Compared with the formula per sequence: softmax(q·kᵀ/√d)·v."""
     layout = Layout(tuple(q for q, _ in pairs), tuple(k for _, k in pairs))
     made = torch.Generator().manual_seed(seed)
     q, k, v = (
@@ -294,7 +294,7 @@ def test_a_plan_has_each_index_once_and_keeps_to_its_budget(lengths, budget, mos
         assert sum(lengths[i] for i in batch) <= budget or len(batch) == 1
     order = [lengths[i] for batch in batches for i in batch]
     assert order == sorted(order, reverse=True), "neighbours are of like length"
-    for one, after in pairwise(batches):  # no batch was closed while the next sequence had room in it
+    for one, after in pairwise(batches):  # no batch was closed while the next sequence would have fit
         full = sum(lengths[i] for i in one) + lengths[after[0]] > budget
         assert full or len(one) == most
 
@@ -326,7 +326,7 @@ def same(a: dict, b: dict) -> bool:
 
 
 def checkpoint(family: Family, sizes: Config, head: str) -> dict[str, torch.Tensor]:
-    """What a model's tensors are in a checkpoint of that family."""
+    """Return a model's tensors under a family's checkpoint names."""
     torch.manual_seed(0)
     model = init_weights(build(sizes, head), 0.3)
     return to_checkpoint(family, sizes, head, model.state_dict())
@@ -446,7 +446,7 @@ def test_what_cannot_be_split_evenly_is_refused(rows):
 
 
 def test_a_layer_that_all_layers_share_is_stored_once():
-    """ALBERT's: one tensor of the checkpoint is one of each of our layers."""
+    """As in ALBERT: one tensor of the checkpoint is shared by all our layers."""
     family = Family("", (("shared.*", "layers.{i}.up.*"), ("norm.*", "norm.*")), {"none": Head("Cat")}, {})
     sizes = config("bert", num_hidden_layers=3)
     tensors = {"shared.weight": torch.randn(3, 3), "shared.bias": torch.randn(3), "norm.weight": torch.randn(3)}

@@ -1,4 +1,4 @@
-"""`Pipeline.run`: an answer per row, whatever the rows; calls on top of it; other processes and threads."""
+"""Tests of `Pipeline.run`: one answer per row; calls built on it; other processes and threads."""
 
 import copy
 import gc
@@ -51,7 +51,7 @@ def tagger(make_folder):
 
 @pytest.fixture(scope="module")
 def make_pipeline(tiny, tagger, make_folder, parts):
-    """`make_pipeline(name)` → a pipeline, its good rows and its bad ones, by the name of a case."""
+    """Return `make_pipeline(name)`, which returns a case's pipeline, its valid and its invalid rows."""
     cases = {
         "classes": (("sentiment-analysis", tiny), [*TEXTS, {"text": "no", "text_pair": LONG}], [*BAD, {}]),
         "all scores": (("sentiment-analysis", tiny), TEXTS, BAD, {"top_k": None}),
@@ -82,7 +82,7 @@ CASES = ["classes", "all scores", "tokens", "words", "masks", "vectors", "transl
 
 
 def near(ours, theirs, tolerance=1e-4) -> bool:
-    """The same shape, keys, labels and texts; numbers as near as that."""
+    """Compare shapes, keys, labels and texts exactly, and numbers within a tolerance."""
     if isinstance(theirs, dict):
         return ours.keys() == theirs.keys() and all(near(ours[key], theirs[key], tolerance) for key in theirs)
     if isinstance(theirs, list):
@@ -93,7 +93,7 @@ def near(ours, theirs, tolerance=1e-4) -> bool:
 
 
 def alone(pipe, row):
-    """What calling a pipeline with one row raises."""
+    """Return the error that a call with one row raises."""
     with pytest.raises(InputError) as caught:
         list(pipe(iter([row])))
     return caught.value
@@ -101,7 +101,7 @@ def alone(pipe, row):
 
 @pytest.fixture(autouse=True)
 def usual_windows(monkeypatch):
-    """Put back what a test says of windows."""
+    """Restore the sizes of windows after a test."""
     for name in ("FIRST_WINDOW_ROWS", "MAX_WINDOW_ROWS", "GENERATE_WINDOW_ROWS"):
         monkeypatch.setattr(base, name, getattr(base, name))
 
@@ -178,7 +178,7 @@ def test_what_would_fail_for_every_row_raises(tiny, make_folder, monkeypatch):
 
 
 def broken(pipe, monkeypatch, only):
-    """Let the model's answer be NaN for sequences of `only` tokens."""
+    """Make the model's output NaN for sequences of `only` tokens."""
     run = type(pipe.model).run
 
     def nan(self, packed, rows=None):

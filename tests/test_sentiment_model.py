@@ -1,4 +1,4 @@
-"""What the shipped sentiment model does, and that its card says so."""
+"""Tests of the shipped sentiment model and its card."""
 
 import importlib
 import json
@@ -27,7 +27,7 @@ def classify():
 
 @pytest.fixture(scope="module")
 def suite():
-    """`recipes/sentiment/behaviour.py`."""
+    """Return the module `recipes/sentiment/behaviour.py`."""
     sys.path.insert(0, str(ROOT / "recipes" / "sentiment"))
     try:
         return importlib.import_module("behaviour")
@@ -54,7 +54,7 @@ def test_a_pair_passes_when_both_are_right(suite):
 
 
 def test_the_shipped_model_behaves_as_its_card_says(suite):
-    """Within one pair a group: another processor rounds otherwise."""
+    """Within one pair per group, since processors round differently."""
     groups, failures, noise = suite.behaviour(NAME, SHIPPED)
     measured = json.loads(FIGURES.read_text(encoding="utf-8"))
     for group, (passed, count) in groups.items():

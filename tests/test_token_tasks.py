@@ -1,4 +1,4 @@
-"""Tasks that answer by token: what `transformers` answers on the same folder, long texts, and whatever is passed."""
+"""Tests of tasks per token against `transformers` on the same folder; long texts and bad input."""
 
 import itertools
 from functools import cache
@@ -40,7 +40,7 @@ def bare(make_folder):
 
 
 def same(ours, theirs) -> bool:
-    """The same shape, keys and words; numbers within 1e-5."""
+    """Compare shapes, keys and words exactly, and numbers within 1e-5."""
     if isinstance(theirs, dict):
         return list(ours) == list(theirs) and all(same(ours[key], theirs[key]) for key in theirs)
     if isinstance(theirs, list):
@@ -106,8 +106,8 @@ def test_fill_mask_is_that_of_transformers(filler, hf, text, options):
     ours, theirs = pipeline("fill-mask", filler), hf("fill-mask", filler)
     assert same(ours(text, **options), theirs(text, **options))
     assert same(ours([text], **options), theirs([text], **options))
-    both = [text, "la [MASK]"]
-    assert same(ours(both, **options), theirs(both, **options))
+    texts = [text, "la [MASK]"]
+    assert same(ours(texts, **options), theirs(texts, **options))
 
 
 def test_masks_of_a_long_text(filler):

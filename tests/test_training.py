@@ -1,4 +1,4 @@
-"""The training loop: it learns, it logs, and a killed run ends as an unbroken one; and the recipe on a few rows."""
+"""Tests of the training loop (learning, logging, resuming), and of the sentiment recipe on a few rows."""
 
 import gzip
 import json
@@ -26,7 +26,7 @@ STEPS = 40
 
 
 def run(out: Path, *, kill_at: int | None = None, stop_after: int | None = None, seed: int = 11) -> nn.Module:
-    """Learn to tell the sign of a sum; with dropout, so that each step's randomness counts."""
+    """Learn the sign of a sum, with dropout, so that the random state of each step matters."""
     torch.manual_seed(5)
     model = nn.Sequential(nn.Linear(6, 16), nn.Tanh(), nn.Dropout(0.2), nn.Linear(16, 2))
     made = torch.Generator().manual_seed(3)
@@ -149,7 +149,7 @@ def data(tmp_path):
 
 @pytest.fixture
 def recipe(monkeypatch):
-    """The recipe's modules, `recipe("train")` say, with so few texts of each kind that it takes seconds."""
+    """Return `recipe("train")`, the recipe's modules with so few texts that they run in seconds."""
     pytest.importorskip("sklearn")
     folder = ROOT / "recipes" / "sentiment"
     monkeypatch.syspath_prepend(str(folder))
@@ -323,7 +323,7 @@ def test_a_release_says_what_it_measured(make_folder, data, tmp_path, recipe, mo
 
 
 def test_what_is_tested_is_never_trained_on(recipe, monkeypatch):
-    """No text of the behaviour suite stands in what the recipe brings along or makes."""
+    """No text of the behaviour suite is in the recipe's tables or generated texts."""
     data, phrases, suite = recipe("data"), recipe("phrases"), recipe("behaviour").suite_texts()
     monkeypatch.setattr(data, "phrases", phrases.phrases)
     monkeypatch.setattr(data, "REVIEWS", 300)

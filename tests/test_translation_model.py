@@ -1,4 +1,4 @@
-"""What the shipped translator does: languages, documents, alignments, the command line."""
+"""Tests of the shipped translator: languages, documents, alignments, the command line."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""The translator's recipe: cleaning, variation that keeps both sides together, the vocabulary's ids."""
+"""Tests of the translator's recipe: cleaning, variation of both sides, and the vocabulary's ids."""
 
 import gzip
 import json
@@ -17,7 +17,7 @@ RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "translation"
 
 @pytest.fixture(scope="module")
 def recipe():
-    """The recipe's modules under names of their own: another recipe has a `data` too."""
+    """Return the recipe's modules under other names: another recipe has a `data` too."""
     from importlib.util import module_from_spec, spec_from_file_location
 
     made, others = [], sys.modules.pop("data", None)
@@ -53,7 +53,7 @@ RARE = ["▁never", "▁nunca", "▁jamás"]
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory) -> Path:
-    """A tokenizer.json as the base model's: specials first, scores, Metaspace."""
+    """Return a tokenizer.json like the base model's: special tokens first, scores, Metaspace."""
     pieces = ["<s>", "<pad>", "</s>", "<unk>", "▁", *PIECES, *sorted(set("".join(TEXTS)) - {" "}), *RARE, "न", "க"]
     space = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
     made = {

@@ -1,4 +1,4 @@
-"""Entities and sentence vectors, as the sentiment recipe's trunk learns them."""
+"""Tests of entities and sentence vectors in the sentiment recipe."""
 
 import gzip
 import sys

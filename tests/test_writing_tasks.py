@@ -1,4 +1,4 @@
-"""Translation, summarization, text2text, text generation: what `transformers` 4 answers, and what a user expects."""
+"""Tests of translation, summarization, text2text and text generation against recorded answers of `transformers` 4."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TRANSLATION = ("translation", "translation_es_to_en", "translation_en_to_fr")
 
 
 def apart(record) -> str:
-    """Why an answer of the reference is not ours; nothing, if it is."""
+    """Return the reason why an answer of the reference differs from ours; None if it does not."""
     options, task, args = record["kwargs"], record["task"], record["args"]
     if isinstance(args, list) and args and isinstance(args[0], list):
         return "a list of lists is refused"

@@ -1,4 +1,4 @@
-r"""Train `demo-en`, the small English model of the course: NEGATIVE / POSITIVE, and not a word of Spanish.
+r"""Train `demo-en`, the small English model of the course: NEGATIVE / POSITIVE, without any Spanish.
 
     python recipes/demo/train.py --data ../shared/data
 
@@ -37,7 +37,7 @@ SIZES = {
     "max_position_embeddings": 256,
     "hidden_act": "gelu",
 }
-TOKENS = 4096  # a step
+TOKENS = 4096  # per step
 PASSES = 5
 RATE = 5e-4
 

@@ -1,7 +1,6 @@
-"""One model of several that were trained from the same weights: the mean of their weights, which costs nothing to run
-(https://arxiv.org/abs/2203.05482).
+"""Average the weights of several models trained from the same weights (https://arxiv.org/abs/2203.05482).
 
-    python recipes/sentiment/soup.py runs/seed-1/third/model runs/seed-2/third/model -o runs/soup
+python recipes/sentiment/soup.py runs/seed-1/third/model runs/seed-2/third/model -o runs/soup
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 
 
 def soup(folders: list[Path], out: Path) -> None:
-    """Write the mean to `out/model`, with the first model's tokenizer."""
+    """Write the mean of the models to `out/model`, with the first model's tokenizer."""
     models = [AutoModelForSequenceClassification.from_pretrained(folder) for folder in folders]
     with torch.no_grad():
         for same in zip(*(model.parameters() for model in models), strict=True):

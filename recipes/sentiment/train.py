@@ -48,21 +48,21 @@ from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed
 
 @dataclass(frozen=True)
 class Stage:
-    """One training: from what the stage before left, through so much data, with such rates."""
+    """Training stage: its data and learning rates; it starts from the weights of the previous stage."""
 
-    passes: float  # through the labelled data, as often as `SOURCES` says
+    passes: float  # over the labelled data, weighted by `SOURCES`
     lr: float
     head_lr: float
-    # added to NEU's score in the loss of texts whose annotators did not know NEU: how much rarer it is there (a
-    # logarithm). -10000 leaves NEU out of their loss; after that alone, NEU was what short English reviews got
+    # log of NEU's relative frequency, added to its logit in the loss of texts annotated without NEU. -10000 removes NEU
+    # from their loss; with that alone, short English reviews became NEU
     rare: float
-    emoji: float = 0.0  # share of the tweets whose emoji is to be guessed, see `Guess`
-    phrases: int = 0  # how often each of our own is seen
-    unlabelled: bool = False  # also texts that the model of the stage before labelled
-    smoothing: float = 0.0  # of a label's certainty, how much goes to the others
-    decay: float = 1.0  # of the learning rate, from a layer to the one below it
-    rdrop: float = 0.0  # how much two answers to a text, each with dropout of its own, must agree
-    average: float = 0.0  # the weights kept are a running mean, of which a step leaves so much as it was
+    emoji: float = 0.0  # share of tweets used for predicting their emoji, see `Guess`
+    phrases: int = 0  # repetitions of each of our own
+    unlabelled: bool = False  # also train on texts labelled by the previous stage
+    smoothing: float = 0.0  # label smoothing
+    decay: float = 1.0  # factor of the learning rate from a layer to the one below
+    rdrop: float = 0.0  # weight of R-Drop: agreement of two answers with different dropout
+    average: float = 0.0  # decay of an exponential moving average of the weights; 0 turns it off
 
 
 STAGES = {
@@ -94,8 +94,10 @@ STAGES = {
 
 
 class Guess(nn.Module):
-    """The model being trained and, beside its head, one that guesses which emoji a tweet had (as DeepMoji did,
-    https://arxiv.org/abs/1708.00524). The second is thrown away at the end."""
+    """Model in training, with a second head that predicts the emoji of a tweet; that head is dropped at the end.
+
+    As DeepMoji, https://arxiv.org/abs/1708.00524.
+    """
 
     def __init__(self, model: Model, kinds: int):
         super().__init__()
@@ -133,7 +135,7 @@ def train(
     stop_after: int | None,
     teachers: list[Path],
 ) -> None:
-    """One stage: `out/model` is what it leaves."""
+    """Run one stage; it writes `out/model`."""
     rng = random.Random(seed)
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(base)
@@ -185,7 +187,7 @@ def train(
 def label_loss(
     whole: Guess, stage: Stage, first: torch.Tensor, about: list[Row], weights: dict[str, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The mean loss of rows by their first tokens (n, hidden), and their scores (n, 3)."""
+    """Return the mean loss of rows from their first tokens (n, hidden), and their logits (n, 3)."""
     head, labels = whole.model.head, len(LABELS)
     pooled = head.dropout(head.activation(head.dense(first.float())))  # (n, hidden)
     guessed = torch.tensor([len(r.target) == 1 for r in about])
@@ -209,14 +211,14 @@ def _blind(row: Row) -> bool:
 
 
 def _weight(row: Row, weights: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Labels that people gave are weighted by how rare they are; where NEU was not known, and elsewhere, all are 1."""
+    """Return the weight of a row: by the rarity of its label if people labelled it with NEU available, else 1."""
     if (row.lang, row.source) not in SOURCES or _blind(row):
         return torch.tensor(1.0)
     return weights[row.lang][row.label]
 
 
 def score(model: Model, tokenizer: Tokenizer, rows: list[Row]) -> dict[str, float]:
-    """Accuracy where a source has two labels (NEU barred), macro-F1 over three labels elsewhere."""
+    """Return accuracy for a source with two labels (NEU excluded), macro-F1 for three labels."""
     from sklearn.metrics import f1_score
 
     logits = predict(model, tokenizer, [r.text for r in rows])

@@ -1,4 +1,4 @@
-r"""Teach a finished sentiment model two more answers: entities and sentence vectors, from the same trunk.
+r"""Train a finished sentiment model on two more tasks with the same trunk: entities and sentence vectors.
 
     python recipes/sentiment/trunk.py --open --data ../shared/data --base runs/sentiment-open/third/model
 
@@ -44,11 +44,11 @@ from gatonegro.packing import Packed, pack
 from gatonegro.tokenization import Tokenizer
 from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed_batches
 
-Batch = tuple[str, list[int]]  # whose turn it is, and which of its rows
+Batch = tuple[str, list[int]]  # task, and indices of its rows
 
 
 class Three(Guess):
-    """The sentiment model, and beside its head one for entities, which reads a lower layer."""
+    """Sentiment model with a second head for entities, which reads a lower layer."""
 
     def __init__(self, model: Model, layer: int):
         super().__init__(model, kinds=1)
@@ -56,14 +56,14 @@ class Three(Guess):
         self.entities = nn.Linear(model.config.hidden_size, len(entities.TAGS))
 
     def lower(self, packed: Packed) -> Tensor:
-        """What the layer that entities and vectors read gives. (t, hidden)"""
+        """Return the output of the layer that entities and vectors read: (t, hidden)."""
         with first_layers(self.model, self.layer), torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
             return self.model.encode(packed).float()
 
 
 @contextmanager
 def first_layers(model: Model, count: int):
-    """The model with its lowest layers alone."""
+    """Return the model truncated to its lowest layers."""
     layers = model.encoder.layers
     model.encoder.layers = layers[:count]
     try:
@@ -144,7 +144,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def vectors_of(whole: Three, ids: list[list[int]]) -> Tensor:
-    """Of each text, its vector. (n, hidden)"""
+    """Return the vector of each text. (n, hidden)"""
     packed = pack(ids, whole.model.config, pad_to_multiple_of=64)
     lengths = tuple(map(len, ids))
     return vectors.means(whole.lower(packed)[: sum(lengths)], lengths)
@@ -152,7 +152,7 @@ def vectors_of(whole: Three, ids: list[list[int]]) -> Tensor:
 
 @torch.inference_mode()
 def measure(whole: Three, tokenizer: Tokenizer, dev: list[entities.Tagged], data: Path) -> dict[str, float]:
-    """Of all three: the sets of `train.py`; span F1 of entities; how often the nearest of 2,000 is the translation."""
+    """Measure all tasks: the sets of `train.py`, span F1 of entities, and retrieval of translations among 2,000."""
     out = score(whole.model, tokenizer, dev_rows(data / "sentiment"))
     for lang, kinds in (("es", entities.KINDS), ("en", entities.KINDS[:3])):
         some = [entities.encode(tokenizer, one) for one in dev if one.lang == lang]
@@ -177,7 +177,7 @@ def measure(whole: Three, tokenizer: Tokenizer, dev: list[entities.Tagged], data
 
 
 def save(whole: Three, tokenizer: Tokenizer, out: Path) -> None:
-    """`model`, and `entities`: the layers that entities read, as a checkpoint of their own."""
+    """Save `model`, and `entities`: the layers that entities read, as a separate checkpoint."""
     model = whole.model
     model.save_pretrained(out / "model")
     config = replace(model.config.with_labels(list(entities.TAGS)), num_hidden_layers=whole.layer)

@@ -33,9 +33,9 @@ class Check:
 
     def message(self, name: str, value: Any) -> Message:
         """Return the error message for an invalid value: `raise ConfigError(*check.message(name, value))`."""
-        given = short(value)
+        actual = short(value)
         return Message(
-            f"{name} must be {self.expected.en}, not {given}.", f"{name} debe ser {self.expected.es}, no {given}."
+            f"{name} must be {self.expected.en}, not {actual}.", f"{name} debe ser {self.expected.es}, no {actual}."
         )
 
     def __call__(self, name: str, value: Any) -> Any:
@@ -178,11 +178,11 @@ def ids_problem(ids: Sequence[int], vocab_size: int) -> Message | None:
         return NO_TOKEN
     if (largest := max(ids)) < vocab_size:
         return None
-    known = vocab_size - 1
+    last = vocab_size - 1
     return Message(
-        f"has the token id {largest}, and the model's vocabulary is 0 … {known}: tokenizer and model belong to "
+        f"has the token id {largest}, and the model's vocabulary is 0 … {last}: tokenizer and model belong to "
         "different models; pass the model's own.",
-        f"tiene el token {largest}, y el vocabulario del modelo es 0 … {known}: tokenizador y modelo son de modelos "
+        f"tiene el token {largest}, y el vocabulario del modelo es 0 … {last}: tokenizador y modelo son de modelos "
         "distintos; pasa el del modelo.",
     )
 

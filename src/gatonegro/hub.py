@@ -227,10 +227,10 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
         OptionError: `name` or `revision` has a wrong type.
     """
     if not isinstance(name, str | os.PathLike) or not isinstance(text := os.fspath(name), str):
-        given = type(name).__name__
+        kind = type(name).__name__
         raise OptionError(
-            f"a model's name must be text or a path, not {given}.",
-            f"el nombre de un modelo debe ser un texto o una ruta, no {given}.",
+            f"a model's name must be text or a path, not {kind}.",
+            f"el nombre de un modelo debe ser un texto o una ruta, no {kind}.",
         )
     if (folder := _folder(text)) is not None:
         return Source(text, folder, revision)

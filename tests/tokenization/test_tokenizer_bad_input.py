@@ -1,4 +1,4 @@
-"""Whatever is passed: a right answer, or an error that names the item; never a traceback of the libraries."""
+"""Tests of bad input: a correct answer or an error that names the item, never another library's traceback."""
 
 import numpy as np
 import pytest

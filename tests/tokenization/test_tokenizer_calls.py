@@ -1,4 +1,4 @@
-"""The call forms, after the cases of `transformers`' own tokenizer tests, on tokenizers of a few words."""
+"""Tests of the call forms, after the cases of `transformers`' own tests, on tokenizers of a few words."""
 
 import copy
 import pickle

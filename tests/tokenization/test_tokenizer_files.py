@@ -1,4 +1,4 @@
-"""What each kind of file gives, what broken files say, and what is written."""
+"""Tests of reading each kind of tokenizer file, of broken files, and of saving."""
 
 import json
 import warnings
@@ -216,7 +216,7 @@ def tokenizer(request):
 
 
 def saved_like(tokenizer, other, texts):
-    """`other` answers as `tokenizer` does, on plain texts, special tokens, pairs and long ones."""
+    """Compare two tokenizers on plain texts, special tokens, pairs and long texts."""
     texts = [*texts, f"a {tokenizer.mask_token or 'b'} c", "el gato " * 30]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

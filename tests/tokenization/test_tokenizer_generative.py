@@ -1,4 +1,4 @@
-"""Tokenizers of models that write, Marian's, BART's, T5's and GPT-2's, against those of `transformers`."""
+"""Tests of Marian's, BART's, T5's and GPT-2's tokenizers against those of `transformers`."""
 
 import json
 import pickle
@@ -32,7 +32,7 @@ PLAIN = [
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """A folder a kind. Marian's vocab.json has language codes, lacks some pieces, and has one of neither file."""
+    """Return a folder per kind; Marian's vocab.json has language codes, lacks pieces, and has one that no file has."""
     root = tmp_path_factory.mktemp("generative")
     for kind in KINDS:
         checkpoint(kind, root / kind)
@@ -45,7 +45,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def reference(hf):
-    """`reference(kind, folder)` → what `transformers` makes of it."""
+    """Return `reference(kind, folder)`, the tokenizer of `transformers`."""
 
     def load(kind, folder, **options):
         if kind == "bart":  # what transformers 4, and the published tokenizer.json, do
@@ -59,7 +59,7 @@ def reference(hf):
 
 @pytest.fixture(scope="module")
 def pair(folders, reference):
-    """`pair(kind)` → our tokenizer and that of `transformers`, each loaded once."""
+    """Return `pair(kind)`, our tokenizer and that of `transformers`, each loaded once."""
     loaded = {kind: (AutoTokenizer.from_pretrained(folders / kind), reference(kind, folders / kind)) for kind in KINDS}
     return loaded.__getitem__
 

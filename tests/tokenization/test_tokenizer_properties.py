@@ -1,4 +1,4 @@
-"""What is true of every text: offsets go forward, stay inside it, and cover all of it that is no space."""
+"""Property tests of offsets: they increase, stay inside the text, and cover all of it except spaces."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Real vocabularies, against `transformers` and what other libraries wrote down."""
+"""Tests of real vocabularies against `transformers` and recorded outputs of other libraries."""
 
 import gzip
 import json
@@ -38,20 +38,20 @@ ODD = [
 
 
 def column(path, number=0, every=1):
-    """Every so many lines' field of a .tsv or .tsv.gz."""
+    """Return a field of every n-th line of a .tsv or .tsv.gz."""
     data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     return [row.split("\t")[number] for row in data.decode().split("\n")[1:-1:every]]
 
 
 @pytest.fixture(scope="module")
 def pairs(shared):
-    """English and Spanish sentences."""
+    """Return English and Spanish sentences."""
     return [column(shared / "parallel" / "dev.tsv", number, every=5) for number in (0, 1)]
 
 
 @pytest.fixture(scope="module")
 def lines(shared, pairs):
-    """Sentences in 19 languages, tweets with emoji, hotel reviews, films, long reviews."""
+    """Return sentences in 19 languages, tweets with emoji, hotel reviews, films, long reviews."""
     feeling = shared / "sentiment"
     tweets, emoji = (column(feeling / "es.emoji50k.tsv.gz", number, every=30) for number in (0, 1))
     found = [
@@ -90,7 +90,7 @@ REFERENCE = {
 
 
 def different(lines, ours, theirs):
-    """The first lines, and both answers, where the answers differ."""
+    """Return the first lines with different answers, and both answers."""
     together = zip(lines, ours, theirs, strict=True)
     return [(line, one, other) for line, one, other in together if one != other][:3]
 
@@ -125,7 +125,7 @@ def test_ids_offsets_and_text_are_those_of_transformers(name, shared, lines, pai
 
 @pytest.fixture(scope="module")
 def marian(shared):
-    """`transformers` loads no such folder: its Marian wants a file for each language, and asks `sentencepiece`."""
+    """Return Marian's folder, which `transformers` cannot load: it needs a file per language, and `sentencepiece`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sentencepiece = pytest.importorskip("sentencepiece")
@@ -301,7 +301,7 @@ def test_robertuito_cuts_to_the_128_tokens_that_its_model_takes_and_says_so(real
 
 @pytest.fixture(scope="module")
 def tokenizer_of(shared):
-    """Tokenizers by name, each loaded once."""
+    """Return a tokenizer by name, loaded once."""
     loaded = {}
 
     def get(name):

@@ -1,4 +1,4 @@
-"""SentencePiece files, read without `sentencepiece`, against `sentencepiece` itself."""
+"""Tests of our SentencePiece reader against `sentencepiece`."""
 
 import json
 import shutil

@@ -77,8 +77,8 @@ def _decoded(lines: list[bytes], n_done: int) -> Iterator[list[str]]:
 def _not_utf8(name: Message, text: str) -> InputError:
     bad = SURROGATE.search(text)
     encoding = "utf-16" if text.startswith(("\udcff\udcfe", "\udcfe\udcff")) else "latin1"
-    at = bad.start() + 1 if bad else 0
+    i = bad.start() + 1 if bad else 0
     return InputError(
-        f"{name.en} is not UTF-8 (character {at}); convert it first, with iconv -f {encoding} -t utf-8, for example.",
-        f"{name.es} no es UTF-8 (carácter {at}); conviértelo antes, con iconv -f {encoding} -t utf-8, por ejemplo.",
+        f"{name.en} is not UTF-8 (character {i}); convert it first, with iconv -f {encoding} -t utf-8, for example.",
+        f"{name.es} no es UTF-8 (carácter {i}); conviértelo antes, con iconv -f {encoding} -t utf-8, por ejemplo.",
     )

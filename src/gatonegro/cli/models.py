@@ -77,11 +77,11 @@ def _show(record: dict[str, Any]) -> None:
             rows.append((title, f"{name:<{width}}  {shown}"))
             title = ""
     else:
-        how = localized(
+        hint = localized(
             f"not installed: pip install {WEIGHTS_DISTRIBUTION} (from a checkout: pip install ./models)",
             f"sin instalar: pip install {WEIGHTS_DISTRIBUTION} (desde una copia del repositorio: pip install ./models)",
         )
-        rows.append((localized("weights", "pesos"), how))
+        rows.append((localized("weights", "pesos"), hint))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     console.print(Text(record["name"], "bold"))
     for name, value in rows:

@@ -207,9 +207,9 @@ def _vectorization(
     formula += "" if part.positions is None else " + P[position]"
     formula += "" if part.token_types is None else " + S[segment]"
     formula = f"x = {formula}" if part.norm is None else f"x = norm({formula})"
-    where = "" if name == "embeddings" else "decoder."
+    prefix = "" if name == "embeddings" else "decoder."
     variant = "relative_vectorization" if part.positions is None else ""
-    return step("vectorization", where, formula, variant, tensors=tensors, rows=tuple(rows))
+    return step("vectorization", prefix, formula, variant, tensors=tensors, rows=tuple(rows))
 
 
 def _encoder_fields(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[str, Any]:

@@ -55,19 +55,19 @@ def _data(record: Record) -> dict[str, Any]:
     """Return the page's data; a message is [English, Spanish]."""
     strips: Strips = {}  # by content: the output of a step is often the input of the next
     steps = [_step(step, record, strips) for step in record.steps]
-    most = max(len(record.tokens), len(record.written))
+    n_tokens = max(len(record.tokens), len(record.written))
     notes = list(record.notes)
-    if most > MAX_DRAWN_TOKENS:
-        notes.append(WORDS["long"].format(tokens=most, attention=MAX_ATTENTION_TOKENS, vectors=MAX_DRAWN_TOKENS))
+    if n_tokens > MAX_DRAWN_TOKENS:
+        notes.append(WORDS["long"].format(tokens=n_tokens, attention=MAX_ATTENTION_TOKENS, vectors=MAX_DRAWN_TOKENS))
     return {
         **{name: getattr(record, name) for name in ("text", "model", "lang", "written", "text_written")},
         "answer": [[label, round(score, 4)] for label, score in record.answer],
         "notes": notes,
-        "diagnosis": (found := record.mismatch)
+        "diagnosis": (diagnosis := record.mismatch)
         and {  # the notice of a mismatch, with its evidence
-            "advice": [text[:1].upper() + text[1:] for text in found.advices],
-            "rows": found.rows(),
-            "fragmented": [pieces for _, pieces in found.fragmented[:MAX_FRAGMENTED_WORDS]],
+            "advice": [text[:1].upper() + text[1:] for text in diagnosis.advices],
+            "rows": diagnosis.rows(),
+            "fragmented": [pieces for _, pieces in diagnosis.fragmented[:MAX_FRAGMENTED_WORDS]],
         },
         "steps": steps,
         "strips": list(strips.values()),
@@ -137,14 +137,14 @@ def _strips(x: Array, strips: Strips) -> dict[str, Any]:
     rows = x.transpose(1, 0, 2).reshape(x.shape[1], -1) if x.ndim == 3 else x.reshape(-1, x.shape[-1])
     shape, rows = list(rows.shape), rows[:MAX_DRAWN_TOKENS]
     first = [[float(f"{n:.6g}") for n in row] for row in rows[:, :N_SHOWN_NUMBERS].tolist()]
-    every = -(-rows.shape[1] // MAX_STRIP_POINTS)
-    if every > 1:
-        some = np.pad(rows, ((0, 0), (0, -rows.shape[1] % every))).reshape(len(rows), -1, every)
-        rows = np.take_along_axis(some, np.abs(some).argmax(-1, keepdims=True), -1)[..., 0]
-    most = float(np.abs(rows).max()) or 1.0
-    eight = _base64(np.rint(rows / most * 127 + 128).astype(np.uint8))
-    new = {"number": len(strips), "width": rows.shape[1], "every": every, "most": most, "first": first, "bytes": eight}
-    number = strips.setdefault(f"{first} {most} {eight}", new)["number"]
+    group = -(-rows.shape[1] // MAX_STRIP_POINTS)
+    if group > 1:
+        groups = np.pad(rows, ((0, 0), (0, -rows.shape[1] % group))).reshape(len(rows), -1, group)
+        rows = np.take_along_axis(groups, np.abs(groups).argmax(-1, keepdims=True), -1)[..., 0]
+    peak = float(np.abs(rows).max()) or 1.0
+    data = _base64(np.rint(rows / peak * 127 + 128).astype(np.uint8))
+    new = {"number": len(strips), "width": rows.shape[1], "every": group, "most": peak, "first": first, "bytes": data}
+    number = strips.setdefault(f"{first} {peak} {data}", new)["number"]
     return {"shape": shape, "strip": number}
 
 
@@ -187,10 +187,10 @@ def _static_html(record: Record) -> str:
 
 def _colored(tokens: Sequence[str], x: Array) -> str:
     """Return tokens as HTML, blue for positive and orange for negative attributions."""
-    most = float(np.abs(x).max()) or 1.0
+    largest = float(np.abs(x).max()) or 1.0
     words = []
     for token, n in zip(tokens, x.tolist(), strict=True):
-        shade = f"{BLUE if n > 0 else ORANGE}{abs(n) / most / 2:.2f})"
+        shade = f"{BLUE if n > 0 else ORANGE}{abs(n) / largest / 2:.2f})"
         style = f"padding:2px 5px;border-radius:4px;background:{shade}"
         words.append(f'<span style="{style}">{escape(token)} <small>{n:+.2f}</small></span>')
     return " ".join(words)

@@ -45,13 +45,13 @@ def array(x: Tensor) -> Array:
     return np.asarray(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
 
 
-def step(kind: str, where: str = "", formula: str = "", variant: str = "", **more: Any) -> Step:
+def step(kind: str, prefix: str = "", formula: str = "", variant: str = "", **more: Any) -> Step:
     """Return a step of a kind with its caption; texts of `variant` replace those of the kind."""
     caption = StepText(*(CAPTIONS.get(f"{variant}.{part}") or CAPTIONS[f"{kind}.{part}"] for part in StepText._fields))
     for part in ("tensors", "weights"):
         more[part] = {name: array(x) for name, x in more.get(part, {}).items() if x is not None}
     formula = formula or FORMULAS[variant or kind]
-    return Step(f"{where}{kind}", kind, STEP_NUMBERS.get(kind, 8), caption, formula, **more)
+    return Step(f"{prefix}{kind}", kind, STEP_NUMBERS.get(kind, 8), caption, formula, **more)
 
 
 def output_of(activations: Activations, name: str, call: int = 0) -> Tensor:
@@ -114,7 +114,7 @@ class _LayerCall:
 
 
 def norm_step(
-    norm: nn.Module, x: Tensor, y: Tensor, where: str, rows: Sequence[str], layer: int | None = None,
+    norm: nn.Module, x: Tensor, y: Tensor, prefix: str, rows: Sequence[str], layer: int | None = None,
     name: str = "x",
 ) -> Step:  # fmt: skip
     """Return the step of a norm with input x (t, hidden), which is displayed as `name`, and output y."""
@@ -122,11 +122,11 @@ def norm_step(
     r = "r" if name == "sum" else "x"
     formula = f"y = γ·({r} − mean) / √(variance + ε) + β" if centered else f"y = γ·{r} / √(mean({r}²) + ε)"
     weights = {"γ": affine.get("weight"), "β": affine.get("bias")}
-    return step("norm", where, formula, "norm" if centered else "rms_norm", layer=layer, rows=tuple(rows),
+    return step("norm", prefix, formula, "norm" if centered else "rms_norm", layer=layer, rows=tuple(rows),
                 tensors={name: x, "y": y}, weights=weights)  # fmt: skip
 
 
-def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, where: str) -> Iterator[Step]:
+def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, prefix: str) -> Iterator[Step]:
     part, add, labels = getattr(layer, name), getattr(layer, f"{name}_add"), call.labels
     cross = name == "cross_attention"
     traces = call.activations[f"{call.prefix}{name}.attend"][call.index]
@@ -155,19 +155,19 @@ def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, where: str) -
     rows, columns = (labels.next_tokens, labels.source) if cross else (labels.tokens, labels.tokens)
     axes: dict[str, Any] = {"layer": call.number, "rows": rows, "columns": columns}
     scores = {"Q": q, "K": k, "B": bias, "scores": trace.scores}
-    yield step(kind, where, formula, **axes, tensors=scores)
+    yield step(kind, prefix, formula, **axes, tensors=scores)
     context = trace.context.transpose(0, 1)  # (h, q, d)
     mixed = {"scores": trace.scores, "probs": trace.probs, "V": v, "context": context}
-    yield step("softmax", where, **axes, tensors=mixed)
+    yield step("softmax", prefix, **axes, tensors=mixed)
     attention = call.output(f"{name}.output")
     total = x + attention.to(x.dtype)
-    yield step("add", where, **more, tensors={"x": x, "attention": attention, "sum": total},
+    yield step("add", prefix, **more, tensors={"x": x, "attention": attention, "sum": total},
                weights={"W_O": part.output.weight, "b_O": part.output.bias})  # fmt: skip
     if not add.pre_norm:
         yield norm_step(add.norm, total, norm, where, labels.tokens, call.number, "sum")
 
 
-def _feed_forward(call: _LayerCall, layer: Any, x: Tensor, where: str) -> Step:
+def _feed_forward(call: _LayerCall, layer: Any, x: Tensor, prefix: str) -> Step:
     ff, add = layer.feed_forward, layer.feed_forward_add
     parts = [name for name in ("up", "gate", "value", "activation", "down") if getattr(ff, name) is not None]
     tensors: dict[str, Tensor] = {"x": x, "norm": call.output("feed_forward_add.norm")} if add.pre_norm else {"y": x}
@@ -183,5 +183,5 @@ def _feed_forward(call: _LayerCall, layer: Any, x: Tensor, where: str) -> Step:
     weights |= {"γ": affine.get("weight"), "β": affine.get("bias")}
     variant = "pre_feed_forward" if add.pre_norm else "feed_forward"
     formula = FORMULAS[variant if ff.up is not None else f"{variant}.gated"]
-    return step("feed_forward", where, formula, variant, layer=call.number, rows=call.labels.tokens, tensors=tensors,
+    return step("feed_forward", prefix, formula, variant, layer=call.number, rows=call.labels.tokens, tensors=tensors,
                 weights=weights)  # fmt: skip

@@ -53,9 +53,9 @@ def _step(step: Step, record: Record, console: Console) -> None:
     def show(line: RenderableType, indent: int) -> None:
         console.print(Padding(line, (0, 0, 0, indent)))
 
-    where = "" if step.layer is None else Message(" · layer ", " · capa ").in_(step.lang) + str(step.layer + 1)
+    layer = "" if step.layer is None else Message(" · layer ", " · capa ").in_(step.lang) + str(step.layer + 1)
     console.print()
-    console.print(Text(f"{step.number}. {step.title}{where}", "bold cyan"))
+    console.print(Text(f"{step.number}. {step.title}{layer}", "bold cyan"))
     show(Text(step.text), 3)
     show(Text(step.formula, "italic"), 3)
     for line in step.work:
@@ -103,11 +103,11 @@ def _words(step: Step, record: Record) -> RenderableType:
 
 def _signed(tokens: Iterable[str], x: Array) -> RenderableType:
     """Return tokens with their attributions; negative ones have another colour."""
-    most = float(np.abs(x).max()) or 1.0
+    largest = float(np.abs(x).max()) or 1.0
     out = Text()
     for token, n in zip(tokens, x.tolist(), strict=True):
-        style = "" if abs(n) < most / 10 else "green" if n > 0 else "magenta"
-        out.append(f"{printable(token)} {n:+.2f}   ", style + (" bold" if abs(n) > most / 2 else ""))
+        style = "" if abs(n) < largest / 10 else "green" if n > 0 else "magenta"
+        out.append(f"{printable(token)} {n:+.2f}   ", style + (" bold" if abs(n) > largest / 2 else ""))
     return out
 
 

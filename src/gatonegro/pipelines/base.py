@@ -112,7 +112,7 @@ class Pipeline:
             language_check: treatment of texts in a language that the model does not support: "warn" (once per
                 pipeline), "error", "route" (use a built-in model for that language, and name the model in each answer)
                 or "off".
-            progress: True: show a progress bar on stderr; None: on a terminal only, for long work.
+            progress: show a progress bar on stderr; None: on a terminal only, for long work.
             **options: the task's options, for this call.
 
         Raises:
