@@ -26,6 +26,7 @@ from gatonegro import (
 from gatonegro.checkpoints import reading
 from gatonegro.config import RANGES, Config
 from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError, MissingHeadError, PickleRefusedError
+from gatonegro.generation import options
 from gatonegro.i18n import catalog, language, localized, number, use, using
 from gatonegro.models import model
 from gatonegro.nn import loss
@@ -245,8 +246,8 @@ def test_no_error_and_no_warning_is_in_english_alone(room):
 
 
 TABLES = (
-    hub.CAUSES, task.NOTICES, task.MESSAGES, packing.MESSAGES, model.MESSAGES, loss.MESSAGES, inputs.MESSAGES,
-    reading.MESSAGES, reading.SIGNS, reading.FOREIGN,
+    hub.CAUSES, task.NOTICES, task.MESSAGES, packing.MESSAGES, model.MESSAGES, options.MESSAGES, loss.MESSAGES,
+    inputs.MESSAGES, reading.MESSAGES, reading.SIGNS, reading.FOREIGN,
 )  # fmt: skip
 PAIRS = dict.fromkeys(
     [

@@ -73,6 +73,7 @@ class Packed:
 
     @cached_property
     def layout(self) -> Layout:
+        """The layout of self-attention over these sequences."""
         if self.is_key is None:
             return Layout(self.lengths, self.lengths)
         keys = tuple(int(part.sum()) for part in self.is_key.split(self.lengths))

@@ -194,6 +194,7 @@ class Model(nn.Module):
         return (Model.optimize, (self.source, self.precision)) if self._source else super().__reduce_ex__(protocol)
 
     def train(self, mode: bool = True) -> Model:
+        """Set training mode, or evaluation mode; raise InputError for training an optimized copy."""
         if mode:
             self._check_not_optimized()
             self.stored_int8 = False  # training changes the weights
@@ -253,10 +254,12 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """The device of the weights."""
         return self._weight.device
 
     @property
     def dtype(self) -> torch.dtype:
+        """The dtype of the weights."""
         return self._weight.dtype
 
     @property

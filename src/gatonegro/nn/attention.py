@@ -169,7 +169,7 @@ class Attend(nn.Module):
 class KVCache:
     """The key–value cache of a decoder layer: keys and values of all tokens so far, (u, h, d) each.
 
-    `Layout.places` are the rows of each sequence, so that nothing moves when sequences end or are reordered.
+    `Layout.key_slots` are the rows of each sequence, so that nothing moves when sequences end or are reordered.
     """
 
     def __init__(self) -> None:
