@@ -18,7 +18,7 @@ from torch import nn
 
 from gatonegro import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer, pipeline
 from gatonegro.errors import OptionError
-from gatonegro.training import disagreement, fast_training, fit, layer_groups
+from gatonegro.training import fit, layerwise_lr_groups, optimize_for_training, symmetric_kl
 from gatonegro.training.loop import ByteDropout
 
 ROOT = Path(__file__).parents[1]
@@ -343,7 +343,7 @@ def test_quick_answers_as_the_model_did_and_learns_the_same(make_folder):
     folder = make_folder("pooler", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     plain, fast = (AutoModelForSequenceClassification.from_pretrained(folder, num_labels=3) for _ in range(2))
     fast.load_state_dict(plain.state_dict())
-    fast_training(fast)
+    optimize_for_training(fast)
     ids = torch.tensor([[2, 30, 31, 32, 3]])
     for model in (plain, fast):
         model.train()
@@ -366,7 +366,7 @@ def test_byte_dropout_drops_its_share_and_keeps_the_mean():
 
 def test_layers_learn_the_slower_the_deeper_they_lie(make_folder):
     model = AutoModelForSequenceClassification.from_pretrained(make_folder("pooler"), num_labels=3)
-    groups = layer_groups(model, 1e-3, 1e-2, decay=0.5)
+    groups = layerwise_lr_groups(model, 1e-3, 1e-2, decay=0.5)
     rate = {id(p): g["lr"] for g in groups for p in g["params"]}
     named = dict(model.named_parameters())
     assert len(rate) == len(named)
@@ -380,11 +380,11 @@ def test_layers_learn_the_slower_the_deeper_they_lie(make_folder):
 
 def test_disagreement_is_none_between_equals_and_the_same_both_ways():
     one, other = torch.randn(2, 5, 3)
-    assert float(disagreement(one, one)) == pytest.approx(0, abs=1e-6)
-    assert 0.01 < float(disagreement(one, other)) == pytest.approx(float(disagreement(other, one)))
+    assert float(symmetric_kl(one, one)) == pytest.approx(0, abs=1e-6)
+    assert 0.01 < float(symmetric_kl(one, other)) == pytest.approx(float(symmetric_kl(other, one)))
     p, q = one.softmax(1), other.softmax(1)
     by_hand = ((p * (p / q).log()).sum(1) + (q * (q / p).log()).sum(1)).mean() / 2
-    assert float(disagreement(one, other)) == pytest.approx(float(by_hand), rel=1e-5)
+    assert float(symmetric_kl(one, other)) == pytest.approx(float(by_hand), rel=1e-5)
 
 
 def test_rdrop_makes_answers_agree(tmp_path):
@@ -399,7 +399,7 @@ def test_rdrop_makes_answers_agree(tmp_path):
             rdrop=rdrop)  # fmt: skip
         model.train()
         with torch.no_grad():
-            return float(disagreement(model(x), model(x)))
+            return float(symmetric_kl(model(x), model(x)))
 
     assert spread(1.0) < spread(0.0) / 4
     model = nn.Linear(1, 1)

@@ -23,7 +23,7 @@ from tokenizers import BertWordPieceTokenizer
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, Config
 from gatonegro.families import FAMILIES
 from gatonegro.packing import pack
-from gatonegro.training import fast_training, fit, mixed_batches
+from gatonegro.training import fit, length_grouped_batches, optimize_for_training
 
 HERE = Path(__file__).parent
 SHIPPED = HERE.parents[1] / "models" / "gatonegro_models" / "demo-en"
@@ -72,11 +72,11 @@ def main(argv: list[str] | None = None) -> None:
     family = FAMILIES["distilbert"]
     values = {**family.fixed, **SIZES, "vocab_size": len(vocabulary), "extra": {"languages": ["en"]}}
     config = Config("distilbert", **values).with_labels(list(LABELS))
-    model = fast_training(AutoModelForSequenceClassification.from_config(config))
+    model = optimize_for_training(AutoModelForSequenceClassification.from_config(config))
 
     ids = tokenizer(texts, truncation=True, max_length=128)["input_ids"]
     labels = [int(r["label"] == "POS") for r in rows]
-    steps = [batch for _ in range(PASSES) for batch in mixed_batches([len(i) for i in ids], TOKENS, rng)]
+    steps = [batch for _ in range(PASSES) for batch in length_grouped_batches([len(i) for i in ids], TOKENS, rng)]
     print(f"{len(rows)} texts, {len(steps)} steps, {model.num_parameters():,} parameters", file=sys.stderr)
 
     def loss(batch: list[int]) -> torch.Tensor:
@@ -84,7 +84,7 @@ def main(argv: list[str] | None = None) -> None:
         return F.cross_entropy(logits, torch.tensor([labels[i] for i in batch]), label_smoothing=0.05)
 
     groups = [{"params": list(model.parameters()), "lr": RATE, "weight_decay": 0.05}]
-    fit(model, steps, loss, groups, out=args.out, seed=args.seed, average=0.995)
+    fit(model, steps, loss, groups, out=args.out, seed=args.seed, ema_decay=0.995)
     model.save_pretrained(args.to, int8=True)
 
     shipped = AutoModelForSequenceClassification.from_pretrained(args.to)

@@ -43,7 +43,7 @@ from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 from gatonegro.models import Model, init_weights
 from gatonegro.packing import pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed_batches
+from gatonegro.training import fit, has_bf16, layerwise_lr_groups, length_grouped_batches, optimize_for_training
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def train(
     labels = len(LABELS)
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=labels)
     model.config = model.config.with_labels(list(LABELS))
-    fast_training(model)
+    optimize_for_training(model)
     rows = labelled(data / "sentiment", only_open)
     seen = one_pass(rows, stage.passes, rng)
     emoji, kinds = emoji_rows(data / "sentiment")
@@ -156,7 +156,7 @@ def train(
     init_weights(whole.emoji, model.config.initializer_range)
 
     encoded = [shorten(ids) for ids in encode(tokenizer, [vary(r.text, rng) for r in seen])]
-    steps = mixed_batches([len(ids) for ids in encoded], TOKENS, rng)
+    steps = length_grouped_batches([len(ids) for ids in encoded], TOKENS, rng)
     weights = class_weights(rows)
     print(f"{out}: {len(seen)} texts, {sum(map(len, encoded))} tokens, {len(steps)} steps", file=sys.stderr)
 
@@ -166,7 +166,7 @@ def train(
             x = model.encode(packed)
         return label_loss(whole, stage, x[packed.first_tokens[: len(batch)]], [seen[i] for i in batch], weights)
 
-    groups = layer_groups(whole, stage.lr, stage.head_lr, decay=stage.decay)
+    groups = layerwise_lr_groups(whole, stage.lr, stage.head_lr, decay=stage.decay)
     dev = dev_rows(data / "sentiment")
     fit(
         whole,
@@ -176,7 +176,7 @@ def train(
         out=out,
         seed=seed,
         evaluate=lambda: score(model, tokenizer, dev),
-        average=stage.average,
+        ema_decay=stage.average,
         rdrop=stage.rdrop,
         stop_after=stop_after,
     )

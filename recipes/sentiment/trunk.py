@@ -42,7 +42,7 @@ from gatonegro.batching import plan
 from gatonegro.models import Model, init_weights
 from gatonegro.packing import Packed, pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed_batches
+from gatonegro.training import fit, has_bf16, layerwise_lr_groups, length_grouped_batches, optimize_for_training
 
 Batch = tuple[str, list[int]]  # task, and indices of its rows
 
@@ -89,7 +89,7 @@ def main(argv: list[str] | None = None) -> None:
     rng = random.Random(args.seed)
     torch.manual_seed(args.seed)
     tokenizer = AutoTokenizer.from_pretrained(args.base)
-    model = fast_training(AutoModelForSequenceClassification.from_pretrained(args.base))
+    model = optimize_for_training(AutoModelForSequenceClassification.from_pretrained(args.base))
     whole, stage = Three(model, args.layer), replace(STAGES["third"], rdrop=0.0)
     init_weights(whole.entities, model.config.initializer_range)
 
@@ -104,11 +104,11 @@ def main(argv: list[str] | None = None) -> None:
     pairs = rng.sample(pairs, min(args.pairs, len(pairs)))
     sides = [encode(tokenizer, list(side)) for side in zip(*pairs, strict=True)]
 
-    batches: list[Batch] = [("labels", b) for b in mixed_batches([len(ids) for ids in texts], TOKENS, rng)]
+    batches: list[Batch] = [("labels", b) for b in length_grouped_batches([len(ids) for ids in texts], TOKENS, rng)]
     for _ in range(args.tagged):
-        batches += [("entities", b) for b in mixed_batches([len(ids) for ids, _ in tagged], TOKENS, rng)]
+        batches += [("entities", b) for b in length_grouped_batches([len(ids) for ids, _ in tagged], TOKENS, rng)]
     lengths = [len(a) + len(b) for a, b in zip(*sides, strict=True)]
-    batches += [("vectors", b) for b in mixed_batches(lengths, 2 * TOKENS, rng)]
+    batches += [("vectors", b) for b in length_grouped_batches(lengths, 2 * TOKENS, rng)]
     rng.shuffle(batches)
     print(
         f"{len(seen)} texts, {len(tagged)} tagged sentences, {len(pairs)} pairs: {len(batches)} steps", file=sys.stderr
@@ -133,11 +133,11 @@ def main(argv: list[str] | None = None) -> None:
         whole,
         batches,
         loss,
-        layer_groups(whole, stage.lr, 5e-4, decay=0.95),
+        layerwise_lr_groups(whole, stage.lr, 5e-4, decay=0.95),
         out=args.out,
         seed=args.seed,
         evaluate=lambda: measure(whole, tokenizer, dev, args.data),
-        average=0.99,
+        ema_decay=0.99,
         stop_after=args.stop_after,
     )
     save(whole, tokenizer, args.out)

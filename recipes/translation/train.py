@@ -37,7 +37,7 @@ from gatonegro.generation import GenerationConfig
 from gatonegro.models import LanguageModel
 from gatonegro.packing import Layout, Packed, pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fast_training, fit, has_bf16, mixed_batches
+from gatonegro.training import fit, has_bf16, length_grouped_batches, optimize_for_training
 
 START, PAD, END = SPECIAL.index("</s>"), SPECIAL.index("<pad>"), SPECIAL.index("</s>")
 LAYERS = 8  # of the base's twelve: the last ones compute a text's vector, which is not needed here
@@ -105,7 +105,7 @@ class Steps(Sequence[Step]):
         rng = random.Random(self.seed * 1009 + number)
         rows = [encode(one, self.sampler, rng) for one in self.examples(rng)]
         rows = [(a, b) for a, b in rows if max(len(a), len(b)) <= MAX_SIDE_TOKENS]
-        plan = mixed_batches([len(a) + len(b) for a, b in rows], TOKENS, rng)
+        plan = length_grouped_batches([len(a) + len(b) for a, b in rows], TOKENS, rng)
         steps = [sorted((rows[i] for i in batch), key=lambda row: (len(row[0]), len(row[1]))) for batch in plan]
         self.steps = [Step(*map(list, zip(*step, strict=True))) for step in steps]  # type: ignore[arg-type]
         self.made = number
@@ -198,7 +198,7 @@ def main(argv: list[str] | None = None) -> None:
         (start / "tokenizer_config.json").write_text(json.dumps(TOKENIZER, indent=2) + "\n", encoding="utf-8")
     model = AutoModelForSeq2SeqLM.from_pretrained(start)
     assert isinstance(model, LanguageModel)
-    fast_training(model)
+    optimize_for_training(model)
     tokenizer = AutoTokenizer.from_pretrained(start)
     sampler = Sampler(tokenizer.backend_tokenizer)
 
@@ -236,9 +236,9 @@ def main(argv: list[str] | None = None) -> None:
         seed=args.seed,
         evaluate=evaluate,
         evaluate_every=max(50, steps.length // 2 // 50 * 50),
-        average=0.999 if len(steps) > 2000 else 0.99,
+        ema_decay=0.999 if len(steps) > 2000 else 0.99,
         rdrop=args.rdrop,
-        warmup=0.04,
+        warmup_ratio=0.04,
         stop_after=args.stop_after,
     )
     model.save_pretrained(args.out / "model")

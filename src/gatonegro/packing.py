@@ -50,7 +50,7 @@ class Layout:
 
     @cached_property
     def cu_seqlens(self) -> tuple[Tensor, Tensor]:
-        """The cumulative query lengths and key lengths, from 0. (n + 1,) each"""
+        """The cumulative query lengths and key lengths, from 0, (n + 1,) each."""
         counts = (torch.tensor([0, *lengths]) for lengths in (self.query_lengths, self.key_lengths))
         queries, keys = (each.cumsum(0, dtype=torch.int32) for each in counts)
         return queries, keys
@@ -73,6 +73,7 @@ class Packed:
 
     @cached_property
     def layout(self) -> Layout:
+        """The layout of self-attention over these sequences."""
         if self.is_key is None:
             return Layout(self.lengths, self.lengths)
         keys = tuple(int(part.sum()) for part in self.is_key.split(self.lengths))
@@ -80,7 +81,7 @@ class Packed:
 
     @cached_property
     def first_tokens(self) -> Tensor:
-        """The index of each sequence's first token. (n,)"""
+        """The index of each sequence's first token, (n,)."""
         lengths = torch.tensor(self.lengths, dtype=torch.long, device=self.ids.device)
         return lengths.cumsum(0) - lengths
 

@@ -71,9 +71,9 @@ class BeamSearch:
             candidates = self.state.step([hyp.ids[-1] for hyp in self.hyps], self.choose)
 
     def choose(self, logits: Tensor, first: int) -> tuple[Tensor, ...]:
-        """Return the best continuations per source, for the rows from `first` on. (sources, num_candidates) each
+        """Return the best continuations of each source, for the rows from `first` on.
 
-        They are sums of log-probabilities, indices of the source's beams, and tokens.
+        They are sums of log-probabilities, indices of the source's beams, and tokens, (sources, num_candidates) each.
         """
         options, num_beams = self.options, self.num_beams
         hyps = self.hyps[first : first + len(logits)]

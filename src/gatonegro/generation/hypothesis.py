@@ -42,7 +42,7 @@ class Generated:
 
     @property
     def unfinished(self) -> str | None:
-        """ "loop" or "limit" if the sequence is not finished, else None."""
+        """The reason why the sequence is not finished, "loop" or "limit"; None if it is."""
         return "loop" if self.repeats else None if self.has_eos else "limit"
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.generation.hypothesis import Hypothesis
-from gatonegro.generation.options import GenerationConfig
+from gatonegro.generation.options import MESSAGES, GenerationConfig
 from gatonegro.generation.topk import mask_out
 
 NEG_INF = float("-inf")
@@ -121,16 +121,8 @@ def check_finite(best: Tensor, logits: Tensor) -> None:
     if best.isfinite().all():
         return
     if logits.isnan().any():
-        raise CheckpointError(
-            "the model's scores are no numbers (NaN): its weights overflow in this dtype. Try dtype='float32', or use "
-            "another checkpoint.",
-            "las puntuaciones del modelo no son números (NaN): sus pesos desbordan este dtype. Prueba "
-            "dtype='float32', o usa otro checkpoint.",
-        )
-    raise OptionError(
-        "no token may follow: suppress_tokens, bad_words_ids and the like forbid them all. Forbid fewer.",
-        "ningún token puede seguir: suppress_tokens, bad_words_ids y demás los prohíben todos. Prohíbe menos.",
-    )
+        raise CheckpointError(*MESSAGES["nan"])
+    raise OptionError(*MESSAGES["all_masked"])
 
 
 def _repetition_penalty(penalty: float) -> LogitsProcessor:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from gatonegro.checks import FLAG, Check, number, one_of, short, whole
 from gatonegro.errors import ConfigError, GatonegroError, OptionError
-from gatonegro.i18n import EMPTY, Message
+from gatonegro.i18n import EMPTY, Message, catalog
 
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))
 DEFAULT_NEW_TOKENS = 20  # where no limit is set, as in the reference
 MAX_SEQUENCES = 1000  # largest number of beams, or of sequences per source: more would fill the memory
 # options with token ids: a single id in the first five, lists, or lists of lists, in the others
@@ -116,10 +118,10 @@ class GenerationConfig:
             if name in UNSUPPORTED_OPTIONS:
                 UNSUPPORTED_OPTIONS[name](name, value)
             elif name not in OPTION_CHECKS and value is not None:
-                close, given = next(iter(get_close_matches(name, OPTION_CHECKS, 1, 0.7)), None), short(value)
+                close, shown = next(iter(get_close_matches(name, OPTION_CHECKS, 1, 0.7)), None), short(value)
                 hint = Message(f" Did you mean {close}?", f" ¿Querías decir {close}?") if close else EMPTY
                 raise OptionError(
-                    f"{name}={given} is not known here.{hint.en}", f"{name}={given} no se conoce aquí.{hint.es}"
+                    f"{name}={shown} is not known here.{hint.en}", f"{name}={shown} no se conoce aquí.{hint.es}"
                 )
         named = {name: value for name, value in options.items() if name in OPTION_CHECKS and value is not None}
         if "max_length" in named and "max_new_tokens" not in named:
@@ -127,10 +129,9 @@ class GenerationConfig:
         changed = replace(self, **named)
         if changed.num_return_sequences > changed.num_beams and not changed.do_sample:
             raise OptionError(
-                f"num_return_sequences={changed.num_return_sequences} needs as many beams, or do_sample=True: "
-                f"there are {changed.num_beams}.",
-                f"num_return_sequences={changed.num_return_sequences} necesita otros tantos haces (num_beams), o "
-                f"do_sample=True: hay {changed.num_beams}.",
+                *MESSAGES["num_beams"].format(
+                    num_return_sequences=changed.num_return_sequences, num_beams=changed.num_beams
+                )
             )
         return changed
 
@@ -141,10 +142,7 @@ class GenerationConfig:
             values = [value] if isinstance(value, int) else value or ()
             ids = (i for x in values for i in ([x] if isinstance(x, int) else x))
             if wrong := [i for i in ids if i >= vocab_size]:
-                raise OptionError(
-                    f"{name}: there is no token {wrong[0]}; the model's vocabulary is 0 … {vocab_size - 1}.",
-                    f"{name}: no existe el token {wrong[0]}; el vocabulario del modelo es 0 … {vocab_size - 1}.",
-                )
+                raise OptionError(*MESSAGES["token_id"].format(name=name, token=wrong[0], last=vocab_size - 1))
 
     def max_length_after(self, prompt_length: int) -> int:
         """Return the maximum length of a sequence, its prompt of `prompt_length` tokens included."""

@@ -44,7 +44,7 @@ def generate(
     state = DecodingState(model, None if sources is None else [sources[i] for i in repeated], [h.ids for h in hyps])
 
     def choose(logits: Tensor, first: int) -> tuple[Tensor, ...]:
-        """Return the next token of each row, from row `first` on, and its log-probability. (rows,) each"""
+        """Return the next token of each row, from row `first` on, and its log-probability, (rows,) each."""
         processors.process(logits, hyps[first : first + len(logits)])
         if options.do_sample:
             logits = logits.cpu()

@@ -14,7 +14,7 @@ def top_k(logits: Tensor, k: int, masked_ids: Sequence[Sequence[int]] = ()) -> t
     """Return the `k` largest logits of each row, in descending order, their ids, and the row's logsumexp.
 
     The `masked_ids` of a row are left out of its top k, but not of the sum. The logits (rows, vocab) may change in
-    place. (rows, k) twice, (rows,)
+    place. The results are (rows, k), (rows, k) and (rows,).
     """
     k = min(k, logits.shape[1])
     if logits.device.type == "cpu" and kernels.available():

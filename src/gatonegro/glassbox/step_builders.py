@@ -135,12 +135,12 @@ def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, prefix: str) 
     norm = call.output(f"{name}_add.norm")
     more: dict[str, Any] = {"layer": call.number, "rows": labels.tokens}
     if add.pre_norm:
-        yield norm_step(add.norm, x, norm, where + "before_", labels.tokens, call.number)
+        yield norm_step(add.norm, x, norm, prefix + "before_", labels.tokens, call.number)
     q, k, v = (
         call.output(f"{name}.{p}").unflatten(-1, (part.heads, -1)).transpose(0, 1) for p in ("query", "key", "value")
     )
     yield step(
-        "linear", where, variant="cross_linear" if cross else "", **more, columns=labels.source if cross else (),
+        "linear", prefix, variant="cross_linear" if cross else "", **more, columns=labels.source if cross else (),
         tensors={"x": norm if add.pre_norm else x, "memory": labels.memory if cross else None, "Q": q, "K": k, "V": v},
         weights={
             f"{letter}_{p[0].upper()}": getattr(getattr(part, p), kind)
@@ -164,7 +164,7 @@ def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, prefix: str) 
     yield step("add", prefix, **more, tensors={"x": x, "attention": attention, "sum": total},
                weights={"W_O": part.output.weight, "b_O": part.output.bias})  # fmt: skip
     if not add.pre_norm:
-        yield norm_step(add.norm, total, norm, where, labels.tokens, call.number, "sum")
+        yield norm_step(add.norm, total, norm, prefix, labels.tokens, call.number, "sum")
 
 
 def _feed_forward(call: _LayerCall, layer: Any, x: Tensor, prefix: str) -> Step:

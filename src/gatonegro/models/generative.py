@@ -46,12 +46,13 @@ class LanguageModel(Model):
         kv_caches: Sequence[KVCache] | None = None,
         layout: Layout | None = None,
     ) -> Tensor:
-        """Return hidden states of the decoder's last layer. (t, hidden)
+        """Return hidden states of the decoder's last layer, (t, hidden).
 
         Args:
             packed: the target's tokens.
             memory: the encoder's output (u, hidden), or the result of `Decoder.project_memory`.
-            cross, kv_caches: see `Decoder.forward`.
+            cross: see `Decoder.forward`.
+            kv_caches: see `Decoder.forward`.
             layout: with `kv_caches`, the layout of new tokens and all keys.
         """
         if self.config.decoder is None:
@@ -63,7 +64,7 @@ class LanguageModel(Model):
         return self.decoder(x, layout or packed.layout, memory, cross, kv_caches)
 
     def encode(self, packed: Packed) -> Tensor:
-        """Return the hidden states of the encoder or, without one, of the decoder. (t, hidden)"""
+        """Return the hidden states of the encoder or, without one, of the decoder, (t, hidden)."""
         return super().encode(packed) if self.config.decoder is not None else self.decode(packed)
 
     def logits(self, x: Tensor, packed: Packed) -> Tensor:
@@ -96,14 +97,23 @@ class LanguageModel(Model):
         output_hidden_states: bool = False,
         return_dict: bool | None = None,
     ) -> ModelOutput | tuple[Any, ...]:
-        """Return the output for a padded batch, as in `transformers`. For arguments not listed, see `Model.forward`.
+        """Return the output for a padded batch, as in `transformers`.
 
         Args:
+            input_ids: (b, s) token ids; or `inputs_embeds` instead.
             attention_mask: (b, s), 0 for padding. T5 measures distances in tokens, so with holes between tokens its
                 outputs differ from the reference's.
             decoder_input_ids: (b, w), the target so far; default: `labels`, shifted right by one.
             decoder_attention_mask: (b, w).
+            position_ids: (b, s); default: by the family's rule.
+            inputs_embeds: (b, s, hidden).
             labels: (b, w), or (b, s) without an encoder; -100 for "none". The loss is the mean over tokens.
+            output_attentions: also return each layer's attention probabilities.
+            output_hidden_states: also return each layer's hidden states.
+            return_dict: False returns a tuple of the fields that are not None.
+
+        Raises:
+            InputError: an argument does not fit the model, or the others.
         """
         packed, source_padding = from_padded(self.config, input_ids, attention_mask, None, position_ids, inputs_embeds)
         out, decoder, target, padding = ModelOutput(), self.config.decoder, packed, source_padding
@@ -165,13 +175,16 @@ class LanguageModel(Model):
         decoder_input_ids: Tensor | None = None,
         **options: Any,
     ) -> Tensor:
-        """Generate ids for each row of a padded batch, as in `transformers`. (b · num_return_sequences, w)
+        """Generate ids for each row of a padded batch, as in `transformers`.
 
         Args:
             input_ids: (b, s), the encoder's input or, without an encoder, the prompts.
             attention_mask: (b, s), 0 for padding.
             decoder_input_ids: (b, w), the target so far, with or without `decoder_start_token_id` in front.
             options: fields of `GenerationConfig`; defaults: those of the model's files.
+
+        Returns:
+            The generated ids, prompts included. (b · num_return_sequences, w)
 
         Raises:
             OptionError: an option is unknown, or has an invalid value.
@@ -247,9 +260,10 @@ class LanguageModel(Model):
 
     @torch.inference_mode()
     def cross_attention(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
-        """Return the attention of each target token to the source, averaged over heads. (target tokens, source tokens)
+        """Return the attention of each target token to the source, averaged over heads.
 
-        A token's row is the step that predicts it. The layer is the last but one, https://arxiv.org/abs/1909.02074.
+        It is a matrix (target tokens, source tokens); a token's row is the step that predicts it. The layer is the last
+        but one, https://arxiv.org/abs/1909.02074.
         """
         assert self.config.decoder is not None
         sources, targets = pack([source], self.config), pack([[self.start_token, *target]], self.config.decoder)

@@ -54,7 +54,7 @@ class Model(nn.Module):
         self.head = HEADS[head](config) if head in HEADS else None
 
     def encode(self, packed: Packed) -> Tensor:
-        """Return hidden states of the last layer. (t, hidden)"""
+        """Return hidden states of the last layer, (t, hidden)."""
         return self.encoder(self.embeddings(packed), packed.layout)
 
     def run(self, packed: Packed, at: Tensor | None = None) -> Tensor:
@@ -122,12 +122,14 @@ class Model(nn.Module):
         """Return the output for a padded batch, as in `transformers`.
 
         Args:
-            input_ids: (b, s) token ids; or `inputs_embeds` (b, s, hidden) instead.
+            input_ids: (b, s) token ids; or `inputs_embeds` instead.
             attention_mask: (b, s), 0 for padding, in any pattern.
             token_type_ids: (b, s), the token type of each token.
             position_ids: (b, s); default: by the family's rule.
+            inputs_embeds: (b, s, hidden).
             labels: (b,) classes or (b, labels) for classification, (b, s) with -100 for "none" for token tasks.
-            output_attentions, output_hidden_states: also return those of each layer.
+            output_attentions: also return each layer's attention probabilities.
+            output_hidden_states: also return each layer's hidden states.
             return_dict: False returns a tuple of the fields that are not None.
 
         Raises:
@@ -193,6 +195,7 @@ class Model(nn.Module):
         return (Model.optimize, (self.source, self.precision)) if self._source else super().__reduce_ex__(protocol)
 
     def train(self, mode: bool = True) -> Model:
+        """Set training mode, or evaluation mode; raise InputError for training an optimized copy."""
         if mode:
             self._check_not_optimized()
             self.stored_int8 = False  # training changes the weights
@@ -252,10 +255,12 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """The device of the weights."""
         return self._weight.device
 
     @property
     def dtype(self) -> torch.dtype:
+        """The dtype of the weights."""
         return self._weight.dtype
 
     @property
@@ -302,7 +307,7 @@ M = TypeVar("M", bound=nn.Module)
 def padded_attentions(
     layers: Sequence[Sequence[AttentionTrace]], config: Config, padding: Padding, key_padding: Padding | None = None
 ) -> tuple[Tensor, ...]:
-    """Return each layer's attention probabilities, padded by `Padding.restore_attention`. (b, h, s, s) each"""
+    """Return each layer's attention probabilities, padded by `Padding.restore_attention`, (b, h, s, s) each."""
     heads = config.num_attention_heads
     return tuple(padding.restore_attention([trace.probs for trace in layer], heads, key_padding) for layer in layers)
 

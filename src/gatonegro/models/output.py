@@ -28,17 +28,21 @@ class ModelOutput:
     encoder_attentions: tuple[Tensor, ...] | None = None
 
     def to_tuple(self) -> tuple[Any, ...]:
+        """Return the fields that are set, in order."""
         return tuple(v for f in fields(self) if (v := getattr(self, f.name)) is not None)
 
     values = to_tuple
 
     def keys(self) -> list[str]:
+        """Return the names of the fields that are set."""
         return [f.name for f in fields(self) if getattr(self, f.name) is not None]
 
     def items(self) -> list[tuple[str, Any]]:
+        """Return names and values of the fields that are set."""
         return list(zip(self.keys(), self.to_tuple(), strict=True))
 
     def get(self, key: str, default: Any = None) -> Any:
+        """Return a field, or the default if it is not set."""
         return getattr(self, key) if key in self else default
 
     def __contains__(self, key: object) -> bool:

@@ -16,7 +16,7 @@ def softmax(x: np.ndarray) -> np.ndarray:
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """Compute 1 / (1 + exp(-x)) without overflow: https://github.com/scipy/scipy/blob/main/scipy/special/_logit.h"""
+    """Compute 1 / (1 + exp(-x)) without overflow."""  # https://github.com/scipy/scipy/blob/main/scipy/special/_logit.h
     return (0.5 * (1 + np.tanh(0.5 * x))).astype(x.dtype)
 
 

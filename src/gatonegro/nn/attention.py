@@ -71,7 +71,7 @@ def attend(
     bias: Bias | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
-    """Return the attention output of every query over the keys of its sequence. (t, h, d)
+    """Return the attention output of every query over the keys of its sequence, (t, h, d).
 
     `causal` masks later keys, `window` keys more than that number of tokens away; `scale` defaults to 1/√d.
     """
@@ -132,7 +132,7 @@ class RelativeBias(nn.Module):
         self.scores = Embedding(self.num_buckets, config.num_attention_heads)
 
     def forward(self, q: int, k: int) -> Tensor:
-        """Return the bias added to the scores of queries that are the last `q` of `k` tokens. (h, q, k)"""
+        """Return the bias added to the scores of queries that are the last `q` of `k` tokens, (h, q, k)."""
         distance = torch.arange(k)[None] - torch.arange(k - q, k)[:, None]  # (q, k)
         num_buckets, bucket = self.num_buckets, torch.zeros_like(distance)
         if self.causal:
@@ -170,7 +170,7 @@ class Attend(nn.Module):
 class KVCache:
     """The key–value cache of a decoder layer: keys and values of all tokens so far, (u, h, d) each.
 
-    `Layout.places` are the rows of each sequence, so that nothing moves when sequences end or are reordered.
+    `Layout.key_slots` are the rows of each sequence, so that nothing moves when sequences end or are reordered.
     """
 
     def __init__(self) -> None:
@@ -178,7 +178,7 @@ class KVCache:
         self.count = 0
 
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Append the keys and values of new tokens (t, h, d). Return all of the cache. (u, h, d) each"""
+        """Append the keys and values of new tokens (t, h, d). Return all of the cache, (u, h, d) each."""
         before, self.count = self.count, self.count + len(k)
         if self.count > len(self.k):
             old, size = (self.k, self.v), (2 * self.count, *k.shape[1:])

@@ -62,7 +62,7 @@ class Decoder(nn.Module):
         cross: Layout | None = None,
         kv_caches: Sequence[KVCache] | None = None,
     ) -> Tensor:
-        """Return hidden states of the last layer. (t, hidden)
+        """Return hidden states of the last layer, (t, hidden).
 
         `memory` is the result of `project_memory`, `cross` the layout of queries of `layout` and keys in `memory`.
         The keys and values of these tokens are appended to `kv_caches`, one per layer.

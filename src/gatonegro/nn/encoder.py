@@ -94,7 +94,7 @@ class Embeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def forward(self, packed: Packed, tokens: nn.Module | None = None) -> Tensor:
-        """Return the embeddings (t, hidden), with `tokens`, where given, as the token embeddings."""
+        """Return the embeddings, (t, hidden). `tokens` replaces the module of token embeddings, for a decoder."""
         tokens = self.tokens if tokens is None else tokens
         x = tokens(packed.ids) if packed.embeds is None else packed.embeds.to(tokens.weight.dtype)  # type: ignore
         if self.scale != 1.0:

@@ -30,8 +30,8 @@ def compute_loss(config: Config, head: str, logits: Tensor | None, labels: Tenso
     if logits is None:
         raise InputError(*MESSAGES["no_head"])
     if not isinstance(labels, Tensor) or labels.is_complex():
-        given = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
-        raise InputError(*MESSAGES["not_tensor"].format(given=given))
+        got = labels.dtype if isinstance(labels, Tensor) else type(labels).__name__
+        raise InputError(*MESSAGES["not_tensor"].format(given=got))
     rows = tuple(logits.shape[:-1])  # (b,) or (b, s)
     column = (*rows, 1) if head == "sequence-classification" else rows
     kind = config.problem_type if head == "sequence-classification" else "single_label_classification"

@@ -20,7 +20,7 @@ MIN_LINK_SHARE = 0.15  # of a target word's attention that links it to a source 
 def add_attention(
     model: LanguageModel, source: Sequence[int], output: Generated, prefix: int, reverse_prefix: Sequence[int] | None
 ) -> Generated:
-    """Return a translation with its tokens' attention to those of the source. (target tokens, source tokens)
+    """Return a translation with its tokens' attention to those of the source.
 
     `prefix` is the length of the source's prefix. With `reverse_prefix`, the ids of the prefix in the reverse
     direction, the attention is the geometric mean of both directions.

@@ -24,6 +24,7 @@ POOLINGS = {
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
+    """Encode texts as windows in which every token is queried."""
     return encode_tokens(tokenizer, config, rows, options, lambda row, encoding: range(len(encoding)))
 
 

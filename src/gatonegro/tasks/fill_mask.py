@@ -19,6 +19,7 @@ from gatonegro.tokenization import Tokenizer
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
+    """Encode texts as windows in which mask tokens are queried."""
     mask = tokenizer.mask_token_id
     if mask is None:
         raise OptionError(*MESSAGES["no_mask_token"])

@@ -103,6 +103,7 @@ class Task:
 
     @property
     def defaults(self) -> dict[str, Any]:
+        """The default of each option."""
         return {name: option.default for name, option in self.options.items()}
 
     def validate_options(self, options: Mapping[str, Any]) -> dict[str, Any]:

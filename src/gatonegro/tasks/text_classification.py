@@ -89,7 +89,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
 
 
 def combine_windows(answers: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
-    """Average the logits of a text's windows, weighted. (labels,)
+    """Return the weighted mean of the logits of a text's windows, (labels,).
 
     The last window has the weight `LAST_WINDOW_WEIGHT`, since a review's verdict is at its end; the others share the
     rest by length. See https://arxiv.org/abs/1905.05583 §5.3.1 and `benchmarks/long_texts.py`.

@@ -49,6 +49,7 @@ def is_single(inputs: Any, options: Mapping[str, Any]) -> bool:
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
+    """Encode texts, or lists of words, as windows in which all tokens but special ones are queried."""
     return encode_tokens(tokenizer, config, rows, options, lambda row, encoding: _text_tokens(encoding))
 
 
