@@ -16,8 +16,8 @@ from weakref import WeakSet
 
 import pytest
 import torch
-from generative import KINDS, make
 from hypothesis import settings
+from small_checkpoints import KINDS, make
 
 import gatonegro
 from gatonegro import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, Config

@@ -6,9 +6,9 @@ Written once, with transformers 4.57.6, torch 2.13.0 (CPU), tokenizers 0.22.2 an
     /tmp/hf4/bin/pip install torch==2.13.0 "transformers==4.57.*" sentencepiece numpy safetensors protobuf sacremoses
     OMP_NUM_THREADS=1 /tmp/hf4/bin/python tests/golden/make.py
 
-The file says what was asked, so that whoever reads it needs nothing of this script: `files`, what tests/generative.py
-has to write before anything else can be compared; `pipelines`, a call and its result or error each; `generate`, the ids
-beneath, of the padded `inputs`. Nothing in it is drawn.
+The file is complete without this script. `files` are those that tests/small_checkpoints.py must write before
+anything else can be compared; `pipelines` are calls with their results or errors; `generate` are the ids of the padded `inputs`.
+Nothing in it is random.
 """
 
 import functools
@@ -29,7 +29,7 @@ import sentencepiece
 import tokenizers
 import torch
 import transformers
-from generative import KINDS, make
+from small_checkpoints import KINDS, make
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
 
 ES = [
