@@ -7,8 +7,8 @@ Written once, with transformers 4.57.6, torch 2.13.0 (CPU), tokenizers 0.22.2 an
     OMP_NUM_THREADS=1 /tmp/hf4/bin/python tests/golden/make.py
 
 The file is complete without this script. `files` are those that tests/small_checkpoints.py must write before
-anything else can be compared; `pipelines` are calls with their results or errors; `generate` are the ids of the padded `inputs`.
-Nothing in it is random.
+anything else can be compared; `pipelines` are calls with their results or errors; `generate` are the ids of the padded
+`inputs`. Nothing in it is random.
 """
 
 import functools

@@ -74,6 +74,9 @@ class AutoModel:
     def from_config(cls, config: Config) -> Model:
         """Build a model with random weights, in training mode as in `transformers`.
 
+        Args:
+            config: sizes and variants of the model.
+
         Raises:
             InputError: `config` is not a `Config`.
         """
