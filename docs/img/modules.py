@@ -26,7 +26,7 @@ CONTENTS = {
     "cli": "one file per command",
     "glassbox": "explain, diagnose, the page of an explanation",
     "pipelines": "pipeline(); the one loop from rows to answers",
-    "tasks": "a record per task: encode, ask or generate, decode",
+    "tasks": "a record per task: encode, predict or generate, decode",
     "training": "one loop: AdamW, schedule, log, resume",
     "models": "the Auto* classes: config, weights and head; padded batches",
     "generation": "greedy, beams and sampling over a KV cache",
