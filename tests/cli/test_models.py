@@ -99,8 +99,8 @@ def test_get_keeps_what_a_name_told(tiny, run, tmp_path):
     shutil.copytree(tiny, tmp_path / "robertuito-x")
     (folder,) = run("models", "--get", tmp_path / "robertuito-x", "--to", tmp_path / "usb")[0].splitlines()
     shutil.move(folder, tmp_path / "other")
-    assert pipeline("sentiment-analysis", model=tmp_path / "other").transform is not None
-    assert pipeline("sentiment-analysis", model=tiny).transform is None
+    assert pipeline("sentiment-analysis", model=tmp_path / "other").preprocess is not None
+    assert pipeline("sentiment-analysis", model=tiny).preprocess is None
 
 
 def test_get_does_not_mix_two_models(wide, tiny, run, refused, tmp_path):

@@ -69,7 +69,7 @@ class Diagnosis:
             (REPORT_LABELS["language"], Message(text_language.en + probability, text_language.es + probability)),
             (REPORT_LABELS["model"], Message(en, es)),
             (REPORT_LABELS["tokens"], Message(
-                f"{self.tokens_per_word:.2f} a word; in its best language {self.best_fertility:.2f}",
+                f"{self.tokens_per_word:.2f} per word; in its best language {self.best_fertility:.2f}",
                 f"{self.tokens_per_word:.2f} por palabra; en su mejor idioma, {self.best_fertility:.2f}",
             )),
         ]  # fmt: skip

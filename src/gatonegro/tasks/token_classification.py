@@ -14,6 +14,7 @@ from gatonegro.config import Config
 from gatonegro.errors import RowError
 from gatonegro.i18n import Message
 from gatonegro.models import Model, softmax
+from gatonegro.preprocessing.transform import PreprocessedText
 from gatonegro.tasks.task import MESSAGES, Encoded, RowOutput, Task
 from gatonegro.tasks.windows import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
@@ -69,11 +70,11 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     else:
         prefix = getattr(tokenizer.backend_tokenizer.model, "continuing_subword_prefix", None)
         groups = _group_words(text, tokens, bool(prefix), tokenizer.unk_token_id)
-    entities = []
+    entities: list[dict[str, Any]] = []
     for group in groups:
         scores = probs[group[0]] if aggregate is None else aggregate(probs[group])
         best = int(scores.argmax())
-        entity = {"entity": config.id2label[best], "score": float(scores[best])}
+        entity: dict[str, Any] = {"entity": config.id2label[best], "score": float(scores[best])}
         if aggregate is None:
             entity |= {"index": tokens[group[0]]["index"], "word": tokens[group[0]]["word"]}
         else:
@@ -82,9 +83,9 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     if strategy != "none":
         entities = list(_group_entities(tokenizer, entities))
     entities = [e for e in entities if e.get("entity", e.get("entity_group")) not in options["ignore_labels"]]
-    if (back := getattr(output.row, "back", None)) is not None:  # the text was preprocessed
+    if isinstance(output.row, PreprocessedText):
         for entity in entities:
-            entity["start"], entity["end"] = back(entity["start"], entity["end"])
+            entity["start"], entity["end"] = output.row.original_span(entity["start"], entity["end"])
     return entities
 
 
