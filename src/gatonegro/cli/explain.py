@@ -1,4 +1,4 @@
-"""`gatonegro explain`: show every step from a text to an answer."""
+"""`gatonegro explain`: show every computation of a model from a text to its answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts from arguments or standard input."""
+"""Reading of input texts from command-line arguments or standard input."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ CHUNK_BYTES = 1 << 17  # bytes of standard input per read: about a thousand line
 
 
 def read_texts(arguments: list[str]) -> Iterator[list[str]]:
-    """Return the texts of the command line or, if there are none, the lines of standard input, in parts.
+    """Return lists of texts from the command line or, if it has none, of lines from standard input as they arrive.
 
-    A part has the lines that are available without waiting.
+    Each list has the lines that are available without waiting.
 
     Raises:
         InputError: a text or a line is not UTF-8; for a line, after the lines before it.

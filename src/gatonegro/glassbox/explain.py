@@ -1,4 +1,4 @@
-"""`explain()`: every step of a model from a text to its answer, with the real numbers."""
+"""`explain()`, which records every computation of a model from a text to its answer, with the real numbers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def explain(
     revision: str | None = None,
     local_files_only: bool = False,
 ) -> Explanation:
-    """Return every step from a text to an answer, with captions, formulas and the real numbers.
+    """Explain every computation of a model from a text to its answer, with captions, formulas and real numbers.
 
     For an optimized model, such as a pipeline's, the original weights are explained, with a note; in int8, for example,
     scores may differ in the second digit.
@@ -106,7 +106,7 @@ def explain(
 
 @dataclass(frozen=True)
 class _Subject:
-    """Model to explain, with its tokenizer and preprocessing."""
+    """Model to be explained, with its tokenizer, languages and text preprocessing."""
 
     model: Model
     tokenizer: Tokenizer
@@ -134,7 +134,7 @@ def _subject(model: Any, tokenizer: Tokenizer | None, source_options: Mapping[st
 
 
 class _Prompt(NamedTuple):
-    """Text as a pipeline would pass it to the model."""
+    """Text that is preprocessed and tokenized as a pipeline would pass it to the model."""
 
     text: str  # preprocessed
     tag: str  # the language tag that was added in front; "" if the text has one, or the model has none
@@ -143,7 +143,7 @@ class _Prompt(NamedTuple):
 
 
 def _prompt(text: str, model: Model, subject: _Subject, max_new_tokens: int) -> _Prompt:
-    """Preprocess a text, prepend its task's prefix or a language tag, and tokenize it."""
+    """Preprocess a text, prepend the task prefix or language tag that the model expects, and tokenize it."""
     tokenizer, preprocess = subject.tokenizer, subject.preprocess
     text = text if preprocess is None else apply(text, preprocess)
     languages = target_languages(tokenizer, model.config)
@@ -173,7 +173,7 @@ def _prompt(text: str, model: Model, subject: _Subject, max_new_tokens: int) -> 
 
 
 def _notes(text: str, prompt: _Prompt, precision: str, cut: int, answered: bool) -> tuple[Message, ...]:
-    """Return the notes on the whole explanation, in order.
+    """Return the notes to show with an explanation, such as that its text was truncated.
 
     `cut` is the number of tokens after which the generated text was cut, 0 if it ended by itself; `answered` is True
     for a classifier, whose answer is attributed to words.
@@ -213,7 +213,7 @@ def _vectorization(
 
 
 def _encoder_fields(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[str, Any]:
-    """Run an encoder and its head; return the fields of an Explanation, such as `steps`."""
+    """Run an encoder and its head on token ids, and return the fields of an `Explanation`."""
     packed, names = pack([ids], model.config).to(model.device), tokenizer.convert_ids_to_tokens(ids)
     with record_activations(model) as trace:
         result = model.run(packed)
@@ -252,15 +252,15 @@ def _encoder_fields(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[
 def _likeliest(
     logits: Tensor, kind: str, labels: RowLabels, tensors: Mapping[str, Tensor], variant: str = "", **more: Any
 ) -> tuple[Step, list[int]]:
-    """Return the step with the likeliest words or labels per token, and their ids. logits (t, words or labels)."""
-    probs, ids = logits.softmax(-1).topk(min(N_LIKELIEST, logits.shape[-1]))
+    """Return an explanation step with the likeliest words or labels for each token, and the ids of all of them."""
+    probs, ids = logits.softmax(-1).topk(min(N_LIKELIEST, logits.shape[-1]))  # logits (t, words or labels)
     tensors = {**tensors, "likeliest": ids, "probs": probs, "sum": logits.logsumexp(-1)}
     last = step(kind, variant=variant, tensors=tensors, rows=labels.tokens, columns=labels.next_tokens, **more)
     return last, sorted(set(ids.flatten().tolist()))
 
 
 def _generation_fields(model: LanguageModel, tokenizer: Tokenizer, ids: list[int], max_new: int) -> dict[str, Any]:
-    """Generate text greedily, then record one forward pass over it; return the fields of an Explanation.
+    """Generate text greedily, record a forward pass over it, and return the fields of an `Explanation`.
 
     In that pass every token attends to the same tokens as it did during generation.
     """
@@ -290,7 +290,7 @@ def _generation_fields(model: LanguageModel, tokenizer: Tokenizer, ids: list[int
         steps.append(_vectorization(model.decoder_embeddings, trace, "decoder_embeddings", packed, labels.tokens, x))
         x = output_of(trace, "decoder_embeddings")
     steps += stack_steps(model.decoder, trace, x, "decoder", labels)
-    assert model.head is not None  # `write` raises without one
+    assert model.head is not None  # `generate_ids` raises without one
     formula = "p = softmax(z·{}{}{})".format(
         "" if model.head.scale == 1.0 else "d^(−½)·",
         "Eᵀ" if model.head.output is None else "W_output",

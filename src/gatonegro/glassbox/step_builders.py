@@ -1,4 +1,4 @@
-"""Builders of an explanation's steps from a model's recorded activations."""
+"""Functions that build the steps of an explanation from a model's recorded activations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FORMULAS = json.loads((Path(__file__).parent / "formulas.json").read_text(encodi
 
 @dataclass(frozen=True)
 class RowLabels:
-    """Token labels of the rows of a stack's tensors.
+    """Tokens that label the rows of an encoder's or decoder's tensors in an explanation.
 
     In cross-attention the query of a token serves the next one, so the row is labelled with the next token.
     """
@@ -40,13 +40,13 @@ class RowLabels:
 
 
 def array(x: Tensor) -> Array:
-    """Return a tensor as a NumPy array; bf16, which NumPy lacks, and fp16 become fp32."""
+    """Convert a tensor to a NumPy array, which is fp32 for a tensor in bf16 (which NumPy lacks) or fp16."""
     x = x.detach().cpu()
     return np.asarray(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
 
 
 def step(kind: str, prefix: str = "", formula: str = "", variant: str = "", **more: Any) -> Step:
-    """Return a step of a kind with its caption; texts of `variant` replace those of the kind."""
+    """Build an explanation step of a kind such as "softmax", with the caption and formula of its kind or variant."""
     caption = StepText(*(CAPTIONS.get(f"{variant}.{part}") or CAPTIONS[f"{kind}.{part}"] for part in StepText._fields))
     for part in ("tensors", "weights"):
         more[part] = {name: array(x) for name, x in more.get(part, {}).items() if x is not None}
@@ -55,19 +55,19 @@ def step(kind: str, prefix: str = "", formula: str = "", variant: str = "", **mo
 
 
 def output_of(activations: Activations, name: str, call: int = 0) -> Tensor:
-    """Return the recorded output of a module at a call."""
+    """Return a module's recorded output, by the module's name and the index of its call."""
     x = activations[name][call]
     assert isinstance(x, Tensor)
     return x
 
 
 def stack_steps(stack: Any, activations: Activations, x: Tensor, name: str, labels: RowLabels) -> Iterator[Step]:
-    """Yield the steps of all layers of a stack and of its final norm. x (t, hidden); name: "encoder" or "decoder"."""
+    """Yield the explanation steps of all layers of an encoder or decoder, and of its final norm."""
     layers = list(stack.layers)
     for i, layer in enumerate(layers):
         call = sum(earlier is layer for earlier in layers[:i])  # ALBERT calls one layer many times
         yield from layer_steps(layer, activations, x, f"{name}.layers.{i}", i, labels, call)
-        x = output_of(activations, f"{name}.layers.{i}", call)
+        x = output_of(activations, f"{name}.layers.{i}", call)  # (t, hidden)
     if stack.norm is not None:
         yield norm_step(stack.norm, x, output_of(activations, f"{name}.norm"), f"{name}.", labels.tokens)
 
@@ -75,7 +75,7 @@ def stack_steps(stack: Any, activations: Activations, x: Tensor, name: str, labe
 def layer_steps(
     layer: Any, activations: Activations, x: Tensor, name: str, number: int, labels: RowLabels, index: int = 0
 ) -> Iterator[Step]:
-    """Yield the steps of one call of an encoder or decoder layer.
+    """Yield the explanation steps of one call of an encoder or decoder layer.
 
     Args:
         layer: the layer.
@@ -97,7 +97,7 @@ def layer_steps(
 
 @dataclass(frozen=True)
 class _LayerCall:
-    """Recorded call of a layer."""
+    """Recorded call of an encoder or decoder layer, with access to the outputs of the layer's modules."""
 
     activations: Activations
     prefix: str  # of the names of the layer's modules
@@ -117,7 +117,7 @@ def norm_step(
     norm: nn.Module, x: Tensor, y: Tensor, prefix: str, rows: Sequence[str], layer: int | None = None,
     name: str = "x",
 ) -> Step:  # fmt: skip
-    """Return the step of a norm with input x (t, hidden), which is displayed as `name`, and output y."""
+    """Return the explanation step of a layer or RMS norm, given its input, displayed as `name`, and its output."""
     centered, affine = isinstance(norm, nn.LayerNorm), dict(norm.named_parameters())
     r = "r" if name == "sum" else "x"
     formula = f"y = γ·({r} − mean) / √(variance + ε) + β" if centered else f"y = γ·{r} / √(mean({r}²) + ε)"

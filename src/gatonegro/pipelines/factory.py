@@ -1,4 +1,4 @@
-"""`pipeline()`: the factory of pipelines, which resolves the task and loads the model and tokenizer."""
+"""`pipeline()`, which makes a pipeline for a task: it resolves the task and loads the model and tokenizer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def pipeline(
     language_check: str = "warn",
     **options: Any,
 ) -> Pipeline:
-    """Return a `Pipeline`: a callable from texts to answers.
+    """Create a `Pipeline`: a model and tokenizer for a task, called with texts to get answers.
 
     Args:
         task: "sentiment-analysis" or "text-classification", "ner" or "token-classification", "fill-mask",
@@ -125,7 +125,7 @@ def pipeline(
 
 
 def _load_model(name: str | Path, head: str, device: Any, dtype: Any, precision: str | None, **source: Any) -> Model:
-    """Load a model onto its device: as it is if there is a dtype, else optimized."""
+    """Load a model onto a device, converted to a dtype if one is given or else optimized."""
     resolved = resolve_device("auto" if device is None else device)
     if dtype is None:
         return load_optimized(name, head, precision=precision or "auto", device=resolved, **source)
@@ -135,7 +135,7 @@ def _load_model(name: str | Path, head: str, device: Any, dtype: Any, precision:
 def _resolve_task(
     task: Any, model: Any, options: dict[str, Any], revision: str | None, local_files_only: bool
 ) -> tuple[str, Task, dict[str, Any]]:
-    """Return the task's name, its record, and the options, with those in the name ("translation_es_to_en")."""
+    """Return a task's name, its `Task` record and its options, choosing the task by the model if none is named."""
     if task is None:
         if model is None:
             raise OptionError(f"name a task ({TASK_NAMES}) or a model.", f"di una tarea ({TASK_NAMES}) o un modelo.")
@@ -159,7 +159,7 @@ def _resolve_task(
 
 
 def _default_model(task: str, record: Task) -> str:
-    """Return the name of a task's built-in model, and print it on stderr."""
+    """Return the name of the built-in model for a task, and tell the user on stderr that it was chosen."""
     if record.name not in DEFAULT_MODELS:
         raise OptionError(
             f"{task} has no built-in model; pass model= with a folder or a name on the hub, such as "
@@ -178,7 +178,7 @@ def _default_model(task: str, record: Task) -> str:
 
 
 def _check_head(task: str, record: Task, model: Model) -> None:
-    """Raise OptionError if a model's head does not fit the task, or the number of labels in its config."""
+    """Raise OptionError if a model's head does not fit the task or does not match the labels in the config."""
     if record.head not in ("none", model.task_head):
         raise OptionError(
             f"{task} needs a model with a {record.head} head, and this one has {model.task_head}.",
@@ -195,7 +195,7 @@ def _check_head(task: str, record: Task, model: Model) -> None:
 
 
 def _adapt_model(model: Model, device: Any, dtype: Any, precision: str | None) -> Model:
-    """Return a copy or view of a user's model, on a device and in a dtype or precision; the original is unchanged."""
+    """Return a copy or view of a user's model on a device and in a dtype or precision, without changing the model."""
     if dtype is not None or device is not None:
         model = copy.deepcopy(model.source)
         model = model.to(model.device if device is None else resolve_device(device))
@@ -207,7 +207,7 @@ def _adapt_model(model: Model, device: Any, dtype: Any, precision: str | None) -
 
 
 def _built_in_loop(head: str, arguments: dict[str, Any], language: str) -> Loop | None:
-    """Return the loop of a built-in model with this head for a language; None if there is no such model."""
+    """Return the pipeline loop of a built-in model with a given head and language, or None if there is none."""
     for name in built_in_models():
         if head_of(name) == head and language in built_in_languages(name):
             return pipeline(model=name, language_check="off", **arguments).loop

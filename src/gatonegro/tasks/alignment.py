@@ -1,4 +1,4 @@
-"""Word alignment between a source and its translation, from cross-attention."""
+"""Word alignment between a source text and its translation, computed from cross-attention."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MIN_LINK_SHARE = 0.15  # of a target word's attention that links it to a source 
 def add_attention(
     model: LanguageModel, source: Sequence[int], output: Generated, prefix: int, reverse_prefix: Sequence[int] | None
 ) -> Generated:
-    """Return a translation with its tokens' attention to those of the source.
+    """Return a copy of a translation with the attention of its tokens to the source tokens added.
 
     `prefix` is the length of the source's prefix. With `reverse_prefix`, the ids of the prefix in the reverse
     direction, the attention is the geometric mean of both directions.
@@ -41,7 +41,7 @@ def add_attention(
 def word_links(
     tokenizer: Tokenizer, source: str, target_ids: Sequence[int], target: str, attention: np.ndarray, skip: bool = True
 ) -> list[dict[str, Any]]:
-    """Return linked pairs of words, with their spans in both texts and the share of attention between them.
+    """Return pairs of source and target words linked by attention, with their character spans and scores.
 
     `attention` is the result of `add_attention`. With `skip`, `target` was decoded without special tokens.
     """
@@ -78,5 +78,5 @@ def word_links(
 
 
 def _word_index(words: Sequence[re.Match[str]], start: int, end: int) -> int | None:
-    """Return the index of the first word that overlaps a token, or None."""
+    """Return the index of the first word that overlaps a token's character span, or None if no word does."""
     return next((i for i, word in enumerate(words) if word.start() < end and word.end() > start), None)

@@ -24,12 +24,12 @@ POOLINGS = {
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Encode texts as windows in which every token is queried."""
+    """Encode texts as token ids for feature extraction, splitting long texts into overlapping windows."""
     return encode_tokens(tokenizer, config, rows, options, lambda row, encoding: range(len(encoding)))
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> Any:
-    """Return a nested list of vectors (1, t, hidden), as `transformers` does; with `pooling`, one vector (hidden,)."""
+    """Return the vectors of a text's tokens or, with `pooling`, one vector for the text, as lists or a tensor."""
     x = np.concatenate(output.answers)  # (t, hidden)
     pooling = options["pooling"]
     x = x[None] if pooling is None else POOLINGS[pooling](x)  # (1, t, hidden) or (hidden,)

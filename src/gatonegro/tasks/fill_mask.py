@@ -19,7 +19,7 @@ from gatonegro.tokenization import Tokenizer
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Encode texts as windows in which mask tokens are queried."""
+    """Encode texts with mask tokens as token ids, splitting long texts into overlapping windows."""
     mask = tokenizer.mask_token_id
     if mask is None:
         raise OptionError(*MESSAGES["no_mask_token"])
@@ -42,7 +42,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> Any:
-    """Return the most likely words of a mask; one list per mask if there are several, as in `transformers`."""
+    """Return the likeliest words for a text's mask token, or a list of words per mask token if it has several."""
     probs = softmax(np.concatenate(output.answers))  # (masks, vocab)
     encoding, candidates = output.data
     ids = list(encoding.ids)
@@ -68,7 +68,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
 
 
 def _target_ids(tokenizer: Tokenizer, targets: Any, config: Config) -> tuple[list[int], list[Notice]]:
-    """Return the ids of the targets, and notices of words with several tokens, of which the first is taken."""
+    """Return the token ids of the words in the option `targets`, and notices of words cut to their first token."""
     ids: set[int] = set()
     notices = []
     for n, target in enumerate([targets] if isinstance(targets, str) else targets):
@@ -87,7 +87,7 @@ def _target_ids(tokenizer: Tokenizer, targets: Any, config: Config) -> tuple[lis
 
 
 def wrap(inputs: Any, answers: Any, call_options: Mapping[str, Any]) -> Any:
-    """Unwrap the answer to a list of one text, as `transformers` does."""
+    """Unwrap the list of answers if the input is a list of one text, as `transformers` does."""
     return answers[0] if isinstance(inputs, list) and len(inputs) == 1 else answers
 
 

@@ -1,4 +1,4 @@
-"""Common parts of the tasks that generate text: options, defaults, streaming, and decoding."""
+"""Common parts of the tasks that generate text: options, defaults, streaming and decoding."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ GENERATION_OPTIONS: dict[str, Option] = {
 
 
 def task_params(model_config: Config, task: str) -> Mapping[str, Any]:
-    """Return a task's entry in `task_specific_params` of config.json, which T5 has."""
+    """Return a task's entry in the `task_specific_params` of a model's `config.json`, or an empty dict."""
     tasks = model_config.extra.get("task_specific_params")
     params = tasks.get(task) if isinstance(tasks, Mapping) else None
     return params if isinstance(params, Mapping) else {}
 
 
 def task_prefix(model_config: Config, task: str) -> str:
-    """Return the task's prefix to a source, such as T5's "translate English to German: "."""
+    """Return the prefix that a model expects before source texts, such as T5's "translate English to German: "."""
     prefix = task_params(model_config, task).get("prefix", model_config.extra.get("prefix"))
     return prefix if isinstance(prefix, str) else ""
 
@@ -51,7 +51,7 @@ def task_prefix(model_config: Config, task: str) -> str:
 def generation_options(
     model: LanguageModel, tokenizer: Tokenizer, task: str, options: Mapping[str, Any], num_beams: int = DEFAULT_BEAMS
 ) -> GenerationConfig:
-    """Return the generation options: those of the call override the model's files, which override the defaults."""
+    """Merge generation options from defaults, the model's files and the call, where later ones take precedence."""
     stored = model.generation_config
     defaults: dict[str, Any] = {"num_beams": num_beams if stored.num_beams == 1 else None}
     if stored.max_length is None and stored.max_new_tokens is None:
@@ -71,7 +71,7 @@ def generation_options(
 def generate(
     model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any], task: str
 ) -> list[list[Generated]]:
-    """Generate sequences for each source with an encoder–decoder."""
+    """Generate token sequences for each source sequence with an encoder–decoder model."""
     assert isinstance(model, LanguageModel)
     config = generation_options(model, tokenizer, task, options)
     with streaming(options, [[model.start_token_for(config)]] * len(ids), config) as on_token:
@@ -82,7 +82,7 @@ def generate(
 def streaming(
     options: Mapping[str, Any], prompts: Sequence[Sequence[int]], config: GenerationConfig
 ) -> Iterator[Callable[[int], None] | None]:
-    """Yield a function that passes a token to the streamer, as `transformers` does; None without a streamer."""
+    """Yield a function that passes a generated token to the user's streamer, or None if there is no streamer."""
     streamer = options["streamer"]
     if streamer is None:
         yield None
@@ -97,7 +97,7 @@ def streaming(
 
 
 def decode_text(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, Any]) -> str:
-    """Decode ids with the decoding options."""
+    """Decode token ids to text, with the call's options for special tokens and spaces."""
     text: str = tokenizer.decode(
         list(ids),
         skip_special_tokens=options["skip_special_tokens"],
@@ -107,7 +107,7 @@ def decode_text(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, 
 
 
 def flatten_single(inputs: Any, answers: Any, call_options: Mapping[str, Any]) -> Any:
-    """Return a list of answers per row or, if each row has a single answer, the answers."""
+    """Unpack the lists of generated texts of several input rows if each list has a single element."""
     if isinstance(inputs, str) or not all(len(row_answers) == 1 for row_answers in answers):
         return answers
     return [row_answers[0] for row_answers in answers]

@@ -1,4 +1,4 @@
-"""`Task`: a record of pure functions that define a task. The loop that calls them is in `pipelines`."""
+"""`Task`, a record of the pure functions that define a task, which the loop in `pipelines` calls."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOTICES, MESSAGES = (catalog(Path(__file__).with_name(f"{name}.json")) for name 
 
 @dataclass(frozen=True)
 class Notice:
-    """A remark on an answer, such as that the text was truncated.
+    """Remark on a pipeline's answer, such as that its text was truncated.
 
     A pipeline warns once of each `kind`. The `message` is a predicate, to follow "item 3".
     """
@@ -42,13 +42,13 @@ class Notice:
 
 
 def notice(kind: str, **values: Any) -> Notice:
-    """Return the notice of a kind in `notices.json`, with the values of its message's fields."""
+    """Return a `Notice` of a kind in `notices.json`, with values filled into its message."""
     return Notice(kind, NOTICES[kind].format(**values))
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """The token sequences of some rows. A row too long for the model is several sequences, its windows, in order."""
+    """Token sequences of input rows, where a text too long for the model is split into several sequences."""
 
     ids: Sequence[Sequence[int]]
     row_of: Sequence[int]  # row of each sequence
@@ -62,7 +62,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class RowOutput:
-    """The model's output for one row."""
+    """Model outputs for one input row, with the data needed to decode them to an answer."""
 
     row: Any
     answers: list[Any]  # per window, the result of `generate`, or an array: (labels,) or, of queried tokens, (m, …)
@@ -73,7 +73,7 @@ class RowOutput:
 
 @dataclass(frozen=True)
 class Task:
-    """A task, as pure functions of a tokenizer, a model or its config, rows and options.
+    """Definition of a pipeline's task by pure functions that check, encode, run and decode input rows.
 
     `options`: keyword → default and check.
     `is_single(inputs, options)` → True if a user's input is one row, and not a list of rows.
@@ -103,11 +103,11 @@ class Task:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """The default of each option."""
+        """The default values of the task's options, by name."""
         return {name: option.default for name, option in self.options.items()}
 
     def validate_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options; raise OptionError for an unknown one, or an invalid value."""
+        """Return a call's options as a dict, or raise OptionError if one is unknown or has an invalid value."""
         for name, value in options.items():
             if name not in self.options:
                 hint = OPTION_HINTS.get(name) or next(iter(get_close_matches(name, self.options, 1)), None)

@@ -1,4 +1,4 @@
-"""Summarization and text-to-text generation with an encoder–decoder."""
+"""Summarization and text-to-text generation with an encoder–decoder model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_SOURCE_TOKENS = 4096  # for models without a maximum number of positions
 def encode(
     tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any], *, task: str
 ) -> Encoded:
-    """Encode each text, with the task's prefix, as one sequence; truncate long texts."""
+    """Encode each text, after the task's prefix, as one sequence of token ids, truncated to the model's limit."""
     limit, prefix = min(config.max_tokens, MAX_SOURCE_TOKENS), task_prefix(config, task)
     if wants_truncation(options):
         limit = min(limit, tokenizer.model_max_length)
@@ -32,7 +32,7 @@ def encode(
 def decode(
     tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any], *, key: str
 ) -> list[dict[str, Any]]:
-    """Return one dict per generated sequence, with its text or ids under `key`."""
+    """Return one dict per generated sequence, with its text or its token ids."""
     (sequences,) = output.answers
     out = []
     for sequence in sequences:

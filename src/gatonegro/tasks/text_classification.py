@@ -30,7 +30,7 @@ NOT_GIVEN = object()  # `top_k` not given: one dict for a text; given: a list of
 
 
 def check(row: Any, options: Mapping[str, Any]) -> None:
-    """Raise RowError for a row that is neither a text nor a pair {'text': …, 'text_pair': …}."""
+    """Raise RowError for an input row that is neither a text nor a pair {'text': …, 'text_pair': …}."""
     if isinstance(row, Mapping):
         if "text" not in row or not row.keys() <= {"text", "text_pair"}:
             keys = short(list(row))
@@ -45,7 +45,7 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Encode texts as windows that fit the model. Pairs are truncated, since a window would hold half a pair."""
+    """Encode texts as token ids, splitting a long text into overlapping windows and truncating a long pair of texts."""
     limit = min(config.max_tokens, tokenizer.model_max_length)
     if options["max_length"] is not None:
         limit = min(limit, options["max_length"])
@@ -89,7 +89,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
 
 
 def combine_windows(answers: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:
-    """Return the weighted mean of the logits of a text's windows, (labels,).
+    """Return a long text's logits as the weighted mean of the logits of its windows.
 
     The last window has the weight `LAST_WINDOW_WEIGHT`, since a review's verdict is at its end; the others share the
     rest by length. See https://arxiv.org/abs/1905.05583 §5.3.1 and `benchmarks/long_texts.py`.
@@ -97,11 +97,11 @@ def combine_windows(answers: Sequence[np.ndarray], lengths: Sequence[int]) -> np
     *others, last = answers
     weights = np.array(lengths[:-1], np.float32) / sum(lengths[:-1]) * np.float32(1 - LAST_WINDOW_WEIGHT)  # (w - 1,)
     combined: np.ndarray = (np.stack(others) * weights[:, None]).sum(0) + last * np.float32(LAST_WINDOW_WEIGHT)
-    return combined
+    return combined  # labels
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> Any:
-    """Return the best label or, with `top_k`, the best labels, with their scores."""
+    """Return a text's best label with its score or, with `top_k`, a list of its best labels with their scores."""
     name = options["function_to_apply"]
     name = config.score_function if name is None else str(name).lower()
     logits = output.answers[0] if len(output.answers) == 1 else combine_windows(output.answers, output.lengths)

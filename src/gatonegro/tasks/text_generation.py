@@ -25,7 +25,7 @@ TASK_NAME = "text-generation"
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Encode each prompt as one sequence; an empty prompt becomes the bos token."""
+    """Encode each prompt as one sequence of token ids, or as the bos token if it is empty."""
     prefix, special = options["prefix"] or "", options["add_special_tokens"]
     texts, limit = [prefix + row for row in rows], config.max_tokens
     encoded = tokenizer(texts, add_special_tokens=special, truncation=False, max_length=limit)["input_ids"]
@@ -47,7 +47,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
 def generate(
     model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any]
 ) -> list[list[Generated]]:
-    """Generate continuations of each prompt."""
+    """Generate continuations of each prompt's token ids with a decoder-only model."""
     assert isinstance(model, LanguageModel)
     config = generation_options(model, tokenizer, TASK_NAME, options, num_beams=1)
     with streaming(options, ids, config) as on_token:
@@ -55,7 +55,7 @@ def generate(
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return one dict per continuation, with its text, after the prompt's by default, or ids."""
+    """Return one dict per generated continuation of a prompt, with its text or its token ids."""
     (sequences,) = output.answers
     out: list[dict[str, Any]] = []
     for sequence in sequences:

@@ -31,7 +31,7 @@ BIO_TAG = re.compile(r"([BI])-(.*)", re.DOTALL)
 
 
 def check(row: Any, options: Mapping[str, Any]) -> None:
-    """Raise RowError for a row that is not a text or, with `is_split_into_words`, a list of words."""
+    """Raise RowError for an input row that is not a text or, with `is_split_into_words`, a list of words."""
     if not options["is_split_into_words"]:
         check_str(row, options)
     elif not isinstance(row, list | tuple):
@@ -43,24 +43,24 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
 
 
 def is_single(inputs: Any, options: Mapping[str, Any]) -> bool:
-    """Return True for a single text or, with `is_split_into_words`, a flat list of words."""
+    """Return True if the input is a single text or, with `is_split_into_words`, a single list of words."""
     if options["is_split_into_words"]:
         return isinstance(inputs, list | tuple) and bool(inputs) and all(isinstance(word, str) for word in inputs)
     return isinstance(inputs, str | Mapping)
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Encode texts, or lists of words, as windows in which all tokens but special ones are queried."""
+    """Encode texts or lists of words as token ids, splitting long ones into overlapping windows."""
     return encode_tokens(tokenizer, config, rows, options, lambda row, encoding: _text_tokens(encoding))
 
 
 def _text_tokens(encoding: Any) -> list[int]:
-    """Return the indices of an encoding's tokens that are not special."""
+    """Return the indices of all tokens of an encoded text except special tokens."""
     return [i for i, special in enumerate(encoding.special_tokens_mask) if not special]
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return dicts as `transformers` does: `entity` and `index` per token, or `entity_group` per entity."""
+    """Return a text's labelled tokens or, with an aggregation strategy, its entities, as `transformers` does."""
     probs = softmax(np.concatenate(output.answers))  # (m, labels)
     strategy = options["aggregation_strategy"].lower()
     text, tokens = _tokens(tokenizer, output, options)
@@ -90,7 +90,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
 
 
 def _tokens(tokenizer: Tokenizer, output: RowOutput, options: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-    """Return the text, and the word, id, index and offsets of each token that is not special."""
+    """Return the text, and a dict with word, id, index and offsets for each token that is not a special token."""
     encoding = output.data
     ids, offsets, words = encoding.ids, encoding.offsets, encoding.word_ids  # each access makes a copy
     names = tokenizer.convert_ids_to_tokens(ids)
@@ -110,9 +110,9 @@ def _tokens(tokenizer: Tokenizer, output: RowOutput, options: Mapping[str, Any])
 
 
 def _group_words(text: str, tokens: list[dict[str, Any]], marked: bool, unknown: int | None) -> Iterator[list[int]]:
-    """Yield the tokens of each word, by the tokenizer's continuation prefix (`marked`) or else by spaces.
+    """Yield the indices of each word's tokens, found by the tokenizer's subword prefixes or else by spaces.
 
-    The rule is that of `transformers`: without a prefix, "Madrid," is one word.
+    The rule is that of `transformers`: without prefixes (`marked` is False), "Madrid," is one word.
     """
     group: list[int] = []
     for i, token in enumerate(tokens):
@@ -132,7 +132,7 @@ def _group_words(text: str, tokens: list[dict[str, Any]], marked: bool, unknown:
 
 
 def _group_entities(tokenizer: Tokenizer, tagged: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Join adjacent tags of the same type into one entity; a B- tag begins a new one."""
+    """Join adjacent words with the same entity type into one entity, starting a new one at each B- label."""
     group: list[dict[str, Any]] = []
     for part in [*tagged, None]:
         position, kind = _parse_tag(part["entity"]) if part else ("B", None)
@@ -150,7 +150,7 @@ def _group_entities(tokenizer: Tokenizer, tagged: list[dict[str, Any]]) -> Itera
 
 
 def _parse_tag(label: str) -> tuple[str, str]:
-    """Return "B" or "I", and the entity type: B-PER → ("B", "PER"); other labels are inside."""
+    """Split an entity label such as "B-PER" into "B" and "PER", with "I" as the prefix of labels without one."""
     match = BIO_TAG.fullmatch(label)
     return (match[1], match[2]) if match else ("I", label)
 

@@ -1,4 +1,4 @@
-"""Translation of documents, sentence by sentence; the text between sentences is copied."""
+"""Translation of documents sentence by sentence, with the text between sentences copied."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TASK_NAME = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(
 
 @dataclass
 class Part:
-    """A part of a document: a sentence and the index of its sequence in the document, or text that is copied."""
+    """Part of a document: a sentence to translate, with the index of its token sequence, or text to copy."""
 
     text: str
     sequence: int | None = None
@@ -37,7 +37,7 @@ class Part:
 
 @dataclass
 class Document:
-    """A row: its parts, the prefix of its sentences, its source and target languages."""
+    """Document to translate: its parts, the prefix of its sentences, and its source and target languages."""
 
     parts: list[Part]
     prefix: str
@@ -47,14 +47,14 @@ class Document:
 
 
 def named_languages(options: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Return the source and target languages named in the options, or None."""
+    """Return the source and target languages that a call's options name, with None for one that is not named."""
     named = TASK_NAME.fullmatch(options["direction"] or "")
     source, target = named.groups() if named else (None, None)
     return options["src_lang"] or source, options["tgt_lang"] or target
 
 
 def task_name(config: Config, options: Mapping[str, Any]) -> str:
-    """Return the key of the task in config.json's `task_specific_params`."""
+    """Return the key of the translation task in the `task_specific_params` of a model's `config.json`."""
     source, target = named_languages(options)
     if source is not None and target is not None:
         return f"translation_{source}_to_{target}"
@@ -66,7 +66,7 @@ def task_name(config: Config, options: Mapping[str, Any]) -> str:
 def resolve_languages(
     tokenizer: Tokenizer, known: list[str], options: Mapping[str, Any]
 ) -> tuple[str | None, str | None]:
-    """Return the source and target languages; raise OptionError for a pair that the model cannot translate."""
+    """Return the source and target languages of a translation, or raise OptionError for an unsupported pair."""
     source, target = named_languages(options)
     fixed = tokenizer.marian.languages if tokenizer.marian else {}
     if fixed and (source or target) and any(piece.startswith(">>") for piece in tokenizer.get_vocab()):
@@ -90,7 +90,7 @@ EncodedSegment = tuple[Segment, list[int]]  # no ids: the segment is copied
 def encode_segments(
     tokenizer: Tokenizer, prefix: str, segments: Sequence[Segment], limit: int, options: Mapping[str, Any]
 ) -> list[EncodedSegment]:
-    """Encode the sentences among segments, with a prefix; split a sentence of more than `limit` tokens.
+    """Encode a document's sentences as token ids, each after a prefix, and split those longer than `limit` tokens.
 
     A sentence gets no ids, and is copied, if most of its letters are unknown to the tokenizer.
     """
@@ -111,7 +111,7 @@ def encode_segments(
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Encode the sentences of documents; copy those in the target language, unless the options name the source's."""
+    """Encode the sentences of documents as token ids, leaving those already in the target language to be copied."""
     limit, known = min(config.max_tokens, tokenizer.model_max_length), target_languages(tokenizer, config)
     task_text = task_prefix(config, task_name(config, options))
     named, (from_, to) = named_languages(options)[0], resolve_languages(tokenizer, known, options)
@@ -148,7 +148,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
 def retry(
     tokenizer: Tokenizer, config: Config, encoded: Encoded, answers: Mapping[int, Any], options: Mapping[str, Any]
 ) -> Encoded:
-    """Add sequences for sentences whose translation lost or added protected items: the pieces between these items."""
+    """Add token sequences for the pieces of sentences whose translation lost or changed links, numbers or the like."""
     ids, row_of = list(encoded.ids), list(encoded.row_of)
     sequences = count()  # in the order of their sentences
     keep = options["keep"] and options["streamer"] is None
@@ -171,7 +171,7 @@ def retry(
 def generate(
     model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any]
 ) -> list[list[Generated]]:
-    """Generate translations of each source, with `return_alignments` also their attention to it."""
+    """Generate translations of each source sequence, with attention to its tokens if `return_alignments` is set."""
     outputs = generate_text(model, tokenizer, ids, options, task_name(model.config, options))
     if not options["return_alignments"]:
         return outputs
@@ -189,9 +189,9 @@ def generate(
 def source_prefix(
     ids: Sequence[int], special: Sequence[int], tags: Sequence[int], prefix: Sequence[int]
 ) -> tuple[int, list[int] | None]:
-    """Return the length of a source's prefix, and the prefix's ids in the reverse direction or None.
+    """Return the length of a source sequence's prefix, and the ids of the prefix for the reverse translation.
 
-    A prefix is special tokens and a language tag or task prefix. It has a reverse if there are exactly two tags.
+    A prefix is special tokens and a language tag or task prefix. Its reverse is None unless there are two tags.
     """
     first = next((i for i, token in enumerate(ids) if token not in special or token in tags), 0)
     if ids[first] in tags:
@@ -201,7 +201,7 @@ def source_prefix(
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the translated documents: of the best sentences, of the second best, up to `num_return_sequences`."""
+    """Return a document's translations: the first joins its sentences' best translations, the next the second best."""
     document: Document = output.data
     parts = [piece for part in document.parts for piece in part.pieces or [part]]
     out: list[dict[str, Any]] = []
@@ -229,7 +229,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
 
 
 def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
-    """Return the translation at a rank, or the last one."""
+    """Return the translation at a rank from a list sorted best first, or the last one if there are fewer."""
     return translations[min(rank, len(translations) - 1)]
 
 
@@ -240,7 +240,7 @@ def document_links(
     texts: Sequence[str],
     options: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """Return the word links of all sentences, with spans in the whole document."""
+    """Return the word alignments of all sentences of a document, with character spans in the whole document."""
     links: list[dict[str, Any]] = []
     source = target = 0
     for part, sentence, text in zip(parts, chosen, texts, strict=True):

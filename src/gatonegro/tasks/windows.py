@@ -1,4 +1,4 @@
-"""Encoding for token tasks: overlapping windows of long texts, in which each token is queried once."""
+"""Encoding of long texts as overlapping windows, for tasks that need one model output per token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gatonegro.tokenization import Tokenizer
 
 
 def check_str(row: Any, options: Mapping[str, Any]) -> None:
-    """Raise RowError for a row that is not a text."""
+    """Raise RowError for an input row that is not a valid text."""
     if isinstance(row, list | tuple | Mapping):
         kind = type(row).__name__
         raise row_error(MESSAGES["not_text"].format(kind=kind))
@@ -30,7 +30,7 @@ def encode_tokens(
     options: Mapping[str, Any],
     select_tokens: Callable[[int, Encoding], Sequence[int]],
 ) -> Encoded:
-    """Encode texts, or lists of words, as windows that fit the model. `row_data` are the encodings of whole texts.
+    """Encode texts or lists of words as token ids, splitting long ones into windows that fit the model.
 
     `select_tokens(row, encoding)` returns the indices of the queried tokens of a whole text, in ascending order, or
     raises the row's RowError. Each token is queried in the window in which it is farthest from an edge.
@@ -74,20 +74,20 @@ def encode_tokens(
             queried.append([i - a for i in selected[bisect_left(selected, first) : bisect_left(selected, last)]])
             row_of.append(row)
     types_or_none = token_types if config.type_vocab_size > 1 else None
-    return Encoded(ids, row_of, limit, types_or_none, queried, encodings, errors)
+    return Encoded(ids, row_of, limit, types_or_none, queried, encodings, errors)  # encodings of whole texts
 
 
 def _edges(special: Sequence[int]) -> tuple[int, int]:
-    """Return the number of special tokens before the text, and after it."""
+    """Return the numbers of special tokens before and after the text, from a mask of special tokens."""
     if 0 not in special:
         return len(special), 0
     return special.index(0), special[::-1].index(0)
 
 
 def _windows(tokens: int, size: int, stride: int) -> list[tuple[int, int, int, int]]:
-    """Return windows of `size` tokens, `stride` of them shared with the next: (start, end, query start, query end).
+    """Split a number of tokens into windows of `size` tokens, `stride` of which are shared with the next window.
 
-    Each of two overlapping windows is queried for half of the overlap.
+    A window is (start, end, query start, query end); two overlapping windows are queried for half of the overlap each.
     """
     if tokens <= size:
         return [(0, tokens, 0, tokens)]
