@@ -1,4 +1,4 @@
-"""Packed batches: sequences end to end in one tensor, converted from and to padded batches.
+"""Packed batches: sequences end to end in one tensor without padding, converted from and to padded batches.
 
 Layers compute on `Packed`, which has no padding and hence no mask. One sentence is a batch of one. The tokens of
 sequence `n` are rows `sum(lengths[:n])` to `sum(lengths[:n + 1])`.
@@ -25,7 +25,7 @@ MESSAGES = catalog(Path(__file__).with_name("packing.json"))
 
 @dataclass(frozen=True)
 class Layout:
-    """The number of queries and of keys of each sequence in packed tensors.
+    """The number of attention queries and keys of each sequence in a packed batch.
 
     The two differ in cross-attention and with a cache. In self-attention they are equal, unless some tokens are
     queries only: then `key_rows` (u,) are the packed tokens that are keys.
@@ -41,7 +41,7 @@ class Layout:
 
     @cached_property
     def runs(self) -> list[tuple[int, int, int]]:
-        """Runs of adjacent sequences with equal lengths: (number of sequences, query length, key length).
+        """The runs of adjacent sequences with equal lengths, as tuples (sequences, query length, key length).
 
         Attention makes one call per run, so sorted sequences take few calls. Any order is correct.
         """
@@ -50,7 +50,7 @@ class Layout:
 
     @cached_property
     def cu_seqlens(self) -> tuple[Tensor, Tensor]:
-        """The cumulative query lengths and key lengths, from 0, (n + 1,) each."""
+        """The cumulative sums of the sequences' query lengths and of their key lengths, each starting with 0."""
         counts = (torch.tensor([0, *lengths]) for lengths in (self.query_lengths, self.key_lengths))
         queries, keys = (each.cumsum(0, dtype=torch.int32) for each in counts)
         return queries, keys
@@ -58,10 +58,10 @@ class Layout:
 
 @dataclass(frozen=True)
 class Packed:
-    """A batch without padding: `ids` (t,), `positions` (t,), `token_types` (t,) or None, `lengths` of the sequences.
+    """A batch of sequences without padding: their token ids, positions and token types end to end, and their lengths.
 
     `embeds` (t, hidden), if not None, replaces the token embeddings. `is_key` (t,), if not None, is false for tokens
-    that are queries only.
+    that are queries only. The other tensors are (t,) too.
     """
 
     ids: Tensor
@@ -73,7 +73,7 @@ class Packed:
 
     @cached_property
     def layout(self) -> Layout:
-        """The layout of self-attention over these sequences."""
+        """The number of self-attention queries and keys of each sequence in the batch."""
         if self.is_key is None:
             return Layout(self.lengths, self.lengths)
         keys = tuple(int(part.sum()) for part in self.is_key.split(self.lengths))
@@ -81,7 +81,7 @@ class Packed:
 
     @cached_property
     def first_tokens(self) -> Tensor:
-        """The index of each sequence's first token, (n,)."""
+        """The index of each sequence's first token in the packed batch."""
         lengths = torch.tensor(self.lengths, dtype=torch.long, device=self.ids.device)
         return lengths.cumsum(0) - lengths
 
@@ -97,7 +97,7 @@ def pack(
     *,
     pad_to_multiple_of: int = 1,
 ) -> Packed:
-    """Pack token ids per sequence, and token types where the model has them, into one batch.
+    """Pack sequences of token ids, and of token types if given, into one batch without padding.
 
     With `pad_to_multiple_of`, sequences of pad tokens are appended until the number of tokens is a multiple of it, so
     that kernels compiled per shape see few shapes. They come last; drop their outputs.
@@ -125,14 +125,14 @@ def pack(
 
 @dataclass(frozen=True)
 class Padding:
-    """The padding that `from_padded` removed, for padding the results again."""
+    """The positions of tokens in a padded batch, by which outputs of the packed batch are padded again."""
 
     mask: Tensor  # (b, s), true for tokens
     order: Tensor  # (n,), row of each packed sequence in the padded batch
     flat_indices: Tensor  # (t,), index of each packed token in the flattened padded batch
 
     def restore(self, x: Tensor) -> Tensor:
-        """Return packed tokens (t, …) as a padded batch (b, s, …), with zeros for padding."""
+        """Return outputs per packed token (t, …) as a padded batch (b, s, …), with zeros for padding."""
         b, s = self.mask.shape
         out = x.new_zeros((b * s, *x.shape[1:])).index_copy(0, self.flat_indices, x).view(b, s, *x.shape[1:])
         if len(self.flat_indices) > int(self.mask.sum()):  # a query-only first token was packed too
@@ -140,11 +140,11 @@ class Padding:
         return out
 
     def restore_sequences(self, x: Tensor) -> Tensor:
-        """Return one output per sequence (n, …) in the order of the padded batch (b, …), with zeros for empty rows."""
+        """Return outputs per sequence in the order of the padded batch's rows, with zeros for empty rows."""
         return x.new_zeros((len(self.mask), *x.shape[1:])).index_copy(0, self.order, x)
 
     def restore_attention(self, blocks: Sequence[Tensor], heads: int, key_padding: Padding | None = None) -> Tensor:
-        """Return attention matrices (h, q, k), one per sequence, as (b, h, s, s), with zeros for padding.
+        """Pad one attention matrix (h, q, k) per sequence with zeros, and return the batch (b, h, s, s).
 
         In cross-attention, `key_padding` is the padding of the keys' batch.
         """
@@ -167,7 +167,7 @@ def from_padded(
     *,
     keep_first: bool = False,
 ) -> tuple[Packed, Padding]:
-    """Pack a padded batch in the form of `transformers`. Return it with its padding.
+    """Pack a padded batch, as `transformers` takes it, and return it with the data for padding its results again.
 
     Any mask is allowed (left padding, holes, an empty row): positions follow the family's rule for padded batches.
     Sequences are sorted by length, so that attention runs over equal lengths.
@@ -202,7 +202,7 @@ def from_padded(
 
 
 def unpad_ids(name: str, ids: Tensor | None, mask: Tensor | None, vocab_size: int) -> list[list[int]]:
-    """Return the ids of each row of a padded batch without its padding; raise InputError for an empty row."""
+    """Return the token ids of each row of a padded batch without padding; raise InputError for an empty row."""
     ids = validate_ids(name, ids, vocab_size)
     rows = ids.tolist()
     if mask is not None:
@@ -214,7 +214,7 @@ def unpad_ids(name: str, ids: Tensor | None, mask: Tensor | None, vocab_size: in
 
 
 def validate_ids(name: str, ids: Tensor | None, count: int, *shapes: tuple[int, ...]) -> Tensor:
-    """Return ids as int64 or int32; raise InputError for a wrong shape or dtype, or ids outside 0 … `count` - 1."""
+    """Return a tensor of ids as int64 or int32; raise InputError if its shape, dtype or values are not valid."""
     ids = _check_tensor(name, ids)
     if ids.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
         raise InputError(*MESSAGES["not_whole"].format(name=name, dtype=ids.dtype))
@@ -229,7 +229,7 @@ def validate_ids(name: str, ids: Tensor | None, count: int, *shapes: tuple[int, 
 
 
 def _validate_inputs(config: Config, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
-    """Return the ids or the embeddings; raise InputError unless exactly one was passed, and fits the model."""
+    """Return token ids or input embeddings; raise InputError unless exactly one is given and fits the model."""
     if (input_ids is None) == (inputs_embeds is None):
         raise InputError(*MESSAGES["ids_or_embeds"])
     if input_ids is not None:
@@ -253,7 +253,7 @@ def _validate_mask(mask: Tensor | None, inputs: Tensor) -> Tensor:
 
 
 def _position_ids(config: Config, inputs: Tensor) -> Tensor:
-    """Return the position ids (b, s) of ids, or of embeddings, by the family's rule."""
+    """Return the position ids (b, s) of token ids or input embeddings, by the rule of the model's family."""
     b, s = inputs.shape[:2]
     if config.position_rule == "column" or inputs.is_floating_point():
         first = config.position_offset
@@ -269,19 +269,19 @@ def _position_ids(config: Config, inputs: Tensor) -> Tensor:
 
 
 def _check_ndim(name: str, tensor: Tensor, form: str, dimensions: int) -> None:
-    """Raise InputError for another number of dimensions; `form` names the expected axes."""
+    """Raise InputError, naming the expected axes, unless a tensor has the given number of dimensions."""
     if tensor.dim() != dimensions:
         raise InputError(*MESSAGES["dimensions"].format(name=name, form=form, shape=tuple(tensor.shape)))
 
 
 def _check_shape(name: str, tensor: Tensor, *shapes: tuple[int, ...]) -> None:
-    """Raise InputError unless the tensor has one of these shapes, the first of which is the batch's."""
+    """Raise InputError unless a tensor has one of the given shapes, the first of which is the batch's."""
     if tensor.shape not in shapes:
         raise InputError(*MESSAGES["shape"].format(name=name, shape=tuple(tensor.shape), batch=tuple(shapes[0])))
 
 
 def _check_tensor(name: str, value: object) -> Tensor:
-    """Return the value if it is a strided tensor of real numbers; raise InputError for anything else."""
+    """Return a value if it is a strided tensor of real numbers; raise InputError for anything else."""
     if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_meta:
         kind = Message.same(type(value).__name__)
         if isinstance(value, Tensor):

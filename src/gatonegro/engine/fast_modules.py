@@ -1,4 +1,4 @@
-"""Optimized copies of the modules in `nn`, with the same results by fewer and faster operators.
+"""Faster versions of a Transformer's modules, such as attention, which call fewer and faster operators.
 
 Each has the signature of the module that it replaces, so the forward pass stays the same code. Sublayers take the
 residual as `add`, and their last product adds it.
@@ -25,7 +25,7 @@ MakeLinear = Callable[..., nn.Module]  # (weight, bias, *, source, act, input_ac
 
 
 class FastAttention(nn.Module):
-    """Attention with q, k and v by one product; in cross-attention, k and v by one."""
+    """Attention that computes queries, keys and values by one matrix product instead of three."""
 
     def __init__(self, source: Attention, make_linear: MakeLinear, dtype: torch.dtype, cross: bool = False):
         super().__init__()
@@ -68,13 +68,13 @@ class FastAttention(nn.Module):
 
 
 def _fuse(parts: Sequence[nn.Linear], make_linear: MakeLinear) -> nn.Module:
-    """Return one linear layer for several with the same input; its result is theirs side by side."""
+    """Return one linear layer in place of several that read the same input, with their outputs concatenated."""
     bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
     return make_linear(torch.cat([part.weight for part in parts]), bias, source=parts[0])
 
 
 class FastFeedForward(nn.Module):
-    """A feed-forward layer that fuses the activation into its first product and the residual into its second."""
+    """A feed-forward layer whose first matrix product applies the activation, and whose second adds the residual."""
 
     def __init__(self, source: FeedForward, make_linear: MakeLinear):
         super().__init__()
@@ -91,14 +91,14 @@ class FastFeedForward(nn.Module):
 
 
 def fast_norm(source: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Return the norm by our kernel where it supports its width; else a copy of the norm in `dtype`."""
+    """Return a norm computed by the compiled CPU kernel or, where that is not possible, a copy converted to `dtype`."""
     if isinstance(source, nn.LayerNorm) and supports_width(source.weight.device, dtype, len(source.weight)):
         return KernelNorm(source)
     return copy.deepcopy(source).to(dtype)
 
 
 class FastAddNorm(nn.Module):
-    """norm(x + f(x)), or x + f(norm(x)) with pre-norm; f itself adds x."""
+    """The residual connection and norm around a sublayer, where the sublayer itself adds the residual."""
 
     def __init__(self, source: AddNorm, dtype: torch.dtype):
         super().__init__()
@@ -112,7 +112,7 @@ class FastAddNorm(nn.Module):
 
 
 class FastLMHead(nn.Module):
-    """A language-model head in the fast precision, with fp32 logits."""
+    """A language-model head that computes in a given precision and returns fp32 logits."""
 
     per = "token"
 
@@ -130,7 +130,7 @@ class FastLMHead(nn.Module):
 
 
 class _Stack(nn.Module):
-    """An encoder's or decoder's layers in another precision; the modules around them stay in fp32."""
+    """Base class of encoders and decoders whose layers compute in a given precision, between modules in fp32."""
 
     def __init__(self, source: Encoder | Decoder, dtype: torch.dtype):
         nn.Module.__init__(self)
@@ -139,7 +139,7 @@ class _Stack(nn.Module):
 
 
 class FastEncoder(_Stack, Encoder):
-    """An encoder in another precision."""
+    """A stack of encoder layers that computes in a given precision, such as bf16."""
 
     @torch.no_grad()
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
@@ -148,7 +148,7 @@ class FastEncoder(_Stack, Encoder):
 
 
 class FastDecoder(_Stack, Decoder):
-    """A decoder in another precision."""
+    """A stack of decoder layers that computes in a given precision, such as bf16."""
 
     @torch.no_grad()
     def project_memory(self, memory: Tensor) -> list[KV]:

@@ -1,4 +1,4 @@
-"""Generation, token by token, with a key–value cache: greedy search, sampling and beam search."""
+"""Text generation, token by token, with a key–value cache: greedy search, sampling and beam search."""
 
 from gatonegro.generation.hypothesis import Generated, is_repeating
 from gatonegro.generation.options import OPTION_CHECKS, UNSUPPORTED_OPTIONS, GenerationConfig, generation_config

@@ -1,4 +1,4 @@
-"""Beam search, with the same tokens as `transformers`.
+"""Beam search that chooses the same tokens as `transformers`.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/generation/utils.py
 """
@@ -22,13 +22,13 @@ INACTIVE_SCORE = -1e9  # initial score of all beams but the first, which equal i
 
 @dataclass
 class BeamSource:
-    """A source in beam search, with its best finished sequences so far in descending order of score."""
+    """An input sequence in beam search, with its best finished output sequences so far, the highest score first."""
 
     index: int
     finished: list[tuple[float, Hypothesis, bool]]  # score, sequence, whether it has an eos token
 
     def add(self, done: Sequence[tuple[Hypothesis, bool]], length: int, options: GenerationConfig) -> None:
-        """Add sequences with `length` new tokens, and whether they have an eos token; keep the `num_beams` best."""
+        """Add finished sequences of `length` new tokens to those of a source, and keep the `num_beams` best."""
         if not done or (options.early_stopping is True and len(self.finished) == options.num_beams):
             return
         self.finished += [(hyp.score / length**options.length_penalty, hyp, has_eos) for hyp, has_eos in done]
@@ -36,7 +36,7 @@ class BeamSource:
 
 
 class BeamSearch:
-    """Beam search with `num_beams` rows per source. A source is done when none of its rows can improve its result."""
+    """Beam search over several source sequences at once, each of which ends when none of its beams can improve."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class BeamSearch:
         self.state = DecodingState(model, sources, prompt_ids, self.num_beams)
 
     def run(self) -> list[list[Generated]]:
-        """Return the `num_return_sequences` best sequences per source."""
+        """Run the beam search, and return each source's `num_return_sequences` best sequences."""
         candidates = self.state.prefill(self.choose)
         while True:
             running, parents = self.advance(candidates)
@@ -71,9 +71,9 @@ class BeamSearch:
             candidates = self.state.step([hyp.ids[-1] for hyp in self.hyps], self.choose)
 
     def choose(self, logits: Tensor, first: int) -> tuple[Tensor, ...]:
-        """Return the best continuations of each source, for the rows from `first` on.
+        """Return the best one-token continuations of each source's beams, given the beams' next-token logits.
 
-        They are sums of log-probabilities, indices of the source's beams, and tokens, (sources, num_candidates) each.
+        `logits` begin at row `first`. The results are scores, beam indices and tokens, (sources, num_candidates) each.
         """
         options, num_beams = self.options, self.num_beams
         hyps = self.hyps[first : first + len(logits)]
@@ -102,7 +102,7 @@ class BeamSearch:
         return scores.gather(1, chosen), chosen // per_beam, tokens.reshape(len(scores), -1).gather(1, chosen)
 
     def advance(self, candidates: Sequence[Tensor]) -> tuple[list[int], list[int]]:
-        """Extend each source's beams by the candidates of `choose`, and end sources that cannot improve.
+        """Extend the beams of each source by the chosen tokens, and end the search for sources that cannot improve.
 
         Return the indices of the sources that go on, and the parent row of each of their new rows.
         """
@@ -134,7 +134,7 @@ class BeamSearch:
 
 
 def _can_improve(source: BeamSource, best: float, length: int, max_length: int, options: GenerationConfig) -> bool:
-    """Return True if an open beam may still be among the best finished ones, by the reference's rule."""
+    """Return True if an unfinished beam may still become one of the best sequences, by the rule of `transformers`."""
     if len(source.finished) < options.num_beams:
         return True
     if options.early_stopping is True:

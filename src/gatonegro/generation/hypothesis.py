@@ -1,4 +1,4 @@
-"""Sequences that are being generated, finished sequences, and the detection of repetition."""
+"""Classes for sequences that are being generated or are finished, and the detection of repetition in them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_PERIOD, MIN_LOOP_TOKENS, MANY_REPEATS = 12, 24, 8
 
 @dataclass
 class Hypothesis:
-    """A sequence that is being generated."""
+    """A token sequence that is still being generated, with its score so far."""
 
     ids: list[int]  # with the prompt
     prompt_length: int
@@ -26,7 +26,7 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Generated:
-    """A sequence that was generated for a source."""
+    """A finished sequence of generated tokens, with its score and the reason why it ended."""
 
     ids: list[int]  # with the prompt and, where there is one, the eos token
     prompt_length: int
@@ -37,17 +37,17 @@ class Generated:
 
     @property
     def new_ids(self) -> list[int]:
-        """The ids after the prompt."""
+        """The generated token ids, without those of the prompt."""
         return self.ids[self.prompt_length :]
 
     @property
     def unfinished(self) -> str | None:
-        """The reason why the sequence is not finished, "loop" or "limit"; None if it is."""
+        """The reason why a generated sequence is incomplete, "loop" or "limit", or None if it is complete."""
         return "loop" if self.repeats else None if self.has_eos else "limit"
 
 
 def finish(hyp: Hypothesis, score: float, has_eos: bool, max_length: int, options: GenerationConfig) -> Generated:
-    """Return a hypothesis as a generated sequence. A forced eos token does not count as its end."""
+    """Convert a sequence in progress to a finished one, which counts as cut off if its eos token was forced."""
     forced = options.forced_eos_token_id is not None and len(hyp.ids) >= max_length
     ids = hyp.ids[hyp.prompt_length :]
     while ids and ids[-1] in options.eos_ids:
@@ -56,12 +56,12 @@ def finish(hyp: Hypothesis, score: float, has_eos: bool, max_length: int, option
 
 
 def stops_repeating(hyp: Hypothesis, options: GenerationConfig) -> bool:
-    """Return True if `stop_loops` ends this sequence now; checked at every eighth token."""
+    """Return True if the option `stop_loops` ends a repetitive sequence now, which it checks at every eighth token."""
     return options.stop_loops and len(hyp.ids) % 8 == 0 and is_repeating(hyp.ids[hyp.prompt_length :])
 
 
 def is_repeating(ids: Sequence[int]) -> bool:
-    """Return True if the end of a sequence repeats the same few tokens: "mar mar mar"."""
+    """Return True if a sequence ends with the same few tokens repeated several times, as in "mar mar mar"."""
     for period in range(1, min(MAX_PERIOD, len(ids) // 3) + 1):
         size = max(3 * period, min(MIN_LOOP_TOKENS, MANY_REPEATS * period))
         tail = ids[-size:]

@@ -1,4 +1,4 @@
-"""Logits processors: functions that change the next token's logits before it is chosen, in the reference's order.
+"""Logits processors: functions that change the next token's logits before a token is chosen, as in `transformers`.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/generation/logits_process.py
 """
@@ -25,7 +25,7 @@ Condition = Callable[[Hypothesis], bool]
 
 @dataclass(frozen=True)
 class LogitsProcessors:
-    """The logits processors of some options, in the reference's order."""
+    """The logits processors for given generation options, in the order in which `transformers` applies them."""
 
     penalties: Sequence[LogitsProcessor]
     masks: Sequence[TokenMask]
@@ -34,19 +34,19 @@ class LogitsProcessors:
 
     @property
     def sparse(self) -> bool:
-        """True if only a few logits per row change."""
+        """Return True if the logits processors change only a few logits of each sequence."""
         return not self.penalties and not self.warpers
 
     def masked_ids(self, hyps: Sequence[Hypothesis]) -> list[list[int]]:
-        """Return the ids that must not follow, per row."""
+        """Return the token ids that must not come next, for each sequence."""
         return [[token for mask in self.masks for token in mask(hyp)] for hyp in hyps] if self.masks else []
 
     def forced_ids(self, hyps: Sequence[Hypothesis]) -> list[tuple[int, int]]:
-        """Return (row, id) for the rows with a forced next token."""
+        """Return pairs (row, token id) for the sequences whose next token is forced."""
         return [(i, token) for token, forced in self.forced_tokens for i, hyp in enumerate(hyps) if forced(hyp)]
 
     def process(self, logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
-        """Apply all processors to logits (rows, vocab), in place."""
+        """Apply all logits processors, in place, to the next-token logits (rows, vocab)."""
         for penalize in self.penalties:
             penalize(logits, hyps)
         mask_out(logits, self.masked_ids(hyps))
@@ -60,7 +60,7 @@ class LogitsProcessors:
 def logits_processors(
     options: GenerationConfig, sources: Sequence[Sequence[int]], max_lengths: Sequence[int]
 ) -> LogitsProcessors:
-    """Return the processors of the options, given the ids and the maximum length of each source."""
+    """Return the logits processors for generation options and the token ids and maximum length of each source."""
     eos_ids, min_new = options.eos_ids, options.min_new_tokens or 0
     masks: list[TokenMask] = []
     forced: list[tuple[int, Condition]] = []
@@ -87,7 +87,7 @@ def logits_processors(
 
 
 def warpers(options: GenerationConfig) -> list[LogitsProcessor]:
-    """Return the processors of sampling: temperature, top-k, and top-p or nucleus, https://arxiv.org/abs/1904.09751.
+    """Return the logits processors of sampling: temperature, top-k and top-p, https://arxiv.org/abs/1904.09751.
 
     With beams, at least two tokens remain per row, since one may be an eos token.
     """
@@ -117,7 +117,7 @@ def warpers(options: GenerationConfig) -> list[LogitsProcessor]:
 
 
 def check_finite(best: Tensor, logits: Tensor) -> None:
-    """Raise CheckpointError for NaN, OptionError where all tokens are masked, if a row's best score is not finite."""
+    """Raise an error if a row's best score is not finite, due to NaN logits or options that mask every token."""
     if best.isfinite().all():
         return
     if logits.isnan().any():
@@ -126,7 +126,7 @@ def check_finite(best: Tensor, logits: Tensor) -> None:
 
 
 def _repetition_penalty(penalty: float) -> LogitsProcessor:
-    """Return a processor that lowers the logits of tokens already in the sequence, https://arxiv.org/abs/1909.05858."""
+    """Return a processor that lowers the logits of tokens already in a sequence, https://arxiv.org/abs/1909.05858."""
 
     def penalize(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
         for hyp, row in zip(hyps, logits, strict=True):
@@ -138,7 +138,7 @@ def _repetition_penalty(penalty: float) -> LogitsProcessor:
 
 
 def _no_repeat_ngram(size: int, sources: Sequence[Sequence[int]] | None = None) -> TokenMask:
-    """Return a mask of ids that would repeat an n-gram of the sequence or, with `sources`, of its source."""
+    """Return a function that lists the next tokens that would repeat an n-gram of a sequence or of its source."""
 
     def continuations(ids: Sequence[int]) -> dict[tuple[int, ...], list[int]]:
         out: dict[tuple[int, ...], list[int]] = {}

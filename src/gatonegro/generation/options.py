@@ -1,4 +1,4 @@
-"""`GenerationConfig`: the options of generation, named as in `transformers`, with their checks and defaults.
+"""`GenerationConfig`: the options of text generation, with checks and defaults, named as in `transformers`.
 
 https://huggingface.co/docs/transformers/main_classes/text_generation#transformers.GenerationConfig
 """
@@ -66,7 +66,7 @@ UNSUPPORTED_OPTIONS: dict[str, Check] = {
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """The options of generation. None leaves a value to the model's files, or turns the option off."""
+    """The options of text generation, where None turns an option off or leaves it to the model's files."""
 
     max_length: int | None = None  # tokens of the decoder, with the prompt
     max_new_tokens: int | None = None  # overrides max_length
@@ -104,12 +104,12 @@ class GenerationConfig:
 
     @property
     def eos_ids(self) -> list[int]:
-        """The ids of eos tokens, which end a sequence."""
+        """The ids of the end-of-sequence tokens, as a list."""
         ids = self.eos_token_id
         return [] if ids is None else [ids] if isinstance(ids, int) else list(ids)
 
     def with_options(self, options: Mapping[str, Any]) -> GenerationConfig:
-        """Return a copy with other values; None leaves an option unchanged.
+        """Return a copy of the generation options with new values for some; None leaves an option unchanged.
 
         Raises:
             OptionError: an option is unknown, or has an invalid value.
@@ -136,7 +136,7 @@ class GenerationConfig:
         return changed
 
     def check_ids(self, vocab_size: int) -> None:
-        """Raise OptionError if an option has a token id outside the vocabulary."""
+        """Raise OptionError if a generation option has a token id outside the vocabulary."""
         for name in TOKEN_ID_OPTIONS:
             value = getattr(self, name)
             values = [value] if isinstance(value, int) else value or ()
@@ -145,14 +145,14 @@ class GenerationConfig:
                 raise OptionError(*MESSAGES["token_id"].format(name=name, token=wrong[0], last=vocab_size - 1))
 
     def max_length_after(self, prompt_length: int) -> int:
-        """Return the maximum length of a sequence, its prompt of `prompt_length` tokens included."""
+        """Return the maximum length of a generated sequence, including its prompt of `prompt_length` tokens."""
         if self.max_new_tokens is None and self.max_length is not None:
             return self.max_length
         return prompt_length + (DEFAULT_NEW_TOKENS if self.max_new_tokens is None else self.max_new_tokens)
 
 
 def generation_config(data: Mapping[str, Any]) -> GenerationConfig:
-    """Return the options in the data of a `generation_config.json` or an older `config.json`; ignore other keys."""
+    """Build a `GenerationConfig` from the data of a `generation_config.json` or `config.json`; ignore other keys."""
     try:
         return GenerationConfig(**{k: v for k, v in data.items() if k in OPTION_CHECKS and v is not None})
     except GatonegroError as error:

@@ -1,4 +1,4 @@
-"""`generate`: greedy search and sampling, with the same tokens as `transformers`; for beams, see `beam_search`.
+"""`generate`: generates sequences by greedy search or sampling, with the same tokens as `transformers`.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/generation/utils.py
 """
@@ -27,7 +27,7 @@ def generate(
     options: GenerationConfig,
     on_token: Callable[[int], None] | None = None,
 ) -> list[list[Generated]]:
-    """Return the `num_return_sequences` best sequences per source, in descending order of score.
+    """Generate `num_return_sequences` sequences for each source sequence, by greedy search, sampling or beam search.
 
     `sources` are the encoder's ids, None without an encoder; `prompt_ids` the decoder's first ids per source, and
     `max_lengths` count them. `on_token` is called with each token of a single sequence as it is chosen; not with beams.
@@ -44,7 +44,7 @@ def generate(
     state = DecodingState(model, None if sources is None else [sources[i] for i in repeated], [h.ids for h in hyps])
 
     def choose(logits: Tensor, first: int) -> tuple[Tensor, ...]:
-        """Return the next token of each row, from row `first` on, and its log-probability, (rows,) each."""
+        """Choose the next token of each sequence from its logits, and return the tokens and their log-probabilities."""
         processors.process(logits, hyps[first : first + len(logits)])
         if options.do_sample:
             logits = logits.cpu()

@@ -1,4 +1,4 @@
-"""The state of decoding: key–value caches, the sequences' slots in them, and the layouts of attention."""
+"""The state of token-by-token decoding: key–value caches, and each sequence's places in them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_LOGITS = 2**22  # logits computed at a time: PyTorch reuses that much memory
 
 
 class GenerativeModel(Protocol):
-    """The interface of a model that generates."""
+    """The methods and attributes that a model needs for text generation."""
 
     config: Config
     decoder: Decoder
@@ -47,10 +47,10 @@ Choose = Callable[[Tensor, int], tuple[Tensor, ...]]
 
 
 class DecodingState:
-    """Rows of sequences; the `num_beams` rows of a source are adjacent, with one prompt and one set of source keys.
+    """The state of sequences that are decoded together, with `num_beams` adjacent rows for each source sequence.
 
     A step decodes one token per row; `select` reorders and drops rows. Keys and values do not move: each row has a list
-    of its tokens' slots in the caches.
+    of its tokens' slots in the caches. The rows of a source share its prompt and the source's keys.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class DecodingState:
             self.cross = Layout(tuple(map(len, prompt_ids)), packed.lengths)
 
     def prefill(self, choose: Choose) -> list[Tensor]:
-        """Decode the prompts, each once. Return the choices of `choose` for the tokens after them."""
+        """Decode each source's prompt once, and return the first new tokens, picked by the function `choose`."""
         x, packed = self._decode(self.prompt_ids)
         rows = torch.arange(len(self.prompt_ids)).repeat_interleave(self.num_beams)
         self.lengths, self.slots = self.lengths[rows], self.slots[rows]
@@ -85,11 +85,11 @@ class DecodingState:
         return self._choose(x[last], packed, choose, self.num_beams)
 
     def step(self, tokens: Sequence[int], choose: Choose) -> list[Tensor]:
-        """Append one token per row. Return the choices of `choose` for the tokens after them."""
+        """Append one token to each sequence, and return the next tokens, picked by the function `choose`."""
         return self._choose(*self._decode([[token] for token in tokens]), choose, 1)
 
     def _decode(self, new: Sequence[Sequence[int]]) -> tuple[Tensor, Packed]:
-        """Return hidden states (t, hidden) of each row's new tokens."""
+        """Decode the new tokens of each sequence with the key–value caches, and return their hidden states."""
         counts, before = tuple(map(len, new)), self.lengths
         self.lengths = before + torch.tensor(counts)
         if (missing := int(self.lengths.max()) - self.slots.shape[1]) > 0:
@@ -104,12 +104,12 @@ class DecodingState:
         return self.model.decode(packed, self.memory, self.cross, self.kv_caches, layout), packed
 
     def _used_slots(self) -> tuple[Tensor, Tensor]:
-        """Return the column indices of `slots` (columns,), and a mask of the slots in use (rows, columns)."""
+        """Return the column indices of the table from tokens to cache positions, and a mask of its used entries."""
         column = torch.arange(self.slots.shape[1])
         return column, column < self.lengths[:, None]
 
     def _choose(self, x: Tensor, packed: Packed, choose: Choose, repeats: int) -> list[Tensor]:
-        """Return the choices, computed for some rows at a time to save memory; each row is repeated `repeats` times."""
+        """Choose next tokens from the logits of a few rows at a time, which saves memory, and join the choices."""
         size = self.chunk * self.num_beams // repeats
         parts = []
         for i in range(0, len(x), size):
@@ -118,7 +118,7 @@ class DecodingState:
         return [torch.cat(part) for part in zip(*parts, strict=True)]
 
     def select(self, rows: Sequence[int], sources: Sequence[int]) -> None:
-        """Keep only these rows, in this order: all rows of `sources`."""
+        """Keep only the decoded sequences of the given sources, in the order of the given row indices."""
         self.lengths, self.slots = self.lengths[rows], self.slots[rows]
         if self.cross is not None and len(sources) < len(self.cross.key_lengths):
             lengths, slots = self.cross.key_lengths, self.cross.key_slots

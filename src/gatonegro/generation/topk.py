@@ -1,4 +1,4 @@
-"""The top-k logits per row, by our kernel where it is installed."""
+"""Selection of each row's largest logits, by the compiled CPU kernel where it is installed, and masking of logits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gatonegro.engine import kernels
 
 
 def top_k(logits: Tensor, k: int, masked_ids: Sequence[Sequence[int]] = ()) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the `k` largest logits of each row, in descending order, their ids, and the row's logsumexp.
+    """Return the `k` largest logits of each row in descending order, their token ids, and the row's logsumexp.
 
     The `masked_ids` of a row are left out of its top k, but not of the sum. The logits (rows, vocab) may change in
     place. The results are (rows, k), (rows, k) and (rows,).
@@ -25,7 +25,7 @@ def top_k(logits: Tensor, k: int, masked_ids: Sequence[Sequence[int]] = ()) -> t
 
 
 def mask_out(logits: Tensor, masked_ids: Sequence[Sequence[int]]) -> None:
-    """Set the logits of each row's masked ids to -inf, in place."""
+    """Set the logits of each row's masked token ids to -inf, in place."""
     if any(masked_ids):
         rows, ids = torch.tensor([(row, token) for row, some in enumerate(masked_ids) for token in some]).T
         logits[rows, ids] = float("-inf")

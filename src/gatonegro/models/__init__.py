@@ -1,4 +1,4 @@
-"""The `Auto*` classes: a configuration, its weights and a head, with the API of `transformers`.
+"""Models, and the `Auto*` classes that load them by name, with the API of `transformers`.
 
 `Model.forward` packs a padded batch, computes on packed sequences, and pads the result.
 """

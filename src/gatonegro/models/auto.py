@@ -1,4 +1,4 @@
-"""`AutoConfig`, `AutoModel` and its subclasses per head, named as in `transformers`."""
+"""`AutoConfig`, `AutoModel` and its subclasses, which load a model by name, as in `transformers`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from gatonegro.models.model import MESSAGES, Model, init_weights
 
 
 class AutoConfig:
-    """The loader of configurations, `AutoConfig.from_pretrained(name)`."""
+    """Namespace for `from_pretrained`, which loads a model's configuration by name or from a folder."""
 
     @staticmethod
     def from_pretrained(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> Config:
-        """Load the configuration of a model. For the arguments and errors, see `AutoModel.from_pretrained`."""
+        """Load a model's configuration by name or from a folder; for the arguments, see `AutoModel.from_pretrained`."""
         return load_config(hub.locate(name, revision=revision, local_files_only=local_files_only))
 
 
 class AutoModel:
-    """A model without a task head: `last_hidden_state`, and `pooler_output` where the checkpoint has BERT's pooler."""
+    """Loads a model without a task head, which returns `last_hidden_state` and, with BERT's pooler, `pooler_output`."""
 
     head: ClassVar[str] = "pooler"
 
@@ -41,7 +41,7 @@ class AutoModel:
         dtype: torch.dtype | str | None = None,
         torch_dtype: torch.dtype | str | None = None,
     ) -> Model:
-        """Load a model in evaluation mode, from a folder, by a built-in's short name or from the hub.
+        """Load a model in evaluation mode from a folder, by a built-in's short name or from the Hugging Face Hub.
 
         Args:
             name: an existing folder, else the name of a built-in, else a name on the hub.
@@ -72,7 +72,7 @@ class AutoModel:
 
     @classmethod
     def from_config(cls, config: Config) -> Model:
-        """Build a model with random weights, in training mode as in `transformers`.
+        """Build a model with random weights from a configuration, in training mode as in `transformers`.
 
         Args:
             config: sizes and variants of the model.
@@ -88,30 +88,30 @@ class AutoModel:
 
 
 class AutoModelForSequenceClassification(AutoModel):
-    """An encoder with one logit per label for each text."""
+    """Loads an encoder for text classification, which returns one logit per label for each text."""
 
     head = "sequence-classification"
 
 
 class AutoModelForTokenClassification(AutoModel):
-    """An encoder with one logit per label for each token."""
+    """Loads an encoder for token classification, which returns one logit per label for each token."""
 
     head = "token-classification"
 
 
 class AutoModelForMaskedLM(AutoModel):
-    """An encoder with one logit per vocabulary entry for each token."""
+    """Loads an encoder for masked-token prediction, which returns logits over the vocabulary for each token."""
 
     head = "masked-lm"
 
 
 class AutoModelForSeq2SeqLM(AutoModel):
-    """An encoder and a decoder with one next-token logit per vocabulary entry."""
+    """Loads an encoder–decoder, such as a translation model, which returns next-token logits over the vocabulary."""
 
     head = "seq2seq-lm"
 
 
 class AutoModelForCausalLM(AutoModel):
-    """A decoder with one next-token logit per vocabulary entry."""
+    """Loads a decoder-only language model such as GPT-2, which returns next-token logits over the vocabulary."""
 
     head = "causal-lm"

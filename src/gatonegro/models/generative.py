@@ -1,4 +1,4 @@
-"""Generative models: encoder–decoders and decoders, with the padded API of `transformers`."""
+"""`LanguageModel`: decoders and encoder–decoders that generate text, with the API of `transformers`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gatonegro.packing import Layout, Packed, Padding, from_padded, pack, unpad_
 
 
 class LanguageModel(Model):
-    """A decoder, or an encoder and a decoder, with a language-model head."""
+    """A model that generates text: a decoder, or an encoder and a decoder, with a language-model head."""
 
     decoder: Decoder
     generation_config = GenerationConfig()
@@ -46,7 +46,7 @@ class LanguageModel(Model):
         kv_caches: Sequence[KVCache] | None = None,
         layout: Layout | None = None,
     ) -> Tensor:
-        """Return hidden states of the decoder's last layer, (t, hidden).
+        """Return the hidden states (t, hidden) of the decoder's last layer for a packed batch of tokens.
 
         Args:
             packed: the target's tokens.
@@ -64,17 +64,17 @@ class LanguageModel(Model):
         return self.decoder(x, layout or packed.layout, memory, cross, kv_caches)
 
     def encode(self, packed: Packed) -> Tensor:
-        """Return the hidden states of the encoder or, without one, of the decoder, (t, hidden)."""
+        """Return the last hidden states (t, hidden) of the encoder or, in a decoder-only model, of the decoder."""
         return super().encode(packed) if self.config.decoder is not None else self.decode(packed)
 
     def logits(self, x: Tensor, packed: Packed) -> Tensor:
-        """Return next-token logits (t, vocab) from hidden states."""
+        """Return next-token logits (t, vocab), computed from the decoder's last hidden states."""
         return x if self.head is None else self.head(x, packed, self.embeddings.tokens)
 
     def run(self, packed: Packed, at: Tensor | None = None, target: Packed | None = None) -> Tensor:
-        """Return next-token logits for `target` or, without an encoder, for `packed`; with `at`, of those tokens only.
+        """Return next-token logits for the target tokens or, in a decoder-only model, for the input tokens.
 
-        Sequence i of `target` attends to source i of `packed`. (t, vocab)
+        Sequence i of `target` attends to source i of `packed`. With `at`, only those tokens have logits. (t, vocab)
         """
         if self.config.decoder is None:
             x = self.decode(packed)
@@ -97,7 +97,7 @@ class LanguageModel(Model):
         output_hidden_states: bool = False,
         return_dict: bool | None = None,
     ) -> ModelOutput | tuple[Any, ...]:
-        """Return the output for a padded batch, as in `transformers`.
+        """Run the model on a padded batch of token ids and return its output, as in `transformers`.
 
         Args:
             input_ids: (b, s) token ids; or `inputs_embeds` instead.
@@ -175,7 +175,7 @@ class LanguageModel(Model):
         decoder_input_ids: Tensor | None = None,
         **options: Any,
     ) -> Tensor:
-        """Generate ids for each row of a padded batch, as in `transformers`.
+        """Generate token ids for each input row of a padded batch, as `generate` in `transformers` does.
 
         Args:
             input_ids: (b, s), the encoder's input or, without an encoder, the prompts.
@@ -231,7 +231,7 @@ class LanguageModel(Model):
         options: GenerationConfig | None = None,
         on_token: Callable[[int], None] | None = None,
     ) -> list[list[Generated]]:
-        """Generate the `num_return_sequences` best sequences per source, without padding, in descending order of score.
+        """Generate `num_return_sequences` sequences of ids per source, best first in beam search, without padding.
 
         Args:
             sources: the encoder's ids per source; None without an encoder.
@@ -260,7 +260,7 @@ class LanguageModel(Model):
 
     @torch.inference_mode()
     def cross_attention(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
-        """Return the attention of each target token to the source, averaged over heads.
+        """Return the cross-attention of each target token to each source token, averaged over attention heads.
 
         It is a matrix (target tokens, source tokens); a token's row is the step that predicts it. The layer is the last
         but one, https://arxiv.org/abs/1909.02074.
@@ -275,11 +275,11 @@ class LanguageModel(Model):
 
     @property
     def start_token(self) -> int:
-        """The decoder's first token, an id."""
+        """The id of the token with which the decoder starts every sequence."""
         return self.start_token_for(self.generation_config)
 
     def start_token_for(self, options: GenerationConfig) -> int:
-        """Return the decoder's first token with these options, an id."""
+        """Return the id of the token with which the decoder starts, under given generation options."""
         stored = self.config.extra.get("decoder_start_token_id")
         for token in (options.decoder_start_token_id, stored, options.bos_token_id):
             if token is not None:
@@ -287,7 +287,7 @@ class LanguageModel(Model):
         return self.config.pad_token_id or 0
 
     def shift_right(self, labels: Tensor) -> Tensor:
-        """Return the decoder's input ids for `labels` (b, w): the first token, then all labels but the last."""
+        """Return the decoder's input ids for training on `labels`: the start token, then all labels but the last."""
         shifted = torch.cat([labels.new_full((len(labels), 1), self.start_token), labels[:, :-1]], dim=1)
         return shifted.masked_fill(shifted == -100, self.config.pad_token_id or 0)
 
@@ -300,7 +300,7 @@ def _check_row_counts(sources: int, targets: int) -> None:
 def _cross_attention_inputs(
     memory: Tensor, packed: Packed, source_padding: Padding, target: Packed, padding: Padding
 ) -> tuple[Tensor, Layout]:
-    """Return the encoder's output (u, hidden) in the order of the targets, and the layout of cross-attention."""
+    """Return the encoder's hidden states in the order of the target sequences, and the `Layout` of cross-attention."""
     index_of = {row: i for i, row in enumerate(source_padding.order.tolist())}
     parts = memory.split(packed.lengths)
     rows = padding.order.tolist()

@@ -26,7 +26,7 @@ from gatonegro.tokenization import TOKENIZER_FILES
 
 
 def load_config(source: hub.Source, head: str | None = None) -> Config:
-    """Read the configuration of a source; with `head`, as that head needs it."""
+    """Read a model's configuration from its `config.json`, with the values for a task head if one is given."""
     data = source.json("config.json")
     if data is None:
         raise ConfigError(*MESSAGES["no_config"].format(name=source.name))
@@ -37,7 +37,7 @@ def load_config(source: hub.Source, head: str | None = None) -> Config:
 
 
 def head_of(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> str | None:
-    """Return the head named in a model's config.json: "none" for a bare model, None if no architecture is known."""
+    """Return the task head that a model's `config.json` names, "none" for a model without one, or None if unknown."""
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source)
     family = family_of(config.model_type)
@@ -57,7 +57,7 @@ def load(
     dtype: torch.dtype | str | None = None,
     checked: bool = False,
 ) -> Model:
-    """Load a model in evaluation mode. With `checked`, skip the checks of its files, which were done before."""
+    """Load a model in evaluation mode by name or from a folder, and check its files unless they were checked before."""
     if num_labels is not None and not head.endswith("classification"):
         raise OptionError(*MESSAGES["num_labels"].format(head=head))
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
@@ -82,7 +82,7 @@ def load(
 
 
 def load_optimized(name: str | Path, head: str, *, precision: str, device: torch.device, **options: Any) -> Model:
-    """Load a model's optimized copy onto a device. The model itself is dropped, and read again if `source` is used."""
+    """Load a model's optimized copy onto a device, and read the model itself again only if its `source` is used."""
 
     def source(checked: bool = True) -> Model:
         return load(name, head, checked=checked, **options).to(device)
@@ -100,7 +100,7 @@ def load_optimized(name: str | Path, head: str, *, precision: str, device: torch
 def copy_to(
     folder: str | Path, name: str | Path, *, revision: str | None = None, local_files_only: bool = False
 ) -> list[Path]:
-    """Copy a model's files into a folder, downloading them if necessary. Return their paths.
+    """Copy a model's files into a folder, downloading them if necessary, and return the paths of the copies.
 
     Weights and configuration are written last, so that an incomplete copy cannot be loaded.
     """
@@ -127,20 +127,20 @@ def copy_to(
 
 
 def _model_files(folder: Path) -> set[str]:
-    """Return the names of files in a folder that would be read as part of a model, except its configuration."""
+    """Return the names of a folder's weight and tokenizer files, which would be read as part of a model."""
     kinds = ("*.safetensors", "*.safetensors.index.json", "*.bin", "*.bin.index.json", *TOKENIZER_FILES)
     return {path.name for kind in kinds for path in folder.glob(kind)}
 
 
 def build(config: Config, head: str) -> Model:
-    """Build a `LanguageModel` or a `Model` from a configuration. Its weights are undefined."""
+    """Build a model with undefined weights from a configuration and the name of a task head."""
     return (LanguageModel if config.decoder is not None or config.decoder_only else Model)(config, head)
 
 
 def _assemble(
     config: Config, head: str, tensors: dict[str, Tensor], *, fresh_head: bool, dtype: torch.dtype | str | None
 ) -> Model:
-    """Build a model and load the checkpoint's tensors into it; raise an error for what does not fit."""
+    """Build a model from a configuration and a checkpoint's tensors; raise an error for tensors that do not fit."""
     family = family_of(config.model_type)
     if head not in (*BASE_HEADS, *family.heads):
         known = ", ".join(name for name in family.heads if name not in BASE_HEADS)
@@ -173,7 +173,7 @@ def _assemble(
 
 
 def resolve_dtype(dtype: torch.dtype | str | None, stored: torch.dtype) -> torch.dtype:
-    """Return the torch dtype of `dtype=`: fp32 for None, `stored`, the checkpoint's, for "auto"."""
+    """Return the torch dtype for a user's `dtype`: fp32 for None, the checkpoint's for "auto", or the one named."""
     if dtype == "auto":
         return stored
     known = getattr(torch, dtype, None) if isinstance(dtype, str) else torch.float32 if dtype is None else dtype

@@ -1,4 +1,4 @@
-"""`Model`, an encoder with a head: its forward pass on packed sequences, and the padded API of `transformers`."""
+"""`Model`, an encoder with a task head that computes on packed batches and has the API of `transformers`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MESSAGES = catalog(Path(__file__).with_name("messages.json"))
 
 
 class Model(nn.Module):
-    """An encoder with a head. `run` is its forward pass, on packed sequences."""
+    """A Transformer encoder with an optional task head, for padded batches (`forward`) or packed ones (`run`)."""
 
     def __init__(self, config: Config, head: str = "none"):
         super().__init__()
@@ -54,13 +54,13 @@ class Model(nn.Module):
         self.head = HEADS[head](config) if head in HEADS else None
 
     def encode(self, packed: Packed) -> Tensor:
-        """Return hidden states of the last layer, (t, hidden)."""
+        """Return the hidden states (t, hidden) of the last layer for a packed batch."""
         return self.encoder(self.embeddings(packed), packed.layout)
 
     def run(self, packed: Packed, at: Tensor | None = None) -> Tensor:
-        """Return the head's output per sequence (n, …) or per token (t, …); without a head, hidden states (t, hidden).
+        """Return the head's output for each sequence or token of a packed batch or, without a head, hidden states.
 
-        With `at` (m,), indices of tokens, a token head computes these only: (m, …).
+        The output is (n, …) or (t, …). With `at` (m,), indices of tokens, a token head computes these only: (m, …).
         """
         x = self.encode(packed)
         if at is not None:
@@ -77,14 +77,14 @@ class Model(nn.Module):
         pad_to_multiple_of: int = 1,
         hidden: bool = False,
     ) -> list[np.ndarray]:
-        """Return the head's output per sequence, as float32 arrays: (labels,) or, without a head, (length, hidden).
+        """Return the head's output or, without a head, hidden states of each sequence, as float32 arrays.
 
         Args:
             ids: token ids per sequence.
             token_types: token type ids per sequence.
             queried: per sequence, indices of the tokens whose outputs are returned; the arrays are then (queried, …).
             pad_to_multiple_of: see `pack`.
-            hidden: return hidden states of the last layer instead of the head's output.
+            hidden: return hidden states (length, hidden) of the last layer instead of the head's output.
         """
         packed = pack(ids, self.config, token_types, pad_to_multiple_of=pad_to_multiple_of)
         rows = None
@@ -104,7 +104,7 @@ class Model(nn.Module):
         return np.split(out, np.cumsum(list(counts)))[: len(ids)]
 
     def embed(self, ids: Sequence[Sequence[int]], **options: Any) -> list[np.ndarray]:
-        """Return hidden states of the last layer (length, hidden) per sequence. For the options, see `predict`."""
+        """Return the last layer's hidden states (length, hidden) of each sequence, with the options of `predict`."""
         return self.predict(ids, hidden=True, **options)
 
     def forward(
@@ -119,7 +119,7 @@ class Model(nn.Module):
         output_hidden_states: bool = False,
         return_dict: bool | None = None,
     ) -> ModelOutput | tuple[Any, ...]:
-        """Return the output for a padded batch, as in `transformers`.
+        """Run the model on a padded batch of token ids and return its output, as in `transformers`.
 
         Args:
             input_ids: (b, s) token ids; or `inputs_embeds` instead.
@@ -163,10 +163,10 @@ class Model(nn.Module):
         return out.to_tuple() if return_dict is False else out
 
     def optimize(self, precision: str = "auto") -> Model:
-        """Return a faster copy in evaluation mode. This model does not change, and is the copy's `source`.
+        """Return a faster copy of the model for inference, and leave the model itself unchanged.
 
-        The copy shares the weights that keep their layout. It cannot be trained or moved: do so with its `source`, and
-        optimize that again. Saving it saves its source.
+        The copy, in evaluation mode, shares the weights that keep their layout. It cannot be trained or moved: do so
+        with its `source`, this model, and optimize that again. Saving it saves its source.
 
         Args:
             precision: "fp32"; "bf16" or "fp16" for the layers' computations; "int8" for their products, with one scale
@@ -187,15 +187,15 @@ class Model(nn.Module):
 
     @property
     def source(self) -> Model:
-        """The model that `optimize` made this one of; the model itself if it is no optimized copy."""
+        """The model of which this one is an optimized copy, or the model itself if it is not a copy."""
         return self._source() if self._source else self
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Copy and pickle an optimized copy as its source, to be optimized again: its weights have no stored form."""
+        """Pickle or copy an optimized model as its original, which is optimized again when it is loaded."""
         return (Model.optimize, (self.source, self.precision)) if self._source else super().__reduce_ex__(protocol)
 
     def train(self, mode: bool = True) -> Model:
-        """Set training mode, or evaluation mode; raise InputError for training an optimized copy."""
+        """Set training or evaluation mode; raise InputError if an optimized copy is set to training mode."""
         if mode:
             self._check_not_optimized()
             self.stored_int8 = False  # training changes the weights
@@ -210,7 +210,7 @@ class Model(nn.Module):
             raise InputError(*MESSAGES["optimized"])
 
     def resize_token_embeddings(self, count: int) -> nn.Embedding:
-        """Resize the vocabulary to `count` tokens, `len(tokenizer)` after `add_tokens`. New vectors are random.
+        """Resize the token embeddings to `count` tokens, such as `len(tokenizer)`, with random vectors for new ones.
 
         Returns:
             The token embeddings. (count, hidden)
@@ -242,7 +242,7 @@ class Model(nn.Module):
         return words
 
     def num_parameters(self, only_trainable: bool = False) -> int:
-        """Return the number of parameters, or of trainable ones."""
+        """Return the number of the model's parameters, or only of trainable ones."""
         return sum(p.numel() for p in self.source.parameters() if p.requires_grad or not only_trainable)
 
     def __repr__(self) -> str:
@@ -255,21 +255,21 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """The device of the weights."""
+        """The device on which the model's weights are."""
         return self._weight.device
 
     @property
     def dtype(self) -> torch.dtype:
-        """The dtype of the weights."""
+        """The data type of the model's weights."""
         return self._weight.dtype
 
     @property
     def _weight(self) -> Tensor:
-        """A parameter or buffer with the model's device and dtype."""
+        """Return a parameter or buffer that has the device and dtype of the model's weights."""
         return next(t for t in (*self.embeddings.parameters(), *self.embeddings.buffers()) if t.is_floating_point())
 
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int = 5 * 10**9, int8: bool = False) -> None:
-        """Write `config.json` and `model.safetensors`, with which `transformers` computes the same logits.
+        """Write the model's `config.json` and `model.safetensors` to a folder, which `transformers` can load.
 
         Args:
             folder: an existing or new folder.
@@ -297,7 +297,7 @@ class Model(nn.Module):
         storage.write_text(folder / "config.json", text)
 
     def _extra_files(self) -> dict[str, dict[str, Any]]:
-        """Return the contents of further files for `save_pretrained`, by file name."""
+        """Return the contents of files that `save_pretrained` writes beside weights and configuration, by file name."""
         return {}
 
 
@@ -307,13 +307,13 @@ M = TypeVar("M", bound=nn.Module)
 def padded_attentions(
     layers: Sequence[Sequence[AttentionTrace]], config: Config, padding: Padding, key_padding: Padding | None = None
 ) -> tuple[Tensor, ...]:
-    """Return each layer's attention probabilities, padded by `Padding.restore_attention`, (b, h, s, s) each."""
+    """Return the attention probabilities of each layer as one padded tensor (b, h, s, s) per layer."""
     heads = config.num_attention_heads
     return tuple(padding.restore_attention([trace.probs for trace in layer], heads, key_padding) for layer in layers)
 
 
 def shared_copy(model: M, trainable: bool = True) -> M:
-    """Return a copy that shares the original's weights, but can be in another mode.
+    """Return a copy of a module that shares its weights, but can be in another mode, training or evaluation.
 
     Unless `trainable`, the copy's parameters require no gradient.
     """
@@ -324,14 +324,14 @@ def shared_copy(model: M, trainable: bool = True) -> M:
 
 
 def _calibration_tokens(config: Config) -> Packed:
-    """Return random tokens, the same on each call."""
+    """Return a batch of random tokens, always the same, on which int8 quantisation measures input ranges."""
     length = min(64, config.max_tokens, (config.decoder or config).max_tokens)
     ids = torch.randint(config.vocab_size, (1, length), generator=torch.Generator().manual_seed(0))
     return pack(ids.tolist(), config)
 
 
 def init_weights(module: M, std: float) -> M:
-    """Initialise weights as the reference does: normal matrices, zero biases. Return the module."""
+    """Initialise a module's matrices with normal random numbers and its biases with zeros, and return the module."""
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Embedding):
             nn.init.normal_(part.weight, std=std)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass
 class ModelOutput:
-    """The output for a batch of `b` rows and `s` columns, indexable by name or by position of fields that are set."""
+    """A model's output for a padded batch (b, s), indexable by field name or by position among the fields set."""
 
     loss: Tensor | None = None  # ()
     logits: Tensor | None = None  # (b, labels) or (b, s, labels) or (b, s, vocab)
@@ -28,21 +28,21 @@ class ModelOutput:
     encoder_attentions: tuple[Tensor, ...] | None = None
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """Return the fields that are set, in order."""
+        """Return the values of the output fields that are set, in order."""
         return tuple(v for f in fields(self) if (v := getattr(self, f.name)) is not None)
 
     values = to_tuple
 
     def keys(self) -> list[str]:
-        """Return the names of the fields that are set."""
+        """Return the names of the output fields that are set."""
         return [f.name for f in fields(self) if getattr(self, f.name) is not None]
 
     def items(self) -> list[tuple[str, Any]]:
-        """Return names and values of the fields that are set."""
+        """Return pairs (name, value) of the output fields that are set."""
         return list(zip(self.keys(), self.to_tuple(), strict=True))
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return a field, or the default if it is not set."""
+        """Return the output field of a given name, or the default if it is not set."""
         return getattr(self, key) if key in self else default
 
     def __contains__(self, key: object) -> bool:

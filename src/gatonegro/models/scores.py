@@ -1,4 +1,4 @@
-"""Softmax, sigmoid and normalisation on numpy arrays: packages above `models` use no tensors."""
+"""Softmax, sigmoid and L2 normalisation of numpy arrays, for packages that use no tensors."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def l2_normalize(x: np.ndarray) -> np.ndarray:
-    """Scale the vectors along the last axis to length 1. Zero vectors stay zero."""
+    """Scale the vectors along an array's last axis to length 1, except zero vectors, which stay zero."""
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
 
 
-# by `config.scored_by`; labels are the last axis. For tensors, see `nn.loss`
+# by `config.score_function`; labels are the last axis. For tensors, see `nn.loss`
 SCORE_FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "softmax": softmax,
     "sigmoid": sigmoid,
@@ -34,5 +34,5 @@ SCORE_FUNCTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def as_tensor(values: Any) -> torch.Tensor:
-    """Convert an array or lists of ids to a tensor."""
+    """Convert a numpy array or lists of ids to a tensor."""
     return torch.from_numpy(values) if isinstance(values, np.ndarray) else torch.tensor(values)

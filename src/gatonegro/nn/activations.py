@@ -1,4 +1,4 @@
-"""Recording of a model's activations by forward hooks. The layers contain no code for it."""
+"""Recording of the outputs of a model's modules by forward hooks, without code in the modules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Activations = dict[str, list[Tensor | list[AttentionTrace]]]  # outputs per call
 
 @contextmanager
 def record_activations(model: nn.Module, enabled: bool = True) -> Iterator[Activations]:
-    """Record the output of every call of every module, by module name, while the `with` block runs.
+    """Record the outputs of all modules of a model, by module name, while the `with` block runs.
 
     A module with several names is recorded under each of them. `Attend` is recorded as one `AttentionTrace` per
     sequence, computed step by step from the inputs of the fused operator. Nothing is recorded unless `enabled`.
@@ -47,14 +47,14 @@ def record_activations(model: nn.Module, enabled: bool = True) -> Iterator[Activ
 def layer_outputs(
     model: nn.Module, activations: dict, stack: str = "encoder", embeddings: str = "embeddings"
 ) -> list[Tensor]:
-    """Return the recorded hidden states (t, hidden): the embeddings, then each layer's output."""
+    """Return a model's recorded hidden states (t, hidden): the embeddings, then each layer's output."""
     return [activations[embeddings][0], *(activations[name][0] for name in _layer_names(model, stack))]
 
 
 def layer_attentions(
     model: nn.Module, activations: dict, stack: str = "encoder", part: str = "attention"
 ) -> list[list[AttentionTrace]]:
-    """Return the recorded attention of each layer, one `AttentionTrace` per sequence.
+    """Return the attention recorded in each layer, as one `AttentionTrace` per sequence of the batch.
 
     In a decoder, `part` may be "cross_attention".
     """

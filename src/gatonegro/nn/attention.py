@@ -19,10 +19,10 @@ from gatonegro.packing import Layout
 
 
 class Embedding(nn.Embedding):
-    """A table with one vector per id."""
+    """An embedding table with one vector per id, which leaves its weights undefined until they are set."""
 
     def reset_parameters(self) -> None:
-        """Leave the weights undefined: they come from a checkpoint or from `init_weights`.
+        """Leave an embedding table's weights undefined: they come from a checkpoint or from `init_weights`.
 
         On the meta device, where models are built, PyTorch's initialisation imports its compiler: two seconds.
         """
@@ -34,7 +34,7 @@ KV = tuple[Tensor, Tensor]  # keys and values, (u, h, d) each
 
 
 def _runs(q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield views of the packed tensors, one run of equal lengths at a time. Only keys in a cache are copied."""
+    """Yield queries, keys and values as batches without padding, one for each run of sequences of equal length."""
     runs = layout.runs
     if layout.key_slots is not None:
         k, v = k[layout.key_slots], v[layout.key_slots]  # (u, h, d) each
@@ -47,7 +47,7 @@ def _runs(q: Tensor, k: Tensor, v: Tensor, layout: Layout) -> Iterator[tuple[Ten
 
 
 def _mask(q: int, k: int, causal: bool, window: int | None, bias: Bias | None, like: Tensor) -> Tensor | None:
-    """Return the mask added to the scores of queries that are the last `q` of `k` tokens; None if there is none."""
+    """Return the mask to add to the attention scores of the last `q` of `k` tokens, or None if none is needed."""
     mask = bias(q, k).to(like.dtype) if bias is not None else None
     if (causal and q > 1) or (window is not None and k > window + 1):
         distance = torch.arange(k, device=like.device) - torch.arange(k - q, k, device=like.device)[:, None]  # (q, k)
@@ -71,7 +71,7 @@ def attend(
     bias: Bias | None = None,
     dropout: float = 0.0,
 ) -> Tensor:
-    """Return the attention output of every query over the keys of its sequence, (t, h, d).
+    """Return the attention output (t, h, d) of every query over the keys of its own sequence in a packed batch.
 
     `causal` masks later keys, `window` keys more than that number of tokens away; `scale` defaults to 1/√d.
     """
@@ -87,7 +87,7 @@ def attend(
 
 @dataclass(frozen=True)
 class AttentionTrace:
-    """The intermediate tensors of one sequence's attention: `scores` and `probs` (h, q, k), `context` (q, h, d)."""
+    """The attention of one sequence: scores and probabilities (h, q, k), and context vectors (q, h, d)."""
 
     scores: Tensor
     probs: Tensor
@@ -105,7 +105,7 @@ def attend_eager(
     scale: float | None = None,
     bias: Bias | None = None,
 ) -> list[AttentionTrace]:
-    """Compute `attend` without a fused operator. Return one `AttentionTrace` per sequence, in order."""
+    """Compute attention step by step, without a fused operator, and return one `AttentionTrace` per sequence."""
     traces = []
     for qs, ks, vs in _runs(q, k, v, layout):
         scores = qs @ ks.transpose(-2, -1) * (scale if scale is not None else q.shape[-1] ** -0.5)  # (n, h, q, k)
@@ -119,7 +119,7 @@ def attend_eager(
 
 
 class RelativeBias(nn.Module):
-    """T5's relative position bias: a learned score per head and bucket of distances.
+    """T5's relative position bias: a learned number per head and range of distances, added to attention scores.
 
     Each short distance has its own bucket; long ones share buckets whose width grows with the logarithm.
     https://github.com/huggingface/transformers/blob/main/src/transformers/models/t5/modeling_t5.py
@@ -132,7 +132,7 @@ class RelativeBias(nn.Module):
         self.scores = Embedding(self.num_buckets, config.num_attention_heads)
 
     def forward(self, q: int, k: int) -> Tensor:
-        """Return the bias added to the scores of queries that are the last `q` of `k` tokens, (h, q, k)."""
+        """Return the bias (h, q, k) to add to the attention scores of the last `q` of `k` tokens."""
         distance = torch.arange(k)[None] - torch.arange(k - q, k)[:, None]  # (q, k)
         num_buckets, bucket = self.num_buckets, torch.zeros_like(distance)
         if self.causal:
@@ -163,12 +163,12 @@ class Attend(nn.Module):
         return attend(q, k, v, layout, causal=self.causal, scale=self.scale, bias=bias, dropout=dropout)
 
     def trace(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> list[AttentionTrace]:
-        """Compute the attention step by step. Return one `AttentionTrace` per sequence."""
+        """Compute attention step by step, and return its scores, probabilities and outputs for each sequence."""
         return attend_eager(q, k, v, layout, causal=self.causal, scale=self.scale, bias=bias)
 
 
 class KVCache:
-    """The key–value cache of a decoder layer: keys and values of all tokens so far, (u, h, d) each.
+    """The key–value cache of one decoder layer: the keys and values (u, h, d) of all tokens so far.
 
     `Layout.key_slots` are the rows of each sequence, so that nothing moves when sequences end or are reordered.
     """
@@ -178,7 +178,7 @@ class KVCache:
         self.count = 0
 
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Append the keys and values of new tokens (t, h, d). Return all of the cache, (u, h, d) each."""
+        """Append the keys and values of new tokens to the cache, and return all keys and values (u, h, d)."""
         before, self.count = self.count, self.count + len(k)
         if self.count > len(self.k):
             old, size = (self.k, self.v), (2 * self.count, *k.shape[1:])
@@ -189,12 +189,12 @@ class KVCache:
         return self.k[: self.count], self.v[: self.count]
 
     def select(self, rows: Tensor) -> None:
-        """Keep only these rows, in this order."""
+        """Keep only the keys and values at the given indices of the cache, in the given order."""
         self.k, self.v, self.count = self.k[rows], self.v[rows], len(rows)
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention or, given the keys and values of a `memory`, cross-attention."""
+    """Multi-head self-attention or, given the keys and values of an encoder's output, cross-attention."""
 
     def __init__(self, config: Config, causal: bool = False):
         super().__init__()
@@ -207,7 +207,7 @@ class Attention(nn.Module):
         self.output = nn.Linear(inner, size, config.bias)
 
     def project_kv(self, memory: Tensor) -> KV:
-        """Return the keys and values of hidden states (u, hidden)."""
+        """Return the keys and values (u, h, d) that attention computes from hidden states (u, hidden)."""
         k = self.key(memory).unflatten(-1, (self.heads, -1))  # (u, h, d)
         return k, self.value(memory).unflatten(-1, (self.heads, -1))  # (u, h, d)
 

@@ -1,4 +1,4 @@
-"""The decoder, and the one decoder layer of all families, with cross-attention where there is an encoder."""
+"""The decoder and its layer, which all model families share, with cross-attention where there is an encoder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gatonegro.packing import Layout
 
 
 class DecoderLayer(nn.Module):
-    """Causal self-attention, cross-attention to the encoder's output and feed-forward."""
+    """A decoder layer: causal self-attention, cross-attention if there is an encoder, and a feed-forward network."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -51,7 +51,7 @@ class Decoder(nn.Module):
         self.norm = build_norm(config) if config.final_norm else None
 
     def project_memory(self, memory: Tensor) -> list[KV]:
-        """Return each layer's keys and values (u, h, d) of an encoder's output (u, hidden). Call it once per text."""
+        """Return each layer's cross-attention keys and values of an encoder's output, to be computed once per text."""
         return [layer.cross_attention.project_kv(memory) for layer in self.layers]  # type: ignore
 
     def forward(
@@ -62,7 +62,7 @@ class Decoder(nn.Module):
         cross: Layout | None = None,
         kv_caches: Sequence[KVCache] | None = None,
     ) -> Tensor:
-        """Return hidden states of the last layer, (t, hidden).
+        """Return the hidden states (t, hidden) of the decoder's last layer, given token embeddings (t, hidden).
 
         `memory` is the result of `project_memory`, `cross` the layout of queries of `layout` and keys in `memory`.
         The keys and values of these tokens are appended to `kv_caches`, one per layer.

@@ -1,4 +1,4 @@
-"""Embeddings, feed-forward, residual and norm, the one encoder layer of all families, and the encoder."""
+"""The encoder and its parts, which all model families share: embeddings, feed-forward network, norms and layers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Activation(nn.Module):
-    """An activation function, by its name in `ACTIVATIONS`."""
+    """A module that applies an activation function, given by its name, such as "gelu"."""
 
     def __init__(self, name: str):
         super().__init__()
@@ -48,7 +48,7 @@ class Activation(nn.Module):
 
 @cache
 def _sinusoids(num_positions: int, width: int) -> Tensor:
-    """Return one vector per position: sines in the first half, cosines in the second, with falling frequencies.
+    """Return sinusoidal position embeddings: per position, a vector of sines, then cosines, of falling frequency.
 
     https://github.com/huggingface/transformers/blob/main/src/transformers/models/marian/modeling_marian.py
     """
@@ -76,13 +76,13 @@ POSITIONS: dict[str, Callable[[Config], nn.Module | None]] = {
 
 
 def build_norm(config: Config) -> nn.Module:
-    """Return the family's norm: a layer norm or an RMS norm."""
+    """Build the norm that a model's configuration names: a layer norm or an RMS norm."""
     kind = nn.LayerNorm if config.norm == "layer" else nn.RMSNorm
     return kind(config.hidden_size, config.layer_norm_eps)
 
 
 class Embeddings(nn.Module):
-    """The sum of token, position and token-type embeddings, as far as the family has them, normalised."""
+    """A model's input embeddings: token, position and token-type vectors, if it has them, summed and normalised."""
 
     def __init__(self, config: Config, shared: bool = False):
         super().__init__()
@@ -94,7 +94,7 @@ class Embeddings(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def forward(self, packed: Packed, tokens: nn.Module | None = None) -> Tensor:
-        """Return the embeddings, (t, hidden). `tokens` replaces the module of token embeddings, for a decoder."""
+        """Return the embeddings (t, hidden) of a packed batch, with another table of token embeddings if given."""
         tokens = self.tokens if tokens is None else tokens
         x = tokens(packed.ids) if packed.embeds is None else packed.embeds.to(tokens.weight.dtype)  # type: ignore
         if self.scale != 1.0:
@@ -107,7 +107,7 @@ class Embeddings(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """The position-wise feed-forward network: a projection up, an activation, a projection down; gated in T5 v1.1."""
+    """A layer's position-wise feed-forward network: two linear layers with an activation, or a gated one, between."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -141,7 +141,7 @@ class AddNorm(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention and feed-forward, each with residual and norm."""
+    """An encoder layer: self-attention and a feed-forward network, each with a residual connection and a norm."""
 
     def __init__(self, config: Config):
         super().__init__()

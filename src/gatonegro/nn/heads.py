@@ -1,4 +1,4 @@
-"""Heads: modules that compute logits from the last layer's hidden states."""
+"""Task heads: modules that compute logits from the last layer's hidden states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _classifier_dropout(config: Config) -> nn.Dropout:
 
 
 class Pooler(nn.Module):
-    """BERT's pooler: a linear layer and tanh on the first token."""
+    """BERT's pooler: a linear layer and tanh on the hidden state of each sequence's first token."""
 
     per = "sequence"
 
@@ -31,7 +31,7 @@ class Pooler(nn.Module):
 
 
 class SequenceClassificationHead(nn.Module):
-    """A head with one logit per label for each sequence, from its first token."""
+    """A head that computes one logit per label for each sequence, from its first token's hidden state."""
 
     per = "sequence"
 
@@ -48,7 +48,7 @@ class SequenceClassificationHead(nn.Module):
 
 
 class TokenClassificationHead(nn.Module):
-    """A head with one logit per label for each token."""
+    """A head that computes one logit per label for each token."""
 
     per = "token"
 
@@ -62,7 +62,7 @@ class TokenClassificationHead(nn.Module):
 
 
 class MaskedLMHead(nn.Module):
-    """A head with one logit per vocabulary entry for each token, tied to the token embeddings."""
+    """A masked-language-model head: for each token, logits over the vocabulary, computed with the token embeddings."""
 
     per = "token"
 
@@ -79,7 +79,7 @@ class MaskedLMHead(nn.Module):
 
 
 class LMHead(nn.Module):
-    """A head with one next-token logit per vocabulary entry for each token."""
+    """A language-model head: for each token, logits over the vocabulary for the token that follows."""
 
     per = "token"
     bias: Tensor | None

@@ -1,4 +1,4 @@
-"""Score functions on tensors, and the loss of `labels=`, as in `transformers`."""
+"""Functions from logits to scores and, given labels, to a training loss, as in `transformers`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TENSOR_SCORE_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def compute_loss(config: Config, head: str, logits: Tensor | None, labels: Tensor) -> Tensor:
-    """Return the loss: cross-entropy for token heads, that of `config.problem_type` for sequence classification.
+    """Return the loss of a model's logits given labels: cross-entropy or, in sequence classification, by problem type.
 
     Without a `problem_type`, the dtype and number of labels decide. InputError: the labels do not fit the logits.
     """

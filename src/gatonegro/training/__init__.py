@@ -1,4 +1,4 @@
-"""The training loop, length-grouped batches and faster modules, for the recipes."""
+"""A training loop, batches of texts of similar length, and modules that train faster, for the recipes."""
 
 from gatonegro.engine.processor import has_bf16
 from gatonegro.training.loop import (

@@ -28,7 +28,7 @@ SORT_WINDOW = 4096  # texts sorted by length together
 
 
 def length_grouped_batches(lengths: Sequence[int], tokens: int, rng: random.Random) -> list[list[int]]:
-    """Return batches of texts of similar length, as indices, with at most `tokens` tokens each, in random order."""
+    """Group texts of similar length into batches of at most `tokens` tokens, in random order, as lists of indices."""
     order = list(range(len(lengths)))
     rng.shuffle(order)
     out = []
@@ -40,7 +40,7 @@ def length_grouped_batches(lengths: Sequence[int], tokens: int, rng: random.Rand
 
 
 class UnfusedAttention(nn.Module):
-    """Attention with separate operators in fp32, without dropout.
+    """Attention by separate PyTorch operators in fp32, without dropout, which trains faster on a CPU.
 
     On a CPU, the gradients of the fused operator take more than twice as long for short texts. In bf16, PyTorch would
     compile kernels for each new pair of lengths.
@@ -57,7 +57,7 @@ class UnfusedAttention(nn.Module):
 
 
 class ByteDropout(nn.Dropout):
-    """Dropout with one random byte per element, drawn eight at a time; its rate is rounded to 1/256.
+    """Dropout that draws one random byte per element, and so rounds its rate to a multiple of 1/256.
 
     PyTorch's dropout takes a sixth of a training step on a CPU.
     """
@@ -72,7 +72,7 @@ class ByteDropout(nn.Dropout):
 
 
 def optimize_for_training(model: M) -> M:
-    """Replace a model's attention by `UnfusedAttention` and its dropout by `ByteDropout`. Return the model."""
+    """Replace a model's attention and dropout by modules that train faster on a CPU, and return the model."""
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
             if name == "attend":
@@ -85,7 +85,7 @@ def optimize_for_training(model: M) -> M:
 def layerwise_lr_groups(
     model: nn.Module, lr: float, head_lr: float, *, decay: float = 1.0, weight_decay: float = 0.01
 ) -> list[dict[str, Any]]:
-    """Return parameter groups for AdamW with layer-wise learning rates.
+    """Return parameter groups for AdamW, with learning rates that fall from a model's top layer down.
 
     The encoder's top layer has the rate `lr`, each layer below, and the embeddings last, `decay` times the rate above.
     Parameters outside the encoder have the rate `head_lr`. Biases and norms have no weight decay.
@@ -101,7 +101,7 @@ def layerwise_lr_groups(
 
 
 def _depth(name: str) -> int | None:
-    """Return a parameter's depth: 0 for embeddings, n + 1 for layer n of the encoder, None for others."""
+    """Return the depth of a named parameter: 0 for embeddings, n + 1 for encoder layer n, None for others."""
     parts = name.split(".")
     if "encoder" in parts and "layers" in parts:
         return int(parts[parts.index("layers") + 1]) + 1
@@ -135,7 +135,7 @@ def fit(
     rdrop: float = 0.0,
     stop_after: int | None = None,
 ) -> None:
-    """Train a model on each batch once, one step per batch.
+    """Train a model once on each batch, with one optimizer step per batch.
 
     The random state of a step depends on `seed` and the step's number alone, so that a killed and resumed run computes
     the same as an unbroken one. `out/state.pt` has weights, optimizer and step; `out/log.jsonl` a line per 50 steps.
@@ -206,7 +206,7 @@ def fit(
 def _resume(
     state: Path, plan: dict[str, Any], model: nn.Module, optimizer: torch.optim.Optimizer
 ) -> tuple[int, list[Tensor]]:
-    """Load a run's state into the model and the optimizer. Return its step and mean weights."""
+    """Load the saved state of a training run into model and optimizer, and return its step and mean weights."""
     saved = torch.load(state, weights_only=True, mmap=True)
     if saved["plan"] != plan:
         raise OptionError(
@@ -226,7 +226,7 @@ def _step(
     max_grad_norm: float,
     rdrop: float,
 ) -> float:
-    """Train one step. Return the loss before it."""
+    """Train a model for one step on a batch, and return the loss before the step."""
     model.train()
     result = loss(batch)
     if rdrop:
@@ -244,7 +244,7 @@ def _step(
 def _log(
     out: Path, model: nn.Module, record: dict[str, float], evaluate: Callable[[], Mapping[str, float]] | None
 ) -> None:
-    """Append a line to the log, with the values of `evaluate`."""
+    """Append a record to the training log, with the values of `evaluate` if it is given."""
     if evaluate is not None:
         model.eval()
         with torch.inference_mode():
