@@ -53,20 +53,20 @@ TRIMMED = re.compile(rf"([\s•{EMOJI}]*)(.*[^\s•{EMOJI}])(.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Segment:
-    """A sentence to translate, or text to copy: line breaks, bullets, emoji at an edge, a line without words."""
+    """A part of a text: a sentence to translate, or characters to copy, such as line breaks and bullets."""
 
     text: str
     translate: bool
 
 
 def split_sentences(text: str, max_chars: int | None = None) -> list[Segment]:
-    """Split a text into sentences and the text between them. Joined, the segments are the text.
+    """Split a text into sentences to translate and the characters between them to copy, without losing any.
 
     >>> [s.text for s in split_sentences("- El Sr. Gato. ¡Miau! 🐈") if s.translate]
     ['El Sr. Gato.', '¡Miau!']
 
     Args:
-        text: a document of any length.
+        text: a document of any length. The segments, joined, are this text.
         max_chars: maximum length of a sentence in characters. A longer one is cut at the last ; : or , of its second
             half, else at a space, else at that length.
 
@@ -78,7 +78,7 @@ def split_sentences(text: str, max_chars: int | None = None) -> list[Segment]:
 
 
 def protected_items(text: str) -> list[str]:
-    """Return the items of a text that a translation must preserve, in order.
+    """Return the items of a text that a translation must preserve, such as numbers, links and tags, in order.
 
     These are tags, entities, `code`, links, mail addresses, placeholders ({x}, {{x}}, ${x}, $x, %s, %(x)d, :x:),
     @mentions, #hashtags, emoji, and numbers outside words.
@@ -87,10 +87,10 @@ def protected_items(text: str) -> list[str]:
 
 
 def lost_items(source: str, translation: str) -> list[str]:
-    """Return the protected items of the source that a translation lacks, each as often as it is lacking.
+    """Return the numbers, links, tags and other protected items of a source text that its translation lacks.
 
     Numbers are compared by value, so 1,000 equals 1.000 and 1 000. Numbers up to 12, and the unit of an amount, may be
-    spelled out.
+    spelled out. An item is returned as often as it is lacking.
     """
     found = Counter(map(_normalize, protected_items(translation)))
     found |= Counter(map(_normalize, NUMBER.findall(translation)))
@@ -107,13 +107,13 @@ def lost_items(source: str, translation: str) -> list[str]:
 
 
 def preserves_items(source: str, translation: str) -> bool:
-    """Return True if a translation lost no protected item, and added none but plain numbers."""
+    """Return True if a translation keeps all protected items (links, tags…) and adds none but plain numbers."""
     invented = (item for item in lost_items(translation, source) if not NUMBER.fullmatch(item))
     return not lost_items(source, translation) and next(invented, None) is None
 
 
 def split_at_items(text: str) -> list[Segment]:
-    """Split a sentence into its protected items, to copy, and the text between them, to translate."""
+    """Split a sentence into items to copy, such as links and numbers, and the text between them to translate."""
     parts: list[Segment] = []
     end = 0
     for match in PROTECTED.finditer(text):
@@ -132,7 +132,7 @@ def _split(text: str) -> Iterator[str]:
 
 
 def _is_sentence_end(text: str, stop: re.Match[str]) -> bool:
-    """Return True if a sentence ends at this . ! ? or …, judging by the words on both sides."""
+    """Return True if a sentence ends at a matched . ! ? or …, judging by the words on both sides."""
     before = BEFORE_STOP.search(text, max(0, stop.start() - 20), stop.start())
     after = AFTER_STOP.match(text, stop.end())
     if not (before and after):
@@ -158,14 +158,19 @@ def _split_long(sentence: str, max_chars: int | None) -> Iterator[str]:
 
 
 def _trim(text: str) -> list[Segment]:
+<<<<<<< HEAD
     """Separate the spaces and emoji around a sentence from it. A text without words is copied whole."""
     match = TRIMMED.fullmatch(text) if any(map(str.isalpha, PROTECTED.sub("", text))) else None
+=======
+    """Split a text into the spaces and emoji at its edges, to copy, and the sentence between them, to translate."""
+    match = TRIMMED.fullmatch(text) if WORD.search(PROTECTED.sub("", text)) else None
+>>>>>>> w18c
     parts = [Segment(match[i], i == 2) for i in (1, 2, 3)] if match else [Segment(text, False)]
     return [part for part in parts if part.text]
 
 
 def _normalize(item: str) -> str:
-    """Return an item's normal form: 1,000 → 1000; 1.75 and 1,75 → 1.75; 05 → 5. The unit of an amount stays."""
+    """Return a number or amount in a normal form, as 1000 for 1,000 or 1.75 for 1,75; other items stay as they are."""
     number = NUMBER.search(item)
     if number is None or not AMOUNT.fullmatch(item):
         return item

@@ -1,4 +1,4 @@
-"""BERT, https://arxiv.org/abs/1810.04805: its names and values, most of which RoBERTa shares.
+"""Tensor names and `config.json` keys of BERT, https://arxiv.org/abs/1810.04805, which RoBERTa mostly shares.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/bert/modeling_bert.py
 """

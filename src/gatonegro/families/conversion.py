@@ -1,4 +1,4 @@
-"""Conversion of tensors between a checkpoint's names and the model's, by the rows of a `Family`."""
+"""Conversion of tensors between the names in a checkpoint and the names in the model, by a `Family`'s tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gatonegro.i18n import EMPTY
 
 @dataclass(frozen=True)
 class MappedName:
-    """A checkpoint's tensor, the model's names of its parts, and the operation between the two."""
+    """A tensor's name in a checkpoint, its name or names in the model, and the operation that converts it."""
 
     checkpoint_name: str
     model_names: tuple[str, ...]
@@ -24,7 +24,7 @@ class MappedName:
 
 
 def name_map(family: Family, config: Config, head: str | None) -> list[MappedName]:
-    """Return the names of all tensors in a checkpoint of one model, with the model's names for each."""
+    """Return a `MappedName` for each tensor of a model's checkpoint: its name there and its names in the model."""
     rows = family.heads[head].rows if head is not None and head in family.heads else ()
     return [*_expand_rows(family.rows, config, family.prefix), *_expand_rows(rows, config, "")]
 
@@ -42,9 +42,9 @@ def _expand_rows(rows: tuple[NameRow, ...], config: Config, prefix: str) -> Iter
 def from_checkpoint(
     family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor], required: set[str]
 ) -> dict[str, Tensor]:
-    """Return a checkpoint's tensors under the model's names, which must include `required`.
+    """Convert a checkpoint's tensors to the model's names, after checking that they are complete and consistent.
 
-    The checkpoint's names are those of `normalize_names`.
+    The checkpoint's names are those of `normalize_names`; the result must have all names in `required`.
 
     Raises:
         MissingHeadError: the checkpoint has the encoder but not the head.
@@ -73,7 +73,7 @@ def from_checkpoint(
 def _check_names(
     family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor], missing: Sequence[str]
 ) -> None:
-    """Raise CheckpointError if a checkpoint lacks some of the model's tensors, `missing`, or has unknown ones."""
+    """Raise CheckpointError if a checkpoint lacks tensors that the model needs, or has unknown ones."""
     if missing:
         names = {
             name: entry.checkpoint_name
@@ -93,14 +93,14 @@ def _check_names(
 
 
 def _missing_head_error(head: str | None, first: str, others: str) -> MissingHeadError:
-    """Return the error for a missing head with the tensor `first`; `others` are the heads in the checkpoint."""
+    """Return the error for a checkpoint without the tensors of a head, which lists the heads that it has."""
     has = MESSAGES["heads" if others else "no_head"].format(heads=others)
     new = MESSAGES["new_head"] if str(head).endswith("classification") else EMPTY
     return MissingHeadError(*MESSAGES["missing_head"].format(head=head, first=first, has=has, new=new))
 
 
 def normalize_names(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a checkpoint's tensors with the family's prefix and PyTorch's LayerNorm names, if they lack them."""
+    """Return a checkpoint's tensors with the family's prefix, such as "bert.", and PyTorch's names of layer norms."""
     for old, new in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):  # TensorFlow's
         tensors = {name.replace(old, new): tensor for name, tensor in tensors.items()}
     if any(name.startswith(family.prefix) for name in tensors):
@@ -110,7 +110,7 @@ def normalize_names(family: Family, config: Config, tensors: Mapping[str, Tensor
 
 
 def resolve_tying(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> Config:
-    """Return the configuration with `tie_word_embeddings` as the tensors have it.
+    """Return the configuration with `tie_word_embeddings=False` if input and output embeddings differ.
 
     For T5 v1.1, `transformers` 5 writes that its two vocabularies are tied, and stores both.
     """
@@ -123,14 +123,14 @@ def resolve_tying(family: Family, config: Config, tensors: Mapping[str, Tensor])
 
 
 def has_head(family: Family, config: Config, head: str, tensors: Mapping[str, Tensor]) -> bool:
-    """Return True if a checkpoint, named as by `normalize_names`, has every tensor of a head."""
+    """Return True if a checkpoint, after `normalize_names`, has all tensors of the given head."""
     rows = _expand_rows(family.heads[head].rows, config, "")
     complete = all(entry.checkpoint_name in tensors for entry in rows if entry.operation != "tie")
     return complete and _allows_head(family, config, head)
 
 
 def _allows_head(family: Family, config: Config, head: str | None) -> bool:
-    """Return True unless the `architectures` of a checkpoint's config.json name only other heads.
+    """Return True unless the `architectures` in a checkpoint's config.json declare only heads for other tasks.
 
     BERT's two classification heads have the same tensor name, `classifier`.
     """
@@ -139,13 +139,13 @@ def _allows_head(family: Family, config: Config, head: str | None) -> bool:
 
 
 def declared_heads(family: Family, config: Config) -> list[str]:
-    """Return the heads for a task in the `architectures` of config.json."""
+    """Return the task heads, such as "seq2seq-lm", that the `architectures` in config.json declare."""
     classes = config.extra.get("architectures") or ()
     return [name for name, head in family.heads.items() if name not in BASE_HEADS and head.architecture in classes]
 
 
 def to_checkpoint(family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a model's tensors under the names that `transformers` writes: the inverse of `from_checkpoint`."""
+    """Convert a model's tensors to the names that `transformers` writes, the inverse of `from_checkpoint`."""
     out: dict[str, Tensor] = {}
     for entry in name_map(family, config, head):
         names, name = entry.model_names, entry.checkpoint_name
@@ -159,5 +159,5 @@ def to_checkpoint(family: Family, config: Config, head: str | None, tensors: Map
 
 
 def _transpose(entry: MappedName, tensor: Tensor) -> Tensor:
-    """Return a tensor, transposed if the operation is "transpose"; the same serves both directions."""
+    """Transpose a tensor if its conversion between checkpoint and model includes the operation "transpose"."""
     return tensor.transpose(0, -1) if entry.operation.startswith("transpose") else tensor

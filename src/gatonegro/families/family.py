@@ -1,4 +1,4 @@
-"""A family's `config.json` keys and tensor names as tables, and the conversion of `config.json`.
+"""Tables of a model family's `config.json` keys and tensor names, and conversion of `config.json` to `Config`.
 
 A row of names is `(name in the checkpoint, the model's name)`, or the same with an operation:
 
@@ -30,7 +30,7 @@ NameRow = tuple[str, str | None] | tuple[str, str | tuple[str, ...] | None, str]
 
 @dataclass(frozen=True)
 class Head:
-    """A head's rows of names, and its class in `transformers`."""
+    """A model head: its class name in `transformers`, and its tensors' names in a checkpoint and in the model."""
 
     architecture: str
     rows: tuple[NameRow, ...] = ()
@@ -39,7 +39,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Family:
-    """The tables of a `model_type`: its values and names, without code."""
+    """A model family, such as BERT, as data: its tensor names, heads, `config.json` keys and default values."""
 
     prefix: str  # of all tensors but the head's, in a checkpoint with a head
     rows: tuple[NameRow, ...]
@@ -54,14 +54,14 @@ class Family:
     decoder_attribute_map: Mapping[str, str] | None = None  # as `attribute_map`, for an encoder–decoder's decoder
 
     def config_keys(self, head: str | None) -> dict[str, str]:
-        """Return the key in config.json of each field of `Config` that config.json has, for a model with this head."""
+        """Map each `Config` field that config.json stores to its key there, for a model with the given head."""
         special = {**self.attribute_map, **(self.heads[head].config if head in self.heads else {})}  # type: ignore[index]
         names = (*COMMON_FIELDS, *(name for name in OPTIONAL_FIELDS if name in self.attribute_map))
         return {name: special.get(name, name) for name in names if name not in self.fixed}
 
     @property
     def base_head(self) -> str:
-        """The head of the base model: BERT's pooler, or none."""
+        """The name of the base model's head: "pooler" for families like BERT that have one, else "none"."""
         return "pooler" if "pooler" in self.heads else "none"
 
 
@@ -78,7 +78,7 @@ LABEL_KEYS = ("id2label", "label2id", "num_labels", "problem_type")
 
 
 def read_config(family: Family, data: Mapping[str, Any], head: str | None = None) -> Config:
-    """Return the `Config` for the contents of a `config.json`; its `extra` holds all keys."""
+    """Convert the contents of a `config.json` to a `Config`, whose `extra` keeps all of its keys."""
     for key, value in family.required.items():
         if data.get(key, value) != value:
             raise ConfigError(*MESSAGES["unsupported"].format(key=key, value=short(data[key]), only=value))
@@ -122,7 +122,7 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
 
 
 def _labels(data: Mapping[str, Any]) -> Mapping[Any, str]:
-    """Return a model's labels by index, with the names of `transformers` where config.json has only their number."""
+    """Return a model's labels by index, named LABEL_0, LABEL_1 and so on if config.json has only their number."""
     labels = data.get("id2label")
     if labels is None:
         count, check = data.get("num_labels", 2), whole(1, MAX_LABELS)
@@ -135,7 +135,7 @@ def _labels(data: Mapping[str, Any]) -> Mapping[Any, str]:
 
 
 def write_config(family: Family, config: Config, head: str | None = None) -> dict[str, Any]:
-    """Return the contents of `config.json` for a `Config`, as `transformers` reads them."""
+    """Convert a `Config` to the contents of a `config.json` that `transformers` can read."""
     keys = family.config_keys(head)
     data = {k: v for k, v in config.extra.items() if k not in (*LABEL_KEYS, "torch_dtype", "dtype")}
     for name, key in keys.items():
