@@ -158,13 +158,8 @@ def _split_long(sentence: str, max_chars: int | None) -> Iterator[str]:
 
 
 def _trim(text: str) -> list[Segment]:
-<<<<<<< HEAD
-    """Separate the spaces and emoji around a sentence from it. A text without words is copied whole."""
-    match = TRIMMED.fullmatch(text) if any(map(str.isalpha, PROTECTED.sub("", text))) else None
-=======
     """Split a text into the spaces and emoji at its edges, to copy, and the sentence between them, to translate."""
-    match = TRIMMED.fullmatch(text) if WORD.search(PROTECTED.sub("", text)) else None
->>>>>>> w18c
+    match = TRIMMED.fullmatch(text) if any(map(str.isalpha, PROTECTED.sub("", text))) else None
     parts = [Segment(match[i], i == 2) for i in (1, 2, 3)] if match else [Segment(text, False)]
     return [part for part in parts if part.text]
 
