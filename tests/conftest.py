@@ -43,6 +43,13 @@ WORDS = "el la un una gato perro casa profesor clase película hotel es fue ser�
 VOCABULARY = [*SPECIAL, *".,;:!?¡¿()'\"-", *LETTERS, *("##" + letter for letter in LETTERS), *WORDS.split()]
 
 
+def pytest_collection_modifyitems(items):
+    """Mark tests as slow that start another interpreter or read the research data."""
+    for item in items:
+        if "python" in getattr(item, "fixturenames", ()) or item.get_closest_marker("shared"):
+            item.add_marker(pytest.mark.slow)
+
+
 PIPELINES: WeakSet[Pipeline] = WeakSet()
 original_init = Pipeline.__init__
 

@@ -44,6 +44,7 @@ def files_of(sdist: Path) -> set[str]:
         return {name.partition("/")[2] for name in archive.getnames()}
 
 
+@pytest.mark.slow
 def test_all_distributions_have_one_version():
     for name, folder in DISTRIBUTIONS.items():
         assert SETTINGS[name]["project"]["dynamic"] == ["version"]
@@ -73,6 +74,7 @@ def test_a_release_needs_the_tag_of_the_version_and_a_dated_section():
         script["main"]("v0.0.9")
 
 
+@pytest.mark.slow
 def test_a_wheel_has_the_types_and_every_file_of_the_package(tmp_path):
     with ZipFile(build("wheel", ROOT, tmp_path)) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
@@ -82,6 +84,7 @@ def test_a_wheel_has_the_types_and_every_file_of_the_package(tmp_path):
     assert names == {name for name in files if "__pycache__" not in name and ".egg-info" not in name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gatonegro", "gatonegro-kernels"])
 def test_an_sdist_has_what_its_pyproject_includes(name, tmp_path):
     check_sdist(name, build("sdist", DISTRIBUTIONS[name], tmp_path))

@@ -13,9 +13,12 @@ NAME = "sentiment-es-en"
 
 FIGURES = ROOT / "recipes" / "sentiment" / "figures.json"
 
-pytestmark = pytest.mark.skipif(
-    NAME not in hub.built_in_models(), reason=f"the built-in {NAME} is not installed: pip install ./models"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        NAME not in hub.built_in_models(), reason=f"the built-in {NAME} is not installed: pip install ./models"
+    ),
+]
 
 SHIPPED = ("es.tsv",)  # the suite that the shipped model's card counts
 

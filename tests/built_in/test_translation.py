@@ -14,9 +14,12 @@ from gatonegro.errors import GatonegroWarning, InputError, OptionError
 NAME = "translate-es-en"
 
 
-pytestmark = pytest.mark.skipif(
-    NAME not in hub.built_in_models(), reason=f"the built-in {NAME} is not installed: pip install ./models"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        NAME not in hub.built_in_models(), reason=f"the built-in {NAME} is not installed: pip install ./models"
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +154,7 @@ def run(*words, text=""):
     return subprocess.run(command, input=text.encode(), capture_output=True, cwd=ROOT, check=False)
 
 
+@pytest.mark.slow
 def test_the_command_line_keeps_tabs_and_says_what_it_did():
     done = run("--to", "en", "--beam", "1", text="\tEl perro duerme.\n\nThe dog is in the house.\n")
     lines = done.stdout.decode().split("\n")
@@ -158,6 +162,7 @@ def test_the_command_line_keeps_tabs_and_says_what_it_did():
     assert b"text 3" in done.stderr and b"--from" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_command_line_as_json():
     done = run("--json", "--nbest", "2", "--align", "El perro duerme.", "🐈")
     one, other = map(json.loads, done.stdout.decode().splitlines())

@@ -122,6 +122,7 @@ for before in (9999, 512):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and signals")
 def test_killed_at_any_step(tmp_path):
     """A process killed before each write, replacement and removal leaves the complete old or new checkpoint."""

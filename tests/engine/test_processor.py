@@ -38,6 +38,7 @@ def test_no_linux(monkeypatch, tmp_path):
     assert processor.cores() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system knows no forks")
 def test_a_fork_is_answered_and_nothing_is_said(tiny, python):
     script = (

@@ -130,6 +130,7 @@ class TestBuiltIn:
         assert "<table" in explain("El gato negro", model="toy")._repr_html_()
         assert "<table" not in explain("gato " * 60)._repr_html_().split("<iframe")[0]
 
+    @pytest.mark.slow
     def test_the_command_line(self, tmp_path):
         run = [sys.executable, "-m", "gatonegro", "explain"]
         done = subprocess.run([*run, "-m", "toy", "El gato negro"], capture_output=True, text=True, check=True)

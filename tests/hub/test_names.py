@@ -120,6 +120,7 @@ def test_built_in_not_installed(data_package, monkeypatch, older, no_socket):
         hub.locate("sentiment-es-en")
 
 
+@pytest.mark.slow
 def test_imports_are_light(tmp_path):
     code = (
         "import sys; from gatonegro import hub; hub.locate(sys.argv[1]).file('x'); hub.built_in_models();"

@@ -308,6 +308,7 @@ def test_fragmented_and_unknown_words_are_reported_as_in_the_text():
         diagnose("a\ud800b hola", "demo-en")
 
 
+@pytest.mark.slow
 @built_in
 def test_the_detector_is_loaded_when_first_needed():
     code = (
@@ -333,6 +334,7 @@ def test_hardly_a_false_warning_and_hardly_a_miss(shared):
     assert len(missed) < 0.01 * len(long), missed
 
 
+@pytest.mark.slow
 @built_in
 def test_the_command_line():
     run = [sys.executable, "-m", "gatonegro", "diagnose", "-m", "demo-en"]

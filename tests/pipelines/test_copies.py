@@ -32,6 +32,7 @@ def test_a_pipeline_pickles(make_pipeline, name):
         assert other.options.keys() == pipe.options.keys()
 
 
+@pytest.mark.slow
 def test_a_pipeline_answers_the_same_in_a_spawned_process(tiny, monkeypatch, tmp_path):
     monkeypatch.chdir(tiny.parent)
     pipe = pipeline("sentiment-analysis", tiny.name, top_k=2)  # by a relative path

@@ -307,6 +307,7 @@ def test_copies_and_pickles(bert):
     assert pickle.loads(pickle.dumps(batch)).tokens(0) == ["[CLS]", "el", "[SEP]"]
 
 
+@pytest.mark.slow
 def test_importing_it_does_not_import_torch():
     import subprocess
 

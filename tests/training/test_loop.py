@@ -90,6 +90,7 @@ def test_the_log_has_means_also_after_a_stop(tmp_path):
     assert [(line["step"], line["loss"]) for line in log(tmp_path)] == [(s, 1.0) for s in (30, 50, 70, 100, 120)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
 def test_a_killed_process_loses_only_the_steps_since_its_last_save(tmp_path):
     code = (
