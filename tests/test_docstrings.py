@@ -1,6 +1,8 @@
 """The public API is documented: everything in `gatonegro.__all__`, and the public methods of its classes."""
 
+import ast
 import inspect
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,25 +29,33 @@ def public() -> Iterator[tuple[str, Any]]:
 PUBLIC = dict(public())
 
 
+def raised(function: Any) -> set[str]:
+    """Return the names of the exceptions that a function's own `raise` statements create."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    calls = [node.exc.func for node in ast.walk(tree) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call)]
+    return {call.id for call in calls if isinstance(call, ast.Name) and call.id.endswith("Error")}
+
+
 def problems(thing: Any) -> list[str]:
     """Return the arguments that a docstring lacks, names twice, or names without need."""
     text = inspect.getdoc(thing)
     if not text:
         return ["there is no docstring"]
-    if isinstance(thing, type) or "\n" not in text:
+    if isinstance(thing, type):
         return []
     parameters = list(inspect.signature(thing).parameters.values())
     if parameters and parameters[0].name in ("self", "cls"):
         del parameters[0]
+    docstring = parse(text, DocstringStyle.GOOGLE)
+    documented = {error.type_name for error in docstring.raises}
+    found = [f"Raises: does not name {name}" for name in sorted(raised(thing) - documented)]
+    if "\n" not in text and len(parameters) < 2:
+        return found
     wanted = {parameter.name for parameter in parameters}
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-    described = [
-        name.strip(" *`")
-        for parameter in parse(text, DocstringStyle.GOOGLE).params
-        for name in parameter.arg_name.split(",")
-    ]
+    described = [name.strip(" *`") for parameter in docstring.params for name in parameter.arg_name.split(",")]
     missing, others = wanted - {*described}, {*described} - wanted
-    found = [f"Args: does not name {name}" for name in sorted(missing)]
+    found += [f"Args: does not name {name}" for name in sorted(missing)]
     found += [f"Args: names {name}, which is no argument" for name in sorted(others) if not open_ended]
     return found + [f"Args: names {name} twice" for name in {*described} if described.count(name) > 1]
 
@@ -78,6 +88,11 @@ def test_a_wrong_docstring_is_found():
 
     def bare(text): ...
 
+    def raising(text):
+        """Return it."""
+        raise ValueError("never")
+
     assert problems(short) == problems(right) == []
+    assert problems(raising) == ["Raises: does not name ValueError"]
     assert problems(wrong) == ["Args: does not name times", "Args: names length, which is no argument"]
     assert problems(bare) == ["there is no docstring"]

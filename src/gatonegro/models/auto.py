@@ -20,7 +20,13 @@ class AutoConfig:
 
     @staticmethod
     def from_pretrained(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> Config:
-        """Load a model's configuration by name or from a folder; for the arguments, see `AutoModel.from_pretrained`."""
+        """Load a model's configuration.
+
+        Args:
+            name: a folder, a built-in model or a name on the hub.
+            revision: branch, tag or commit on the hub.
+            local_files_only: never use the network.
+        """
         return load_config(hub.locate(name, revision=revision, local_files_only=local_files_only))
 
 

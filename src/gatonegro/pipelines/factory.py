@@ -70,6 +70,7 @@ def pipeline(
         **options: the task's options for every call; a call can override them.
 
     Raises:
+        InputError: `model` is no folder, name or model object, or a model object has no tokenizer.
         OptionError: the task or an option is unknown, or the model does not fit the task.
         HubError: the model cannot be found or downloaded.
         ConfigError: its config.json is invalid.
