@@ -112,7 +112,7 @@ def test_modules_without_torch_are_checked_strictly():
 
 @pytest.mark.slow
 def test_wheels_answer_without_a_checkout(tmp_path):
-    """Sdists, the wheels that they build, and an environment that has nothing but these and what they depend on."""
+    """Build sdists, wheels from these, and an environment with the wheels; dependencies are borrowed from this one."""
     wheels = []
     for name in ("gatonegro", "gatonegro-models"):
         sdist = build("sdist", DISTRIBUTIONS[name], tmp_path)
