@@ -40,7 +40,7 @@ def pack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _scales(largest: Tensor) -> Tensor | None:
-    """Return an fp16 scale for each row of an int8 matrix, from its largest number; None if one does not fit fp16."""
+    """Return an fp16 scale per row for storing a float matrix as int8, or None if a scale exceeds fp16."""
     exact = largest / 127
     near = exact.half()
     # rounded up; the bits of positive numbers count up with their value

@@ -52,7 +52,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def close_matches(word: str, known: Iterable[str]) -> list[str]:
-    """Return the known word closest to a mistyped one in a list, which is empty if no known word is close."""
+    """Return a list with the known word closest to a mistyped one, or an empty list."""
     from difflib import get_close_matches
 
     return get_close_matches(word, list(known), 1)

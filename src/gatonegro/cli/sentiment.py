@@ -78,7 +78,7 @@ def _as_tabs(text: str, answers: list[dict[str, Any]]) -> None:
 
 
 def _terminal_printer(labels: Iterable[str]) -> Show:
-    """Return a function that prints a text's labels and scores, with the text beside the first, in a terminal."""
+    """Return a function that prints a text with its labels and scores in a terminal."""
     from rich.cells import cell_len, set_cell_size
     from rich.console import Console
     from rich.text import Text

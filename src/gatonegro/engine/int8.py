@@ -59,7 +59,7 @@ class Int8(nn.Module):
 
     @staticmethod
     def narrow_sums() -> bool:
-        """Return True if the int8 operator adds pairs of products in 16-bit integers, which can saturate."""
+        """Return True if the int8 operator sums pairs of products in 16 bits, which can overflow."""
         return not has_wide_sums()
 
     def pack(self, rows: Tensor, scales: Tensor) -> None:

@@ -127,7 +127,7 @@ def prefers_kernel(dtype: torch.dtype) -> bool:
 
 
 def pack_panels(weight: Tensor) -> Tensor:
-    """Return weights (n, k) reordered for the compiled kernel, as panels (n / wide, k / word, wide, word)."""
+    """Return a weight matrix (n, k) in the memory layout that the compiled kernel reads."""
     wide, word = library().gatonegro_wide(), NUMBERS_PER_WORD[weight.dtype]  # type: ignore[union-attr]
     n, k = weight.shape
     if not k:

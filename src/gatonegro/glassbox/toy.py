@@ -51,7 +51,7 @@ def make_layer() -> EncoderLayer:
 
 
 def toy(text: str, lang: str) -> Explanation:
-    """Explain a text with the three-word toy model, as `explain(text, model="toy")` does."""
+    """Return the explanation of a text by the toy model, which has a vocabulary of three words."""
     words = text.split()
     if not words or any(word not in WORD_VECTORS for word in words) or len(words) > 12:
         known = " ".join(WORD_VECTORS)
@@ -74,7 +74,7 @@ def toy(text: str, lang: str) -> Explanation:
 
 
 def _messages(lines: Iterable[Line]) -> tuple[Message, ...]:
-    """Convert lines of arithmetic to messages in English and Spanish, which are equal if the line is a str."""
+    """Convert lines of arithmetic to messages in English and Spanish."""
     return tuple(Message.same(line) if isinstance(line, str) else line for line in lines)
 
 

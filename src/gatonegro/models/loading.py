@@ -82,7 +82,7 @@ def load(
 
 
 def load_optimized(name: str | Path, head: str, *, precision: str, device: torch.device, **options: Any) -> Model:
-    """Load a model's optimized copy onto a device, and read the model itself again only if its `source` is used."""
+    """Load a model by name, and return its optimized copy on a device."""
 
     def source(checked: bool = True) -> Model:
         return load(name, head, checked=checked, **options).to(device)

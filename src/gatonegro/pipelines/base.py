@@ -172,7 +172,7 @@ class Pipeline:
         return self._run(map(self._validated_part, parts))
 
     def _validated_part(self, part: Part) -> tuple[Iterable[Any], Settings]:
-        """Check a pair of input rows and their options, and return the rows with their settings."""
+        """Check the options of a group of input rows, and return the rows with the checked settings."""
         rows, options = part if isinstance(part, tuple | list) and len(part) == 2 else (None, None)
         is_rows = isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping)
         if not is_rows or not isinstance(options, Mapping):

@@ -126,7 +126,7 @@ class Loop:
         outputs: Mapping[int, Any],
         options: Mapping[str, Any],
     ) -> Answer:
-        """Decode the model's outputs for an input row, one per window of a long text, to the row's answer."""
+        """Convert the model's outputs for one input row to the answer that the user gets."""
         row_outputs = [outputs[n] for n in windows]
         notices = list(encoded.notices.get(row, ()))
         if self.task.generate is not None:

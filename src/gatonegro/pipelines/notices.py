@@ -15,7 +15,7 @@ CATEGORIES: dict[str, type[GatonegroWarning] | None] = {"language": LanguageMism
 
 
 class NoticeWarner:
-    """Counter of the notices on a call's answers, which issues one warning per kind of notice and pipeline."""
+    """Collects the notices on a call's answers, and warns once per kind of notice."""
 
     def __init__(self, warned_kinds: set[str]):
         self.warned_kinds = warned_kinds  # shared by all calls of the pipeline

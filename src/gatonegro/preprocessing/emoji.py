@@ -77,7 +77,7 @@ def check_language(lang: str) -> None:
 def spell_match(
     chars: str, lang: str, known: Collection[str] = frozenset(), *, tones: bool = True
 ) -> list[tuple[str, bool]]:
-    """Return an emoji's replacement as pieces of text: (name, True), or (unchanged characters, False)."""
+    """Return the name that replaces an emoji, or the emoji's characters unchanged, as a list of pieces."""
     if known:
         plain = chars.translate(TONES | STYLES)
         for form in (chars, plain, plain + "\ufe0f"):

@@ -134,7 +134,7 @@ def resolve_transform(
 
 
 def transform_row(row: Any, transform: TextTransform) -> Any:
-    """Apply a text transform to an input row, a text or the texts in a dict; a list of words stays unchanged."""
+    """Apply a text transform to an input row: a text, or each text of a dict."""
     if isinstance(row, str):
         return PreprocessedText(row, transform)
     if isinstance(row, Mapping):

@@ -87,7 +87,7 @@ def _target_ids(tokenizer: Tokenizer, targets: Any, config: Config) -> tuple[lis
 
 
 def wrap(inputs: Any, answers: Any, call_options: Mapping[str, Any]) -> Any:
-    """Unwrap the list of answers if the input is a list of one text, as `transformers` does."""
+    """Unwrap the answers to a list of one text, as `transformers` does for this task."""
     return answers[0] if isinstance(inputs, list) and len(inputs) == 1 else answers
 
 

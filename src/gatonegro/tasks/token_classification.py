@@ -90,7 +90,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
 
 
 def _tokens(tokenizer: Tokenizer, output: RowOutput, options: Mapping[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-    """Return the text, and a dict with word, id, index and offsets for each token that is not a special token."""
+    """Return the text and, for each token that is not special, a dict with its word, id, index and offsets."""
     encoding = output.data
     ids, offsets, words = encoding.ids, encoding.offsets, encoding.word_ids  # each access makes a copy
     names = tokenizer.convert_ids_to_tokens(ids)

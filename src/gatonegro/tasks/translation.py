@@ -201,7 +201,7 @@ def source_prefix(
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return a document's translations: the first joins its sentences' best translations, the next the second best."""
+    """Join the translations of a document's sentences to translations of the document."""
     document: Document = output.data
     parts = [piece for part in document.parts for piece in part.pieces or [part]]
     out: list[dict[str, Any]] = []
@@ -229,7 +229,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
 
 
 def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
-    """Return the translation at a rank from a list sorted best first, or the last one if there are fewer."""
+    """Return the n-th best translation of a list, or the last one if the list is shorter."""
     return translations[min(rank, len(translations) - 1)]
 
 

@@ -89,7 +89,7 @@ def columns_of(rows: Sequence[Any], names: Sequence[str]) -> dict[str, list[Any]
 
 
 def as_columns(rows: Any) -> tuple[dict[str, Any], str | None]:
-    """Convert a batch to {name: lists}, and return the kind of tensors that it had: "pt", "np" or None."""
+    """Convert the tensors of a batch to lists, and return the kind of tensors: "pt", "np" or None."""
     items = as_list(rows)
     names = items[0] if items else rows
     known = isinstance(names, Mapping) and "input_ids" in names

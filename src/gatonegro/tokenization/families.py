@@ -101,7 +101,7 @@ def byte_level(vocab: dict[str, int], ranks: list[tuple[str, str]], prefix_space
 
 
 def from_pieces(spm: SentencePiece, family: TokenizerFamily, lower: bool = False, extra_ids: int = 100) -> Tokenizer:
-    """Return a Rust tokenizer for a SentencePiece file, with the ids of the file or those of the model family."""
+    """Build a Rust tokenizer from a SentencePiece file, with token ids as the model family numbers them."""
     scores, unk_id = [(text, score) for text, score, _ in spm.pieces], spm.unk_id
     if family.first_pieces:
         scores, unk_id = [*family.first_pieces, *scores[family.num_replaced :], ("<mask>", 0.0)], 3

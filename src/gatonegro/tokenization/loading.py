@@ -156,7 +156,7 @@ def _family_name(source: Source, config: dict[str, Any], model: dict[str, Any], 
 
 
 def _tokenizer_class(config: dict[str, Any]) -> str:
-    """Return the short tokenizer class in a configuration, "bert" for "BertTokenizerFast", or "" if generic."""
+    """Return the tokenizer class that a configuration names, shortened: "bert" for "BertTokenizerFast"."""
     name = _normalize(config.get("tokenizer_class")).removesuffix("fast").removesuffix("tokenizer")
     return "" if name in ("pretrained", "tokenizersbackend") else name
 

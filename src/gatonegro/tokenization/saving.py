@@ -61,7 +61,7 @@ def save(
 
 
 def _as_json(token: str, added: dict[str, Any]) -> Any:
-    """Return a special token as JSON data: a string, or an object if it has flags such as `lstrip`."""
+    """Return a special token in the form in which tokenizer_config.json stores it."""
     flags = _flags(added.get(token))
     return {"__type": "AddedToken", "content": token, "special": True, **flags} if any(flags.values()) else token
 
@@ -75,7 +75,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _without_type(special: dict[str, Any]) -> dict[str, Any]:
-    """Return special tokens without the keys that `transformers` expects in tokenizer_config.json only."""
+    """Return the special tokens that special_tokens_map.json stores."""
     return {
         name: {k: v for k, v in token.items() if k not in ("__type", "special")} if isinstance(token, dict) else token
         for name, token in special.items()
