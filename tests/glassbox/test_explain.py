@@ -23,7 +23,7 @@ from gatonegro import (
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, MissingHeadError, OptionError
 from gatonegro.glassbox.step_builders import RowLabels, stack_steps
 from gatonegro.models import load
-from gatonegro.nn.activations import record_activations
+from gatonegro.nn.recording import record_activations
 from gatonegro.packing import Layout, pack
 
 

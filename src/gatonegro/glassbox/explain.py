@@ -33,8 +33,8 @@ from gatonegro.language import (
     target_languages,
 )  # fmt: skip
 from gatonegro.models import LanguageModel, Model, head_of, load, shared_copy
-from gatonegro.nn.activations import record_activations
 from gatonegro.nn.loss import TENSOR_SCORE_FUNCTIONS
+from gatonegro.nn.recording import record_activations
 from gatonegro.packing import Packed, pack
 from gatonegro.pipelines import Pipeline
 from gatonegro.preprocessing.transform import TextTransform, apply, resolve_transform

@@ -18,8 +18,8 @@ from gatonegro.glassbox.explanation import Explanation
 from gatonegro.glassbox.step_builders import CAPTIONS, RowLabels, layer_steps, step
 from gatonegro.glassbox.steps import Step
 from gatonegro.i18n import Message
-from gatonegro.nn.activations import record_activations
 from gatonegro.nn.encoder import EncoderLayer
+from gatonegro.nn.recording import record_activations
 from gatonegro.packing import Layout
 
 WORD_VECTORS = {"El": (1.0, 1.0, 1.0), "gato": (1.0, 2.0, 3.0), "negro": (2.0, 3.0, 4.0)}
