@@ -13,8 +13,8 @@ import random
 import time
 import warnings
 
+from common import HERE, machine, make_texts, save
 from latency import texts_of
-from material import HERE, machine, make_texts, save
 
 from gatonegro import AutoTokenizer, pipeline
 

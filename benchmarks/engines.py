@@ -25,7 +25,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import transformers
-from material import HERE, SHAPES, machine, make_model, make_texts, save
+from common import HERE, SHAPES, machine, make_model, make_texts, save
 
 from gatonegro import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 from gatonegro.engine import kernels

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import torch
 import transformers
+from common import HERE, machine, make_model, make_texts, save
 from engines import best_time, products
-from material import HERE, machine, make_model, make_texts, save
 
 from gatonegro import AutoTokenizer, pipeline
 

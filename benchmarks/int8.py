@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 import torch
-from material import HERE, machine, save
+from common import HERE, machine, save
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 

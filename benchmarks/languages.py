@@ -23,7 +23,7 @@ from importlib.metadata import files, version
 from pathlib import Path
 from typing import Any
 
-from material import machine, save
+from common import machine, save
 
 from gatonegro import pipeline
 from gatonegro.language import Languages, language_probabilities, match_language
@@ -154,7 +154,7 @@ def main() -> None:
     plain = [r["text"] for r in sets["unaccented-spanish"]]
     warned: dict[str, Any] = {}
     for name in ("sentiment-es-en", "demo-en", str(args.data / "tokenizers" / "bert-base-uncased")):
-        tokenizer, languages = load_tokenizer_and_languages(name)
+        tokenizer, languages, _ = load_tokenizer_and_languages(name)
         rows = {"Spanish": texts["es"], "English": texts["en"], "Spanish without accents": plain}
         warned[Path(name).name] = {
             "languages": languages.codes,

@@ -15,8 +15,8 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+from common import HERE, machine, make_model, make_texts, save
 from engines import Engines
-from material import HERE, machine, make_model, make_texts, save
 
 from gatonegro import AutoTokenizer
 

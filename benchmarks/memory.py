@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from material import HERE, machine, make_model, make_texts, save
+from common import HERE, machine, make_model, make_texts, save
 
 from gatonegro import AutoTokenizer
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from material import HERE, machine, save
+from common import HERE, machine, save
 
 from gatonegro.engine import kernels
 from gatonegro.engine.attention import KernelAttend

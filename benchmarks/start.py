@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from material import HERE, machine, save
+from common import HERE, machine, save
 
 N_IMPORTS = 10  # slowest imports in the table
 CLI = [sys.executable, "-m", "gatonegro"]

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from material import HERE, machine, make_texts, save
+from common import HERE, machine, make_texts, save
 
 from gatonegro import AutoTokenizer, pipeline
 

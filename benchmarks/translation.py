@@ -22,7 +22,7 @@ from pathlib import Path
 
 import torch
 import transformers
-from material import HERE, machine, save
+from common import HERE, machine, save
 
 from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer
 from gatonegro.engine.processor import fast_precisions, limit_threads

@@ -21,7 +21,7 @@ from small_checkpoints import KINDS, make
 
 import gatonegro
 from gatonegro import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, Config
-from gatonegro.engine import tuned
+from gatonegro.engine import tuned_precision
 from gatonegro.models import Model, init_weights
 from gatonegro.pipelines import Pipeline
 
@@ -30,7 +30,7 @@ from gatonegro.pipelines import Pipeline
 os.environ["GATONEGRO_CACHE"] = tempfile.mkdtemp(prefix="gatonegro-tests-")
 atexit.register(shutil.rmtree, os.environ["GATONEGRO_CACHE"], ignore_errors=True)
 if not os.environ.get("GATONEGRO_TEST_AUTO"):
-    tuned.save_fastest("fp32", "fp32")
+    tuned_precision.save_fastest("fp32", "fp32")
 
 # the same examples on every machine, however slow it is
 settings.register_profile("deterministic", deadline=None, derandomize=True, database=None, max_examples=50)

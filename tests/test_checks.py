@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gatonegro import i18n
-from gatonegro.checks import FLAG, TEXT, check_text, number, one_of, optional, short, text_problem, whole
+from gatonegro.checks import FLAG, TEXT, check_text, number, one_of, optional, short_repr, text_problem, whole
 from gatonegro.errors import InputError, OptionError
 
 
@@ -38,12 +38,12 @@ def test_a_check_takes_what_its_words_say(check, good, bad, wanted):
 
 @pytest.mark.parametrize("value", ["x" * 10**7, b"x" * 10**7, ["x" * 10**6] * 10**4, dict.fromkeys(range(10**5))])
 def test_a_large_value_is_cut_before_it_is_written_out(value):
-    assert len(short(value)) == 80
-    assert short(value, 20) == short(value)[:20]
+    assert len(short_repr(value)) == 80
+    assert short_repr(value, 20) == short_repr(value)[:20]
 
 
 def test_a_number_that_python_does_not_write_out():
-    assert short(10**5000) == "<int>"
+    assert short_repr(10**5000) == "<int>"
 
 
 @pytest.mark.parametrize(

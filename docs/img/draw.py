@@ -17,7 +17,7 @@ import torch
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 from gatonegro.batching import plan
-from gatonegro.nn.activations import layer_attentions, record_activations
+from gatonegro.nn.recording import layer_attentions, record_activations
 from gatonegro.packing import pack
 
 HERE = Path(__file__).parent

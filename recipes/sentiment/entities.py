@@ -26,7 +26,7 @@ CLOSING, OPENING = tuple(".,;:?!)]}%»”…"), tuple("([{¿¡«“$")
 
 
 @dataclass(frozen=True)
-class Tagged:
+class TaggedSentence:
     """Sentence as words, with the tag of each word (an index of `TAGS`) and its language."""
 
     words: tuple[str, ...]
@@ -39,7 +39,7 @@ def tag(name: str) -> int:
     return TAGS.index(name) if name in TAGS else 0
 
 
-def read(path: Path, lang: str) -> list[Tagged]:
+def read(path: Path, lang: str) -> list[TaggedSentence]:
     """Read tagged sentences, separated by blank lines; lines are `word tag` (AnCora) or `number word tag …` (UNER)."""
     opener = gzip.open if path.suffix == ".gz" else open
     column = 1 if lang == "en" else 0
@@ -51,12 +51,12 @@ def read(path: Path, lang: str) -> list[Tagged]:
                 words.append(cells[column])
                 tags.append(tag(cells[column + 1]))
             elif words and not line.strip():
-                out.append(Tagged(tuple(words), tuple(tags), lang))
+                out.append(TaggedSentence(tuple(words), tuple(tags), lang))
                 words, tags = [], []
     return out
 
 
-def sentences(folder: Path, fold: int = 0) -> tuple[list[Tagged], list[Tagged]]:
+def sentences(folder: Path, fold: int = 0) -> tuple[list[TaggedSentence], list[TaggedSentence]]:
     """Return training and dev sentences in both languages; of English, one fold of five is the dev set."""
     english = read(folder / "uner_ewt.en.dev", "en")
     held = english[fold::FOLDS]
@@ -75,7 +75,7 @@ def spaced(words: Sequence[str]) -> tuple[str, list[int]]:
     return text, starts
 
 
-def encode(tokenizer: Tokenizer, sentence: Tagged, most: int = 128) -> tuple[list[int], list[int]]:
+def encode(tokenizer: Tokenizer, sentence: TaggedSentence, most: int = 128) -> tuple[list[int], list[int]]:
     """Return ids, and per id the tag of the word that it begins, else `SKIPPED`."""
     text, starts = spaced(sentence.words)
     found = tokenizer(text, truncation=True, max_length=most, return_offsets_mapping=True)

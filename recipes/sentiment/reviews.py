@@ -45,10 +45,12 @@ def sentences() -> dict[tuple[str, str], list[str]]:
 def aspect(kind: str, label: str, rng: random.Random) -> str:
     """Return a subject with an adjective that agrees: "los platos son muy buenos"."""
     e = Es(rng.choice(split(SUBJECTS[kind])))
-    said = rng.choice(split(ADJECTIVES[label]))
-    muy, word = ("muy ", said[4:]) if said.startswith("muy ") else ("", said)
-    said = said if said in split(FIXED) else muy + e.adj(word)
-    return rng.choice((f"{e.s} {e.be('', rng.randrange(3))} {said}", f"{said} {e.s}" if not muy else f"{e.s}, {said}"))
+    adjective = rng.choice(split(ADJECTIVES[label]))
+    muy, word = ("muy ", adjective[4:]) if adjective.startswith("muy ") else ("", adjective)
+    adjective = adjective if adjective in split(FIXED) else muy + e.adj(word)
+    return rng.choice(
+        (f"{e.s} {e.be('', rng.randrange(3))} {adjective}", f"{adjective} {e.s}" if not muy else f"{e.s}, {adjective}")
+    )
 
 
 def join(parts: list[str], rng: random.Random) -> str:

@@ -1,6 +1,8 @@
 """Average the weights of several models trained from the same weights (https://arxiv.org/abs/2203.05482).
 
-python recipes/sentiment/soup.py runs/seed-1/third/model runs/seed-2/third/model -o runs/soup
+    python recipes/sentiment/soup.py runs/seed-1/third/model runs/seed-2/third/model -o runs/soup
+
+Saves the averaged model in `OUTPUT/model`, with the first model's tokenizer.
 """
 
 from __future__ import annotations

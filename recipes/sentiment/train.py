@@ -56,7 +56,7 @@ class Stage:
     # log of NEU's relative frequency, added to its logit in the loss of texts annotated without NEU. -10000 removes NEU
     # from their loss; with that alone, short English reviews became NEU
     rare: float
-    emoji: float = 0.0  # share of tweets used for predicting their emoji, see `Guess`
+    emoji: float = 0.0  # share of tweets used for predicting their emoji, see `ModelWithEmojiHead`
     phrases: int = 0  # repetitions of each of our own
     unlabelled: bool = False  # also train on texts labelled by the previous stage
     smoothing: float = 0.0  # label smoothing
@@ -93,7 +93,7 @@ STAGES = {
 }
 
 
-class Guess(nn.Module):
+class ModelWithEmojiHead(nn.Module):
     """Model in training, with a second head that predicts the emoji of a tweet; that head is dropped at the end.
 
     As DeepMoji, https://arxiv.org/abs/1708.00524.
@@ -152,7 +152,7 @@ def train(
     if stage.unlabelled:
         known = [AutoModelForSequenceClassification.from_pretrained(one) for one in teachers] or [model]
         seen += self_labelled(known, tokenizer, data, only_open, rng)
-    whole = Guess(model, kinds)
+    whole = ModelWithEmojiHead(model, kinds)
     init_weights(whole.emoji, model.config.initializer_range)
 
     encoded = [shorten(ids) for ids in encode(tokenizer, [vary(r.text, rng) for r in seen])]
@@ -185,7 +185,7 @@ def train(
 
 
 def label_loss(
-    whole: Guess, stage: Stage, first: torch.Tensor, about: list[Row], weights: dict[str, torch.Tensor]
+    whole: ModelWithEmojiHead, stage: Stage, first: torch.Tensor, about: list[Row], weights: dict[str, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the mean loss of rows from their first tokens (n, hidden), and their logits (n, 3)."""
     head, labels = whole.model.head, len(LABELS)

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from own import as_typed, made, written
+from handwritten import as_typed, made, read_handwritten
 
 HERE = Path(__file__).parent
 
@@ -208,11 +208,11 @@ def unseen_pairs(folder: Path) -> list[Pair]:
 
 def pairs(folder: Path) -> list[Pair]:
     """Return the training pairs, without near-duplicates of dev pairs and texts of the everyday suite."""
-    dev, asked = dev_pairs(folder), everyday_texts()
+    dev, excluded = dev_pairs(folder), everyday_texts()
     near = {lang: Near(getattr(p, lang) for p in dev) for lang in ("en", "es")}
     return [
         p for p in clean(licensed(folder))
-        if not near["en"](p.en) and not near["es"](p.es) and key(p.en) not in asked and key(p.es) not in asked
+        if not near["en"](p.en) and not near["es"](p.es) and key(p.en) not in excluded and key(p.es) not in excluded
     ]  # fmt: skip
 
 
@@ -223,9 +223,9 @@ def everyday_texts() -> frozenset[str]:
 
 def own_pairs(count: int, rng: random.Random) -> list[Pair]:
     """Return the hand-written pairs, twice, and `count` generated pairs, without those of the everyday suite."""
-    rows = [as_typed(*pair, rng) for pair in written() * 2] + made(count, rng)
-    asked = everyday_texts()
-    return [Pair(en, es, "own", "own") for en, es in rows if key(en) not in asked and key(es) not in asked]
+    rows = [as_typed(*pair, rng) for pair in read_handwritten() * 2] + made(count, rng)
+    excluded = everyday_texts()
+    return [Pair(en, es, "own", "own") for en, es in rows if key(en) not in excluded and key(es) not in excluded]
 
 
 def keep(rows: Iterable[Pair], path: Path) -> None:

@@ -5,8 +5,8 @@ r"""Train `translate-es-en`, the built-in translator, one model for both directi
 The encoder is the base's first layers, a BERT whose numbers are those of a BART encoder once what it adds for the first
 segment is added to its positions; three layers of decoder begin as copies of some of its layers. Seeded, logged to
 `OUT/log.jsonl`, resumable: the same line goes on where a killed run stopped. `--start FOLDER` goes on from a model that
-was saved, with a new warm-up. `--rdrop 5` answers each batch twice. `--back FILE` adds what `back.py` translated back.
-`--scratch` leaves the base's numbers out, for comparison.
+was saved, with a new warm-up. `--rdrop 5` answers each batch twice. `--back FILE` adds the back-translations of
+`back_translation.py`. `--scratch` leaves the base's numbers out, for comparison.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 import sacrebleu
 import torch
 import torch.nn.functional as F
-from back import read
+from back_translation import read
 from data import Example, dev_pairs, keep, kept, mono, one_pass, own_pairs, pairs
 from everyday import adequate
 from everyday import rows as everyday_rows
@@ -166,7 +166,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with parallel/ and others")
     parser.add_argument("--base", type=Path, required=True, help="encoder to start from, whose pieces are kept")
     parser.add_argument("--start", type=Path, help="a model that was saved, to go on from")
-    parser.add_argument("--back", type=Path, help="what back.py wrote")
+    parser.add_argument("--back", type=Path, help="the file that back_translation.py wrote")
     parser.add_argument("--out", type=Path, default=Path("runs/translation"))
     parser.add_argument("--passes", type=int, default=10)
     parser.add_argument("--steps", type=int, help="at most so many in all, in the place of whole passes")

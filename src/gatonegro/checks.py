@@ -16,7 +16,7 @@ _REPR.maxlevel, _REPR.maxother, _REPR.maxstring, _REPR.maxlong = 2, 80, 80, 80
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 20
 
 
-def short(value: Any, limit: int = 80) -> str:
+def short_repr(value: Any, limit: int = 80) -> str:
     """Return the first `limit` characters of a value's repr, without building the whole repr of a large value."""
     try:
         return _REPR.repr(value[:limit] if isinstance(value, str | bytes | bytearray) else value)[:limit]
@@ -33,7 +33,7 @@ class Check:
 
     def message(self, name: str, value: Any) -> Message:
         """Return the error message, in English and Spanish, for a value that does not meet a check's condition."""
-        actual = short(value)
+        actual = short_repr(value)
         return Message(
             f"{name} must be {self.expected.en}, not {actual}.", f"{name} debe ser {self.expected.es}, no {actual}."
         )

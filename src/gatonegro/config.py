@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gatonegro.checks import Check, number, one_of, optional, short, whole
+from gatonegro.checks import Check, number, one_of, optional, short_repr, whole
 from gatonegro.errors import ConfigError
 from gatonegro.i18n import Message, catalog, format_int
 
@@ -154,10 +154,10 @@ class Config:
         if isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels <= MAX_LABELS:
             labels = [f"LABEL_{i}" for i in range(labels)]
         if not isinstance(labels, Mapping | list | tuple):
-            shown, most = short(labels), format_int(MAX_LABELS)
+            shown, max_labels = short_repr(labels), format_int(MAX_LABELS)
             raise ConfigError(
-                f"labels must be a number from 1 to {most.en}, or a list of names, not {shown}.",
-                f"labels debe ser un número de 1 a {most.es}, o una lista de nombres, no {shown}.",
+                f"labels must be a number from 1 to {max_labels.en}, or a list of names, not {shown}.",
+                f"labels debe ser un número de 1 a {max_labels.es}, o una lista de nombres, no {shown}.",
             )
         if not isinstance(labels, Mapping):
             labels = dict(enumerate(labels))

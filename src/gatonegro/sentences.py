@@ -17,18 +17,19 @@ from gatonegro.checks import optional, whole
 
 # "." ends no sentence after abbreviations in NON_FINAL. After RARELY_FINAL and initials ("J. K.", "U.S.", "EE. UU."),
 # it does only before one of OPENERS: not in "St. Mary", "pág. 12", "s. XIX".
-DATA = json.loads(Path(__file__).with_name("sentences.json").read_text(encoding="utf-8"))
-NON_FINAL, RARELY_FINAL, OPENERS = (frozenset(DATA[key].split()) for key in ("non_final", "rarely_final", "openers"))
-NUMBER_WORDS = {word: str(n) for n, words in enumerate(DATA["number_words"]) for word in words.split()}
+SENTENCE_DATA = json.loads(Path(__file__).with_name("sentences.json").read_text(encoding="utf-8"))
+WORD_LISTS = ("non_final", "rarely_final", "openers")
+NON_FINAL, RARELY_FINAL, OPENERS = (frozenset(SENTENCE_DATA[name].split()) for name in WORD_LISTS)
+NUMBER_WORDS = {word: str(n) for n, words in enumerate(SENTENCE_DATA["number_words"]) for word in words.split()}
 
 EOL = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"  # the line ends of str.splitlines
-EMOJI = "\u200b\u200d\u20e3\u2190-\u2bff\ufe0e\ufe0f\ufeff\U0001f000-\U0001faff\U000e0020-\U000e007f"
-TAG = rf"<(?:!--|[!/]?\w)[^<>{EOL}]*>"
+EMOJI_CHARS = "\u200b\u200d\u20e3\u2190-\u2bff\ufe0e\ufe0f\ufeff\U0001f000-\U0001faff\U000e0020-\U000e007f"
+TAG_PATTERN = rf"<(?:!--|[!/]?\w)[^<>{EOL}]*>"
 HOST = r"(?<![\w.@-])(?:[\w-]+\.)+(?:com|edu|gov|io|net|org)\b"
 DIGITS = r"(?:\d{1,3}(?:[ \u00a0\u2009\u202f]\d{3}(?!\d))+|\d+)(?:[.,:'’]\d+)*"  # 1000  1,000  1.000,5  1 000  10:30
 # No alternative can rescan characters of an earlier match, which keeps scans linear. After "soft", the words decide.
 BOUNDARY = re.compile(
-    rf"""{TAG} | (?P<hard> [{EOL}]+ | [。｡！？]+[」』）”’]*
+    rf"""{TAG_PATTERN} | (?P<hard> [{EOL}]+ | [。｡！？]+[」』）”’]*
         | (?<![^{EOL}])[^\S{EOL}]*(?:(?: [-*+–—>\#|·•]+ | \[[ xX]?\] | \(?\d{{1,3}}(?:\.\d{{1,3}})*[.)] )[^\S{EOL}]+)+
         | \t+ ) | (?P<soft> (?<![.!?…(\[])[.!?…]+(?:["'”’»)\]*_]|\[\d{{1,3}}\])*(?=\s) )""",
     re.VERBOSE,
@@ -36,7 +37,7 @@ BOUNDARY = re.compile(
 BEFORE_STOP, AFTER_STOP = re.compile(r"[\w.°]*$"), re.compile(r"""([\s"'“‘«(\[¿¡*_—–-]*)(\w+|[^\s,;:.)\]…])""")
 INITIALS = re.compile(r"[A-ZÀ-ÖØ-Þ]|([A-HJ-LN-UYZ])\1|(?:[^\W\d_]{1,2}\.)+[^\W\d_]{1,2}")  # EE. UU.: twice for a plural
 PROTECTED = re.compile(
-    rf"""{TAG} | >>\w{{1,31}}<< | `[^`{EOL}]+` | &\#?\w{{1,31}}; | \[[ xX]\] | [{EMOJI}]+
+    rf"""{TAG_PATTERN} | >>\w{{1,31}}<< | `[^`{EOL}]+` | &\#?\w{{1,31}}; | \[[ xX]\] | [{EMOJI_CHARS}]+
     | (?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+
     | (?: \b(?i:https?://|ftp://|www\.) | {HOST}/ )[^\s<>"«»“”`]*[\w/] | {HOST}(?![@.-]\w)
     | \$?\{{{{?[ ]?[\w.:!,\[\]-]*[ ]?\}}?\}} | %(?:\(\w+\)|\d+\$)?[-+\#\d.]*[sdifgxr@](?!\w) | (?<![\w$])\$[A-Za-z_]\w*
@@ -45,10 +46,10 @@ PROTECTED = re.compile(
     | (?<![\w.,-])(?=(?:[A-Z]{{0,15}}\d){{3}})[A-Z\d]+(?:-[A-Z\d]+)*(?![\w-])""",
     re.VERBOSE,
 )
-AMOUNT = re.compile(rf"([$£€]?) ?({DIGITS})[ \u00a0\u202f]?([%€£$]|°[CF]?|)")
-UNIT_WORDS = {sign: re.compile(words, re.IGNORECASE) for sign, words in DATA["unit_words"].items()}
-NUMBER, WORD = re.compile(DIGITS), re.compile(r"[^\W\d_]+")
-TRIMMED = re.compile(rf"([\s•{EMOJI}]*)(.*[^\s•{EMOJI}])(.*)", re.DOTALL)
+AMOUNT_PATTERN = re.compile(rf"([$£€]?) ?({DIGITS})[ \u00a0\u202f]?([%€£$]|°[CF]?|)")
+UNIT_WORDS = {sign: re.compile(words, re.IGNORECASE) for sign, words in SENTENCE_DATA["unit_words"].items()}
+NUMBER, WORD_PATTERN = re.compile(DIGITS), re.compile(r"[^\W\d_]+")
+TRIMMED_PATTERN = re.compile(rf"([\s•{EMOJI_CHARS}]*)(.*[^\s•{EMOJI_CHARS}])(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -92,16 +93,16 @@ def lost_items(source: str, translation: str) -> list[str]:
     Numbers are compared by value, so 1,000 equals 1.000 and 1 000. Numbers up to 12, and the unit of an amount, may be
     spelled out. An item is returned as often as it is lacking.
     """
-    found = Counter(map(_normalize, protected_items(translation)))
-    found |= Counter(map(_normalize, NUMBER.findall(translation)))
-    found.update(NUMBER_WORDS[word] for word in WORD.findall(translation.lower()) if word in NUMBER_WORDS)
+    available = Counter(map(_normalize, protected_items(translation)))
+    available |= Counter(map(_normalize, NUMBER.findall(translation)))
+    available.update(NUMBER_WORDS[word] for word in WORD_PATTERN.findall(translation.lower()) if word in NUMBER_WORDS)
     for sign, words in UNIT_WORDS.items():
         if words.search(translation):
-            found |= Counter({number + sign: n for number, n in found.items()})
+            available |= Counter({number + sign: n for number, n in available.items()})
     lost = []
     for item in protected_items(source):
-        found[_normalize(item)] -= 1
-        if found[_normalize(item)] < 0:
+        available[_normalize(item)] -= 1
+        if available[_normalize(item)] < 0:
             lost.append(item)
     return lost
 
@@ -159,7 +160,7 @@ def _split_long(sentence: str, max_chars: int | None) -> Iterator[str]:
 
 def _trim(text: str) -> list[Segment]:
     """Split a text into the spaces and emoji at its edges, to copy, and the sentence between them, to translate."""
-    match = TRIMMED.fullmatch(text) if any(map(str.isalpha, PROTECTED.sub("", text))) else None
+    match = TRIMMED_PATTERN.fullmatch(text) if any(map(str.isalpha, PROTECTED.sub("", text))) else None
     parts = [Segment(match[i], i == 2) for i in (1, 2, 3)] if match else [Segment(text, False)]
     return [part for part in parts if part.text]
 
@@ -167,7 +168,7 @@ def _trim(text: str) -> list[Segment]:
 def _normalize(item: str) -> str:
     """Return a number or amount in a normal form, as 1000 for 1,000 or 1.75 for 1,75; other items stay as they are."""
     number = NUMBER.search(item)
-    if number is None or not AMOUNT.fullmatch(item):
+    if number is None or not AMOUNT_PATTERN.fullmatch(item):
         return item
     first, *rest = re.split(r"\D", number[0])
     if any(len(group) != 3 for group in rest[:1]) or len(first) > 3:
@@ -176,4 +177,4 @@ def _normalize(item: str) -> str:
         value = "".join((first, *rest[:-1])) + "." + rest[-1]
     else:
         value = "".join((first, *rest))
-    return (value.lstrip("0") or "0") + "".join(AMOUNT.fullmatch(item).group(1, 3)).strip()  # type: ignore[union-attr]
+    return (value.lstrip("0") or "0") + "".join(AMOUNT_PATTERN.fullmatch(item).group(1, 3)).strip()  # type: ignore[union-attr]

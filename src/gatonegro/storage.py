@@ -14,7 +14,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from gatonegro.checks import short
+from gatonegro.checks import short_repr
 from gatonegro.errors import CheckpointError, GatonegroError, OptionError
 
 ErrorType = type[GatonegroError]
@@ -24,8 +24,8 @@ def output_folder(name: str | Path, error: ErrorType = OptionError) -> Path:
     """Return a user's output folder as a Path, or raise `error` if it is not a valid path."""
     if not isinstance(name, str | os.PathLike) or not os.fspath(name) or "\0" in str(name):
         raise error(
-            f"the folder to write to must be a path, such as './modelo', not {short(name)}.",
-            f"la carpeta en la que escribir debe ser una ruta, como './modelo', no {short(name)}.",
+            f"the folder to write to must be a path, such as './modelo', not {short_repr(name)}.",
+            f"la carpeta en la que escribir debe ser una ruta, como './modelo', no {short_repr(name)}.",
         )
     return Path(name)
 

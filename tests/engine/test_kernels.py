@@ -208,7 +208,7 @@ def test_rows_of_the_least_that_an_activation_gives():
 
 @needs_kernels
 def test_kernels_of_another_form_are_refused(monkeypatch):
-    monkeypatch.setattr(kernels, "VERSION", 99)
+    monkeypatch.setattr(kernels, "ABI_VERSION", 99)
     kernels.library.cache_clear()
     try:
         with pytest.warns(GatonegroWarning, match="of form 2, and 99 is wanted"):

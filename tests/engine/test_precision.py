@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, pipeline
-from gatonegro.engine import best_precision, processor, tuned
+from gatonegro.engine import best_precision, processor, tuned_precision
 from gatonegro.errors import OptionError
 
 pytestmark = pytest.mark.usefixtures("quiet", "operators")
@@ -92,22 +92,22 @@ def test_what_auto_means(monkeypatch, capabilities, level, environment, stored, 
 
 def test_what_was_measured_here_is_heeded(monkeypatch, tmp_path):
     monkeypatch.setenv("GATONEGRO_CACHE", str(tmp_path / "new" / "folder"))
-    assert tuned.load_fastest(True) is None
-    path = tuned.save_fastest("int8", "fp32")
+    assert tuned_precision.load_fastest(True) is None
+    path = tuned_precision.save_fastest("int8", "fp32")
     assert best_precision(CPU, stored_int8=True) == "int8" and best_precision(CPU, stored_int8=False) == "fp32"
     assert [file.name for file in path.parent.iterdir()] == ["tuned.json"]
-    for damaged in ("", "[]", "{", '{"x": 1}', json.dumps({tuned.machine_key(): ["int8"]}),
-                    json.dumps({tuned.machine_key(): {"fastest": "int3", "exact": 5}})):  # fmt: skip
+    for damaged in ("", "[]", "{", '{"x": 1}', json.dumps({tuned_precision.machine_key(): ["int8"]}),
+                    json.dumps({tuned_precision.machine_key(): {"fastest": "int3", "exact": 5}})):  # fmt: skip
         path.write_text(damaged)
-        assert tuned.load_fastest(True) is None
-        tuned.save_fastest("bf16", "bf16")
-        assert tuned.load_fastest(False) == "bf16"
+        assert tuned_precision.load_fastest(True) is None
+        tuned_precision.save_fastest("bf16", "bf16")
+        assert tuned_precision.load_fastest(False) == "bf16"
     if hasattr(os, "mkfifo"):
         path.unlink()
         os.mkfifo(path)
-        assert tuned.load_fastest(True) is None  # and does not wait for somebody to write
+        assert tuned_precision.load_fastest(True) is None  # and does not wait for somebody to write
     monkeypatch.setattr(torch, "__version__", "3.0")  # another PyTorch may be otherwise
-    assert tuned.load_fastest(True) is None
+    assert tuned_precision.load_fastest(True) is None
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_where_it_is_kept(monkeypatch, platform, names, wanted):
     for name, value in names.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.platform", platform)
-    assert tuned.tuned_path().as_posix() == wanted
+    assert tuned_precision.tuned_path().as_posix() == wanted
 
 
 @pytest.mark.parametrize(("native", "wanted"), [(True, "bf16"), (False, "fp16")])

@@ -23,7 +23,7 @@ from gatonegro import (
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, MissingHeadError, OptionError
 from gatonegro.glassbox.step_builders import RowLabels, stack_steps
 from gatonegro.models import load
-from gatonegro.nn.activations import record_activations
+from gatonegro.nn.recording import record_activations
 from gatonegro.packing import Layout, pack
 
 
@@ -246,12 +246,12 @@ def test_every_text_is_there_in_both_languages():
     from string import Formatter
 
     from gatonegro.glassbox.explain import NOTES
-    from gatonegro.glassbox.html import GLOSSARY, WORDS
+    from gatonegro.glassbox.html import GLOSSARY, PAGE_TEXTS
     from gatonegro.glassbox.step_builders import CAPTIONS, STEP_NUMBERS
     from gatonegro.language.diagnosis import REPORT_LABELS as REPORT
     from gatonegro.language.matching import LANGUAGE_NAMES
 
-    for messages in (CAPTIONS, NOTES, WORDS, GLOSSARY, REPORT, LANGUAGE_NAMES):
+    for messages in (CAPTIONS, NOTES, PAGE_TEXTS, GLOSSARY, REPORT, LANGUAGE_NAMES):
         for key, message in messages.items():
             fields = [{name for _, name, *_ in Formatter().parse(text)} for text in message]
             assert all(text.strip() for text in message) and fields[0] == fields[1], key

@@ -107,7 +107,7 @@ def test_a_diagnosis_is_told_in_the_language_that_is_asked_for(monkeypatch):
     found = diagnose(SPANISH, "demo-en")
     assert found.to_dict("es")["advice"].startswith("este modelo se hizo para inglés, y su respuesta al español")
     assert found.to_dict()["advice"].startswith("this model was made for English, and its answer to Spanish")
-    assert {"fragmented", "best_fertility"} < found.to_dict().keys() and "advices" not in found.to_dict()
+    assert {"fragmented", "best_fertility"} < found.to_dict().keys() and "advice_message" not in found.to_dict()
 
 
 def folder_of(path, sample, **config):
@@ -296,7 +296,7 @@ def test_fragmented_and_unknown_words_are_reported_as_in_the_text():
         "or",
     )
     assert diagnose("El profesor es bueno, todo será sencillo", "translate-es-en").fits is not False
-    advice = diagnose("El profesor es bueno, todo será sencillo", "demo-en").advices[0]
+    advice = diagnose("El profesor es bueno, todo será sencillo", "demo-en").advice_message[0]
     assert "sentiment-es-en" in advice and "translate-es-en" not in advice
     assert diagnose("hola", "demo-en", revision=None, local_files_only=True).model == "demo-en"
     for wrong in (None, 5, {"text": "hola"}, b"hola"):

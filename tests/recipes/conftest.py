@@ -14,11 +14,11 @@ def recipe():
     from importlib.util import module_from_spec, spec_from_file_location
 
     made, others = [], sys.modules.pop("data", None)
-    sys.path.insert(0, str(RECIPE))  # `data` asks for `own`
-    for name in ("data", "vocabulary", "back"):
+    sys.path.insert(0, str(RECIPE))  # `data` asks for `handwritten`
+    for name in ("data", "vocabulary", "back_translation"):
         spec = spec_from_file_location(f"translation_{name}", RECIPE / f"{name}.py")
         module = sys.modules[spec.name] = module_from_spec(spec)
-        if name == "back":  # which asks for `data`
+        if name == "back_translation":  # which asks for `data`
             sys.modules["data"] = made[0]
         spec.loader.exec_module(module)
         made.append(module)

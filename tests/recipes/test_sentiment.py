@@ -71,7 +71,7 @@ def recipe(monkeypatch):
     pytest.importorskip("sklearn")
     folder = ROOT / "recipes" / "sentiment"
     monkeypatch.syspath_prepend(str(folder))
-    for name in ("data", "train", "phrases", "reviews", "behaviour", "release", "soup", "trunk", "entities", "vectors"):
+    for name in (path.stem for path in folder.glob("*.py")):
         monkeypatch.delitem(sys.modules, name, raising=False)
     import data
 
@@ -133,7 +133,7 @@ def test_every_source_has_a_licence_of_the_table(recipe):
 
 
 def test_one_trunk_learns_three_answers_stopped_and_resumed(make_folder, data, tmp_path, recipe):
-    trunk = recipe("trunk")
+    multitask = recipe("multitask")
     (data / "ner").mkdir()
     tagged = "La\tO\nclase\tO\nde\tO\nHugo\tB-PER\n\n" * 8
     (data / "ner" / "ancora.es.train.gz").write_bytes(gzip.compress(tagged.encode()))
@@ -144,7 +144,7 @@ def test_one_trunk_learns_three_answers_stopped_and_resumed(make_folder, data, t
 
     def train(out, *more):
         words = ["--data", data, "--base", base, "--out", tmp_path / out, "--layer", 1, "--passes", 0.1, *more]
-        trunk.main([str(word) for word in words])
+        multitask.main([str(word) for word in words])
         return AutoModelForTokenClassification.from_pretrained(tmp_path / out / "entities")
 
     whole = train("whole")

@@ -179,20 +179,21 @@ def test_what_the_suite_asks_is_never_trained_on(data, tmp_path):
 
 
 def test_numbers_in_words(recipe):
-    own = sys.modules["own"]
-    assert [own.in_spanish(n) for n in (1, 16, 21, 31, 100, 101, 515, 1000, 2021)] == [
+    handwritten = sys.modules["handwritten"]
+    assert [handwritten.in_spanish(n) for n in (1, 16, 21, 31, 100, 101, 515, 1000, 2021)] == [
         "uno", "dieciséis", "veintiuno", "treinta y uno", "cien", "ciento uno", "quinientos quince", "mil",
         "dos mil veintiuno",
     ]  # fmt: skip
-    assert own.in_spanish(21, "m") == "veintiún" and own.in_spanish(231, "f") == "doscientas treinta y una"
-    assert own.in_spanish(21000) == "veintiún mil"
-    assert [own.in_english(n) for n in (0, 13, 42, 100, 999)] == [
+    assert handwritten.in_spanish(21, "m") == "veintiún"
+    assert handwritten.in_spanish(231, "f") == "doscientas treinta y una"
+    assert handwritten.in_spanish(21000) == "veintiún mil"
+    assert [handwritten.in_english(n) for n in (0, 13, 42, 100, 999)] == [
         "zero", "thirteen", "forty-two", "one hundred", "nine hundred and ninety-nine",
     ]  # fmt: skip
 
 
 def test_what_is_made_agrees_on_both_sides(recipe):
-    made = sys.modules["own"].made(4000, random.Random(3))
+    made = sys.modules["handwritten"].made(4000, random.Random(3))
     for en, es in made:
         numbers = [re.findall(r"\d+", re.sub(r"(\d)[.,](\d)", r"\1 \2", text)) for text in (en, es)]
         if "siglo" in es or " s. " in es or ".º" in es:  # Roman there, words here

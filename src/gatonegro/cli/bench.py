@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     from gatonegro import pipeline
-    from gatonegro.engine import best_precision, cores, tuned
+    from gatonegro.engine import best_precision, cores, tuned_precision
     from gatonegro.engine.processor import fast_precisions
 
     texts = [f"{i}. {sentence}" for i in range(N_COPIES) for sentence in BENCH_SENTENCES]
@@ -72,7 +72,7 @@ def run(args: Namespace) -> None:
         by_speed = sorted(precisions, key=lambda p: best[p][0])
         exact = next(p for p in by_speed if p != "int8")
         try:
-            path = tuned.save_fastest(by_speed[0], exact)
+            path = tuned_precision.save_fastest(by_speed[0], exact)
         except CheckpointError as error:
             raise OptionError(
                 f"the choice cannot be saved ({error.in_('en')}); set GATONEGRO_CACHE to another folder.",

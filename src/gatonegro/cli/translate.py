@@ -46,10 +46,10 @@ def run(args: Namespace) -> None:
         return_alignments=args.align,
         **source_of(args),
     )
-    many = args.nbest or 1
-    show: Show = partial(_as_json if args.json else _as_lines, many > 1)
+    n_best = args.nbest or 1
+    show: Show = partial(_as_json if args.json else _as_lines, n_best > 1)
     if sys.stdout.isatty() and not args.json:
-        show = _terminal_printer(len(args.texts) != 1 and (many > 1 or args.align))
+        show = _terminal_printer(len(args.texts) != 1 and (n_best > 1 or args.align))
     for text, answers in with_answers(args.texts, parts, translate.stream):
         unique: dict[str, dict[str, Any]] = {}  # by translation: different tokens may spell the same words
         for answer in answers:

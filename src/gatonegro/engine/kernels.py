@@ -27,7 +27,7 @@ from gatonegro.i18n import Message
 from gatonegro.nn.attention import attend
 from gatonegro.packing import Layout
 
-VERSION = 2  # of the C functions' signatures, as in kernels.cpp
+ABI_VERSION = 2  # of the C functions' signatures, as in kernels.cpp
 NUMBERS_PER_WORD = {torch.float32: 1, torch.bfloat16: 2, torch.int8: 4}  # numbers per 32-bit word
 WIDTH_MULTIPLE = 16  # attention heads and norms must have a multiple of this width
 ACT_CODES = {None: 0, "relu": 1, "gelu": 2, "gelu_new": 3, "gelu_pytorch_tanh": 3, "silu": 4, "swish": 4, "tanh": 5}
@@ -65,8 +65,8 @@ def library() -> ctypes.CDLL | None:
     for threads in (Path(torch.__file__).parent / "lib").glob("libgomp*"):  # the kernels share PyTorch's OpenMP
         ctypes.CDLL(str(threads), ctypes.RTLD_GLOBAL)
     kernels = ctypes.CDLL(str(path))
-    if (version := kernels.gatonegro_version()) != VERSION:
-        raise MissingExtraError(*MESSAGES["version"].format(version=version, needed=VERSION))
+    if (version := kernels.gatonegro_version()) != ABI_VERSION:
+        raise MissingExtraError(*MESSAGES["version"].format(version=version, needed=ABI_VERSION))
     for name, arguments in SIGNATURES.items():
         if (function := getattr(kernels, f"gatonegro_{name}", None)) is not None:
             function.argtypes, function.restype = arguments, None

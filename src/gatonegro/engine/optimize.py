@@ -14,7 +14,7 @@ from gatonegro.engine import fast_modules, kernels
 from gatonegro.engine.int8 import ACTIVATION_MINIMUM, Int8, int8_operator, to_int8_embedding
 from gatonegro.engine.linear import Linear, Prepacked
 from gatonegro.engine.processor import MESSAGES, fast_precisions, trim_memory
-from gatonegro.engine.tuned import load_fastest
+from gatonegro.engine.tuned_precision import load_fastest
 from gatonegro.errors import GatonegroWarning
 from gatonegro.nn.attention import Attention
 from gatonegro.nn.decoder import Decoder

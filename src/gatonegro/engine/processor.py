@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from gatonegro.checks import short
+from gatonegro.checks import short_repr
 from gatonegro.errors import OptionError, message_of
 from gatonegro.i18n import Message, catalog
 
@@ -144,7 +144,7 @@ def resolve_device(device: int | str | torch.device) -> torch.device:
     Raises:
         OptionError: there is no such device, or nothing can be computed on it.
     """
-    name = short(device)
+    name = short_repr(device)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if isinstance(device, int) and not isinstance(device, bool):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gatonegro.checks import short
+from gatonegro.checks import short_repr
 from gatonegro.errors import ConfigError
 from gatonegro.families.bart import BART, MARIAN
 from gatonegro.families.bert import BERT
@@ -30,5 +30,5 @@ def family_of(model_type: object) -> Family:
     """Return the family that supports a `model_type`, or raise ConfigError with a list of the supported types."""
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         known = ", ".join(FAMILIES)
-        raise ConfigError(*MESSAGES["model_type"].format(model_type=short(model_type), known=known))
+        raise ConfigError(*MESSAGES["model_type"].format(model_type=short_repr(model_type), known=known))
     return FAMILIES[model_type]

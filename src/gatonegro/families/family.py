@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gatonegro.checks import short, whole
+from gatonegro.checks import short_repr, whole
 from gatonegro.config import MAX_LABELS, Config
 from gatonegro.errors import ConfigError
 from gatonegro.i18n import catalog
@@ -81,7 +81,7 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
     """Convert the contents of a `config.json` to a `Config`, whose `extra` keeps all of its keys."""
     for key, value in family.required.items():
         if data.get(key, value) != value:
-            raise ConfigError(*MESSAGES["unsupported"].format(key=key, value=short(data[key]), only=value))
+            raise ConfigError(*MESSAGES["unsupported"].format(key=key, value=short_repr(data[key]), only=value))
     values: dict[str, Any] = {}
     for name, key in family.config_keys(head).items():
         value = data.get(key, family.defaults.get(key))
@@ -89,7 +89,7 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
             values[name] = value
     classes = data.get("architectures")
     if classes is not None and not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
-        raise ConfigError(*MESSAGES["architectures"].format(value=short(classes)))
+        raise ConfigError(*MESSAGES["architectures"].format(value=short_repr(classes)))
     if values.get("intermediate_size") is None and isinstance(values.get("hidden_size"), int):
         values["intermediate_size"] = 4 * values["hidden_size"]  # GPT-2 leaves it null
     if isinstance(positions := values.get("max_position_embeddings"), int):
@@ -98,7 +98,7 @@ def read_config(family: Family, data: Mapping[str, Any], head: str | None = None
         value = data.get(key, family.defaults.get(key))
         if not isinstance(value, str | bool | None) or value not in fields:
             known = ", ".join(map(repr, fields))
-            raise ConfigError(*MESSAGES["unknown_value"].format(key=key, value=short(value), known=known))
+            raise ConfigError(*MESSAGES["unknown_value"].format(key=key, value=short_repr(value), known=known))
         values |= fields[value]
     labels = _labels(data)
     try:
@@ -146,7 +146,7 @@ def write_config(family: Family, config: Config, head: str | None = None) -> dic
     if "max_position_embeddings" in keys:
         data[keys["max_position_embeddings"]] -= config.first_position
     for key, choices in family.value_map.items():
-        matches = (value for value, own in choices.items() if all(getattr(config, n) == v for n, v in own.items()))
+        matches = (value for value, attrs in choices.items() if all(getattr(config, n) == v for n, v in attrs.items()))
         data[key] = next(matches, data.get(key))
     for name, key in (family.decoder_attribute_map or {}).items():
         data[key] = getattr(config.decoder, name)

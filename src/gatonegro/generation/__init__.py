@@ -1,8 +1,8 @@
 """Text generation, token by token, with a key–value cache: greedy search, sampling and beam search."""
 
+from gatonegro.generation.decoding import generate
 from gatonegro.generation.hypothesis import Generated, is_repeating
 from gatonegro.generation.options import OPTION_CHECKS, UNSUPPORTED_OPTIONS, GenerationConfig, generation_config
-from gatonegro.generation.sampling import generate
 from gatonegro.generation.state import GenerativeModel
 
 __all__ = [

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from gatonegro.checks import FLAG, Check, number, one_of, short, whole
+from gatonegro.checks import FLAG, Check, number, one_of, short_repr, whole
 from gatonegro.errors import ConfigError, GatonegroError, OptionError
 from gatonegro.i18n import EMPTY, Message, catalog
 
@@ -118,7 +118,7 @@ class GenerationConfig:
             if name in UNSUPPORTED_OPTIONS:
                 UNSUPPORTED_OPTIONS[name](name, value)
             elif name not in OPTION_CHECKS and value is not None:
-                close, shown = next(iter(get_close_matches(name, OPTION_CHECKS, 1, 0.7)), None), short(value)
+                close, shown = next(iter(get_close_matches(name, OPTION_CHECKS, 1, 0.7)), None), short_repr(value)
                 hint = Message(f" Did you mean {close}?", f" ¿Querías decir {close}?") if close else EMPTY
                 raise OptionError(
                     f"{name}={shown} is not known here.{hint.en}", f"{name}={shown} no se conoce aquí.{hint.es}"

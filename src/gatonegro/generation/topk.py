@@ -27,5 +27,5 @@ def top_k(logits: Tensor, k: int, masked_ids: Sequence[Sequence[int]] = ()) -> t
 def mask_out(logits: Tensor, masked_ids: Sequence[Sequence[int]]) -> None:
     """Set the logits of each row's masked token ids to -inf, in place."""
     if any(masked_ids):
-        rows, ids = torch.tensor([(row, token) for row, some in enumerate(masked_ids) for token in some]).T
+        rows, ids = torch.tensor([(row, token) for row, ids_of_row in enumerate(masked_ids) for token in ids_of_row]).T
         logits[rows, ids] = float("-inf")

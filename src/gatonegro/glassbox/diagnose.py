@@ -65,11 +65,11 @@ def diagnose(
         )
     if isinstance(resolved, str):
         name, loaded = resolved, load_tokenizer_and_languages(resolved, revision, local_files_only)
-        tokenizer, languages, writes = loaded
+        tokenizer, languages, encoder_decoder = loaded
     else:
         name, tokenizer, languages = resolved.model.name_or_path or "?", resolved.tokenizer, resolved.languages
-        writes = is_encoder_decoder(resolved.model.config)
-    diagnoses = [diagnosis_of(text, name, tokenizer, languages, writes) for text in texts]
+        encoder_decoder = is_encoder_decoder(resolved.model.config)
+    diagnoses = [diagnosis_of(text, name, tokenizer, languages, encoder_decoder) for text in texts]
     return diagnoses[0] if isinstance(text_or_texts, str) else diagnoses
 
 

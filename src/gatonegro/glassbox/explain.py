@@ -33,8 +33,8 @@ from gatonegro.language import (
     target_languages,
 )  # fmt: skip
 from gatonegro.models import LanguageModel, Model, head_of, load, shared_copy
-from gatonegro.nn.activations import record_activations
 from gatonegro.nn.loss import TENSOR_SCORE_FUNCTIONS
+from gatonegro.nn.recording import record_activations
 from gatonegro.packing import Packed, pack
 from gatonegro.pipelines import Pipeline
 from gatonegro.preprocessing.transform import TextTransform, apply, resolve_transform
@@ -271,15 +271,15 @@ def _generation_fields(model: LanguageModel, tokenizer: Tokenizer, ids: list[int
     names = tokenizer.convert_ids_to_tokens
     sources, prompts = (None, [ids]) if decoder is None else ([ids], None)
     ((text,),) = model.generate_ids(sources, prompts, config)
-    written = text.ids
-    inputs = written[:-1] or written
+    output_ids = text.ids
+    inputs = output_ids[:-1] or output_ids
     packed = pack([inputs], decoder or model.config).to(model.device)
     read = packed if decoder is None else pack([ids], model.config).to(model.device)
     with record_activations(model) as trace:
         logits = model.run(read, target=packed)
     if not logits.isfinite().all():
         raise not_finite_error(model.dtype)
-    labels = RowLabels(tuple(names(inputs)), tuple(names(written))[1:])
+    labels = RowLabels(tuple(names(inputs)), tuple(names(output_ids))[1:])
     source = labels if decoder is None else RowLabels(tuple(names(ids)))
     steps = [_vectorization(model.embeddings, trace, "embeddings", read, source.tokens)]
     x = output_of(trace, "embeddings")
@@ -299,8 +299,8 @@ def _generation_fields(model: LanguageModel, tokenizer: Tokenizer, ids: list[int
     last, words = _likeliest(logits, "next", labels, {"z": output_of(trace, "decoder")}, formula=formula)
     return {
         "steps": (*steps, last),
-        "written": tuple(names(written)),
-        "text_written": tokenizer.decode(written[len(ids) if decoder is None else 0 :], skip_special_tokens=True),
+        "written": tuple(names(output_ids)),
+        "text_written": tokenizer.decode(output_ids[len(ids) if decoder is None else 0 :], skip_special_tokens=True),
         "cut": text.unfinished == "limit",
         "words": dict(zip(words, names(words), strict=True)),
     }

@@ -21,10 +21,10 @@ MAX_STRIP_POINTS = 512  # points per vector; in a wider vector, each point is th
 MASKED = -32768  # 16-bit value of a masked score
 N_SHOWN_NUMBERS = 4  # first numbers of each vector, shown as text
 MAX_FRAGMENTED_WORDS = 12
-MAX_LABELS = 40
+MAX_DRAWN_LABELS = 40
 BLUE, ORANGE = "rgba(70,130,210,", "rgba(217,95,2,"  # half transparent, for light and dark notebooks
 PAGE = Path(__file__).parent / "page"
-WORDS, GLOSSARY = (catalog(PAGE / f"{name}.json") for name in ("words", "glossary"))  # an entry is "term: meaning"
+PAGE_TEXTS, GLOSSARY = (catalog(PAGE / f"{name}.json") for name in ("words", "glossary"))  # an entry is "term: meaning"
 # tensors on the page, by kind of step; all others are in the file of exact tensors
 DRAWN_TENSORS = {kind: names.split() for kind, names in {
     "vectorization": "ids tokens positions x", "linear": "x memory Q K V", "attention": "scores",
@@ -58,20 +58,21 @@ def _data(record: Record) -> dict[str, Any]:
     n_tokens = max(len(record.tokens), len(record.written))
     notes = list(record.notes)
     if n_tokens > MAX_DRAWN_TOKENS:
-        notes.append(WORDS["long"].format(tokens=n_tokens, attention=MAX_ATTENTION_TOKENS, vectors=MAX_DRAWN_TOKENS))
+        limits = {"attention": MAX_ATTENTION_TOKENS, "vectors": MAX_DRAWN_TOKENS}
+        notes.append(PAGE_TEXTS["long"].format(tokens=n_tokens, **limits))
     return {
         **{name: getattr(record, name) for name in ("text", "model", "lang", "written", "text_written")},
         "answer": [[label, round(score, 4)] for label, score in record.answer],
         "notes": notes,
         "diagnosis": (diagnosis := record.mismatch)
         and {  # the notice of a mismatch, with its evidence
-            "advice": [text[:1].upper() + text[1:] for text in diagnosis.advices],
+            "advice": [text[:1].upper() + text[1:] for text in diagnosis.advice_message],
             "rows": diagnosis.rows(),
             "fragmented": [pieces for _, pieces in diagnosis.fragmented[:MAX_FRAGMENTED_WORDS]],
         },
         "steps": steps,
         "strips": list(strips.values()),
-        "words": WORDS,
+        "words": PAGE_TEXTS,
         "glossary": {
             lang: dict(message.in_(lang).split(": ", 1) for message in GLOSSARY.values()) for lang in ("en", "es")
         },
@@ -106,8 +107,8 @@ def _tensors(step: Step, record: Record, strips: Strips) -> Iterator[dict[str, A
         elif name == "likeliest":
             yield {"kind": "next", "values": [[[w, round(p, 4)] for w, p in row] for row in record.likeliest(step)]}
         elif name in ("probs", "logits") and x.ndim == 1 and record.answer:  # in both, the greatest is the likeliest
-            labels = [label for label, _ in record.answer][:MAX_LABELS]
-            values = sorted((round(float(n), 4) for n in x), reverse=True)[:MAX_LABELS]
+            labels = [label for label, _ in record.answer][:MAX_DRAWN_LABELS]
+            values = sorted((round(float(n), 4) for n in x), reverse=True)[:MAX_DRAWN_LABELS]
             yield {"name": name, "kind": "shares" if name == "probs" else name, "labels": labels, "values": values}
         elif x.ndim >= 1:
             shown = TENSOR_ALIASES.get(f"{step.kind}/{name}", name)
@@ -160,7 +161,7 @@ def _static_html(record: Record) -> str:
     """Summarize an explanation as HTML without scripts: answer, attributions and the last layer's attention."""
     lines = [f"<p><b>{escape(record.text[:300])}</b> · {escape(record.model)}</p>"]
     if record.mismatch:
-        lines.append(f"<p>⚠ {escape(record.mismatch.advices.in_(record.lang))}</p>")
+        lines.append(f"<p>⚠ {escape(record.mismatch.advice_message.in_(record.lang))}</p>")
     if record.answer:
         best = (f"{escape(label)} {score:.3f}" for label, score in record.answer[:8])
         lines.append(f"<p>{' · '.join(best)}</p>")
@@ -175,7 +176,7 @@ def _static_html(record: Record) -> str:
     softmax = [step for step in softmax if max(len(step.rows), len(step.columns)) <= MAX_STATIC_TOKENS]
     if softmax:
         rows, columns = softmax[-1].rows, softmax[-1].columns
-        lines.append(f"<details><summary>{WORDS['looks last'].in_(record.lang)}</summary>")
+        lines.append(f"<details><summary>{PAGE_TEXTS['looks last'].in_(record.lang)}</summary>")
         lines.append('<table style="font:12px monospace;border-collapse:collapse">')
         lines.append("<tr><td></td>" + "".join(f"<th>{escape(token)}</th>" for token in columns) + "</tr>")
         for token, shares in zip(rows, np.nan_to_num(softmax[-1].tensors["probs"].mean(0)), strict=True):

@@ -37,7 +37,7 @@ def show(record: Record, console: Console, layers: int | None = None) -> None:
     console.print(Text(printable(record.text), "bold"))
     model = Message("model: ", "modelo: ").in_(record.lang)
     console.print(Text(model + printable(record.model or "?"), "dim"))
-    for note in (*record.notes, *([record.mismatch.advices] if record.mismatch else [])):
+    for note in (*record.notes, *([record.mismatch.advice_message] if record.mismatch else [])):
         console.print(Text("! " + note.in_(record.lang), "yellow"))
     for step in record.steps:
         if layers is None or step.layer is None or step.layer < layers:
@@ -90,7 +90,7 @@ def _tensor(name: str, x: Array, step: Step, record: Record) -> RenderableType:
         return Text.assemble(head, f"  {float(x):.4f}")
     if x.ndim == 1 and x.dtype.kind == "f" and record.answer and len(x) == len(record.answer):
         return Text.assemble(head, "  ", "  ".join(f"{n:.4f}" for n in x))
-    return Text.assemble(head, "  ", _some(x))
+    return Text.assemble(head, "  ", _first_numbers(x))
 
 
 def _words(step: Step, record: Record) -> RenderableType:
@@ -111,7 +111,7 @@ def _signed(tokens: Iterable[str], x: Array) -> RenderableType:
     return out
 
 
-def _some(x: Array) -> str:
+def _first_numbers(x: Array) -> str:
     """Format the first few numbers of a tensor's first vector as text."""
     first = x.reshape(-1, x.shape[-1])[0]
     numbers = [f"{n:.3f}" if x.dtype.kind == "f" else str(n) for n in first[:N_SHOWN_NUMBERS].tolist()]

@@ -18,8 +18,8 @@ from gatonegro.glassbox.explanation import Explanation
 from gatonegro.glassbox.step_builders import CAPTIONS, RowLabels, layer_steps, step
 from gatonegro.glassbox.steps import Step
 from gatonegro.i18n import Message
-from gatonegro.nn.activations import record_activations
 from gatonegro.nn.encoder import EncoderLayer
+from gatonegro.nn.recording import record_activations
 from gatonegro.packing import Layout
 
 WORD_VECTORS = {"El": (1.0, 1.0, 1.0), "gato": (1.0, 2.0, 3.0), "negro": (2.0, 3.0, 4.0)}
@@ -87,7 +87,7 @@ def _row(x: object) -> str:
     return "[" + ", ".join(_number(float(n)) for n in x) + "]"  # type: ignore[attr-defined]
 
 
-def _times(a: object, b: object) -> str:
+def _dot(a: object, b: object) -> str:
     """Write out the dot product of two vectors as text, such as "1·2 + 3·4"."""
     return " + ".join(f"{_number(float(m))}·{_number(float(n))}" for m, n in zip(a, b, strict=True))  # type: ignore
 
@@ -99,11 +99,11 @@ def _work(step: Step, words: list[str]) -> Iterator[Line]:
         yield f"W_Q = W_K = W_V = {_matrix(W)},  b = 0"
         for name in "QKV":
             for word, x, y in zip(words, tensors["x"], tensors[name][0], strict=True):
-                yield from _products(f"{name}({word})", x, step.weights[f"W_{name}"].T, y)
+                yield from _matmul(f"{name}({word})", x, step.weights[f"W_{name}"].T, y)
     elif step.kind == "attention":
         for a, q, scores in zip(words, tensors["Q"][0], tensors["scores"][0], strict=True):
             for b, k, s in zip(words, tensors["K"][0], scores, strict=True):
-                yield f"S({a}, {b}) = ({_times(q, k)}) / √3 = {_number(float(q @ k))} / √3 = {_number(s)}"
+                yield f"S({a}, {b}) = ({_dot(q, k)}) / √3 = {_number(float(q @ k))} / √3 = {_number(s)}"
     elif step.kind == "softmax":
         yield Message(
             "The largest score of a row is first subtracted from all: shares do not change, and numbers stay small.",
@@ -112,16 +112,16 @@ def _work(step: Step, words: list[str]) -> Iterator[Line]:
         for a, scores, probs in zip(words, tensors["scores"][0], tensors["probs"][0], strict=True):
             top = float(max(scores))
             powers = [math.exp(float(s) - top) for s in scores]
-            below = " + ".join(f"e^({_number(float(s) - top)})" for s in scores)
+            denominator = " + ".join(f"e^({_number(float(s) - top)})" for s in scores)
             total = _number(sum(powers))
             for b, s, power, p in zip(words, scores, powers, probs, strict=True):
                 up = f"e^({_number(float(s) - top)})"
-                yield f"A({a}, {b}) = {up} / ({below}) = {_number(power)} / {total} = {_number(p)}"
+                yield f"A({a}, {b}) = {up} / ({denominator}) = {_number(power)} / {total} = {_number(p)}"
         for word, probs, context in zip(words, tensors["probs"][0], tensors["context"][0], strict=True):
             parts = " + ".join(f"{_number(p)}·V({other})" for p, other in zip(probs, words, strict=True))
             yield f"context({word}) = {parts}"
             for j, (column, n) in enumerate(zip(tensors["V"][0].T, context, strict=True)):
-                yield f"context({word})_{j + 1} = {_times(probs, column)} = {_number(n)}"
+                yield f"context({word})_{j + 1} = {_dot(probs, column)} = {_number(n)}"
     elif step.kind == "add":
         yield Message(f"W_O = {_matrix(EYE)}: the output is the input", f"W_O = {_matrix(EYE)}: sale lo que entra")
         for word, x, y, r in zip(words, *(tensors[name] for name in ("x", "attention", "sum")), strict=True):
@@ -129,29 +129,29 @@ def _work(step: Step, words: list[str]) -> Iterator[Line]:
     elif step.kind == "norm":
         yield f"γ = 1,  β = 0,  ε = {NORM_EPS}"
         for word, r, y in zip(words, tensors["sum"], tensors["y"], strict=True):
-            yield from _normed("y", word, r, y)
+            yield from _layer_norm("y", word, r, y)
     elif step.kind == "feed_forward":
         yield f"W_up = {_matrix(EYE)},  W_down = {_matrix(SHIFT)},  b = 0,  f(x) = ReLU(x) = max(0, x)"
         for i, word in enumerate(words):
-            y, up, bent, down, total, z = (tensors[name][i] for name in ("y", "up", "activation", "down", "sum", "z"))
-            yield from _products(f"({word}·W_up)", y, EYE, up)
-            yield f"ReLU({_row(up)}) = {_row(bent)}"
-            yield from _products(f"(f·W_down)({word})", bent, SHIFT, down)
+            y, up, relu, down, total, z = (tensors[name][i] for name in ("y", "up", "activation", "down", "sum", "z"))
+            yield from _matmul(f"({word}·W_up)", y, EYE, up)
+            yield f"ReLU({_row(up)}) = {_row(relu)}"
+            yield from _matmul(f"(f·W_down)({word})", relu, SHIFT, down)
             yield f"{word}: {_row(y)} + {_row(down)} = {_row(total)}"
-            yield from _normed("z", word, total, z)
+            yield from _layer_norm("z", word, total, z)
 
 
-def _products(name: str, x: Any, weight: Sequence[Sequence[float]], y: Any) -> list[str]:
+def _matmul(name: str, x: Any, weight: Sequence[Sequence[float]], y: Any) -> list[str]:
     """Write out the product of a vector and a matrix as text, with one line per number of the result."""
     columns = zip(*weight, strict=True)  # weight is (in, out)
-    return [f"{name}_{j + 1} = {_times(x, w)} = {_number(y[j])}" for j, w in enumerate(columns)]
+    return [f"{name}_{j + 1} = {_dot(x, w)} = {_number(y[j])}" for j, w in enumerate(columns)]
 
 
 def _matrix(weight: Sequence[Sequence[float]]) -> str:
     return "[" + ", ".join(map(_row, weight)) + "]"
 
 
-def _normed(name: str, word: str, r: Any, y: Any) -> Iterator[Line]:
+def _layer_norm(name: str, word: str, r: Any, y: Any) -> Iterator[Line]:
     """Yield lines of text that write out the mean, variance and result of a layer norm for one word."""
     numbers = [float(n) for n in r]
     mean = sum(numbers) / len(numbers)

@@ -18,7 +18,7 @@ NUM_LANGUAGES = 12  # likeliest languages to return; the other 164 have a probab
 # The likeliest of the given languages is detected if its probability and its ratio to the runner-up's are both above
 # these; the second pair allows for a language outside of the given ones that leads.
 MIN_PROBABILITY, MIN_RATIO = 0.15, 3.0
-MIN_PROBABILITY_BEHIND, MIN_RATIO_BEHIND = 0.04, 20.0
+MIN_PROBABILITY_IF_NOT_FIRST, MIN_RATIO_IF_NOT_FIRST = 0.04, 20.0
 LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -57,4 +57,5 @@ def detect_language(text: str, among: Sequence[str] = ("es", "en")) -> str | Non
     p = probabilities.get(best, 0.0)
     runner_up = probabilities.get(others[0], 0.0) if others else 0.0
     clear = p >= MIN_PROBABILITY and p > MIN_RATIO * runner_up
-    return best if clear or (p >= MIN_PROBABILITY_BEHIND and p > MIN_RATIO_BEHIND * runner_up) else None
+    clear = clear or (p >= MIN_PROBABILITY_IF_NOT_FIRST and p > MIN_RATIO_IF_NOT_FIRST * runner_up)
+    return best if clear else None

@@ -41,17 +41,17 @@ class Diagnosis:
     unknown: tuple[str, ...]  # words or characters without a token
     mixed: bool  # in two languages, one of them the model's
     fits: bool | None  # None: unclear
-    advices: Message  # the advice in both languages; empty unless `fits` is False
+    advice_message: Message  # the advice in both languages; empty unless `fits` is False
 
     @property
     def advice(self) -> str:
         """The advice on better models for the text's language, in the user's language, or "" if none is needed."""
-        return str(self.advices)
+        return str(self.advice_message)
 
     def to_dict(self, lang: str | None = None) -> dict[str, Any]:
         """Return the diagnosis as a dict, with the advice in `lang` ("es" or "en"), by default the user's language."""
-        fields = {name: value for name, value in asdict(self).items() if name != "advices"}
-        return {**fields, "advice": self.advices.in_(lang or user_language())}
+        fields = {name: value for name, value in asdict(self).items() if name != "advice_message"}
+        return {**fields, "advice": self.advice_message.in_(lang or user_language())}
 
     def to_json(self) -> str:
         """Return the fields of the diagnosis as a JSON string, with the advice in the user's language."""
@@ -115,7 +115,7 @@ def _pieces(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[str
     """Yield each word of a text and the pieces that its tokens cover; tokens of the same characters count as one."""
     spans = iter(sorted(set(offsets)))
     a, b = next(spans, (len(text), len(text)))
-    for word in matching.WORD.finditer(text):
+    for word in matching.WORD_PATTERN.finditer(text):
         start, end = word.span()
         pieces: list[str] = []
         while a < end:

@@ -30,7 +30,7 @@ UNKNOWN_WEIGHT = 8  # tokens that an unknown token counts for, since it loses a 
 TWO_LETTER_CODES: dict[str, str] = json.loads((Path(__file__).parent / "codes.json").read_text(encoding="utf-8"))
 MIN_LOWERCASE_LETTERS = 8  # in words without a capital; with fewer, a text is a list of names
 NON_WORDS = re.compile(r"\S+://\S+|www\.\S+|\S+@\S+|[@#]\w+")  # links, addresses, mentions
-WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+WORD_PATTERN = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 # A word is in the model's language if it is MIXED_MIN_RATIO times as likely there, and its tokenizer does not split it.
 # A text is mixed if at least MIXED_MIN_WORDS words, and MIXED_MIN_SHARE of its long ones, are.
 MIXED_MIN_RATIO, MIXED_MIN_WORDS, MIXED_MIN_SHARE = 3.0, 2, 0.4
@@ -130,7 +130,7 @@ def tokens_per_word(tokenizer: Tokenizer, texts: list[str], unknown: int = 1) ->
     """Return the average number of tokens per word in texts, with each unknown token counted `unknown` times."""
     ids = (i for text in texts for i in tokenizer.convert_tokens_to_ids(tokenizer.tokenize(text)))
     tokens = sum(unknown if i == tokenizer.unk_token_id else 1 for i in ids)
-    return tokens / max(1, sum(len(WORD.findall(text)) for text in texts))
+    return tokens / max(1, sum(len(WORD_PATTERN.findall(text)) for text in texts))
 
 
 def match_language(text: str, languages: Languages, tokenizer: Tokenizer | None = None) -> LanguageMatch:
@@ -160,14 +160,14 @@ def match_language(text: str, languages: Languages, tokenizer: Tokenizer | None 
 
 def is_long_enough(text: str) -> bool:
     """Return True if a text has enough letters, outside names, numbers, links and emoji, to detect its language."""
-    words = WORD.findall(NON_WORDS.sub(" ", text))
+    words = WORD_PATTERN.findall(NON_WORDS.sub(" ", text))
     no_names = text.isupper() or sum(len(word) for word in words if not word.istitle()) >= MIN_LOWERCASE_LETTERS
     return (no_names and sum(map(len, words)) >= MIN_LETTERS) or any(ord(c) > 0x2E80 and c.isalpha() for c in text)
 
 
 def _is_mixed(text: str, best: str, codes: set[str], tokenizer: Tokenizer) -> bool:
     """Return True if a text mixes its main language with one of `codes`, as "fue super smooth" mixes in English."""
-    words = [word for word in WORD.findall(text[:1000]) if len(word) > 3 and word.islower()]
+    words = [word for word in WORD_PATTERN.findall(text[:1000]) if len(word) > 3 and word.islower()]
     count = 0
     for word in words:
         probabilities = language_probabilities(word)

@@ -16,11 +16,11 @@ from gatonegro.errors import InputError, MissingHeadError
 from gatonegro.generation import Generated, GenerationConfig, generate
 from gatonegro.models.model import MESSAGES, Model, padded_attentions
 from gatonegro.models.output import ModelOutput
-from gatonegro.nn.activations import layer_attentions, layer_outputs, record_activations
 from gatonegro.nn.attention import KV, KVCache
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
+from gatonegro.nn.recording import layer_attentions, layer_outputs, record_activations
 from gatonegro.packing import Layout, Packed, Padding, from_padded, pack, unpad_ids
 
 

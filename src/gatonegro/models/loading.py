@@ -76,8 +76,8 @@ def load(
         data = source.json("generation_config.json")  # older models have its keys in config.json
         ids = {name: value for name, value in config.extra.items() if name.endswith("_token_id")}
         model.generation_config = generation_config(config.extra if data is None else {**ids, **data})
-    if (wanted := preprocessing_name(source.name, config.extra.get(CONFIG_KEY))) is not None:  # for saved copies
-        model.config = replace(model.config, extra={**model.config.extra, CONFIG_KEY: wanted})
+    if (preprocessing := preprocessing_name(source.name, config.extra.get(CONFIG_KEY))) is not None:  # for saved copies
+        model.config = replace(model.config, extra={**model.config.extra, CONFIG_KEY: preprocessing})
     return model.eval()
 
 
@@ -120,8 +120,8 @@ def copy_to(
         raise CheckpointError(*MESSAGES["other_files"].format(folder=folder, files=", ".join(others)))
     for path in files:
         storage.copy(path, folder / path.name)
-    wanted = preprocessing_name(source.name, config.extra.get(CONFIG_KEY))  # the copy's name may not imply it
-    data = dict(config.extra) | ({CONFIG_KEY: wanted} if wanted else {})
+    preprocessing = preprocessing_name(source.name, config.extra.get(CONFIG_KEY))  # the copy's name may not imply it
+    data = dict(config.extra) | ({CONFIG_KEY: preprocessing} if preprocessing else {})
     storage.write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return [*(folder / path.name for path in files), folder / "config.json"]
 

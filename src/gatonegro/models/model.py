@@ -24,12 +24,12 @@ from gatonegro.families.conversion import to_checkpoint
 from gatonegro.families.family import write_config
 from gatonegro.i18n import catalog, format_int, localized
 from gatonegro.models.output import ModelOutput
-from gatonegro.nn.activations import layer_attentions, layer_outputs, record_activations
 from gatonegro.nn.attention import AttentionTrace
 from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS, LMHead
 from gatonegro.nn.loss import compute_loss
+from gatonegro.nn.recording import layer_attentions, layer_outputs, record_activations
 from gatonegro.packing import Packed, Padding, from_padded, pack
 
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))

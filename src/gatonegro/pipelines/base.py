@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.batching import windows
-from gatonegro.checks import one_of, optional, short, whole
+from gatonegro.checks import one_of, optional, short_repr, whole
 from gatonegro.errors import CheckpointError, InputError, OptionError
 from gatonegro.i18n import localized
 from gatonegro.language import Languages, languages_of
@@ -177,13 +177,13 @@ class Pipeline:
         is_rows = isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping)
         if not is_rows or not isinstance(options, Mapping):
             raise InputError(
-                f"a part is a tuple of rows, and a dict of options: run([(texts, {{}})]), not {short(part)}.",
-                f"una parte es una tupla de filas y un dict de opciones: run([(textos, {{}})]), no {short(part)}.",
+                f"a part is a tuple of rows, and a dict of options: run([(texts, {{}})]), not {short_repr(part)}.",
+                f"una parte es una tupla de filas y un dict de opciones: run([(textos, {{}})]), no {short_repr(part)}.",
             )
         if not all(isinstance(name, str) for name in options):
             raise OptionError(
-                f"names of options are str, and these are not: {short(list(options))}.",
-                f"los nombres de las opciones son str, y estos no: {short(list(options))}.",
+                f"names of options are str, and these are not: {short_repr(list(options))}.",
+                f"los nombres de las opciones son str, y estos no: {short_repr(list(options))}.",
             )
         _check_shape(rows)
         loop = {name: options[name] for name in ("batch_size", "language_check") if name in options}

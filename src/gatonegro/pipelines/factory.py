@@ -20,7 +20,7 @@ from gatonegro.pipelines.base import Pipeline
 from gatonegro.pipelines.loop import Loop
 from gatonegro.preprocessing.transform import TextTransform, resolve_transform
 from gatonegro.tasks import ALIASES, TASKS, Task
-from gatonegro.tasks.translation import TASK_NAME, TRANSLATION
+from gatonegro.tasks.translation import TASK_NAME_PATTERN, TRANSLATION
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _resolve_task(
         elif isinstance(model, str | Path):
             head = head_of(model, revision=revision, local_files_only=local_files_only) or head
         task = next((name for name, record in TASKS.items() if record.head == head), "feature-extraction")
-    if isinstance(task, str) and TASK_NAME.fullmatch(task):
+    if isinstance(task, str) and TASK_NAME_PATTERN.fullmatch(task):
         options, task = {"direction": task, **options}, TRANSLATION.name
     record = TASKS.get(ALIASES.get(task, task)) if isinstance(task, str) else None
     if record is None:

@@ -18,7 +18,7 @@ MODES = ("warn", "error", "route", "off")
 MODES_TEXT = ", ".join(map(repr, MODES))
 LANGUAGE_CHECK_MODE = Check(one_of(*MODES).test, Message(f"one of {MODES_TEXT}", f"uno de {MODES_TEXT}"))
 ALWAYS_CHECKED_ROWS, CHECK_INTERVAL_ROWS = 64, 32  # a call checks its first 64 rows, then every 32nd
-MAX_DETECT_CHARS = 300  # characters of a text to detect its language by
+MAX_CHECKED_CHARS = 300  # characters of a text to detect its language by
 Route = Callable[[str], Loop | None]  # from a language to the loop of a model for it
 
 
@@ -77,7 +77,7 @@ def text_of_row(row: Any) -> str:
     """Return the start of an input row's text, for language detection, or "" if the row has no text."""
     if isinstance(row, Mapping):
         row = " ".join(value for value in row.values() if isinstance(value, str))
-    return row[:MAX_DETECT_CHARS] if isinstance(row, str) else ""
+    return row[:MAX_CHECKED_CHARS] if isinstance(row, str) else ""
 
 
 def mismatch_notice(row: Any, matched: LanguageMatch, languages: Languages, model: str) -> Notice:

@@ -7,26 +7,26 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from gatonegro.checks import check_text, short
+from gatonegro.checks import check_text, short_repr
 from gatonegro.errors import OptionError
 from gatonegro.i18n import catalog
 
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))
-LANGUAGES = ("es", "en")  # of the names
+NAME_LANGUAGES = ("es", "en")  # of the names
 # The syntax of emoji in Unicode, not their list: a match without a name stays unchanged.
 # https://unicode.org/reports/tr51/#EBNF_and_Regex
 JOINER, STYLE, TONE = "\u200d", "[\ufe0e\ufe0f]", "[\U0001f3fb-\U0001f3ff]"
-BASE = (
+EMOJI_BASE = (
     "[\u203c\u2049\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff"
     "\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
 )
-UNIT = f"{BASE}{STYLE}?{TONE}?{STYLE}?[\U000e0020-\U000e007f]*"  # the last are the letters in England's flag
+EMOJI_UNIT = f"{EMOJI_BASE}{STYLE}?{TONE}?{STYLE}?[\U000e0020-\U000e007f]*"  # the last: letters in England's flag
 EMOJI = re.compile(
-    f"[#*0-9]\ufe0f?\u20e3|[©®™]\ufe0f|[\U0001f1e6-\U0001f1ff]{{2}}|{UNIT}(?:{JOINER}{UNIT})*"
+    f"[#*0-9]\ufe0f?\u20e3|[©®™]\ufe0f|[\U0001f1e6-\U0001f1ff]{{2}}|{EMOJI_UNIT}(?:{JOINER}{EMOJI_UNIT})*"
 )  # keycaps | signs that ask to be emoji | flags | all others, joined or alone
 MAX_EMOJI_CHARS = 16  # longest sequence to look up (Unicode's longest has 10), so that others fill no cache
-STYLES = dict.fromkeys(map(ord, "\ufe0e\ufe0f"))  # for `str.translate`, as `TONES`
-TONES = dict.fromkeys(range(0x1F3FB, 0x1F400))
+EMOJI_STYLES = dict.fromkeys(map(ord, "\ufe0e\ufe0f"))  # for `str.translate`, as `EMOJI_TONES`
+EMOJI_TONES = dict.fromkeys(range(0x1F3FB, 0x1F400))
 
 
 def spell_emoji(text: str, known: Collection[str] = frozenset(), lang: str = "es") -> str:
@@ -69,9 +69,9 @@ def known_emoji(vocabulary: Iterable[str]) -> frozenset[str]:
 
 def check_language(lang: str) -> None:
     """Raise OptionError unless the language of emoji names or tweets is "es" or "en"."""
-    if not isinstance(lang, str) or lang not in LANGUAGES:
-        known = ", ".join(LANGUAGES)
-        raise OptionError(*MESSAGES["lang"].format(lang=short(lang), known=known))
+    if not isinstance(lang, str) or lang not in NAME_LANGUAGES:
+        known = ", ".join(NAME_LANGUAGES)
+        raise OptionError(*MESSAGES["lang"].format(lang=short_repr(lang), known=known))
 
 
 def spell_match(
@@ -79,11 +79,11 @@ def spell_match(
 ) -> list[tuple[str, bool]]:
     """Return the name that replaces an emoji, or the emoji's characters unchanged, as a list of pieces."""
     if known:
-        plain = chars.translate(TONES | STYLES)
+        plain = chars.translate(EMOJI_TONES | EMOJI_STYLES)
         for form in (chars, plain, plain + "\ufe0f"):
             if form in known:
                 return [(form, False)]
-    name = (None if tones else _name(chars.translate(TONES), lang)) or _name(chars, lang)
+    name = (None if tones else _name(chars.translate(EMOJI_TONES), lang)) or _name(chars, lang)
     if name:
         return [(name, True)]
     if JOINER in chars:
@@ -100,7 +100,7 @@ def _name(chars: str, lang: str) -> str | None:
 def _look_up(chars: str, lang: str) -> str | None:
     import emoji  # takes 0.1 s, and only texts with emoji need it
 
-    for form in (chars, chars.translate(STYLES)):
+    for form in (chars, chars.translate(EMOJI_STYLES)):
         if emoji.is_emoji(form):
             for language in (lang, "en"):  # the newest emoji have only English names
                 name = emoji.demojize(form, delimiters=("", ""), language=language)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any
 
-from gatonegro.checks import short, surrogate_problem
+from gatonegro.checks import short_repr, surrogate_problem
 from gatonegro.errors import ConfigError, InputError, OptionError
 from gatonegro.preprocessing.emoji import MESSAGES, known_emoji, spell_emoji
 from gatonegro.preprocessing.tweets import preprocess_tweet
@@ -108,7 +108,7 @@ def preprocessing_name(name_or_path: str, config_value: object = None) -> str | 
     if isinstance(config_value, str) and config_value in TRANSFORMS:
         return config_value
     known = ", ".join(TRANSFORMS)
-    problem, value = MESSAGES["unknown_name"], short(config_value)
+    problem, value = MESSAGES["unknown_name"], short_repr(config_value)
     raise ConfigError(*problem.format(name=name_or_path, value=value, known=known, key=CONFIG_KEY))
 
 

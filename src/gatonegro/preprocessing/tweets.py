@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from gatonegro.checks import check_text, optional, short, whole
+from gatonegro.checks import check_text, optional, short_repr, whole
 from gatonegro.errors import OptionError
-from gatonegro.preprocessing.emoji import EMOJI, JOINER, MESSAGES, STYLE, STYLES, check_language, spell_match
+from gatonegro.preprocessing.emoji import EMOJI, EMOJI_STYLES, JOINER, MESSAGES, STYLE, check_language, spell_match
 
 # language → replacements of a mention, a link and "#" in the training data of RoBERTuito and BERTweet
 REPLACEMENTS = {"es": ("@usuario", "url", "hashtag"), "en": ("@USER", "HTTPURL", "hashtag")}
@@ -90,7 +90,7 @@ def preprocess_tweet(
     )
     check_text(text)
     if not optional(whole(0, 10**6)).test(shorten):
-        raise OptionError(*MESSAGES["shorten"].format(shorten=short(shorten)))
+        raise OptionError(*MESSAGES["shorten"].format(shorten=short_repr(shorten)))
 
     def replace(match: re.Match[str]) -> str:
         kind, chars = match.lastgroup, match[0]
@@ -113,7 +113,7 @@ def preprocess_tweet(
         text = EMOJI.sub(
             lambda m: "".join(f"{edge}{word}{edge}" if is_name else word for word, is_name in spell_match(m[0], lang)),
             text,
-        ).translate(STYLES)
+        ).translate(EMOJI_STYLES)
     if normalize_laughter:
         ja = LAUGHTER[lang]  # a run of these two letters is laughter if "aj" is inside it, not only at its ends
         text = re.sub(f"[{ja}]{{5,}}", lambda run: ja * 2 if ja[::-1] in run[0][2:-1] else run[0], text)

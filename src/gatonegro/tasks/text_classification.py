@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, short, whole
+from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, short_repr, whole
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError, RowError
 from gatonegro.i18n import Message
@@ -33,7 +33,7 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
     """Raise RowError for an input row that is neither a text nor a pair {'text': …, 'text_pair': …}."""
     if isinstance(row, Mapping):
         if "text" not in row or not row.keys() <= {"text", "text_pair"}:
-            keys = short(list(row))
+            keys = short_repr(list(row))
             raise RowError(*MESSAGES["dict_keys"].format(keys=keys))
         for value in row.values():
             check_row_text(value)
@@ -51,12 +51,12 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         limit = min(limit, options["max_length"])
     texts = [row if isinstance(row, str) else row["text"] for row in rows]
     pairs = [None if isinstance(row, str) else row.get("text_pair") for row in rows]
-    alone = [i for i, pair in enumerate(pairs) if pair is None]
+    single = [i for i, pair in enumerate(pairs) if pair is None]
     paired = [i for i, pair in enumerate(pairs) if pair is not None]
     cut = wants_truncation(options)
     capacity, pair_capacity = (limit - tokenizer.num_special_tokens_to_add(pair=pair) for pair in (False, True))
     too_small = MESSAGES["short_max_length"].format(limit=limit)
-    if capacity < 1 or (paired and not alone and pair_capacity < 2):
+    if capacity < 1 or (paired and not single and pair_capacity < 2):
         raise OptionError(*too_small)
     errors: dict[int, InputError] = {}
     if pair_capacity < 2:
@@ -66,7 +66,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     token_types: list[list[int]] = []
     row_of: list[int] = []
     notices = {}
-    for group, second in ((alone, None), (paired, [pairs[i] for i in paired])):
+    for group, second in ((single, None), (paired, [pairs[i] for i in paired])):
         if not group:
             continue
         batch = tokenizer(

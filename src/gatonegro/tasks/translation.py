@@ -23,23 +23,23 @@ from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, not
 from gatonegro.tasks.windows import check_str
 from gatonegro.tokenization import Tokenizer
 
-TASK_NAME = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[A-Za-z]+)?)")
+TASK_NAME_PATTERN = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[A-Za-z]+)?)")
 
 
 @dataclass
-class Part:
+class DocumentPart:
     """Part of a document: a sentence to translate, with the index of its token sequence, or text to copy."""
 
     text: str
     sequence: int | None = None
-    pieces: list[Part] = field(default_factory=list)  # replace a sentence whose translation lost an item
+    pieces: list[DocumentPart] = field(default_factory=list)  # replace a sentence whose translation lost an item
 
 
 @dataclass
 class Document:
     """Document to translate: its parts, the prefix of its sentences, and its source and target languages."""
 
-    parts: list[Part]
+    parts: list[DocumentPart]
     prefix: str
     copied_language: str = ""  # the target language, if sentences in it are copied
     source: str | None = None  # None: unknown
@@ -48,7 +48,7 @@ class Document:
 
 def named_languages(options: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Return the source and target languages that a call's options name, with None for one that is not named."""
-    named = TASK_NAME.fullmatch(options["direction"] or "")
+    named = TASK_NAME_PATTERN.fullmatch(options["direction"] or "")
     source, target = named.groups() if named else (None, None)
     return options["src_lang"] or source, options["tgt_lang"] or target
 
@@ -59,7 +59,7 @@ def task_name(config: Config, options: Mapping[str, Any]) -> str:
     if source is not None and target is not None:
         return f"translation_{source}_to_{target}"
     known = config.extra.get("task_specific_params")
-    names = [name for name in known if TASK_NAME.fullmatch(str(name))] if isinstance(known, Mapping) else []
+    names = [name for name in known if TASK_NAME_PATTERN.fullmatch(str(name))] if isinstance(known, Mapping) else []
     return next((name for name in names if target is None or name.endswith(f"_to_{target}")), "translation")
 
 
@@ -136,7 +136,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
                 document.copied_language = target
                 notices.setdefault(i, []).append(notice("same", language=target))
         encoded, indices = encode_segments(tokenizer, prefix, segments, limit, options), count()
-        document.parts = [Part(segment.text, next(indices) if tokens else None) for segment, tokens in encoded]
+        document.parts = [DocumentPart(segment.text, next(indices) if tokens else None) for segment, tokens in encoded]
         if any(segment.translate and not tokens for segment, tokens in encoded):
             notices.setdefault(i, []).append(notice("strange"))
         documents.append(document)
@@ -161,7 +161,7 @@ def retry(
                 continue
             segments = split_at_items(part.text)
             for segment, tokens in encode_segments(tokenizer, document.prefix, segments, encoded.max_length, options):
-                part.pieces.append(Part(segment.text, next(indices) if tokens else None))
+                part.pieces.append(DocumentPart(segment.text, next(indices) if tokens else None))
                 if tokens:
                     ids.append(tokens)
                     row_of.append(row)
@@ -235,7 +235,7 @@ def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
 
 def document_links(
     tokenizer: Tokenizer,
-    parts: Sequence[Part],
+    parts: Sequence[DocumentPart],
     chosen: Sequence[Generated | None],
     texts: Sequence[str],
     options: Mapping[str, Any],
@@ -255,7 +255,7 @@ def document_links(
 
 
 DIRECTION_CHECK = Check(
-    lambda x: isinstance(x, str) and TASK_NAME.fullmatch(x) is not None,
+    lambda x: isinstance(x, str) and TASK_NAME_PATTERN.fullmatch(x) is not None,
     Message('as "translation_es_to_en"', 'como "translation_es_to_en"'),
 )
 

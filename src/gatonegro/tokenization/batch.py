@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
-from gatonegro.checks import short
+from gatonegro.checks import short_repr
 from gatonegro.errors import InputError, MissingExtraError
 from gatonegro.i18n import localized
 from gatonegro.tokenization.inputs import MESSAGES, as_list
@@ -117,7 +117,7 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
 
     kind = str(getattr(kind, "value", kind))  # transformers' TensorType too
     if kind not in ("pt", "np", "tf"):
-        raise InputError(*MESSAGES["tensor_kind"].format(kind=short(kind)))
+        raise InputError(*MESSAGES["tensor_kind"].format(kind=short_repr(kind)))
     arrays = {}
     for name, rows in data.items():
         lengths = {len(row) for row in rows if isinstance(row, list)}

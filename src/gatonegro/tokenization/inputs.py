@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro import checks
-from gatonegro.checks import is_missing, short, surrogate_problem
+from gatonegro.checks import is_missing, short_repr, surrogate_problem
 from gatonegro.errors import HubError, InputError, TokenizerError, message_of
 from gatonegro.i18n import EMPTY, Message, catalog
 
@@ -74,9 +74,9 @@ def shorten_pair(backend: Any, pair: tuple[str, str], limit: int, side: str) -> 
     offsets = [backend.encode(text, add_special_tokens=False).offsets for text in pair]
     shortened = []
     for text, spans, others in zip(pair, offsets, reversed(offsets), strict=True):
-        most = (5 if len(spans) > len(others) else 4) * limit
-        if len(spans) > most:
-            text = text[: spans[most][1]] if side == "right" else text[spans[-most][0] :]
+        max_spans = (5 if len(spans) > len(others) else 4) * limit
+        if len(spans) > max_spans:
+            text = text[: spans[max_spans][1]] if side == "right" else text[spans[-max_spans][0] :]
         shortened.append(text)
     return shortened[0], shortened[1]
 
@@ -104,14 +104,14 @@ def resolve_strategy(name: str, value: Any, strategies: Sequence[str]) -> str | 
         return strategies[0]
     if value not in strategies:
         others = ", ".join(map(repr, strategies))
-        raise InputError(*MESSAGES["strategy"].format(name=name, value=short(value), others=others))
+        raise InputError(*MESSAGES["strategy"].format(name=name, value=short_repr(value), others=others))
     return str(value)
 
 
 def as_int(name: str, value: Any, least: int) -> int:
     """Convert an argument to int, or raise InputError if it is not an integer or is below `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
-        condition, shown = checks.whole(least).expected, short(value)
+        condition, shown = checks.whole(least).expected, short_repr(value)
         raise InputError(*MESSAGES["integer"].format(name=name, shown=shown, wanted=condition))
     return int(value)
 
@@ -171,10 +171,10 @@ def _type_name(value: Any) -> Message:
     kind = type(value).__name__
     if is_missing(value):
         nan = Message("a float (nan)", "un float (nan)")
-        shown = nan if isinstance(value, float) else Message.same(short(value))
+        shown = nan if isinstance(value, float) else Message.same(short_repr(value))
         return Message(f"{shown.en}, perhaps a missing value", f"{shown.es}, quizá un valor que falta")
     if isinstance(value, (int, float)):
-        return Message(f"{kind} {short(value)}", f"un {kind}, {short(value)}")
+        return Message(f"{kind} {short_repr(value)}", f"un {kind}, {short_repr(value)}")
     if isinstance(value, (list, tuple)):
         return Message(f"of type {kind} of {len(value)} items", f"de tipo {kind} de {len(value)} elementos")
     return Message(f"of type {kind}", f"de tipo {kind}")

@@ -70,8 +70,8 @@ def padded_length(policy: PadPolicy, rows: list[Any], length: int | None, multip
     multiple = 1 if multiple is None else as_int("pad_to_multiple_of", multiple, 1)
     length = -(-length // multiple) * multiple
     if length > MAX_PADDED_LENGTH:
-        many, most = format_int(length), format_int(MAX_PADDED_LENGTH)
-        raise InputError(*MESSAGES["too_much_padding"].format(many=many, most=most))
+        limit = format_int(MAX_PADDED_LENGTH)
+        raise InputError(*MESSAGES["too_much_padding"].format(many=format_int(length), most=limit))
     return length
 
 

@@ -9,7 +9,7 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from gatonegro import hub
-from gatonegro.checks import short
+from gatonegro.checks import short_repr
 from gatonegro.errors import TokenizerError
 from gatonegro.hub import Source
 from gatonegro.tokenization import families, marian, sentencepiece
@@ -164,8 +164,8 @@ def _tokenizer_class(config: dict[str, Any]) -> str:
 def _load_marian(source: Source, config: dict[str, Any]) -> marian.Marian:
     if config.get("separate_vocabs"):
         raise TokenizerError(*MESSAGES["separate_vocabs"].format(name=source.name))
-    paths = {name: path for name in marian.FILES if (path := source.file(name))}
-    if missing := ", ".join(name for name in marian.FILES if name not in paths):
+    paths = {name: path for name in marian.MARIAN_FILES if (path := source.file(name))}
+    if missing := ", ".join(name for name in marian.MARIAN_FILES if name not in paths):
         raise TokenizerError(*MESSAGES["lacks"].format(name=source.name, missing=missing))
     languages = {name: config[name] for name in ("source_lang", "target_lang") if config.get(name)}
     return marian.Marian({name: path.read_bytes() for name, path in paths.items()}, languages, str(source.name))
@@ -281,7 +281,7 @@ def _token(value: Any) -> AddedToken:
         flags = {flag: bool(value.get(flag)) for flag in ("lstrip", "rstrip", "single_word", "normalized")}
         return AddedToken(value["content"], special=bool(value.get("special")), **flags)
     if not isinstance(value, str):
-        raise TokenizerError(*MESSAGES["no_token"].format(value=short(value)))
+        raise TokenizerError(*MESSAGES["no_token"].format(value=short_repr(value)))
     return AddedToken(value, normalized=False)
 
 

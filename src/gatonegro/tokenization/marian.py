@@ -15,8 +15,8 @@ from gatonegro.tokenization import sentencepiece
 from gatonegro.tokenization.families import TOKENIZER_FAMILIES, from_pieces, set_post_processor
 from gatonegro.tokenization.inputs import file_errors
 
-SIDES = SOURCE, TARGET = ("source.spm", "target.spm")
-FILES = (*SIDES, "vocab.json")
+SIDE_FILES = SOURCE, TARGET = ("source.spm", "target.spm")
+MARIAN_FILES = (*SIDE_FILES, "vocab.json")
 CODE_START = "\U0010ffff>"  # stands for the ">>" of a language code ">>es<<" that is one token
 PRIVATE_CHAR = CODE_START[0]  # begins pieces that occur in no text
 

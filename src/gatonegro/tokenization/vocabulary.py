@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
-from gatonegro.checks import Check, short
+from gatonegro.checks import Check, short_repr
 from gatonegro.errors import GatonegroWarning, InputError
 from gatonegro.i18n import Message
 from gatonegro.tokenization.inputs import MESSAGES, as_ids, as_token
@@ -36,7 +36,7 @@ class SpecialToken:
         token = tokenizer.convert_ids_to_tokens(value) if self.is_id and value is not None else value
         if value is not None and (token is None or tokenizer.backend_tokenizer.token_to_id(as_token(token)) is None):
             problem = MESSAGES["not_in_vocabulary"]
-            raise InputError(*problem.format(name=self.name, value=short(value), size=len(tokenizer)))
+            raise InputError(*problem.format(name=self.name, value=short_repr(value), size=len(tokenizer)))
         tokenizer.add_special_tokens({self.name: token})
 
 

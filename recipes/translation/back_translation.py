@@ -2,7 +2,7 @@
 
 Sennrich et al. 2016, https://aclanthology.org/P16-1009.
 
-    python recipes/translation/back.py --data ../shared/data --model FOLDER -o runs/back.tsv.gz
+    python recipes/translation/back_translation.py --data ../shared/data --model FOLDER -o runs/back.tsv.gz
     python recipes/translation --back runs/back.tsv.gz …
 """
 

@@ -1,4 +1,4 @@
-"""Take screenshots of the page of an explanation, in both languages: `python docs/img/shoot.py`.
+"""Take screenshots of the page of an explanation, in both languages: `python docs/img/screenshots.py`.
 
 Needs Chromium with its driver, selenium and the built-in models.
 """

@@ -60,7 +60,7 @@ def test_a_sentence_is_spaced_as_people_write(entities):
 
 def test_the_first_piece_of_a_word_bears_its_tag(entities, make_folder):
     tokenizer = AutoTokenizer.from_pretrained(make_folder())
-    sentence = entities.Tagged(("el", "rubio", ",", "gato"), (0, 1, 0, 3), "es")
+    sentence = entities.TaggedSentence(("el", "rubio", ",", "gato"), (0, 1, 0, 3), "es")
     ids, tags = entities.encode(tokenizer, sentence)
     tokens = tokenizer.convert_ids_to_tokens(ids)
     assert len(ids) == len(tags) and tokens[0] == "[CLS]" and tags[0] == tags[-1] == entities.SKIPPED

@@ -1,4 +1,4 @@
-"""Hand-written and generated pairs for what corpora lack (`own.tsv`: en, es, kind; `made`).
+"""Hand-written and generated pairs for what corpora lack (`handwritten.tsv`: en, es, kind; `made`).
 
 Single words, greetings, letters, headings, signs, units and abbreviations; numbers, dates, times and names.
 """
@@ -194,9 +194,9 @@ def ordinal(n: int) -> str:
     return f"{n}{'th' if 10 < n % 100 < 14 else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
 
 
-def written() -> list[tuple[str, str]]:
-    """Return the pairs of `own.tsv`; words also with a capital and a full stop."""
-    with Path(__file__).with_name("own.tsv").open(encoding="utf-8", newline="") as f:
+def read_handwritten() -> list[tuple[str, str]]:
+    """Return the pairs of `handwritten.tsv`; words also with a capital and a full stop."""
+    with Path(__file__).with_name("handwritten.tsv").open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
     return [(r["en"], r["es"]) for r in rows]
 

@@ -1,6 +1,6 @@
 r"""Train a finished sentiment model on two more tasks with the same trunk: entities and sentence vectors.
 
-    python recipes/sentiment/trunk.py --open --data ../shared/data --base runs/sentiment-open/third/model
+    python recipes/sentiment/multitask.py --open --data ../shared/data --base runs/sentiment-open/third/model
 
 Three losses take turns, a batch each: labels of texts, as in `train.py`; tags of words, `entities.py`; translations
 that must lie near each other, `vectors.py`. Entities and vectors read a lower layer, `--layer`. Seeded, logged,
@@ -35,7 +35,7 @@ from data import (
     vary,
 )
 from torch import Tensor, nn
-from train import STAGES, Guess, label_loss, score
+from train import STAGES, ModelWithEmojiHead, label_loss, score
 
 from gatonegro import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 from gatonegro.batching import plan
@@ -47,7 +47,7 @@ from gatonegro.training import fit, has_bf16, layerwise_lr_groups, length_groupe
 Batch = tuple[str, list[int]]  # task, and indices of its rows
 
 
-class Three(Guess):
+class MultitaskModel(ModelWithEmojiHead):
     """Sentiment model with a second head for entities, which reads a lower layer."""
 
     def __init__(self, model: Model, layer: int):
@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with sentiment/, ner/ and parallel/")
     parser.add_argument("--base", type=Path, required=True, help="a sentiment model, finished")
-    parser.add_argument("--out", type=Path, default=Path("runs/trunk"))
+    parser.add_argument("--out", type=Path, default=Path("runs/multitask"))
     parser.add_argument("--open", action="store_true", help="only sources whose terms let anyone use the model")
     parser.add_argument("--layer", type=int, default=9, help="that entities and vectors read")
     parser.add_argument("--passes", type=float, default=0.4, help="through the labelled texts")
@@ -90,7 +90,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(args.seed)
     tokenizer = AutoTokenizer.from_pretrained(args.base)
     model = optimize_for_training(AutoModelForSequenceClassification.from_pretrained(args.base))
-    whole, stage = Three(model, args.layer), replace(STAGES["third"], rdrop=0.0)
+    whole, stage = MultitaskModel(model, args.layer), replace(STAGES["third"], rdrop=0.0)
     init_weights(whole.entities, model.config.initializer_range)
 
     rows = labelled(args.data / "sentiment", args.open)
@@ -143,7 +143,7 @@ def main(argv: list[str] | None = None) -> None:
     save(whole, tokenizer, args.out)
 
 
-def vectors_of(whole: Three, ids: list[list[int]]) -> Tensor:
+def vectors_of(whole: MultitaskModel, ids: list[list[int]]) -> Tensor:
     """Return the vector of each text. (n, hidden)"""
     packed = pack(ids, whole.model.config, pad_to_multiple_of=64)
     lengths = tuple(map(len, ids))
@@ -151,7 +151,9 @@ def vectors_of(whole: Three, ids: list[list[int]]) -> Tensor:
 
 
 @torch.inference_mode()
-def measure(whole: Three, tokenizer: Tokenizer, dev: list[entities.Tagged], data: Path) -> dict[str, float]:
+def measure(
+    whole: MultitaskModel, tokenizer: Tokenizer, dev: list[entities.TaggedSentence], data: Path
+) -> dict[str, float]:
     """Measure all tasks: the sets of `train.py`, span F1 of entities, and retrieval of translations among 2,000."""
     out = score(whole.model, tokenizer, dev_rows(data / "sentiment"))
     for lang, kinds in (("es", entities.KINDS), ("en", entities.KINDS[:3])):
@@ -176,7 +178,7 @@ def measure(whole: Three, tokenizer: Tokenizer, dev: list[entities.Tagged], data
     return out | {"retrieval": vectors.retrieval(*both)}
 
 
-def save(whole: Three, tokenizer: Tokenizer, out: Path) -> None:
+def save(whole: MultitaskModel, tokenizer: Tokenizer, out: Path) -> None:
     """Save `model`, and `entities`: the layers that entities read, as a separate checkpoint."""
     model = whole.model
     model.save_pretrained(out / "model")
