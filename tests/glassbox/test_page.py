@@ -330,7 +330,7 @@ def test_a_language_mismatch_is_shown_with_its_evidence(browser, tmp_path):
     explanation = explain("El profesor es bueno, todo será sencillo", model="demo-en", lang="en")
     browser.get(explanation.save(tmp_path / "x.html").as_uri())
     banner = browser.find_element("id", "diagnosis")
-    assert "2.29 a word" in banner.text and "Spanish" in banner.text
+    assert "2.29 per word" in banner.text and "Spanish" in banner.text
     words = [w.find_elements("css selector", "b") for w in banner.find_elements("css selector", ".fragmented > span")]
     assert ["prof", "es", "or"] in [[piece.text for piece in word] for word in words]
 
