@@ -119,11 +119,11 @@ def folders(tmp_path_factory) -> dict[str, Path]:
 @pytest.fixture(scope="session")
 def parts(folders):
     """Return a model and its tokenizer of each generative kind."""
-    found = {}
+    loaded = {}
     for kind, folder in folders.items():
         auto = AutoModelForCausalLM if kind == "gpt2" else AutoModelForSeq2SeqLM
-        found[kind] = auto.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    return found
+        loaded[kind] = auto.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    return loaded
 
 
 @pytest.fixture(scope="session")

@@ -60,25 +60,25 @@ def read(data: bytes) -> tuple[str, dict[str, Tensor]]:
     version = number()
     assert 2 <= version <= NEWEST, f"version {version} of the binary is not known"
     spec, _revision = text(), number()
-    found = {}
+    variables = {}
     for _ in range(number()):
         name, shape = text(), take(f"{number('B')}I")
         kind = number("B")
         size = number() if version >= 4 else kind * number()
         dtype = KINDS[kind] if version >= 4 else KIND_OF_WIDTH[kind]
-        found[name] = torch.frombuffer(bytearray(take(f"{size}s")[0]), dtype=dtype).reshape(shape)
-    scales = {name: found.pop(name) for name in [n for n in found if n.endswith("weight_scale")]}
-    for name, values in found.items():
+        variables[name] = torch.frombuffer(bytearray(take(f"{size}s")[0]), dtype=dtype).reshape(shape)
+    scales = {name: variables.pop(name) for name in [n for n in variables if n.endswith("weight_scale")]}
+    for name, values in variables.items():
         if name.endswith("weight") and values.dtype in (torch.int8, torch.int16):
             scale = scales.get(f"{name}_scale", torch.tensor(1000.0))  # which was once every int16 matrix's
-            found[name] = values.float() / scale.reshape(-1, *[1] * (values.dim() - 1) * scale.dim())
+            variables[name] = values.float() / scale.reshape(-1, *[1] * (values.dim() - 1) * scale.dim())
         else:
-            found[name] = values.float()
+            variables[name] = values.float()
     for _ in range(number() if version >= 3 else 0):
         alias, name = text(), text()
-        found |= {alias: found[name]} if name in found else {}
+        variables |= {alias: variables[name]} if name in variables else {}
     assert at == len(data), f"{len(data) - at} bytes too many"
-    return spec, found
+    return spec, variables
 
 
 def positions(width: int) -> Tensor:
@@ -104,12 +104,12 @@ class Transliterator:
 
     @classmethod
     def load(cls, folder: Path) -> Transliterator:
-        spec, found = read((folder / "model.bin").read_bytes())
+        spec, variables = read((folder / "model.bin").read_bytes())
         assert spec in ("TransformerBase", "TransformerSpec"), spec
         words = [_words(folder / f"{side}_vocabulary.txt") for side in ("source", "target")]
         target = range(len(words[0]), len(words[0]) + len(words[1]))
         return cls(
-            model_of(found),
+            model_of(variables),
             dict(zip(words[0], range(len(words[0])), strict=True)),
             dict(zip(words[1], target, strict=True)),
         )
@@ -137,11 +137,11 @@ def _words(path: Path) -> list[str]:
     return words if "<unk>" in words else [*words, "<unk>"]  # as CTranslate2 does
 
 
-def model_of(found: dict[str, Tensor]) -> LanguageModel:
+def model_of(variables: dict[str, Tensor]) -> LanguageModel:
     """Build a model of ours with these variables."""
-    found = {name.replace("/embeddings_0/", "/embeddings/"): values for name, values in found.items()}
-    source, target = (found.pop(f"{side}/embeddings/weight") for side in SIDES)
-    output, bias = found.pop("decoder/projection/weight"), found.pop("decoder/projection/bias")
+    variables = {name.replace("/embeddings_0/", "/embeddings/"): values for name, values in variables.items()}
+    source, target = (variables.pop(f"{side}/embeddings/weight") for side in SIDES)
+    output, bias = variables.pop("decoder/projection/weight"), variables.pop("decoder/projection/bias")
     state = {
         "embeddings.tokens.weight": torch.cat([source, target]),
         "head.output.weight": torch.cat([torch.zeros_like(source), output]),
@@ -149,22 +149,24 @@ def model_of(found: dict[str, Tensor]) -> LanguageModel:
     }
     stacks = {}
     for side, embeddings in SIDES.items():
-        flags = {n: int(found.pop(n)) for n, values in list(found.items()) if n.startswith(side) and not values.dim()}
+        flags = {
+            n: int(variables.pop(n)) for n, values in list(variables.items()) if n.startswith(side) and not values.dim()
+        }
         flags = {name.removeprefix(f"{side}/"): value for name, value in flags.items()}
-        places = found.pop(f"{side}/position_encodings/encodings", positions(source.shape[1]))
+        places = variables.pop(f"{side}/position_encodings/encodings", positions(source.shape[1]))
         state[f"{embeddings}.positions.weight"] = places
         stacks[side] = Config(
             model_type="ctranslate2",
             vocab_size=len(source) + len(target),
             hidden_size=source.shape[1],
-            num_hidden_layers=len([n for n in found if n.startswith(side) and n.endswith("/ffn/linear_0/bias")]),
+            num_hidden_layers=len([n for n in variables if n.startswith(side) and n.endswith("/ffn/linear_0/bias")]),
             num_attention_heads=flags.pop("num_heads", 8),
-            intermediate_size=len(found[f"{side}/layer_0/ffn/linear_0/bias"]),
+            intermediate_size=len(variables[f"{side}/layer_0/ffn/linear_0/bias"]),
             max_position_embeddings=len(places),
             hidden_act=ACTIVATIONS[flags.pop("activation", 0)],
             layer_norm_eps=1e-5,
             pre_norm=bool(flags.pop("pre_norm", 1)),
-            final_norm=f"{side}/layer_norm/gamma" in found,
+            final_norm=f"{side}/layer_norm/gamma" in variables,
             scale_embedding=bool(flags.pop("scale_embeddings", 1)),
             embedding_norm=False,
             tie_word_embeddings=False,
@@ -174,7 +176,7 @@ def model_of(found: dict[str, Tensor]) -> LanguageModel:
         assert not any(value for name, value in flags.items() if name not in IDLE), flags
     model = build(replace(stacks["encoder"], decoder=stacks["decoder"]), "seq2seq-lm")
     assert isinstance(model, LanguageModel)
-    for name, values in found.items():
+    for name, values in variables.items():
         side, *where, end = name.split("/")
         if where == ["layer_norm"]:
             state[f"{side}.norm.{ENDS[end]}"] = values

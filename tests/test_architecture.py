@@ -83,18 +83,18 @@ def test_values_can_differ_from_layer_to_layer(pre_norm):
     layer, x = ours.encoder.layers[2], torch.randn(1, 24)
     layout = gatonegro.packing.Layout((1,), (1,))
     attended = x + layer.attention(layer.attention_add.norm(x), layout)
-    wanted = attended + layer.feed_forward(layer.feed_forward_add.norm(attended))
-    torch.testing.assert_close(layer(x, layout), wanted)
+    expected = attended + layer.feed_forward(layer.feed_forward_add.norm(attended))
+    torch.testing.assert_close(layer(x, layout), expected)
 
 
 def test_printing_a_model_tells_each_part_and_its_shapes():
     ours = model("bert")
-    said = str(ours)
-    first, key, *tree = said.splitlines()
+    printed = str(ours)
+    first, key, *tree = printed.splitlines()
     assert f"{ours.num_parameters():,} parameters" in first and "t: tokens" in key
     parts = [line for line in tree if line.lstrip().startswith("(")]
     assert len(parts) == len([line for line in nn.Module.__repr__(ours).splitlines() if "): " in line])
-    assert all(" # " in line for line in parts if "ModuleList" not in line), said
+    assert all(" # " in line for line in parts if "ModuleList" not in line), printed
     (query,) = (line for line in parts if line.lstrip().startswith("(query)"))
     assert "(…, 24) → (…, 24)" in query
     (head,) = (line for line in parts if line.startswith("  (head)"))
@@ -140,9 +140,9 @@ print(sorted(heavy & {*sys.modules}))
 
 
 def test_a_first_answer_imports_no_compiler(python, tiny):
-    said = python("-c", WITHOUT_COMPILER, tiny)
-    label, heavy = said.stdout.decode().split("\n")[:2]
-    assert label in ("NEG", "NEU", "POS"), said.stderr.decode()
+    output = python("-c", WITHOUT_COMPILER, tiny)
+    label, heavy = output.stdout.decode().split("\n")[:2]
+    assert label in ("NEG", "NEU", "POS"), output.stderr.decode()
     assert heavy == "[]"
 
 
@@ -158,16 +158,16 @@ print(pipeline("sentiment-analysis", model=sys.argv[1])("el gato es bueno")[0]["
 
 
 def test_a_folder_opens_no_socket(python, tiny):
-    said = python("-c", SOCKETS, tiny, env={"HF_HUB_OFFLINE": "0"})
-    assert said.stdout.strip() in (b"NEG", b"NEU", b"POS"), said.stderr.decode()
+    output = python("-c", SOCKETS, tiny, env={"HF_HUB_OFFLINE": "0"})
+    assert output.stdout.strip() in (b"NEG", b"NEU", b"POS"), output.stderr.decode()
 
 
 @pytest.mark.skipif(
     "sentiment-es-en" not in gatonegro.hub.built_in_models(), reason="the built-in model is not installed"
 )
 def test_the_built_in_model_opens_no_socket(python):
-    said = python("-c", SOCKETS, "sentiment-es-en", env={"HF_HUB_OFFLINE": "0"})
-    assert said.stdout.strip() in (b"NEG", b"NEU", b"POS"), said.stderr.decode()
+    output = python("-c", SOCKETS, "sentiment-es-en", env={"HF_HUB_OFFLINE": "0"})
+    assert output.stdout.strip() in (b"NEG", b"NEU", b"POS"), output.stderr.decode()
 
 
 def test_a_model_is_trained_as_any_module(tiny):

@@ -19,18 +19,18 @@ def test_a_plan_has_each_index_once_and_keeps_to_its_budget(lengths, budget, mos
         assert sum(lengths[i] for i in batch) <= budget or len(batch) == 1
     order = [lengths[i] for batch in batches for i in batch]
     assert order == sorted(order, reverse=True), "neighbours are of like length"
-    for one, after in pairwise(batches):  # no batch was closed while the next sequence would have fit
-        full = sum(lengths[i] for i in one) + lengths[after[0]] > budget
-        assert full or len(one) == most
+    for earlier, later in pairwise(batches):  # no batch was closed while the next sequence would have fit
+        full = sum(lengths[i] for i in earlier) + lengths[later[0]] > budget
+        assert full or len(earlier) == most
 
 
 @given(st.lists(st.integers()), st.integers(1, 9), st.integers(1, 20))
 def test_windows_lose_nothing_keep_the_order_and_grow(items, first, size):
     size = max(first, size)
-    found = list(windows(iter(items), first, size))
-    assert [item for window in found for item in window] == items
-    assert all(len(window) == min(size, first * 2**i) for i, window in enumerate(found[:-1]))
-    assert all(0 < len(window) <= size for window in found)
+    parts = list(windows(iter(items), first, size))
+    assert [item for window in parts for item in window] == items
+    assert all(len(window) == min(size, first * 2**i) for i, window in enumerate(parts[:-1]))
+    assert all(0 < len(window) <= size for window in parts)
 
 
 @given(st.integers(1, 9), st.integers(1, 20))

@@ -11,7 +11,7 @@ from gatonegro.errors import InputError, OptionError
 
 
 @pytest.mark.parametrize(
-    ("check", "good", "bad", "wanted"),
+    ("check", "good", "bad", "expected"),
     [
         (whole(1), [1, 2**40], [0, True, 1.0, "1", None], "a whole number of at least 1"),
         (whole(0, 9), [0, 9], [-1, 10, False], "a whole number from 0 to 9"),
@@ -26,13 +26,13 @@ from gatonegro.errors import InputError, OptionError
         (optional(whole(1)), [None, 3], [0, True], "a whole number of at least 1, or None"),
     ],
 )
-def test_a_check_takes_what_its_words_say(check, good, bad, wanted):
+def test_a_check_takes_what_its_words_say(check, good, bad, expected):
     for value in good:
         assert check("name", value) is value
     for value in bad:
         with pytest.raises(OptionError) as error:
             check("name", value)
-        assert error.value.in_("en") == f"name must be {wanted}, not {value!r}."
+        assert error.value.in_("en") == f"name must be {expected}, not {value!r}."
         assert error.value.in_("es") == f"name debe ser {check.expected.es}, no {value!r}."
 
 
@@ -58,7 +58,7 @@ def test_a_number_that_python_does_not_write_out():
         ("a\ud83d", "a text with a lone surrogate, '\\ud83d', at character 1", "un texto con un surrogate suelto"),
     ],
 )
-def test_what_is_no_text_is_told_in_both_languages(value, en, es):
+def test_values_that_are_not_texts_are_reported_in_both_languages(value, en, es):
     problem = text_problem(value)
     assert problem.en.startswith(en) and problem.es.startswith(es)
     with pytest.raises(InputError) as error:

@@ -48,16 +48,16 @@ def problems(thing: Any) -> list[str]:
         del parameters[0]
     docstring = parse(text, DocstringStyle.GOOGLE)
     documented = {error.type_name for error in docstring.raises}
-    found = [f"Raises: does not name {name}" for name in sorted(raised(thing) - documented)]
+    messages = [f"Raises: does not name {name}" for name in sorted(raised(thing) - documented)]
     if "\n" not in text and len(parameters) < 2:
-        return found
-    wanted = {parameter.name for parameter in parameters}
+        return messages
+    documentable = {parameter.name for parameter in parameters}
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
     described = [name.strip(" *`") for parameter in docstring.params for name in parameter.arg_name.split(",")]
-    missing, others = wanted - {*described}, {*described} - wanted
-    found += [f"Args: does not name {name}" for name in sorted(missing)]
-    found += [f"Args: names {name}, which is no argument" for name in sorted(others) if not open_ended]
-    return found + [f"Args: names {name} twice" for name in {*described} if described.count(name) > 1]
+    missing, others = documentable - {*described}, {*described} - documentable
+    messages += [f"Args: does not name {name}" for name in sorted(missing)]
+    messages += [f"Args: names {name}, which is no argument" for name in sorted(others) if not open_ended]
+    return messages + [f"Args: names {name} twice" for name in {*described} if described.count(name) > 1]
 
 
 @pytest.mark.parametrize("name", PUBLIC)

@@ -39,7 +39,7 @@ IDS = torch.tensor([[2, 30, 31, 3], [2, 40, 3, 0]])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"input_ids": IDS.tolist()}, "input_ids must be an ordinary torch tensor, not a list"),
         ({"input_ids": "hola"}, "input_ids"),
@@ -60,8 +60,8 @@ IDS = torch.tensor([[2, 30, 31, 3], [2, 40, 3, 0]])
         ({"input_ids": IDS, "labels": torch.tensor([[0, 1]])}, "labels"),
     ],
 )
-def test_batches_of_the_wrong_kind(model, arguments, said):
-    with pytest.raises(InputError, match=said):
+def test_batches_of_the_wrong_kind(model, arguments, message):
+    with pytest.raises(InputError, match=message):
         model(**arguments)
 
 
@@ -131,9 +131,9 @@ def test_precisions_that_nothing_runs_in(tiny, dtype):
 
 @pytest.mark.parametrize("folder", ["", None, 5, b"x", [], "a\0b"], ids=repr)
 def test_places_that_are_none(model, tokenizer, folder):
-    for one in (model, tokenizer):
+    for loaded in (model, tokenizer):
         with pytest.raises(GatonegroError, match="folder"):
-            one.save_pretrained(folder)
+            loaded.save_pretrained(folder)
 
 
 def test_sizes_of_shards_that_are_none(model, tmp_path):
@@ -239,7 +239,7 @@ def test_another_thread_is_not_watched(model):
         thread.join()
 
 
-def test_outputs_are_asked_as_those_of_transformers(model):
+def test_outputs_are_accessed_like_those_of_transformers(model):
     out = model(IDS, labels=torch.tensor([0, 1]))
     assert "logits" in out and "attentions" not in out and out.get("attentions") is None
     assert dict(out.items()).keys() == {"loss", "logits"} and out.values()[1] is out.logits

@@ -93,9 +93,9 @@ def test_an_sdist_has_what_its_pyproject_includes(name, tmp_path):
 def check_sdist(name: str, sdist: Path) -> None:
     files, folder = files_of(sdist), DISTRIBUTIONS[name]
     for pattern in SETTINGS[name]["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]:
-        wanted = [path for path in folder.glob(pattern.removeprefix("/")) if path.suffix not in (".o", ".so")]
-        assert wanted, pattern
-        for path in wanted:
+        expected = [path for path in folder.glob(pattern.removeprefix("/")) if path.suffix not in (".o", ".so")]
+        assert expected, pattern
+        for path in expected:
             inside = path.relative_to(folder).as_posix()
             assert inside in files or any(file.startswith(f"{inside}/") for file in files), inside
     assert {"pyproject.toml", "PKG-INFO", "README.md", "LICENSE"} <= files

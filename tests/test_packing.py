@@ -45,9 +45,9 @@ def padded(rows: list[list[int]], pad: int, mask: torch.Tensor) -> torch.Tensor:
 def test_packed_is_alone(kind, rows):
     for head in ("sequence-classification", "token-classification", "masked-lm"):
         model = model_of(kind, head)
-        said = model.run(pack(rows, model.config))
+        logits = model.run(pack(rows, model.config))
         alone = torch.cat([model.run(pack([row], model.config)) for row in rows])
-        torch.testing.assert_close(said, alone, atol=TOLERANCE, rtol=0)
+        torch.testing.assert_close(logits, alone, atol=TOLERANCE, rtol=0)
 
 
 @given(kinds, sentences, st.data())
@@ -55,8 +55,8 @@ def test_packed_is_alone(kind, rows):
 def test_what_one_sequence_says_depends_on_no_other(kind, rows, data):
     model = model_of(kind, "sequence-classification")
     others = data.draw(st.lists(st.lists(tokens, min_size=1, max_size=20), max_size=4))
-    one, other = model.run(pack([rows[0], *rows[1:]], model.config)), model.run(pack([rows[0], *others], model.config))
-    torch.testing.assert_close(one[0], other[0], atol=TOLERANCE, rtol=0)
+    first, second = (model.run(pack([rows[0], *after], model.config)) for after in (rows[1:], others))
+    torch.testing.assert_close(first[0], second[0], atol=TOLERANCE, rtol=0)
 
 
 @given(kinds, sentences, st.randoms(use_true_random=False))
@@ -65,9 +65,9 @@ def test_the_order_of_a_batch_does_not_matter(kind, rows, random):
     model = model_of(kind, "sequence-classification")
     order = list(range(len(rows)))
     random.shuffle(order)
-    said = model.run(pack(rows, model.config))
+    logits = model.run(pack(rows, model.config))
     shuffled = model.run(pack([rows[i] for i in order], model.config))
-    torch.testing.assert_close(shuffled, said[order], atol=TOLERANCE, rtol=0)
+    torch.testing.assert_close(shuffled, logits[order], atol=TOLERANCE, rtol=0)
 
 
 @given(kinds, sentences, st.integers(1, 64))
@@ -99,9 +99,9 @@ def test_positions_begin_anew_with_each_sequence(kind, rows):
 def test_segments_go_with_their_tokens(rows, data):
     model = model_of("bert", "token-classification")
     kinds = [data.draw(st.lists(st.integers(0, 1), min_size=len(row), max_size=len(row))) for row in rows]
-    said = model.run(pack(rows, model.config, kinds, pad_to_multiple_of=16))
+    logits = model.run(pack(rows, model.config, kinds, pad_to_multiple_of=16))
     alone = [model.run(pack([row], model.config, [kind])) for row, kind in zip(rows, kinds, strict=True)]
-    torch.testing.assert_close(said[: sum(map(len, rows))], torch.cat(alone), atol=TOLERANCE, rtol=0)
+    torch.testing.assert_close(logits[: sum(map(len, rows))], torch.cat(alone), atol=TOLERANCE, rtol=0)
 
 
 @given(kinds)
@@ -124,9 +124,9 @@ def test_padded_with_any_mask_is_packed(kind, mask, data):
     rows = [data.draw(st.lists(tokens, min_size=n, max_size=n)) for n in mask.sum(1).tolist()]
     model = model_of(kind, "token-classification")
     ids = padded(rows, model.config.pad_token_id, mask)
-    said = model(input_ids=ids, attention_mask=mask).logits
-    assert said.shape == (*mask.shape, 2) and not said[mask == 0].any()
-    for row, at, out in zip(rows, mask.bool(), said, strict=True):
+    logits = model(input_ids=ids, attention_mask=mask).logits
+    assert logits.shape == (*mask.shape, 2) and not logits[mask == 0].any()
+    for row, at, out in zip(rows, mask.bool(), logits, strict=True):
         if row:
             packed = pack([row], model.config)
             if kind != "roberta":
@@ -142,8 +142,8 @@ def test_what_stands_under_the_mask_does_not_matter(kind, mask, data):
     model = model_of(kind, "token-classification")
     places = torch.arange(mask.shape[1]).expand_as(mask) + 2
     other = torch.where(mask == 1, ids, data.draw(tokens))
-    one, two = (model(input_ids=x, attention_mask=mask, position_ids=places).logits for x in (ids, other))
-    assert torch.equal(one, two)
+    first, second = (model(input_ids=x, attention_mask=mask, position_ids=places).logits for x in (ids, other))
+    assert torch.equal(first, second)
 
 
 @given(masks, st.booleans())
@@ -172,8 +172,8 @@ def test_the_order_of_padded_rows_does_not_matter(kind, mask, data):
     rows = [data.draw(st.lists(tokens, min_size=n, max_size=n)) for n in mask.sum(1).tolist()]
     ids = padded(rows, model.config.pad_token_id, mask)
     order = data.draw(st.permutations(range(len(ids))))
-    said, shuffled = model(ids, mask).logits, model(ids[order], mask[order]).logits
-    torch.testing.assert_close(shuffled, said[order], atol=TOLERANCE, rtol=0)
+    logits, shuffled = model(ids, mask).logits, model(ids[order], mask[order]).logits
+    torch.testing.assert_close(shuffled, logits[order], atol=TOLERANCE, rtol=0)
 
 
 lengths = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 6)), min_size=1, max_size=6)

@@ -183,19 +183,19 @@ def joined(parts: list[Segment]) -> str:
 
 @pytest.mark.parametrize("line", SENTENCES.strip().splitlines())
 def test_sentences(line):
-    wanted = line.split(" | ")
-    assert [part.text for part in split_sentences(" ".join(wanted)) if part.translate] == wanted
+    expected = line.split(" | ")
+    assert [part.text for part in split_sentences(" ".join(expected)) if part.translate] == expected
 
 
-@pytest.mark.parametrize(("text", "wanted"), LINES.items())
-def test_what_is_between_goes_through(text, wanted):
+@pytest.mark.parametrize(("text", "expected"), LINES.items())
+def test_what_is_between_goes_through(text, expected):
     marked = "".join(part.text if part.translate else f"[{part.text}]" for part in split_sentences(text))
-    assert marked.replace("][", "") == wanted.replace("][", "")
+    assert marked.replace("][", "") == expected.replace("][", "")
 
 
-@pytest.mark.parametrize(("text", "wanted"), KEPT.items())
-def test_what_is_kept(text, wanted):
-    assert protected_items(text) == [item.replace("|", " ") for item in wanted.split()]
+@pytest.mark.parametrize(("text", "expected"), KEPT.items())
+def test_what_is_kept(text, expected):
+    assert protected_items(text) == [item.replace("|", " ") for item in expected.split()]
 
 
 @pytest.mark.parametrize(("source", "translation", "lost"), MISSING)
@@ -204,7 +204,7 @@ def test_what_is_missing(source, translation, lost):
 
 
 @pytest.mark.parametrize(
-    ("source", "translation", "wanted"),
+    ("source", "translation", "expected"),
     [
         ("{{count}} items, {name}!", "¡{{count}} artículos, {name}!", True),
         ("{{count}} items, {name}!", "{{count}}} {{name}, {name}!", False),  # one that nobody wrote
@@ -219,8 +219,8 @@ def test_what_is_missing(source, translation, lost):
         ("DNI 12345678Z", "DNI 1234567", False),
     ],
 )
-def test_what_a_translation_holds(source, translation, wanted):
-    assert preserves_items(source, translation) is wanted
+def test_what_a_translation_holds(source, translation, expected):
+    assert preserves_items(source, translation) is expected
 
 
 def test_around_cuts_at_what_is_kept():

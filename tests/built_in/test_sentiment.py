@@ -61,14 +61,14 @@ def test_the_shipped_model_behaves_as_its_card_says(suite):
     groups, failures, noise = suite.behaviour(NAME, SHIPPED)
     measured = json.loads(FIGURES.read_text(encoding="utf-8"))
     for group, (passed, count) in groups.items():
-        said, of, _ = measured["behaviour"][group]
-        assert of == count and abs(said - passed) <= 1, group
+        rate_on_card, of, _ = measured["behaviour"][group]
+        assert of == count and abs(rate_on_card - passed) <= 1, group
     assert len(failures) == sum(count - passed for passed, count in groups.values())
     assert abs(noise - measured["noise"]) < 0.02
 
 
-def test_emoji_that_it_does_not_know_are_told_to_it_by_name(classify):
-    assert [one["label"] for one in classify(["Ya he llegado al hotel 🤮", "Ya he llegado al hotel 🥰"])] == [
+def test_unknown_emoji_are_replaced_by_their_names(classify):
+    assert [answer["label"] for answer in classify(["Ya he llegado al hotel 🤮", "Ya he llegado al hotel 🥰"])] == [
         "NEG",
         "POS",
     ]
@@ -77,7 +77,7 @@ def test_emoji_that_it_does_not_know_are_told_to_it_by_name(classify):
 
 def test_what_means_nothing_scores_low(classify):
     noise = classify(["asdkjh qwlekj zxcmn", "def f(x): return x * 2", "a1b2c3d4e5f6a7b8"], min_score=0.7)
-    assert all(one.get("unsure") for one in noise)
+    assert all(answer.get("unsure") for answer in noise)
     assert "unsure" not in classify("Una maravilla, volveremos seguro", min_score=0.7)[0]
 
 

@@ -41,7 +41,7 @@ def test_the_course_is_translated(translate):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"tgt_lang": "fr"}, "tgt_lang='fr' is not known to this model; it knows es, en"),
         ({"src_lang": "xx"}, "src_lang='xx' is not known"),
@@ -51,14 +51,14 @@ def test_the_course_is_translated(translate):
         ({"num_beam": 2}, "num_beams"),
     ],
 )
-def test_languages_that_it_does_not_know_are_refused(translate, options, said):
-    with pytest.raises(OptionError, match=said):
+def test_languages_that_it_does_not_know_are_refused(translate, options, message):
+    with pytest.raises(OptionError, match=message):
         translate("El gato negro", **options)
     with pytest.raises(OptionError, match="it knows es, en"):
         pipeline("translation_es_to_fr", NAME)("El gato negro")
 
 
-def test_the_source_is_found_out_and_said(translate):
+def test_the_source_language_is_detected_and_returned(translate):
     spanish, english, unknown = translate(["El perro duerme en la casa", "The dog is in the house", "Zorg"],
                                           return_languages=True)  # fmt: skip
     assert (spanish["src_lang"], spanish["tgt_lang"]) == ("es", "en")
@@ -66,10 +66,10 @@ def test_the_source_is_found_out_and_said(translate):
     assert unknown["src_lang"] is None and unknown["tgt_lang"] == "en"
 
 
-def test_what_is_in_the_wanted_language_is_left_and_that_is_said(translate):
+def test_a_text_in_the_target_language_is_copied_with_a_warning(translate):
     with pytest.warns(GatonegroWarning, match=r"item 1.* seems to be in the wanted language .en. already"):
-        found = translate(["El perro duerme.", "The dog is in the house."], tgt_lang="en")
-    assert found[1]["translation_text"] == "The dog is in the house."
+        answers = translate(["El perro duerme.", "The dog is in the house."], tgt_lang="en")
+    assert answers[1]["translation_text"] == "The dog is in the house."
 
 
 def test_sentences_of_a_document_are_left_alone_by_themselves(translate):
@@ -83,16 +83,16 @@ def test_sentences_of_a_document_are_left_alone_by_themselves(translate):
 def test_a_source_that_was_named_is_believed(translate):
     with warnings.catch_warnings():
         warnings.simplefilter("error", GatonegroWarning)
-        found = translate("El Niño is in the house of El Greco.", src_lang="en", tgt_lang="es")
-    assert text(found) != "El Niño is in the house of El Greco."
+        answers = translate("El Niño is in the house of El Greco.", src_lang="en", tgt_lang="es")
+    assert text(answers) != "El Niño is in the house of El Greco."
 
 
 def test_a_document_comes_back_as_it_was_laid_out(translate):
     document = "# El gato\n\n\t- Vive en https://gato.es/casa y pesa 4,5 kg.\n\t- {nombre} come. 🐈\n\n-\n"
-    found = text(translate(document, tgt_lang="en"))
-    assert found.startswith("# ") and found.count("\n") == document.count("\n")
-    assert "\n\t- " in found and "https://gato.es/casa" in found and "{nombre}" in found
-    assert found.endswith("🐈\n\n-\n") and ("4,5" in found or "4.5" in found)
+    translated = text(translate(document, tgt_lang="en"))
+    assert translated.startswith("# ") and translated.count("\n") == document.count("\n")
+    assert "\n\t- " in translated and "https://gato.es/casa" in translated and "{nombre}" in translated
+    assert translated.endswith("🐈\n\n-\n") and ("4,5" in translated or "4.5" in translated)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "-", "🐈", "😀 😀", "…", "12 345", "https://gato.es"])
@@ -105,8 +105,9 @@ def test_what_has_no_words_stays(translate, text):
 def test_letters_that_it_does_not_know_go_through(translate):
     with pytest.warns(GatonegroWarning, match="item 1.* letters that the model does not know"):
         texts = ["El gato duerme.", "你好世界。 El perro come.", "مرحبا بالعالم"]
-        found = translate(texts, tgt_lang="en", language_check="off")
-    assert found[1]["translation_text"].startswith("你好世界。 ") and found[2]["translation_text"] == "مرحبا بالعالم"
+        answers = translate(texts, tgt_lang="en", language_check="off")
+    assert answers[1]["translation_text"].startswith("你好世界。 ")
+    assert answers[2]["translation_text"] == "مرحبا بالعالم"
 
 
 def test_a_tag_in_a_text_is_text(translate):
@@ -114,32 +115,32 @@ def test_a_tag_in_a_text_is_text(translate):
 
 
 def test_ids_of_a_document_are_those_of_all_its_sentences(translate):
-    (found,) = translate("El gato duerme. El perro come.", return_tensors=True)
-    whole = translate.tokenizer.decode(found["translation_token_ids"], skip_special_tokens=True)
+    (answer,) = translate("El gato duerme. El perro come.", return_tensors=True)
+    whole = translate.tokenizer.decode(answer["translation_token_ids"], skip_special_tokens=True)
     assert "cat" in whole and "dog" in whole
 
 
 def test_words_are_aligned_both_ways(translate):
-    (found,) = translate("El perro duerme, y el gato come.", return_alignments=True, num_beams=4)
-    pairs = {(link["source"], link["target"]) for link in found["alignments"]}
+    (answer,) = translate("El perro duerme, y el gato come.", return_alignments=True, num_beams=4)
+    pairs = {(link["source"], link["target"]) for link in answer["alignments"]}
     assert {("perro", "dog"), ("gato", "cat")} <= pairs
     assert all(a.isalnum() == b.isalnum() for a, b in pairs)
-    for link in found["alignments"]:
+    for link in answer["alignments"]:
         assert "El perro duerme, y el gato come."[slice(*link["source_span"])] == link["source"]
-        assert found["translation_text"][slice(*link["target_span"])] == link["target"]
+        assert answer["translation_text"][slice(*link["target_span"])] == link["target"]
 
 
-def test_the_best_are_as_many_as_asked_for(translate):
-    found = pipeline("translation", NAME)("Buenos días", num_return_sequences=6, return_scores=True)
-    scores = [one["score"] for one in found]
-    assert len(found) == 6 and scores == sorted(scores, reverse=True)
+def test_as_many_translations_are_returned_as_requested(translate):
+    answers = pipeline("translation", NAME)("Buenos días", num_return_sequences=6, return_scores=True)
+    scores = [answer["score"] for answer in answers]
+    assert len(answers) == 6 and scores == sorted(scores, reverse=True)
 
 
 def test_generate_with_the_tag_of_a_language():
     model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained(NAME), AutoTokenizer.from_pretrained(NAME)
     batch = tokenizer([">>en<< El gato negro", ">>es<< The black cat"], padding=True, return_tensors="pt")
-    found = tokenizer.batch_decode(model.generate(**batch), skip_special_tokens=True)
-    assert found == ["The black cat", "El gato negro"]
+    translations = tokenizer.batch_decode(model.generate(**batch), skip_special_tokens=True)
+    assert translations == ["The black cat", "El gato negro"]
     begun = tokenizer("The", add_special_tokens=False, return_tensors="pt")["input_ids"]
     (ids,) = model.generate(batch["input_ids"][:1], batch["attention_mask"][:1], decoder_input_ids=begun)
     assert tokenizer.decode(ids, skip_special_tokens=True) == "The black cat"
@@ -165,7 +166,7 @@ def test_the_command_line_keeps_tabs_and_says_what_it_did():
 @pytest.mark.slow
 def test_the_command_line_as_json():
     done = run("--json", "--nbest", "2", "--align", "El perro duerme.", "🐈")
-    one, other = map(json.loads, done.stdout.decode().splitlines())
-    assert one["from"] == "es" and one["to"] == "en" and len(one["translations"]) == 2
-    assert all({"translation", "score", "alignments"} <= entry.keys() for entry in one["translations"])
-    assert other["translation"] == "🐈" and other["score"] is None and other["from"] is None
+    first, second = map(json.loads, done.stdout.decode().splitlines())
+    assert first["from"] == "es" and first["to"] == "en" and len(first["translations"]) == 2
+    assert all({"translation", "score", "alignments"} <= entry.keys() for entry in first["translations"])
+    assert second["translation"] == "🐈" and second["score"] is None and second["from"] is None

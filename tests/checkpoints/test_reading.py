@@ -77,11 +77,11 @@ def test_any_damage_is_an_error_or_other_numbers(tmp_path_factory, data):
 def test_round_trip(tmp_path, size):
     write(tmp_path / "new" / "folder", state(), max_shard_size=size)
     assert same(load(tmp_path / "new" / "folder"), state())
-    found = names(tmp_path / "new" / "folder")
+    saved = names(tmp_path / "new" / "folder")
     assert (
-        found == {SAFE_WEIGHTS_NAME}
+        saved == {SAFE_WEIGHTS_NAME}
         if size == "5GB"
-        else SAFE_WEIGHTS_INDEX_NAME in found and len(found) == {10_000: 3, 1: 7}[size]
+        else SAFE_WEIGHTS_INDEX_NAME in saved and len(saved) == {10_000: 3, 1: 7}[size]
     )
 
 
@@ -97,7 +97,7 @@ def test_we_read_what_safetensors_wrote(tmp_path):
     assert same(load(tmp_path), state())
 
 
-def test_we_read_pickles_if_told_to(tmp_path):
+def test_pickles_are_read_on_request(tmp_path):
     torch.save(state(), tmp_path / "pytorch_model.bin")
     assert same(load(tmp_path, allow_pickle=True), state())
     (tmp_path / "pytorch_model.bin").rename(tmp_path / "a.bin")

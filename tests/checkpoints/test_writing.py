@@ -130,12 +130,12 @@ def test_killed_at_any_step(tmp_path):
     assert done.returncode == 0, done.stderr
     runs: dict[tuple, list[str]] = {}
     for line in done.stdout.splitlines():
-        before, after, _, found = line.split()
-        runs.setdefault((before, after), []).append(found)
+        before, after, _, loaded = line.split()
+        runs.setdefault((before, after), []).append(loaded)
     assert len(runs) == 4
-    for found in runs.values():
-        assert len(found) > 3 and set(found) == {"old", "new"}
-        assert found == sorted(found, reverse=True)  # one step turns the old into the new
+    for loaded in runs.values():
+        assert len(loaded) > 3 and set(loaded) == {"old", "new"}
+        assert loaded == sorted(loaded, reverse=True)  # one step turns the old into the new
 
 
 def test_disk_full(tmp_path, monkeypatch):

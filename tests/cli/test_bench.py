@@ -7,8 +7,8 @@ from gatonegro import pipeline
 
 def test_bench_says_how_fast_each_precision_is_and_keeps_the_fastest(tiny, run, tmp_path, monkeypatch):
     monkeypatch.setenv("GATONEGRO_CACHE", str(tmp_path))
-    found = json.loads(run("bench", "-m", tiny, "--json")[0])
-    rows = {row["precision"]: row for row in found["precisions"]}
+    report = json.loads(run("bench", "-m", tiny, "--json")[0])
+    rows = {row["precision"]: row for row in report["precisions"]}
     assert {"fp32", "int8"} <= set(rows) and all(
         row["texts_per_s"] > 0 and row["ms_for_one"] > 0 for row in rows.values()
     )

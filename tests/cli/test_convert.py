@@ -17,7 +17,7 @@ def lines(text: str) -> list[dict]:
 
 
 def answers(run, folder) -> list[float]:
-    return [one["score"] for one in lines(run("sentiment", "--json", "-m", folder, *TEXTS)[0])]
+    return [answer["score"] for answer in lines(run("sentiment", "--json", "-m", folder, *TEXTS)[0])]
 
 
 def same_tensors(a, b) -> None:
@@ -88,7 +88,7 @@ def translator(tmp_path_factory):
     return make("marian", tmp_path_factory.mktemp("marian"))
 
 
-def test_convert_keeps_how_a_model_writes(run, translator, tmp_path):
+def test_convert_keeps_the_generation_config(run, translator, tmp_path):
     run("convert", translator, "-o", tmp_path / "out")
     kept = json.loads((tmp_path / "out" / "generation_config.json").read_text(encoding="utf-8"))
     assert kept == json.loads((translator / "generation_config.json").read_text(encoding="utf-8"))

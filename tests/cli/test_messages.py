@@ -32,10 +32,10 @@ def lines(text: str) -> list[dict]:
     ],
 )
 def test_messages_count_texts_from_1(capsys, message, en, es):
-    for lang, wanted in (("en", en), ("es", es)):
+    for lang, expected in (("en", en), ("es", es)):
         with override_language(lang):
             print_message(message)
-        assert capsys.readouterr().err == f"gatonegro: {wanted}\n"
+        assert capsys.readouterr().err == f"gatonegro: {expected}\n"
 
 
 @pytest.mark.parametrize("lang", ["en", "es"])
@@ -45,9 +45,9 @@ def test_warnings_and_errors_of_a_command_name_their_text(monkeypatch, run, lang
         raise RowError("is empty", "está vacío", item=2)
 
     monkeypatch.setattr("gatonegro.cli.models.run", command)
-    wanted = {"en": "text 2 is long, text 3 is empty", "es": "el texto 2 es largo, el texto 3 está vacío"}[lang]
+    expected = {"en": "text 2 is long, text 3 is empty", "es": "el texto 2 es largo, el texto 3 está vacío"}[lang]
     _, err = run("models", "--lang", lang, status=1)
-    assert err.splitlines() == [f"gatonegro: {line}" for line in wanted.split(", ")]
+    assert err.splitlines() == [f"gatonegro: {line}" for line in expected.split(", ")]
 
 
 def test_every_text_of_the_help_is_used(monkeypatch):
@@ -106,7 +106,7 @@ def test_errors_in_spanish(run, tiny, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["sentiment", "--jsn", "x"], "did you mean --json?"),
         (["sentiment", "--topk", "2", "x"], "did you mean --top-k?"),
@@ -115,14 +115,14 @@ def test_errors_in_spanish(run, tiny, monkeypatch):
         (["sentiment", "--min-score", "2", "x"], "must be a number from 0 to 1"),
     ],
 )
-def test_what_a_mistyped_option_may_have_meant(arguments, said, capsys):
+def test_what_a_mistyped_option_may_have_meant(arguments, message, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main(arguments)
     shown = capsys.readouterr().err
-    assert end.value.code == 2 and said in shown and shown.startswith(f"usage: gatonegro {arguments[0]}")
+    assert end.value.code == 2 and message in shown and shown.startswith(f"usage: gatonegro {arguments[0]}")
 
 
-def test_the_name_of_a_file_is_a_text_and_this_is_said(tiny, run, tmp_path, monkeypatch):
+def test_the_name_of_a_file_is_a_text_and_gives_a_hint(tiny, run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "textos.txt").write_text("hola")
     out, err = run("sentiment", "--json", "-m", tiny, "textos.txt")
@@ -140,7 +140,7 @@ def test_unsure_answers_are_marked(tiny, run, terminal):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["sentiment", "--top-k", "0", "x"], "--top-k: must be a whole number of at least 1, not '0'"),
         (["sentiment", "--top-k", "-1", "x"], "--top-k: must be a whole number of at least 1, not '-1'"),
@@ -154,12 +154,12 @@ def test_unsure_answers_are_marked(tiny, run, terminal):
         (["sentimento", "x"], "there is no 'sentimento'; did you mean sentiment?"),
     ],
 )
-def test_wrong_usage(arguments, said, capsys):
+def test_wrong_usage(arguments, message, capsys):
     with pytest.raises(SystemExit) as left:
         cli.main(arguments)
     out, err = capsys.readouterr()
     assert left.value.code == 2 and out == ""
-    assert "usage: gatonegro" in err and said in err.splitlines()[-1]
+    assert "usage: gatonegro" in err and message in err.splitlines()[-1]
 
 
 def test_no_command(run):
@@ -171,7 +171,7 @@ def test_no_command(run):
 
 @pytest.mark.parametrize("command", ["sentiment", "tokens", "convert"])
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("./nowhere", "no such folder"),
         ("", "no folder here"),
@@ -180,10 +180,10 @@ def test_no_command(run):
         ("nobody/nothing", "the network may not be asked"),
     ],
 )
-def test_unknown_model(refused, no_socket, tmp_path, command, name, said):
+def test_unknown_model(refused, no_socket, tmp_path, command, name, message):
     more = ["-o", tmp_path / "out"] if command == "convert" else ["hola"]
     first = [name] if command == "convert" else ["-m", name]
-    assert said in refused(command, *first, "--offline", *more)
+    assert message in refused(command, *first, "--offline", *more)
     assert not (tmp_path / "out").exists()
 
 

@@ -33,11 +33,11 @@ def lines(text: str) -> list[dict]:
 
 def test_models(built_in, run, terminal, no_socket):
     folder = built_in(True)
-    one, *others = lines(run("models", "--json")[0])
+    first, *others = lines(run("models", "--json")[0])
     tasks = {"translate-es-en": "translation", "demo-en": "text-classification"}
     assert others == [{"name": name, "task": task, "installed": False} for name, task in tasks.items()]
     size = round(sum(file.stat().st_size for file in folder.iterdir()) / 1e6, 1)
-    assert one == {
+    assert first == {
         "name": "sentiment-es-en",
         "task": "text-classification",
         "installed": True,
@@ -82,7 +82,7 @@ def test_the_built_in_is_named_and_opens_no_socket(built_in, run, no_socket):
 
 
 def answers(run, folder) -> list[float]:
-    return [one["score"] for one in lines(run("sentiment", "--json", "-m", folder, *TEXTS)[0])]
+    return [answer["score"] for answer in lines(run("sentiment", "--json", "-m", folder, *TEXTS)[0])]
 
 
 def test_get_copies_a_model_that_is_then_used_from_there(wide, run, tmp_path, no_socket):
@@ -95,7 +95,7 @@ def test_get_copies_a_model_that_is_then_used_from_there(wide, run, tmp_path, no
     assert run("models", "--get", wide, "--to", tmp_path / "usb")[0] == out  # and again
 
 
-def test_get_keeps_what_a_name_told(tiny, run, tmp_path):
+def test_get_keeps_the_preprocessing_that_a_name_implied(tiny, run, tmp_path):
     shutil.copytree(tiny, tmp_path / "robertuito-x")
     (folder,) = run("models", "--get", tmp_path / "robertuito-x", "--to", tmp_path / "usb")[0].splitlines()
     shutil.move(folder, tmp_path / "other")

@@ -94,7 +94,7 @@ def test_bytes_in_an_argument(python, tiny):
 
 @posix
 @pytest.mark.parametrize(
-    ("redirect", "said"),
+    ("redirect", "message"),
     [
         ("<&-", "there is no standard input"),
         (">&-", "standard output is closed"),
@@ -105,7 +105,7 @@ def test_bytes_in_an_argument(python, tiny):
         ),
     ],
 )
-def test_streams_that_are_closed_or_full(tiny, redirect, said):
+def test_streams_that_are_closed_or_full(tiny, redirect, message):
     text = [] if redirect == "<&-" else ["hola"]
     done = subprocess.run(
         ["sh", "-c", f'exec "$0" -m gatonegro tokens "$@" {redirect}', sys.executable, "-m", tiny, *text],
@@ -113,7 +113,7 @@ def test_streams_that_are_closed_or_full(tiny, redirect, said):
         text=True,
     )
     assert done.returncode == 1
-    assert done.stderr.startswith("gatonegro: ") and said in done.stderr and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("gatonegro: ") and message in done.stderr and done.stderr.count("\n") == 1
 
 
 @posix

@@ -25,14 +25,14 @@ def labels(texts: list[str], folder, **options) -> list:
 
 
 def test_arguments_and_lines_get_the_answers_of_the_pipeline(tiny, run):
-    expected = [{"text": text, **one} for text, one in zip(TEXTS, labels(TEXTS, tiny), strict=True)]
+    expected = [{"text": text, **answer} for text, answer in zip(TEXTS, labels(TEXTS, tiny), strict=True)]
     expected[1] |= {"label": None, "score": None}  # the empty text, which has no sentiment
     for arguments, stdin in ((TEXTS, b"not read"), ([], "\n".join(TEXTS).encode())):
         out, err = run("sentiment", "--json", "-m", tiny, *arguments, stdin=stdin)
-        found = lines(out)
-        assert [list(one) for one in found] == [["text", "label", "score"]] * len(TEXTS)
-        for one, other in zip(found, expected, strict=True):
-            assert one == {**other, "score": other["score"] and pytest.approx(other["score"], abs=1e-5)}
+        records = lines(out)
+        assert [list(answer) for answer in records] == [["text", "label", "score"]] * len(TEXTS)
+        for answer, other in zip(records, expected, strict=True):
+            assert answer == {**other, "score": other["score"] and pytest.approx(other["score"], abs=1e-5)}
         assert err == ""
 
 
@@ -70,11 +70,11 @@ def test_empty_standard_input_is_no_text(tiny, run, command):
 def test_nothing_is_lost_at_a_line_that_is_not_utf8(tiny, refused, run, monkeypatch, command, chunk):
     monkeypatch.setattr(cli_input, "CHUNK_BYTES", chunk)
     good = run(command, "--json", "-m", tiny, "uno", "dos", "")[0]
-    said = refused(command, "--json", "-m", tiny, stdin=b"uno\ndos\n\ncaf\xe9\nmore\n", printed=good)
-    assert "line 4 of standard input is not UTF-8 (character 4)" in said and "iconv -f latin1" in said
+    message = refused(command, "--json", "-m", tiny, stdin=b"uno\ndos\n\ncaf\xe9\nmore\n", printed=good)
+    assert "line 4 of standard input is not UTF-8 (character 4)" in message and "iconv -f latin1" in message
 
 
-def test_utf16_is_told_from_latin1(tiny, refused):
+def test_utf16_is_distinguished_from_latin1(tiny, refused):
     assert "iconv -f utf-16" in refused("tokens", "-m", tiny, stdin="hola\n".encode("utf-16"))
 
 
@@ -90,27 +90,27 @@ def test_no_standard_input(refused, tiny, monkeypatch, capsys):
     assert "there is no standard input" in capsys.readouterr().err
 
 
-def test_lines_are_answered_before_more_are_asked_for(tiny):
-    asked = []
+def test_lines_are_answered_before_more_are_read(tiny):
+    requested = []
 
     def parts():
         for part in (["uno", "dos"], [], ["tres"]):
-            asked.append(part)
+            requested.append(part)
             yield part
 
     answers = pipeline("sentiment-analysis", model=tiny).stream(parts())
     for count, parts_asked_for in ((1, 1), (2, 1), (3, 3)):
         assert next(answers)["label"]
-        assert len(asked) == parts_asked_for, count
+        assert len(requested) == parts_asked_for, count
     assert list(answers) == []
 
 
 def test_json_of_several_labels(tiny, run):
-    (one,) = lines(run("sentiment", "--json", "--top-k", "2", "-m", tiny, "el gato")[0])
-    (found,) = labels(["el gato"], tiny, top_k=2)
-    assert one == {"text": "el gato", **found[0], "labels": found}
-    (one,) = lines(run("sentiment", "--json", "--top-k", "99", "-m", tiny, "el gato")[0])
-    assert len(one["labels"]) == 3
+    (record,) = lines(run("sentiment", "--json", "--top-k", "2", "-m", tiny, "el gato")[0])
+    (answer,) = labels(["el gato"], tiny, top_k=2)
+    assert record == {"text": "el gato", **answer[0], "labels": answer}
+    (record,) = lines(run("sentiment", "--json", "--top-k", "99", "-m", tiny, "el gato")[0])
+    assert len(record["labels"]) == 3
 
 
 def test_tabs_for_a_pipe(tiny, run):
@@ -181,7 +181,7 @@ def test_colours_help_and_no_color_is_respected(tiny, terminal, monkeypatch):
     assert terminal(80, "sentiment", "-m", tiny, *TEXTS) == plain  # nothing is told by colour alone
 
 
-def test_a_long_text_is_said_once_and_plainly(tiny, run, monkeypatch):
+def test_a_long_text_gives_one_plain_warning(tiny, run, monkeypatch):
     monkeypatch.setattr(cli_input, "CHUNK_BYTES", 16)  # so that it is in another part than the first
     out, err = run("sentiment", "-m", tiny, stdin=f"uno\ndos\ntres\n{LONG}\n{LONG}\n".encode())
     assert len(out.splitlines()) == 5
@@ -189,7 +189,7 @@ def test_a_long_text_is_said_once_and_plainly(tiny, run, monkeypatch):
 
 
 def answers(run, folder) -> list[float]:
-    return [one["score"] for one in lines(run("sentiment", "--json", "-m", folder, *TEXTS)[0])]
+    return [answer["score"] for answer in lines(run("sentiment", "--json", "-m", folder, *TEXTS)[0])]
 
 
 def test_sentiment_in_a_precision(tiny, run):

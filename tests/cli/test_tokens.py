@@ -15,8 +15,8 @@ def test_tokens(tiny, run, terminal):
     text = "El gato negro, ¿qué? 😀"
     batch = AutoTokenizer.from_pretrained(tiny)([text], return_offsets_mapping=True)
     ids, tokens, offsets = batch["input_ids"][0], batch.tokens(0), [list(at) for at in batch["offset_mapping"][0]]
-    (one,) = lines(run("tokens", "--json", "-m", tiny, text)[0])
-    assert one == {"text": text, "tokens": tokens, "ids": ids, "offsets": offsets}
+    (record,) = lines(run("tokens", "--json", "-m", tiny, text)[0])
+    assert record == {"text": text, "tokens": tokens, "ids": ids, "offsets": offsets}
     rows = [f"{i}\t{token}\t{a}\t{b}" for i, token, (a, b) in zip(ids, tokens, offsets, strict=True)]
     out, err = run("tokens", "-m", tiny, stdin=f"{text}\n{text}\n".encode())
     assert out.splitlines() == [*rows, "", *rows]  # an empty line between texts

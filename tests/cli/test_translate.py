@@ -19,11 +19,12 @@ def test_translate(run, translator):
     text = "El gato negro duerme."
     line = run("translate", "-m", translator, text)[0]
     assert line.count("\n") == 1
-    (one,) = lines(run("translate", "-m", translator, "--json", "--align", "--from", "es", "--to", "en", text)[0])
-    assert one["text"] == text and one["translation"] + "\n" == line and (one["from"], one["to"]) == ("es", "en")
-    assert one["score"] < 0 and all(link["source"] in text for link in one["alignments"])
+    (record,) = lines(run("translate", "-m", translator, "--json", "--align", "--from", "es", "--to", "en", text)[0])
+    assert record["text"] == text and record["translation"] + "\n" == line
+    assert (record["from"], record["to"]) == ("es", "en")
+    assert record["score"] < 0 and all(link["source"] in text for link in record["alignments"])
     (three,) = lines(run("translate", "-m", translator, "--json", "--nbest", "3", text)[0])
-    assert three["translations"][0]["translation"] == one["translation"]
+    assert three["translations"][0]["translation"] == record["translation"]
     lines_ = run("translate", "-m", translator, "--nbest", "3", "--beam", "6", text)[0].splitlines()
     scores = [float(line.split("\t")[0]) for line in lines_]
     assert len(scores) == 3 and scores == sorted(scores, reverse=True)

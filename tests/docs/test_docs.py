@@ -48,10 +48,11 @@ def fences(page, *kinds):
     return [match for match in FENCE.finditer(page.read_text(encoding="utf-8")) if match["kind"] in kinds]
 
 
-def agree(said, wanted):
+def agree(output, expected):
     """Return True if an output matches the document, where … stands for anything."""
-    said, wanted = ("\n".join(line.rstrip() for line in text.strip("\n").splitlines()) for text in (said, wanted))
-    return re.fullmatch(".*?".join(map(re.escape, wanted.split("…"))), said, re.DOTALL) is not None
+    texts = (output, expected)
+    output, expected = ("\n".join(line.rstrip() for line in text.strip("\n").splitlines()) for text in texts)
+    return re.fullmatch(".*?".join(map(re.escape, expected.split("…"))), output, re.DOTALL) is not None
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -85,9 +86,9 @@ def test_examples_print_what_they_say(example, capsys, monkeypatch, tmp_path):
     monkeypatch.setitem(TASKS, "stars", None)  # so that it is taken away again
     with override_language("es" if example.parent.name == "es" else "en"):
         runpy.run_path(str(example))
-    wanted = "\n".join(re.findall(r"# → (.*)", text))
-    said = capsys.readouterr().out
-    assert agree(said, wanted), said
+    expected = "\n".join(re.findall(r"# → (.*)", text))
+    output = capsys.readouterr().out
+    assert agree(output, expected), output
 
 
 def without_texts(code):
@@ -155,8 +156,8 @@ def test_commands_print_what_the_page_says(page, arguments, output, capsys, monk
     monkeypatch.setenv("COLUMNS", "100")
     with override_language("es" if page in [spanish.name for spanish in SPANISH] else "en"):
         assert cli.main(arguments) == 0
-    said = capsys.readouterr().out
-    assert agree(said, output), said
+    printed = capsys.readouterr().out
+    assert agree(printed, output), printed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -209,11 +210,12 @@ def test_the_card_is_its_template_with_the_figures_of_the_results():
     template = (ROOT / "recipes" / "sentiment" / "card.md").read_text(encoding="utf-8")
     card = (ROOT / "models" / "gatonegro_models" / BUILT_IN / "README.md").read_text(encoding="utf-8")
     pattern = re.escape(template)
-    for name, found in measured.items():
-        pattern = pattern.replace(re.escape("{{" + name + "}}"), f"{found['value']:.3f}")
+    for name, figures in measured.items():
+        pattern = pattern.replace(re.escape("{{" + name + "}}"), f"{figures['value']:.3f}")
     pattern = re.sub(r"\\\{\\\{[\w.\\]+?\\\}\\\}", "(?s:.*?)", pattern)
     assert re.fullmatch(pattern, card)
-    assert all(f"{found['value']:.3f}" in card and f"| {found['texts']:,} |" in card for found in measured.values())
+    for figures in measured.values():
+        assert f"{figures['value']:.3f}" in card and f"| {figures['texts']:,} |" in card
 
 
 def test_ci_does_what_the_readme_says():

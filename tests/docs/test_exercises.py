@@ -50,13 +50,13 @@ def run(tmp_path, answers) -> list[str]:
 
 
 def test_unsolved_they_say_so(tmp_path):
-    assert all("todavía no" in said for said in run(tmp_path, {}))
+    assert all("todavía no" in output for output in run(tmp_path, {}))
 
 
 def test_solved_they_are_right(tmp_path):
-    assert [said.strip() for said in run(tmp_path, SOLVED)] == [f"{n}: ¡bien!" for n in range(1, 11)]
+    assert [output.strip() for output in run(tmp_path, SOLVED)] == [f"{n}: ¡bien!" for n in range(1, 11)]
 
 
-def test_wrong_answers_are_told_apart(tmp_path):
-    said = run(tmp_path, WRONG)
-    assert all(f"{n}: no es eso" in said[n - 1] for n in WRONG)
+def test_wrong_answers_get_their_own_hints(tmp_path):
+    outputs = run(tmp_path, WRONG)
+    assert all(f"{n}: no es eso" in outputs[n - 1] for n in WRONG)

@@ -41,8 +41,8 @@ def shown(tmp_path_factory) -> dict[str, str]:
 
 
 def output(shown: dict[str, str], part: str) -> str:
-    (found,) = [text for source, text in shown.items() if part in source]
-    return found
+    (shown_text,) = [text for source, text in shown.items() if part in source]
+    return shown_text
 
 
 def test_every_cell_runs(shown):

@@ -28,9 +28,9 @@ def test_a_large_channel_leaves_the_others_their_digits(kind):
     generator = torch.Generator().manual_seed(0)
     x, weight = torch.randn(40, 64, generator=generator), torch.randn(32, 64, generator=generator) * 0.1
     x[:, 5] *= 50
-    wanted = Linear(weight, None)(x)
+    expected = Linear(weight, None)(x)
     smooth = (x.abs().amax(0) / weight.abs().amax(0)).sqrt()
-    rough, fine = ((wanted - kind(weight, None, smooth=s)(x)).abs().mean() for s in (None, smooth / smooth.median()))
+    rough, fine = ((expected - kind(weight, None, smooth=s)(x)).abs().mean() for s in (None, smooth / smooth.median()))
     assert fine < rough / 3
 
 
@@ -39,10 +39,10 @@ def test_a_large_channel_leaves_the_others_their_digits(kind):
 def test_optimized_models_of_odd_sizes_and_under_autocast(values, precision):
     model, sequences = wide_model(**values), random_ids([30, 5])
     optimized = model.optimize(precision)
-    wanted = logits(model, sequences)
-    assert (wanted - logits(optimized, sequences)).abs().max() <= 2 * BOUNDS[precision] * max(1, wanted.abs().max())
+    expected = logits(model, sequences)
+    assert (expected - logits(optimized, sequences)).abs().max() <= 2 * BOUNDS[precision] * max(1, expected.abs().max())
     with torch.autocast("cpu"):
-        assert (wanted - logits(optimized, sequences)).abs().max() <= 0.2 * max(1, wanted.abs().max())
+        assert (expected - logits(optimized, sequences)).abs().max() <= 0.2 * max(1, expected.abs().max())
 
 
 @pytest.mark.parametrize("k", [64, 63, 2, 1])

@@ -46,16 +46,16 @@ def test_products_of_every_size(level, t, k, n, act, kind, added):
     bias, add = torch.randn(n, generator=random), torch.randn(t, n, generator=random) if added else None
     dtype = torch.bfloat16 if "bf16" in kind else torch.float32
     x = torch.nn.functional.gelu(x).to(dtype) if "above" in kind else x.to(dtype)
-    wanted = Linear(weight, bias, act)(x.float(), add)
+    expected = Linear(weight, bias, act)(x.float(), add)
     if "int8" in kind:
-        found = kernels.KernelInt8(weight, bias, act, input_min=-0.17 if "above" in kind else None)(x, add)
+        actual = kernels.KernelInt8(weight, bias, act, input_min=-0.17 if "above" in kind else None)(x, add)
     elif kernels.prefers_kernel(dtype):
-        found = kernels.KernelLinear(weight.to(dtype), bias, act)(x, None if add is None else add.to(dtype))
+        actual = kernels.KernelLinear(weight.to(dtype), bias, act)(x, None if add is None else add.to(dtype))
     else:
         return
-    assert found.shape == (t, n)
+    assert actual.shape == (t, n)
     scale = (x.float().abs() @ weight.abs().T).amax() + 1 if t else 1
-    assert ((wanted - found.float()).abs() <= (1e-6 if kind == "fp32" else 1e-2) * scale).all()
+    assert ((expected - actual.float()).abs() <= (1e-6 if kind == "fp32" else 1e-2) * scale).all()
 
 
 @needs_kernels
@@ -77,17 +77,17 @@ def test_attention_of_every_size(level, lengths, heads, width, half, causal, sca
         torch.randn(n, 3, heads, width, generator=random).to(dtype)[:, 1]
         for n in (sum(layout.query_lengths), rows, rows)
     )
-    found = KernelAttend(causal, scale)(q, k, v, layout)
-    wanted = attend(q.float(), k.float(), v.float(), layout, causal=causal, scale=scale)
-    assert found.dtype == dtype and torch.allclose(found.float(), wanted, atol=2e-2 if half else 2e-6)
+    actual = KernelAttend(causal, scale)(q, k, v, layout)
+    expected = attend(q.float(), k.float(), v.float(), layout, causal=causal, scale=scale)
+    assert actual.dtype == dtype and torch.allclose(actual.float(), expected, atol=2e-2 if half else 2e-6)
 
 
 @needs_kernels
 def test_attention_with_something_added_to_its_scores_is_pytorchs():
     layout, (q, k, v) = Layout((5, 2), (5, 2)), torch.randn(7, 3, 2, 16).unbind(1)
-    found = KernelAttend(True, 1.0)(q, k, v, layout, lambda q, k: torch.ones(2, q, k).tril())
+    actual = KernelAttend(True, 1.0)(q, k, v, layout, lambda q, k: torch.ones(2, q, k).tril())
     assert torch.equal(
-        found, attend(q, k, v, layout, causal=True, scale=1.0, bias=lambda q, k: torch.ones(2, q, k).tril())
+        actual, attend(q, k, v, layout, causal=True, scale=1.0, bias=lambda q, k: torch.ones(2, q, k).tril())
     )
 
 
@@ -128,8 +128,8 @@ def test_norms(level, dtype):
     norm = torch.nn.LayerNorm(48, 1e-5)
     torch.nn.init.normal_(norm.weight), torch.nn.init.normal_(norm.bias)
     x = (torch.randn(7, 48) * 3 + 2).to(dtype)
-    found = kernels.KernelNorm(norm)(x).float()
-    assert torch.allclose(found, norm(x.float()), atol=1e-5 if dtype == torch.float32 else 5e-2)
+    actual = kernels.KernelNorm(norm)(x).float()
+    assert torch.allclose(actual, norm(x.float()), atol=1e-5 if dtype == torch.float32 else 5e-2)
 
 
 @needs_kernels
@@ -170,24 +170,24 @@ def test_products_longer_than_are_summed_at_a_time(level, dtype, k):
         pytest.skip(f"{level} has no {dtype}")
     torch.manual_seed(0)
     x, weight = torch.randn(200, k), torch.randn(130, k)
-    wanted = Linear(weight, None, "gelu")(x)
+    expected = Linear(weight, None, "gelu")(x)
     if dtype == torch.int8:
-        found = kernels.KernelInt8(weight, None, "gelu")(x)
+        actual = kernels.KernelInt8(weight, None, "gelu")(x)
     else:
-        found = kernels.KernelLinear(weight.to(dtype), None, "gelu")(x.to(dtype))
-    assert (wanted - found.float()).abs().max() < (1e-5 if dtype == torch.float32 else 2e-2) * wanted.abs().max()
+        actual = kernels.KernelLinear(weight.to(dtype), None, "gelu")(x.to(dtype))
+    assert (expected - actual.float()).abs().max() < (1e-5 if dtype == torch.float32 else 2e-2) * expected.abs().max()
 
 
 @needs_kernels
 def test_kernels_are_given_whatever_tensors():
     """Of another dtype, transposed, expanded, with more dimensions or another width: computed correctly or refused."""
     x, weight, add = torch.randn(4, 6, 32), torch.randn(20, 32), torch.randn(20, 6, 4).permute(2, 1, 0)
-    wanted = Linear(weight, None)(x.clone(), add.clone())
+    expected = Linear(weight, None)(x.clone(), add.clone())
     exact, small = kernels.KernelLinear(weight, None), kernels.KernelInt8(weight, None)
     turned = x.transpose(0, 1).contiguous().transpose(0, 1)
     for same in (x, turned, x.double(), x.half(), x.bfloat16()):
-        assert torch.allclose(exact(same, add), wanted, atol=1e-5 if same.dtype.itemsize > 2 else 0.1)
-        assert torch.allclose(small(same, add), wanted, atol=0.5)
+        assert torch.allclose(exact(same, add), expected, atol=1e-5 if same.dtype.itemsize > 2 else 0.1)
+        assert torch.allclose(small(same, add), expected, atol=0.5)
     assert torch.allclose(exact(x, torch.ones(20)), Linear(weight, None)(x, torch.ones(4, 6, 20)), atol=1e-5)
     for product in (exact, small, kernels.KernelNorm(torch.nn.LayerNorm(32))):
         with pytest.raises(ValueError, match="rows of 31 numbers"):
@@ -198,12 +198,12 @@ def test_kernels_are_given_whatever_tensors():
 
 @needs_kernels
 def test_rows_of_the_least_that_an_activation_gives():
-    """Rounded to bf16 it is a little less than the least; that must not become the largest byte."""
+    """In bf16, an activation's minimum is rounded below it; as an unsigned byte it must not wrap around to 255."""
     for act, least_at in (("silu", -1.2785), ("gelu", -0.7518), ("gelu_new", -0.7525), ("relu", -1.0)):
         x = ACTIVATIONS[act](torch.full((2, 32), least_at)).bfloat16()
         weight = torch.ones(16, 32)
-        found = kernels.KernelInt8(weight, None, input_min=int8.ACTIVATION_MINIMUM[act])(x).float()
-        assert torch.allclose(found, Linear(weight, None)(x.float()), atol=0.1)
+        actual = kernels.KernelInt8(weight, None, input_min=int8.ACTIVATION_MINIMUM[act])(x).float()
+        assert torch.allclose(actual, Linear(weight, None)(x.float()), atol=0.1)
 
 
 @needs_kernels

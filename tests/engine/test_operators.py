@@ -42,16 +42,16 @@ print(json.dumps(found))
 def test_a_machine_without_the_means_answers_rightly(tiny, python, switch):
     ran = python("-c", SCRIPT, tiny, env=switch)
     assert ran.returncode == 0, ran.stderr.decode()
-    found = json.loads(ran.stdout)
-    wanted = [one["score"] for one in pipeline("sentiment-analysis", model=tiny, dtype="float32")(
+    actual = json.loads(ran.stdout)
+    expected = [answer["score"] for answer in pipeline("sentiment-analysis", model=tiny, dtype="float32")(
         ["el gato es bueno", "no", "la casa " * 9])]  # fmt: skip
-    for precision, (_, scores) in found.items():
-        assert scores == pytest.approx(wanted, abs=1e-5 if precision == "fp32" else 0.1)
+    for precision, (_, scores) in actual.items():
+        assert scores == pytest.approx(expected, abs=1e-5 if precision == "fp32" else 0.1)
     if switch:
-        assert found["auto"][0] == "fp32"
+        assert actual["auto"][0] == "fp32"
 
 
-def test_an_operator_that_is_gone_or_wrong_is_replaced_and_this_is_said(monkeypatch, operators):
+def test_an_operator_that_is_missing_or_wrong_is_replaced_with_a_warning(monkeypatch, operators):
     class Wrong(Linear):
         def forward(self, x, add=None):
             return super().forward(x, add) * 1.5
@@ -61,9 +61,9 @@ def test_an_operator_that_is_gone_or_wrong_is_replaced_and_this_is_said(monkeypa
             raise AttributeError("'_OpNamespace' 'onednn' object has no attribute 'qlinear_pointwise'")
 
     for kind, why in ((Wrong, "0.5"), (Gone, "no attribute")):
-        with pytest.warns(GatonegroWarning, match="slower one takes its place") as told:
+        with pytest.warns(GatonegroWarning, match="slower one takes its place") as warned:
             assert not is_usable.__wrapped__(kind)
-        assert why in str(told[0].message)
+        assert why in str(warned[0].message)
     monkeypatch.setattr("gatonegro.engine.optimize.is_usable", lambda *_: False)
     model, sequences = wide_model(), random_ids([30, 4])
     for precision, bound in BOUNDS.items():
@@ -71,8 +71,8 @@ def test_an_operator_that_is_gone_or_wrong_is_replaced_and_this_is_said(monkeypa
         ours = kernels.KernelInt8 if operators == "kernels" else ()
         fast = [part for part in optimized.modules() if isinstance(part, Prepacked | Int8)]
         assert all(isinstance(part, ours) for part in fast)
-        wanted = logits(model, sequences)
-        assert (wanted - logits(optimized, sequences)).abs().max() <= bound * max(1, wanted.abs().max())
+        expected = logits(model, sequences)
+        assert (expected - logits(optimized, sequences)).abs().max() <= bound * max(1, expected.abs().max())
 
 
 @both_int8
@@ -83,9 +83,9 @@ def test_int8_products(kind, low, rows):
     x, weight = torch.randn(rows, 96, generator=generator), torch.randn(40, 96, generator=generator)
     x = x if low is None else torch.nn.functional.gelu(x)
     bias, add = torch.randn(40, generator=generator), torch.randn(rows, 40, generator=generator)
-    wanted = Linear(weight, bias, "gelu")(x, add.clone())
-    found = kind(weight, bias, "gelu", input_min=low)(x, add.clone())
-    assert (wanted - found).abs().mean() < 0.01 * wanted.abs().max()
+    expected = Linear(weight, bias, "gelu")(x, add.clone())
+    actual = kind(weight, bias, "gelu", input_min=low)(x, add.clone())
+    assert (expected - actual).abs().mean() < 0.01 * expected.abs().max()
     assert is_usable(kind)
 
 

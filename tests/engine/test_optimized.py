@@ -41,9 +41,9 @@ def logits(model, sequences):
 def test_optimized_models_agree_with_their_source(family, precision):
     model = wide_model(family)
     sequences = random_ids([60, 31, 31, 7, 1])
-    wanted, found = logits(model, sequences), logits(model.optimize(precision), sequences)
-    assert found.dtype == torch.float32
-    assert (wanted - found).abs().max() <= BOUNDS[precision] * max(1, wanted.abs().max())
+    expected, actual = logits(model, sequences), logits(model.optimize(precision), sequences)
+    assert actual.dtype == torch.float32
+    assert (expected - actual).abs().max() <= BOUNDS[precision] * max(1, expected.abs().max())
 
 
 @pytest.mark.parametrize("precision", BOUNDS)
@@ -52,8 +52,8 @@ def test_optimized_models_agree_with_their_source(family, precision):
 def test_optimized_models_of_every_activation_and_norm_position(act, pre_norm, precision):
     model = wide_model(hidden_act=act, pre_norm=pre_norm)
     sequences = random_ids([33, 9])
-    wanted, found = logits(model, sequences), logits(model.optimize(precision), sequences)
-    assert (wanted - found).abs().max() <= 2 * BOUNDS[precision] * max(1, wanted.abs().max())
+    expected, actual = logits(model, sequences), logits(model.optimize(precision), sequences)
+    assert (expected - actual).abs().max() <= 2 * BOUNDS[precision] * max(1, expected.abs().max())
 
 
 @pytest.mark.parametrize("head", ["none", "token-classification", "masked-lm", "pooler"])
@@ -64,10 +64,10 @@ def test_optimized_models_with_other_heads_and_padded_batches(head, precision):
     mask = torch.tensor([[1] * 20, [1] * 5 + [0] * 15, [0] * 3 + [1] * 17])
     ids = torch.tensor(random_ids([20, 20, 20]))
     with torch.no_grad():
-        wanted, found = model(ids, mask, output_hidden_states=True), optimized(ids, mask, output_hidden_states=True)
-    name = "logits" if wanted.logits is not None else "last_hidden_state"
-    assert (wanted[name] - found[name]).abs().max() <= 2 * BOUNDS[precision] * max(1, wanted[name].abs().max())
-    assert [h.shape for h in found.hidden_states] == [h.shape for h in wanted.hidden_states]
+        expected, actual = model(ids, mask, output_hidden_states=True), optimized(ids, mask, output_hidden_states=True)
+    name = "logits" if expected.logits is not None else "last_hidden_state"
+    assert (expected[name] - actual[name]).abs().max() <= 2 * BOUNDS[precision] * max(1, expected[name].abs().max())
+    assert [h.shape for h in actual.hidden_states] == [h.shape for h in expected.hidden_states]
 
 
 def test_an_optimized_model_with_a_query_only_token():
@@ -83,7 +83,7 @@ def test_packed_is_alone(precision):
     sequences = random_ids([60, 41, 41, 16, 3, 1])
     sequences[2] = [7] * 41  # one that is unlike all others
     together = logits(optimized, sequences)
-    alone = torch.cat([logits(optimized, [one]) for one in sequences])
+    alone = torch.cat([logits(optimized, [sequence]) for sequence in sequences])
     if precision == "fp32":
         assert (together - alone).abs().max() <= 1e-6 * max(1, together.abs().max())
     assert torch.equal(together.argmax(1), alone.argmax(1))
@@ -105,15 +105,15 @@ def test_optimized_models_that_generate(kind, precision):
     model = generator(kind)
     optimized = model.optimize(precision)
     read, written = random_ids([60, 31, 31, 7, 1]), random_ids([9, 9, 1, 20, 2], seed=1)
-    wanted, found = next_words(model, read, written), next_words(optimized, read, written)
-    assert found.dtype == torch.float32
+    expected, actual = next_words(model, read, written), next_words(optimized, read, written)
+    assert actual.dtype == torch.float32
     gated = 6 if model.config.is_gated_act and precision != "fp32" else 1  # a product of two that err
-    bound = gated * BOUNDS[precision] * max(1, wanted.abs().max())
+    bound = gated * BOUNDS[precision] * max(1, expected.abs().max())
     if gated > 1 and precision == "bf16":  # and so does PyTorch's own bf16, more or less by the processor
         plain = next_words(copy.deepcopy(model).bfloat16(), read, written).float()
-        bound = max(bound, 1.25 * (wanted - plain).abs().max())
-        assert (wanted - found).abs().mean() <= 1.25 * (wanted - plain).abs().mean()
-    assert (wanted - found).abs().max() <= bound
+        bound = max(bound, 1.25 * (expected - plain).abs().max())
+        assert (expected - actual).abs().mean() <= 1.25 * (expected - plain).abs().mean()
+    assert (expected - actual).abs().max() <= bound
     assert not any(isinstance(part, torch.nn.Linear) for part in optimized.modules())
 
 
@@ -126,14 +126,14 @@ def test_optimized_models_generate_the_same(kind):
     for options in ({"num_beams": 1}, {"num_beams": 3, "num_return_sequences": 3, "length_penalty": 0.5}):
         how = GenerationConfig(**options, max_new_tokens=30, eos_token_id=[5, 17, 60, 3, 90, 91, 92, 93, 94])
         ours, theirs = (m.generate_ids(None if kind == "gpt2" else read, begin, how) for m in (optimized, model))
-        assert [[one.ids for one in some] for some in ours] == [[one.ids for one in some] for some in theirs]
-        scores = [[one.score for some in all_ for one in some] for all_ in (ours, theirs)]
+        assert [[text.ids for text in texts] for texts in ours] == [[text.ids for text in texts] for texts in theirs]
+        scores = [[text.score for texts in all_ for text in texts] for all_ in (ours, theirs)]
         assert scores[0] == pytest.approx(scores[1], abs=1e-4)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
 def test_embeddings_that_are_kept_as_bytes_serve_decoders(precision, monkeypatch):
-    """The decoder is handed the encoder's; the head has its own form of them."""
+    """Encoder and decoder share one `Int8Embedding`; the head packs the same weights for itself."""
     monkeypatch.setattr("gatonegro.engine.optimize.MAX_FP32_EMBEDDING_ROWS", 100)
     model = generator("marian")
     tokens = model.embeddings.tokens
@@ -143,8 +143,8 @@ def test_embeddings_that_are_kept_as_bytes_serve_decoders(precision, monkeypatch
     optimized = model.optimize(precision)
     assert isinstance(optimized.embeddings.tokens, Int8Embedding)
     read, written = random_ids([20, 4]), random_ids([5, 9], seed=1)
-    wanted, found = next_words(model, read, written), next_words(optimized, read, written)
-    assert (wanted - found).abs().max() <= BOUNDS[precision] * max(1, wanted.abs().max())
+    expected, actual = next_words(model, read, written), next_words(optimized, read, written)
+    assert (expected - actual).abs().max() <= BOUNDS[precision] * max(1, expected.abs().max())
     assert optimized.generate(torch.tensor([read[0]]), max_new_tokens=5).shape[1] == 6
 
 
@@ -182,8 +182,8 @@ def test_an_optimized_model_is_not_trained_or_moved():
 def test_optimized_models_of_models_in_other_types(precision, dtype):
     model = wide_model().to(dtype)
     ids = torch.tensor(random_ids([20, 20]))
-    wanted, found = model(ids).logits.float(), model.optimize(precision)(ids).logits.float()
-    assert (wanted - found).abs().max() <= max(BOUNDS[precision], 5e-2 if dtype == torch.bfloat16 else 0) * 2
+    expected, actual = model(ids).logits.float(), model.optimize(precision)(ids).logits.float()
+    assert (expected - actual).abs().max() <= max(BOUNDS[precision], 5e-2 if dtype == torch.bfloat16 else 0) * 2
 
 
 @pytest.mark.parametrize("precision", BOUNDS)
@@ -221,7 +221,7 @@ def test_precisions_that_are_none(wrong):
 
 
 def test_a_kernel_for_all_sequences_at_once(monkeypatch):
-    """The kernel of a GPU, played by a function of its signature: it is told where each sequence begins."""
+    """A function replaces the GPU's kernel, and checks the sequence bounds that it is passed."""
 
     def kernel(q, k, v, queries, keys, longest_query, longest_key):
         assert all(x.is_contiguous() for x in (q, k, v)) and queries.dtype == keys.dtype == torch.int32
@@ -238,9 +238,9 @@ def test_a_kernel_for_all_sequences_at_once(monkeypatch):
     assert torch.allclose(logits(model, sequences), logits(optimized, sequences), atol=1e-5)
     ids, mask = torch.tensor(random_ids([9, 9])), torch.tensor([[0] * 4 + [1] * 5, [1] * 9])
     with torch.no_grad():
-        wanted, found = model(ids, mask, output_attentions=True), optimized(ids, mask, output_attentions=True)
-    assert torch.allclose(wanted.logits, found.logits, atol=1e-5)
-    assert torch.allclose(wanted.attentions[2], found.attentions[2], atol=1e-5)
+        expected, actual = model(ids, mask, output_attentions=True), optimized(ids, mask, output_attentions=True)
+    assert torch.allclose(expected.logits, actual.logits, atol=1e-5)
+    assert torch.allclose(expected.attentions[2], actual.attentions[2], atol=1e-5)
 
 
 def test_without_a_gpu_there_is_no_such_kernel():

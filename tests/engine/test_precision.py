@@ -23,8 +23,8 @@ def test_pipelines_in_every_precision(tiny, precision):
     plain = pipeline("sentiment-analysis", model=tiny, dtype="float32")(texts)
     fast = pipeline("sentiment-analysis", model=tiny, precision=precision)
     assert fast.model.precision in BOUNDS and fast.model.source.precision == ""
-    for one, other in zip(plain, fast(texts), strict=True):
-        assert abs(one["score"] - other["score"]) < 0.1
+    for first, second in zip(plain, fast(texts), strict=True):
+        assert abs(first["score"] - second["score"]) < 0.1
     assert {type(v) for v in fast(texts)[0].values()} == {str, float}
 
 
@@ -55,8 +55,8 @@ def on_machine(monkeypatch, capabilities, level="AVX512", **environment):
 
 
 def forget():
-    for found in (processor.cpu_capabilities, processor.fast_precisions):
-        found.cache_clear()
+    for cached in (processor.cpu_capabilities, processor.fast_precisions):
+        cached.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -111,24 +111,24 @@ def test_what_was_measured_here_is_heeded(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("platform", "names", "wanted"),
+    ("platform", "names", "expected"),
     [
         ("linux", {"XDG_CACHE_HOME": "/x"}, "/x/gatonegro/tuned.json"),
         ("linux", {"HOME": "/h"}, "/h/.cache/gatonegro/tuned.json"),
         ("win32", {"LOCALAPPDATA": "/l"}, "/l/gatonegro/tuned.json"),
     ],
 )
-def test_where_it_is_kept(monkeypatch, platform, names, wanted):
+def test_where_it_is_kept(monkeypatch, platform, names, expected):
     for name in ("GATONEGRO_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     for name, value in names.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.platform", platform)
-    assert tuned_precision.tuned_path().as_posix() == wanted
+    assert tuned_precision.tuned_path().as_posix() == expected
 
 
-@pytest.mark.parametrize(("native", "wanted"), [(True, "bf16"), (False, "fp16")])
-def test_what_auto_means_on_a_gpu(monkeypatch, native, wanted):
+@pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "fp16")])
+def test_what_auto_means_on_a_gpu(monkeypatch, native, expected):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: native)
-    assert best_precision(torch.device("cuda"), stored_int8=True) == wanted
+    assert best_precision(torch.device("cuda"), stored_int8=True) == expected
     assert best_precision(torch.device("mps"), stored_int8=True) == "fp32"

@@ -40,7 +40,7 @@ def test_no_linux(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system knows no forks")
-def test_a_fork_is_answered_and_nothing_is_said(tiny, python):
+def test_a_forked_process_can_tokenize_without_a_warning(tiny, python):
     script = (
         "import os, sys\nfrom gatonegro import AutoTokenizer, pipeline\n"
         "tok = AutoTokenizer.from_pretrained(sys.argv[1]); tok(['el gato'] * 2000)\n"

@@ -30,9 +30,9 @@ def test_to_checkpoint_undoes_from_checkpoint(name, head):
     family = FAMILIES[name]
     sizes = config(name) if name in ENCODERS else generator_config(name)
     tensors = checkpoint(family, sizes, head)
-    wanted = set(build(sizes, head).state_dict())
-    ours = from_checkpoint(family, sizes, head, normalize_names(family, sizes, tensors), wanted)
-    assert ours.keys() == wanted
+    expected = set(build(sizes, head).state_dict())
+    ours = from_checkpoint(family, sizes, head, normalize_names(family, sizes, tensors), expected)
+    assert ours.keys() == expected
     assert same(to_checkpoint(family, sizes, head, ours), tensors)
     assert len({name.checkpoint_name for name in name_map(family, sizes, head)}) == len(name_map(family, sizes, head))
 

@@ -56,21 +56,21 @@ def test_ids_and_scores_are_the_references(writers, kind):
         model, inputs = models[kind], asked(record)
         options = model.generation_config.with_options(record["kwargs"])
         begun = inputs["input_ids"].shape[1] if kind == "gpt2" else 1
-        found = model.generate(**inputs, **record["kwargs"]).tolist()
-        wanted = [until_end(ids, begun, options.eos_ids) for ids in record["ids"]]
-        assert [until_end(ids, begun, options.eos_ids) for ids in found] == wanted, record
+        generated = model.generate(**inputs, **record["kwargs"]).tolist()
+        expected = [until_end(ids, begun, options.eos_ids) for ids in record["ids"]]
+        assert [until_end(ids, begun, options.eos_ids) for ids in generated] == expected, record
         if "scores" in record:
             rows = [ids[mask != 0].tolist() for ids, mask in zip(*inputs.values(), strict=True)]
             texts, prompts = (None, rows) if kind == "gpt2" else (rows, None)
             written = model.generate_ids(texts, prompts, options)
-            scores = [one.score for some in written for one in some]
+            scores = [text.score for texts_of_row in written for text in texts_of_row]
             assert scores == pytest.approx(record["scores"], rel=1e-4, abs=1e-4), record
             scored += 1
     assert scored > 20
 
 
 @pytest.mark.parametrize(
-    ("ids", "wanted"),
+    ("ids", "expected"),
     [
         ([5] * 8, True),
         ([1, 2, *[5] * 7], False),  # "ja ja ja"
@@ -82,12 +82,12 @@ def test_ids_and_scores_are_the_references(writers, kind):
         ([], False),
     ],
 )
-def test_loops(ids, wanted):
-    assert is_repeating(ids) is wanted
+def test_loops(ids, expected):
+    assert is_repeating(ids) is expected
 
 
-def test_a_loop_that_ends_is_one():
-    """Whether it ends by itself, or the limit's forced end stands behind it."""
+def test_a_loop_that_ends_with_an_eos_token_is_a_loop():
+    """A repetition is a loop if the model ends it with an eos token, and if the limit forces that token."""
     options = GenerationConfig(eos_token_id=1, forced_eos_token_id=1)
     row = Hypothesis([0, *[7] * 20, 1], 1, 0)
     assert finish(row, 0.0, True, 100, options).unfinished == "loop"
@@ -96,7 +96,7 @@ def test_a_loop_that_ends_is_one():
 
 
 def test_scores_may_leave_out_what_is_forbidden(models):
-    """As the reference normalises them: the log-probabilities of all that may follow make 1."""
+    """With `renormalize_logits`, the probabilities of the tokens that are not masked sum to 1, as in the reference."""
     model = models["marian"]
     never = [[i] for i in range(10, 100)]
     sums = {}
@@ -105,15 +105,15 @@ def test_scores_may_leave_out_what_is_forbidden(models):
             num_beams=2, num_return_sequences=2, max_new_tokens=1, eos_token_id=0, bad_words_ids=never,
             renormalize_logits=renormalize,
         )  # fmt: skip
-        (found,) = model.generate_ids([[5, 6, 0]], options=options)
-        sums[renormalize] = [one.score for one in found]
+        (generated,) = model.generate_ids([[5, 6, 0]], options=options)
+        sums[renormalize] = [text.score for text in generated]
     lost = [b - a for a, b in zip(*sums.values(), strict=True)]
     assert lost[0] > 1e-4 and lost[0] == pytest.approx(lost[1], abs=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["marian", "gpt2"])
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"bad_words_ids": [[10_000]]}, "bad_words_ids: there is no token 10000"),
         ({"forced_bos_token_id": 10_000}, "forced_bos_token_id"),
@@ -127,11 +127,11 @@ def test_scores_may_leave_out_what_is_forbidden(models):
         ({"suppress_tokens": "all", "num_beams": 2}, "no token may follow"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(models, kind, options, said):
+def test_options_that_make_no_sense_are_refused(models, kind, options, message):
     model = models[kind]
     if options.get("suppress_tokens") == "all":
         options = options | {"suppress_tokens": list(range(model.config.vocab_size))}
-    with pytest.raises(OptionError, match=said):
+    with pytest.raises(OptionError, match=message):
         model.generate(torch.tensor([[5, 6]]), max_new_tokens=4, **options)
 
 
@@ -159,8 +159,8 @@ def test_numbers_that_are_none_are_no_text(models):
 
 def test_the_start_of_a_call_wins(models):
     model = models["marian"]
-    found = model.generate(torch.tensor([[5, 6]]), decoder_start_token_id=9, max_new_tokens=3)
-    assert found[0, 0] == 9
+    ids = model.generate(torch.tensor([[5, 6]]), decoder_start_token_id=9, max_new_tokens=3)
+    assert ids[0, 0] == 9
     assert model.generate(torch.tensor([[5, 6]], dtype=torch.int16), max_new_tokens=3).dtype == torch.int64
     assert model.generate(torch.zeros(0, 3, dtype=torch.long)).shape == (0, 0)
 
@@ -173,7 +173,7 @@ def test_a_model_without_a_head_does_not_write(tmp_path):
 
 
 def test_only_what_is_unfinished_is_computed(models):
-    """A row a token that is written, in every part of the decoder, and never again; the encoder's once a text."""
+    """The decoder computes each generated token once, and no finished row; the encoder reads each text once."""
     model, beams = models["marian"], 3
     texts = [[5, 9, 20, 31, 7, 0], [8, 3, 0], [11, 12, 13, 14, 0]]
     layer, rows = model.decoder.layers[0], {}
@@ -195,15 +195,15 @@ def test_only_what_is_unfinished_is_computed(models):
             rows.clear()
             limits = (4, 9, 6)  # so many tokens, no more and no less
             how = [GenerationConfig(max_new_tokens=n, num_beams=num_beams) for n in limits]
-            alone = [model.generate_ids([text], options=one)[0][0].ids for text, one in zip(texts, how, strict=True)]
+            alone = [model.generate_ids([text], options=x)[0][0].ids for text, x in zip(texts, how, strict=True)]
             rows.clear()
             starts = [[model.start_token]] * 3
-            asked = replace(how[0], max_new_tokens=None)
-            together = generate(model, texts, starts, [1 + n for n in limits], asked)
-            assert [some[0].ids for some in together] == alone
+            options = replace(how[0], max_new_tokens=None)
+            together = generate(model, texts, starts, [1 + n for n in limits], options)
+            assert [generated[0].ids for generated in together] == alone
             steps = [num_beams * sum(n > step for n in limits) for step in range(max(limits))]
-            wanted = [3, *steps[1:]]  # rows of a source begin alike, and are computed once
-            assert all(rows[name] == wanted for name in ("up", "query", "key", "cross", "head"))
+            expected = [3, *steps[1:]]  # rows of a source begin alike, and are computed once
+            assert all(rows[name] == expected for name in ("up", "query", "key", "cross", "head"))
             assert rows["memory"] == rows["read"] == [sum(map(len, texts))]
     finally:
         for hook in hooks:
@@ -211,7 +211,7 @@ def test_only_what_is_unfinished_is_computed(models):
 
 
 def test_a_cache_forgets_who_has_left(models):
-    """Long after the others have ended, nothing of them is kept."""
+    """The cache drops the keys and values of finished rows while the last row continues."""
     model = models["gpt2"].optimize("fp32")
     state = DecodingState(model, None, [[5, 6, 7]] * 8, num_beams=2)
 
@@ -220,20 +220,20 @@ def test_a_cache_forgets_who_has_left(models):
 
     (tokens,) = state.prefill(choose)
     alone = DecodingState(model, None, [[5, 6, 7]])
-    (wanted,) = alone.prefill(choose)
+    (expected,) = alone.prefill(choose)
     for step in range(12):
         left = max(1, 7 - step)
         state.select(list(range(2 * left)), list(range(left)))
         (tokens,) = state.step(tokens[: 2 * left].tolist(), choose)
-        (wanted,) = alone.step(wanted.tolist(), choose)
-        assert set(tokens.tolist()) == set(wanted.tolist())
+        (expected,) = alone.step(expected.tolist(), choose)
+        assert set(tokens.tolist()) == set(expected.tolist())
         assert state.num_cached <= 4 * int(state.lengths.sum())
 
 
 def test_beams_that_are_drawn_are_drawn_of_all_words(models):
-    """Not of the likeliest alone, whose sum is found by other means."""
+    """Sampled beams come from the whole vocabulary, not only from the likeliest tokens that the kernel returns."""
     ids = torch.tensor([[5, 9, 20, 0]])
     how = {"num_beams": 2, "do_sample": True, "top_k": 0, "max_new_tokens": 1, "forced_eos_token_id": None}
     model = models["t5"]
-    found = {model.generate(ids, **how, seed=seed)[0, 1].item() for seed in range(60)}
-    assert len(found) > 8
+    drawn = {model.generate(ids, **how, seed=seed)[0, 1].item() for seed in range(60)}
+    assert len(drawn) > 8

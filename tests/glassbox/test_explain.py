@@ -33,11 +33,11 @@ def toy():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_is_told_of_models_that_write_is_what_they_compute(parts, kind):
+def test_explanations_of_generative_models_show_what_they_compute(parts, kind):
     model, tokenizer = parts[kind]
-    found = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=5)
-    ids = torch.tensor([tokenizer.convert_tokens_to_ids(list(found.tokens))])
-    written = torch.tensor([tokenizer.convert_tokens_to_ids(list(found.written))])[:, :-1]
+    explanation = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=5)
+    ids = torch.tensor([tokenizer.convert_tokens_to_ids(list(explanation.tokens))])
+    written = torch.tensor([tokenizer.convert_tokens_to_ids(list(explanation.written))])[:, :-1]
     batch = {"input_ids": written} if kind == "gpt2" else {"input_ids": ids, "decoder_input_ids": written}
     with torch.no_grad():
         out = model(**batch, output_hidden_states=True, output_attentions=True)
@@ -45,29 +45,29 @@ def test_what_is_told_of_models_that_write_is_what_they_compute(parts, kind):
     attentions = out.decoder_attentions if kind != "gpt2" else out.attentions
     hidden = out.decoder_hidden_states if kind != "gpt2" else out.hidden_states
     for i in range(layers):
-        own = next(s for s in found.steps if s.name == f"decoder.{i}.softmax")
+        own = next(s for s in explanation.steps if s.name == f"decoder.{i}.softmax")
         np.testing.assert_allclose(own.tensors["probs"], attentions[i][0], atol=1e-6)
         assert np.isneginf(own.tensors["scores"][:, 0, 1:]).all()  # nobody sees what comes later
         if kind != "gpt2":
-            cross = found[f"decoder.{i}.cross.softmax"].tensors["probs"]
+            cross = explanation[f"decoder.{i}.cross.softmax"].tensors["probs"]
             np.testing.assert_allclose(cross, out.cross_attentions[i][0], atol=1e-6)
         np.testing.assert_allclose(
-            found[f"decoder.{i}.feed_forward"].tensors["z"], hidden[i + 1][0], atol=2e-6, rtol=1e-5
+            explanation[f"decoder.{i}.feed_forward"].tensors["z"], hidden[i + 1][0], atol=2e-6, rtol=1e-5
         )
-        attention = found[f"decoder.{i}.masked_attention"]
+        attention = explanation[f"decoder.{i}.masked_attention"]
         q, k, scores = (attention.tensors[name] for name in ("Q", "K", "scores"))
         of = q @ k.transpose(0, 2, 1) * (1 if kind[:2] == "t5" else q.shape[-1] ** -0.5) + attention.tensors.get("B", 0)
         seen = np.isfinite(scores)
         np.testing.assert_allclose(scores[seen], of[seen], atol=1e-4)
         assert ("B[j − i]" in attention.formula) == (kind[:2] == "t5") == ("√d" not in attention.formula)
     likeliest = out.logits[0].softmax(-1).topk(5)
-    np.testing.assert_allclose(found["next"].tensors["probs"], likeliest.values, atol=1e-6)
+    np.testing.assert_allclose(explanation["next"].tensors["probs"], likeliest.values, atol=1e-6)
     untraced = model.run(pack(written.tolist(), model.config)) if kind == "gpt2" else model.run(
         pack(ids.tolist(), model.config), target=pack(written.tolist(), model.config.decoder)
     )  # fmt: skip
-    np.testing.assert_allclose(found["next"].tensors["sum"], untraced.detach().logsumexp(-1), atol=2e-6)
-    json.loads(found.to_json(), parse_constant=pytest.fail)  # no infinity, which is what is masked
-    new = found.written[-5:] if kind != "gpt2" else found.written[len(found.tokens) :]
+    np.testing.assert_allclose(explanation["next"].tensors["sum"], untraced.detach().logsumexp(-1), atol=2e-6)
+    json.loads(explanation.to_json(), parse_constant=pytest.fail)  # no infinity, which is what is masked
+    new = explanation.written[-5:] if kind != "gpt2" else explanation.written[len(explanation.tokens) :]
     assert new and set(new) <= set(tokenizer.get_vocab())
 
 
@@ -80,12 +80,12 @@ HEADS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_step_of_models_that_write_follows_from_the_one_before(parts, kind):
+def test_each_step_of_a_generative_model_follows_from_the_one_before(parts, kind):
     """Each formula, computed from the tensors of its step, gives the next tensors."""
     model, tokenizer = parts[kind]
-    found = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=5)
+    explanation = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=5)
     x = None
-    for step in found.steps:
+    for step in explanation.steps:
         of, weights = step.tensors, step.weights
         assert all(x.shape[-2] == len(step.rows) for name, x in of.items() if name in ("x", "Q", "y", "z", "context"))
         if step.kind == "vectorization":
@@ -110,16 +110,16 @@ def test_each_step_of_models_that_write_follows_from_the_one_before(parts, kind)
             x = of.get("memory", x)
         elif step.kind == "softmax":
             np.testing.assert_allclose(of["context"], of["probs"] @ of["V"], atol=1e-5)
-    last = [step for step in found.steps if step.name in ("decoder.norm", "encoder.norm")]
+    last = [step for step in explanation.steps if step.name in ("decoder.norm", "encoder.norm")]
     assert len(last) == {"t5": 2, "t5-v1.1": 2, "gpt2": 1}.get(kind, 0)
-    z = found["next"].tensors["z"]
-    np.testing.assert_allclose(z, (last[-1].tensors["y"] if last else found.steps[-2].tensors["z"]), atol=1e-6)
+    z = explanation["next"].tensors["z"]
+    np.testing.assert_allclose(z, (last[-1].tensors["y"] if last else explanation.steps[-2].tensors["z"]), atol=1e-6)
     if kind != "gpt2":
-        end = found["encoder.norm"].tensors["y"] if kind[:2] == "t5" else found["encoder.1.feed_forward"].tensors["z"]
+        step, name = ("encoder.norm", "y") if kind[:2] == "t5" else ("encoder.1.feed_forward", "z")
+        end = explanation[step].tensors[name]
         np.testing.assert_allclose(x, end, atol=1e-6)
-    assert ("d^(−½)" in found["next"].formula) == (kind == "t5") and ("W_output" in found["next"].formula) == (
-        kind == "t5-v1.1"
-    )
+    formula = explanation["next"].formula
+    assert ("d^(−½)" in formula) == (kind == "t5") and ("W_output" in formula) == (kind == "t5-v1.1")
 
 
 FAMILY = {
@@ -133,66 +133,67 @@ FAMILY = {
 
 @pytest.mark.parametrize("family", FAMILY)
 @pytest.mark.parametrize("head", HEADS)
-def test_what_is_told_of_encoders_is_what_they_compute(make_folder, family, head):
+def test_explanations_of_encoders_show_what_they_compute(make_folder, family, head):
     folder = make_folder(head, model_type=family, **FAMILY[family])
     model, tokenizer = HEADS[head].from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    found = explain("the black cat", model, tokenizer=tokenizer, lang="en")
+    explanation = explain("the black cat", model, tokenizer=tokenizer, lang="en")
     batch = tokenizer("the black cat", return_tensors="pt")
     batch = {name: batch[name] for name in ("input_ids", "attention_mask")}
     with torch.no_grad():
         out = model(**batch, output_hidden_states=True, output_attentions=True)
-    np.testing.assert_allclose(found["vectorization"].tensors["x"], out.hidden_states[0][0], atol=1e-6)
+    np.testing.assert_allclose(explanation["vectorization"].tensors["x"], out.hidden_states[0][0], atol=1e-6)
     ids = pack([tokenizer("the black cat")["input_ids"]], model.config)
     with torch.no_grad():
         untraced = model.encoder(model.embeddings(ids), Layout(ids.lengths, ids.lengths))
-    np.testing.assert_allclose(found["encoder.1.feed_forward"].tensors["z"], untraced, atol=1e-6)
+    np.testing.assert_allclose(explanation["encoder.1.feed_forward"].tensors["z"], untraced, atol=1e-6)
     for i, probs in enumerate(out.attentions):
-        np.testing.assert_allclose(found[f"encoder.{i}.softmax"].tensors["probs"], probs[0], atol=1e-6)
-        z = found[f"encoder.{i}.feed_forward"].tensors["z"]
+        np.testing.assert_allclose(explanation[f"encoder.{i}.softmax"].tensors["probs"], probs[0], atol=1e-6)
+        z = explanation[f"encoder.{i}.feed_forward"].tensors["z"]
         np.testing.assert_allclose(z, out.hidden_states[i + 1][0], atol=1e-6)
-    last = next(step.tensors for step in found.steps if step.number == 8)
+    last = next(step.tensors for step in explanation.steps if step.number == 8)
     if head == "none":
         np.testing.assert_allclose(last["z"], out.last_hidden_state[0], atol=1e-6)
     elif head == "token-classification":
         best = out.logits[0].softmax(-1).max(-1)
         np.testing.assert_allclose(last["probs"][:, 0], best.values, atol=1e-6)
         labels = [model.config.id2label[i] for i in best.indices.tolist()]
-        assert [found.words[i] for i in last["likeliest"][:, 0].tolist()] == labels
+        assert [explanation.words[i] for i in last["likeliest"][:, 0].tolist()] == labels
     elif head == "masked-lm":
         np.testing.assert_allclose(last["probs"], out.logits[0].softmax(-1).topk(5).values, atol=1e-6)
     else:
         np.testing.assert_allclose(last["logits"], out.logits[0], atol=1e-5)
     if head == "sequence-classification":
-        assert found.answer[0][1] == pytest.approx(float(out.logits.softmax(-1).max()), abs=1e-6)
+        assert explanation.answer[0][1] == pytest.approx(float(out.logits.softmax(-1).max()), abs=1e-6)
 
 
-def test_a_layer_that_is_called_twice_is_told_as_two(make_folder):
+def test_a_layer_that_is_called_twice_has_two_steps(make_folder):
     """A shared layer, as in ALBERT, has one set of steps per call."""
     model = AutoModel.from_pretrained(make_folder("none"))
     model.encoder.layers = torch.nn.ModuleList([model.encoder.layers[0]] * 3)
     ids = pack([[2, 5, 6, 3]], model.config)
     with torch.no_grad():
-        wanted = model.embeddings(ids)
+        expected = model.embeddings(ids)
         with record_activations(model) as seen:
             model.run(ids)
-        steps = list(stack_steps(model.encoder, seen, wanted, "encoder", RowLabels(("a", "b", "c", "d"))))
+        steps = list(stack_steps(model.encoder, seen, expected, "encoder", RowLabels(("a", "b", "c", "d"))))
         for i in range(3):
-            wanted = model.encoder.layers[0](wanted, Layout(ids.lengths, ids.lengths))
-            told = next(step for step in steps if step.name == f"encoder.{i}.feed_forward").tensors["z"]
-            np.testing.assert_allclose(told, wanted, atol=1e-6)
+            expected = model.encoder.layers[0](expected, Layout(ids.lengths, ids.lengths))
+            explained = next(step for step in steps if step.name == f"encoder.{i}.feed_forward").tensors["z"]
+            np.testing.assert_allclose(explained, expected, atol=1e-6)
 
 
 def test_what_a_pipeline_does_to_a_text_is_done_here_too(make_folder):
     folder = make_folder("sequence-classification")
     clf = pipeline("text-classification", str(folder), preprocess=str.lower)
-    found = explain("THE CAT", clf, lang="en")
-    assert found.tokens == explain("the cat", str(folder)).tokens and found.notes[-1][0] == "The model reads: the cat"
+    explanation = explain("THE CAT", clf, lang="en")
+    assert explanation.tokens == explain("the cat", str(folder)).tokens
+    assert explanation.notes[-1][0] == "The model reads: the cat"
 
 
-def test_of_what_is_read_and_written_there_is_a_limit_and_it_is_said(parts):
+def test_texts_over_a_limit_are_cut_with_a_note(parts):
     model, tokenizer = parts["gpt2"]
-    found = explain("El gato negro " * 200, model, tokenizer=tokenizer, max_new_tokens=5, lang="en")
-    assert len(found.written) <= model.config.max_tokens and "is not explained" in found.notes[0][0]
+    explanation = explain("El gato negro " * 200, model, tokenizer=tokenizer, max_new_tokens=5, lang="en")
+    assert len(explanation.written) <= model.config.max_tokens and "is not explained" in explanation.notes[0][0]
     model, tokenizer = parts["bart"]
     notes = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=2, lang="en").notes
     assert any("was cut after 2 tokens" in note[0] for note in notes)
@@ -237,8 +238,8 @@ def test_several_labels_or_a_number_are_scored_as_the_pipeline_does(make_folder)
     for kind, total in (("multi_label_classification", None), ("regression", None), (None, 1.0)):
         folder = make_folder("sequence-classification", problem_type=kind)
         answer = dict(explain("the black cat", str(folder), lang="en").answer)
-        said = pipeline("text-classification", str(folder))("the black cat", top_k=None)
-        assert answer == pytest.approx({one["label"]: one["score"] for one in said}, abs=1e-5)
+        answers = pipeline("text-classification", str(folder))("the black cat", top_k=None)
+        assert answer == pytest.approx({label["label"]: label["score"] for label in answers}, abs=1e-5)
         assert total is None or sum(answer.values()) == pytest.approx(total)
 
 
@@ -259,13 +260,14 @@ def test_every_text_is_there_in_both_languages():
     assert all(": " in text for message in GLOSSARY.values() for text in message)
 
 
-def test_words_are_in_the_language_that_is_asked_for_whatever_the_users_is(monkeypatch, make_folder):
+def test_an_explanation_is_in_the_requested_language_and_not_the_users(monkeypatch, make_folder):
     monkeypatch.setenv("GATONEGRO_LANG", "en")
     folder = make_folder("masked-lm")
-    found = explain("  ", str(folder), lang="es")
-    assert found.to_dict()["notes"][0].startswith("El texto está en blanco") and "está en blanco" in str(found)
-    assert str(found.notes[0]).startswith("The text is blank")
-    assert found.steps[-1].caption.short == ("Words", "Palabras")  # of a masked model no word comes next
+    explanation = explain("  ", str(folder), lang="es")
+    assert explanation.to_dict()["notes"][0].startswith("El texto está en blanco")
+    assert "está en blanco" in str(explanation)
+    assert str(explanation.notes[0]).startswith("The text is blank")
+    assert explanation.steps[-1].caption.short == ("Words", "Palabras")  # of a masked model no word comes next
     for call in (lambda: explain(1), lambda: explain("a", lang="fr"), lambda: explain("perro", model="toy")):
         with pytest.raises(GatonegroError) as raised:
             call()

@@ -48,16 +48,16 @@ def browser():
 
 
 @pytest.fixture(scope="module")
-def found():
+def explanation():
     return explain(TEXT, lang="es")
 
 
 @pytest.fixture
-def page(browser, found, tmp_path):
-    browser.get(found.save(tmp_path / "x.html").as_uri())
+def page(browser, explanation, tmp_path):
+    browser.get(explanation.save(tmp_path / "x.html").as_uri())
     yield browser
-    said = [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
-    assert not said
+    errors = [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert not errors
 
 
 def step(browser) -> str:
@@ -69,12 +69,12 @@ def go(browser, name: str) -> None:
     browser.execute_script("gatonegro.go(gatonegro.data.steps.findIndex((step) => step.name === arguments[0]))", name)
 
 
-def test_it_asks_no_one_for_anything(browser, found, tmp_path):
+def test_it_asks_no_one_for_anything(browser, explanation, tmp_path):
     browser.get_log("performance")
-    browser.get(found.save(tmp_path / "x.html").as_uri())
-    asked = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [m["params"]["request"]["url"] for m in asked if m["method"] == "Network.requestWillBeSent"]
-    assert all(url.startswith("file://") for url in asked) and len(asked) == 1
+    browser.get(explanation.save(tmp_path / "x.html").as_uri())
+    requests = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    requests = [m["params"]["request"]["url"] for m in requests if m["method"] == "Network.requestWillBeSent"]
+    assert all(url.startswith("file://") for url in requests) and len(requests) == 1
     source = (tmp_path / "x.html").read_text(encoding="utf-8")
     source = re.sub(r"http://www\.w3\.org/[\w/]+", "", source)  # names of kinds of elements, that no one asks for
     assert not re.search(r"""(?:src|href)=["']|https?://|@import|url\(""", source) and len(source) < 3_000_000
@@ -112,9 +112,9 @@ def test_steps_languages_and_themes(page):
     assert page.execute_script(paper) != light
 
 
-def test_its_numbers_are_the_tensors(page, found):
+def test_its_numbers_are_the_tensors(page, explanation):
     go(page, "encoder.5.softmax")
-    probs = found["encoder.5.softmax"].tensors["probs"]
+    probs = explanation["encoder.5.softmax"].tensors["probs"]
     cells = """return [...document.querySelectorAll('.heat tbody tr')].map(
         (row) => [...row.querySelectorAll('td')].map((cell) => Number(cell.textContent.replace('−', '-'))))"""
     np.testing.assert_allclose(page.execute_script(cells), probs.mean(0), atol=0.0061)
@@ -125,27 +125,27 @@ def test_its_numbers_are_the_tensors(page, found):
     marked = page.execute_script("return [...document.querySelectorAll('.heat thead th.on')].map((h) => h.dataset.c)")
     assert str(probs[3][2].argmax()) in marked
     go(page, "encoder.5.attention")
-    scores = found["encoder.5.attention"].tensors["scores"]
+    scores = explanation["encoder.5.attention"].tensors["scores"]
     np.testing.assert_allclose(page.execute_script(cells), scores[3], atol=0.011)
     shown = page.execute_script("return gatonegro.data.answer")
-    assert [(label, pytest.approx(score, abs=1e-4)) for label, score in found.answer] == [tuple(one) for one in shown]
+    assert [(label, pytest.approx(score, abs=1e-4)) for label, score in explanation.answer] == [*map(tuple, shown)]
     strip = page.execute_script(
         """const step = gatonegro.data.steps.find((step) => step.name === 'encoder.5.feed_forward');
         return gatonegro.data.strips[step.tensors.find((tensor) => tensor.name === 'z').strip]"""
     )
-    z = found["encoder.5.feed_forward"].tensors["z"]
+    z = explanation["encoder.5.feed_forward"].tensors["z"]
     bytes_ = np.frombuffer(base64.b64decode(strip["bytes"]), np.uint8).reshape(z.shape)
     np.testing.assert_allclose(strip["first"], z[:, :4], rtol=1e-5)
     np.testing.assert_allclose((bytes_ - 128.0) / 127 * np.abs(z).max(), z, atol=np.abs(z).max() / 127)
 
 
 def axe(browser) -> list[dict]:
-    found = pytest.importorskip("axe_core_python.selenium", reason="axe is not installed: pip install '.[test]'")
-    return found.Axe().run(browser)["violations"]
+    module = pytest.importorskip("axe_core_python.selenium", reason="axe is not installed: pip install '.[test]'")
+    return module.Axe().run(browser)["violations"]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_it_can_be_used_by_everyone(browser, found, tmp_path, theme):
+def test_it_can_be_used_by_everyone(browser, explanation, tmp_path, theme):
     encoder = (
         "vectorization",
         "encoder.2.attention",
@@ -155,13 +155,13 @@ def test_it_can_be_used_by_everyone(browser, found, tmp_path, theme):
         "attribution",
     )
     pages = [
-        (found, encoder),
+        (explanation, encoder),
         (explain("El gato negro", model="toy"), ("encoder.0.linear", "encoder.0.softmax")),
         (explain("El gato negro", model="translate-es-en"), ("decoder.1.cross.softmax", "next")),
         (explain("El profesor es bueno, todo será sencillo", model="demo-en"), ("head",)),
     ]
-    for one, names in pages:
-        browser.get(one.save(tmp_path / "x.html").as_uri())
+    for shown, names in pages:
+        browser.get(shown.save(tmp_path / "x.html").as_uri())
         browser.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
         for name in names:
             go(browser, name)
@@ -169,13 +169,13 @@ def test_it_can_be_used_by_everyone(browser, found, tmp_path, theme):
             assert not serious, [(name, v["id"], [n["html"][:120] for n in v["nodes"]][:3]) for v in serious]
 
 
-def test_models_that_write_and_the_toy(browser, tmp_path):
-    found = explain(">>en<< El gato negro", model="translate-es-en", lang="es")
-    browser.get(found.save(tmp_path / "x.html").as_uri())
+def test_generative_models_and_the_toy(browser, tmp_path):
+    explanation = explain(">>en<< El gato negro", model="translate-es-en", lang="es")
+    browser.get(explanation.save(tmp_path / "x.html").as_uri())
     go(browser, "decoder.1.cross.softmax")
     rows = [th.text for th in browser.find_elements("css selector", ".heat tbody th")]
     columns = [th.text for th in browser.find_elements("css selector", ".heat thead th")]
-    assert rows == list(found.written[1:]) and columns == list(found.tokens)
+    assert rows == list(explanation.written[1:]) and columns == list(explanation.tokens)
     aligned = browser.find_element("css selector", ".alignment tbody").text
     assert "▁cat\n▁gato" in aligned and "▁black\n▁negro" in aligned
     go(browser, "next")
@@ -196,8 +196,8 @@ def wide(browser) -> list[int]:
     return browser.execute_script("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
 
 
-def test_on_a_phone_nothing_sticks_out(browser, found, tmp_path):
-    browser.get(found.save(tmp_path / "x.html").as_uri())
+def test_on_a_phone_nothing_sticks_out(browser, explanation, tmp_path):
+    browser.get(explanation.save(tmp_path / "x.html").as_uri())
     phone(browser, True)
     try:
         for name in ("vectorization", "encoder.1.attention", "encoder.1.softmax", "encoder.1.add", "attribution"):
@@ -230,30 +230,30 @@ return seen"""
 def test_every_step_of_every_kind_of_model(browser, parts, make_folder, tmp_path, kind):
     if kind in parts:
         model, tokenizer = parts[kind]
-        found = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=5)
+        explanation = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=5)
     else:
         more = {
             "regression": {"problem_type": "regression"},
             "roberta": {"model_type": "roberta", "position_rule": "count", "type_vocab_size": 1},
         }
         head = kind if kind not in more else "sequence-classification"
-        found = explain("the black cat", str(make_folder(head, **more.get(kind, {}))))
+        explanation = explain("the black cat", str(make_folder(head, **more.get(kind, {}))))
     browser.get_log("browser")
-    browser.get(found.save(tmp_path / "x.html").as_uri())
+    browser.get(explanation.save(tmp_path / "x.html").as_uri())
     for name, strips, names, title in browser.execute_script(SHOWN):
-        step = found[name]
+        step = explanation[name]
         assert title[0] == str(step.number) and "undefined" not in " ".join(names), name
         assert all(labels == drawn for labels, drawn in strips), (name, strips)
-        mine = {*step.rows, *step.columns, *found.words.values(), *found.written}
-        assert {n for n in names if n in found.tokens} <= mine
+        mine = {*step.rows, *step.columns, *explanation.words.values(), *explanation.written}
+        assert {n for n in names if n in explanation.tokens} <= mine
     assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def test_a_word_is_followed_from_step_to_step(browser, tmp_path):
-    found = explain("El gato negro", model="translate-es-en", lang="es")
-    browser.get(found.save(tmp_path / "x.html").as_uri())
+    explanation = explain("El gato negro", model="translate-es-en", lang="es")
+    browser.get(explanation.save(tmp_path / "x.html").as_uri())
     go(browser, "decoder.1.cross.softmax")
-    word = found.written.index("▁cat") - 1  # which is written at the place before
+    word = explanation.written.index("▁cat") - 1  # which is written at the place before
     browser.find_element("css selector", f".words [data-word='{word}']").click()
     rows = [th.text for th in browser.find_elements("css selector", ".heat tbody th, .alignment tbody th")]
     assert rows == ["▁cat", "▁cat"] and browser.switch_to.active_element.get_attribute("data-word") == str(word)
@@ -264,7 +264,7 @@ def test_a_word_is_followed_from_step_to_step(browser, tmp_path):
     counts = [
         len(box.find_elements("css selector", "canvas")) for box in browser.find_elements("css selector", ".strip")
     ]
-    read = len(found.tokens)
+    read = len(explanation.tokens)
     assert counts == [1, read, 1, read, read]  # x, M, Q, K, V
     browser.find_element("css selector", ".words [data-word='-1']").click()
     assert len(browser.find_element("css selector", ".strip").find_elements("css selector", "canvas")) > 1
@@ -286,18 +286,18 @@ def test_twice_in_one_notebook_and_each_answers_for_itself(browser, tmp_path):
     shown = [explain(text, model="demo-en", lang="en")._repr_html_() for text in ("good", "It was <i>bad</i>")]
     (tmp_path / "x.html").write_text("<meta charset=utf-8>" + "<hr>".join(shown), encoding="utf-8")
     browser.get((tmp_path / "x.html").as_uri())
-    said = []
+    titles = []
     for frame in browser.find_elements("css selector", "iframe"):
         browser.switch_to.frame(frame)
         browser.find_element("id", "after").click()
-        said.append([browser.find_element("id", name).text for name in ("text", "title")])
+        titles.append([browser.find_element("id", name).text for name in ("text", "title")])
         browser.switch_to.default_content()
-    assert said == [["good", "2. Linear maps: Q, K, V"], ["It was <i>bad</i>", "2. Linear maps: Q, K, V"]]
+    assert titles == [["good", "2. Linear maps: Q, K, V"], ["It was <i>bad</i>", "2. Linear maps: Q, K, V"]]
 
 
-def test_motion_is_left_out_where_that_is_wished(browser, found, tmp_path):
+def test_motion_is_left_out_where_that_is_wished(browser, explanation, tmp_path):
     how = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
-    browser.get(found.save(tmp_path / "x.html").as_uri())
+    browser.get(explanation.save(tmp_path / "x.html").as_uri())
     go(browser, "encoder.0.softmax")
     lasts = "return getComputedStyle(document.querySelector('.links path')).transitionDuration"
     assert browser.execute_script(lasts) != "0s"
@@ -306,7 +306,7 @@ def test_motion_is_left_out_where_that_is_wished(browser, found, tmp_path):
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
-def test_words_of_the_glossary_are_told_on_focus(page):
+def test_words_of_the_glossary_are_explained_on_focus(page):
     go(page, "encoder.0.softmax")
     terms = page.find_elements("css selector", "#step .term")
     assert terms
@@ -326,18 +326,18 @@ def test_both_glossaries_are_whole():
         assert len(terms) >= 50 and all(text.endswith((".", "!")) for text in terms.values())
 
 
-def test_a_model_that_does_not_fit_is_said_with_what_shows_it(browser, tmp_path):
-    found = explain("El profesor es bueno, todo será sencillo", model="demo-en", lang="en")
-    browser.get(found.save(tmp_path / "x.html").as_uri())
+def test_a_language_mismatch_is_shown_with_its_evidence(browser, tmp_path):
+    explanation = explain("El profesor es bueno, todo será sencillo", model="demo-en", lang="en")
+    browser.get(explanation.save(tmp_path / "x.html").as_uri())
     banner = browser.find_element("id", "diagnosis")
-    assert "2.29 a word" in banner.text and "Spanish" in banner.text
+    assert "2.29 per word" in banner.text and "Spanish" in banner.text
     words = [w.find_elements("css selector", "b") for w in banner.find_elements("css selector", ".fragmented > span")]
     assert ["prof", "es", "or"] in [[piece.text for piece in word] for word in words]
 
 
-def test_of_a_long_text_less_is_drawn_and_that_is_said(tmp_path):
-    found = explain("El profesor es bueno y todo será sencillo. " * 30, lang="es")
-    source = found.save(tmp_path / "x.html").read_text(encoding="utf-8")
+def test_less_of_a_long_text_is_drawn_with_a_note(tmp_path):
+    explanation = explain("El profesor es bueno y todo será sencillo. " * 30, lang="es")
+    source = explanation.save(tmp_path / "x.html").read_text(encoding="utf-8")
     assert len(source) < 12_000_000 and "guárdala como .safetensors" in source
 
 

@@ -39,11 +39,11 @@ def test_the_worked_example_by_hand(toy):
 
     y = norm(total)
     down = np.maximum(y, 0) @ np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]])
-    wanted = {
+    expected = {
         "attention": ("scores", scores[None]), "softmax": ("probs", probs[None]), "add": ("sum", total),
         "norm": ("y", y), "feed_forward": ("z", norm(y + down)),
     }  # fmt: skip
-    for name, (tensor, numbers) in wanted.items():
+    for name, (tensor, numbers) in expected.items():
         np.testing.assert_allclose(toy[name].tensors[tensor], numbers, atol=1e-12)
 
 
@@ -60,8 +60,8 @@ def test_every_product_and_exponential_is_written_out(toy):
     assert "ReLU([0.7071, -1.4142, 0.7071]) = [0.7071, 0, 0.7071]" in lines["feed_forward"]
     assert len([line for line in lines["feed_forward"] if "·W_" in line]) == 18
     assert {step.kind for step in toy.steps if step.notes} == {"linear", "softmax", "add", "norm", "feed_forward"}
-    said, english = str(toy), str(explain("El gato negro", model="toy", lang="en"))
-    assert "Autoatención" in said and "El curso aplica softmax" in said
+    spanish, english = str(toy), str(explain("El gato negro", model="toy", lang="en"))
+    assert "Autoatención" in spanish and "El curso aplica softmax" in spanish
     assert "Self-attention" in english and "The course takes softmax" in english and "media" not in english
 
 

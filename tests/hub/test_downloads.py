@@ -114,8 +114,8 @@ def test_second_load_asks_nothing(server):
         assert source.commit == OLD
 
     load()
-    asked = [request for request in server.seen if "/resolve/" in request]
-    assert len(asked) == 6  # can it be reached; two files, HEAD and GET; HEAD of what is not there
+    requests = [request for request in server.seen if "/resolve/" in request]
+    assert len(requests) == 6  # can it be reached; two files, HEAD and GET; HEAD of what is not there
     server.seen.clear()
     load()
     assert server.seen == []
@@ -133,8 +133,8 @@ def test_a_disk_without_symbolic_links(server, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_SYMLINKS_WARNING", True)
     path = hub.locate(NAME).file("config.json")
     assert path is not None and not path.is_symlink() and path.read_bytes() == FILES["config.json"]
-    asked = len(server.seen)
-    assert hub.locate(NAME).file("config.json") == path and len(server.seen) == asked
+    num_requests = len(server.seen)
+    assert hub.locate(NAME).file("config.json") == path and len(server.seen) == num_requests
 
 
 def test_all_files_of_one_commit(server):

@@ -142,7 +142,7 @@ def test_a_json_file_is_an_object_or_an_error(tmp_path):
     for text, value in (('{"ñ": "\\u00f1"}', {"ñ": "ñ"}), ('{"gato": "\\ud83d\\udc08"}', {"gato": "🐈"})):
         (tmp_path / "config.json").write_text(text, encoding="utf-8")
         assert source.json("config.json") == value
-    for data, said in (
+    for data, message in (
         (b"{", "is not valid JSON"),
         (b"[1]", "should be a JSON object, and is a list"),
         (b'{"a": "\\uD83d"}', "is not valid JSON"),  # half of a character, which no file can hold
@@ -150,7 +150,7 @@ def test_a_json_file_is_an_object_or_an_error(tmp_path):
         (b"[" * 100_000, "is not valid JSON"),
     ):
         (tmp_path / "config.json").write_bytes(data)
-        with pytest.raises(ConfigError, match=said) as error:
+        with pytest.raises(ConfigError, match=message) as error:
             source.json("config.json")
         assert str(tmp_path / "config.json") in error.value.in_("es")
 

@@ -187,13 +187,13 @@ def test_nothing_in_the_cache_and_no_network(spanish, monkeypatch, tmp_path):
 def test_a_missing_head(spanish, tiny):
     with pytest.raises(MissingHeadError) as caught:
         AutoModelForMaskedLM.from_pretrained(tiny)
-    said = str(caught.value)
-    assert "el checkpoint no tiene pesos para una cabeza masked-lm" in said
-    assert "tiene: sequence-classification. Indica un checkpoint que se haya entrenado para la tarea." in said
+    message = str(caught.value)
+    assert "el checkpoint no tiene pesos para una cabeza masked-lm" in message
+    assert "tiene: sequence-classification. Indica un checkpoint que se haya entrenado para la tarea." in message
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (None, "el texto es None, quizá un valor que falta: pasa un str, una lista de str"),
         (["gato", float("nan")], r"el texto 1 es un float \(nan\), quizá un valor que falta: pasa un str"),
@@ -203,8 +203,8 @@ def test_a_missing_head(spanish, tiny):
         ("gato\ud800", "el texto 0 tiene un surrogate suelto.*codificación correcta"),
     ],
 )
-def test_what_is_no_text(spanish, tiny, text, said):
-    with pytest.raises(InputError, match=said):
+def test_what_is_no_text(spanish, tiny, text, message):
+    with pytest.raises(InputError, match=message):
         AutoTokenizer.from_pretrained(tiny)(text)
 
 

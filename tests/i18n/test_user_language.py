@@ -25,7 +25,7 @@ def environment(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("variables", "wanted"),
+    ("variables", "expected"),
     [
         ({"GATONEGRO_LANG": "es", "LANG": "en_US.UTF-8"}, "es"),
         ({"GATONEGRO_LANG": "ES"}, "es"),
@@ -45,14 +45,14 @@ def environment(monkeypatch):
         ({"LANG": "estonian"}, "en"),  # an old name of et_EE
     ],
 )
-def test_the_environment_says_the_language(environment, variables, wanted):
+def test_the_environment_says_the_language(environment, variables, expected):
     environment(**variables)
-    assert user_language() == wanted
-    assert localized("yes", "sí") == {"en": "yes", "es": "sí"}[wanted]
+    assert user_language() == expected
+    assert localized("yes", "sí") == {"en": "yes", "es": "sí"}[expected]
 
 
 @pytest.mark.parametrize(
-    ("platform", "found", "wanted"),
+    ("platform", "system_locale", "expected"),
     [
         ("win32", ("Spanish_Mexico", "1252"), "es"),
         ("win32", ("es_ES", "cp1252"), "es"),
@@ -62,11 +62,13 @@ def test_the_environment_says_the_language(environment, variables, wanted):
         ("linux", ("es_ES", "UTF-8"), "en"),
     ],
 )
-def test_windows_and_macos_are_asked_where_no_variable_is_set(environment, monkeypatch, platform, found, wanted):
+def test_without_variables_windows_and_macos_name_the_language(
+    environment, monkeypatch, platform, system_locale, expected
+):
     environment()
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(i18n.locale, "getlocale", lambda: found)
-    assert user_language() == wanted
+    monkeypatch.setattr(i18n.locale, "getlocale", lambda: system_locale)
+    assert user_language() == expected
 
 
 def test_a_locale_that_python_does_not_know_is_english(environment, monkeypatch):
@@ -99,9 +101,9 @@ def test_a_language_for_the_length_of_a_with(environment):
         raise KeyError
     assert user_language() == "en"
     set_language("es")
-    for lang, wanted in (("en", "en"), (None, "es")):
+    for lang, expected in (("en", "en"), (None, "es")):
         with override_language(lang):
-            assert user_language() == wanted
+            assert user_language() == expected
         assert user_language() == "es"
     set_language(None)
     with pytest.raises(ValueError, match="'fr'"), override_language("fr"):

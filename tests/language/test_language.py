@@ -24,7 +24,7 @@ built_in = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("El gato negro", "es"),
         ("The black cat", "en"),
@@ -39,8 +39,8 @@ built_in = pytest.mark.skipif(
         ("He vuelto.", None),  # one word is English, one Spanish
     ],
 )
-def test_guesses(text, wanted):
-    assert detect_language(text) == wanted
+def test_guesses(text, expected):
+    assert detect_language(text) == expected
 
 
 def test_of_long_texts_only_the_front_is_read():
@@ -70,27 +70,28 @@ def test_matches(text, codes, fits):
 @built_in
 @pytest.mark.parametrize("text", ["el check-in fue super smooth", "hicimos un meeting con el team y fue super cool"])
 def test_mixed_text_is_a_case_of_its_own(text):
-    found = diagnose(text, "demo-en")
-    assert found.mixed and found.fits is None and found.language == "es"
+    diagnosis = diagnose(text, "demo-en")
+    assert diagnosis.mixed and diagnosis.fits is None and diagnosis.language == "es"
     assert not diagnose(SPANISH, "demo-en").mixed
 
 
 @built_in
 def test_the_courses_sentence_under_an_english_model():
-    found = diagnose(SPANISH, model="demo-en")
-    assert (found.language, found.model_languages, found.known_by, found.fits) == ("es", ("en",), "config", False)
-    assert found.confidence > 0.9 and found.tokens_per_word > 1.5 * found.best_fertility
-    assert dict(found.fragmented)["profesor"] == ("prof", "es", "or") and found.unknown == ()
-    assert "sentiment-es-en" in found.advice and "Spanish" in found.advice
-    report = str(found)
+    diagnosis = diagnose(SPANISH, model="demo-en")
+    assert (diagnosis.language, diagnosis.model_languages) == ("es", ("en",))
+    assert (diagnosis.known_by, diagnosis.fits) == ("config", False)
+    assert diagnosis.confidence > 0.9 and diagnosis.tokens_per_word > 1.5 * diagnosis.best_fertility
+    assert dict(diagnosis.fragmented)["profesor"] == ("prof", "es", "or") and diagnosis.unknown == ()
+    assert "sentiment-es-en" in diagnosis.advice and "Spanish" in diagnosis.advice
+    report = str(diagnosis)
     assert "prof·es·or" in report and "English (by its config)" in report and "→ this model was made for" in report
-    assert json.loads(found.to_json())["fits"] is False
+    assert json.loads(diagnosis.to_json())["fits"] is False
     assert diagnose([SPANISH, ENGLISH])[0].fits is diagnose(ENGLISH).fits is True
-    assert diagnose(pipeline("sentiment-analysis", "demo-en")("x") and SPANISH, model="demo-en") == found
+    assert diagnose(pipeline("sentiment-analysis", "demo-en")("x") and SPANISH, model="demo-en") == diagnosis
 
 
 @built_in
-def test_a_pipeline_can_be_asked_about():
+def test_a_pipeline_can_be_diagnosed():
     assert diagnose(SPANISH, pipeline("sentiment-analysis", "demo-en")).fits is False
     with pytest.raises(InputError, match="item 1 is int") as raised:
         diagnose(["a", 1])
@@ -102,12 +103,12 @@ def test_a_pipeline_can_be_asked_about():
 
 
 @built_in
-def test_a_diagnosis_is_told_in_the_language_that_is_asked_for(monkeypatch):
+def test_a_diagnosis_is_printed_in_the_requested_language(monkeypatch):
     monkeypatch.setenv("GATONEGRO_LANG", "en")
-    found = diagnose(SPANISH, "demo-en")
-    assert found.to_dict("es")["advice"].startswith("este modelo se hizo para inglés, y su respuesta al español")
-    assert found.to_dict()["advice"].startswith("this model was made for English, and its answer to Spanish")
-    assert {"fragmented", "best_fertility"} < found.to_dict().keys() and "advice_message" not in found.to_dict()
+    diagnosis = diagnose(SPANISH, "demo-en")
+    assert diagnosis.to_dict("es")["advice"].startswith("este modelo se hizo para inglés, y su respuesta al español")
+    assert diagnosis.to_dict()["advice"].startswith("this model was made for English, and its answer to Spanish")
+    assert {"fragmented", "best_fertility"} < diagnosis.to_dict().keys() and "advice_message" not in diagnosis.to_dict()
 
 
 def folder_of(path, sample, **config):
@@ -129,8 +130,8 @@ def test_a_models_languages(tmp_path):
     spanish = samples()["es"]["sentences"]
     folder = folder_of(tmp_path / "es", spanish)
     tokenizer = AutoTokenizer.from_pretrained(folder)
-    found = languages_of(tokenizer, {}, str(folder))
-    assert found == Languages(("es",), "tokenizer")
+    languages = languages_of(tokenizer, {}, str(folder))
+    assert languages == Languages(("es",), "tokenizer")
     assert next(iter(relative_fertility(tokenizer))) == "es"
 
     (folder / "README.md").write_text("---\nlanguage: gl\n---\n# x\n", encoding="utf-8")
@@ -159,7 +160,7 @@ def test_a_models_languages(tmp_path):
         ("t5-small", "en de ro", "es tr ru"),
     ],
 )
-def test_real_tokenizers_are_told_apart(shared, name, known, unknown):
+def test_real_tokenizers_are_distinguished(shared, name, known, unknown):
     tokenizer = AutoTokenizer.from_pretrained(shared / "data" / "tokenizers" / name)
     codes = set(languages_of(tokenizer, {}).codes)
     assert set(known.split()) <= codes and not codes & set(unknown.split())
@@ -177,10 +178,11 @@ class TestPipelines:
         texts = [ENGLISH, SPANISH, "ok", "Me encanta este curso tan bonito", "🐈"] * 3
         with pytest.warns(LanguageMismatchWarning) as seen:
             english(texts)
-        (one,) = seen
-        said = str(one.message)
-        assert "item 1 ('El profesor es bueno" in said and "Spanish" in said and "demo-en was made for English" in said
-        assert "6 of 15" in said
+        (warning,) = seen
+        message = str(warning.message)
+        assert "item 1 ('El profesor es bueno" in message
+        assert "Spanish" in message and "demo-en was made for English" in message
+        assert "6 of 15" in message
 
     @pytest.mark.parametrize(
         "texts",
@@ -215,21 +217,21 @@ class TestPipelines:
         texts = [SPANISH, ENGLISH, "Me encanta este curso tan bonito", "Zut"]
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            found = english(texts, language_check="route")
-            assert list(english(iter(texts), language_check="route")) == found
-        assert [one["model"] for one in found] == ["sentiment-es-en", "demo-en", "sentiment-es-en", "demo-en"]
-        assert found[0]["label"] == "POS" and found[1]["label"] == "POSITIVE"
+            answers = english(texts, language_check="route")
+            assert list(english(iter(texts), language_check="route")) == answers
+        assert [answer["model"] for answer in answers] == ["sentiment-es-en", "demo-en", "sentiment-es-en", "demo-en"]
+        assert answers[0]["label"] == "POS" and answers[1]["label"] == "POSITIVE"
         routed = english([SPANISH], language_check="route", top_k=2)
-        assert [[one["model"] for one in answers] for answers in routed] == [["sentiment-es-en"] * 2]
+        assert [[answer["model"] for answer in top_two] for top_two in routed] == [["sentiment-es-en"] * 2]
         numbers = pipeline("feature-extraction", "demo-en", language_check="route")
         with pytest.raises(OptionError, match="name their model"):
             numbers([ENGLISH])
 
-    def test_where_none_fits_that_is_said(self, english):
+    def test_where_no_model_fits_there_is_a_warning(self, english):
         texts = ["Das Wetter ist heute sehr schlecht in Berlin", ENGLISH]
         with pytest.warns(LanguageMismatchWarning, match=r"item 0 .*German.*1 of 2"):
-            found = english(texts, language_check="route")
-        assert [one["model"] for one in found] == ["demo-en", "demo-en"]
+            answers = english(texts, language_check="route")
+        assert [answer["model"] for answer in answers] == ["demo-en", "demo-en"]
 
     def test_items_keep_their_numbers_when_they_are_sent_elsewhere(self, english):
         from gatonegro.errors import GatonegroWarning
@@ -245,9 +247,9 @@ class TestPipelines:
             english.warned_kinds.clear()
             next(english(iter([SPANISH])))
             english([SPANISH] * 3)  # no more
-        assert [one.filename for one in seen] == [__file__] * 3
+        assert [warning.filename for warning in seen] == [__file__] * 3
 
-    def test_generators_are_told_soon(self, english):
+    def test_a_generator_is_warned_of_at_its_first_answer(self, english):
         answers = english(text for text in [SPANISH] + [ENGLISH] * 5000)
         with pytest.warns(LanguageMismatchWarning):
             next(answers)
@@ -287,14 +289,11 @@ def test_codes_are_read_as_people_write_them():
 
 @built_in
 def test_fragmented_and_unknown_words_are_reported_as_in_the_text():
-    found = diagnose("The cat 🐈 sleeps 🐈", "demo-en")
-    assert found.unknown == ("🐈",) and found.tokens_per_word < 2.5
-    found = diagnose("El profesor, mañana", "demo-en")
-    assert all("".join(pieces) == word for word, pieces in found.fragmented) and dict(found.fragmented)["profesor"] == (
-        "prof",
-        "es",
-        "or",
-    )
+    diagnosis = diagnose("The cat 🐈 sleeps 🐈", "demo-en")
+    assert diagnosis.unknown == ("🐈",) and diagnosis.tokens_per_word < 2.5
+    diagnosis = diagnose("El profesor, mañana", "demo-en")
+    assert all("".join(pieces) == word for word, pieces in diagnosis.fragmented)
+    assert dict(diagnosis.fragmented)["profesor"] == ("prof", "es", "or")
     assert diagnose("El profesor es bueno, todo será sencillo", "translate-es-en").fits is not False
     advice = diagnose("El profesor es bueno, todo será sencillo", "demo-en").advice_message[0]
     assert "sentiment-es-en" in advice and "translate-es-en" not in advice

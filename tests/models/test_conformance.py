@@ -87,45 +87,45 @@ def write(transliterator: Transliterator, words, begin: str = "", **options) -> 
     options = {"max_new_tokens": 256, "early_stopping": True, "eos_token_id": transliterator.end} | options
     sources, prompt_ids = [transliterator.read(word) for word in words], [transliterator.begin(begin)] * len(words)
     written = transliterator.model.generate_ids(sources, prompt_ids, GenerationConfig(**options))
-    return [[(transliterator.word(one.ids), one.score) for one in some] for some in written]
+    return [[(transliterator.word(text.ids), text.score) for text in texts] for texts in written]
 
 
 def test_the_known_words(transliterator):
     """With CTranslate2's default options: two beams, at least one token."""
     known = {"آتزمون": ("atzmon", -0.15167), "آتشيسون": ("achison", -0.13920)}
-    found = write(transliterator, tuple(known), num_beams=2, min_new_tokens=1)
-    assert found == [[(word, pytest.approx(score, abs=1e-4))] for word, score in known.values()]
+    answers = write(transliterator, tuple(known), num_beams=2, min_new_tokens=1)
+    assert answers == [[(word, pytest.approx(score, abs=1e-4))] for word, score in known.values()]
 
 
-@pytest.mark.parametrize(("options", "wanted"), WRITTEN, ids=[str(options) for options, _ in WRITTEN])
-def test_the_same_is_written(transliterator, options, wanted):
-    found = write(transliterator, WORDS, **options)
-    assert len(found) == len(WORDS)
-    for some, line in zip(found, wanted.split(", "), strict=True):
+@pytest.mark.parametrize(("options", "expected"), WRITTEN, ids=[str(options) for options, _ in WRITTEN])
+def test_the_same_is_written(transliterator, options, expected):
+    answers = write(transliterator, WORDS, **options)
+    assert len(answers) == len(WORDS)
+    for some, line in zip(answers, expected.split(", "), strict=True):
         names, scores = line.split()[::2], [float(score) for score in line.split()[1::2]]
         assert some == [(name, pytest.approx(score, abs=NEAR)) for name, score in zip(names, scores, strict=True)]
 
 
 def test_going_on_from_a_beginning(transliterator):
     """The prefix does not count towards the score."""
-    (found,) = write(transliterator, WORDS[:1], "ats", length_penalty=0.0)
-    assert found == [("atsumon", pytest.approx(-0.593918, abs=NEAR))]
+    (answers,) = write(transliterator, WORDS[:1], "ats", length_penalty=0.0)
+    assert answers == [("atsumon", pytest.approx(-0.593918, abs=NEAR))]
 
 
 def test_each_tokens_probability(transliterator):
     """Token probabilities of given sequences, in one padded batch."""
-    asked = {("آتزمون", "atzmon"): [-0.10602, -0.06541, -0.05600, -0.44795, -0.23071, -0.09218, -0.06346]}
-    asked["آتشيسون", "acheson"] = [-0.07266, -0.30031, -0.18119, -1.17458, -0.01110, -0.30550, -0.00238, -0.01546]
-    read = [torch.tensor(transliterator.read(word)) for word, _ in asked]
-    written = [torch.tensor([*transliterator.begin(word), transliterator.end]) for _, word in asked]
+    expected = {("آتزمون", "atzmon"): [-0.10602, -0.06541, -0.05600, -0.44795, -0.23071, -0.09218, -0.06346]}
+    expected["آتشيسون", "acheson"] = [-0.07266, -0.30031, -0.18119, -1.17458, -0.01110, -0.30550, -0.00238, -0.01546]
+    read = [torch.tensor(transliterator.read(word)) for word, _ in expected]
+    written = [torch.tensor([*transliterator.begin(word), transliterator.end]) for _, word in expected]
     inputs, labels = (torch.nn.utils.rnn.pad_sequence(rows, True, -1) for rows in (read, written))
     with torch.no_grad():
         logits = transliterator.model(
             inputs.clamp(min=0), inputs >= 0, labels[:, :-1].clamp(min=0), labels[:, :-1] >= 0
         ).logits
     logs = logits.log_softmax(-1).gather(-1, labels[:, 1:, None].clamp(min=0))[..., 0]
-    for row, wanted in zip(logs.tolist(), asked.values(), strict=True):
-        assert row[: len(wanted)] == pytest.approx(wanted, abs=1e-5)
+    for row, log_probabilities in zip(logs.tolist(), expected.values(), strict=True):
+        assert row[: len(log_probabilities)] == pytest.approx(log_probabilities, abs=1e-5)
 
 
 def test_forms_of_numbers_are_read():
@@ -152,9 +152,9 @@ def test_forms_of_numbers_are_read():
         variable("flag", torch.tensor(1, dtype=torch.int8)),
     ]
     head = struct.pack("<I", 6) + text("Spec") + struct.pack("<II", 7, len(parts))
-    spec, found = read(head + b"".join(parts) + struct.pack("<I", 1) + text("f/weight") + text("a/weight"))
+    spec, variables = read(head + b"".join(parts) + struct.pack("<I", 1) + text("f/weight") + text("a/weight"))
     assert spec == "Spec"
-    wanted = {
+    expected = {
         "a/weight": torch.tensor([[1.0, -0.5], [1.5, 63.5]]),
         "b/weight": whole / 4,
         "c/weight": whole / 1000,  # as it was when scales were not written
@@ -162,7 +162,7 @@ def test_forms_of_numbers_are_read():
         "e/weight": half,
         "flag": torch.tensor(1.0),
     }
-    wanted["f/weight"] = wanted["a/weight"]
-    assert found.keys() == wanted.keys()
-    for name, values in wanted.items():
-        torch.testing.assert_close(found[name], values)
+    expected["f/weight"] = expected["a/weight"]
+    assert variables.keys() == expected.keys()
+    for name, values in expected.items():
+        torch.testing.assert_close(variables[name], values)

@@ -103,8 +103,8 @@ def test_what_layers_compute_is_the_references(pair):
     inputs = batch(ours)
     theirs.set_attn_implementation("eager")
     with torch.no_grad():
-        asked = {"output_attentions": True, "output_hidden_states": True}
-        a, b = ours(**inputs, **asked), theirs(**inputs, **asked)
+        options = {"output_attentions": True, "output_hidden_states": True}
+        a, b = ours(**inputs, **options), theirs(**inputs, **options)
     theirs.set_attn_implementation("sdpa")
     mask = inputs["attention_mask"] != 0
     if ours.config.decoder is None:
@@ -121,11 +121,11 @@ def test_what_layers_compute_is_the_references(pair):
             (a.decoder_attentions, b.decoder_attentions, whole, whole),
             (a.cross_attentions, b.cross_attentions, whole, mask),
         ]
-    for found, wanted, rows in pairs:
-        for x, y in zip(found, wanted, strict=True):
+    for actual, expected, rows in pairs:
+        for x, y in zip(actual, expected, strict=True):
             close(x[rows], y[rows])
-    for found, wanted, rows, columns in heads:
-        for x, y in zip(found, wanted, strict=True):
+    for actual, expected, rows, columns in heads:
+        for x, y in zip(actual, expected, strict=True):
             real = (rows[:, None, :, None] & columns[:, None, None, :]).float()
             close(x * real, y * real)
 
@@ -142,10 +142,10 @@ def test_losses_and_gradients_are_the_references(pair):
     for model, out in ((ours, a), (theirs, b)):
         model.zero_grad()
         out.loss.backward()
-    found, wanted = ours.embeddings.tokens.weight.grad, theirs.get_input_embeddings().weight.grad
+    actual, expected = ours.embeddings.tokens.weight.grad, theirs.get_input_embeddings().weight.grad
     if (pad := ours.config.pad_token_id) is not None:  # the reference's pad learns nothing where it is read
-        found[pad] = wanted[pad]
-    close(found / wanted.abs().max(), wanted / wanted.abs().max())
+        actual[pad] = expected[pad]
+    close(actual / expected.abs().max(), expected / expected.abs().max())
 
 
 def test_saved_and_read_by_the_reference(pair, tmp_path):
@@ -190,7 +190,7 @@ def test_cached_is_uncached(pair):
         cross = Layout(tuple(map(len, written)), packed.lengths)
     whole = pack(written, own)
     full = ours.logits(ours.decode(whole, memory, cross), whole)  # (t, vocab)
-    wanted = list(full.split(whole.lengths))
+    expected = list(full.split(whole.lengths))
     kv_caches = [KVCache() for _ in ours.decoder.layers]
     keys = None if memory is None else ours.decoder.project_memory(memory)
     places: list[list[int]] = [[], [], []]  # of each sequence's tokens in the cache
@@ -206,9 +206,9 @@ def test_cached_is_uncached(pair):
         for own_places, n in zip(places, counts, strict=True):
             own_places += range(sum(map(len, places)), sum(map(len, places)) + n)
         layout = Layout(tuple(counts), lengths, key_slots=torch.tensor([i for some in places for i in some]))
-        found = ours.logits(ours.decode(new, keys, at, kv_caches, layout), new)
-        for i, part in enumerate(found.split(counts)):
-            close(part, wanted[i][done[i] : lengths[i]])
+        actual = ours.logits(ours.decode(new, keys, at, kv_caches, layout), new)
+        for i, part in enumerate(actual.split(counts)):
+            close(part, expected[i][done[i] : lengths[i]])
         done = list(lengths)
 
 

@@ -61,7 +61,7 @@ def test_masks_of_every_type_and_none(family, pair):
 def test_batches_that_fit_nothing(family, pair):
     _, ours, _ = pair(family, "ModelForSequenceClassification", num_labels=5)
     x = batch(family)["input_ids"]
-    for wrong, said in (
+    for wrong, message in (
         ({}, "input_ids or inputs_embeds"),
         ({"input_ids": x, "inputs_embeds": torch.randn(*x.shape, 24)}, "one of the two"),
         ({"input_ids": x[0]}, "input_ids must be of shape"),
@@ -77,7 +77,7 @@ def test_batches_that_fit_nothing(family, pair):
         ({"inputs_embeds": torch.randn(6, 17, 23)}, "inputs_embeds"),
         ({"input_ids": x.repeat(1, 3)}, "longer than the (40|38)"),
     ):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=message):
             ours(**wrong)
 
 

@@ -25,7 +25,7 @@ def test_a_checkpoint_without_the_head_says_what_it_has(pair):
     *_, bare = pair("bert", "Model")
     *_, words = pair("bert", "ModelForMaskedLM")
     *_, tokens = pair("roberta", "ModelForTokenClassification", num_labels=5)
-    for folder, wanted, said in (
+    for folder, head, message in (
         (bare, AutoModelForSequenceClassification, "sequence-classification head.*without a head.*num_labels="),
         (bare, AutoModelForMaskedLM, "masked-lm head.*without a head"),
         (words, AutoModelForSequenceClassification, "sequence-classification head.*it has: masked-lm"),
@@ -33,8 +33,8 @@ def test_a_checkpoint_without_the_head_says_what_it_has(pair):
         (tokens, AutoModelForMaskedLM, "masked-lm head.*it has: token-classification"),
         (tokens, AutoModelForSequenceClassification, "sequence-classification head.*it has: token-classification"),
     ):
-        with pytest.raises(MissingHeadError, match=said) as caught:
-            wanted.from_pretrained(folder)
+        with pytest.raises(MissingHeadError, match=message) as caught:
+            head.from_pretrained(folder)
         assert str(folder) in str(caught.value)
 
 
@@ -169,7 +169,7 @@ QUERY = "bert.encoder.layer.1.attention.self.query.weight"
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (without(QUERY), "lacks 1 of the model's tensors.*query.weight"),
         (without("bert.embeddings.LayerNorm.bias"), "embeddings.LayerNorm.bias"),
@@ -181,15 +181,15 @@ QUERY = "bert.encoder.layer.1.attention.self.query.weight"
         (lambda t: t | {"classifier.weight": torch.ones(4, 24)}, r"\(4, 24\).*\(5, 24\)"),
     ],
 )
-def test_checkpoints_that_do_not_fit(change, said, pair, tmp_path):
+def test_checkpoints_that_do_not_fit(change, message, pair, tmp_path):
     *_, folder = pair("bert", "ModelForSequenceClassification", num_labels=5)
-    with pytest.raises(CheckpointError, match=said) as caught:
+    with pytest.raises(CheckpointError, match=message) as caught:
         AutoModelForSequenceClassification.from_pretrained(rewrite(folder, tmp_path / "wrong", change))
     assert str(tmp_path) in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"model_type": "llama"}, "'llama'"),
         ({"model_type": None}, "None"),
@@ -225,10 +225,10 @@ def test_checkpoints_that_do_not_fit(change, said, pair, tmp_path):
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
 @pytest.mark.parametrize("family", ["bert", "roberta"])
-def test_configurations_that_cannot_be(family, values, said, pair, tmp_path):
+def test_configurations_that_cannot_be(family, values, message, pair, tmp_path):
     *_, folder = pair(family, "ModelForSequenceClassification", num_labels=5)
     wrong = rewrite(folder, tmp_path / "wrong", dict)
     data = json.loads((folder / "config.json").read_text()) | values
     (wrong / "config.json").write_text(json.dumps(data))
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=message):
         AutoModelForSequenceClassification.from_pretrained(wrong)

@@ -145,12 +145,12 @@ def test_hidden_states_and_attentions(family, head, pair):
         assert ours(**x, output_attentions=True).hidden_states is None
         assert ours(**x, output_hidden_states=True).attentions is None
     assert len(a.hidden_states) == len(b.hidden_states) == 4 and len(a.attentions) == len(b.attentions) == 3
-    for one, other in zip(a.hidden_states, b.hidden_states, strict=True):
-        assert one.shape == other.shape and close(one[real], other[real])
-    for one, other in zip(a.attentions, b.attentions, strict=True):
-        assert one.shape == other.shape  # (b, h, s, s)
-        assert close(one.transpose(1, 2)[real], other.transpose(1, 2)[real])
-        assert not other.permute(0, 3, 1, 2)[~real].any(), "nobody looks at what is not there"
+    for actual, expected in zip(a.hidden_states, b.hidden_states, strict=True):
+        assert actual.shape == expected.shape and close(actual[real], expected[real])
+    for actual, expected in zip(a.attentions, b.attentions, strict=True):
+        assert actual.shape == expected.shape  # (b, h, s, s)
+        assert close(actual.transpose(1, 2)[real], expected.transpose(1, 2)[real])
+        assert not expected.permute(0, 3, 1, 2)[~real].any(), "nobody looks at what is not there"
     if head == "Model":
         assert torch.equal(b.hidden_states[-1], b.last_hidden_state)
     assert not any(part._forward_hooks for part in ours.modules())

@@ -38,16 +38,16 @@ def test_attend_is_attend_eager(pairs, heads, causal, window, scale, biased, ali
         "bias": (lambda a, b: biases[a, b]) if biased else None,
     }
     fast, plain = attend(q, k, v, layout, **options), attend_eager(q, k, v, layout, **options)
-    assert [one.context.shape for one in plain] == [(a, heads, 4) for a, _ in pairs]
-    assert [one.probs.shape for one in plain] == [(heads, a, b) for a, b in pairs]
-    torch.testing.assert_close(fast, torch.cat([one.context for one in plain]), atol=TOLERANCE, rtol=0)
-    for one, (a, b) in zip(plain, pairs, strict=True):
-        torch.testing.assert_close(one.probs.sum(-1), torch.ones(heads, a), atol=TOLERANCE, rtol=0)
+    assert [trace.context.shape for trace in plain] == [(a, heads, 4) for a, _ in pairs]
+    assert [trace.probs.shape for trace in plain] == [(heads, a, b) for a, b in pairs]
+    torch.testing.assert_close(fast, torch.cat([trace.context for trace in plain]), atol=TOLERANCE, rtol=0)
+    for trace, (a, b) in zip(plain, pairs, strict=True):
+        torch.testing.assert_close(trace.probs.sum(-1), torch.ones(heads, a), atol=TOLERANCE, rtol=0)
         place = torch.arange(b - a, b)[:, None], torch.arange(b)
         hidden = place[1] > place[0] if causal else torch.zeros(a, b, dtype=torch.bool)
         if window is not None:
             hidden = hidden | ((place[1] - place[0]).abs() > window)
-        assert not one.probs[:, hidden].any() and (one.probs[:, ~hidden] > 0).all()
+        assert not trace.probs[:, hidden].any() and (trace.probs[:, ~hidden] > 0).all()
 
 
 @given(lengths, st.integers(0, 1000))

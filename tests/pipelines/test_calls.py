@@ -92,7 +92,7 @@ def test_ctrl_c_leaves_what_there_is_in_reach(tiny, monkeypatch):
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_a_progress_bar_is_shown_as_asked_for(tiny, terminal, monkeypatch, capsys):
+def test_a_progress_bar_is_shown_as_requested(tiny, terminal, monkeypatch, capsys):
     pipe = pipeline("sentiment-analysis", tiny)
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     for progress, shown in ((True, True), (False, False), (None, False)):

@@ -85,8 +85,8 @@ def test_eight_threads_run_one_pipeline(tiny):
 
     with ThreadPoolExecutor(8) as pool:
         for number, answers in enumerate(pool.map(work, range(8))):
-            found = [answer.value for answer in answers[::2]]
-            assert near(found, expected[number:] + expected[:number])
+            values = [answer.value for answer in answers[::2]]
+            assert near(values, expected[number:] + expected[:number])
             assert all(
                 isinstance(answer, Answer) and answer.error.item == i for i, answer in enumerate(answers) if i % 2
             )

@@ -105,15 +105,15 @@ def test_dtypes(tiny, classify, keyword):
         low = pipeline(model=tiny, **{keyword: dtype})
         assert low.model.dtype == kind
         for ours, full in zip(low(TEXTS, top_k=None), classify(TEXTS, top_k=None), strict=True):
-            scores = {one["label"]: one["score"] for one in full}
-            assert all(one["score"] == pytest.approx(scores[one["label"]], abs=0.03) for one in ours)
+            scores = {answer["label"]: answer["score"] for answer in full}
+            assert all(answer["score"] == pytest.approx(scores[answer["label"]], abs=0.03) for answer in ours)
     for dtype in ("int8", "half a float", 3):
         with pytest.raises((OptionError, InputError), match="dtype"):
             pipeline(model=tiny, **{keyword: dtype})
 
 
 @pytest.mark.parametrize(
-    ("arguments", "error", "said"),
+    ("arguments", "error", "message"),
     [
         ({"task": "sentiment"}, OptionError, "'sentiment' is not known. Did you mean 'sentiment-analysis'"),
         ({"task": 3}, OptionError, "3 is not known"),
@@ -123,8 +123,8 @@ def test_dtypes(tiny, classify, keyword):
         ({"model": "nobody/nothing", "local_files_only": True}, HubError, "nobody/nothing"),
     ],
 )
-def test_wrong_tasks_and_models(arguments, error, said):
-    with pytest.raises(error, match=said):
+def test_wrong_tasks_and_models(arguments, error, message):
+    with pytest.raises(error, match=message):
         pipeline(**arguments)
 
 
@@ -152,7 +152,7 @@ def test_a_model_object_is_left_as_it_is(model, tokenizer, classify):
     ).loss.backward()
     with torch.no_grad():
         model.head.output.bias += torch.tensor([-100.0, 100.0, -100.0])
-    assert {label(one) for one in ours(TEXTS)} == {"NEU"}, "one set of weights: what is trained on is answered with"
+    assert {*map(label, ours(TEXTS))} == {"NEU"}, "one set of weights: what is trained on is answered with"
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_a_model_object_elsewhere_or_in_another_precision(model, tokenizer, clas
     ours = pipeline("sentiment-analysis", model=model, tokenizer=tokenizer, **options)
     assert ours.model.dtype == (torch.float32 if "device" in options else torch.bfloat16)
     assert model.dtype == torch.float32 and model.device == torch.device("cpu")
-    assert [label(one) for one in ours(TEXTS[:3])] == [label(one) for one in classify(TEXTS[:3])]
+    assert [label(answer) for answer in ours(TEXTS[:3])] == [label(answer) for answer in classify(TEXTS[:3])]
 
 
 def test_a_model_object_with_labels_for_another_head(model, tokenizer):
@@ -204,8 +204,8 @@ def test_a_tokenizer_without_special_tokens_and_a_text_without_any(model, tiny):
 def test_the_built_in_model_is_named_on_stderr(tiny, classify, monkeypatch, capsys):
     monkeypatch.setattr(hub, "built_in_models", lambda: {"sentiment-es-en": tiny})
     ours = pipeline("sentiment-analysis")
-    said = capsys.readouterr()
-    assert said.out == "" and said.err.count("\n") == 1 and "sentiment-es-en" in said.err
+    output = capsys.readouterr()
+    assert output.out == "" and output.err.count("\n") == 1 and "sentiment-es-en" in output.err
     assert same(ours(TEXTS), classify(TEXTS))
     pipeline("sentiment-analysis", model="sentiment-es-en")
     assert capsys.readouterr() == ("", ""), "not if the user names it"

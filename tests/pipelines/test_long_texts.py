@@ -31,10 +31,10 @@ def label(answer) -> str:
     return (answer[0] if isinstance(answer, list) else answer)["label"]
 
 
-def test_a_long_text_is_read_whole_and_this_is_said_once(classify, recwarn):
-    with pytest.warns(GatonegroWarning, match="item 1 is longer than the 64 tokens") as said:
+def test_a_long_text_is_read_whole_with_one_warning(classify, recwarn):
+    with pytest.warns(GatonegroWarning, match="item 1 is longer than the 64 tokens") as warned:
         answers = classify(["no", LONG, *["no"] * 80, LONG, LONG + "no"])
-    assert len(said) == 1
+    assert len(warned) == 1
     assert same(answers[1], answers[82])
     assert not recwarn.list
     classify(["no", "el gato " * 15], top_k=1)  # and nothing of short ones: warnings are errors here
@@ -42,8 +42,8 @@ def test_a_long_text_is_read_whole_and_this_is_said_once(classify, recwarn):
 
 def test_the_end_of_a_long_text_counts(classify):
     with pytest.warns(GatonegroWarning):
-        one, other = classify([LONG + "todo bueno", LONG + "¿ una casa ? ¿ una casa ?"], top_k=None)
-    assert not same(one, other)
+        first, second = classify([LONG + "todo bueno", LONG + "¿ una casa ? ¿ una casa ?"], top_k=None)
+    assert not same(first, second)
     assert same(*classify([LONG + "todo bueno", LONG + "¿ una casa ? ¿ una casa ?"], truncation=True, top_k=None))
 
 
@@ -75,14 +75,14 @@ def test_a_long_text_of_one_repeated_window_is_that_window(classify, tokenizer):
         assert same(classify("gato " * (62 + 2 * (62 - stride)), top_k=None), expected)
 
 
-def test_windows_of_the_length_that_was_asked_for(classify):
+def test_windows_have_the_requested_length(classify):
     with pytest.warns(GatonegroWarning, match="longer than the 10 tokens"):
         ten = classify(TEXTS[0], max_length=10, top_k=None)
     assert not same(ten, classify(TEXTS[0], top_k=None))
     assert same(classify(TEXTS[0], max_length=1000, top_k=None), classify(TEXTS[0], top_k=None))
 
 
-def test_a_pair_that_is_cut_is_said(classify):
+def test_a_truncated_pair_gives_a_warning(classify):
     with pytest.warns(GatonegroWarning, match="item 1"):
         classify([PAIRS[0], {"text": LONG, "text_pair": "no"}])
 

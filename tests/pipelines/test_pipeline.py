@@ -79,10 +79,11 @@ def test_truncated_as_transformers_does(tiny, classify, theirs, limit):
 
 def test_probabilities_are_probabilities(classify, make_folder):
     for answer in classify(TEXTS, top_k=None):
-        assert sum(one["score"] for one in answer) == pytest.approx(1, abs=1e-6)
-        assert [one["score"] for one in answer] == sorted((one["score"] for one in answer), reverse=True)
+        scores = [label["score"] for label in answer]
+        assert sum(scores) == pytest.approx(1, abs=1e-6) and scores == sorted(scores, reverse=True)
     several = pipeline(model=make_folder(**MULTI))(TEXTS, top_k=None)
-    assert any(not math.isclose(sum(one["score"] for one in answer), 1, abs_tol=1e-3) for answer in several)
+    totals = [sum(label["score"] for label in answer) for answer in several]
+    assert any(not math.isclose(total, 1, abs_tol=1e-3) for total in totals)
 
 
 def test_both_names_of_the_task_and_none(tiny, classify):
@@ -160,7 +161,7 @@ def test_an_endless_generator_is_read_in_bounded_memory(classify):
     assert ahead <= 2048
 
 
-def test_what_is_wrong_with_a_generator_is_said_when_it_is_reached(classify):
+def test_an_error_in_a_generator_is_raised_when_it_is_reached(classify):
     answers = classify(iter(["no"] * 70 + [None] + ["no"]))
     assert [label(next(answers)) for _ in range(63)]
     with pytest.raises(InputError, match="item 70 is None"):
@@ -188,7 +189,7 @@ def test_unsure(classify):
     assert "unsure" not in classify("el gato", min_score=answer["score"])[0]
     assert classify("el gato", min_score=answer["score"] + 1e-3) == [{**answer, "unsure": True}]
     first, *rest = classify("el gato", min_score=1.0, top_k=3)
-    assert first["unsure"] and not any("unsure" in one for one in rest)
+    assert first["unsure"] and not any("unsure" in sure_answer for sure_answer in rest)
     for bad in ("0.5", True, math.nan):
         with pytest.raises(OptionError, match="min_score must be a number, or None"):
             classify("el gato", min_score=bad)

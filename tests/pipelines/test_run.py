@@ -74,17 +74,17 @@ def test_parts_have_options_of_their_own_and_rows_are_numbered_through(make_pipe
     option = {"batch_size": 1} if name in ("words", "vectors") else {"truncation": True}
     if name in ("tokens", "words"):
         option = {"stride": 2}
-    asked = []
+    requested = []
 
     def parts():
         for number, options in enumerate(({}, option, {})):
-            asked.append(number)
+            requested.append(number)
             yield [good[0], bad[0]], options
 
     answers = []
     for answer in pipe.run(parts()):
         answers.append(answer)
-        assert len(asked) == (len(answers) + 1) // 2  # all rows of a part are answered before the next is asked for
+        assert len(requested) == (len(answers) + 1) // 2  # all rows of a part are answered before the next is asked for
     assert [answer.error is None for answer in answers] == [True, False] * 3
     assert [answer.error.item for answer in answers[1::2]] == [1, 3, 5]
 
@@ -139,7 +139,7 @@ def test_an_answer_that_is_not_finite_is_its_rows_error(tiny, monkeypatch):
     assert [answer.error is None for answer in later] == [True, False]
 
 
-def test_a_model_that_writes_nan_fails_for_its_row_alone(parts, monkeypatch):
+def test_a_model_that_generates_nan_fails_for_its_row_alone(parts, monkeypatch):
     pipe = pipeline("text2text-generation", *parts["t5"], max_new_tokens=4, num_beams=1)
     generate = pipe.task_record.generate
 
@@ -175,17 +175,17 @@ def test_an_error_that_does_not_name_its_row_is_found(tiny):
 
 
 @pytest.mark.parametrize(
-    ("prepare", "said"),
+    ("prepare", "message"),
     [
         (lambda text: None, "gave NoneType"),
         (lambda text: 1 / 0, "failed for the text 'casa'"),
         (lambda text: "\ud83d", "lone"),
     ],
 )
-def test_a_function_that_prepares_texts_fails_for_its_row(tiny, prepare, said):
+def test_a_function_that_prepares_texts_fails_for_its_row(tiny, prepare, message):
     pipe = pipeline("sentiment-analysis", tiny, preprocess=lambda text: prepare(text) if text == "casa" else text)
     good, bad = pipe.run([(["gato", "casa"], {})])
-    assert good.error is None and isinstance(bad.error, InputError) and said in str(bad.error)
+    assert good.error is None and isinstance(bad.error, InputError) and message in str(bad.error)
 
 
 def with_encode(pipe, encode):

@@ -67,7 +67,7 @@ ODD = {
 @pytest.mark.parametrize("name", ODD)
 def test_odd_texts_are_answered_alike_alone_and_among_others(classify, name):
     alone = classify(ODD[name], top_k=None)
-    assert len(alone) == 3 and all(math.isfinite(one["score"]) for one in alone)
+    assert len(alone) == 3 and all(math.isfinite(label_score["score"]) for label_score in alone)
     among = classify(["el gato", ODD[name], "no es nada", ODD[name]], top_k=None)
     assert same(among[1], alone) and same(among[3], alone)
 
@@ -137,14 +137,14 @@ def test_what_is_no_text_is_refused_alone(classify, name):
 
 
 def test_messages_say_what_to_do(classify):
-    for wrong, said in (
+    for wrong, message in (
         (None, "missing value.*drop the row"),
         (b"hola", "bytes.*decode"),
         (["hola", "adiós"], "flat list.*text_pair"),
         ({"texto": "hola"}, "texto.*'text'"),
         ("\ud83d", "lone surrogate"),
     ):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=message):
             classify(["hola", wrong])
 
 

@@ -82,18 +82,18 @@ def test_spans_count_whole(entities):
     number = entities.TAGS.index
     gold = [number(t) for t in ("O", "B-PER", "I-PER", "B-PER", "O", "I-LOC")]
     assert entities.spans(gold) == {(1, 3, "PER"), (3, 4, "PER"), (5, 6, "LOC")}
-    found = [number(t) for t in ("O", "B-PER", "O", "B-PER", "O", "B-LOC")]
-    assert entities.span_f1([gold], [found]) == pytest.approx(2 / 3)
-    assert entities.span_f1([gold], [found], ("LOC",)) == 1 and entities.span_f1([[0]], [[0]]) == 0
+    predicted = [number(t) for t in ("O", "B-PER", "O", "B-PER", "O", "B-LOC")]
+    assert entities.span_f1([gold], [predicted]) == pytest.approx(2 / 3)
+    assert entities.span_f1([gold], [predicted], ("LOC",)) == 1 and entities.span_f1([[0]], [[0]]) == 0
 
 
 def test_vectors_find_their_translations(vectors):
     torch.manual_seed(1)
-    one = torch.nn.functional.normalize(torch.randn(50, 32), dim=1)
-    near = torch.nn.functional.normalize(one + 0.05 * torch.randn(50, 32), dim=1)
+    source_vectors = torch.nn.functional.normalize(torch.randn(50, 32), dim=1)
+    near = torch.nn.functional.normalize(source_vectors + 0.05 * torch.randn(50, 32), dim=1)
     far = torch.nn.functional.normalize(torch.randn(50, 32), dim=1)
-    assert vectors.retrieval(one, near) == 1 and vectors.retrieval(one, far) < 0.2
-    assert float(vectors.loss(one, near)) < 0.1 < float(vectors.loss(one, far))
+    assert vectors.retrieval(source_vectors, near) == 1 and vectors.retrieval(source_vectors, far) < 0.2
+    assert float(vectors.loss(source_vectors, near)) < 0.1 < float(vectors.loss(source_vectors, far))
     x = torch.tensor([[3.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
     assert torch.equal(vectors.means(x, (2, 1)), torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
 

@@ -111,28 +111,29 @@ def test_open_data_alone(data, recipe, make_folder):
     assert {r.source for r in rows} == {"umsab", "opener", "sst2", "short"}
     model = AutoModelForSequenceClassification.from_pretrained(make_folder())
     tokenizer = AutoTokenizer.from_pretrained(make_folder())
-    found = {
+    sources = {
         only_open: module.self_labelled([model], tokenizer, data, only_open, random.Random(1))
         for only_open in (True, False)
     }
-    assert {r.source for r in found[True]} == {"emoji", "xed", "pairs"}
-    assert not [r for r in found[True] if "bank" in r.text or "banco" in r.text]  # news states no licence
-    assert {r.source for r in found[False]} == {"emoji", "xed", "pairs", "emoevent"}
-    assert [r for r in found[False] if "bank" in r.text]
+    assert {r.source for r in sources[True]} == {"emoji", "xed", "pairs"}
+    assert not [r for r in sources[True] if "bank" in r.text or "banco" in r.text]  # news states no licence
+    assert {r.source for r in sources[False]} == {"emoji", "xed", "pairs", "emoevent"}
+    assert [r for r in sources[False] if "bank" in r.text]
 
 
 def test_every_source_has_a_licence_of_the_table(recipe):
     data = recipe("data")
     table = {row["licence"]: row["allowed"] for row in data.lines(data.HERE.parent / "licences.tsv")}
     assert set(table.values()) == {"yes", "no"}
-    named = [one.licence for one in (*data.SOURCES.values(), *data.UNLABELLED.values())] + list(data.PAIRS.values())
+    sources = [*data.SOURCES.values(), *data.UNLABELLED.values()]
+    named = [*(source.licence for source in sources), *data.PAIRS.values()]
     assert set(named) <= table.keys()
-    barred = {name for (_, name), one in data.SOURCES.items() if not one.open}
+    barred = {name for (_, name), source in data.SOURCES.items() if not source.open}
     assert barred == {"turismo", "tass-general", "semeval2017", "airline", *(f"tass2020-{x}" for x in LANDS)}
     assert not data.UNLABELLED["emoevent"].open
 
 
-def test_one_trunk_learns_three_answers_stopped_and_resumed(make_folder, data, tmp_path, recipe):
+def test_one_encoder_learns_three_tasks_stopped_and_resumed(make_folder, data, tmp_path, recipe):
     multitask = recipe("multitask")
     (data / "ner").mkdir()
     tagged = "La\tO\nclase\tO\nde\tO\nHugo\tB-PER\n\n" * 8
@@ -157,17 +158,17 @@ def test_one_trunk_learns_three_answers_stopped_and_resumed(make_folder, data, t
     assert torch.equal(
         sentiment.encoder.layers[0].feed_forward.up.weight, whole.encoder.layers[0].feed_forward.up.weight
     )
-    (found,) = pipeline("token-classification", model=tmp_path / "whole" / "entities")("clase")
-    assert found["entity"] in whole.config.id2label.values()
+    (entity,) = pipeline("token-classification", model=tmp_path / "whole" / "entities")("clase")
+    assert entity["entity"] in whole.config.id2label.values()
 
 
 def test_a_soup_is_the_mean(make_folder, tmp_path, recipe):
     folders = [make_folder(seed=seed) for seed in (1, 2)]
     recipe("soup").soup(folders, tmp_path)
-    one, other, mean = (
+    first, second, mean = (
         AutoModelForSequenceClassification.from_pretrained(f) for f in (*folders, tmp_path / "model")
     )  # fmt: skip
-    for a, b, m in zip(one.parameters(), other.parameters(), mean.parameters(), strict=True):
+    for a, b, m in zip(first.parameters(), second.parameters(), mean.parameters(), strict=True):
         torch.testing.assert_close((a + b) / 2, m)
 
 
@@ -228,13 +229,13 @@ def test_a_release_says_what_it_measured(make_folder, data, tmp_path, recipe, mo
     release.main(
         ["--data", str(data), "--run", str(run), "--research", str(beside), "--to", str(tmp_path / "out")]
     )  # fmt: skip
-    found = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
-    assert found["sets"].keys() == found["research"]["sets"].keys() == titles.keys()
-    assert found["behaviour"]["all"][1] >= 450
+    figures = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    assert figures["sets"].keys() == figures["research"]["sets"].keys() == titles.keys()
+    assert figures["behaviour"]["all"][1] >= 450
     for folder in (tmp_path / "out", beside):
         card = (folder / "README.md").read_text(encoding="utf-8")
-        assert "{{" not in card and f"ECE {found['calibration']['es']['ece']}" in card
-        assert f"research {found['research']['noise']}" in card
+        assert "{{" not in card and f"ECE {figures['calibration']['es']['ece']}" in card
+        assert f"research {figures['research']['noise']}" in card
     model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
     assert model.config.extra["gatonegro_preprocess"] == "spell-emoji"
     assert pipeline("sentiment-analysis", model=tmp_path / "out")("buena 🤮")[0]["label"] in ("NEG", "NEU", "POS")

@@ -73,9 +73,9 @@ def test_sampling_is_seeded_and_spells_the_same(vocabulary, base):
     texts = TEXTS * 20
     plain = [e.ids for e in tokenizer.encode_batch(texts)]
     assert vocabulary.sampled(sampler, texts) == plain
-    one, again, other = (vocabulary.sampled(sampler, texts, random.Random(seed)) for seed in (1, 1, 2))
-    assert one == again != other and one != plain
-    assert tokenizer.decode_batch(one) == texts
+    first, again, other = (vocabulary.sampled(sampler, texts, random.Random(seed)) for seed in (1, 1, 2))
+    assert first == again != other and first != plain
+    assert tokenizer.decode_batch(first) == texts
     assert sampler("gato 漢字") == tokenizer.encode("gato 漢字", add_special_tokens=False).ids
 
 
@@ -144,10 +144,10 @@ def test_what_was_translated_back(recipe, tmp_path):
     with gzip.open(path, "wt", encoding="utf-8") as f:
         f.write("\n".join(map("\t".join, [("source", "target", "to"), *rows])))
     data, back = recipe[0], recipe[2]
-    (found,) = back.read(path)
-    assert (found.source, found.target, found.to) == rows[0]
+    (example,) = back.read(path)
+    assert (example.source, example.target, example.to) == rows[0]
     pairs = [data.Pair(f"One {i}.", f"Uno {i}.", "tatoeba") for i in range(5)]
-    assert found in data.one_pass(pairs, random.Random(1), back=[found])
+    assert example in data.one_pass(pairs, random.Random(1), back=[example])
 
 
 def test_the_suite_says_what_is_adequate():
@@ -174,7 +174,7 @@ def test_the_card_has_a_place_for_each_figure(data, monkeypatch):
             sys.modules.pop(name, None)
         sys.modules.update(others)
     ways = {f"{name}.{way}": {"bleu": 12.3, "chrf": 0.456} for name in release["TITLES"] for way in data.DIRECTIONS}
-    ways |= {name: one | {"texts": 7} for name, one in ways.items()}
+    ways |= {name: measured | {"texts": 7} for name, measured in ways.items()}
     figures = {
         "beam 4": ways, "parameters": 28e6, "bytes": 28e6, "training": {"steps": 1234},
         "everyday": {"word": [9, 10, 0.9], "all": [9, 12, 0.75]},

@@ -35,8 +35,8 @@ def test_cleaning(data):
         ("", "Nada.", "tatoeba"),
         ("Yes.", "Esto no es de ninguna manera lo que dice el otro lado.", "tatoeba"),
     ]
-    found = [(p.en, p.es) for p in data.clean(data.Pair(*row) for row in rows)]
-    assert found == [
+    cleaned = [(p.en, p.es) for p in data.clean(data.Pair(*row) for row in rows)]
+    assert cleaned == [
         ("countrys' debts", "las deudas de hoy"),
         ("Hello.", "¿Hola?"),
         ("-I want it.", "-Lo quiero."),
@@ -56,8 +56,9 @@ def test_variation_keeps_both_sides_together(data):
                 assert test(new.en) == test(new.es)
                 seen[test, test(new.en)] += 1
             assert re.findall(r"\d+", new.en) == re.findall(r"\d+", new.es)
-            said, dicho = re.split("saw", new.en, flags=re.I)[0], re.split("vio", new.es, flags=re.I)[0]
-            assert said == dicho or (direction == "es-en" and not said.isascii() and dicho.isascii())  # "Iván", "Ivan"
+            english, spanish = re.split("saw", new.en, flags=re.I)[0], re.split("vio", new.es, flags=re.I)[0]
+            without_accent = direction == "es-en" and not english.isascii() and spanish.isascii()
+            assert english == spanish or without_accent  # "Iván", "Ivan"
     assert len(seen) == 6  # each kind was met, and its absence
 
 
@@ -107,10 +108,10 @@ def test_what_is_copied_stands_on_both_sides(data):
 
 def test_a_pass_has_every_pair_both_ways_and_is_seeded(data):
     rows = [data.Pair(f"Sentence number {i}.", f"Frase número {i}.", "tatoeba") for i in range(10, 60)]
-    one, again, other = (data.one_pass(rows, random.Random(seed)) for seed in (1, 1, 2))
-    assert one == again != other
-    assert Counter(e.to for e in one) == {"es": 50, "en": 50}
-    glued = [e for e in one if len(e.source.split(". ")) > 1]
+    first, again, other = (data.one_pass(rows, random.Random(seed)) for seed in (1, 1, 2))
+    assert first == again != other
+    assert Counter(e.to for e in first) == {"es": 50, "en": 50}
+    glued = [e for e in first if len(e.source.split(". ")) > 1]
     assert glued and all(re.findall(r"\d+", e.source) == re.findall(r"\d+", e.target) for e in glued)
 
 
@@ -146,7 +147,7 @@ def test_only_what_a_licence_allows_is_learned(data, tmp_path):
     assert [(p.source, p.kind) for p in data.pairs(folder)] == [("tatoeba", ""), ("openstax", "science")]
     assert "GPL-2+" not in data.allowed_licences() and "CC BY-SA 4.0" in data.allowed_licences()
     every = {row["licence"] for row in data.lines(data.HERE.parent / "licences.tsv")}
-    named = set(data.PAIRS.values()) | {one.licence for table in data.MONO.values() for one in table}
+    named = set(data.PAIRS.values()) | {source.licence for table in data.MONO.values() for source in table}
     assert named <= every
 
 
@@ -160,13 +161,13 @@ def test_what_is_nearly_in_dev_is_left_out(data, tmp_path):
     assert [p.es for p in data.pairs(write_pairs(tmp_path, train, [], dev))] == ["No me dijo nada."]
     assert data.unseen_pairs(tmp_path) == []  # for what was learned from all of these
     near = data.Near(["abcdefghij", "klmnopq"])  # six sequences, and three
-    found = [near(text) for text in ("Abcdefghi", "abcdefg", "xabcdefghij", "klmnopq", "")]
-    assert found == [{0}, set(), {0}, {1}, set()]
+    near_ids = [near(text) for text in ("Abcdefghi", "abcdefg", "xabcdefghij", "klmnopq", "")]
+    assert near_ids == [{0}, set(), {0}, {1}, set()]
 
 
 def test_what_the_suite_asks_is_never_trained_on(data, tmp_path):
-    asked = data.everyday_texts()
-    assert len(asked) >= 295
+    suite_texts = data.everyday_texts()
+    assert len(suite_texts) >= 295
     train = [
         ("Hello.", "¡Hola!", "tatoeba"),
         ("Water", "El agua", "tatoeba"),
@@ -174,8 +175,9 @@ def test_what_the_suite_asks_is_never_trained_on(data, tmp_path):
     ]
     folder = write_pairs(tmp_path, train, [], [("Far away.", "Muy lejos.", "tatoeba")])
     assert [p.en for p in data.pairs(folder)] == ["A big dog."]
-    own = data.own_pairs(3000, random.Random(1))
-    assert len(own) > 4000 and not [p for p in own if data.key(p.en) in asked or data.key(p.es) in asked]
+    pairs = data.own_pairs(3000, random.Random(1))
+    assert len(pairs) > 4000
+    assert not [p for p in pairs if data.key(p.en) in suite_texts or data.key(p.es) in suite_texts]
 
 
 def test_numbers_in_words(recipe):

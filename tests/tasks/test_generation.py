@@ -83,8 +83,8 @@ def test_a_document_comes_back_as_it_was_laid_out(parts, kind):
     translate = pipeline("translation_es_to_en", model, tokenizer, max_new_tokens=12, num_beams=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GatonegroWarning)
-        (found,) = translate(DOCUMENT)
-    text = found["translation_text"]
+        (translation,) = translate(DOCUMENT)
+    text = translation["translation_text"]
     before, after = DOCUMENT.split("\n"), text.split("\n")
     assert len(before) == len(after)
     assert [line == "" for line in before] == [line == "" for line in after]
@@ -106,11 +106,11 @@ def test_ten_thousand_words(parts):
     text = "gato perro " * 5000
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GatonegroWarning)
-        (found,) = translate(text)
-    assert found["translation_text"]
+        (translation,) = translate(text)
+    assert translation["translation_text"]
 
 
-def test_the_limit_is_said_and_loops_are(parts):
+def test_the_length_limit_and_loops_give_warnings(parts):
     translate = pipeline("translation", *parts["marian"])
     with pytest.warns(GatonegroWarning, match="item 1 came to its limit"):
         translate(["", "El gato negro duerme en la casa vieja."], max_new_tokens=3)
@@ -145,8 +145,8 @@ def test_tokens_come_one_by_one(parts):
     write = pipeline("text-generation", *parts["gpt2"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GatonegroWarning)
-        (found,) = write("The black cat", max_new_tokens=8, do_sample=False, streamer=streamer, return_tensors=True)
-    assert found["generated_token_ids"] == streamer.tokens and len(streamer.tokens) > 8
+        (generated,) = write("The black cat", max_new_tokens=8, do_sample=False, streamer=streamer, return_tensors=True)
+    assert generated["generated_token_ids"] == streamer.tokens and len(streamer.tokens) > 8
     assert streamer.ended
     with pytest.raises(OptionError, match="streamer"):
         write(["a", "b"], streamer=streamer)
@@ -177,10 +177,10 @@ def test_scores_and_alignments(parts):
     translate = pipeline("translation", *parts["marian"], max_new_tokens=12)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GatonegroWarning)
-        (found,) = translate("El gato negro duerme.", return_scores=True, return_alignments=True)
-    assert found["score"] < 0
-    text = found["translation_text"]
-    for link in found["alignments"]:
+        (translation,) = translate("El gato negro duerme.", return_scores=True, return_alignments=True)
+    assert translation["score"] < 0
+    text = translation["translation_text"]
+    for link in translation["alignments"]:
         a, b = link["source_span"]
         c, d = link["target_span"]
         assert "El gato negro duerme."[a:b] == link["source"] and text[c:d] == link["target"]

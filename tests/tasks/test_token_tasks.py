@@ -68,38 +68,39 @@ def test_words_that_were_split_before(tagger, hf, strategy):
     ours, theirs = pipeline("ner", tagger, aggregation_strategy=strategy), hf("ner", tagger)
     words = ["El", "profesor", "González", "es", "bueno", ",", "no"]
     expected = theirs(words, is_split_into_words=True, aggregation_strategy=strategy)
-    found = ours(words, is_split_into_words=True)
-    assert same(found, expected[0] if isinstance(expected[0], list) else expected)
-    assert same(ours([words, words[:2]], is_split_into_words=True)[0], found)
+    entities = ours(words, is_split_into_words=True)
+    assert same(entities, expected[0] if isinstance(expected[0], list) else expected)
+    assert same(ours([words, words[:2]], is_split_into_words=True)[0], entities)
 
 
 def test_offsets_point_into_the_text(tagger):
-    for one in pipeline("ner", tagger, ignore_labels=[])(TEXTS[0]):
-        assert one["word"].removeprefix("##") == TEXTS[0][one["start"] : one["end"]].lower() or one["word"] == "[UNK]"
+    for entity in pipeline("ner", tagger, ignore_labels=[])(TEXTS[0]):
+        word, part = entity["word"], TEXTS[0][entity["start"] : entity["end"]]
+        assert word.removeprefix("##") == part.lower() or word == "[UNK]"
 
 
 @pytest.mark.parametrize("strategy", ["none", "average"])
 def test_each_token_of_a_long_text_is_answered_once(tagger, strategy):
-    found = pipeline("ner", tagger, ignore_labels=[])
+    ner = pipeline("ner", tagger, ignore_labels=[])
     with pytest.warns(GatonegroWarning, match="overlapping windows"):
-        tokens = found(LONG)
+        tokens = ner(LONG)
     words = AutoTokenizer.from_pretrained(tagger).tokenize(LONG)
-    assert [one["word"] for one in tokens] == words
-    assert [one["index"] for one in tokens] == list(range(1, len(words) + 1))
-    assert all(LONG[one["start"] : one["end"]] == one["word"] for one in tokens)
-    found.warned_kinds.clear()
+    assert [token["word"] for token in tokens] == words
+    assert [token["index"] for token in tokens] == list(range(1, len(words) + 1))
+    assert all(LONG[token["start"] : token["end"]] == token["word"] for token in tokens)
+    ner.warned_kinds.clear()
     with pytest.warns(GatonegroWarning):
-        grouped = found(LONG, aggregation_strategy=strategy)
+        grouped = ner(LONG, aggregation_strategy=strategy)
     assert grouped[0]["start"] == 0 and grouped[-1]["end"] == len(LONG.rstrip())
 
 
-@pytest.mark.parametrize("tokens,room,stride", [*itertools.product([0, 1, 7, 8, 9, 20, 21, 100], [8, 3], [0, 1, 2])])
-def test_windows_share_out_every_token(tokens, room, stride):
-    windows = _windows(tokens, room, stride)
+@pytest.mark.parametrize("tokens,size,stride", [*itertools.product([0, 1, 7, 8, 9, 20, 21, 100], [8, 3], [0, 1, 2])])
+def test_windows_share_out_every_token(tokens, size, stride):
+    windows = _windows(tokens, size, stride)
     own = [i for _, _, low, high in windows for i in range(low, high)]
     assert own == list(range(tokens))
     for a, b, low, high in windows:
-        assert b - a <= room and a <= low <= high <= b
+        assert b - a <= size and a <= low <= high <= b
     assert all(first[1] - second[0] == stride for first, second in itertools.pairwise(windows))
 
 
@@ -116,14 +117,14 @@ def test_fill_mask_is_that_of_transformers(filler, hf, text, options):
 def test_masks_of_a_long_text(filler):
     text = f"{LONG} [MASK] {LONG} el [MASK]"
     with pytest.warns(GatonegroWarning, match="overlapping windows"):
-        found = pipeline("fill-mask", filler, top_k=1)(text)
-    assert len(found) == 2 and all(one[0]["sequence"].count("el gato es bueno") == 40 for one in found)
+        answers = pipeline("fill-mask", filler, top_k=1)(text)
+    assert len(answers) == 2 and all(best[0]["sequence"].count("el gato es bueno") == 40 for best in answers)
 
 
 def test_targets_that_are_no_single_token(filler):
     fill = pipeline("fill-mask", filler)
     with pytest.warns(GatonegroWarning, match="'gatos' is no single token; 'gato' is taken"):
-        assert [one["token_str"] for one in fill("el [MASK]", targets=["gatos"])] == ["gato"]
+        assert [candidate["token_str"] for candidate in fill("el [MASK]", targets=["gatos"])] == ["gato"]
     with pytest.raises(OptionError, match="no token of its own"):
         fill("el [MASK]", targets=[""])
     with pytest.raises(OptionError, match="at least one word"):
@@ -151,9 +152,9 @@ def test_vectors_of_sentences(bare):
 
 def test_a_long_text_has_a_vector_a_token(bare):
     with pytest.warns(GatonegroWarning):
-        found = pipeline("feature-extraction", bare, return_tensors=True)(LONG)
+        vectors = pipeline("feature-extraction", bare, return_tensors=True)(LONG)
     ids = AutoTokenizer.from_pretrained(bare)(LONG, max_length=64, truncation=False)["input_ids"]
-    assert found.shape == (1, len(ids), 32)
+    assert vectors.shape == (1, len(ids), 32)
     cut = pipeline("feature-extraction", bare, return_tensors=True, truncation=True)(LONG)
     assert cut.shape == (1, 64, 32)
 
@@ -210,7 +211,7 @@ def test_options_that_cannot_be(request, task, folder, option):
         pipeline(task, request.getfixturevalue(folder))("el [MASK]", **option)
 
 
-def test_words_and_texts_are_told_apart(tagger):
+def test_words_and_texts_are_distinguished(tagger):
     tag = pipeline("ner", tagger)
     with pytest.raises(InputError, match="a str where a list of words"):
         tag(["el", ["gato"]], is_split_into_words=True)
@@ -237,35 +238,35 @@ def test_the_head_must_be_there(bare, tiny):
 )
 def test_places_are_those_of_the_text_that_was_passed(tagger, text):
     """A word that was left as it is keeps its letters; of one that was changed, the whole is named."""
-    found = pipeline("ner", tagger, ignore_labels=[], preprocess="robertuito")(text)
-    assert found
-    for one in found:
-        assert 0 <= one["start"] <= one["end"] <= len(text)
-        part = text[one["start"] : one["end"]]
+    entities = pipeline("ner", tagger, ignore_labels=[], preprocess="robertuito")(text)
+    assert entities
+    for entity in entities:
+        assert 0 <= entity["start"] <= entity["end"] <= len(text)
+        part = text[entity["start"] : entity["end"]]
         whole = part in text.split() and part != preprocess_tweet(part)
-        assert whole or part.lower() == one["word"].removeprefix("##") or one["word"] == "[UNK]"
+        assert whole or part.lower() == entity["word"].removeprefix("##") or entity["word"] == "[UNK]"
 
 
 def test_a_changed_word_goes_back_to_the_whole_of_it(tagger):
     text = "gato #LaCasa perro"
-    found = pipeline("ner", tagger, ignore_labels=[], preprocess="robertuito")(text)
-    places = [(one["start"], one["end"]) for one in found]
+    entities = pipeline("ner", tagger, ignore_labels=[], preprocess="robertuito")(text)
+    places = [(entity["start"], entity["end"]) for entity in entities]
     assert places[0] == (0, 4) and places[-1] == (13, 18) and set(places[1:-1]) == {(5, 12)}
 
 
 def test_a_long_text_does_not_take_the_square_of_its_length(tagger):
     """Each token costs the same, however many there are: 20,000 would take minutes else."""
     with pytest.warns(GatonegroWarning):
-        found = pipeline("ner", tagger, ignore_labels=[])("no " * 20_000)
-    assert len(found) == 20_000 and found[-1]["end"] == 59_999
+        entities = pipeline("ner", tagger, ignore_labels=[])("no " * 20_000)
+    assert len(entities) == 20_000 and entities[-1]["end"] == 59_999
 
 
 @pytest.mark.parametrize("blanks", [" " * 100, "\n" * 100, "\t"])
 def test_blanks_do_not_move_a_place(tagger, blanks):
     text = f"el 🤮{blanks}gato perro"
     for name in ("spell-emoji", "robertuito"):
-        found = pipeline("ner", tagger, ignore_labels=[], preprocess=name)(text)
-        assert [text[one["start"] : one["end"]] for one in found][-2:] == ["gato", "perro"]
+        entities = pipeline("ner", tagger, ignore_labels=[], preprocess=name)(text)
+        assert [text[entity["start"] : entity["end"]] for entity in entities][-2:] == ["gato", "perro"]
 
 
 @pytest.mark.parametrize(
@@ -274,8 +275,8 @@ def test_blanks_do_not_move_a_place(tagger, blanks):
 )
 def test_a_change_that_goes_beyond_words_names_the_whole_text(tagger, change):
     text = "el gato el perro"
-    found = pipeline("ner", tagger, ignore_labels=[], preprocess=change)(text)
-    assert found and {(one["start"], one["end"]) for one in found} == {(0, len(text))}
+    entities = pipeline("ner", tagger, ignore_labels=[], preprocess=change)(text)
+    assert entities and {(entity["start"], entity["end"]) for entity in entities} == {(0, len(text))}
 
 
 @pytest.mark.parametrize("change", [lambda t: None, len, lambda t: t.encode()])

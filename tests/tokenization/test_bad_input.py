@@ -14,7 +14,7 @@ def tokenizer(request):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (None, "the text is None, perhaps a missing value"),
         (NAN, r"the text is a float \(nan\)"),
@@ -39,28 +39,28 @@ def tokenizer(request):
         ([("a", "b"), ("a", "\udc80")], "text 1 has a lone surrogate"),
     ],
 )
-def test_what_is_not_text_is_refused_by_name(bert, text, said):
+def test_what_is_not_text_is_refused_by_name(bert, text, message):
     for options in ({}, {"truncation": True, "max_length": 6, "padding": True, "return_tensors": "pt"}):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=message):
             bert(text, **options)
 
 
 @pytest.mark.parametrize(
-    ("pair", "said"),
+    ("pair", "message"),
     [
         (["a"], "one and 1 in a list"),
         (3, "the text is int 3"),
     ],
 )
-def test_pairs_that_do_not_match(bert, pair, said):
-    with pytest.raises(InputError, match=said):
+def test_pairs_that_do_not_match(bert, pair, message):
+    with pytest.raises(InputError, match=message):
         bert("a", pair)
     with pytest.raises(InputError, match="2 in a list and 1 in a list"):
         bert(["a", "b"], ["a"])
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ("hola", "the text is of type str: with is_split_into_words=True"),
         ([["a"], "b"], "text 1 is of type str"),
@@ -69,8 +69,8 @@ def test_pairs_that_do_not_match(bert, pair, said):
         ([["a", "\ud800"]], "text 0 has a lone surrogate"),
     ],
 )
-def test_words_that_are_no_words(bert, words, said):
-    with pytest.raises(InputError, match=said):
+def test_words_that_are_no_words(bert, words, message):
+    with pytest.raises(InputError, match=message):
         bert(words, is_split_into_words=True)
 
 
@@ -82,7 +82,7 @@ def test_a_max_length_that_is_no_length(tokenizer, value):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"max_length": 1, "truncation": True}, "special tokens take 2"),
         ({"max_length": 4, "truncation": True, "stride": 2}, "stride must be smaller"),
@@ -92,8 +92,8 @@ def test_a_max_length_that_is_no_length(tokenizer, value):
         ({"padding": True, "padding_side": "up"}, "padding_side='up' is not known"),
     ],
 )
-def test_options_that_are_not_known(bert, options, said):
-    with pytest.raises(InputError, match=said):
+def test_options_that_are_not_known(bert, options, message):
+    with pytest.raises(InputError, match=message):
         bert("el gato negro", **options)
 
 
@@ -140,7 +140,7 @@ def test_huge_text_without_a_space_has_an_answer(tokenizer, text):
 
 
 @pytest.mark.parametrize(
-    ("ids", "said"),
+    ("ids", "message"),
     [
         (-1, "id 0 is int -1"),
         ([5, -100], "id 1 is int -100.*labels"),
@@ -152,9 +152,9 @@ def test_huge_text_without_a_space_has_an_answer(tokenizer, text):
         ([5, [6]], "id 1 is of type list"),
     ],
 )
-def test_ids_that_are_no_ids(bert, ids, said):
+def test_ids_that_are_no_ids(bert, ids, message):
     for method in (bert.decode, bert.convert_ids_to_tokens):
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=message):
             method(ids)
 
 

@@ -38,13 +38,13 @@ def test_a_column_of_a_table(bert):
 
 
 def test_pairs(bert):
-    one = bert("el gato", "negro")
-    assert one.input_ids == [2, 5, 6, 3, 7, 3]
-    assert one.token_type_ids == [0, 0, 0, 0, 1, 1]
-    assert one.sequence_ids() == [None, 0, 0, None, 1, None]
+    encoded = bert("el gato", "negro")
+    assert encoded.input_ids == [2, 5, 6, 3, 7, 3]
+    assert encoded.token_type_ids == [0, 0, 0, 0, 1, 1]
+    assert encoded.sequence_ids() == [None, 0, 0, None, 1, None]
     many = bert(["el gato"], ["negro"])
     assert many.input_ids == bert([("el gato", "negro")]).input_ids == bert([["el gato", "negro"]]).input_ids
-    assert many.input_ids == [one.input_ids]
+    assert many.input_ids == [encoded.input_ids]
     assert bert("el", "").input_ids == [2, 5, 3, 3]
 
 
@@ -61,9 +61,9 @@ def test_a_tokenizer_json_of_no_family_gives_token_types_as_transformers_4_does(
 
 
 def test_words_that_are_already_split(bert):
-    one = bert(["gatos", "el"], is_split_into_words=True)
-    assert one.input_ids == [2, 6, 11, 5, 3]
-    assert one.word_ids() == [None, 0, 0, 1, None]
+    encoded = bert(["gatos", "el"], is_split_into_words=True)
+    assert encoded.input_ids == [2, 6, 11, 5, 3]
+    assert encoded.word_ids() == [None, 0, 0, 1, None]
     assert bert([["gatos"], ["el", "el"]], is_split_into_words=True).input_ids == [[2, 6, 11, 3], [2, 5, 5, 3]]
     assert bert([["el"]], [["gatos"]], is_split_into_words=True).input_ids == [[2, 5, 3, 6, 11, 3]]
     assert bert([], is_split_into_words=True).input_ids == [2, 3]
@@ -142,11 +142,11 @@ def test_the_fast_way_gives_the_same_ids(bert, roberta, robertuito, unigram, tex
 
 
 def test_tensors(bert):
-    one = bert("el gato", return_tensors="pt")
-    assert one.input_ids.tolist() == [[2, 5, 6, 3]]
-    assert one.input_ids.dtype == torch.int64
-    assert one.to("cpu") is one
-    assert one.to("meta").input_ids.device.type == "meta"
+    encoded = bert("el gato", return_tensors="pt")
+    assert encoded.input_ids.tolist() == [[2, 5, 6, 3]]
+    assert encoded.input_ids.dtype == torch.int64
+    assert encoded.to("cpu") is encoded
+    assert encoded.to("meta").input_ids.device.type == "meta"
     assert bert("el", return_tensors="np").input_ids.dtype == np.int64
     assert bert([], return_tensors="pt").input_ids.shape == (0, 0)
     assert bert(["el", "el gato"], padding=True, return_tensors="np", return_offsets_mapping=True)[
@@ -179,13 +179,13 @@ def test_a_model_of_eight_positions_cuts_to_eight_and_says_so(robertuito):
     robertuito("el gato " * 9, truncation=True)  # cut to what was asked for
 
 
-def test_a_text_that_is_too_long_is_left_whole_and_this_is_said_once(robertuito):
+def test_a_text_that_is_too_long_is_left_whole_with_one_warning(robertuito):
     with pytest.warns(TruncationWarning, match="tokens and the model takes 8: it was left whole"):
         assert len(robertuito("el gato " * 9).input_ids) > 8
     robertuito("el gato " * 9)
 
 
-def test_what_a_call_cannot_do_is_said(bert, roberta):
+def test_what_a_call_cannot_do_gives_an_error_or_a_warning(bert, roberta):
     with pytest.warns(TruncationWarning, match="knows no maximum"):
         assert len(roberta("el gato " * 900, truncation=True).input_ids) > 900
     with pytest.raises(InputError, match="knows no maximum"):
@@ -225,7 +225,7 @@ def test_decode(bert):
     assert bert.decode([5, 99]) == "el", "an id beyond the vocabulary has no text, as in transformers"
 
 
-def test_decode_cleans_up_spaces_where_asked(roberta):
+def test_decode_cleans_up_spaces_on_request(roberta):
     ids = roberta.encode("a . b n't 'm it 's c ?", add_special_tokens=False)
     assert roberta.decode(ids) == "a . b n't 'm it 's c ?"
     assert roberta.decode(ids, clean_up_tokenization_spaces=True) == "a. bn't'm it's c?"

@@ -55,8 +55,8 @@ def test_which_inputs_a_family_takes(make, config, tokenizer_config, names):
 @pytest.mark.parametrize("kind", ["modernbert", "bart", "gpt2", "longformer", "t5", "umt5", "roberta", "bert", "other"])
 def test_which_inputs_a_model_takes_whose_tokenizer_has_no_class(make, json_folder, kind):
     text = (json_folder / "tokenizer.json").read_text(encoding="utf-8")
-    said = {"tokenizer_class": "PreTrainedTokenizerFast"}
-    made = load(make(tokenizer__json=text, config__json={"model_type": kind}, tokenizer_config__json=said))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    made = load(make(tokenizer__json=text, config__json={"model_type": kind}, tokenizer_config__json=settings))
     assert ("token_type_ids" in made("el")) == (kind in ("roberta", "bert", "other"))
 
 
@@ -76,9 +76,9 @@ def test_which_inputs_a_model_takes_whose_tokenizer_has_no_class(make, json_fold
 def test_the_length_that_positions_allow(make, json_folder, config, length):
     text = (json_folder / "tokenizer.json").read_text(encoding="utf-8")
     assert load(make(tokenizer__json=text, config__json=config)).model_max_length == length
-    said = make(tokenizer__json=text, config__json=config, tokenizer_config__json={"model_max_length": 16})
-    assert load(said).model_max_length == 16
-    assert len(load(said)("el gato negro " * 9, truncation=True, max_length=20).input_ids) == 20
+    with_limit = make(tokenizer__json=text, config__json=config, tokenizer_config__json={"model_max_length": 16})
+    assert load(with_limit).model_max_length == 16
+    assert len(load(with_limit)("el gato negro " * 9, truncation=True, max_length=20).input_ids) == 20
 
 
 def test_a_nameless_tokenizer_json_finds_its_special_tokens(make, json_folder):
@@ -98,7 +98,7 @@ def test_truncation_and_padding_inside_tokenizer_json_do_not_leak_into_calls(mak
     assert load(make(tokenizer__json=inside))("el gato").input_ids == load(json_folder)("el gato").input_ids
 
 
-def test_tokenizer_json_of_an_uncased_bert_can_be_told_to_keep_case(make, bert, tmp_path):
+def test_tokenizer_json_of_an_uncased_bert_can_keep_case_on_request(make, bert, tmp_path):
     bert.save_pretrained(tmp_path / "saved")
     text = (tmp_path / "saved" / "tokenizer.json").read_text(encoding="utf-8")
     folder = make(
@@ -135,11 +135,11 @@ def test_vocabulary_files_give_what_transformers_makes_of_them(make, bert_folder
     ]
     texts = [*texts, "", "  el  ga\u0301to ", "Café[MASK]a [SEP]", "</s>a <mask> b<pad>", "\x00a 日本 👩‍👧", "x" * 200]
     for ours, theirs in references:
-        one, other = (tokenizer(texts, return_offsets_mapping=True) for tokenizer in (ours, theirs))
-        assert dict(one) == dict(other)
+        actual, expected = (tokenizer(texts, return_offsets_mapping=True) for tokenizer in (ours, theirs))
+        assert dict(actual) == dict(expected)
         for skip in (False, True):
-            decoded = theirs.batch_decode(one.input_ids, skip_special_tokens=skip)
-            assert ours.batch_decode(one.input_ids, skip_special_tokens=skip) == decoded
+            decoded = theirs.batch_decode(actual.input_ids, skip_special_tokens=skip)
+            assert ours.batch_decode(actual.input_ids, skip_special_tokens=skip) == decoded
 
 
 def test_added_tokens_of_the_files(make):
@@ -157,7 +157,7 @@ def test_added_tokens_of_the_files(make):
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({}, "has no tokenizer: none of tokenizer.json, vocab.txt"),
         ({"tokenizer__json": "{"}, "tokenizer.json of .* cannot be used: damaged"),
@@ -187,8 +187,8 @@ def test_added_tokens_of_the_files(make):
         ({"one__spm": "x", "two__spm": "x"}, "several"),
     ],
 )  # fmt: skip
-def test_broken_files_say_which_and_why(make, files, said):
-    with pytest.raises(TokenizerError, match=said) as caught:
+def test_broken_files_say_which_and_why(make, files, message):
+    with pytest.raises(TokenizerError, match=message) as caught:
         load(make(**files))
     assert caught.value.__suppress_context__ or caught.value.__context__ is None, "no traceback of the libraries"
 

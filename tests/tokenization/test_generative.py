@@ -91,8 +91,11 @@ def test_the_vocabulary_is_that_of_transformers(pair, kind):
     names = ("vocab_size", "model_max_length", "padding_side", "clean_up_tokenization_spaces", "all_special_tokens")
     names += ("pad_token_id", "eos_token_id", "unk_token_id", "bos_token_id", "model_input_names")
     for name in names:
-        one, other = getattr(ours, name), getattr(theirs, name)
-        assert (sorted(one), len(one)) == (sorted(other), len(other)) if isinstance(one, list) else one == other, name
+        actual, expected = getattr(ours, name), getattr(theirs, name)
+        if isinstance(actual, list):
+            assert (sorted(actual), len(actual)) == (sorted(expected), len(expected)), name
+        else:
+            assert actual == expected, name
     for token in ("a", "▁el", "nothing of the kind", *CODES):
         assert ours.convert_tokens_to_ids(token) == theirs.convert_tokens_to_ids(token)
 
@@ -129,10 +132,10 @@ def test_targets_are_labels_beside_a_text(pair, kind):
         {"truncation": True, "max_length": 6, "max_target_length": 3},
         *([{"padding": True, "return_tensors": "pt"}] if kind != "gpt2" else []),
     ):
-        one, other = (tokenizer(texts, text_target=targets, **options) for tokenizer in (ours, theirs))
-        assert list(one) == list(other)
-        for name, rows in one.items():
-            assert np.array_equal(rows, other[name]) if "return_tensors" in options else rows == other[name]
+        actual, expected = (tokenizer(texts, text_target=targets, **options) for tokenizer in (ours, theirs))
+        assert list(actual) == list(expected)
+        for name, rows in actual.items():
+            assert np.array_equal(rows, expected[name]) if "return_tensors" in options else rows == expected[name]
         assert dict(ours(texts[0], text_target=targets[0])) == dict(theirs(texts[0], text_target=targets[0]))
     assert ours(texts, text_target=targets).encodings[0].offsets  # of the texts
     with pytest.raises(InputError, match="the text is None"):
@@ -206,7 +209,7 @@ def test_copies_and_pickles_of_marian(marian):
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({"tokenizer_config.json": b'{"separate_vocabs": true}'}, "a vocabulary for each language .*separate_vocabs"),
         ({"vocab.json": None}, "has a source.spm and lacks vocab.json"),
@@ -217,17 +220,17 @@ def test_copies_and_pickles_of_marian(marian):
         ({"source.spm": b"x"}, "source.spm of .* cannot be used"),
     ],
 )
-def test_what_marian_lacks_or_has_damaged(folders, tmp_path, files, said):
+def test_what_marian_lacks_or_has_damaged(folders, tmp_path, files, message):
     shutil.copytree(folders / "marian", tmp_path, dirs_exist_ok=True)
     for name, data in files.items():
         (tmp_path / name).unlink()
         if data is not None:
             (tmp_path / name).write_bytes(data)
-    with pytest.raises(TokenizerError, match=said):
+    with pytest.raises(TokenizerError, match=message):
         AutoTokenizer.from_pretrained(tmp_path)
 
 
-def test_a_damaged_target_is_told_when_it_is_read(folders, tmp_path):
+def test_a_damaged_target_is_reported_when_it_is_read(folders, tmp_path):
     shutil.copytree(folders / "marian", tmp_path, dirs_exist_ok=True)
     (tmp_path / "target.spm").write_bytes(b"x")
     ours = AutoTokenizer.from_pretrained(tmp_path)
@@ -279,11 +282,11 @@ def test_a_space_before_the_first_word(folders, reference, tmp_path, kind):
     words = ["El", "gato"]
     assert ours(words, is_split_into_words=True).input_ids == theirs(words, is_split_into_words=True)["input_ids"]
     plain.save_pretrained(tmp_path / "plain")
-    asked = AutoTokenizer.from_pretrained(tmp_path / "plain", add_prefix_space=True)
+    with_space = AutoTokenizer.from_pretrained(tmp_path / "plain", add_prefix_space=True)
     ours.save_pretrained(tmp_path / "spaced")
-    for other in (asked, AutoTokenizer.from_pretrained(tmp_path / "spaced"), reference(kind, tmp_path / "spaced")):
-        one, two = (tokenizer(PLAIN, return_offsets_mapping=True) for tokenizer in (ours, other))
-        assert (one.input_ids, one.offset_mapping) == (two["input_ids"], two["offset_mapping"])
+    for other in (with_space, AutoTokenizer.from_pretrained(tmp_path / "spaced"), reference(kind, tmp_path / "spaced")):
+        first, second = (tokenizer(PLAIN, return_offsets_mapping=True) for tokenizer in (ours, other))
+        assert (first.input_ids, first.offset_mapping) == (second["input_ids"], second["offset_mapping"])
 
 
 # ---------------------------------------------------------------- bytes, spaces, padding
@@ -301,7 +304,7 @@ def test_half_a_letter(pair, kind):
 
 
 def test_cleaning_up(pair):
-    """transformers 4 does it where it is asked for, 5 never for BPE: neither does where nothing is said."""
+    """For BPE, `transformers` 4 cleans up on request and 5 never; by default, neither does."""
     for kind, cleaned in (("bart", "a . b"), ("gpt2", "a . b"), ("t5", "a. b")):
         ours, theirs = pair(kind)
         ids = ours("a . b", add_special_tokens=False).input_ids
@@ -320,10 +323,10 @@ def test_gpt2_pads_on_the_left_once_it_has_a_token_for_it(folders, reference):
             with pytest.raises(ValueError, match=r"padding token|pad_token"):
                 call(tokenizer)
         tokenizer.pad_token = tokenizer.eos_token
-    one, other = (tokenizer(texts, padding=True) for tokenizer in (ours, theirs))
-    assert dict(one) == dict(other)
-    assert one.attention_mask[1][0] == 0
-    assert one.input_ids[1][0] == ours.eos_token_id
+    actual, expected = (tokenizer(texts, padding=True) for tokenizer in (ours, theirs))
+    assert dict(actual) == dict(expected)
+    assert actual.attention_mask[1][0] == 0
+    assert actual.input_ids[1][0] == ours.eos_token_id
 
 
 @pytest.mark.parametrize("kind", ["marian", "bart", "t5"])
@@ -342,9 +345,9 @@ def test_pad(pair, kind):
             copies = json.loads(json.dumps(these)), json.loads(json.dumps(these))
             assert dict(ours.pad(copies[0], **options)) == dict(theirs.pad(copies[1], **options))
     assert "attention_mask" not in ours.pad({"input_ids": [[5], [5, 6]]}, return_attention_mask=False)
-    one = {"input_ids": [5, 6], "labels": [7]}
-    assert dict(ours.pad(dict(one), padding="max_length", max_length=4)) == dict(
-        theirs.pad(dict(one), padding="max_length", max_length=4)
+    encoded = {"input_ids": [5, 6], "labels": [7]}
+    assert dict(ours.pad(dict(encoded), padding="max_length", max_length=4)) == dict(
+        theirs.pad(dict(encoded), padding="max_length", max_length=4)
     )
     tensors = ours.pad([{"input_ids": row["input_ids"], "score": 0.5} for row in rows], return_tensors="pt")
     assert tensors["input_ids"].tolist() == theirs(texts, padding=True)["input_ids"]

@@ -18,7 +18,7 @@ def test_offsets_cover_the_text(request, name, text):
     special = batch["special_tokens_mask"][0]
     offsets = [pair for pair, mark in zip(batch["offset_mapping"][0], special, strict=True) if not mark]
     assert all(0 <= a <= b <= len(text) for a, b in offsets)
-    assert all(one[0] <= other[0] and one[1] <= other[1] for one, other in itertools.pairwise(offsets))
+    assert all(span[0] <= following[0] and span[1] <= following[1] for span, following in itertools.pairwise(offsets))
     covered = {i for a, b in offsets for i in range(a, b)}
     lost = {letter for i, letter in enumerate(text) if i not in covered and not letter.isspace()}
     # a vocabulary without the letter, and without a token for what is unknown, drops it

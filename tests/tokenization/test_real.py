@@ -54,7 +54,7 @@ def lines(shared, pairs):
     """Return sentences in 19 languages, tweets with emoji, hotel reviews, films, long reviews."""
     feeling = shared / "sentiment"
     tweets, emoji = (column(feeling / "es.emoji50k.tsv.gz", number, every=30) for number in (0, 1))
-    found = [
+    texts = [
         *column(shared / "langid" / "sentences.tsv", 1, every=2),
         *map(" ".join, zip(tweets, emoji, strict=True)),
         *column(feeling / "es.dev.tsv", every=2),
@@ -63,8 +63,8 @@ def lines(shared, pairs):
         *pairs[0],
         *pairs[1],
     ]
-    assert len(found) >= 10_000
-    return found
+    assert len(texts) >= 10_000
+    return texts
 
 
 def cased(hf, folder):
@@ -92,7 +92,7 @@ REFERENCE = {
 def different(lines, ours, theirs):
     """Return the first lines with different answers, and both answers."""
     together = zip(lines, ours, theirs, strict=True)
-    return [(line, one, other) for line, one, other in together if one != other][:3]
+    return [(line, actual, expected) for line, actual, expected in together if actual != expected][:3]
 
 
 def test_every_folder_has_its_reference(shared):
@@ -111,16 +111,16 @@ def test_ids_offsets_and_text_are_those_of_transformers(name, shared, lines, pai
     ours.model_max_length = 10**6  # lines longer than the model are compared whole
     texts = [*lines, *ODD]
     options = {"return_offsets_mapping": True, "return_special_tokens_mask": True}
-    one, other = ours(texts, **options), theirs(texts, **options)
+    actual, expected = ours(texts, **options), theirs(texts, **options)
     for key in ("input_ids", "attention_mask", "special_tokens_mask", "offset_mapping"):
-        assert different(texts, one[key], other[key]) == []
+        assert different(texts, actual[key], expected[key]) == []
     for skip in (False, True):
-        decoded = (tokenizer.batch_decode(one.input_ids, skip_special_tokens=skip) for tokenizer in (ours, theirs))
+        decoded = (tokenizer.batch_decode(actual.input_ids, skip_special_tokens=skip) for tokenizer in (ours, theirs))
         assert different(texts, *decoded) == []
     options = {"truncation": True, "max_length": 24, "padding": True, "return_token_type_ids": True}
-    one, other = (tokenizer(*(side[::2] for side in pairs), **options) for tokenizer in (ours, theirs))
+    actual, expected = (tokenizer(*(side[::2] for side in pairs), **options) for tokenizer in (ours, theirs))
     for key in ("input_ids", "token_type_ids", "attention_mask"):
-        assert different(pairs[0][::2], one[key], other[key]) == []
+        assert different(pairs[0][::2], actual[key], expected[key]) == []
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_where_cuts_are_equally_good_the_pieces_are_those_of_sentencepiece_if_no
     assert len(texts) > 1000
     ids, expected = marian.ours(texts).input_ids, marian.theirs.encode(texts, add_eos=True)
     assert different(texts, map(sorted, ids), map(sorted, expected)) == []
-    assert sum(one != other for one, other in zip(ids, expected, strict=True)) < len(texts) / 100
+    assert sum(actual != other for actual, other in zip(ids, expected, strict=True)) < len(texts) / 100
 
 
 def test_offsets_and_text_of_a_joint_vocabulary_are_those_that_transformers_makes_of_such_files(marian, lines, hf):
@@ -170,19 +170,19 @@ def test_offsets_and_text_of_a_joint_vocabulary_are_those_that_transformers_make
     theirs = hf.PreTrainedTokenizerFast(tokenizer_object=backend, **named)
     assert ours.get_vocab() == theirs.get_vocab()
     texts = [*lines, *(text for text in ODD if "</s>" not in text)]  # to sentencepiece it is plain text
-    found = [row["offsets"] for row in marian.theirs.encode(texts, return_type="offset_mapping")]
-    begins = [row[0][0] if row else 0 for row in found]
+    reference_offsets = [row["offsets"] for row in marian.theirs.encode(texts, return_type="offset_mapping")]
+    begins = [row[0][0] if row else 0 for row in reference_offsets]
     assert sum(map(bool, begins)) >= 4
     options = {"add_special_tokens": False, "return_offsets_mapping": True}
-    one = ours(texts, **options)
+    encoded = ours(texts, **options)
     other = theirs([text[begin:] for text, begin in zip(texts, begins, strict=True)], **options)
-    assert different(texts, one.input_ids, other.input_ids) == []
+    assert different(texts, encoded.input_ids, other.input_ids) == []
     offsets = [
         [(start + begin, end + begin) for start, end in row]
         for row, begin in zip(other.offset_mapping, begins, strict=True)
     ]
-    assert different(texts, one.offset_mapping, offsets) == []
-    ids = [[*row, ours.eos_token_id] for row in one.input_ids]
+    assert different(texts, encoded.offset_mapping, offsets) == []
+    ids = [[*row, ours.eos_token_id] for row in encoded.input_ids]
     for skip in (False, True):
         decoded = (tokenizer.batch_decode(ids, skip_special_tokens=skip) for tokenizer in (ours, theirs))
         assert different(texts, *decoded) == []
@@ -215,9 +215,7 @@ def writing(shared, tmp_path_factory):
 
 
 @pytest.mark.parametrize("kind", ["marian", "bart", "gpt2", "t5"])
-def test_models_that_write_read_every_sentence_and_their_answers_as_transformers_does(
-    kind, writing, shared, hf, tmp_path
-):
+def test_generative_models_tokenize_every_sentence_and_answer_as_transformers_does(kind, writing, shared, hf, tmp_path):
     every = [*(text for number in (0, 1) for text in column(shared / "parallel" / "dev.tsv", number)), *ODD]
     every += [f">>es<< {text}" for text in every[::20]]
     assert len(every) > 13_000

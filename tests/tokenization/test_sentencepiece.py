@@ -73,9 +73,9 @@ def test_offsets_are_those_that_transformers_makes_of_such_files(train_spm, hf, 
     theirs = SpmConverter(SimpleNamespace(vocab_file=str(path))).converted()
     ours = AutoTokenizer.from_pretrained(path.parent)
     for text in [*texts, "El   gato  negro ", "a\u200b\u200bb  ", "e\u0301l", "El ﬁn ２３ ① ½"]:
-        one = ours(text, add_special_tokens=False, return_offsets_mapping=True)
+        encoded = ours(text, add_special_tokens=False, return_offsets_mapping=True)
         other = theirs.encode(text, add_special_tokens=False)
-        assert (one.input_ids, one.offset_mapping) == (other.ids, other.offsets), repr(text)
+        assert (encoded.input_ids, encoded.offset_mapping) == (other.ids, other.offsets), repr(text)
 
 
 def test_t5_has_its_sentinels_at_the_end(train_spm, unigram, reference, texts):
@@ -91,8 +91,9 @@ def test_t5_against_transformers(train_spm, hf, texts):
     folder = train_spm("spiece.model", **symbols).parent
     theirs, ours = hf.T5Tokenizer.from_pretrained(str(folder)), AutoTokenizer.from_pretrained(folder)
     for text in [*texts, *ODD, "el <cat> gato<cat>"]:
-        one, other = ours(text, return_offsets_mapping=True), theirs(text, return_offsets_mapping=True)
-        assert (one.input_ids, one.offset_mapping) == (other["input_ids"], other["offset_mapping"]), repr(text)
+        actual, expected = ours(text, return_offsets_mapping=True), theirs(text, return_offsets_mapping=True)
+        assert actual.input_ids == expected["input_ids"], repr(text)
+        assert actual.offset_mapping == expected["offset_mapping"], repr(text)
 
 
 def test_fairseq_ids(train_spm, reference):

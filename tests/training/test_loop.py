@@ -52,7 +52,7 @@ def log(out: Path) -> list[dict]:
     return [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def test_it_learns_and_writes_it_down(tmp_path):
+def test_it_learns_and_logs(tmp_path):
     model = run(tmp_path)
     assert not model.training
     last = log(tmp_path)[-1]
@@ -114,8 +114,8 @@ def test_quick_answers_as_the_model_did_and_learns_the_same(make_folder):
     for model in (plain, fast):
         model.train()
         model(input_ids=ids, labels=torch.tensor([1])).loss.backward()
-    for (name, one), other in zip(plain.named_parameters(), fast.parameters(), strict=True):
-        torch.testing.assert_close(one.grad, other.grad, msg=name)
+    for (name, expected), actual in zip(plain.named_parameters(), fast.parameters(), strict=True):
+        torch.testing.assert_close(expected.grad, actual.grad, msg=name)
 
 
 def test_byte_dropout_drops_its_share_and_keeps_the_mean():
@@ -136,21 +136,21 @@ def test_layers_learn_the_slower_the_deeper_they_lie(make_folder):
     rate = {id(p): g["lr"] for g in groups for p in g["params"]}
     named = dict(model.named_parameters())
     assert len(rate) == len(named)
-    wanted = {"embeddings.tokens": 25e-5, "encoder.layers.0.": 5e-4, "encoder.layers.1.": 1e-3, "head.": 1e-2}
+    expected = {"embeddings.tokens": 25e-5, "encoder.layers.0.": 5e-4, "encoder.layers.1.": 1e-3, "head.": 1e-2}
     for name, p in named.items():
-        for start, lr in wanted.items():
+        for start, lr in expected.items():
             if name.startswith(start):
                 assert rate[id(p)] == pytest.approx(lr), name
     assert all((g["weight_decay"] == 0) == (p.dim() == 1) for g in groups for p in g["params"])
 
 
 def test_disagreement_is_none_between_equals_and_the_same_both_ways():
-    one, other = torch.randn(2, 5, 3)
-    assert float(symmetric_kl(one, one)) == pytest.approx(0, abs=1e-6)
-    assert 0.01 < float(symmetric_kl(one, other)) == pytest.approx(float(symmetric_kl(other, one)))
-    p, q = one.softmax(1), other.softmax(1)
+    first, second = torch.randn(2, 5, 3)
+    assert float(symmetric_kl(first, first)) == pytest.approx(0, abs=1e-6)
+    assert 0.01 < float(symmetric_kl(first, second)) == pytest.approx(float(symmetric_kl(second, first)))
+    p, q = first.softmax(1), second.softmax(1)
     by_hand = ((p * (p / q).log()).sum(1) + (q * (q / p).log()).sum(1)).mean() / 2
-    assert float(symmetric_kl(one, other)) == pytest.approx(float(by_hand), rel=1e-5)
+    assert float(symmetric_kl(first, second)) == pytest.approx(float(by_hand), rel=1e-5)
 
 
 def test_rdrop_makes_answers_agree(tmp_path):
