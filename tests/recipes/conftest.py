@@ -27,3 +27,13 @@ def recipe():
     if others is not None:
         sys.modules["data"] = others
     return made
+
+
+@pytest.fixture(scope="module")
+def data(recipe):
+    return recipe[0]
+
+
+@pytest.fixture(scope="module")
+def vocabulary(recipe):
+    return recipe[1]

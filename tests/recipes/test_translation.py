@@ -17,16 +17,6 @@ pytestmark = pytest.mark.slow
 RECIPE = ROOT / "recipes" / "translation"
 
 
-@pytest.fixture(scope="module")
-def data(recipe):
-    return recipe[0]
-
-
-@pytest.fixture(scope="module")
-def vocabulary(recipe):
-    return recipe[1]
-
-
 TEXTS = ["el gato negro duerme", "the black cat sleeps", "el gato y el perro", "the cat and the dog", "¿dónde está?"]
 
 PIECES = ["▁el", "▁gato", "▁negro", "▁the", "▁cat", "▁black", "▁perro", "▁dog", "▁y", "▁and", "▁du", "erme", "ga", "to"]

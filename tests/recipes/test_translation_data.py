@@ -7,20 +7,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import pytest
 from small import ROOT
 
 RECIPE = ROOT / "recipes" / "translation"
-
-
-@pytest.fixture(scope="module")
-def data(recipe):
-    return recipe[0]
-
-
-@pytest.fixture(scope="module")
-def vocabulary(recipe):
-    return recipe[1]
 
 
 def test_cleaning(data):
