@@ -58,7 +58,7 @@ class Stage:
     rare: float
     emoji: float = 0.0  # share of the tweets whose emoji is to be guessed, see `Guess`
     phrases: int = 0  # how often each of our own is seen
-    unlabelled: bool = False  # also texts that the model of the stage before labelled
+    tweets: int = 0  # without a label, that `--teachers` or the model of the stage before label; others come with them
     smoothing: float = 0.0  # of a label's certainty, how much goes to the others
     decay: float = 1.0  # of the learning rate, from a layer to the one below it
     rdrop: float = 0.0  # how much two answers to a text, each with dropout of its own, must agree
@@ -74,7 +74,7 @@ STAGES = {
         rare=-1.0,
         emoji=0.05,
         phrases=2,
-        unlabelled=True,
+        tweets=5_000,
         smoothing=0.05,
         decay=0.93,
         average=0.99,
@@ -89,6 +89,17 @@ STAGES = {
         decay=0.93,
         rdrop=1.0,
         average=0.98,
+    ),
+    "fourth": Stage(
+        passes=0.3,
+        lr=6e-5,
+        head_lr=2e-4,
+        rare=-1.0,
+        phrases=2,
+        tweets=16_000,
+        smoothing=0.03,
+        decay=0.93,
+        average=0.99,
     ),
 }
 
@@ -147,9 +158,9 @@ def train(
     seen += rng.sample(emoji, round(stage.emoji * len(emoji)))
     if stage.phrases:
         seen += own_phrases(rng) * stage.phrases
-    if stage.unlabelled:
+    if stage.tweets:
         known = [AutoModelForSequenceClassification.from_pretrained(one) for one in teachers] or [model]
-        seen += self_labelled(known, tokenizer, data, only_open, rng)
+        seen += self_labelled(known, tokenizer, data, only_open, rng, stage.tweets)
     whole = Guess(model, kinds)
     initialise(whole.emoji, model.config.initializer_range)
 
