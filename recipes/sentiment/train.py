@@ -37,6 +37,7 @@ from data import (
     shorten,
     vary,
 )
+from soup import soup
 from torch import nn
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
@@ -63,6 +64,8 @@ class Stage:
     decay: float = 1.0  # of the learning rate, from a layer to the one below it
     rdrop: float = 0.0  # how much two answers to a text, each with dropout of its own, must agree
     average: float = 0.0  # the weights kept are a running mean, of which a step leaves so much as it was
+    # earlier stages, with their shares of the weights that this one begins from; they label what has no label, too
+    mixed: tuple[tuple[str, float], ...] = ()
 
 
 STAGES = {
@@ -100,6 +103,7 @@ STAGES = {
         smoothing=0.03,
         decay=0.93,
         average=0.99,
+        mixed=(("first", 0.3), ("third", 0.7)),
     ),
 }
 
@@ -129,8 +133,12 @@ def main(argv: list[str] | None = None) -> None:
     base = args.base
     for number, name in enumerate(STAGES):
         if name in args.stages:
-            seed = args.seed + number
-            train(STAGES[name], base, args.data, out / name, seed, args.open, args.stop_after, args.teachers)
+            stage, seed, teachers = STAGES[name], args.seed + number, args.teachers
+            earlier = [out / one / "model" for one, _ in stage.mixed]
+            if earlier and all(folder.exists() for folder in earlier):
+                soup(earlier, out / f"before-{name}", [share for _, share in stage.mixed])
+                base, teachers = out / f"before-{name}" / "model", teachers or earlier
+            train(stage, base, args.data, out / name, seed, args.open, args.stop_after, teachers)
             base = out / name / "model"
 
 
