@@ -1,11 +1,11 @@
 """Write hostile checkpoint folders, each broken in one way; the tests load them all.
 
-    python attacks/make.py FOLDER [NAME …]      all of them, or those named, a folder each
-    python attacks/make.py                      what there is
+    python attacks/make.py FOLDER [NAME …]      write all attacks or those named, one folder each
+    python attacks/make.py                      list the attacks
 
-Every folder has a valid `config.json`, so that it can also be given to the command line as a model:
-the answer must be one clear error that names the file and, where one is to blame, the tensor. Nothing may be run,
-nothing outside the folder read, nothing hang.
+Every folder has a valid `config.json`, so that it can also be passed to the command line as a model. The expected
+answer is one error that names the file and, if one is to blame, the tensor. No code may run, no file outside the folder
+may be read, and nothing may hang.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SIZES = {"F32": 4, "F16": 2, "BF16": 2, "I8": 1, "F8_E4M3": 1, "C64": 8, "F64": 
 
 
 class Attack(NamedTuple):
-    """What it breaks, what the error must say (a regular expression), how it is made, and who has to refuse it."""
+    """Hostile folder: its damage, the expected message (a regular expression), its maker and the expected error."""
 
     breaks: str
     says: str
@@ -47,7 +47,7 @@ opened = functools.partial(Attack, allow_pickle=True)
 
 
 def entry(dtype: str = "F32", shape: tuple = (2, 2), begin: int = 0, end: int | None = None) -> dict[str, Any]:
-    """One tensor of a header, whose end is the true one unless it is given."""
+    """Return a tensor's entry in a header; `end` is the true one by default."""
     size = SIZES.get(dtype, 1)
     for n in shape:
         size *= n
@@ -55,7 +55,7 @@ def entry(dtype: str = "F32", shape: tuple = (2, 2), begin: int = 0, end: int | 
 
 
 def raw(header: Any, body: bytes = b"", *, length: int | None = None, name: str = SINGLE) -> Callable[[Path], object]:
-    """A safetensors file written by hand: header (bytes are taken as they are), body, and what length it claims."""
+    """Return a writer of a safetensors file from a header (bytes are used as they are), a body and a claimed length."""
 
     def make(folder: Path) -> None:
         text = header if isinstance(header, bytes) else json.dumps(header).encode()
@@ -73,7 +73,7 @@ def plain(text: bytes | str, name: str = SINGLE) -> Callable[[Path], object]:
 
 
 def sharded(weight_map: Any, **shards: dict[str, list[float]]) -> Callable[[Path], object]:
-    """An index and its shards, each `name={tensor: its four numbers}`."""
+    """Return a writer of an index and its shards, each `name={tensor: its four numbers}`."""
 
     def make(folder: Path) -> None:
         (folder / INDEX).write_text(json.dumps({"weight_map": weight_map}))
@@ -85,7 +85,7 @@ def sharded(weight_map: Any, **shards: dict[str, list[float]]) -> Callable[[Path
 
 
 def packed(scale: dict[str, Any] | None, body: bytes, dtype: str = "I8") -> Callable[[Path], object]:
-    """Our int8 form: a matrix of 2 × 2, and scales that are as given."""
+    """Return a writer of a file in our int8 format: a 2 × 2 matrix, with scales as given."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt", "gatonegro": "int8"}, "w": entry(dtype)}
     if scale is not None:
         header["w.row_scale"] = scale
@@ -93,7 +93,7 @@ def packed(scale: dict[str, Any] | None, body: bytes, dtype: str = "I8") -> Call
 
 
 class Bomb:
-    """What runs when it is unpickled: it leaves a file."""
+    """Object that creates a file when it is unpickled."""
 
     def __init__(self, mark: Path):
         self.mark = mark

@@ -1,10 +1,10 @@
-"""How often `return_alignments=` pairs the wrong words, on sentence pairs that were aligned by hand.
+"""Measure the alignment error rate of `return_alignments=` on hand-aligned sentence pairs.
 
     python benchmarks/alignment.py
 
-The English of each pair of `alignments.tsv` is taken as if the model had written it. The error rate is that of Och and
-Ney, https://aclanthology.org/J03-1002: of the links that are found, those that are not even possible, and of the sure
-ones, those that are not found. Writes `benchmarks/results/alignment.json` and `.md`.
+The English side of each pair of `alignments.tsv` is used as the model's output. Alignment error rate of Och and Ney,
+https://aclanthology.org/J03-1002: predicted links that are not possible ones, and sure links that are not predicted.
+Writes `benchmarks/results/alignment.json` and `.md`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer
 from gatonegro.generation import Written
 from gatonegro.models import LanguageModel
-from gatonegro.tasks.alignment import WORD, links, with_attention
+from gatonegro.tasks.alignment import WORD, with_attention, word_links
 from gatonegro.tokenization import Tokenizer
 
 HERE = Path(__file__).resolve().parent
@@ -30,8 +30,8 @@ def pairs(text: str) -> Links:
     return {(int(a), int(b)) for a, b in (link.split("-") for link in text.split())}
 
 
-def found(model: LanguageModel, tokenizer: Tokenizer, source: str, target: str, to: str) -> Links:
-    """Links between words of the source and of the target, by number."""
+def predicted_links(model: LanguageModel, tokenizer: Tokenizer, source: str, target: str, to: str) -> Links:
+    """Return the predicted links as pairs of word indices (source, target)."""
     tags = {lang: tokenizer.convert_tokens_to_ids(f">>{lang}<<") for lang in ("es", "en")}
     other = tags["en" if to == "es" else "es"]
     read = tokenizer(f">>{to}<< {source}")["input_ids"]
@@ -42,7 +42,7 @@ def found(model: LanguageModel, tokenizer: Tokenizer, source: str, target: str, 
     places = [{match.start(): i for i, match in enumerate(WORD.finditer(text))} for text in (source, target)]
     return {
         (places[0][link["source_span"][0]], places[1][link["target_span"][0]])
-        for link in links(tokenizer, source, ids, target, seen)
+        for link in word_links(tokenizer, source, ids, target, seen)
     }
 
 
@@ -60,7 +60,7 @@ def main() -> None:
         for row in rows:
             source, target = (row["es"], row["en"]) if to == "en" else (row["en"], row["es"])
             certain, possible = pairs(row["sure"]), pairs(row["sure"]) | pairs(row["possible"])
-            links_ = found(model, tokenizer, source, target, to)
+            links_ = predicted_links(model, tokenizer, source, target, to)
             links_ = links_ if to == "en" else {(b, a) for a, b in links_}
             right, near = right + len(links_ & certain), near + len(links_ & possible)
             given, sure = given + len(links_), sure + len(certain)

@@ -1,8 +1,8 @@
-"""Whether many texts at once are ever slower than one by one, whatever their lengths.
+"""Compare the speed of many texts in one call with one text per call, for several mixes of lengths.
 
     python benchmarks/batching.py --model sentiment-es-en
 
-Each mix of lengths as a list and one by one, in turns, the best of several. Writes
+Each mix of lengths runs as a list and one by one, in turns; the best of several rounds counts. Writes
 `benchmarks/results/batching-<model>.json` and `.md`.
 """
 

@@ -1,12 +1,11 @@
-"""Sentences a second: gatonegro and every other engine that is installed, the same weights and texts, in one run.
+"""Measure sentences per second of gatonegro and other engines, with the same weights and texts.
 
     python benchmarks/engines.py --shape distilbert --texts 256 --rounds 3
 
-The engines take turns, a round each, each maker's in a process of its own, and each one's best round counts. All are
-given texts and tokenize them as they run. Beside each speed stands the share of the limit: the time that the encoder's
-matrix products would take at the best rate that one operator of PyTorch reaches here, in the same run, over the time
-taken. Writes `benchmarks/results/engines-<shape>.json`, `.md` and `.svg`. Others than ours and transformers' want
-`pip install onnx onnxruntime openvino nncf ctranslate2`; those that are not there, or fail, are said to be.
+The engines run in turns, one round each, and the best round counts; each maker has its own process. Tokenization is
+included. Each speed is also given as a share of the limit: the time of the encoder's matrix products at the best rate
+of any PyTorch operator here, over the time taken. Writes `benchmarks/results/engines-<shape>.json`, `.md` and `.svg`.
+Other engines need `pip install onnx onnxruntime openvino nncf ctranslate2`; engines that fail are listed.
 """
 
 from __future__ import annotations
@@ -30,8 +29,9 @@ from material import HERE, SHAPES, machine, make_model, make_texts, save
 
 from gatonegro import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, pipeline
 from gatonegro.engine import kernels
-from gatonegro.engine.linear import Prepacked, quantise
-from gatonegro.engine.processor import abilities
+from gatonegro.engine.int8 import quantise
+from gatonegro.engine.linear import Prepacked
+from gatonegro.engine.processor import fast_precisions
 
 Engine = Callable[[list[str]], np.ndarray]  # texts → logits (n, labels)
 BATCH = 32
@@ -44,7 +44,7 @@ def chunks(texts: list[str], size: int, ordered: bool) -> Iterator[tuple[list[in
 
 
 def batched(ask: Callable[[dict[str, np.ndarray]], np.ndarray], tokenizer, size: int, ordered: bool) -> Engine:
-    """An engine of a function from padded arrays to logits."""
+    """Return an engine for a function from padded arrays to logits."""
 
     def run(texts: list[str]) -> np.ndarray:
         out: list[np.ndarray | None] = [None] * len(texts)
@@ -62,9 +62,9 @@ def batched(ask: Callable[[dict[str, np.ndarray]], np.ndarray], tokenizer, size:
 
 def ours(folder: Path, title: str = "gatonegro {}") -> Iterator[tuple[str, Engine]]:
     for precision in ("fp32", "bf16", "int8"):
-        if precision == "bf16" and "bf16" not in abilities():
+        if precision == "bf16" and "bf16" not in fast_precisions():
             continue
-        run = asked(pipeline("text-classification", model=folder, device="cpu", precision=precision))
+        run = pipe_engine(pipeline("text-classification", model=folder, device="cpu", precision=precision))
         yield title.format(precision), run
         yield f"{title.format(precision)}, one by one", lambda texts, run=run: np.concatenate([run([t]) for t in texts])
 
@@ -74,8 +74,8 @@ def ours_without_kernels(folder: Path) -> Iterator[tuple[str, Engine]]:
     yield from ours(folder, "gatonegro {}, without kernels")
 
 
-def asked(classify) -> Engine:
-    """An engine of a pipeline, theirs or ours."""
+def pipe_engine(classify) -> Engine:
+    """Return an engine for a pipeline of transformers or gatonegro."""
     names = {label: i for i, label in classify.model.config.id2label.items()}
 
     def run(texts: list[str], **options) -> np.ndarray:
@@ -86,12 +86,14 @@ def asked(classify) -> Engine:
 
 
 def theirs(folder: Path) -> Iterator[tuple[str, Engine]]:
-    run = asked(transformers.pipeline("text-classification", model=str(folder), device="cpu", dtype=torch.float32))
+    run = pipe_engine(
+        transformers.pipeline("text-classification", model=str(folder), device="cpu", dtype=torch.float32)
+    )
     yield "transformers, its pipeline's default", run
     yield f"transformers, its pipeline, batch_size={BATCH}", lambda texts: run(texts, batch_size=BATCH)
     tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder))
     for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        if name == "bf16" and "bf16" not in abilities():
+        if name == "bf16" and "bf16" not in fast_precisions():
             continue
         model = transformers.AutoModelForSequenceClassification.from_pretrained(str(folder), dtype=dtype).eval()
 
@@ -104,7 +106,7 @@ def theirs(folder: Path) -> Iterator[tuple[str, Engine]]:
 
 
 def onnx(folder: Path) -> Path:
-    """The model as ONNX, exported once."""
+    """Export the model to ONNX, once."""
     path = folder / "model.onnx"
     if path.exists():
         return path
@@ -158,7 +160,7 @@ def openvino(folder: Path) -> Iterator[tuple[str, Engine]]:
         ov.convert_model(str(onnx(folder))), nncf.Dataset(calls), model_type=nncf.ModelType.TRANSFORMER
     )
     kinds = [("fp32", plain, "f32"), ("int8, NNCF", small, "f32")]
-    if "bf16" in abilities():
+    if "bf16" in fast_precisions():
         kinds.insert(1, ("bf16", plain, "bf16"))
     for name, model, hint in kinds:
         settings = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": torch.get_num_threads()}
@@ -212,7 +214,7 @@ def compiled(folder: Path) -> Iterator[tuple[str, Engine]]:
 
 
 def serve(pipe: Connection, maker: str, folder: Path, threads: int) -> None:
-    """Make a maker's engines, say their names, and answer until there is nothing more to do."""
+    """Build a maker's engines, send their names, and answer requests until told to stop; runs in a child process."""
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
     torch.set_num_threads(threads)
@@ -232,7 +234,7 @@ def serve(pipe: Connection, maker: str, folder: Path, threads: int) -> None:
 
 
 class Engines:
-    """All engines of some makers, by name; `missing` are makers that failed, and why. For a `with`."""
+    """Context manager with the engines of some makers, by name; `missing` maps makers that failed to the reason."""
 
     def __init__(self, makers: Iterable[str], folder: Path):
         self.workers: list[tuple[BaseProcess, Connection]] = []
@@ -259,7 +261,7 @@ class Engines:
             process.join()
 
     def ask(self, title: str, *calls: list[str]) -> tuple[list[np.ndarray], list[float]]:
-        """Logits and seconds of each call, made one after another."""
+        """Return the logits and seconds of each call, one after another."""
         self.pipes[title].send((title, calls))
         return self.pipes[title].recv()
 
@@ -285,7 +287,7 @@ def best_time(run: Callable[[], object], times: int = 7) -> float:
 
 @torch.inference_mode()
 def peaks(hidden: int) -> dict[str, float]:
-    """Multiplications and additions a second, in 10⁹, of the best operator that PyTorch has for each precision."""
+    """Return multiply-adds per second, in 10⁹, of PyTorch's fastest operator per precision."""
     found: dict[str, float] = {}
     for rows in (512, 2048):
         for n, k in ((4 * hidden, hidden), (hidden, 4 * hidden), (3 * hidden, hidden)):
@@ -294,7 +296,7 @@ def peaks(hidden: int) -> dict[str, float]:
             ways: dict[str, list[Callable[[], object]]] = {
                 "fp32": [lambda x=x, w=weight: F.linear(x, w), lambda x=x, p=Prepacked(weight, None): p(x)]
             }
-            rows_, scales = quantise(weight, narrow=False)
+            rows_, scales = quantise(weight, narrow_sums=False)
             zero_points = torch.zeros(n, dtype=torch.long)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -311,7 +313,7 @@ def peaks(hidden: int) -> dict[str, float]:
                     x, 0.05, 128, p
                 ),
             ]
-            if "bf16" in abilities():
+            if "bf16" in fast_precisions():
                 half = (x.bfloat16(), weight.bfloat16())
                 packed = Prepacked(half[1], None)
                 ways["bf16"] = [lambda h=half: F.linear(*h), lambda h=half, p=packed: p(h[0])]
@@ -322,7 +324,7 @@ def peaks(hidden: int) -> dict[str, float]:
 
 
 def products(folder: Path, tokenizer, texts: list[str]) -> float:
-    """Multiplications and additions, in 10⁹, of the encoder's matrices for these texts, no padding."""
+    """Return the multiply-adds, in 10⁹, of the encoder's matrices for these texts, without padding."""
     model = AutoModelForSequenceClassification.from_pretrained(folder)
     size = sum(part.weight.numel() for part in model.encoder.modules() if isinstance(part, torch.nn.Linear))
     return 2 * size * sum(len(ids) for ids in tokenizer(texts)["input_ids"]) / 1e9
@@ -387,7 +389,7 @@ def main() -> None:
 
 
 def table(result: dict) -> list[str]:
-    """Engines, the fastest first."""
+    """Return a Markdown table of the engines, fastest first."""
     rows = result["engines"]
     base = rows.get("transformers, its pipeline's default", {"sentences_per_s": 1})["sentences_per_s"]
     lines = [f"Texts: {result['texts']}. Best rate of one operator, 10⁹ operations a second: {result['peak_gflops']}."]
@@ -403,7 +405,7 @@ def table(result: dict) -> list[str]:
 
 
 def picture(rows: dict[str, dict]) -> str:
-    """A bar an engine, longest first; ours in another colour. It carries its own background."""
+    """Return an SVG bar chart of the engines, fastest first, on an opaque background; ours have another colour."""
     ordered = sorted(rows.items(), key=lambda item: -item[1]["sentences_per_s"])
     most, high, left, wide = ordered[0][1]["sentences_per_s"], 26, 330, 420
     body = []

@@ -1,10 +1,11 @@
-"""Tokens a second on a GPU: gatonegro against transformers at its best (bf16, SDPA, sorted by length, large batches).
+"""Measure tokens per second on a GPU: gatonegro and transformers in its fastest setting.
 
     python benchmarks/gpu.py --shape bert-base --texts 20000
 
-The same weights and texts, in turns, the best round of each; tokens are real ones, pads are not counted. Beside each
-stands the share of the bf16 peak: what the encoder's products of these tokens would take at the best rate that one
-product of 8192 × 8192 matrices reaches, over the time taken. Writes `benchmarks/results/gpu-<shape>.json` and `.md`.
+Transformers runs in bf16 with SDPA, on large batches sorted by length. Same weights and texts, in turns, best round of
+each; pads are not counted. Each speed is also given as a share of the bf16 peak: the time of the encoder's products at
+the rate of one product of 8192 × 8192 matrices, over the time taken. Writes `benchmarks/results/gpu-<shape>.json` and
+`.md`.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def waiting(device: str) -> Callable[[], object]:
 
 
 def peak(device: str, side: int) -> float:
-    """Multiplications and additions a second, in 10⁹."""
+    """Return multiply-adds per second, in 10⁹, of one large bf16 product."""
     a, b = (torch.randn(side, side, device=device, dtype=torch.bfloat16) for _ in range(2))
     wait = waiting(device)
     return 2 * side**3 / best_time(lambda: (a @ b, wait())) / 1e9

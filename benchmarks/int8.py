@@ -1,4 +1,4 @@
-"""What int8 does to the answers of the built-in model, on its dev sets: the same labels, accuracy, scores.
+"""Measure the effect of int8 on the built-in model: equal labels, accuracy and scores on its dev sets.
 
     python benchmarks/int8.py --data ../shared/data
 

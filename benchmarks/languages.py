@@ -1,12 +1,12 @@
-"""How well languages are told apart, and how often a warning is false or missing.
+"""Measure language detection, and the rates of false and missing language warnings.
 
     python benchmarks/languages.py --data ../shared/data
 
-Detectors side by side on sentences, pairs of words, words and Spanish without accents: fastText's small model, which
-gatonegro uses, and two others, where they are installed (`pip install eld py3langid`). Then, for models of some
-languages, the share of texts that say enough (20 letters) which are said to be in another, and of Spanish ones of
-which that is not said under English models. Last, the time of the check as a share of the pipeline's, the best of
-seven. Writes `benchmarks/results/languages.json` and `.md`.
+First, detectors on sentences, pairs of words, words and Spanish without accents: fastText's small model, which
+gatonegro uses, and two others if installed (`pip install eld py3langid`). Then, for models of several languages, the
+share of texts of at least 20 letters with a false warning, and of Spanish texts without a warning from English models.
+Last, the time of the check as a share of the pipeline's, best of seven runs. Writes `benchmarks/results/languages.json`
+and `.md`.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ from typing import Any
 from material import machine, save
 
 from gatonegro import pipeline
-from gatonegro.language import Languages, likely, match
-from gatonegro.language.diagnosis import read_model
-from gatonegro.language.matching import enough
+from gatonegro.language import Languages, language_probfast_precisions, match_language
+from gatonegro.language.diagnosis import load_tokenizer_and_languages
+from gatonegro.language.matching import is_long_enough
+from gatonegro.pipelines.language_check import is_sampled, text_of_row
 from gatonegro.tokenization import Tokenizer
 
 HERE = Path(__file__).resolve().parent
@@ -41,7 +42,7 @@ SETS = {
 
 
 def fasttext() -> Callable[[str], str | None]:
-    return lambda text: next(iter(likely(text)), None)
+    return lambda text: next(iter(language_probfast_precisions(text)), None)
 
 
 def eld() -> Callable[[str], str | None]:
@@ -77,8 +78,8 @@ def accuracy(detect: Callable[[str], str | None], rows: list[dict[str, str]]) ->
     return out | {lang: right[lang] / all_[lang] for lang in ("es", "en") if all_[lang]}
 
 
-def first(name: str) -> float:
-    """Seconds from nothing to the first answer, in a process of its own, the best of three; without Python's start."""
+def first_answer_s(name: str) -> float:
+    """Return the seconds to the first answer in a new process, best of three, without the interpreter's start."""
     code = (
         "import time; begun = time.perf_counter(); import sys; sys.path.insert(0, sys.argv[1]); import languages; "
         "between = time.perf_counter(); languages.DETECTORS[sys.argv[2]][0]()('el gato'); "
@@ -88,33 +89,41 @@ def first(name: str) -> float:
     return min(float(subprocess.run(run, capture_output=True, text=True, check=True).stdout) for _ in range(3))
 
 
-def size(packages: tuple[str, ...]) -> float:
-    """Megabytes of what is installed, compiled Python not counted."""
+def installed_mb(packages: tuple[str, ...]) -> float:
+    """Return the size of an installed package in MB, without compiled Python files."""
     places = [Path(str(file.locate())) for package in packages for file in files(package) or ()]
     return sum(p.stat().st_size for p in places if p.is_file() and p.suffix != ".pyc") / 1e6
 
 
-def said(texts: list[str], languages: Languages, tokenizer: Tokenizer) -> tuple[int, float]:
-    """How many of the texts say enough, and what share of these is said to be in no language of the model's."""
-    long = [text for text in texts if enough(text)]
-    return len(long), sum(match(text, languages, tokenizer).fits is False for text in long) / len(long)
+def warning_rate(texts: list[str], languages: Languages, tokenizer: Tokenizer) -> tuple[int, float]:
+    """Return the number of texts that are long enough to judge, and the share of these that get a warning."""
+    long = [text for text in texts if is_long_enough(text)]
+    return len(long), sum(match_language(text, languages, tokenizer).fits is False for text in long) / len(long)
 
 
 def cost(name: str, texts: list[str]) -> dict[str, float]:
-    """The time of the check alone as a share of the pipeline's without it: of one call with all texts, of a call for
-    each of some. Two whole pipelines side by side differ by more than that from one run to the next."""
+    """Return the time of the language check as a share of the pipeline's time without it.
+
+    Both for one call with all texts and for one call per text. The check is timed alone: two runs of a whole pipeline
+    differ by more than its cost.
+    """
     pipe = pipeline("text-classification", name, language_check="off")
-    check = pipeline("text-classification", name, language_check="warn")._check_languages
+
+    def check(rows: list[str]) -> None:
+        for i, row in enumerate(rows):
+            if is_sampled(i):
+                match_language(text_of_row(row), pipe.languages, pipe.tokenizer)
+
     few = texts[:200]
     calls: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
-        "all at once": (lambda: pipe(texts), lambda: check(None).look(texts, 0)),
-        "one by one": (lambda: [pipe(text) for text in few], lambda: [check(None).look([text], 0) for text in few]),
+        "all at once": (lambda: pipe(texts), lambda: check(texts)),
+        "one by one": (lambda: [pipe(text) for text in few], lambda: [check([text]) for text in few]),
     }
-    return {how: best(looking) / best(answering) for how, (answering, looking) in calls.items()}
+    return {name: best(check_call) / best(call) for name, (call, check_call) in calls.items()}
 
 
 def best(call: Callable[[], Any], times: int = 7) -> float:
-    """Seconds, the best of some runs."""
+    """Return the seconds of the fastest of several runs."""
     found = float("inf")
     for _ in range(times):
         begun = time.perf_counter()
@@ -136,7 +145,7 @@ def main() -> None:
             continue
         detect = make()
         detect("el gato")
-        found[name] = {"version": version(packages[-1]), "mb": size(packages), "first": first(name)}
+        found[name] = {"version": version(packages[-1]), "mb": installed_mb(packages), "first": first_answer_s(name)}
         found[name] |= {key: accuracy(detect, rows) for key, rows in sets.items()}
 
     dev = table(args.data / "parallel" / "dev.tsv")
@@ -145,12 +154,12 @@ def main() -> None:
     plain = [r["text"] for r in sets["unaccented-spanish"]]
     warned: dict[str, Any] = {}
     for name in ("sentiment-es-en", "demo-en", str(args.data / "tokenizers" / "bert-base-uncased")):
-        tokenizer, languages = read_model(name)
+        tokenizer, languages = load_tokenizer_and_languages(name)
         rows = {"Spanish": texts["es"], "English": texts["en"], "Spanish without accents": plain}
         warned[Path(name).name] = {
             "languages": languages.codes,
-            "known by": languages.how,
-            **{key: said(some, languages, tokenizer) for key, some in rows.items()},
+            "known by": languages.source,
+            **{key: warning_rate(some, languages, tokenizer) for key, some in rows.items()},
         }
 
     result = {"command": "python benchmarks/languages.py --data ../shared/data", "machine": machine()}

@@ -1,9 +1,9 @@
-"""How long one text takes, by its length: gatonegro, transformers and ONNX Runtime, the same weights, in one run.
+"""Measure the latency of one text by its length: gatonegro, transformers and ONNX Runtime.
 
     python benchmarks/latency.py --shape distilbert
 
-One text at a time, of 8 to 512 tokens, the engines in turns; the median and the 99th of a hundred of all times. Writes
-`benchmarks/results/latency-<shape>.json` and `.md`.
+One text per call, of 8 to 512 tokens, the same weights, the engines in turns; median and 99th percentile of all times.
+Writes `benchmarks/results/latency-<shape>.json` and `.md`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 
 
 def texts_of(tokenizer, length: int, count: int) -> list[str]:
-    """Texts of so many tokens, its special ones included, made of words of real ones."""
+    """Return texts of exactly `n` tokens, special tokens included, from words of real texts."""
     words = " ".join(make_texts(tokenizer, 400)[0]).split()
     out, start = [], 0
     while len(out) < count:

@@ -1,9 +1,9 @@
-"""How the windows of a long text are best combined: accuracy of the built-in model on long film reviews.
+"""Compare ways to combine the windows of a long text: accuracy of the built-in model on long film reviews.
 
     python benchmarks/long_texts.py --texts 1000
 
 English film reviews of more than 512 tokens, from the research data beside the checkout. Each window's logits are
-computed once; each row of the table combines them in another way. Writes `benchmarks/results/long_texts.json`, `.md`.
+computed once; each row of the table combines them differently. Writes `benchmarks/results/long_texts.json`, `.md`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DATA = HERE.parents[1] / "shared" / "data" / "sentiment" / "en.imdb-long.tsv.gz"
 
 
 def last_counts(end: float):
-    """The last window for so much, the others by their share of the tokens."""
+    """Return a function that weights the last window by a constant and the others by their numbers of tokens."""
     return lambda x, tokens: (x[:-1] * (tokens[:-1] / tokens[:-1].sum())[:, None]).sum(0) * (1 - end) + x[-1] * end
 
 
@@ -44,7 +44,7 @@ WAYS = {
 
 @torch.inference_mode()
 def windows(texts: list[str]) -> list[list[tuple[Tensor, int]]]:
-    """For each text that is longer than the model: logits (3,) and tokens of its windows."""
+    """Return the logits (3,) and the number of tokens per window, for each text longer than the model's limit."""
     tokenizer = AutoTokenizer.from_pretrained("sentiment-es-en")
     model = AutoModelForSequenceClassification.from_pretrained("sentiment-es-en")
     limit = model.config.max_tokens

@@ -1,4 +1,4 @@
-"""What the benchmarks share: shapes with random weights, real texts of given lengths, and what this machine is."""
+"""Shared parts of the benchmarks: models with random weights, texts of given lengths, facts on the machine."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from gatonegro.engine import cores
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared" / "data"
 SHAPES = {
-    "distilbert": ("distilbert", {"hidden_size": 768, "num_hidden_layers": 6, "head_act": "relu"}),
+    "distilbert": ("distilbert", {"hidden_size": 768, "num_hidden_layers": 6, "classifier_act": "relu"}),
     "bert-base": ("bert", {"hidden_size": 768, "num_hidden_layers": 12, "type_vocab_size": 2}),
 }
 
 
 def make_model(folder: Path, shape: str) -> None:
-    """A model for `transformers` and us: one of `SHAPES` with random weights, or a copy of a built-in one."""
+    """Write a model that transformers reads too: one of `SHAPES` with random weights, or a built-in model."""
     if shape not in SHAPES:
         AutoModelForSequenceClassification.from_pretrained(shape).save_pretrained(folder)
         AutoTokenizer.from_pretrained(shape).save_pretrained(folder)
@@ -55,8 +55,10 @@ def make_model(folder: Path, shape: str) -> None:
 
 
 def make_texts(tokenizer, count: int, seed: int = 1) -> tuple[list[str], str]:
-    """Texts whose lengths in tokens follow a log-normal distribution with a median of 22, from 4 to 126; and where they
-    are from: the research data beside the checkout, else made of its kind of words."""
+    """Return texts with log-normal lengths (median 22 tokens, from 4 to 126), and their source.
+
+    The source is the research data beside the checkout, else generated text.
+    """
     rng = random.Random(seed)
     wanted = []
     while len(wanted) < count:
@@ -80,14 +82,14 @@ def make_texts(tokenizer, count: int, seed: int = 1) -> tuple[list[str], str]:
 
 
 def processor() -> str:
-    """Its name, as the system tells it."""
+    """Return the processor's name."""
     listed = Path("/proc/cpuinfo")
     names = re.findall(r"^model name\s*: (.*)", listed.read_text() if listed.exists() else "", re.MULTILINE)
     return names[0] if names else platform.processor()
 
 
 def save(out: Path, result: dict, lines: list[str]) -> None:
-    """A result as JSON, and as a page: its command, the machine, and `lines`, which are printed too."""
+    """Write a result as JSON and as Markdown with its command, the machine and `lines`, and print the lines."""
     out.parent.mkdir(parents=True, exist_ok=True)
     out.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     head = [f"`{result['command']}`", "", ", ".join(f"{k} {v}" for k, v in result["machine"].items()) + "."]
@@ -97,12 +99,12 @@ def save(out: Path, result: dict, lines: list[str]) -> None:
 
 
 def machine(*packages: str) -> dict[str, str | int]:
-    """What a figure is worth nothing without: processor, its vectors and their abilities, threads, versions."""
-    from gatonegro.engine.processor import abilities
+    """Return the processor with its vector instructions, the number of threads and the versions of packages."""
+    from gatonegro.engine.processor import fast_precisions
 
     found = {"processor": processor(), "vectors": torch.backends.cpu.get_cpu_capability()}
     found |= {
-        "fast": ", ".join(sorted(abilities())) or "fp32 alone",
+        "fast": ", ".join(sorted(fast_precisions())) or "fp32 alone",
         "cores": cores(),
         "threads": torch.get_num_threads(),
     }

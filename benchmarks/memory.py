@@ -1,9 +1,9 @@
-"""How much memory a classifier takes: a process each, DistilBERT's shape, gatonegro's int8 and transformers' fp32.
+"""Measure the memory of a classifier in DistilBERT's shape: gatonegro in int8 and transformers in fp32.
 
     python benchmarks/memory.py
 
-The most that a process ever held, and what it holds in the end that is not of files, after 256 real texts in batches;
-beside them a process that has only imported PyTorch. Writes `benchmarks/results/memory.json` and `.md`. Linux.
+Peak memory of a process, and its anonymous memory at the end, after 256 real texts in batches; each model has its own
+process, and one process only imports PyTorch. Writes `benchmarks/results/memory.json` and `.md`. Linux.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Which of PyTorch's operators is fastest here: those that the engine uses, and those that lost.
+"""Compare the speed of PyTorch's operators: those that the engine uses, and alternatives.
 
     python benchmarks/operators.py
 
-10⁹ operations a second for products of `rows` tokens with matrices of a feed-forward 768 → 3072, by each operator, best
-of several, in turns; and milliseconds of what stands between the products. Writes `benchmarks/results/operators.json`
+10⁹ operations per second of products of `rows` tokens with a feed-forward's matrices, 768 → 3072, per operator, best of
+several, in turns; and milliseconds of the operations between the products. Writes `benchmarks/results/operators.json`
 and `.md`.
 """
 
@@ -19,8 +19,8 @@ from material import HERE, machine, save
 
 from gatonegro.engine import kernels
 from gatonegro.engine.attention import KernelAttend
-from gatonegro.engine.linear import FbgemmInt8, OnednnInt8, quantise, wide_sums
-from gatonegro.engine.processor import abilities
+from gatonegro.engine.int8 import FbgemmInt8, OnednnInt8, has_wide_sums, quantise
+from gatonegro.engine.processor import fast_precisions
 from gatonegro.nn.attention import attend
 from gatonegro.packing import Layout
 
@@ -30,7 +30,7 @@ TIMES = 9
 
 
 def best(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Seconds of each, the best of several, in turns."""
+    """Return the seconds of each function, best of several runs in turns."""
     took = dict.fromkeys(ways, float("inf"))
     for n in range(TIMES + 1):
         for name, run in ways.items():
@@ -44,7 +44,7 @@ def best(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
 def products(rows: int) -> dict[str, Callable[[], object]]:
     x, weight, bias = torch.randn(rows, K), torch.randn(N, K) * 0.05, torch.randn(N)
     packed = torch.ops.mkldnn._reorder_linear_weight(weight)
-    small, scales = quantise(weight, narrow=not wide_sums())
+    small, scales = quantise(weight, narrow_sums=not has_wide_sums())
     zeros, bytes_ = torch.zeros(N, dtype=torch.long), torch.randint(0, 256, (rows, K), dtype=torch.uint8)
     onednn = torch.ops.onednn.qlinear_prepack(small, None)
     per_row = torch.quantize_per_channel(small * scales[:, None], scales.double(), zeros, 0, torch.qint8)
@@ -71,9 +71,9 @@ def products(rows: int) -> dict[str, Callable[[], object]]:
         ways["fp32, our kernel"] = lambda m=kernels.KernelLinear(weight, bias): m(x)
         ways["int8, our kernel, rounding included"] = lambda m=kernels.KernelInt8(weight, bias): m(x)
         ways["int8, our kernel, rounding and GELU included"] = lambda m=kernels.KernelInt8(weight, bias, "gelu"): m(x)
-    if kernels.available() and kernels.supports(torch.bfloat16):
+    if kernels.available() and kernels.prefers_kernel(torch.bfloat16):
         ways["bf16, our kernel"] = lambda m=kernels.KernelLinear(weight.bfloat16(), bias), h=x.bfloat16(): m(h)
-    if "bf16" in abilities():
+    if "bf16" in fast_precisions():
         half, half_weight, half_bias = x.bfloat16(), weight.bfloat16(), bias.bfloat16()
         half_packed = torch.ops.mkldnn._reorder_linear_weight(half_weight)
         ways["bf16, F.linear"] = lambda: F.linear(half, half_weight, half_bias)
@@ -84,7 +84,7 @@ def products(rows: int) -> dict[str, Callable[[], object]]:
 
 
 def attention() -> dict[str, Callable[[], object]]:
-    """75 sentences of 27 tokens, 12 heads of 64, and a layer norm of as many tokens."""
+    """Time attention over 75 sentences of 27 tokens, 12 heads of 64, and a layer norm of as many tokens."""
     layout = Layout((27,) * 75, (27,) * 75)
     q, k, v = torch.randn(27 * 75, 3, 12, 64).unbind(1)
     half = [t.bfloat16() for t in (q, k, v)]
@@ -102,7 +102,7 @@ def attention() -> dict[str, Callable[[], object]]:
 
 
 def between() -> dict[str, Callable[[], object]]:
-    """On what a feed-forward of 2,048 tokens has inside: (2048, 3072)."""
+    """Time the operations between the products of a feed-forward, on 2,048 tokens: (2048, 3072)."""
     x, add = torch.randn(2048, N), torch.randn(2048, 1)
     scale = x.abs().amax(1, keepdim=True) / 127
     weight, narrow = torch.randn(N, K) * 0.05, torch.randn(2048, K)

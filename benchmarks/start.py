@@ -1,4 +1,4 @@
-"""How long a cold command takes: whole processes, in turn, the best of each.
+"""Measure the time of a cold command: whole processes, in turns, best of several.
 
     python benchmarks/start.py --rounds 5
 

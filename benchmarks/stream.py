@@ -1,8 +1,8 @@
-"""Rows against time and memory: a stream of texts of random lengths through a built-in model.
+"""Measure time and memory of a stream: texts of random lengths through a built-in model.
 
     python benchmarks/stream.py --model demo-en --rows 200000
 
-Notes, whenever the number of rows has doubled or grown by a tenth of all, the time and the process's resident memory.
+Logs the time and the process's resident memory whenever the number of rows has doubled or grown by a tenth of all.
 Writes `benchmarks/results/stream-<model>.json` and `.md`. Linux.
 """
 
@@ -20,14 +20,14 @@ from material import HERE, machine, make_texts, save
 from gatonegro import AutoTokenizer, pipeline
 
 
-def resident() -> int:
-    """Memory of this process that is not of files, in MB."""
+def resident_mb() -> int:
+    """Return the anonymous resident memory of this process in MB."""
     status = Path("/proc/self/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("RssAnon")).split()[1]) // 1024
 
 
 def rows(texts: list[str], count: int) -> Iterator[str]:
-    """Texts put together anew for each row, so that lengths are as many as there can be: 1 to some 300 tokens."""
+    """Yield texts of 1 to about 300 tokens, each a random recombination of words."""
     rng = random.Random(0)
     for _ in range(count):
         words = " ".join(rng.choices(texts, k=rng.choice((1, 1, 1, 1, 1, 2, 3)))).split()
@@ -48,7 +48,7 @@ def main() -> None:
     start, line, upcoming = time.perf_counter(), [], 1000
     for n, _ in enumerate(classify(rows(texts, args.rows)), 1):
         if n == upcoming or n == args.rows:
-            line.append({"rows": n, "seconds": round(time.perf_counter() - start, 1), "mb": resident()})
+            line.append({"rows": n, "seconds": round(time.perf_counter() - start, 1), "mb": resident_mb()})
             upcoming = min(2 * n, n + args.rows // 10)
     some = list(rows(texts, 20_000))
     start = time.perf_counter()
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def picture(line: list[dict]) -> str:
-    """Seconds and megabytes over rows, each on a scale of its own. It carries its own background."""
+    """Return an SVG of seconds and megabytes by rows, each with its own scale, on an opaque background."""
     left, top, wide, high = 60, 34, 560, 200
     body = [f'<path d="M{left} {top}V{top + high}H{left + wide}" fill="none" stroke="#7f8694"/>']
     for i, (name, unit, colour) in enumerate((("seconds", "s", "#f0b54a"), ("mb", "MB", "#6fb7e9"))):

@@ -1,13 +1,13 @@
-"""Source tokens a second of engines that translate: gatonegro, transformers and CTranslate2, the same weights and ids.
+"""Measure source tokens per second of translation: gatonegro, transformers and CTranslate2, with the same weights.
 
     python benchmarks/translation.py                                    random weights, in the shape of opus-mt's models
     python benchmarks/translation.py --model translate-es-en --front ">>en<< " --texts ../shared/data/parallel/dev.tsv
 
-All run in this process and take turns, a round each; each one's best round counts. Sentences of random ids have
-log-normal lengths with a median of 18. Sorted by length, each group of 64 is told to write as many tokens as its
-longest has, no more and no less, so that all engines write the same amount; a model that was trained ends by itself.
-One by one, a sixteenth of the sentences is translated. Writes `benchmarks/results/translation-<name>.json` and `.md`.
-`pip install ctranslate2`, or it is left out.
+All engines run in this process, in turns; the best round counts. Sentences of random ids have log-normal lengths with
+a median of 18. They are sorted by length, and each group of 64 generates exactly as many tokens as its longest source
+has, so that all engines generate the same amount; a trained model ends by itself. In batches of one, a sixteenth of the
+sentences is translated. Writes `benchmarks/results/translation-<name>.json` and `.md`.
+CTranslate2 is optional: `pip install ctranslate2`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import transformers
 from material import HERE, machine, save
 
 from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer
-from gatonegro.engine.processor import abilities, fit_threads
+from gatonegro.engine.processor import fast_precisions, limit_threads
 
 Ids = list[list[int]]
 Engine = Callable[[Ids, int, int | None], object]  # sources, beams, how many tokens to write of each
@@ -66,12 +66,12 @@ def read(path: Path) -> list[str]:
 def ours(folder: Path) -> Iterator[tuple[str, Engine]]:
     model = AutoModelForSeq2SeqLM.from_pretrained(folder)
     for precision in ("fp32", "bf16", "int8"):
-        if precision == "bf16" and "bf16" not in abilities():
+        if precision == "bf16" and "bf16" not in fast_precisions():
             continue
 
-        def run(ids: Ids, beams: int, length: int | None, twin=model.optimize(precision)) -> object:
+        def run(ids: Ids, beams: int, length: int | None, fast=model.optimize(precision)) -> object:
             limits = {"min_new_tokens": length, "max_new_tokens": length or 256}
-            return twin.write(ids, options=twin.generation_config.with_options({"num_beams": beams, **limits}))
+            return fast.write(ids, options=fast.generation_config.with_options({"num_beams": beams, **limits}))
 
         yield f"gatonegro {precision}", run
 
@@ -127,7 +127,7 @@ MAKERS = {maker.__name__: maker for maker in (ours, theirs, ctranslate2)}
 
 
 def seconds(run: Engine, sources: Ids, batch: int, beams: int, free: bool) -> tuple[float, int]:
-    """How long an engine takes, and of how many source tokens."""
+    """Return the seconds that an engine takes, and the number of source tokens."""
     jobs = []
     for first in range(0, len(sources), GROUP):
         group = sources[first : first + GROUP]
@@ -154,7 +154,7 @@ def main() -> None:
     args = parser.parse_args()
     warnings.simplefilter("ignore")
     transformers.logging.set_verbosity_error()
-    fit_threads()
+    limit_threads()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if args.model is None:
@@ -194,7 +194,7 @@ def main() -> None:
 
 
 def table(speeds: dict[str, dict[str, list[float]]], missing: dict[str, str]) -> list[str]:
-    """Each engine's best round, source tokens a second, and what that is to transformers'."""
+    """Return a Markdown table: source tokens per second of each engine's best round, and times transformers."""
     keys = list(next(iter(speeds.values())))
     base = speeds.get("transformers fp32")
     lines = [f"Not run: {name} ({why})." for name, why in missing.items()]

@@ -3,12 +3,12 @@
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/electra/modeling_electra.py
 """
 
-from gatonegro.families.bert import DEFAULTS, EMBEDDINGS, LAYERS, REFUSED
+from gatonegro.families.bert import DEFAULTS, EMBEDDING_ROWS, LAYER_ROWS, REQUIRED_VALUES
 from gatonegro.families.family import Family, Head
 
 ELECTRA = Family(
     prefix="electra.",
-    rows=EMBEDDINGS + LAYERS,
+    rows=EMBEDDING_ROWS + LAYER_ROWS,
     heads={
         "none": Head("ElectraModel"),
         "sequence-classification": Head(
@@ -22,12 +22,12 @@ ELECTRA = Family(
                 ("generator_predictions.dense.*", "head.dense.*"),
                 ("generator_predictions.LayerNorm.*", "head.norm.*"),
                 ("generator_lm_head.bias", "head.bias"),
-                ("generator_lm_head.weight", "embeddings.tokens.weight", "share"),
+                ("generator_lm_head.weight", "embeddings.tokens.weight", "tie"),
             ),
         ),
     },
     defaults=DEFAULTS | {"hidden_size": 256, "num_attention_heads": 4, "intermediate_size": 1024},
-    fixed={"head_act": "gelu"},
+    fixed={"classifier_act": "gelu"},
     ignored=(
         "embeddings.position_ids",
         "discriminator_predictions.dense.weight",
@@ -35,5 +35,5 @@ ELECTRA = Family(
         "discriminator_predictions.dense_prediction.weight",
         "discriminator_predictions.dense_prediction.bias",
     ),
-    refused=REFUSED,
+    required=REQUIRED_VALUES,
 )

@@ -10,5 +10,5 @@ with torch.no_grad():
 print(out.logits.shape)  # → torch.Size([2, 3])
 print(len(out.attentions), out.attentions[0].shape)  # → 12 torch.Size([2, 12, 10, 10])
 print(f"{model.num_parameters():,}")  # → 36,951,939
-print(model)  # the tree of its modules, and beside each what it does to which shape
+print(model)  # the tree of its modules; each line shows the operation and its shapes
 # → …

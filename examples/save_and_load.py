@@ -2,7 +2,7 @@ from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, pipelin
 
 AutoTokenizer.from_pretrained("sentiment-es-en").save_pretrained("./modelo")
 model = AutoModelForSequenceClassification.from_pretrained("sentiment-es-en")
-model.save_pretrained("./modelo")  # transformers reads this folder too
+model.save_pretrained("./modelo")  # transformers also reads this folder
 
 clf = pipeline("sentiment-analysis", model="./modelo")
 print(clf("El profesor es bueno, todo será sencillo"))  # → [{'label': 'POS', 'score': 0.…}]

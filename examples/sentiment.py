@@ -1,6 +1,6 @@
 from gatonegro import pipeline
 
-clf = pipeline("sentiment-analysis")  # the built-in model; says so on stderr
+clf = pipeline("sentiment-analysis")  # the built-in model
 print(clf("El profesor es bueno, todo será sencillo"))  # → [{'label': 'POS', 'score': 0.…}]
 
 texts = [

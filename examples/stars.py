@@ -10,7 +10,7 @@ from gatonegro.tasks.tokens import check_str
 
 
 def encode(tokenizer, config, rows, options):
-    """Return one sequence per text; a long one loses its end, and that is said."""
+    """Return one sequence per text; cut a long one, with a notice."""
     limit = min(config.max_tokens, tokenizer.model_max_length)
     batch = tokenizer(list(rows), truncation=True, max_length=limit)
     cut = [i for i, encoding in enumerate(batch.encodings) if encoding.overflowing]
@@ -19,7 +19,7 @@ def encode(tokenizer, config, rows, options):
 
 
 def decode(tokenizer, config, output, options):
-    """Return the mean of the labels, as probable as they are."""
+    """Return the mean of the labels, weighted by their probabilities."""
     probs = softmax(output.answers[0])  # (labels,)
     stars = 1 + 4 * float(probs @ np.linspace(0, 1, len(probs)))
     return {"stars": round(stars, options["digits"])}

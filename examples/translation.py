@@ -1,6 +1,6 @@
 from gatonegro import pipeline
 
-translate = pipeline("translation")  # the built-in model, Spanish ↔ English; says so on stderr
+translate = pipeline("translation")  # the built-in model, Spanish ↔ English
 print(translate("El gato negro"))  # → [{'translation_text': 'The black cat'}]
 
 for answer in translate(["El profesor es bueno, todo será sencillo.", "Where is the library?"], num_beams=4):
@@ -9,6 +9,6 @@ for answer in translate(["El profesor es bueno, todo será sencillo.", "Where is
 # → ¿Dónde está la biblioteca?
 
 letter = "El tren sale a las 10:30.\n- Mi hermana vive en {ciudad}."
-print(translate(letter)[0]["translation_text"])  # sentence by sentence, and laid out as it was
+print(translate(letter)[0]["translation_text"])  # sentence by sentence; the layout stays
 # → The train leaves at 10:30.
 # → - My sister lives in {ciudad}.

@@ -30,11 +30,11 @@ from gatonegro.pipelines import Pipeline
 os.environ["GATONEGRO_CACHE"] = tempfile.mkdtemp(prefix="gatonegro-tests-")
 atexit.register(shutil.rmtree, os.environ["GATONEGRO_CACHE"], ignore_errors=True)
 if not os.environ.get("GATONEGRO_TEST_AUTO"):
-    tuned.remember("fp32", "fp32")
+    tuned.save_fastest("fp32", "fp32")
 
 # the same examples on every machine, however slow it is
-settings.register_profile("house", deadline=None, derandomize=True, database=None, max_examples=50)
-settings.load_profile("house")
+settings.register_profile("deterministic", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.load_profile("deterministic")
 
 SOURCE = Path(gatonegro.__file__).resolve().parents[1]
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -59,7 +59,7 @@ Pipeline.__init__ = remember
 def nothing_was_warned_of():
     """Pipelines that several tests share warn in each of them, though they warn of each kind once."""
     for pipe in PIPELINES:
-        pipe.warned.clear()
+        pipe.warned_kinds.clear()
 
 
 @pytest.fixture(scope="session")

@@ -161,13 +161,13 @@ def model_of(found: dict[str, Tensor]) -> LanguageModel:
             max_position_embeddings=len(places),
             hidden_act=ACTIVATIONS[flags.pop("activation", 0)],
             layer_norm_eps=1e-5,
-            norm_place="pre" if flags.pop("pre_norm", 1) else "post",
+            pre_norm=bool(flags.pop("pre_norm", 1)),
             final_norm=f"{side}/layer_norm/gamma" in found,
-            embedding_scale=bool(flags.pop("scale_embeddings", 1)),
+            scale_embedding=bool(flags.pop("scale_embeddings", 1)),
             embedding_norm=False,
-            tied=False,
-            head_bias=True,
-            cross_attention=side == "decoder",
+            tie_word_embeddings=False,
+            lm_head_bias=True,
+            add_cross_attention=side == "decoder",
         )
         assert not any(value for name, value in flags.items() if name not in IDLE), flags
     model = build(replace(stacks["encoder"], decoder=stacks["decoder"]), "seq2seq-lm")

@@ -17,7 +17,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from gatonegro import checkpoints, errors, hub
-from gatonegro.checkpoints import INDEX, SCALE, SINGLE, pack_int8, read, scale_of, unpack_int8, write
+from gatonegro.checkpoints import (
+    SAFE_WEIGHTS_INDEX_NAME,
+    SAFE_WEIGHTS_NAME,
+    SCALE_SUFFIX,
+    pack_int8,
+    read,
+    row_scales,
+    unpack_int8,
+    write,
+)
 from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.storage import write_text
 
@@ -78,7 +87,7 @@ def test_any_damage_is_an_error_or_other_numbers(tmp_path_factory, data):
     """Flip or cut bytes anywhere: it is read, or refused by our own error."""
     folder = tmp_path_factory.mktemp("damage")
     pickled = data.draw(st.booleans())
-    file = folder / (checkpoints.PICKLED if pickled else SINGLE)
+    file = folder / (checkpoints.PICKLED_WEIGHTS_NAME if pickled else SAFE_WEIGHTS_NAME)
     if pickled:
         torch.save({"w": torch.ones(3), "v": torch.ones(2, 2)}, file)
     else:
@@ -101,18 +110,22 @@ def test_round_trip(tmp_path, size):
     write(tmp_path / "new" / "folder", state(), max_shard_size=size)
     assert same(load(tmp_path / "new" / "folder"), state())
     found = names(tmp_path / "new" / "folder")
-    assert found == {SINGLE} if size == "5GB" else INDEX in found and len(found) == {10_000: 3, 1: 7}[size]
+    assert (
+        found == {SAFE_WEIGHTS_NAME}
+        if size == "5GB"
+        else SAFE_WEIGHTS_INDEX_NAME in found and len(found) == {10_000: 3, 1: 7}[size]
+    )
 
 
 def test_safetensors_reads_what_we_wrote(tmp_path):
     write(tmp_path, state(), metadata={"note": "ñ"})
-    assert same(load_file(tmp_path / SINGLE), state())
-    with safe_open(tmp_path / SINGLE, "pt") as file:
+    assert same(load_file(tmp_path / SAFE_WEIGHTS_NAME), state())
+    with safe_open(tmp_path / SAFE_WEIGHTS_NAME, "pt") as file:
         assert file.metadata() == {"format": "pt", "note": "ñ"}
 
 
 def test_we_read_what_safetensors_wrote(tmp_path):
-    save_file(state(), tmp_path / SINGLE)
+    save_file(state(), tmp_path / SAFE_WEIGHTS_NAME)
     assert same(load(tmp_path), state())
 
 
@@ -144,7 +157,7 @@ def test_with_transformers(tmp_path, bert, size):
     """Both ways, one file and shards."""
     bert.save_pretrained(tmp_path / "theirs", max_shard_size=size)
     assert same(load(tmp_path / "theirs"), dict(sorted(bert.state_dict().items())))
-    assert (INDEX in names(tmp_path / "theirs")) == (size == "10KB")
+    assert (SAFE_WEIGHTS_INDEX_NAME in names(tmp_path / "theirs")) == (size == "10KB")
     write(tmp_path / "ours", load(tmp_path / "theirs"), max_shard_size=size)
     bert.config.save_pretrained(tmp_path / "ours")
     again = type(bert).from_pretrained(tmp_path / "ours")
@@ -167,7 +180,7 @@ def test_views_ties_and_gradients(tmp_path):
 def test_tensors_are_mapped_not_copied(tmp_path):
     write(tmp_path, {"w": torch.ones(1000)})
     tensors = load(tmp_path)
-    with (tmp_path / SINGLE).open("r+b") as file:  # which no one should do, but it tells
+    with (tmp_path / SAFE_WEIGHTS_NAME).open("r+b") as file:  # which no one should do, but it tells
         file.seek(-4, 2)
         file.write(torch.tensor([7.0]).numpy().tobytes())
     assert tensors["w"][-1] == 7
@@ -182,10 +195,10 @@ def test_into_the_folder_it_was_read_from(tmp_path, sizes):
     assert same(load(tmp_path), changed)
     assert torch.equal(mapped["dense.weight"], state(1)["dense.weight"])  # the old one is still mapped
     if sizes[1] == 50_000:
-        assert names(tmp_path) == {SINGLE}
+        assert names(tmp_path) == {SAFE_WEIGHTS_NAME}
     else:
-        index = json.loads((tmp_path / INDEX).read_text())
-        assert names(tmp_path) == {INDEX, *index["weight_map"].values()}
+        index = json.loads((tmp_path / SAFE_WEIGHTS_INDEX_NAME).read_text())
+        assert names(tmp_path) == {SAFE_WEIGHTS_INDEX_NAME, *index["weight_map"].values()}
         assert index["metadata"]["total_size"] == sum(t.nbytes for t in changed.values())
 
 
@@ -210,7 +223,7 @@ def test_leftovers_of_long_ago(tmp_path):
         path.touch()
     os.utime(old, (0, 0))
     write(tmp_path, state())
-    assert names(tmp_path) == {SINGLE, new.name}  # another process may be writing that one
+    assert names(tmp_path) == {SAFE_WEIGHTS_NAME, new.name}  # another process may be writing that one
 
 
 KILLED = """
@@ -288,7 +301,7 @@ def test_disk_full(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints.writing, "save_file", full)
     with pytest.raises(CheckpointError, match=r"No space left.*disk may be full.*still whole"):
         write(tmp_path, state(1))
-    assert names(tmp_path) == {SINGLE} and same(load(tmp_path), state())
+    assert names(tmp_path) == {SAFE_WEIGHTS_NAME} and same(load(tmp_path), state())
 
 
 def test_file_that_is_held_open(tmp_path, monkeypatch):
@@ -326,7 +339,7 @@ def test_saving_over_what_was_loaded_where_mapped_files_cannot_be_replaced(tmp_p
     mapped = load(tmp_path)
     with pytest.raises(CheckpointError, match="Windows"):
         write(tmp_path, mapped)
-    monkeypatch.setattr(checkpoints.reading, "COPIED", True)
+    monkeypatch.setattr(checkpoints.reading, "COPY_MAPPED_TENSORS", True)
     del mapped
     gc.collect()
     copied = load(tmp_path)
@@ -394,24 +407,26 @@ def test_int8_round_trip(tmp_path):
         write(tmp_path / str(size), packed, max_shard_size=size)
         assert same(load(tmp_path / str(size), unpack=False), packed)
         assert same(load(tmp_path / str(size)), unpack_int8(packed))
-    with safe_open(tmp_path / "5GB" / SINGLE, "pt") as file:
+    with safe_open(tmp_path / "5GB" / SAFE_WEIGHTS_NAME, "pt") as file:
         assert file.metadata() == {"format": "pt", "gatonegro": "int8"}
-    assert (tmp_path / "5GB" / SINGLE).stat().st_size < 11_000  # 8,576 numbers and 134 scales
+    assert (tmp_path / "5GB" / SAFE_WEIGHTS_NAME).stat().st_size < 11_000  # 8,576 numbers and 134 scales
 
 
 def test_int8_names_that_collide():
     """A checkpoint may have tensors called like our scales."""
     odd = {
         "w": torch.randn(64, 64),
-        "w" + SCALE: torch.randn(64),
-        "v" + SCALE: torch.randn(64, 64),
+        "w" + SCALE_SUFFIX: torch.randn(64),
+        "v" + SCALE_SUFFIX: torch.randn(64, 64),
         "b": torch.ones(3),
-        "b" + SCALE: torch.ones(3),
+        "b" + SCALE_SUFFIX: torch.ones(3),
     }
     packed = pack_int8(odd)
-    assert packed["w"].dtype == torch.float32 and packed["v" + SCALE].dtype == torch.int8
+    assert packed["w"].dtype == torch.float32 and packed["v" + SCALE_SUFFIX].dtype == torch.int8
     assert unpack_int8(packed).keys() == odd.keys()
-    assert all(torch.equal(unpack_int8(packed)[name], odd[name]) for name in ("w", "w" + SCALE, "b", "b" + SCALE))
+    assert all(
+        torch.equal(unpack_int8(packed)[name], odd[name]) for name in ("w", "w" + SCALE_SUFFIX, "b", "b" + SCALE_SUFFIX)
+    )
 
 
 def test_int8_twice_is_a_mistake():
@@ -443,7 +458,7 @@ def test_int8_error_and_idempotence(matrix):
     unpacked = unpack_int8(packed)
     assert list(unpacked) == ["w"] and unpacked["w"].shape == matrix.shape
     if packed["w"].dtype == torch.int8:
-        scale = scale_of(packed, "w").float()
+        scale = row_scales(packed, "w").float()
         assert packed["w"].abs().max() <= 127
         off = (unpacked["w"] - matrix).abs().amax(1)
         assert (off <= scale / 2 * (1 + 1e-5)).all()
@@ -459,8 +474,8 @@ def test_int8_error_and_idempotence(matrix):
 def test_int8_scales_over_all_of_fp16(largest):
     matrix = torch.linspace(-largest, largest, 4096).view(1, -1)
     packed = pack_int8({"w": matrix})
-    if SCALE in "".join(packed):
-        scale = packed["w" + SCALE].float()
+    if SCALE_SUFFIX in "".join(packed):
+        scale = packed["w" + SCALE_SUFFIX].float()
         assert packed["w"].abs().max() >= 64  # never more than a bit is given away
         assert (unpack_int8(packed)["w"] - matrix).abs().max() <= scale / 2 * (1 + 1e-5)
     else:  # larger or smaller than fp16 can say

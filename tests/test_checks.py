@@ -33,7 +33,7 @@ def test_a_check_takes_what_its_words_say(check, good, bad, wanted):
         with pytest.raises(OptionError) as error:
             check("name", value)
         assert error.value.in_("en") == f"name must be {wanted}, not {value!r}."
-        assert error.value.in_("es") == f"name debe ser {check.wanted.es}, no {value!r}."
+        assert error.value.in_("es") == f"name debe ser {check.expected.es}, no {value!r}."
 
 
 @pytest.mark.parametrize("value", ["x" * 10**7, b"x" * 10**7, ["x" * 10**6] * 10**4, dict.fromkeys(range(10**5))])

@@ -29,7 +29,7 @@ from gatonegro.cli import input as cli_input
 from gatonegro.cli import parsing
 from gatonegro.cli.terminal import print_message
 from gatonegro.errors import GatonegroWarning, InputError, RowError
-from gatonegro.i18n import language, use, using
+from gatonegro.i18n import override_language, set_language, user_language
 
 posix = pytest.mark.skipif(os.name == "nt", reason="has no such pipes, signals or terminals")
 LONG = "el gato es bueno y el perro no es nada " * 20
@@ -158,9 +158,9 @@ def test_arguments_and_lines_get_the_answers_of_the_pipeline(tiny, run):
 )
 @pytest.mark.parametrize("chunk", [1, 3, 1 << 17])
 def test_lines_of_standard_input(monkeypatch, stdin, expected, chunk):
-    monkeypatch.setattr(cli_input, "CHUNK", chunk)
+    monkeypatch.setattr(cli_input, "CHUNK_BYTES", chunk)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-    assert [text for part in cli_input.texts([]) for text in part] == expected
+    assert [text for part in cli_input.read_texts([]) for text in part] == expected
 
 
 @pytest.mark.parametrize("command", ["sentiment", "tokens"])
@@ -172,7 +172,7 @@ def test_empty_standard_input_is_no_text(tiny, run, command):
 @pytest.mark.parametrize("command", ["sentiment", "tokens"])
 @pytest.mark.parametrize("chunk", [4, 1 << 17])
 def test_nothing_is_lost_at_a_line_that_is_not_utf8(tiny, refused, run, monkeypatch, command, chunk):
-    monkeypatch.setattr(cli_input, "CHUNK", chunk)
+    monkeypatch.setattr(cli_input, "CHUNK_BYTES", chunk)
     good = run(command, "--json", "-m", tiny, "uno", "dos", "")[0]
     said = refused(command, "--json", "-m", tiny, stdin=b"uno\ndos\n\ncaf\xe9\nmore\n", printed=good)
     assert "line 4 of standard input is not UTF-8 (character 4)" in said and "iconv -f latin1" in said
@@ -289,7 +289,7 @@ def test_colours_help_and_no_color_is_respected(tiny, terminal, monkeypatch):
 
 
 def test_a_long_text_is_said_once_and_plainly(tiny, run, monkeypatch):
-    monkeypatch.setattr(cli_input, "CHUNK", 16)  # so that it is in another part than the first
+    monkeypatch.setattr(cli_input, "CHUNK_BYTES", 16)  # so that it is in another part than the first
     out, err = run("sentiment", "-m", tiny, stdin=f"uno\ndos\ntres\n{LONG}\n{LONG}\n".encode())
     assert len(out.splitlines()) == 5
     assert err.startswith("gatonegro: text 4 is longer than the 64 tokens") and err.count("\n") == 1
@@ -361,7 +361,7 @@ def test_without_the_weights_it_says_how_to_get_them(built_in, run, refused, mon
     if card:
         built_in(False)
     else:
-        monkeypatch.setattr(hub, "PACKAGE", "gatonegro_models_that_nobody_has")
+        monkeypatch.setattr(hub, "WEIGHTS_PACKAGE", "gatonegro_models_that_nobody_has")
     _, err = run("sentiment", "hola", status=1)
     assert "pip install -U gatonegro-models (from a checkout: pip install ./models)" in err.splitlines()[-1]
     for arguments in (["tokens", "hola"], ["convert", "sentiment-es-en", "-o", tmp_path / "out"]):
@@ -473,8 +473,8 @@ def test_get_keeps_what_a_name_told(tiny, run, tmp_path):
     shutil.copytree(tiny, tmp_path / "robertuito-x")
     (folder,) = run("models", "--get", tmp_path / "robertuito-x", "--to", tmp_path / "usb")[0].splitlines()
     shutil.move(folder, tmp_path / "other")
-    assert pipeline("sentiment-analysis", model=tmp_path / "other").change is not None
-    assert pipeline("sentiment-analysis", model=tiny).change is None
+    assert pipeline("sentiment-analysis", model=tmp_path / "other").preprocess is not None
+    assert pipeline("sentiment-analysis", model=tiny).preprocess is None
 
 
 def test_get_does_not_mix_two_models(wide, tiny, run, refused, tmp_path):
@@ -532,7 +532,7 @@ def process() -> dict:
         "gc": gc.get_threshold(),
         "streams": [(stream, stream.errors) for stream in (sys.stdout, sys.stderr)],
         "warnings": (warnings.filters[:], warnings.showwarning),
-        "language": language(),
+        "language": user_language(),
         "environment": dict(os.environ),
     }
 
@@ -544,14 +544,14 @@ def process() -> dict:
      "tokens --lang es hola -m {tiny}", "sentiment --lang es hola -m {tiny}", "tokens --lang es hola -m ./nowhere"],
 )  # fmt: skip
 def test_main_leaves_the_process_as_it_was(tiny, capsys, words, chosen):
-    use(chosen)
+    set_language(chosen)
     try:
         before = process()
         with suppress(SystemExit):
             cli.main(words.format(tiny=tiny).split())
         assert process() == before
     finally:
-        use(None)
+        set_language(None)
     assert before["usage"].startswith("usage: ") and "".join(capsys.readouterr())
 
 
@@ -592,7 +592,7 @@ def test_importing_the_command_line_changes_nothing(python):
 )
 def test_messages_count_texts_from_1(capsys, message, en, es):
     for lang, wanted in (("en", en), ("es", es)):
-        with using(lang):
+        with override_language(lang):
             print_message(message)
         assert capsys.readouterr().err == f"gatonegro: {wanted}\n"
 

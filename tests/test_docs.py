@@ -1,5 +1,6 @@
-"""What the documents say is so: snippets are files, files run, commands exist, links lead somewhere."""
+"""The documents are true: snippets are files, files run, commands print what is shown, links and figures hold."""
 
+import ast
 import json
 import re
 import runpy
@@ -14,12 +15,21 @@ import transformers as hf
 
 import gatonegro
 from gatonegro import cli, families, hub
+from gatonegro.i18n import override_language
 from gatonegro.tasks import TASKS
 
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 READMES = [ROOT / "README.md", ROOT / "README.es.md"]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+PAIRS = [
+    READMES,
+    [DOCS / "guide.md", DOCS / "guia.md"],
+    [DOCS / "command-line.md", DOCS / "linea-de-ordenes.md"],
+    [DOCS / "figures.md", DOCS / "cifras.md"],
+]  # the same page in English and in Spanish
+SPANISH = [spanish for _, spanish in PAIRS]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 FENCE = re.compile(r"^(?:<!-- (?P<file>\S+) -->\n)?```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 BUILT_IN = "sentiment-es-en"
 needs_built_in = pytest.mark.skipif(
@@ -44,35 +54,72 @@ def test_snippets_are_files(page):
         assert snippet["text"] == (ROOT / snippet["file"]).read_text(encoding="utf-8"), snippet["file"]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
+def example_id(example):
+    return example.relative_to(ROOT / "examples").with_suffix("").as_posix()
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=example_id)
 def test_every_example_is_shown(example):
     shown = [
         page.name
         for page in PAGES
         for snippet in fences(page, "python")
-        if snippet["file"] == f"examples/{example.name}"
+        if snippet["file"] == example.relative_to(ROOT).as_posix()
     ]
     assert shown
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.stem)
+@pytest.mark.parametrize("example", EXAMPLES, ids=example_id)
 def test_examples_print_what_they_say(example, capsys, monkeypatch, tmp_path):
     text = example.read_text(encoding="utf-8")
     if (BUILT_IN in text or "pipeline(" in text) and BUILT_IN not in hub.built_in_models():
         pytest.skip(f"the built-in {BUILT_IN} is not installed: pip install ./models")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(TASKS, "stars", None)  # so that it is taken away again
-    runpy.run_path(str(example))
+    with override_language("es" if example.parent.name == "es" else "en"):
+        runpy.run_path(str(example))
     wanted = "\n".join(re.findall(r"# → (.*)", text))
     said = capsys.readouterr().out
     assert agree(said, wanted), said
 
 
-def test_both_readmes_have_the_same_code():
-    english, spanish = ([match[0] for match in fences(page, "python", "sh", "console")] for page in READMES)
-    assert english == spanish
-    headings, titulos = (re.findall(r"^#+ ", page.read_text(encoding="utf-8"), re.MULTILINE) for page in READMES)
-    assert headings == titulos
+def without_texts(code):
+    """The syntax tree of an example, its texts aside."""
+    tree = ast.parse(code)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            node.value = ""
+    return ast.dump(tree)
+
+
+@pytest.mark.parametrize("spanish", sorted((ROOT / "examples" / "es").glob("*.py")), ids=lambda path: path.stem)
+def test_spanish_examples_are_the_english_ones(spanish):
+    code, english = (path.read_text(encoding="utf-8") for path in (spanish, spanish.parents[1] / spanish.name))
+    assert without_texts(code) == without_texts(english)
+    comments, english_comments = (set(re.findall("# (?!→)(.*)", text)) for text in (code, english))
+    assert len(comments) == len(english_comments)
+    assert not comments & english_comments
+
+
+@pytest.mark.parametrize(("english", "spanish"), PAIRS, ids=lambda page: page.name)
+def test_both_languages_have_the_same_content(english, spanish):
+    pages = [path.read_text(encoding="utf-8") for path in (english, spanish)]
+    assert len({tuple(re.findall(r"^#+ |^\| |^- |^!\[", page, re.MULTILINE)) for page in pages}) == 1
+    files = [[snippet["file"] for snippet in fences(page, "python")] for page in (english, spanish)]
+    assert files[1] == [file.replace("examples/", "examples/es/") for file in files[0]]
+    assert [m["text"] for m in fences(english, "sh")] == [m["text"] for m in fences(spanish, "sh")]
+    console = [re.findall(r"^\$ .*", m["text"], re.MULTILINE) for p in (english, spanish) for m in fences(p, "console")]
+    assert console[: len(console) // 2] == console[len(console) // 2 :]
+    prose = [FENCE.sub("", page) for page in pages]
+    numbers = [re.findall(r"\d+(?:[.,]\d+)*", page) for page in (re.sub(r"(?<=\d),(?=\d{3})", "", prose[0]), prose[1])]
+    assert sorted(numbers[0]) == sorted(number.replace(",", ".") for number in numbers[1])
+
+
+@pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
+def test_a_readme_is_short_and_answers_soon(page):
+    lines = page.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 150
+    assert any("POS" in line for line in lines[:25])
 
 
 def commands(page):
@@ -94,12 +141,13 @@ def test_commands_exist(page, arguments, output):
 
 
 @needs_built_in
-@pytest.mark.parametrize(("page", "arguments", "output"), [c for c in COMMANDS if c[0] == "README.md" and c[2]])
+@pytest.mark.parametrize(("page", "arguments", "output"), [command for command in COMMANDS if command[2]])
 def test_commands_print_what_the_page_says(page, arguments, output, capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)  # a terminal, but a plain one
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setenv("COLUMNS", "100")
-    assert cli.main(arguments) == 0
+    with override_language("es" if page in [spanish.name for spanish in SPANISH] else "en"):
+        assert cli.main(arguments) == 0
     said = capsys.readouterr().out
     assert agree(said, output), said
 
@@ -114,7 +162,7 @@ def test_links_lead_somewhere(page):
 SHOWN = ("es.umsab", "es.opener", "es.turismo", "en.umsab", "en.sst2")
 
 
-# the engines whose speeds the READMEs show, in their order
+# the engines whose speeds docs/figures.md shows, in its order
 ENGINES = [
     "transformers, its pipeline's default", "transformers, its pipeline, batch_size=32",
     "transformers bf16, batches of 32, sorted", "ONNX Runtime int8, dynamic, one by one",
@@ -123,8 +171,9 @@ ENGINES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("page", READMES, ids=lambda page: page.name)
-def test_figures_are_those_of_the_results(page):
+@pytest.mark.parametrize("pages", list(zip(PAIRS[3], READMES, strict=True)), ids=lambda pages: pages[0].name)
+def test_figures_are_those_of_the_results(pages):
+    page, readme = pages
     text = page.read_text(encoding="utf-8")
     measured = json.loads((ROOT / "recipes" / "sentiment" / "figures.json").read_text(encoding="utf-8"))["sets"]
     rows = re.findall(r"^\|[^|]*\| e[ns] \|[^|]*\| (0\.\d+) \| (0\.\d+) \|$", text, re.MULTILINE)
@@ -133,6 +182,8 @@ def test_figures_are_those_of_the_results(page):
     engines = json.loads((ROOT / "benchmarks" / "results" / "engines-distilbert.json").read_text(encoding="utf-8"))
     speeds = re.findall(r"^\| [^|]* \| (\d+\.\d) \|$", text, re.MULTILINE)
     assert speeds == [str(engines["engines"][name]["sentences_per_s"]) for name in ENGINES]
+    shown = re.findall(r"^\| [^|]* \| \d+\.\d \|$", readme.read_text(encoding="utf-8"), re.MULTILINE)
+    assert shown and set(shown) <= set(text.splitlines())
 
 
 def test_two_million_reviews_are_computed_from_the_results():
@@ -168,25 +219,39 @@ def test_ci_does_what_the_readme_says():
             assert re.search(re.escape(f"{first} {rest[0]}") + r"[^\n]*" + re.escape(" ".join(rest[1:])), script), step
 
 
-def test_the_map_shows_the_rooms_that_there_are():
-    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)/?` \|[^|]*\|([^|]*)\|[^|]*\|$", page, re.MULTILINE)
-    table = {room: set(re.findall(r"`(\w+)`", imports)) for room, imports in rows}
+def test_the_table_of_modules_has_all_modules_and_imports():
+    page = (DOCS / "design.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)/?` \|[^|]*\|([^|]*)\|$", page, re.MULTILINE)
+    table = {module: set(re.findall(r"`(\w+)`", imports)) for module, imports in rows}
     graph = grimp.build_graph("gatonegro", exclude_type_checking_imports=True)
-    there = graph.find_children("gatonegro") - {"gatonegro.__main__"}
-    assert table.keys() == {name.removeprefix("gatonegro.") for name in there}
-    for name in there:
-        room = name.removeprefix("gatonegro.")
-        modules = {name, *graph.find_descendants(name)}
-        found = {
+    children = graph.find_children("gatonegro") - {"gatonegro.__main__"}
+    assert table.keys() == {name.removeprefix("gatonegro.") for name in children}
+    for name in children:
+        module = name.removeprefix("gatonegro.")
+        imported = {
             part[1]
-            for m in modules
+            for m in {name, *graph.find_descendants(name)}
             for i in graph.find_modules_directly_imported_by(m)
             if len(part := i.split(".")) > 1
         }
-        assert found - {room} <= table[room], (
-            f"docs/architecture.md: {room} also imports {found - {room} - table[room]}"
+        assert imported - {module} == table[module], (
+            f"docs/design.md: {module} imports {imported - {module} - table[module]} beside the table, "
+            f"and not {table[module] - imported}"
         )
+
+
+def test_the_picture_of_the_modules_is_drawn_from_the_layers():
+    picture = runpy.run_path(str(DOCS / "img" / "modules.py"))
+    assert (DOCS / "img" / "modules.svg").read_text(encoding="utf-8") == picture["draw"]()
+
+
+@pytest.mark.parametrize("page", [DOCS / "architecture.md", DOCS / "design.md"], ids=lambda page: page.name)
+def test_names_in_the_design_exist(page):
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "src").rglob("*.py"))
+    words = set(re.findall(r"\w+", code)) | {path.stem for path in (ROOT / "src").rglob("*")}
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for name in re.findall(r"`([A-Za-z_][\w.]*)(?:\([^`]*\))?`", text):
+        assert name.split(".")[-1] in words or (ROOT / name).exists(), f"{page.name}: {name}"
 
 
 @pytest.mark.parametrize(

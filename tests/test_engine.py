@@ -1,4 +1,4 @@
-"""The engine: faster twins agree with what they are twins of, on this machine and on lesser ones."""
+"""The engine: optimized models agree with their source, on this machine and on lesser ones."""
 
 import copy
 import json
@@ -11,9 +11,10 @@ import torch
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, Config, pipeline
 from gatonegro.engine import best_precision, kernels, processor, tuned
-from gatonegro.engine.attention import VarlenAttend, varlen_usable
-from gatonegro.engine.linear import FbgemmInt8, Int8, Linear, OnednnInt8, Prepacked, quantise, usable, wide_sums
-from gatonegro.engine.twins import ByteEmbedding
+from gatonegro.engine.attention import VarlenAttend, is_varlen_usable
+from gatonegro.engine.int8 import FbgemmInt8, Int8, Int8Embedding, OnednnInt8, has_wide_sums, quantise
+from gatonegro.engine.linear import Linear, Prepacked
+from gatonegro.engine.optimize import is_usable
 from gatonegro.errors import GatonegroWarning, InputError, OptionError
 from gatonegro.families import FAMILIES
 from gatonegro.families.family import read_config
@@ -32,7 +33,7 @@ def quiet():
     """A machine without hardware for a precision says so, which is right, and tested below."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=GatonegroWarning, message="PyTorch's fast operator")
-        yield usable(OnednnInt8), usable(FbgemmInt8)  # here, so that PyTorch's own warning is not met in a test
+        yield is_usable(OnednnInt8), is_usable(FbgemmInt8)  # here, so that PyTorch's own warning is not met in a test
 
 
 @pytest.fixture(autouse=True, params=["kernels", "PyTorch"])
@@ -104,7 +105,7 @@ def logits(model, sequences):
 
 @pytest.mark.parametrize("precision", BOUNDS)
 @pytest.mark.parametrize("family", [name for name in FAMILIES if "sequence-classification" in FAMILIES[name].heads])
-def test_twins_agree_with_their_source(family, precision):
+def test_optimized_models_agree_with_their_source(family, precision):
     model = random_model(family)
     sequences = random_ids([60, 31, 31, 7, 1])
     wanted, found = logits(model, sequences), logits(model.optimize(precision), sequences)
@@ -114,9 +115,9 @@ def test_twins_agree_with_their_source(family, precision):
 
 @pytest.mark.parametrize("precision", BOUNDS)
 @pytest.mark.parametrize("act", ACTIVATIONS)
-@pytest.mark.parametrize("place", ["pre", "post"])
-def test_twins_of_every_activation_and_place_of_the_norm(act, place, precision):
-    model = random_model(hidden_act=act, norm_place=place)
+@pytest.mark.parametrize("pre_norm", [True, False])
+def test_optimized_models_of_every_activation_and_norm_position(act, pre_norm, precision):
+    model = random_model(hidden_act=act, pre_norm=pre_norm)
     sequences = random_ids([33, 9])
     wanted, found = logits(model, sequences), logits(model.optimize(precision), sequences)
     assert (wanted - found).abs().max() <= 2 * BOUNDS[precision] * max(1, wanted.abs().max())
@@ -124,19 +125,19 @@ def test_twins_of_every_activation_and_place_of_the_norm(act, place, precision):
 
 @pytest.mark.parametrize("head", ["none", "token-classification", "masked-lm", "pooler"])
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_twins_with_other_heads_and_the_padded_face(head, precision):
+def test_optimized_models_with_other_heads_and_padded_batches(head, precision):
     model = random_model(head=head)
-    twin = model.optimize(precision)
+    optimized = model.optimize(precision)
     mask = torch.tensor([[1] * 20, [1] * 5 + [0] * 15, [0] * 3 + [1] * 17])
     ids = torch.tensor(random_ids([20, 20, 20]))
     with torch.no_grad():
-        wanted, found = model(ids, mask, output_hidden_states=True), twin(ids, mask, output_hidden_states=True)
+        wanted, found = model(ids, mask, output_hidden_states=True), optimized(ids, mask, output_hidden_states=True)
     name = "logits" if wanted.logits is not None else "last_hidden_state"
     assert (wanted[name] - found[name]).abs().max() <= 2 * BOUNDS[precision] * max(1, wanted[name].abs().max())
     assert [h.shape for h in found.hidden_states] == [h.shape for h in wanted.hidden_states]
 
 
-def test_a_token_that_only_looks_has_a_twin_too():
+def test_an_optimized_model_with_a_query_only_token():
     model = random_model()
     ids, mask = torch.tensor(random_ids([9, 9])), torch.tensor([[0] * 4 + [1] * 5, [1] * 9])
     with torch.no_grad():
@@ -145,11 +146,11 @@ def test_a_token_that_only_looks_has_a_twin_too():
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_packed_is_alone(precision):
-    twin = random_model().optimize(precision)
+    optimized = random_model().optimize(precision)
     sequences = random_ids([60, 41, 41, 16, 3, 1])
     sequences[2] = [7] * 41  # one that is unlike all others
-    together = logits(twin, sequences)
-    alone = torch.cat([logits(twin, [one]) for one in sequences])
+    together = logits(optimized, sequences)
+    alone = torch.cat([logits(optimized, [one]) for one in sequences])
     if precision == "fp32":
         assert (together - alone).abs().max() <= 1e-6 * max(1, together.abs().max())
     assert torch.equal(together.argmax(1), alone.argmax(1))
@@ -158,40 +159,40 @@ def test_packed_is_alone(precision):
 
 @pytest.mark.parametrize("precision", BOUNDS)
 def test_the_same_from_run_to_run(precision):
-    twin = random_model().optimize(precision)
+    optimized = random_model().optimize(precision)
     sequences = random_ids([60, 31, 7])
-    assert all(torch.equal(logits(twin, sequences), logits(twin, sequences)) for _ in range(3))
+    assert all(torch.equal(logits(optimized, sequences), logits(optimized, sequences)) for _ in range(3))
 
 
 @pytest.mark.parametrize("precision", BOUNDS)
 @pytest.mark.parametrize("kind", WRITERS)
-def test_twins_of_models_that_write(kind, precision):
+def test_optimized_models_that_generate(kind, precision):
     """Relative bias, linear maps without one, gates, scores without a scale, heads wider than the model: all have a
     fast form, and so has the head."""
     model = random_writer(kind)
-    twin = model.optimize(precision)
+    optimized = model.optimize(precision)
     read, written = random_ids([60, 31, 31, 7, 1]), random_ids([9, 9, 1, 20, 2], seed=1)
-    wanted, found = next_words(model, read, written), next_words(twin, read, written)
+    wanted, found = next_words(model, read, written), next_words(optimized, read, written)
     assert found.dtype == torch.float32
-    gated = 6 if model.config.gated and precision != "fp32" else 1  # a product of two that err
+    gated = 6 if model.config.is_gated_act and precision != "fp32" else 1  # a product of two that err
     bound = gated * BOUNDS[precision] * max(1, wanted.abs().max())
     if gated > 1 and precision == "bf16":  # and so does PyTorch's own bf16, more or less by the processor
         plain = next_words(copy.deepcopy(model).bfloat16(), read, written).float()
         bound = max(bound, 1.25 * (wanted - plain).abs().max())
         assert (wanted - found).abs().mean() <= 1.25 * (wanted - plain).abs().mean()
     assert (wanted - found).abs().max() <= bound
-    assert not any(isinstance(part, torch.nn.Linear) for part in twin.modules())
+    assert not any(isinstance(part, torch.nn.Linear) for part in optimized.modules())
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_token_by_token_twins_say_the_same(kind):
+def test_optimized_models_generate_the_same(kind):
     """With a cache, in beams, and where sources leave: the same ids and scores as the whole model's."""
     model = random_writer(kind)
-    twin = model.optimize("fp32")
+    optimized = model.optimize("fp32")
     read, begin = random_ids([30, 12, 12, 5]), random_ids([3, 1, 6, 2], seed=1)
     for options in ({"num_beams": 1}, {"num_beams": 3, "num_return_sequences": 3, "length_penalty": 0.5}):
         how = GenerationConfig(**options, max_new_tokens=30, eos_token_id=[5, 17, 60, 3, 90, 91, 92, 93, 94])
-        ours, theirs = (m.write(None if kind == "gpt2" else read, begin, how) for m in (twin, model))
+        ours, theirs = (m.write(None if kind == "gpt2" else read, begin, how) for m in (optimized, model))
         assert [[one.ids for one in some] for some in ours] == [[one.ids for one in some] for some in theirs]
         scores = [[one.score for some in all_ for one in some] for all_ in (ours, theirs)]
         assert scores[0] == pytest.approx(scores[1], abs=1e-4)
@@ -200,18 +201,18 @@ def test_token_by_token_twins_say_the_same(kind):
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "int8"])
 def test_embeddings_that_are_kept_as_bytes_serve_decoders(precision, monkeypatch):
     """The decoder is handed the encoder's; the head has its own form of them."""
-    monkeypatch.setattr("gatonegro.engine.optimize.MANY", 100)
+    monkeypatch.setattr("gatonegro.engine.optimize.MAX_FP32_EMBEDDING_ROWS", 100)
     model = random_writer("marian")
     tokens = model.embeddings.tokens
-    rows, scales = quantise(tokens.weight.detach(), narrow=False)
+    rows, scales = quantise(tokens.weight.detach(), narrow_sums=False)
     tokens.weight.data = rows * scales[:, None]
     model.stored_int8 = True
-    twin = model.optimize(precision)
-    assert isinstance(twin.embeddings.tokens, ByteEmbedding)
+    optimized = model.optimize(precision)
+    assert isinstance(optimized.embeddings.tokens, Int8Embedding)
     read, written = random_ids([20, 4]), random_ids([5, 9], seed=1)
-    wanted, found = next_words(model, read, written), next_words(twin, read, written)
+    wanted, found = next_words(model, read, written), next_words(optimized, read, written)
     assert (wanted - found).abs().max() <= BOUNDS[precision] * max(1, wanted.abs().max())
-    assert twin.generate(torch.tensor([read[0]]), max_new_tokens=5).shape[1] == 6
+    assert optimized.generate(torch.tensor([read[0]]), max_new_tokens=5).shape[1] == 6
 
 
 both_int8 = pytest.mark.parametrize("kind", [OnednnInt8, FbgemmInt8, kernels.KernelInt8])
@@ -231,24 +232,24 @@ def test_a_large_channel_leaves_the_others_their_digits(kind):
 
 @pytest.mark.parametrize("values", [{}, {"num_attention_heads": 4}, {"intermediate_size": 33}, {"hidden_size": 36}])
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_twins_of_odd_sizes_and_under_autocast(values, precision):
+def test_optimized_models_of_odd_sizes_and_under_autocast(values, precision):
     model, sequences = random_model(**values), random_ids([30, 5])
-    twin = model.optimize(precision)
+    optimized = model.optimize(precision)
     wanted = logits(model, sequences)
-    assert (wanted - logits(twin, sequences)).abs().max() <= 2 * BOUNDS[precision] * max(1, wanted.abs().max())
+    assert (wanted - logits(optimized, sequences)).abs().max() <= 2 * BOUNDS[precision] * max(1, wanted.abs().max())
     with torch.autocast("cpu"):
-        assert (wanted - logits(twin, sequences)).abs().max() <= 0.2 * max(1, wanted.abs().max())
+        assert (wanted - logits(optimized, sequences)).abs().max() <= 0.2 * max(1, wanted.abs().max())
 
 
 @pytest.mark.parametrize("k", [64, 63, 2, 1])
 def test_no_two_neighbours_overflow_16_bits(k):
     weight = torch.randn(20, k, generator=torch.Generator().manual_seed(0))
-    rows, scales = quantise(weight, narrow=True)
+    rows, scales = quantise(weight, narrow_sums=True)
     pairs = torch.nn.functional.pad(rows.int().abs(), (0, k % 2)).unflatten(1, (-1, 2)).sum(2)
     assert pairs.max() * 255 < 2**15
     assert (rows * scales[:, None] - weight).abs().max() <= scales.max() / 2 + 1e-6
-    assert quantise(weight, narrow=False)[0].abs().max() == 127
-    assert quantise(torch.zeros(2, 4), narrow=True)[0].abs().max() == 0  # and no division by it
+    assert quantise(weight, narrow_sums=False)[0].abs().max() == 127
+    assert quantise(torch.zeros(2, 4), narrow_sums=True)[0].abs().max() == 0  # and no division by it
 
 
 @both_int8
@@ -257,17 +258,17 @@ def test_the_largest_inputs_are_multiplied_exactly(kind):
     weight = torch.full((16, 128), 3.0)
     x = torch.full((4, 128), 1.5)
     for low in (None, 0.0):
-        assert torch.allclose(kind(weight, None, low=low)(x).float(), Linear(weight, None)(x), rtol=0.02)
+        assert torch.allclose(kind(weight, None, input_min=low)(x).float(), Linear(weight, None)(x), rtol=0.02)
 
 
 @both_int8
 def test_no_numbers_stay_no_numbers(kind):
     for low in (None, -0.17):
-        twin = kind(torch.randn(8, 16), None, low=low)
-        assert torch.isfinite(twin(torch.zeros(3, 16))).all()
+        layer = kind(torch.randn(8, 16), None, input_min=low)
+        assert torch.isfinite(layer(torch.zeros(3, 16))).all()
         x = torch.zeros(3, 16)
         x[1, 2] = float("nan")
-        y = twin(x)
+        y = layer(x)
         assert y[1].isnan().all() and torch.isfinite(y[[0, 2]]).all()
 
 
@@ -275,29 +276,34 @@ def test_the_source_is_left_as_it_is_and_remembered(tmp_path):
     model = random_model()
     model.train()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    twin = model.optimize("int8")
-    assert model.training and not twin.training and twin.source is model and model.source is model
+    optimized = model.optimize("int8")
+    assert model.training and not optimized.training and optimized.source is model and model.source is model
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    assert twin.precision == "int8" and "int8" in repr(twin).splitlines()[0]
-    assert twin.num_parameters() == model.num_parameters()
-    again = twin.optimize("fp32")
+    assert optimized.precision == "int8" and "int8" in repr(optimized).splitlines()[0]
+    assert optimized.num_parameters() == model.num_parameters()
+    again = optimized.optimize("fp32")
     assert again.precision == "fp32" and again.source is model
-    twin.save_pretrained(tmp_path)
+    optimized.save_pretrained(tmp_path)
     saved = AutoModelForSequenceClassification.from_pretrained(tmp_path)
     assert all(torch.equal(tensor, before[name]) for name, tensor in saved.state_dict().items())
 
 
-def test_a_twin_is_not_trained_or_moved():
-    twin = random_model().optimize("fp32")
-    twin.eval()
-    for change in (twin.train, twin.double, lambda: twin.to("meta"), lambda: twin.resize_token_embeddings(300)):
+def test_an_optimized_model_is_not_trained_or_moved():
+    optimized = random_model().optimize("fp32")
+    optimized.eval()
+    for change in (
+        optimized.train,
+        optimized.double,
+        lambda: optimized.to("meta"),
+        lambda: optimized.resize_token_embeddings(300),
+    ):
         with pytest.raises(InputError, match=r"model\.source"):
             change()
 
 
 @pytest.mark.parametrize("precision", BOUNDS)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
-def test_twins_of_models_in_other_types(precision, dtype):
+def test_optimized_models_of_models_in_other_types(precision, dtype):
     model = random_model().to(dtype)
     ids = torch.tensor(random_ids([20, 20]))
     wanted, found = model(ids).logits.float(), model.optimize(precision)(ids).logits.float()
@@ -305,31 +311,31 @@ def test_twins_of_models_in_other_types(precision, dtype):
 
 
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_twins_give_no_gradients_and_need_none(precision):
+def test_optimized_models_have_no_gradients_and_need_none(precision):
     model = random_model()
-    twin = model.optimize(precision)
+    optimized = model.optimize(precision)
     embeds = torch.randn(1, 4, 96, requires_grad=True)
-    assert not twin(inputs_embeds=embeds).logits.requires_grad
+    assert not optimized(inputs_embeds=embeds).logits.requires_grad
     assert model(inputs_embeds=embeds).logits.requires_grad
     assert all(p.requires_grad for p in model.parameters())
 
 
 @pytest.mark.parametrize("precision", BOUNDS)
-def test_twins_of_nothing(precision):
-    twin = random_model().optimize(precision)
-    assert twin(torch.zeros(0, 4, dtype=torch.long)).logits.shape == (0, 2)
+def test_optimized_models_of_nothing(precision):
+    optimized = random_model().optimize(precision)
+    assert optimized(torch.zeros(0, 4, dtype=torch.long)).logits.shape == (0, 2)
     empty = torch.zeros(2, 4, dtype=torch.long)
-    assert twin(empty, empty).logits.shape == (2, 2)
+    assert optimized(empty, empty).logits.shape == (2, 2)
 
 
 @pytest.mark.parametrize("precision", BOUNDS)
-@pytest.mark.parametrize("again", [copy.deepcopy, lambda twin: pickle.loads(pickle.dumps(twin))])
-def test_twins_are_copied_and_pickled(precision, again):
-    twin = random_model().optimize(precision)
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda optimized: pickle.loads(pickle.dumps(optimized))])
+def test_optimized_models_are_copied_and_pickled(precision, again):
+    optimized = random_model().optimize(precision)
     sequences = random_ids([9, 4])
-    other = again(twin)
-    assert other.precision == precision and other.source is not twin.source
-    assert torch.allclose(logits(twin, sequences), logits(other, sequences), atol=1e-6)
+    other = again(optimized)
+    assert other.precision == precision and other.source is not optimized.source
+    assert torch.allclose(logits(optimized, sequences), logits(other, sequences), atol=1e-6)
 
 
 @pytest.mark.parametrize("wrong", ["int4", "", None, 8, torch.float32])
@@ -348,21 +354,21 @@ def test_a_kernel_for_all_sequences_at_once(monkeypatch):
         return torch.cat([attend(q[a:b], k[c:d], v[c:d], Layout((b - a,), (d - c,))) for a, b, c, d in bounds])
 
     monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", kernel)
-    monkeypatch.setattr("gatonegro.engine.twins.varlen_usable", lambda *_: True)
+    monkeypatch.setattr("gatonegro.engine.fast_modules.is_varlen_usable", lambda *_: True)
     model = random_model()
-    twin = model.optimize("fp32")
-    assert sum(isinstance(part, VarlenAttend) for part in twin.modules()) == 3
+    optimized = model.optimize("fp32")
+    assert sum(isinstance(part, VarlenAttend) for part in optimized.modules()) == 3
     sequences = random_ids([60, 31, 31, 7, 1])
-    assert torch.allclose(logits(model, sequences), logits(twin, sequences), atol=1e-5)
+    assert torch.allclose(logits(model, sequences), logits(optimized, sequences), atol=1e-5)
     ids, mask = torch.tensor(random_ids([9, 9])), torch.tensor([[0] * 4 + [1] * 5, [1] * 9])
     with torch.no_grad():
-        wanted, found = model(ids, mask, output_attentions=True), twin(ids, mask, output_attentions=True)
+        wanted, found = model(ids, mask, output_attentions=True), optimized(ids, mask, output_attentions=True)
     assert torch.allclose(wanted.logits, found.logits, atol=1e-5)
     assert torch.allclose(wanted.attentions[2], found.attentions[2], atol=1e-5)
 
 
 def test_without_a_gpu_there_is_no_such_kernel():
-    assert not varlen_usable(CPU, torch.bfloat16, 4, 24) and not varlen_usable(
+    assert not is_varlen_usable(CPU, torch.bfloat16, 4, 24) and not is_varlen_usable(
         torch.device("cuda"), torch.float32, 4, 24
     )
 
@@ -386,8 +392,8 @@ def test_a_model_object_runs_in_its_own_precision_unless_another_is_named(tiny):
     assert pipeline("sentiment-analysis", model=model, tokenizer=tokenizer).model.precision == ""
     fast = pipeline("sentiment-analysis", model=model, tokenizer=tokenizer, precision="int8").model
     assert fast.precision == "int8" and fast.source is model
-    twin = model.optimize("fp32")
-    assert pipeline("sentiment-analysis", model=twin, tokenizer=tokenizer).model is twin
+    optimized = model.optimize("fp32")
+    assert pipeline("sentiment-analysis", model=optimized, tokenizer=tokenizer).model is optimized
 
 
 def test_precision_or_dtype(tiny):
@@ -411,7 +417,7 @@ def on_machine(monkeypatch, capabilities, level="AVX512", **environment):
 
 
 def forget():
-    for found in (processor.names, processor.abilities):
+    for found in (processor.cpu_capabilities, processor.fast_precisions):
         found.cache_clear()
 
 
@@ -448,22 +454,22 @@ def test_what_auto_means(monkeypatch, capabilities, level, environment, stored, 
 
 def test_what_was_measured_here_is_heeded(monkeypatch, tmp_path):
     monkeypatch.setenv("GATONEGRO_CACHE", str(tmp_path / "new" / "folder"))
-    assert tuned.recall(True) is None
-    path = tuned.remember("int8", "fp32")
+    assert tuned.load_fastest(True) is None
+    path = tuned.save_fastest("int8", "fp32")
     assert best_precision(CPU, stored_int8=True) == "int8" and best_precision(CPU, stored_int8=False) == "fp32"
     assert [file.name for file in path.parent.iterdir()] == ["tuned.json"]
-    for damaged in ("", "[]", "{", '{"x": 1}', json.dumps({tuned.machine(): ["int8"]}),
-                    json.dumps({tuned.machine(): {"fastest": "int3", "exact": 5}})):  # fmt: skip
+    for damaged in ("", "[]", "{", '{"x": 1}', json.dumps({tuned.machine_key(): ["int8"]}),
+                    json.dumps({tuned.machine_key(): {"fastest": "int3", "exact": 5}})):  # fmt: skip
         path.write_text(damaged)
-        assert tuned.recall(True) is None
-        tuned.remember("bf16", "bf16")
-        assert tuned.recall(False) == "bf16"
+        assert tuned.load_fastest(True) is None
+        tuned.save_fastest("bf16", "bf16")
+        assert tuned.load_fastest(False) == "bf16"
     if hasattr(os, "mkfifo"):
         path.unlink()
         os.mkfifo(path)
-        assert tuned.recall(True) is None  # and does not wait for somebody to write
+        assert tuned.load_fastest(True) is None  # and does not wait for somebody to write
     monkeypatch.setattr(torch, "__version__", "3.0")  # another PyTorch may be otherwise
-    assert tuned.recall(True) is None
+    assert tuned.load_fastest(True) is None
 
 
 @pytest.mark.parametrize(
@@ -480,7 +486,7 @@ def test_where_it_is_kept(monkeypatch, platform, names, wanted):
     for name, value in names.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("sys.platform", platform)
-    assert tuned.place().as_posix() == wanted
+    assert tuned.tuned_path().as_posix() == wanted
 
 
 @pytest.mark.parametrize(("native", "wanted"), [(True, "bf16"), (False, "fp16")])
@@ -526,17 +532,17 @@ def test_an_operator_that_is_gone_or_wrong_is_replaced_and_this_is_said(monkeypa
 
     for kind, why in ((Wrong, "0.5"), (Gone, "no attribute")):
         with pytest.warns(GatonegroWarning, match="slower one takes its place") as told:
-            assert not usable.__wrapped__(kind)
+            assert not is_usable.__wrapped__(kind)
         assert why in str(told[0].message)
-    monkeypatch.setattr("gatonegro.engine.optimize.usable", lambda *_: False)
+    monkeypatch.setattr("gatonegro.engine.optimize.is_usable", lambda *_: False)
     model, sequences = random_model(), random_ids([30, 4])
     for precision, bound in BOUNDS.items():
-        twin = model.optimize(precision)
+        optimized = model.optimize(precision)
         ours = kernels.KernelInt8 if operators == "kernels" else ()
-        fast = [part for part in twin.modules() if isinstance(part, Prepacked | Int8)]
+        fast = [part for part in optimized.modules() if isinstance(part, Prepacked | Int8)]
         assert all(isinstance(part, ours) for part in fast)
         wanted = logits(model, sequences)
-        assert (wanted - logits(twin, sequences)).abs().max() <= bound * max(1, wanted.abs().max())
+        assert (wanted - logits(optimized, sequences)).abs().max() <= bound * max(1, wanted.abs().max())
 
 
 @both_int8
@@ -548,14 +554,14 @@ def test_int8_products(kind, low, rows):
     x = x if low is None else torch.nn.functional.gelu(x)
     bias, add = torch.randn(40, generator=generator), torch.randn(rows, 40, generator=generator)
     wanted = Linear(weight, bias, "gelu")(x, add.clone())
-    found = kind(weight, bias, "gelu", low=low)(x, add.clone())
+    found = kind(weight, bias, "gelu", input_min=low)(x, add.clone())
     assert (wanted - found).abs().mean() < 0.01 * wanted.abs().max()
-    assert usable(kind)
+    assert is_usable(kind)
 
 
 def test_saturation_is_noticed(monkeypatch):
-    assert isinstance(wide_sums(), bool)
-    assert wide_sums() or not {"avx512_vnni", "avx_vnni"} & processor.names()
+    assert isinstance(has_wide_sums(), bool)
+    assert has_wide_sums() or not {"avx512_vnni", "avx_vnni"} & processor.cpu_capabilities()
 
 
 # --- cores ---
@@ -578,15 +584,15 @@ def test_a_share_of_time_is_respected(monkeypatch, tmp_path, own, files, shares)
         (tmp_path / "groups" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "groups" / name).write_text(text + "\n")
     (tmp_path / "own").write_text(own)
-    monkeypatch.setattr(processor, "GROUPS", tmp_path / "groups")
-    monkeypatch.setattr(processor, "OWN_GROUP", tmp_path / "own")
-    assert list(processor._shares()) == shares
+    monkeypatch.setattr(processor, "CGROUP_ROOT", tmp_path / "groups")
+    monkeypatch.setattr(processor, "PROCESS_CGROUP", tmp_path / "own")
+    assert list(processor._cpu_quotas()) == shares
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64), raising=False)
     assert processor.cores() == max(1, min([64, *(int(-(-share // 1)) for share in shares)]))
 
 
 def test_no_linux(monkeypatch, tmp_path):
-    monkeypatch.setattr(processor, "OWN_GROUP", tmp_path / "none")
+    monkeypatch.setattr(processor, "PROCESS_CGROUP", tmp_path / "none")
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert processor.cores() == 1

@@ -25,8 +25,8 @@ from gatonegro import (
     pipeline,
 )
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, MissingHeadError, OptionError
-from gatonegro.glassbox.recording import Rows, stack_steps
-from gatonegro.glassbox.toy import WORDS, W
+from gatonegro.glassbox.step_builders import RowLabels, stack_steps
+from gatonegro.glassbox.toy import WORD_VECTORS, W
 from gatonegro.models import load
 from gatonegro.nn.watch import watch
 from gatonegro.packing import Layout, pack
@@ -46,12 +46,12 @@ def test_the_worked_example_is_the_courses(toy):
     linear = toy["linear"].tensors
     for name in "QKV":
         assert linear[name][0].tolist() == [[2, 1, 2], [4, 2, 4], [6, 3, 6]]
-    assert toy["vectorization"].tensors["x"].tolist() == [list(v) for v in WORDS.values()]
+    assert toy["vectorization"].tensors["x"].tolist() == [list(v) for v in WORD_VECTORS.values()]
 
 
 def test_the_worked_example_by_hand(toy):
     """Each step again by NumPy alone."""
-    x = np.array(list(WORDS.values()))
+    x = np.array(list(WORD_VECTORS.values()))
     q = x @ np.array(W)
     scores = q @ q.T / 3**0.5
     probs = np.exp(scores - scores.max(1, keepdims=True))
@@ -238,7 +238,7 @@ def test_a_layer_that_is_called_twice_is_told_as_two(make_folder):
         wanted = model.embeddings(ids)
         with watch(model) as seen:
             model.run(ids)
-        steps = list(stack_steps(model.encoder, seen, wanted, "encoder", Rows(("a", "b", "c", "d"))))
+        steps = list(stack_steps(model.encoder, seen, wanted, "encoder", RowLabels(("a", "b", "c", "d"))))
         for i in range(3):
             wanted = model.encoder.layers[0](wanted, Layout(ids.lengths, ids.lengths))
             told = next(step for step in steps if step.name == f"encoder.{i}.feed_forward").tensors["z"]
@@ -348,10 +348,10 @@ class TestBuiltIn:
         assert np.array_equal(a["Q"], b["Q"]) and not np.array_equal(a["V"], b["V"])
         np.testing.assert_allclose(b["V"][0, :, 0] - a["V"][0, :, 0], 0.1 * a["x"][:, 0], atol=1e-6)
 
-    def test_a_twin_is_explained_from_its_source_and_that_is_said(self):
+    def test_an_optimized_model_is_explained_by_its_source_with_a_note(self):
         clf = pipeline("sentiment-analysis", "demo-en", precision="fp32")
         found = explain("The black cat", clf, lang="en")
-        assert "its fp32 twin" in found.notes[0][0] and "! This is the model itself" in str(found)
+        assert "its optimized copy in fp32" in found.notes[0][0] and "! This is the model itself" in str(found)
 
     def test_a_text_over_the_window_is_cut_and_that_is_said(self):
         found = explain("gato " * 2000, lang="en")
@@ -422,17 +422,17 @@ class TestBuiltIn:
 def test_every_text_is_there_in_both_languages():
     from string import Formatter
 
-    from gatonegro.glassbox.explaining import NOTES
+    from gatonegro.glassbox.explain import NOTES
     from gatonegro.glassbox.html import GLOSSARY, WORDS
-    from gatonegro.glassbox.recording import CAPTIONS, NUMBERS
-    from gatonegro.language.diagnosis import WORDS as REPORT
-    from gatonegro.language.matching import NAMES
+    from gatonegro.glassbox.step_builders import CAPTIONS, STEP_NUMBERS
+    from gatonegro.language.diagnosis import REPORT_LABELS as REPORT
+    from gatonegro.language.matching import LANGUAGE_NAMES
 
-    for messages in (CAPTIONS, NOTES, WORDS, GLOSSARY, REPORT, NAMES):
+    for messages in (CAPTIONS, NOTES, WORDS, GLOSSARY, REPORT, LANGUAGE_NAMES):
         for key, message in messages.items():
             fields = [{name for _, name, *_ in Formatter().parse(text)} for text in message]
             assert all(text.strip() for text in message) and fields[0] == fields[1], key
-    assert all(f"{kind}.{part}" in CAPTIONS for kind in NUMBERS for part in ("title", "short", "text"))
+    assert all(f"{kind}.{part}" in CAPTIONS for kind in STEP_NUMBERS for part in ("title", "short", "text"))
     assert all(": " in text for message in GLOSSARY.values() for text in message)
 
 

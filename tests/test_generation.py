@@ -38,12 +38,12 @@ def until_end(ids: list[int], begun: int, ends: list[int]) -> list[int]:
     return ids[: stop + 1]
 
 
-@pytest.fixture(params=["the model itself", "its twin", "its twin without kernels"])
+@pytest.fixture(params=["the model itself", "its optimized copy", "its optimized copy without kernels"])
 def writers(request, models, monkeypatch):
     """Of each kind, who writes."""
-    if request.param == "its twin" and not kernels.available():
+    if request.param == "its optimized copy" and not kernels.available():
         pytest.skip("gatonegro-kernels is not installed, or not for this processor")
-    if request.param == "its twin without kernels":
+    if request.param == "its optimized copy without kernels":
         monkeypatch.setattr(kernels, "available", lambda: False)
     return models if request.param == "the model itself" else {k: m.optimize("fp32") for k, m in models.items()}
 

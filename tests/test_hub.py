@@ -147,7 +147,7 @@ def test_folder(tmp_path):
         assert (source.name, source.folder, source.revision) == (str(tmp_path), tmp_path, None)
         assert source.file("config.json") == tmp_path / "config.json"
         assert source.file("model.safetensors") is None
-        assert str(tmp_path) in str(source.where)
+        assert str(tmp_path) in str(source.location)
 
 
 def test_home(tmp_path, monkeypatch):
@@ -242,7 +242,7 @@ def test_built_in_not_installed(data_package, monkeypatch, older, no_socket):
     if older:
         data_package()  # without this model
     else:
-        monkeypatch.setattr(hub, "PACKAGE", "gatonegro_models_that_nobody_has")
+        monkeypatch.setattr(hub, "WEIGHTS_PACKAGE", "gatonegro_models_that_nobody_has")
     assert hub.built_in_models() == {}
     with pytest.raises(HubError, match=r"pip install -U gatonegro-models .*pip install \./models"):
         hub.locate("sentiment-es-en")
@@ -337,7 +337,7 @@ def test_offline(tmp_path, monkeypatch, offline, no_socket):
     source = hub.locate(NAME, local_files_only=offline == "argument")
     assert source.file("config.json").read_bytes() == b"{}"
     assert source.file("tokenizer.json") is None  # not known to be absent; other programs keep only what they need
-    assert "network was not asked" in str(source.where)
+    assert "network was not asked" in str(source.location)
     with pytest.raises(HubError, match=r"config\.json is not in the cache .*HF_HUB_OFFLINE"):
         hub.locate("otra/cosa", local_files_only=offline == "argument").file("config.json")
     with pytest.raises(HubError, match="not in the cache"):
@@ -473,4 +473,4 @@ def test_a_json_file_is_an_object_or_an_error(tmp_path):
 
 
 def test_the_default_models_are_built_in():
-    assert {name: hub.BUILT_IN[name] for name in hub.DEFAULTS.values()} == {n: t for t, n in hub.DEFAULTS.items()}
+    assert {hub.BUILT_IN[name]: name for name in hub.DEFAULT_MODELS.values()} == hub.DEFAULT_MODELS

@@ -23,9 +23,9 @@ from gatonegro import (
     i18n,
 )
 from gatonegro.checkpoints import reading
-from gatonegro.config import RANGES, Config
+from gatonegro.config import FIELD_CHECKS, Config
 from gatonegro.errors import CheckpointError, ConfigError, HubError, InputError, MissingHeadError, PickleRefusedError
-from gatonegro.i18n import catalog, language, localized, number, use, using
+from gatonegro.i18n import catalog, format_int, localized, override_language, set_language, user_language
 from gatonegro.packing import HINTS
 from gatonegro.tasks.task import NOTICES
 from gatonegro.tokenization import Tokenizer, TruncationWarning, inputs
@@ -44,9 +44,9 @@ WARN = ("warn", "_warn")
 
 @pytest.fixture
 def spanish():
-    use("es")
+    set_language("es")
     yield
-    use(None)
+    set_language(None)
 
 
 # which language
@@ -88,7 +88,7 @@ def environment(monkeypatch):
 )
 def test_the_environment_says_the_language(environment, variables, wanted):
     environment(**variables)
-    assert language() == wanted
+    assert user_language() == wanted
     assert localized("yes", "sí") == {"en": "yes", "es": "sí"}[wanted]
 
 
@@ -107,7 +107,7 @@ def test_windows_and_macos_are_asked_where_no_variable_is_set(environment, monke
     environment()
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr(i18n.locale, "getlocale", lambda: found)
-    assert language() == wanted
+    assert user_language() == wanted
 
 
 def test_a_locale_that_python_does_not_know_is_english(environment, monkeypatch):
@@ -117,43 +117,43 @@ def test_a_locale_that_python_does_not_know_is_english(environment, monkeypatch)
     environment()
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(i18n.locale, "getlocale", unknown)
-    assert language() == "en"
+    assert user_language() == "en"
 
 
 def test_what_is_chosen_wins_over_the_environment(environment, spanish):
     environment(GATONEGRO_LANG="en")
-    assert language() == "es" and localized("yes", "sí") == "sí"
-    use("en")
+    assert user_language() == "es" and localized("yes", "sí") == "sí"
+    set_language("en")
     environment(GATONEGRO_LANG="es")
-    assert language() == "en"
-    use(None)
-    assert language() == "es"
+    assert user_language() == "en"
+    set_language(None)
+    assert user_language() == "es"
     with pytest.raises(ValueError, match="'fr'"):
-        use("fr")
-    assert language() == "es"
+        set_language("fr")
+    assert user_language() == "es"
 
 
 def test_a_language_for_the_length_of_a_with(environment):
     environment(GATONEGRO_LANG="en")
-    with suppress(KeyError), using("es"):
-        assert language() == "es"
+    with suppress(KeyError), override_language("es"):
+        assert user_language() == "es"
         raise KeyError
-    assert language() == "en"
-    use("es")
+    assert user_language() == "en"
+    set_language("es")
     for lang, wanted in (("en", "en"), (None, "es")):
-        with using(lang):
-            assert language() == wanted
-        assert language() == "es"
-    use(None)
-    with pytest.raises(ValueError, match="'fr'"), using("fr"):
+        with override_language(lang):
+            assert user_language() == wanted
+        assert user_language() == "es"
+    set_language(None)
+    with pytest.raises(ValueError, match="'fr'"), override_language("fr"):
         pass
-    assert language() == "en"
+    assert user_language() == "en"
 
 
 def test_thousands(spanish):
-    assert [str(number(n)) for n in (0, 9999, 12345, 1_000_000)] == ["0", "9999", "12\xa0345", "1\xa0000\xa0000"]
-    use("en")
-    assert [str(number(n)) for n in (0, 9999, 12345)] == ["0", "9,999", "12,345"]
+    assert [str(format_int(n)) for n in (0, 9999, 12345, 1_000_000)] == ["0", "9999", "12\xa0345", "1\xa0000\xa0000"]
+    set_language("en")
+    assert [str(format_int(n)) for n in (0, 9999, 12345)] == ["0", "9,999", "12,345"]
 
 
 def test_the_language_of_a_child_process(python, tmp_path):
@@ -242,12 +242,20 @@ def test_no_error_and_no_warning_is_in_english_alone(room):
             assert len(node.args) != 1 or not letters(node.args[0]), place(path, node)
 
 
-TABLES = (hub.CAUSES, NOTICES, HINTS, inputs.MESSAGES, reading.MESSAGES, reading.SIGNS, reading.FOREIGN)
+TABLES = (
+    hub.MESSAGES,
+    NOTICES,
+    HINTS,
+    inputs.MESSAGES,
+    reading.MESSAGES,
+    reading.FILE_SIGNATURES,
+    reading.UNSUPPORTED_WEIGHTS,
+)
 PAIRS = dict.fromkeys(
     [
         *(pair for table in TABLES for pair in table.values()),
-        *(inputs.MEND, inputs.MEND_WORDS),
-        *(check.wanted for check in RANGES.values()),
+        *(inputs.PASS_TEXTS, inputs.PASS_WORDS),
+        *(check.expected for check in FIELD_CHECKS.values()),
     ]
 )
 
@@ -262,7 +270,7 @@ def test_tables_of_messages_are_pairs_with_the_same_things_in_them(pair):
     assert fields[0] == fields[1]
 
 
-CATALOGS = sorted([*(PACKAGE / "cli").glob("*.json"), *(PACKAGE / "nn").glob("*.json"), *PACKAGE.glob("con*.json")])
+CATALOGS = sorted([*PACKAGE.glob("*/messages.json"), *PACKAGE.glob("[cn][ln]*/*.json"), *PACKAGE.glob("con*.json")])
 
 
 @pytest.mark.parametrize("path", CATALOGS, ids=lambda path: path.name)
@@ -323,7 +331,8 @@ def test_pairs_that_do_not_match(spanish, tiny):
 
 
 def test_warnings(spanish):
-    tokenizer = Tokenizer(Backend(WordLevel({"gato": 0}, "gato")), named={}, model_max_length=2, position_limit=2)
+    backend = Backend(WordLevel({"gato": 0}, "gato"))
+    tokenizer = Tokenizer(backend, special_tokens={}, model_max_length=2, position_limit=2)
     tokenizer.backend_tokenizer.add_tokens(["a", "b", "c"])
     with pytest.warns(TruncationWarning, match="un texto tiene 3 tokens y el modelo admite 2: se ha dejado entero"):
         tokenizer("abc")
@@ -376,7 +385,7 @@ def test_the_tree_of_a_model_speaks_the_language(monkeypatch):
 
 def test_what_is_raised_in_one_language_can_be_shown_in_the_other(tiny, tmp_path):
     """No part of a message is chosen when it is raised."""
-    use("en")
+    set_language("en")
     (tmp_path / "config.json").write_bytes((tiny / "config.json").read_bytes())
     (tmp_path / "tf_model.h5").touch()
     tokenizer = AutoTokenizer.from_pretrained(tiny)
@@ -393,4 +402,4 @@ def test_what_is_raised_in_one_language_can_be_shown_in_the_other(tiny, tmp_path
             call()
         assert re.search(es, caught.value.in_("es")) and re.search(en, caught.value.in_("en")), caught.value
         assert str(caught.value) == caught.value.in_("en")
-    use(None)
+    set_language(None)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gatonegro.engine import kernels, linear, processor
+from gatonegro.engine import int8, kernels, processor
 from gatonegro.engine.attention import KernelAttend
 from gatonegro.engine.linear import Linear
 from gatonegro.errors import GatonegroWarning, InputError
@@ -22,12 +22,12 @@ needs_kernels = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(params=kernels.LEVELS)
+@pytest.fixture(params=kernels.ISA_CAPABILITIES)
 def level(request, monkeypatch):
     """As on a processor for which another of the libraries is."""
-    if not kernels.LEVELS[request.param] <= processor.names():
+    if not kernels.ISA_CAPABILITIES[request.param] <= processor.cpu_capabilities():
         pytest.skip(f"this processor has not what {request.param} needs")
-    monkeypatch.setattr(kernels, "level", lambda: request.param)
+    monkeypatch.setattr(kernels, "kernel_isa", lambda: request.param)
     kernels.library.cache_clear()
     yield request.param
     kernels.library.cache_clear()
@@ -36,7 +36,7 @@ def level(request, monkeypatch):
 @needs_kernels
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    t=st.integers(0, 40), k=st.integers(1, 90), n=st.integers(1, 150), act=st.sampled_from(list(kernels.ACTS)),
+    t=st.integers(0, 40), k=st.integers(1, 90), n=st.integers(1, 150), act=st.sampled_from(list(kernels.ACT_CODES)),
     kind=st.sampled_from(["fp32", "bf16", "int8", "int8 of bf16", "int8 above -0.17"]), added=st.booleans(),
 )  # fmt: skip
 def test_products_of_every_size(level, t, k, n, act, kind, added):
@@ -47,8 +47,8 @@ def test_products_of_every_size(level, t, k, n, act, kind, added):
     x = torch.nn.functional.gelu(x).to(dtype) if "above" in kind else x.to(dtype)
     wanted = Linear(weight, bias, act)(x.float(), add)
     if "int8" in kind:
-        found = kernels.KernelInt8(weight, bias, act, low=-0.17 if "above" in kind else None)(x, add)
-    elif kernels.supports(dtype):
+        found = kernels.KernelInt8(weight, bias, act, input_min=-0.17 if "above" in kind else None)(x, add)
+    elif kernels.prefers_kernel(dtype):
         found = kernels.KernelLinear(weight.to(dtype), bias, act)(x, None if add is None else add.to(dtype))
     else:
         return
@@ -138,7 +138,7 @@ def test_numbers_that_are_none_pass_through_kernels(level):
         tensor[0, 0, 3] = float("nan")
     seen = KernelAttend()(q, k, v, layout).isnan().flatten(1)  # (t, d)
     assert seen.any(1).tolist() == [True, True, True, False, False]
-    for act in kernels.ACTS:
+    for act in kernels.ACT_CODES:
         x = torch.randn(4, 16)
         x[1, 2], x[2, 5] = float("nan"), float("inf")
         y = kernels.KernelLinear(torch.randn(8, 16), None, act)(x)
@@ -164,7 +164,7 @@ def test_a_row_has_the_same_bits_alone_and_among_others(level):
 @needs_kernels
 @pytest.mark.parametrize(("dtype", "k"), [(torch.float32, 2500), (torch.bfloat16, 4101), (torch.int8, 9001)])
 def test_products_longer_than_are_summed_at_a_time(level, dtype, k):
-    if not kernels.supports(dtype):
+    if not kernels.prefers_kernel(dtype):
         pytest.skip(f"{level} has no {dtype}")
     torch.manual_seed(0)
     x, weight = torch.randn(200, k), torch.randn(130, k)
@@ -200,7 +200,7 @@ def test_rows_of_the_least_that_an_activation_gives():
     for act, least_at in (("silu", -1.2785), ("gelu", -0.7518), ("gelu_new", -0.7525), ("relu", -1.0)):
         x = ACTIVATIONS[act](torch.full((2, 32), least_at)).bfloat16()
         weight = torch.ones(16, 32)
-        found = kernels.KernelInt8(weight, None, low=linear.LEAST[act])(x).float()
+        found = kernels.KernelInt8(weight, None, input_min=int8.ACTIVATION_MINIMUM[act])(x).float()
         assert torch.allclose(found, Linear(weight, None)(x.float()), atol=0.1)
 
 
@@ -217,7 +217,7 @@ def test_kernels_of_another_form_are_refused(monkeypatch):
 
 @needs_kernels
 def test_every_library_agrees_with_pytorch(level):
-    assert kernels._apart() == ""
+    assert kernels._disagreements() == ""
 
 
 def test_kernels_that_cannot_be_used(monkeypatch, tmp_path):
@@ -226,7 +226,7 @@ def test_kernels_that_cannot_be_used(monkeypatch, tmp_path):
     (tmp_path / "gatonegro_kernels" / "__init__.py").write_text("")
     spec = PathFinder.find_spec("gatonegro_kernels", [str(tmp_path)])
     monkeypatch.setattr(kernels, "find_spec", lambda _: spec)
-    monkeypatch.setattr(kernels, "level", lambda: "avx2")
+    monkeypatch.setattr(kernels, "kernel_isa", lambda: "avx2")
     kernels.library.cache_clear()
     try:
         assert not look_anew()  # the package without a library: nothing is said
@@ -243,6 +243,6 @@ def test_kernels_that_cannot_be_used(monkeypatch, tmp_path):
     finally:
         kernels.library.cache_clear()
     monkeypatch.setattr(kernels, "library", lambda: object())
-    monkeypatch.setattr(kernels, "_apart", lambda: "int8 0.5")
+    monkeypatch.setattr(kernels, "_disagreements", lambda: "int8 0.5")
     with pytest.warns(GatonegroWarning, match=r"int8 0\.5"):
         assert not look_anew()

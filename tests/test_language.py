@@ -11,8 +11,8 @@ import pytest
 
 from gatonegro import AutoTokenizer, diagnose, hub, pipeline
 from gatonegro.errors import GatonegroError, InputError, LanguageMismatchError, LanguageMismatchWarning, OptionError
-from gatonegro.language import Languages, guess, likely, match
-from gatonegro.language.matching import OWN, enough, languages_of, relative_fertility
+from gatonegro.language import Languages, detect_language, language_probabilities, match_language
+from gatonegro.language.matching import MAX_OWN_RATIO, is_long_enough, languages_of, relative_fertility
 
 SPANISH = "El profesor es bueno, todo será sencillo"
 ENGLISH = "The teacher is good, everything will be easy"
@@ -39,12 +39,12 @@ built_in = pytest.mark.skipif(
     ],
 )
 def test_guesses(text, wanted):
-    assert guess(text) == wanted
+    assert detect_language(text) == wanted
 
 
 def test_of_long_texts_only_the_front_is_read():
-    assert guess("El gato negro duerme. " * 50 + "The black cat sleeps. " * 100_000) == "es"
-    assert next(iter(likely("猫が寝ています。"))) == "ja"
+    assert detect_language("El gato negro duerme. " * 50 + "The black cat sleeps. " * 100_000) == "es"
+    assert next(iter(language_probabilities("猫が寝ています。"))) == "ja"
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_of_long_texts_only_the_front_is_read():
     ],
 )
 def test_matches(text, codes, fits):
-    assert match(text, Languages(codes, "card")).fits is fits
+    assert match_language(text, Languages(codes, "card")).fits is fits
 
 
 @built_in
@@ -137,10 +137,10 @@ def test_a_models_languages(tmp_path):
     (folder / "README.md").write_text("---\nlanguage:\n- multilingual\n---\n", encoding="utf-8")
     assert languages_of(tokenizer, {}, str(folder)) == Languages((), "card")
     (folder / "README.md").write_text("---\nlanguage: [\n---\n", encoding="utf-8")  # damaged
-    assert languages_of(tokenizer, {}, str(folder)).how == "tokenizer"
+    assert languages_of(tokenizer, {}, str(folder)).source == "tokenizer"
     assert languages_of(tokenizer, {"languages": ["fr"]}, str(folder)) == Languages(("fr",), "config")
     for strange in ("fr", [1], {}, None):
-        assert languages_of(tokenizer, {"languages": strange}, str(folder)).how == "tokenizer"
+        assert languages_of(tokenizer, {"languages": strange}, str(folder)).source == "tokenizer"
 
     nothing = folder_of(tmp_path / "none", [])
     assert languages_of(AutoTokenizer.from_pretrained(nothing), {}, None).codes == ()
@@ -162,7 +162,7 @@ def test_real_tokenizers_are_told_apart(shared, name, known, unknown):
     tokenizer = AutoTokenizer.from_pretrained(shared / "data" / "tokenizers" / name)
     codes = set(languages_of(tokenizer, {}).codes)
     assert set(known.split()) <= codes and not codes & set(unknown.split())
-    assert OWN < 1.4
+    assert MAX_OWN_RATIO < 1.4
 
 
 @pytest.fixture(scope="module")
@@ -239,9 +239,9 @@ class TestPipelines:
     def test_the_warning_names_the_line_of_the_call(self, english):
         with pytest.warns(LanguageMismatchWarning) as seen:
             english([SPANISH])
-            english.warned.clear()
+            english.warned_kinds.clear()
             english(SPANISH)
-            english.warned.clear()
+            english.warned_kinds.clear()
             next(english(iter([SPANISH])))
             english([SPANISH] * 3)  # no more
         assert [one.filename for one in seen] == [__file__] * 3
@@ -259,10 +259,12 @@ class TestPipelines:
             pipeline("sentiment-analysis", "demo-en", language_check="loud")
 
     def test_long_inputs_are_sampled(self, english, monkeypatch):
-        from gatonegro.pipelines import routing as fit
+        from gatonegro.pipelines import language_check
 
         looked = []
-        monkeypatch.setattr(fit, "match", lambda text, *more: looked.append(text) or match(text, *more))
+        monkeypatch.setattr(
+            language_check, "match_language", lambda text, *more: looked.append(text) or match_language(text, *more)
+        )
         english([ENGLISH[:12]] * 1000)
         assert 64 <= len(looked) <= 64 + 1000 // 32
         assert all(len(text) <= 300 for text in looked)
@@ -270,16 +272,16 @@ class TestPipelines:
 
 @built_in
 def test_codes_are_read_as_people_write_them():
-    from gatonegro.language.diagnosis import read_model
-    from gatonegro.language.matching import short
+    from gatonegro.language.diagnosis import load_tokenizer_and_languages
+    from gatonegro.language.matching import two_letter_code
 
-    assert [short(code) for code in ("pt-BR", "en_US", "eng", "ES", "gl")] == ["pt", "en", "en", "es", "gl"]
-    tokenizer, *_ = read_model("demo-en")
+    assert [two_letter_code(code) for code in ("pt-BR", "en_US", "eng", "ES", "gl")] == ["pt", "en", "en", "es", "gl"]
+    tokenizer, *_ = load_tokenizer_and_languages("demo-en")
     assert languages_of(tokenizer, {"languages": ["spa", "pt-br"]}) == Languages(("es", "pt"), "config")
     # of what was not measured nothing is said
     swedish = "Huset ligger vid havet och barnen leker i trädgården varje dag"
-    assert match(swedish, Languages(("en",), "tokenizer"), tokenizer).fits is None
-    assert match(swedish, Languages(("en",), "card"), tokenizer).fits is False
+    assert match_language(swedish, Languages(("en",), "tokenizer"), tokenizer).fits is None
+    assert match_language(swedish, Languages(("en",), "card"), tokenizer).fits is False
 
 
 @built_in
@@ -322,11 +324,11 @@ def test_hardly_a_false_warning_and_hardly_a_miss(shared):
         rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
     texts = {lang: [r["text"] for r in rows if r["lang"] == lang] for lang in ("es", "en")}
     for lang in ("es", "en"):
-        wrong = [t for t in texts[lang] if match(t, Languages(("es", "en"), "card")).fits is False]
+        wrong = [t for t in texts[lang] if match_language(t, Languages(("es", "en"), "card")).fits is False]
         assert len(wrong) < 0.005 * len(texts[lang]), wrong
     tokenizer = AutoTokenizer.from_pretrained(shared / "data" / "tokenizers" / "bert-base-uncased")
-    long = [t for t in texts["es"] if enough(t)]
-    missed = [t for t in long if match(t, Languages(("en",), "card"), tokenizer).fits is not False]
+    long = [t for t in texts["es"] if is_long_enough(t)]
+    missed = [t for t in long if match_language(t, Languages(("en",), "card"), tokenizer).fits is not False]
     assert len(missed) < 0.01 * len(long), missed
 
 

@@ -54,8 +54,8 @@ def reference(family, head, architecture=None, **config):
 
 
 @pytest.fixture(scope="session")
-def twins(tmp_path_factory):
-    """`twins(family, head, **config)` → a model of the reference, ours that read what it wrote, and the folder."""
+def pair(tmp_path_factory):
+    """`pair(family, head, **config)` → a model of the reference, ours that read what it wrote, and the folder."""
 
     @cache
     def make(family, head, **config):
@@ -103,8 +103,8 @@ def agree(theirs, ours, x, **more) -> bool:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("head", HEADS)
-def test_both_ways(family, head, twins, tmp_path):
-    theirs, ours, _ = twins(family, head, **({"num_labels": 5} if "Class" in head else {}))
+def test_both_ways(family, head, pair, tmp_path):
+    theirs, ours, _ = pair(family, head, **({"num_labels": 5} if "Class" in head else {}))
     ours.save_pretrained(tmp_path)
     again = getattr(hf, "Auto" + head).from_pretrained(tmp_path)
     x = batch(family)
@@ -149,8 +149,8 @@ def config_of(family) -> Config:
 
 
 @pytest.mark.parametrize("size", [3000, 20_000])
-def test_shards_are_read_in_both_directions(twins, tmp_path, size):
-    theirs, ours, _ = twins("bert", "ModelForSequenceClassification", num_labels=5)
+def test_shards_are_read_in_both_directions(pair, tmp_path, size):
+    theirs, ours, _ = pair("bert", "ModelForSequenceClassification", num_labels=5)
     ours.save_pretrained(tmp_path / "ours", max_shard_size=size)
     theirs.save_pretrained(tmp_path / "theirs", max_shard_size=size)
     for folder in (tmp_path / "ours", tmp_path / "theirs"):
@@ -161,7 +161,7 @@ def test_shards_are_read_in_both_directions(twins, tmp_path, size):
 
 @pytest.mark.parametrize("family", KINDS)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
-def test_precisions_on_disk(family, dtype, twins, tmp_path):
+def test_precisions_on_disk(family, dtype, pair, tmp_path):
     kind = getattr(torch, dtype)
     theirs = reference(family, "ModelForSequenceClassification").to(kind)
     theirs.save_pretrained(tmp_path / "theirs")
@@ -178,16 +178,16 @@ def test_precisions_on_disk(family, dtype, twins, tmp_path):
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_low_precision_runs_and_is_near(dtype, twins):
-    _, full, folder = twins("bert", "ModelForSequenceClassification", num_labels=5)
+def test_low_precision_runs_and_is_near(dtype, pair):
+    _, full, folder = pair("bert", "ModelForSequenceClassification", num_labels=5)
     low = AutoModelForSequenceClassification.from_pretrained(folder, dtype=dtype)
     x = batch("bert")
     with torch.no_grad():
         assert (low(**x).logits.float() - full(**x).logits).abs().max() < 0.1
 
 
-def test_saving_where_it_was_loaded_from(twins, tmp_path):
-    theirs, ours, _ = twins("roberta", "ModelForSequenceClassification", num_labels=5)
+def test_saving_where_it_was_loaded_from(pair, tmp_path):
+    theirs, ours, _ = pair("roberta", "ModelForSequenceClassification", num_labels=5)
     ours.save_pretrained(tmp_path)
     ours = AutoModelForSequenceClassification.from_pretrained(tmp_path)
     for _ in range(2):
@@ -215,8 +215,8 @@ def test_int8_on_disk_is_near_and_stays_what_it_is(make_folder, tmp_path):
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("head", HEADS)
-def test_positions_given(family, head, twins):
-    theirs, ours, _ = twins(family, head, **({"num_labels": 5} if "Class" in head else {}))
+def test_positions_given(family, head, pair):
+    theirs, ours, _ = pair(family, head, **({"num_labels": 5} if "Class" in head else {}))
     x = batch(family)
     places = torch.randint(0, 40, x["input_ids"].shape, generator=torch.Generator().manual_seed(1))
     assert agree(theirs, ours, x, position_ids=places)
@@ -228,8 +228,8 @@ def test_positions_given(family, head, twins):
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("head", HEADS)
-def test_embeddings_given(family, head, twins):
-    theirs, ours, _ = twins(family, head, **({"num_labels": 5} if "Class" in head else {}))
+def test_embeddings_given(family, head, pair):
+    theirs, ours, _ = pair(family, head, **({"num_labels": 5} if "Class" in head else {}))
     mask = batch(family)["attention_mask"]
     vectors = torch.randn(*mask.shape, 24, generator=torch.Generator().manual_seed(1))
     assert agree(theirs, ours, {"attention_mask": mask, "inputs_embeds": vectors})
@@ -237,8 +237,8 @@ def test_embeddings_given(family, head, twins):
 
 @pytest.mark.parametrize("family", ["bert", "camembert"])
 @pytest.mark.parametrize("head", HEADS)
-def test_segments_given(family, head, twins):
-    theirs, ours, _ = twins(family, head, **({"num_labels": 5} if "Class" in head else {}))
+def test_segments_given(family, head, pair):
+    theirs, ours, _ = pair(family, head, **({"num_labels": 5} if "Class" in head else {}))
     x = batch(family)
     kinds = torch.randint(0, 2, x["input_ids"].shape, generator=torch.Generator().manual_seed(1))
     assert agree(theirs, ours, x, token_type_ids=kinds)
@@ -246,8 +246,8 @@ def test_segments_given(family, head, twins):
 
 
 @pytest.mark.parametrize("family", KINDS)
-def test_masks_of_every_type_and_none(family, twins):
-    theirs, ours, _ = twins(family, "ModelForTokenClassification", num_labels=5)
+def test_masks_of_every_type_and_none(family, pair):
+    theirs, ours, _ = pair(family, "ModelForTokenClassification", num_labels=5)
     x = batch(family)
     expected = ours(**x).logits
     for kind in (torch.bool, torch.int32, torch.float32, torch.uint8):
@@ -286,9 +286,9 @@ LOSSES = {
 
 @pytest.mark.parametrize("family", KINDS)
 @pytest.mark.parametrize("name", LOSSES)
-def test_losses_and_their_gradients(family, name, twins):
+def test_losses_and_their_gradients(family, name, pair):
     head, config, labels = LOSSES[name]
-    theirs, ours, _ = twins(family, head, **config)
+    theirs, ours, _ = pair(family, head, **config)
     theirs.config.problem_type = config.get("problem_type")  # which the reference sets by the labels that it meets
     x = batch(family)
     if isinstance(labels, int):  # for each token, and none where there is none, nor for half of the others
@@ -309,10 +309,10 @@ def test_losses_and_their_gradients(family, name, twins):
 
 
 @pytest.mark.parametrize("family", KINDS)
-def test_labels_that_fit_nothing(family, twins):
-    _, ours, _ = twins(family, "ModelForSequenceClassification", num_labels=5)
-    _, bare, _ = twins(family, "Model")
-    _, several, _ = twins(
+def test_labels_that_fit_nothing(family, pair):
+    _, ours, _ = pair(family, "ModelForSequenceClassification", num_labels=5)
+    _, bare, _ = pair(family, "Model")
+    _, several, _ = pair(
         family, "ModelForSequenceClassification", num_labels=4, problem_type="multi_label_classification"
     )
     x = batch(family)
@@ -331,8 +331,8 @@ def test_labels_that_fit_nothing(family, twins):
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("head", HEADS)
-def test_hidden_states_and_attentions(family, head, twins):
-    theirs, ours, _ = twins(family, head, attn_implementation="eager", **({"num_labels": 5} if "Class" in head else {}))
+def test_hidden_states_and_attentions(family, head, pair):
+    theirs, ours, _ = pair(family, head, attn_implementation="eager", **({"num_labels": 5} if "Class" in head else {}))
     x = batch(family)
     real = x["attention_mask"].bool()
     with torch.no_grad():
@@ -356,10 +356,10 @@ def test_hidden_states_and_attentions(family, head, twins):
 # heads that are there, and those that are not
 
 
-def test_a_checkpoint_without_the_head_says_what_it_has(twins):
-    *_, bare = twins("bert", "Model")
-    *_, words = twins("bert", "ModelForMaskedLM")
-    *_, tokens = twins("roberta", "ModelForTokenClassification", num_labels=5)
+def test_a_checkpoint_without_the_head_says_what_it_has(pair):
+    *_, bare = pair("bert", "Model")
+    *_, words = pair("bert", "ModelForMaskedLM")
+    *_, tokens = pair("roberta", "ModelForTokenClassification", num_labels=5)
     for folder, wanted, said in (
         (bare, AutoModelForSequenceClassification, "sequence-classification head.*without a head.*num_labels="),
         (bare, AutoModelForMaskedLM, "masked-lm head.*without a head"),
@@ -374,8 +374,8 @@ def test_a_checkpoint_without_the_head_says_what_it_has(twins):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_new_head_where_the_user_asks_for_one(family, twins, tmp_path):
-    _, bare, folder = twins(family, "Model")
+def test_a_new_head_where_the_user_asks_for_one(family, pair, tmp_path):
+    _, bare, folder = pair(family, "Model")
     x = batch(family)
     for auto in (AutoModelForSequenceClassification, AutoModelForTokenClassification):
         fresh = auto.from_pretrained(folder, num_labels=7)
@@ -390,8 +390,8 @@ def test_a_new_head_where_the_user_asks_for_one(family, twins, tmp_path):
     assert fresh.config.id2label == {i: f"LABEL_{i}" for i in range(7)}
 
 
-def test_a_head_of_another_size_is_begun_anew_and_one_of_the_same_size_is_kept(twins):
-    theirs, ours, folder = twins("bert", "ModelForSequenceClassification", num_labels=5)
+def test_a_head_of_another_size_is_begun_anew_and_one_of_the_same_size_is_kept(pair):
+    theirs, ours, folder = pair("bert", "ModelForSequenceClassification", num_labels=5)
     kept = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=5)
     assert agree(theirs, kept, batch("bert"))
     fresh = AutoModelForSequenceClassification.from_pretrained(folder, num_labels=2)
@@ -403,17 +403,17 @@ def test_a_head_of_another_size_is_begun_anew_and_one_of_the_same_size_is_kept(t
 
 
 @pytest.mark.parametrize("problem", ["regression", "single_label_classification", "multi_label_classification"])
-def test_problem_types_travel(problem, twins, tmp_path):
+def test_problem_types_travel(problem, pair, tmp_path):
     config = {"num_labels": 1 if problem == "regression" else 3, "problem_type": problem}
-    _, ours, folder = twins("distilbert", "ModelForSequenceClassification", **config)
+    _, ours, folder = pair("distilbert", "ModelForSequenceClassification", **config)
     assert ours.config.problem_type == AutoConfig.from_pretrained(folder).problem_type == problem
     ours.save_pretrained(tmp_path)
     theirs = hf.AutoConfig.from_pretrained(tmp_path)
     assert theirs.problem_type == problem and theirs.num_labels == config["num_labels"]
 
 
-def test_labels_keep_their_names_and_order(tmp_path, twins):
-    *_, folder = twins("bert", "ModelForTokenClassification", id2label=Names({i: f"B-{i}" for i in range(12)}))
+def test_labels_keep_their_names_and_order(tmp_path, pair):
+    *_, folder = pair("bert", "ModelForTokenClassification", id2label=Names({i: f"B-{i}" for i in range(12)}))
     ours = AutoModelForTokenClassification.from_pretrained(folder)
     assert dict(ours.config.id2label) == {i: f"B-{i}" for i in range(12)}
     ours.save_pretrained(tmp_path)
@@ -426,8 +426,8 @@ class Names(dict):
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "camembert"])
-def test_an_encoder_without_pooler(family, twins, tmp_path):
-    theirs, ours, _ = twins(family, "Model", pooler=False)
+def test_an_encoder_without_pooler(family, pair, tmp_path):
+    theirs, ours, _ = pair(family, "Model", pooler=False)
     out = ours(**batch(family))
     assert out.pooler_output is None and out.keys() == ["last_hidden_state"] and out[0] is out.last_hidden_state
     assert agree(theirs, ours, batch(family))
@@ -437,8 +437,8 @@ def test_an_encoder_without_pooler(family, twins, tmp_path):
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("head", HEADS[1:])
-def test_the_bare_encoder_of_a_model_with_a_head(family, head, twins):
-    theirs, _, folder = twins(family, head, **({"num_labels": 5} if "Class" in head else {}))
+def test_the_bare_encoder_of_a_model_with_a_head(family, head, pair):
+    theirs, _, folder = pair(family, head, **({"num_labels": 5} if "Class" in head else {}))
     assert agree(theirs.base_model, AutoModel.from_pretrained(folder), batch(family))
 
 
@@ -453,7 +453,7 @@ def rewrite(folder, out, change):
     return out
 
 
-def test_names_of_long_ago_and_saved_buffers(twins, tmp_path):
+def test_names_of_long_ago_and_saved_buffers(pair, tmp_path):
     def change(tensors):
         old = {
             name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"): tensor
@@ -468,7 +468,7 @@ def test_names_of_long_ago_and_saved_buffers(twins, tmp_path):
             "bert.pooler.dense.bias": torch.randn(24),
         }
 
-    theirs, _, folder = twins("bert", "ModelForMaskedLM")
+    theirs, _, folder = pair("bert", "ModelForMaskedLM")
     old = rewrite(folder, tmp_path / "old", change)
     assert agree(theirs, AutoModelForMaskedLM.from_pretrained(old), batch("bert"))
     assert agree(theirs.bert, AutoModel.from_pretrained(old), batch("bert"))
@@ -486,8 +486,8 @@ def test_bert_as_it_was_pretrained(tmp_path):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_tied_weights_may_be_stored_twice_but_not_differ(family, twins, tmp_path):
-    theirs, _, folder = twins(family, "ModelForMaskedLM")
+def test_tied_weights_may_be_stored_twice_but_not_differ(family, pair, tmp_path):
+    theirs, _, folder = pair(family, "ModelForMaskedLM")
     second, first = {
         "bert": ("cls.predictions.decoder.weight", "bert.embeddings.word_embeddings.weight"),
         "distilbert": ("vocab_projector.weight", "distilbert.embeddings.word_embeddings.weight"),
@@ -519,8 +519,8 @@ QUERY = "bert.encoder.layer.1.attention.self.query.weight"
         (lambda t: t | {"classifier.weight": torch.ones(4, 24)}, r"\(4, 24\).*\(5, 24\)"),
     ],
 )
-def test_checkpoints_that_do_not_fit(change, said, twins, tmp_path):
-    *_, folder = twins("bert", "ModelForSequenceClassification", num_labels=5)
+def test_checkpoints_that_do_not_fit(change, said, pair, tmp_path):
+    *_, folder = pair("bert", "ModelForSequenceClassification", num_labels=5)
     with pytest.raises(CheckpointError, match=said) as caught:
         AutoModelForSequenceClassification.from_pretrained(rewrite(folder, tmp_path / "wrong", change))
     assert str(tmp_path) in str(caught.value)
@@ -563,8 +563,8 @@ def test_checkpoints_that_do_not_fit(change, said, twins, tmp_path):
     ids=lambda value: json.dumps(value) if isinstance(value, dict) else "",
 )
 @pytest.mark.parametrize("family", ["bert", "roberta"])
-def test_configurations_that_cannot_be(family, values, said, twins, tmp_path):
-    *_, folder = twins(family, "ModelForSequenceClassification", num_labels=5)
+def test_configurations_that_cannot_be(family, values, said, pair, tmp_path):
+    *_, folder = pair(family, "ModelForSequenceClassification", num_labels=5)
     wrong = rewrite(folder, tmp_path / "wrong", dict)
     data = json.loads((folder / "config.json").read_text()) | values
     (wrong / "config.json").write_text(json.dumps(data))
@@ -576,8 +576,8 @@ def test_configurations_that_cannot_be(family, values, said, twins, tmp_path):
 
 
 @pytest.mark.parametrize("family", KINDS)
-def test_batches_that_fit_nothing(family, twins):
-    _, ours, _ = twins(family, "ModelForSequenceClassification", num_labels=5)
+def test_batches_that_fit_nothing(family, pair):
+    _, ours, _ = pair(family, "ModelForSequenceClassification", num_labels=5)
     x = batch(family)["input_ids"]
     for wrong, said in (
         ({}, "input_ids or inputs_embeds"),
@@ -599,8 +599,8 @@ def test_batches_that_fit_nothing(family, twins):
             ours(**wrong)
 
 
-def test_segments_that_there_are_not(twins):
-    _, ours, _ = twins("bert", "ModelForSequenceClassification", num_labels=5)
+def test_segments_that_there_are_not(pair):
+    _, ours, _ = pair("bert", "ModelForSequenceClassification", num_labels=5)
     x = batch("bert")["input_ids"]
     for wrong in (torch.full_like(x, 2), torch.full_like(x, -1)):
         with pytest.raises(InputError, match="token_type_ids"):
@@ -609,8 +609,8 @@ def test_segments_that_there_are_not(twins):
 
 @pytest.mark.parametrize("family", KINDS)
 @pytest.mark.parametrize("head", HEADS)
-def test_nothing_in_nothing_out(family, head, twins):
-    _, ours, _ = twins(family, head, **({"num_labels": 5} if "Class" in head else {}))
+def test_nothing_in_nothing_out(family, head, pair):
+    _, ours, _ = pair(family, head, **({"num_labels": 5} if "Class" in head else {}))
     for shape in ((0, 0), (0, 5), (2, 0)):
         empty = torch.zeros(shape, dtype=torch.long)
         out = ours(empty, torch.ones_like(empty), output_hidden_states=True, output_attentions=True)

@@ -302,10 +302,10 @@ def test_a_pair_that_is_cut_is_said(classify):
 def test_no_windows_where_the_user_says_so(classify):
     with pytest.warns(GatonegroWarning):
         whole = classify(LONG, top_k=None)
-    classify.warned.clear()
+    classify.warned_kinds.clear()
     with pytest.warns(GatonegroWarning):
         assert same(classify(LONG, truncation=False, top_k=None), whole)
-    classify.warned.clear()
+    classify.warned_kinds.clear()
     with pytest.warns(GatonegroWarning):
         assert same(classify(LONG, truncation="do_not_truncate", top_k=None), whole)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatonegro.errors import ConfigError, OptionError
-from gatonegro.preprocessing import EMOJI, PREPROCESS, known_emoji, preprocess_tweet, preprocessing_of, spell_emoji
+from gatonegro.preprocessing import EMOJI, TRANSFORMS, known_emoji, preprocess_tweet, preprocessing_name, spell_emoji
 
 SIZE = 80_000
 LAUGH = "emoji cara revolviéndose de la risa emoji"
@@ -318,13 +318,13 @@ def test_options_that_cannot_be_taken_say_what_to_do():
 
 
 def test_which_preprocessing_a_model_wants():
-    assert list(PREPROCESS.items()) == [("robertuito", preprocess_tweet), ("spell-emoji", spell_emoji)]
-    assert preprocessing_of("pysentimiento/robertuito-sentiment-analysis", None) == "robertuito"
-    assert preprocessing_of("/modelos/RoBERTuito-mio", None) == "robertuito"
-    assert preprocessing_of("sentiment-es-en", None) is None
-    assert preprocessing_of("ana/pysentimiento", None) is None
-    assert preprocessing_of("sentiment-es-en", "spell-emoji") == "spell-emoji"
-    assert preprocessing_of("pysentimiento/robertuito-base-uncased", "spell-emoji") == "spell-emoji"
+    assert list(TRANSFORMS.items()) == [("robertuito", preprocess_tweet), ("spell-emoji", spell_emoji)]
+    assert preprocessing_name("pysentimiento/robertuito-sentiment-analysis", None) == "robertuito"
+    assert preprocessing_name("/modelos/RoBERTuito-mio", None) == "robertuito"
+    assert preprocessing_name("sentiment-es-en", None) is None
+    assert preprocessing_name("ana/pysentimiento", None) is None
+    assert preprocessing_name("sentiment-es-en", "spell-emoji") == "spell-emoji"
+    assert preprocessing_name("pysentimiento/robertuito-base-uncased", "spell-emoji") == "spell-emoji"
     for unknown in ("Robertuito", ""):
         with pytest.raises(ConfigError, match=r"^\./modelo: .*Known are robertuito, spell-emoji: correct config.json"):
-            preprocessing_of("./modelo", unknown)
+            preprocessing_name("./modelo", unknown)

@@ -12,7 +12,16 @@ from gatonegro.batching import plan, windows
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, InputError
 from gatonegro.families import FAMILIES, family_of
-from gatonegro.families.family import Family, Head, adopt, canonical, links, read_config, release, write_config
+from gatonegro.families.family import (
+    Family,
+    Head,
+    from_checkpoint,
+    name_map,
+    normalize_names,
+    read_config,
+    to_checkpoint,
+    write_config,
+)
 from gatonegro.models import Model, build, initialise
 from gatonegro.nn.attention import attend, attend_plain
 from gatonegro.packing import Layout, from_padded, pack
@@ -323,19 +332,19 @@ def checkpoint(family: Family, sizes: Config, head: str) -> dict[str, torch.Tens
     """What a model's tensors are in a checkpoint of that family."""
     torch.manual_seed(0)
     model = initialise(build(sizes, head), 0.3)
-    return release(family, sizes, head, model.state_dict())
+    return to_checkpoint(family, sizes, head, model.state_dict())
 
 
 @pytest.mark.parametrize(("name", "head"), [(n, h) for n in FAMILIES for h in sorted({"none", *FAMILIES[n].heads})])
-def test_release_undoes_adopt(name, head):
+def test_to_checkpoint_undoes_from_checkpoint(name, head):
     family = FAMILIES[name]
     sizes = config(name) if name in ENCODERS else writer(name)
     tensors = checkpoint(family, sizes, head)
     wanted = set(build(sizes, head).state_dict())
-    ours = adopt(family, sizes, head, canonical(family, sizes, tensors), wanted)
+    ours = from_checkpoint(family, sizes, head, normalize_names(family, sizes, tensors), wanted)
     assert ours.keys() == wanted
-    assert same(release(family, sizes, head, ours), tensors)
-    assert len({link.name for link in links(family, sizes, head)}) == len(links(family, sizes, head))
+    assert same(to_checkpoint(family, sizes, head, ours), tensors)
+    assert len({name.checkpoint_name for name in name_map(family, sizes, head)}) == len(name_map(family, sizes, head))
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -384,7 +393,7 @@ MADE_UP = Family(
         "none": Head("CatModel"),
         "masked-lm": Head(
             "CatForMaskedLM",
-            (("lm.bias", "head.bias"), ("lm.weight", "embeddings.tokens.weight", "share"), ("lm.old", None, "share")),
+            (("lm.bias", "head.bias"), ("lm.weight", "embeddings.tokens.weight", "tie"), ("lm.old", None, "tie")),
         ),
     },
     defaults={},
@@ -408,17 +417,17 @@ def made_up(layers: int, width: int, head: str, seed: int) -> dict[str, torch.Te
 
 
 @given(st.integers(1, 4), st.integers(1, 5), st.sampled_from(["none", "masked-lm"]), st.integers(0, 100))
-def test_release_undoes_adopt_for_rows_of_every_kind(layers, width, head, seed):
+def test_to_checkpoint_undoes_from_checkpoint_for_rows_of_every_kind(layers, width, head, seed):
     sizes = config("bert", num_hidden_layers=layers)
     tensors = made_up(layers, width, head, seed)
     there = tensors | {"cat.h.0.saved_mask": torch.ones(1)}
     if head == "masked-lm":
         there["lm.weight"] = tensors["cat.wte.weight"]
-    ours = adopt(MADE_UP, sizes, head, there, {"layers.0.query.bias"})
+    ours = from_checkpoint(MADE_UP, sizes, head, there, {"layers.0.query.bias"})
     assert torch.equal(ours["layers.0.up.weight"], tensors["cat.h.0.c_fc.weight"].T)
     for part, name in zip(tensors["cat.h.0.qkv.weight"].chunk(3), ("query", "key", "value"), strict=True):
         assert torch.equal(ours[f"layers.0.{name}.weight"], part)
-    back = release(MADE_UP, sizes, head, ours)
+    back = to_checkpoint(MADE_UP, sizes, head, ours)
     assert same({name if head != "none" else "cat." + name: tensor for name, tensor in back.items()}, tensors)
 
 
@@ -426,17 +435,17 @@ def test_a_shared_tensor_may_stand_under_its_second_name_alone_and_must_agree_wh
     sizes = config("bert")
     tensors = made_up(2, 3, "masked-lm", 0)
     second = {name.replace("cat.wte", "lm"): tensor for name, tensor in tensors.items()}
-    ours = adopt(MADE_UP, sizes, "masked-lm", second, {"embeddings.tokens.weight"})
-    assert same(release(MADE_UP, sizes, "masked-lm", ours), tensors)
+    ours = from_checkpoint(MADE_UP, sizes, "masked-lm", second, {"embeddings.tokens.weight"})
+    assert same(to_checkpoint(MADE_UP, sizes, "masked-lm", ours), tensors)
     with pytest.raises(CheckpointError, match=r"lm\.weight.*differs"):
-        adopt(MADE_UP, sizes, "masked-lm", tensors | {"lm.weight": tensors["cat.wte.weight"] + 1}, set())
+        from_checkpoint(MADE_UP, sizes, "masked-lm", tensors | {"lm.weight": tensors["cat.wte.weight"] + 1}, set())
 
 
 @pytest.mark.parametrize("rows", [1, 2, 4, 7, 8])
 def test_what_cannot_be_split_evenly_is_refused(rows):
     tensors = made_up(1, 3, "none", 0) | {"cat.h.0.qkv.bias": torch.zeros(rows)}
     with pytest.raises(CheckpointError, match=r"h\.0\.qkv\.bias"):
-        adopt(MADE_UP, config("bert", num_hidden_layers=1), "none", tensors, set())
+        from_checkpoint(MADE_UP, config("bert", num_hidden_layers=1), "none", tensors, set())
 
 
 def test_a_layer_that_all_layers_share_is_stored_once():
@@ -444,6 +453,6 @@ def test_a_layer_that_all_layers_share_is_stored_once():
     family = Family("", (("shared.*", "layers.{i}.up.*"), ("norm.*", "norm.*")), {"none": Head("Cat")}, {})
     sizes = config("bert", num_hidden_layers=3)
     tensors = {"shared.weight": torch.randn(3, 3), "shared.bias": torch.randn(3), "norm.weight": torch.randn(3)}
-    ours = adopt(family, sizes, "none", tensors, {f"layers.{i}.up.weight" for i in range(3)})
+    ours = from_checkpoint(family, sizes, "none", tensors, {f"layers.{i}.up.weight" for i in range(3)})
     assert all(torch.equal(ours[f"layers.{i}.up.bias"], tensors["shared.bias"]) for i in range(3))
-    assert same(release(family, sizes, "none", ours), tensors)
+    assert same(to_checkpoint(family, sizes, "none", ours), tensors)

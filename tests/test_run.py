@@ -102,7 +102,7 @@ def alone(pipe, row):
 @pytest.fixture(autouse=True)
 def usual_windows(monkeypatch):
     """Put back what a test says of windows."""
-    for name in ("FIRST_WINDOW", "WINDOW", "GENERATE_WINDOWS"):
+    for name in ("FIRST_WINDOW_ROWS", "MAX_WINDOW_ROWS", "GENERATE_WINDOW_ROWS"):
         monkeypatch.setattr(base, name, getattr(base, name))
 
 
@@ -112,7 +112,7 @@ def usual_windows(monkeypatch):
 @settings(max_examples=6)
 def test_bad_rows_change_nothing_of_the_good_ones(make_pipeline, name, window, data):
     pipe, good, bad = make_pipeline(name)
-    base.FIRST_WINDOW, base.WINDOW, base.GENERATE_WINDOWS = window, max(window, 4), (window, window)
+    base.FIRST_WINDOW_ROWS, base.MAX_WINDOW_ROWS, base.GENERATE_WINDOW_ROWS = window, max(window, 4), (window, window)
     kinds = data.draw(st.lists(st.booleans(), min_size=1, max_size=12))
     rows = [data.draw(st.sampled_from(good if kind else bad)) for kind in kinds]
     with warnings.catch_warnings():
@@ -338,8 +338,8 @@ def test_an_error_keeps_no_row_in_memory(tiny):
 def test_routing_answers_good_rows_whatever_happens_to_the_others(monkeypatch):
     english = pipeline("sentiment-analysis", "demo-en")
     texts = ["The teacher is good, everything is easy", "El profesor es bueno, todo será sencillo", None, 3] * 3
-    monkeypatch.setattr(base, "FIRST_WINDOW", 2)
-    monkeypatch.setattr(base, "WINDOW", 3)
+    monkeypatch.setattr(base, "FIRST_WINDOW_ROWS", 2)
+    monkeypatch.setattr(base, "MAX_WINDOW_ROWS", 3)
     answers = list(english.run([(texts, {"language_check": "route"})]))
     expected = iter(english([text for text in texts if isinstance(text, str)], language_check="route"))
     for i, (answer, text) in enumerate(zip(answers, texts, strict=True)):
@@ -457,7 +457,7 @@ def test_a_progress_bar_is_shown_as_asked_for(tiny, terminal, monkeypatch, capsy
     for progress, shown in ((True, True), (False, False), (None, False)):
         pipe(["no"] * 5, progress=progress)
         assert ("text-classification" in capsys.readouterr().err) is shown
-    monkeypatch.setattr("gatonegro.pipelines.progress.SECONDS", -1.0)
+    monkeypatch.setattr("gatonegro.pipelines.progress.BAR_DELAY_SECONDS", -1.0)
     pipe(["no"] * 5)
     assert ("text-classification" in capsys.readouterr().err) is terminal
     with pytest.raises(OptionError, match="progress"):

@@ -28,11 +28,11 @@ def test_the_bytes_reach_the_disk_before_the_name_and_the_name_before_the_end(tm
 def test_what_fails_leaves_what_was_there_and_nothing_beside_it(tmp_path):
     storage.write_text(tmp_path / "a", "old")
     with pytest.raises(TokenizerError, match="cannot be written") as error, \
-            storage.replacing(tmp_path / "a", TokenizerError) as beside:  # fmt: skip
+            storage.atomic_write(tmp_path / "a", TokenizerError) as beside:  # fmt: skip
         beside.write_text("half")
         raise OSError("No space left on device")
     assert "no se puede escribir (No space left" in error.value.in_("es")
-    with pytest.raises(KeyboardInterrupt), storage.replacing(tmp_path / "a") as beside:
+    with pytest.raises(KeyboardInterrupt), storage.atomic_write(tmp_path / "a") as beside:
         raise KeyboardInterrupt
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
 
@@ -50,4 +50,4 @@ def test_a_copy_is_the_file_that_a_link_points_to_and_never_itself(tmp_path):
 def test_a_name_that_no_folder_has(name):
     for kind in (OptionError, InputError):
         with pytest.raises(kind, match="must be a path"):
-            storage.folder_of(name, kind)
+            storage.output_folder(name, kind)

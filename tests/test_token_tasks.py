@@ -84,7 +84,7 @@ def test_each_token_of_a_long_text_is_answered_once(tagger, strategy):
     assert [one["word"] for one in tokens] == words
     assert [one["index"] for one in tokens] == list(range(1, len(words) + 1))
     assert all(LONG[one["start"] : one["end"]] == one["word"] for one in tokens)
-    found.warned.clear()
+    found.warned_kinds.clear()
     with pytest.warns(GatonegroWarning):
         grouped = found(LONG, aggregation_strategy=strategy)
     assert grouped[0]["start"] == 0 and grouped[-1]["end"] == len(LONG.rstrip())

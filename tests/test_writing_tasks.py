@@ -11,7 +11,7 @@ import pytest
 
 from gatonegro import pipeline
 from gatonegro.errors import GatonegroError, GatonegroWarning, InputError, OptionError
-from gatonegro.language import guess
+from gatonegro.language import detect_language
 from gatonegro.segments import missing
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "pipelines.json").read_text(encoding="utf-8"))["pipelines"]
@@ -220,4 +220,4 @@ def test_a_model_without_a_decoder(make_folder):
     ],
 )
 def test_the_language_is_guessed(text, lang):
-    assert guess(text) == lang
+    assert detect_language(text) == lang

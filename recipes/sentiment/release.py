@@ -26,7 +26,7 @@ from torch import Tensor
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 from gatonegro.models import Model
-from gatonegro.preprocessing import KEY
+from gatonegro.preprocessing import CONFIG_KEY
 from gatonegro.tokenization import Tokenizer
 
 ROOT = HERE.parents[1]
@@ -130,7 +130,7 @@ def finished(run: Path, rows: list[Row]) -> tuple[Model, Tokenizer, float]:
     with torch.no_grad():
         model.head.output.weight /= t
         model.head.output.bias /= t
-    own = {KEY: "spell-emoji", "languages": ["es", "en"]}
+    own = {CONFIG_KEY: "spell-emoji", "languages": ["es", "en"]}
     model.config = replace(model.config.with_labels(list(LABELS)), extra={**model.config.extra, **own})
     return model, tokenizer, t
 

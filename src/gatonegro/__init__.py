@@ -1,14 +1,14 @@
 """Transformer text models in Spanish and English: offline, fast on a CPU, every number open to view.
 
-What is named here is imported when it is first used, so that `import gatonegro` is quick.
+Public names are imported on first use, so `import gatonegro` is fast.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.1.0"  # of all three distributions
 
-_HOMES = {
+_MODULES = {
     "AutoConfig": "models",
     "AutoModel": "models",
     "AutoModelForCausalLM": "models",
@@ -18,33 +18,33 @@ _HOMES = {
     "AutoModelForTokenClassification": "models",
     "AutoTokenizer": "tokenization",
     "Config": "config",
-    "diagnose": "glassbox.diagnosing",
-    "explain": "glassbox.explaining",
+    "diagnose": "glassbox.diagnose",
+    "explain": "glassbox.explain",
     "pipeline": "pipelines",
 }
-__all__ = [*_HOMES]
+__all__ = [*_MODULES]
 
 if TYPE_CHECKING:
-    from gatonegro.config import Config
-    from gatonegro.glassbox.diagnosing import diagnose
-    from gatonegro.glassbox.explaining import explain
+    from gatonegro.config import Config as Config
+    from gatonegro.glassbox.diagnose import diagnose as diagnose
+    from gatonegro.glassbox.explain import explain as explain
     from gatonegro.models import (
-        AutoConfig,
-        AutoModel,
-        AutoModelForCausalLM,
-        AutoModelForMaskedLM,
-        AutoModelForSeq2SeqLM,
-        AutoModelForSequenceClassification,
-        AutoModelForTokenClassification,
+        AutoConfig as AutoConfig,
+        AutoModel as AutoModel,
+        AutoModelForCausalLM as AutoModelForCausalLM,
+        AutoModelForMaskedLM as AutoModelForMaskedLM,
+        AutoModelForSeq2SeqLM as AutoModelForSeq2SeqLM,
+        AutoModelForSequenceClassification as AutoModelForSequenceClassification,
+        AutoModelForTokenClassification as AutoModelForTokenClassification,
     )
-    from gatonegro.pipelines import pipeline
-    from gatonegro.tokenization import AutoTokenizer
+    from gatonegro.pipelines import pipeline as pipeline
+    from gatonegro.tokenization import AutoTokenizer as AutoTokenizer
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'gatonegro' has no attribute {name!r}")
-    return getattr(import_module(f"gatonegro.{_HOMES[name]}"), name)
+    return getattr(import_module(f"gatonegro.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""`python -m gatonegro` is `gatonegro`."""
+"""Run the command line: `python -m gatonegro` is the same as `gatonegro`."""
 
 import sys
 

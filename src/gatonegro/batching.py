@@ -1,42 +1,48 @@
-"""Batches of rows: planned by tokens, and in windows that grow for a stream. This module does not import torch."""
+"""Batch planning by tokens, and growing windows of a stream. This module does not import torch."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
-def plan(lengths: Sequence[int], budget: int, most: int | None = None) -> list[list[int]]:
-    """Sort sequences by length and cut them into batches of at most `budget` tokens, and at most `most` sequences.
+def plan(lengths: Sequence[int], max_tokens: int, batch_size: int | None = None) -> list[list[int]]:
+    """Sort sequences by length and group them into batches.
 
-    Returns lists of indices into `lengths`, longest sequences first. A sequence longer than the budget is alone.
+    Args:
+        lengths: tokens per sequence.
+        max_tokens: largest number of tokens per batch; a longer sequence is a batch by itself.
+        batch_size: largest number of sequences per batch.
+
+    Returns:
+        Per batch, its indices into `lengths`; longest sequences first.
     """
     batches: list[list[int]] = []
-    left = 0  # tokens, of the last batch's budget
+    free = 0  # tokens that still fit into the last batch
     for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if lengths[i] > left or not batches or (most and len(batches[-1]) >= most):
+        if lengths[i] > free or not batches or (batch_size and len(batches[-1]) >= batch_size):
             batches.append([])
-            left = budget
+            free = max_tokens
         batches[-1].append(i)
-        left -= lengths[i]
+        free -= lengths[i]
     return batches
 
 
-def windows(items: Iterable, first: int, size: int) -> Iterator[list]:
-    """Return consecutive lists of items: `first` long, then twice as long each time, up to `size`.
-
-    A stream is planned in bounded memory so, and its first answers come soon.
-    """
-    source = iter(items)
+def windows(items: Iterable[Item], first_size: int, max_size: int) -> Iterator[list[Item]]:
+    """Yield consecutive lists of items: first `first_size` long, then twice as long each time, up to `max_size`."""
+    source, size = iter(items), first_size
     while True:
-        batch: list = []
+        window: list[Item] = []
         try:
-            batch.extend(islice(source, first))
+            window.extend(islice(source, size))
         except Exception:
-            if batch:  # what was read before the source failed is not lost
-                yield batch
+            if window:  # items that were read before the source failed
+                yield window
             raise
-        if not batch:
+        if not window:
             return
-        yield batch
-        first = min(2 * first, size)
+        yield window
+        size = min(2 * size, max_size)

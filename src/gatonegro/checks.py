@@ -1,4 +1,4 @@
-"""Conditions on the values that a user passes: each a test, and its words in English and Spanish."""
+"""Validation of the values that a user passes: checks for options, and error messages in English and Spanish."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 20
 
 
 def short(value: Any, limit: int = 80) -> str:
-    """Return the beginning of a value's repr, for messages; a large value's repr is never made as a whole."""
+    """Return the first `limit` characters of a value's repr, without building the whole repr of a large value."""
     try:
         return _REPR.repr(value[:limit] if isinstance(value, str | bytes | bytearray) else value)[:limit]
     except ValueError:  # an int with more digits than Python converts
@@ -26,42 +26,42 @@ def short(value: Any, limit: int = 80) -> str:
 
 @dataclass(frozen=True)
 class Check:
-    """A condition on a value, and its words: "name must be <wanted>"."""
+    """A condition on a value, with a description for error messages: "name must be <expected>"."""
 
     test: Callable[[Any], bool]
-    wanted: Message
+    expected: Message
 
-    def refusal(self, name: str, value: Any) -> Message:
-        """Return the message for a wrong value: `raise ConfigError(*check.refusal(name, value))`."""
+    def message(self, name: str, value: Any) -> Message:
+        """Return the error message for an invalid value: `raise ConfigError(*check.message(name, value))`."""
         given = short(value)
         return Message(
-            f"{name} must be {self.wanted.en}, not {given}.", f"{name} debe ser {self.wanted.es}, no {given}."
+            f"{name} must be {self.expected.en}, not {given}.", f"{name} debe ser {self.expected.es}, no {given}."
         )
 
     def __call__(self, name: str, value: Any) -> Any:
-        """Return the value; raise OptionError where it does not meet the condition."""
+        """Return the value; raise OptionError if it does not meet the condition."""
         if not self.test(value):
-            raise OptionError(*self.refusal(name, value))
+            raise OptionError(*self.message(name, value))
         return value
 
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a task: its default, and the condition on its values."""
+    """An option of a task: its default value, and the check of its values."""
 
     default: Any
     check: Check = Check(lambda value: True, Message("anything", "cualquier cosa"))
 
 
 def whole(low: int, high: int | None = None) -> Check:
-    """Return a check for a whole number, and no bool, from `low` to `high`, both included."""
+    """Return a check for an integer from `low` to `high`, both included; a bool fails."""
     top = math.inf if high is None else high
-    wanted = _range(Message("a whole number", "un número entero"), low, top)
-    return Check(lambda x: isinstance(x, int) and not isinstance(x, bool) and low <= x <= top, wanted)
+    expected = _range(Message("a whole number", "un número entero"), low, top)
+    return Check(lambda x: isinstance(x, int) and not isinstance(x, bool) and low <= x <= top, expected)
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, open_low: bool = False) -> Check:
-    """Return a check for a number from `low` (excluded with `open_low`) to `high` (included); no bool, and not NaN."""
+    """Return a check for a number from `low` (excluded with `open_low`) to `high` (included); bool and NaN fail."""
 
     def test(x: Any) -> bool:
         real = isinstance(x, int | float) and not isinstance(x, bool) and x == x
@@ -81,7 +81,7 @@ def _range(kind: Message, low: float, high: float, open_low: bool = False) -> Me
 
 
 def one_of(*values: Any) -> Check:
-    """Return a check for one of the values; 1 is not True, but 1 is 1.0."""
+    """Return a check for one of the values; 1 equals 1.0, but not True."""
 
     def equal(x: Any, value: Any) -> bool:
         numbers = isinstance(x, int | float) and isinstance(value, int | float)
@@ -93,45 +93,45 @@ def one_of(*values: Any) -> Check:
 
 
 def optional(check: Check) -> Check:
-    """Return a check for None, or what `check` accepts."""
-    wanted = Message(f"{check.wanted.en}, or None", f"{check.wanted.es}, o None")
-    return Check(lambda x: x is None or check.test(x), wanted)
+    """Return a check that accepts None and whatever `check` accepts."""
+    expected = Message(f"{check.expected.en}, or None", f"{check.expected.es}, o None")
+    return Check(lambda x: x is None or check.test(x), expected)
 
 
 A_TEXT = Message("a text", "un texto")
 FLAG = one_of(True, False)
 TEXT = Check(
-    lambda x: isinstance(x, str) and x != "" and not lone_surrogate(x),
+    lambda x: isinstance(x, str) and x != "" and not surrogate_problem(x),
     Message("a str that is not empty", "un str que no esté vacío"),
 )
 
 
-def lone_surrogate(text: str) -> Message | None:
-    """Return why UTF-8 cannot hold a str, in words that follow "has" or "with"; None where it can."""
+def surrogate_problem(text: str) -> Message | None:
+    """Return a description of a str's first lone surrogate, to follow "has" or "with"; None if it has none."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        bad, place = text[error.start], error.start
+        bad, index = text[error.start], error.start
         return Message(
-            f"a lone surrogate, {bad!r}, at character {place}, which no file can hold; read its file with the right "
+            f"a lone surrogate, {bad!r}, at character {index}, which UTF-8 cannot encode; read its file with the right "
             "encoding, or use text.encode('utf-8', 'replace').decode().",
-            f"un surrogate suelto, {bad!r}, en el carácter {place}, que no cabe en ningún archivo; lee el archivo de "
+            f"un surrogate suelto, {bad!r}, en el carácter {index}, que no cabe en ningún archivo; lee el archivo de "
             "origen con la codificación correcta, o usa text.encode('utf-8', 'replace').decode().",
         )
     return None
 
 
 def is_missing(value: Any) -> bool:
-    """Return True for None, NaN, and pandas' NA and NaT, which stand for a missing value."""
+    """Return True for None, NaN, and pandas' NA and NaT."""
     nan = isinstance(value, float) and value != value
     return value is None or nan or type(value).__name__ in ("NAType", "NaTType")
 
 
 def text_problem(value: Any, what: Message = A_TEXT) -> Message | None:
-    """Return why a value is no valid text, and what to do; None for a valid text."""
+    """Return the error message for a value that is not a valid text; None for a valid text."""
     en, es = what
     if isinstance(value, str):
-        bad = lone_surrogate(value)
+        bad = surrogate_problem(value)
         return bad and Message(f"{en} with {bad.en}", f"{es} con {bad.es}")
     if is_missing(value):
         return Message(
@@ -150,18 +150,18 @@ def text_problem(value: Any, what: Message = A_TEXT) -> Message | None:
 
 
 def check_text(value: Any, what: Message = A_TEXT) -> None:
-    """Raise InputError for a value that is no valid text."""
+    """Raise InputError for a value that is not a valid text."""
     if problem := text_problem(value, what):
         raise InputError(*problem)
 
 
 def row_error(problem: Message, item: int | None = None) -> RowError:
-    """Return the error for a row of a wrong type: "item 3" + "is a list where a text is wanted"."""
+    """Return the error of a row from a problem: "a list where …" → "item 3" + "is a list where a text is wanted"."""
     return RowError(f"is {problem.en}", f"es {problem.es}", item=item)
 
 
 def check_row_text(value: Any, what: Message = A_TEXT) -> None:
-    """Raise RowError for a value that is no valid text."""
+    """Raise RowError for a value that is not a valid text."""
     if problem := text_problem(value, what):
         raise row_error(problem)
 
@@ -173,7 +173,7 @@ NO_TOKEN = Message(
 
 
 def ids_problem(ids: Sequence[int], vocab_size: int) -> Message | None:
-    """Return why a model cannot read these ids, to follow the text's name ("item 3" + "has no token"), else None."""
+    """Return the error message for ids that a model cannot read, a predicate: "has no token"; None for valid ids."""
     if not ids:
         return NO_TOKEN
     if (largest := max(ids)) < vocab_size:
@@ -187,11 +187,11 @@ def ids_problem(ids: Sequence[int], vocab_size: int) -> Message | None:
     )
 
 
-def not_finite(kind: object) -> CheckpointError:
-    """Return the error of a model, computing in the dtype `kind`, whose answer is NaN or infinite."""
+def not_finite_error(dtype: object) -> CheckpointError:
+    """Return the error for NaN or infinite outputs of a model that computes in `dtype`."""
     return CheckpointError(
-        f"the model's answer is NaN (no number) or infinite: its weights are broken, or too large for {kind}. Try "
+        f"the model's answer is NaN (no number) or infinite: its weights are broken, or too large for {dtype}. Try "
         "dtype='float32', or take another checkpoint.",
         f"la respuesta del modelo es NaN (no es un número) o infinita: sus pesos están rotos, o son demasiado grandes "
-        f"para {kind}. Prueba dtype='float32', o usa otro checkpoint.",
+        f"para {dtype}. Prueba dtype='float32', o usa otro checkpoint.",
     )

@@ -1,10 +1,10 @@
-"""One exception per kind of error that a user can correct.
+"""Exceptions and warnings, each with its message in English and Spanish.
 
-Each message contains the error, its cause and its remedy, in English and Spanish:
+A message states the error, its cause and its remedy:
 
     raise InputError(f"the list has {n} texts", f"la lista tiene {n} textos")
 
-Each class also derives from the built-in that `transformers` users already catch:
+Each class also derives from the built-in exception that `transformers` raises in its place:
 
     GatonegroError
     ├─ InputError (ValueError)
@@ -27,17 +27,18 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from gatonegro.i18n import Message, language
+from gatonegro.i18n import Message, user_language
 
-B = TypeVar("B", bound="Bilingual")
+B = TypeVar("B", bound="BilingualException")
 
 
-class Bilingual(Exception):
-    """A message in English and Spanish; the language is chosen when it is shown, not when it is raised.
+class BilingualException(Exception):
+    """Base of exceptions with a message in English and Spanish. The language is chosen when the message is shown.
 
     Args:
-        en, es: the message; without `es`, it is the same in both languages.
-        item: index, from 0, of the input that it concerns, if it concerns one of several.
+        en: the message in English.
+        es: the message in Spanish; None: the same as `en`.
+        item: index, from 0, of the input that the message concerns; None: it concerns no single input.
     """
 
     separator = ": "  # between the item and the message
@@ -47,93 +48,94 @@ class Bilingual(Exception):
         self.item = item
 
     def in_(self, lang: str, place: Message | None = None) -> str:
-        """Return the message in Spanish for "es", "es-MX" …, else in English.
+        """Return the message in a language.
 
         Args:
-            place: the name of the item that it concerns; by default "item 3".
+            lang: a language code: "es", "es-MX" … for Spanish, any other for English.
+            place: the name of the item in the message; by default "item 3".
         """
         lang = lang[:2].lower()
-        text = self.args[lang == "es"]
+        text: str = self.args[lang == "es"]
         if self.item is None:
             return text
         place = Message(f"item {self.item}", f"el elemento {self.item}") if place is None else place
         return f"{place.in_(lang)}{self.separator}{text}"
 
     def within(self: B, en: str, es: str | None = None) -> B:
-        """Return the same error with a place before its message: `raise error.within(source.name)`."""
+        """Return a copy of the error whose message starts with a place: `raise error.within(source.name)`."""
         es = en if es is None else es
         return type(self)(f"{en}: {self.args[0]}", f"{es}: {self.args[1]}", item=self.item)
 
     def __str__(self) -> str:
-        return self.in_(language())
+        return self.in_(user_language())
 
 
 def message_of(error: BaseException) -> Message:
-    """Return an error's message in both languages; the same text twice for an error that is not ours."""
-    if isinstance(error, Bilingual):
+    """Return an error's message in both languages; for an error of another library, its text twice."""
+    if isinstance(error, BilingualException):
         return Message(error.in_("en"), error.in_("es"))
     return Message.same(str(error))
 
 
-class GatonegroError(Bilingual):
-    """The base of every error that this library raises on purpose."""
+class GatonegroError(BilingualException):
+    """Base of all errors that this library raises on purpose."""
 
 
 class InputError(GatonegroError, ValueError):
-    """The text, batch or argument that was passed cannot be used."""
+    """Invalid text, batch or argument."""
 
 
 class RowError(InputError):
-    """One row of several cannot be read. The message follows the item: "item 3" + "has no token"."""
+    """Invalid row among several. The message is a predicate of the item: "item 3" + "has no token"."""
 
     separator = " "
 
 
 class LanguageMismatchError(RowError):
-    """A text in a language that the model was not made for, with `language_check="error"`."""
+    """Text in a language that the model does not support, raised with `language_check="error"`."""
 
 
 class ConfigError(GatonegroError, ValueError):
-    """`config.json` is missing a value, contradicts itself or names an unknown architecture."""
+    """Incomplete or contradictory `config.json`, or one of an unknown architecture."""
 
 
 class CheckpointError(GatonegroError, ValueError):
-    """The weights cannot be used: damaged, incomplete, of another shape or of another model."""
+    """Unusable weights: damaged, incomplete, of a wrong shape or of another model."""
 
 
 class PickleRefusedError(CheckpointError):
-    """The folder has only pickled weights, which can run code when they are opened."""
+    """Pickled weights, which can execute code when loaded; refused unless `allow_pickle=True`."""
 
 
 class MissingHeadError(CheckpointError):
-    """The checkpoint has no weights for the requested head."""
+    """Checkpoint without weights for the requested head."""
 
 
 class TokenizerError(GatonegroError, ValueError):
-    """The tokenizer's files are missing, damaged or do not fit together."""
+    """Missing, damaged or inconsistent tokenizer files."""
 
 
 class HubError(GatonegroError, OSError):
-    """A model or one of its files could not be found or fetched."""
+    """Failure to find or download a model or one of its files."""
 
     def __init__(self, en: str, es: str | None = None, *, item: int | None = None):
         super().__init__(en, es, item=item)
-        self.errno = self.strerror = None  # OSError takes two texts for these
+        self.errno = self.strerror = None  # which OSError sets if it is given two arguments
 
 
 class MissingExtraError(GatonegroError, ImportError):
-    """An optional dependency is not installed; the message names the extra that brings it."""
+    """Missing optional dependency; the message names the extra to install."""
 
 
 class OptionError(GatonegroError, TypeError):
-    """A keyword that the function does not have, or a value that it cannot take."""
+    """Unknown keyword argument, or a keyword argument with an invalid value."""
 
 
-class GatonegroWarning(Bilingual, UserWarning):
-    """A notice about an answer, such as that its text was read in windows. The message follows the item."""
+class GatonegroWarning(BilingualException, UserWarning):
+    """Warning about an answer, for example that its text was read in windows. The message is a predicate."""
 
     separator = " "
 
 
 class LanguageMismatchWarning(GatonegroWarning):
-    """Texts in a language that the model was not made for: its answers to them are unreliable."""
+    """Warning about texts in a language that the model does not support, so that its answers are unreliable."""

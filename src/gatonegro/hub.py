@@ -1,6 +1,6 @@
-"""Name or folder → files: a folder on this machine, a built-in model, or a repository on the Hugging Face hub.
+"""Model files by name: from a local folder, a built-in model or a repository on the Hugging Face hub.
 
-The only module that uses the network, and only for files that are not in the cache.
+No other module uses the network. Only files that are not in the cache are downloaded.
 https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
@@ -19,38 +19,39 @@ from typing import Any
 
 from gatonegro.checks import Check
 from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError
-from gatonegro.i18n import Message, catalog, number
+from gatonegro.i18n import Message, catalog, format_int
 
-# short name → task; the weights are a distribution of their own, with one folder per model
+# short name → task; the weights are a separate distribution with one folder per model
 BUILT_IN = {
     "sentiment-es-en": "text-classification",
     "translate-es-en": "translation",
     "demo-en": "text-classification",
 }
-DEFAULTS = {"text-classification": "sentiment-es-en", "translation": "translate-es-en"}  # task → its model by default
-DISTRIBUTION, PACKAGE = "gatonegro-models", "gatonegro_models"
-REVISION = Check(
+DEFAULT_MODELS = {"text-classification": "sentiment-es-en", "translation": "translate-es-en"}  # task → short name
+WEIGHTS_DISTRIBUTION, WEIGHTS_PACKAGE = "gatonegro-models", "gatonegro_models"
+REVISION_CHECK = Check(
     lambda x: isinstance(x, str),
     Message("the name of a branch, tag or commit", "el nombre de una rama, un tag o un commit"),
 )
 
-# paths, which are no names on the hub: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors
-PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safetensors|bin|json)", re.DOTALL)
+# strings that are paths and not hub names: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors
+LOCAL_PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safetensors|bin|json)", re.DOTALL)
 
-# messages, those of failures by class of error (of huggingface_hub or its HTTP library), status or errno
-CAUSES = catalog(Path(__file__).with_name("hub.json"))
-# classes of httpx or requests: which of the two depends on the version of huggingface_hub
-SAME_CAUSE = dict.fromkeys(("HTTPError", "RequestException", "ConnectionError", "TimeoutError", "gaierror"), "network")
-SAME_CAUSE |= {"OfflineModeIsEnabled": "offline", "EACCES": "not_written", "EROFS": "not_written"}
+# error messages; keys of download errors are the class (of huggingface_hub or its HTTP library), status or errno
+MESSAGES = catalog(Path(__file__).with_name("hub.json"))
+# names of httpx's and requests' exceptions; which of the two is used depends on the version of huggingface_hub
+NETWORK_ERRORS = ("HTTPError", "RequestException", "ConnectionError", "TimeoutError", "gaierror")
+ERROR_ALIASES = dict.fromkeys(NETWORK_ERRORS, "network")
+ERROR_ALIASES |= {"OfflineModeIsEnabled": "offline", "EACCES": "not_written", "EROFS": "not_written"}
 
 
 class Source:
-    """The place of one model's files.
+    """Location of a model's files.
 
     Attributes:
         name: the model's name, as the user wrote it.
-        folder: the folder of the files; None for names on the hub.
-        revision: branch, tag or commit; for hub names.
+        folder: the folder of the files; None for a hub name.
+        revision: branch, tag or commit of a hub name.
     """
 
     def __init__(self, name: str, folder: Path | None = None, revision: str | None = None):
@@ -60,27 +61,27 @@ class Source:
         return f"{type(self).__name__}({self.name!r}, folder={self.folder!r}, revision={self.revision!r})"
 
     @property
-    def where(self) -> Message:
-        """The place in words, for messages."""
+    def location(self) -> Message:
+        """Description of the location, for messages."""
         return Message(f"the folder {self.folder}", f"la carpeta {self.folder}")
 
     def file(self, filename: str) -> Path | None:
-        """Return the path of a file, fetched if need be; None where the model has no such file.
+        """Return the path of a file, downloaded if necessary; None if the model has no such file.
 
         Raises:
-            HubError: it cannot be fetched, or the name leads out of the model's folder.
+            HubError: the file cannot be downloaded, or its path leads out of the model's folder.
         """
         parts = PurePosixPath(filename).parts
         if not parts or ".." in parts or filename.startswith("/") or re.search(r"[\\:\0]", filename):
-            raise HubError(*CAUSES["leads_out"].format(name=self.name, filename=filename))
+            raise HubError(*MESSAGES["leads_out"].format(name=self.name, filename=filename))
         return self._file(filename)
 
     def json(self, filename: str) -> dict[str, Any] | None:
-        """Return the object that a JSON file holds; None where the model has no such file.
+        """Return a JSON file's object as a dict; None if the model has no such file.
 
         Raises:
-            ConfigError: it cannot be read, or holds something else.
-            HubError: it cannot be fetched.
+            ConfigError: the file cannot be read, or is not a JSON object.
+            HubError: the file cannot be downloaded.
         """
         path = self.file(filename)
         if path is None:
@@ -88,7 +89,7 @@ class Source:
         try:
             text = path.read_text(encoding="utf-8")
             data = json.loads(text)
-            if "\\ud" in text.lower():  # a lone surrogate, which could never be written
+            if "\\ud" in text.lower():  # a lone surrogate cannot be encoded
                 json.dumps(data, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise ConfigError(
@@ -115,7 +116,7 @@ class Source:
 
 
 class HubSource(Source):
-    """A repository on the hub. All its files come from the commit that the first one came from."""
+    """Location of a hub repository's files. All of them come from the commit of the first."""
 
     def __init__(self, name: str, revision: str | None, local_files_only: bool):
         from huggingface_hub import constants
@@ -125,10 +126,10 @@ class HubSource(Source):
         self.offline = local_files_only or constants.HF_HUB_OFFLINE
         self.cache = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model"))
         self._commit: str | None = None
-        self._reached = False
+        self._is_reachable = False
 
     @property
-    def where(self) -> Message:
+    def location(self) -> Message:
         if self.offline:
             return Message(
                 f"the cache ({self.cache}; the network was not asked)", f"la caché ({self.cache}; sin usar la red)"
@@ -137,9 +138,9 @@ class HubSource(Source):
 
     @property
     def commit(self) -> str:
-        """The commit, once the cache has a file of it; until then the revision."""
+        """The commit if the cache has a file of it, else the revision."""
         if self._commit is None:
-            with suppress(OSError, ValueError):  # ValueError: a damaged file
+            with suppress(OSError, ValueError):  # ValueError: the file is damaged
                 self._commit = (self.cache / "refs" / str(self.revision)).read_text(encoding="ascii").strip() or None
         return self._commit or str(self.revision)
 
@@ -147,10 +148,10 @@ class HubSource(Source):
         from huggingface_hub import try_to_load_from_cache
         from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
-        known = try_to_load_from_cache(self.name, filename, revision=self.commit)
-        if known is not None:  # a path, or a mark that the commit has no such file
-            return Path(known) if isinstance(known, str) else None
-        # other programs cache some of a model's files, without a mark for those that it lacks
+        path = try_to_load_from_cache(self.name, filename, revision=self.commit)
+        if path is not None:  # a path, or a marker that the commit has no such file
+            return Path(path) if isinstance(path, str) else None
+        # other programs cache some of a model's files, without markers for those that do not exist
         cached = (self.cache / "snapshots" / self.commit).is_dir()
         if self.offline:
             if cached:
@@ -158,17 +159,17 @@ class HubSource(Source):
             raise self._error("offline", filename)
         try:
             return self._fetch(filename)
-        except Exception as error:  # which classes a network's failures have differs by the HTTP library
+        except Exception as error:  # classes of network errors differ by HTTP library
             if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
                 return None
             failure = (error.__cause__ or error) if isinstance(error, LocalEntryNotFoundError) else error
-            cause = _cause(failure)
-            if cause is None:  # no failure of the network or the disk
+            cause = _message_key(failure)
+            if cause is None:  # an error of neither the network nor the disk
                 raise
             if not (cached and cause == "network"):
                 raise self._error(cause, filename, failure) from None
         self.offline = True
-        warning = GatonegroWarning(*CAUSES["only_cached"].format(name=self.name, filename=filename))
+        warning = GatonegroWarning(*MESSAGES["only_cached"].format(name=self.name, filename=filename))
         warnings.warn(warning, stacklevel=2)
         return None
 
@@ -176,36 +177,30 @@ class HubSource(Source):
         from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
         from huggingface_hub.errors import HfHubHTTPError
 
-        if not self._reached:  # without a network this fails at once, where hf_hub_download tries for minutes
-            with suppress(HfHubHTTPError):  # an answer, which hf_hub_download raises again
+        if not self._is_reachable:  # without a network this fails at once, while hf_hub_download retries for minutes
+            with suppress(HfHubHTTPError):  # hf_hub_download raises it again
                 get_hf_file_metadata(hf_hub_url(self.name, filename, revision=self.commit))
-            self._reached = True
+            self._is_reachable = True
         return Path(hf_hub_download(self.name, filename, revision=self.commit, library_name="gatonegro"))
 
     def _error(self, cause: str, filename: str, error: BaseException | None = None) -> HubError:
         from huggingface_hub import constants
 
         detail = str(error).strip().partition("\n")[0][:200] if error else ""
-        text = CAUSES[cause].format(
-            name=self.name,
-            filename=filename,
-            revision=self.commit,
-            cache=self.cache,
-            endpoint=constants.ENDPOINT,
-            here=Path.cwd(),
-            built_in=", ".join(BUILT_IN),
-            status=_status(error),
-        )
+        text = MESSAGES[cause].format(
+            name=self.name, filename=filename, revision=self.commit, cache=self.cache, endpoint=constants.ENDPOINT,
+            here=Path.cwd(), built_in=", ".join(BUILT_IN), status=_http_status(error),
+        )  # fmt: skip
         tail = f" [{type(error).__name__}: {detail}]" if detail else ""
         return HubError(f"{self.name!r}: {text.en}{tail}", f"{self.name!r}: {text.es}{tail}")
 
 
-def _status(error: BaseException | None) -> int | None:
+def _http_status(error: BaseException | None) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
 
 
-def _cause(error: BaseException) -> str | None:
-    """Return the key of an error in `CAUSES`, by its most specific class; None if it is no failure to fetch."""
+def _message_key(error: BaseException) -> str | None:
+    """Return the key in `MESSAGES` for a download error, by its most specific class; None for other errors."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):  # httpx has no class for it
         return "SSLError"
     names = [kind.__name__ for kind in type(error).__mro__]
@@ -213,23 +208,23 @@ def _cause(error: BaseException) -> str | None:
         names.insert(0, errno.errorcode.get(error.errno, ""))
     for name in names:
         if name == "HfHubHTTPError":
-            return str(_status(error)) if str(_status(error)) in CAUSES else "trouble"
-        if (key := SAME_CAUSE.get(name, name)) in CAUSES:
+            return str(_http_status(error)) if str(_http_status(error)) in MESSAGES else "trouble"
+        if (key := ERROR_ALIASES.get(name, name)) in MESSAGES:
             return key
     return None
 
 
 def locate(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> Source:
-    """Return the place of a model's files. An existing folder wins over a built-in's short name, that over the hub.
+    """Find a model's files, without downloading: a folder wins over a built-in's short name, that over a hub name.
 
     Args:
         name: a folder, the short name of a built-in model, or a name on the hub.
-        revision: branch, tag or commit; for names on the hub.
+        revision: branch, tag or commit of a hub name.
         local_files_only: never use the network, as with HF_HUB_OFFLINE=1.
 
     Raises:
-        HubError: there is no such folder, or no model can have that name; nothing is fetched yet.
-        OptionError: `name` or `revision` is of a wrong type.
+        HubError: there is no such folder, or the hub does not allow such a name.
+        OptionError: `name` or `revision` has a wrong type.
     """
     if not isinstance(name, str | os.PathLike) or not isinstance(text := os.fspath(name), str):
         given = type(name).__name__
@@ -240,50 +235,50 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     if (folder := _folder(text)) is not None:
         return Source(text, folder, revision)
     if revision is not None:
-        REVISION("revision", revision)
+        REVISION_CHECK("revision", revision)
     if len(text) > 4096:
-        size = number(len(text))
+        size = format_int(len(text))
         raise HubError(
             f"{text[:60]!r}…: there is no such folder, and no name on the hub has {size.en} characters.",
             f"{text[:60]!r}…: no existe esa carpeta, y ningún nombre del hub tiene {size.es} caracteres.",
         )
-    if isinstance(name, os.PathLike) or PATH.fullmatch(text):
+    if isinstance(name, os.PathLike) or LOCAL_PATH.fullmatch(text):
         path = Path(text)
         if "\0" not in text and path.is_file():
-            raise HubError(*CAUSES["is_a_file"].format(name=text, folder=str(path.parent)))
-        raise HubError(*CAUSES["no_folder"].format(name=text, here=Path.cwd()))
+            raise HubError(*MESSAGES["is_a_file"].format(name=text, folder=str(path.parent)))
+        raise HubError(*MESSAGES["no_folder"].format(name=text, here=Path.cwd()))
     if text in BUILT_IN:
         return Source(text, _built_in(text), revision)
     if "/" not in text and (close := get_close_matches(text, BUILT_IN, 1, 0.75)):
-        raise HubError(*CAUSES["did_you_mean"].format(name=text, close=close[0]))
+        raise HubError(*MESSAGES["did_you_mean"].format(name=text, close=close[0]))
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         validate_repo_id(text)
     except HFValidationError as error:
-        en, es = CAUSES["HFValidationError"]
+        en, es = MESSAGES["HFValidationError"]
         raise HubError(f"{text!r}: {en} [{error}]", f"{text!r}: {es} [{error}]") from None
     if revision is not None and (not revision or ".." in revision or revision.startswith("/") or "\\" in revision):
-        raise HubError(*CAUSES["no_revision"].format(name=text, revision=revision))
+        raise HubError(*MESSAGES["no_revision"].format(name=text, revision=revision))
     return HubSource(text, revision, local_files_only)
 
 
 def _folder(text: str) -> Path | None:
-    with suppress(OSError, ValueError, RuntimeError):  # too long, holds a null, no such user's home
+    with suppress(OSError, ValueError, RuntimeError):  # name too long, null character, unknown user in ~user
         path = Path(text).expanduser()
         return path if text and path.is_dir() else None
     return None
 
 
 def built_in_models() -> dict[str, Path]:
-    """Return the built-in models that are installed, with their config: {short name: folder}."""
-    spec = find_spec(PACKAGE)  # does not run it
-    roots = [Path(place) for place in (spec.submodule_search_locations if spec else None) or ()]
+    """Return the folders of the installed built-in models, by short name."""
+    spec = find_spec(WEIGHTS_PACKAGE)  # does not import it
+    roots = [Path(root) for root in (spec.submodule_search_locations if spec else None) or ()]
     return {name: root / name for name in BUILT_IN for root in roots if (root / name / "config.json").is_file()}
 
 
 def _built_in(name: str) -> Path:
     if (folder := built_in_models().get(name)) is not None:
         return folder
-    raise HubError(*CAUSES["not_installed"].format(name=name, distribution=DISTRIBUTION))
+    raise HubError(*MESSAGES["not_installed"].format(name=name, distribution=WEIGHTS_DISTRIBUTION))

@@ -1,4 +1,4 @@
-"""Messages in Spanish and English, and the user's language: print(localized(f"{n} files", f"{n} archivos"))."""
+"""Messages in English and Spanish, and the user's language: `print(localized(f"{n} files", f"{n} archivos"))`."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from typing import Literal, NamedTuple, cast
 
 Language = Literal["en", "es"]
 # es  es_MX.UTF-8  es-AR  Spanish_Spain.1252
-SPANISH = re.compile(r"(es|spanish|español|castellano)([^a-z].*)?", re.IGNORECASE | re.DOTALL)
+SPANISH_LOCALE = re.compile(r"(es|spanish|español|castellano)([^a-z].*)?", re.IGNORECASE | re.DOTALL)
 
-_chosen: Language | None = None  # by `use`
+_chosen: Language | None = None  # the argument of `set_language`
 
 
 class Message(NamedTuple):
-    """A message in English and Spanish. `str()` returns the one in the user's language."""
+    """A message in English and Spanish. `str()` returns the text in the user's language."""
 
     en: str
     es: str
 
     def format(self, **values: object) -> Message:
-        """Return the message with `{name}` replaced, as `str.format` does."""
-        return Message(self.en.format(**values), self.es.format(**values))
+        """Fill in the fields of both texts, as `str.format` does; from a `Message`, the text of the same language."""
+        en, es = ({k: v.in_(lang) if isinstance(v, Message) else v for k, v in values.items()} for lang in ("en", "es"))
+        return Message(self.en.format(**en), self.es.format(**es))
 
     def in_(self, lang: str) -> str:
         """Return the text in "en" or "es"."""
@@ -35,38 +36,38 @@ class Message(NamedTuple):
 
     @classmethod
     def same(cls, text: str) -> Message:
-        """Return a message that is the same in both languages, such as a name."""
+        """Return a message with the same text in both languages, such as a name."""
         return cls(text, text)
 
     def __str__(self) -> str:
-        return self.in_(language())
+        return self.in_(user_language())
 
 
 EMPTY = Message("", "")
 
 
 def catalog(path: Path) -> dict[str, Message]:
-    """Return the messages of a JSON file, {key: {"en": …, "es": …}}."""
+    """Read a catalog of messages, a JSON file of the form `{key: {"en": …, "es": …}}`."""
     return {key: Message(**texts) for key, texts in json.loads(path.read_text(encoding="utf-8")).items()}
 
 
 def localized(en: str, es: str) -> str:
-    """Return the text in the user's language."""
-    return es if language() == "es" else en
+    """Return one of two texts: the one in the user's language."""
+    return es if user_language() == "es" else en
 
 
-def language() -> Language:
-    """Return the language of `use`, else of GATONEGRO_LANG, else of the locale: "es" for Spanish, else "en".
+def user_language() -> Language:
+    """Return "es" or "en": the value of `set_language`, else of GATONEGRO_LANG, else of the locale.
 
-    Each message calls it, so a change of the environment counts at once.
+    It reads the environment on every call, so a change takes effect at once.
     """
     if _chosen is not None:
         return _chosen
-    return "es" if SPANISH.fullmatch((os.environ.get("GATONEGRO_LANG") or _locale()).strip()) else "en"
+    return "es" if SPANISH_LOCALE.fullmatch((os.environ.get("GATONEGRO_LANG") or _locale()).strip()) else "en"
 
 
-def use(lang: str | None) -> None:
-    """Set the language of this process, "en" or "es"; None returns to that of the environment."""
+def set_language(lang: str | None) -> None:
+    """Set the language of this process to "en" or "es"; None restores the environment's."""
     global _chosen
     if lang not in ("en", "es", None):
         raise ValueError(f"the language must be 'en' or 'es', not {lang!r:.80}")
@@ -74,26 +75,26 @@ def use(lang: str | None) -> None:
 
 
 @contextmanager
-def using(lang: str | None) -> Iterator[None]:
-    """Set the language as `use` does, within the `with` block; None changes nothing."""
+def override_language(lang: str | None) -> Iterator[None]:
+    """Set the language within the `with` block, as `set_language` does; None changes nothing."""
     before = _chosen
-    use(lang or before)
+    set_language(lang or before)
     try:
         yield
     finally:
-        use(before)
+        set_language(before)
 
 
-def number(n: int) -> Message:
-    """Return a whole number with each language's separator of thousands: 12,345 and 12 345."""
+def format_int(n: int) -> Message:
+    """Format an integer with each language's thousands separator: 12,345 and 12 345."""
     return Message(f"{n:,}", f"{n:,}".replace(",", "\N{NO-BREAK SPACE}") if n >= 10_000 else str(n))
 
 
 def _locale() -> str:
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):  # the order of POSIX
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):  # in POSIX order of precedence
         if value := os.environ.get(name):
             return value
-    if sys.platform in ("win32", "darwin"):  # programs not started in a terminal have none of these variables there
+    if sys.platform in ("win32", "darwin"):  # programs started outside a terminal lack these variables
         with suppress(ValueError):  # an unknown locale
             return locale.getlocale()[0] or ""
     return ""

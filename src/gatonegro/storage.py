@@ -1,6 +1,6 @@
-"""Writing files so that a crash leaves the whole old file or the whole new one: a new file replaces the old.
+"""Atomic writes: a crash leaves the complete old file or the complete new one.
 
-Errors of the disk are raised as the caller's class of error.
+Disk errors are raised as the caller's class of error.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from safetensors import SafetensorError
 from gatonegro.checks import short
 from gatonegro.errors import CheckpointError, GatonegroError, OptionError
 
-Kind = type[GatonegroError]
+ErrorType = type[GatonegroError]
 
 
-def folder_of(name: str | Path, error: Kind = OptionError) -> Path:
-    """Return the folder to write to; raise `error` where `name` is no name of a folder."""
+def output_folder(name: str | Path, error: ErrorType = OptionError) -> Path:
+    """Return the folder to write to as a Path; raise `error` if `name` is not a valid path."""
     if not isinstance(name, str | os.PathLike) or not os.fspath(name) or "\0" in str(name):
         raise error(
             f"the folder to write to must be a path, such as './modelo', not {short(name)}.",
@@ -31,8 +31,8 @@ def folder_of(name: str | Path, error: Kind = OptionError) -> Path:
 
 
 @contextmanager
-def disk_errors(folder: Path, error: Kind = CheckpointError) -> Iterator[None]:
-    """Raise the disk's errors within the `with` block as `error`."""
+def convert_disk_errors(folder: Path, error: ErrorType = CheckpointError) -> Iterator[None]:
+    """Raise disk errors from within the `with` block as `error`."""
     try:
         yield
     except (OSError, SafetensorError) as failure:
@@ -47,45 +47,45 @@ def disk_errors(folder: Path, error: Kind = CheckpointError) -> Iterator[None]:
 
 
 @contextmanager
-def replacing(path: str | Path, error: Kind = CheckpointError) -> Iterator[Path]:
-    """Yield a file beside `path` to write to, then replace `path` with it; if that fails, `path` stays as it was."""
+def atomic_write(path: str | Path, error: ErrorType = CheckpointError) -> Iterator[Path]:
+    """Yield a temporary file to write to, then replace `path` with it; on failure, `path` stays as it was."""
     path = Path(path)
-    with disk_errors(path.parent, error):
+    with convert_disk_errors(path.parent, error):
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         try:
-            beside.touch()
-            mode = beside.stat().st_mode  # safetensors' save_file makes a file that only its owner can read
-            yield beside
-            beside.chmod(mode)
-            _sync(beside, os.O_RDWR)  # else the name could reach the disk before the bytes
-            beside.replace(path)
-            if os.name != "nt":  # where a folder can be opened; else the old file could be back after a power cut
+            temporary.touch()
+            mode = temporary.stat().st_mode  # safetensors' save_file would make it readable by its owner only
+            yield temporary
+            temporary.chmod(mode)
+            _sync(temporary, os.O_RDWR)  # else the new name could reach the disk before the data
+            temporary.replace(path)
+            if os.name != "nt":  # Windows cannot open a folder; without it, a power cut could bring back the old file
                 _sync(path.parent, os.O_RDONLY)
         finally:
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
-def write_bytes(path: str | Path, data: bytes, error: Kind = CheckpointError) -> None:
-    """Write a small file, as `replacing` does."""
-    with replacing(path, error) as beside:
-        beside.write_bytes(data)
+def write_bytes(path: str | Path, data: bytes, error: ErrorType = CheckpointError) -> None:
+    """Write bytes to a file atomically."""
+    with atomic_write(path, error) as temporary:
+        temporary.write_bytes(data)
 
 
-def write_text(path: str | Path, text: str, error: Kind = CheckpointError) -> None:
-    """Write a small file of UTF-8, as `replacing` does."""
+def write_text(path: str | Path, text: str, error: ErrorType = CheckpointError) -> None:
+    """Write text to a file atomically, as UTF-8."""
     write_bytes(path, text.encode(), error)
 
 
-def copy(path: Path, to: Path, error: Kind = CheckpointError) -> None:
-    """Copy a file, as `replacing` does; a link becomes the file that it points to. A file is not copied onto itself."""
+def copy(path: Path, to: Path, error: ErrorType = CheckpointError) -> None:
+    """Copy a file atomically, following links; raise `error` if both paths are the same file."""
     if to.exists() and to.samefile(path):
         raise error(
             f"{to.parent} is the model itself; name another folder.",
             f"{to.parent} es el propio modelo; nombra otra carpeta.",
         )
-    with replacing(to, error) as beside:
-        shutil.copyfile(path, beside)
+    with atomic_write(to, error) as temporary:
+        shutil.copyfile(path, temporary)
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -301,8 +301,8 @@ def test_many_threads_each_get_their_own_truncation_and_padding(roberta, texts):
 
 def test_copies_and_pickles(bert):
     bert("el gato negro", truncation=True, max_length=4)
-    for twin in (copy.deepcopy(bert), pickle.loads(pickle.dumps(bert))):
-        assert twin("el gato negro", truncation=True, max_length=4).input_ids == [2, 5, 6, 3]
+    for copied in (copy.deepcopy(bert), pickle.loads(pickle.dumps(bert))):
+        assert copied("el gato negro", truncation=True, max_length=4).input_ids == [2, 5, 6, 3]
     batch = bert(["el"], return_tensors="pt")
     assert pickle.loads(pickle.dumps(batch)).tokens(0) == ["[CLS]", "el", "[SEP]"]
 

@@ -200,9 +200,9 @@ def test_a_target_of_the_bpe_kind(folders, reference, train_spm, tmp_path):
 
 def test_copies_and_pickles_of_marian(marian):
     ours, _ = marian
-    twin = pickle.loads(pickle.dumps(ours))
+    copied = pickle.loads(pickle.dumps(ours))
     for side in ("text", "text_target"):
-        assert twin(**{side: PLAIN}).input_ids == ours(**{side: PLAIN}).input_ids
+        assert copied(**{side: PLAIN}).input_ids == ours(**{side: PLAIN}).input_ids
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,19 @@
-"""safetensors ↔ state dict: single files and shards, our int8 form, and writing that survives a crash.
+"""safetensors ↔ state dict: single files and shards, the int8 form, and writing that survives a crash.
 
 https://github.com/huggingface/safetensors#format
 """
 
-from gatonegro.checkpoints.reading import INDEX, PICKLED, SINGLE, read, weight_files
-from gatonegro.checkpoints.tensors import SCALE, pack_int8, scale_of, unpack_int8
+from gatonegro.checkpoints.int8 import SCALE_SUFFIX, pack_int8, row_scales, unpack_int8
+from gatonegro.checkpoints.reading import (
+    PICKLED_WEIGHTS_NAME,
+    SAFE_WEIGHTS_INDEX_NAME,
+    SAFE_WEIGHTS_NAME,
+    read,
+    weight_files,
+)  # fmt: skip
 from gatonegro.checkpoints.writing import write
 
 __all__ = [
-    "INDEX", "PICKLED", "SCALE", "SINGLE", "pack_int8", "read", "scale_of", "unpack_int8", "weight_files", "write",
+    "PICKLED_WEIGHTS_NAME", "SAFE_WEIGHTS_INDEX_NAME", "SAFE_WEIGHTS_NAME", "SCALE_SUFFIX",
+    "pack_int8", "read", "row_scales", "unpack_int8", "weight_files", "write",
 ]  # fmt: skip

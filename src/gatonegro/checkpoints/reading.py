@@ -1,4 +1,4 @@
-"""Files → tensors by name; each file is checked before it is used."""
+"""Reading a checkpoint: tensors by name from safetensors, shards or, on request, pickled weights, all checked."""
 
 from __future__ import annotations
 
@@ -13,41 +13,43 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from gatonegro.checkpoints.tensors import MESSAGES, check, unpack_int8
+from gatonegro.checkpoints.int8 import unpack_int8
+from gatonegro.checkpoints.validation import MESSAGES, check_tensors
 from gatonegro.errors import CheckpointError, PickleRefusedError, message_of
 from gatonegro.hub import Source
-from gatonegro.i18n import EMPTY, Message, catalog, number
+from gatonegro.i18n import EMPTY, Message, catalog, format_int
 
-SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-PICKLED, PICKLED_INDEX = "pytorch_model.bin", "pytorch_model.bin.index.json"
+SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME = "model.safetensors", "model.safetensors.index.json"
+PICKLED_WEIGHTS_NAME, PICKLED_WEIGHTS_INDEX_NAME = "pytorch_model.bin", "pytorch_model.bin.index.json"
 
-# first bytes of files that are often mistaken for weights → what they are; {file name → weights that cannot be read}
-SIGNS = {sign.encode(): meaning for sign, meaning in catalog(Path(__file__).with_name("signs.json")).items()}
-FOREIGN = catalog(Path(__file__).with_name("foreign.json"))
-COPIED = os.name == "nt"  # Windows cannot replace a mapped file: a model could not be saved over itself
-BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+# first bytes of files that are mistaken for weights → their description
+FILE_SIGNATURES = {start.encode(): kind for start, kind in catalog(Path(__file__).with_name("signatures.json")).items()}
+UNSUPPORTED_WEIGHTS = catalog(Path(__file__).with_name("unsupported.json"))  # by file name
+COPY_MAPPED_TENSORS = os.name == "nt"  # Windows cannot replace a mapped file: a model could not be saved over itself
+DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 
 def read(
     source: Source, *, allow_pickle: bool = False, unpack: bool = True, checked: bool = False
 ) -> dict[str, Tensor]:
-    """Return all tensors of a checkpoint by name, in the types that they have on disk; safetensors are mapped.
+    """Return all tensors of a checkpoint by name, in their dtypes on disk; safetensors are memory-mapped.
 
     Args:
+        source: the model's files.
         allow_pickle: read pickled weights too.
-        unpack: return our int8 form as fp32; else as int8 matrices (rows, columns), whose scales `scale_of` returns.
-        checked: the files were checked before, so tensors that nobody uses need not be read.
+        unpack: return the int8 form as fp32; else as int8 matrices (rows, columns), whose scales `row_scales` returns.
+        checked: the files were checked before, so unused tensors need not be read.
 
     Raises:
         PickleRefusedError: there are only pickled weights, and `allow_pickle` is not set.
-        CheckpointError: a file is damaged, or a tensor is missing, of an unknown type, or holds NaN or infinity.
+        CheckpointError: a file is damaged, or a tensor is missing, of an unsupported dtype, or has NaN or infinity.
     """
-    paths, index, files = _find(source, allow_pickle)
+    paths, index, files = _find_files(source, allow_pickle)
     tensors: dict[str, Tensor] = {}
     for path in paths:
-        shard, form = _open(path)
+        shard, form = _read_file(path)
         if not checked:
-            check(path, shard, form)
+            check_tensors(path, shard, form)
         missing = sorted({name for name, file in files.items() if file == path.name} - shard.keys())
         if missing:
             raise CheckpointError(*MESSAGES["missing"].format(index=index, name=missing[0], file=path.name))
@@ -64,22 +66,25 @@ def read(
 
 
 def weight_files(source: Source) -> list[Path]:
-    """Return the files that hold a model's weights, and the index of its shards; fetch them if need be.
+    """Return a model's weight files and, for shards, their index; those not on this machine are fetched.
 
     Raises:
         CheckpointError: there are none, or a shard is missing.
     """
-    paths, index, _ = _find(source, allow_pickle=True)
+    paths, index, _ = _find_files(source, allow_pickle=True)
     return paths + ([index] if index else [])
 
 
-def _find(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | None, dict[str, str]]:
-    """Return the files to read; if they are shards, also their index, and its {tensor: file name}."""
-    for single, index in ((SINGLE, INDEX), (PICKLED, PICKLED_INDEX)):
+def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | None, dict[str, str]]:
+    """Return the files to read and, for shards, their index and its {tensor: file name}."""
+    for single, index in (
+        (SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME),
+        (PICKLED_WEIGHTS_NAME, PICKLED_WEIGHTS_INDEX_NAME),
+    ):
         path = source.file(single) or source.file(index)
         if path is None:
             continue
-        if single == PICKLED and not allow_pickle:
+        if single == PICKLED_WEIGHTS_NAME and not allow_pickle:
             raise PickleRefusedError(*MESSAGES["pickled"].format(name=source.name, file=path.name))
         if path.name == single:
             return [path], None, {}
@@ -90,42 +95,38 @@ def _find(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | None, 
             paths.append(shard_path)
         return paths, path, files
     hint = EMPTY
-    if others := {name: kind for name, kind in FOREIGN.items() if source.file(name)}:
+    if others := {name: kind for name, kind in UNSUPPORTED_WEIGHTS.items() if source.file(name)}:
         en, es = (
             word.join(f"{kind.in_(lang)} ({name})" for name, kind in others.items())
             for lang, word in (("en", " and "), ("es", " y "))
         )
         hint = Message(f" It has only {en}, which cannot be read here.", f" Solo tiene {es}; aquí no se leen.")
-    place = source.where
+    where, names = source.location, f"{SAFE_WEIGHTS_NAME}, {SAFE_WEIGHTS_INDEX_NAME}"
     raise CheckpointError(
-        f"{source.name}: there are no weights in {place.en}; looked for {SINGLE}, {INDEX}, {PICKLED}.{hint.en}",
-        f"{source.name}: no hay pesos en {place.es}; se han buscado {SINGLE}, {INDEX} y {PICKLED}.{hint.es}",
+        *MESSAGES["no_weights"].format(
+            name=source.name, where=where, names=names, pickled_weights_name=PICKLED_WEIGHTS_NAME, hint=hint
+        )
     )
 
 
 def _weight_map(index: Path, suffix: str) -> dict[str, str]:
-    """Return {tensor: file name} of an index, with every value checked."""
+    """Return {tensor: file name} of an index of shards; raise CheckpointError for an invalid one."""
     try:
         data = json.loads(index.read_text(encoding="utf-8"))
         files = data.get("weight_map") if isinstance(data, dict) else None
         if not isinstance(files, dict) or not files:
-            raise CheckpointError(
-                "its weight_map is not there, empty, or no object", "su weight_map falta, está vacío o no es un objeto"
-            )
+            raise CheckpointError(*MESSAGES["no_weight_map"])
     except (OSError, ValueError, RecursionError) as error:
         why = message_of(error)
-        raise CheckpointError(
-            f"{index}: is no index of shards ({why.en:.200}). Download it again.",
-            f"{index}: no es un índice de fragmentos ({why.es:.200}). Descárgalo de nuevo.",
-        ) from None
+        raise CheckpointError(*MESSAGES["no_index"].format(index=index, why=why)) from None
     for name, shard in files.items():
         if not isinstance(shard, str) or not re.fullmatch(r"[^/\\:\0]+" + re.escape(suffix), shard):
             raise CheckpointError(*MESSAGES["outside"].format(index=index, name=name, shard=str(shard), suffix=suffix))
     return files
 
 
-def _open(path: Path) -> tuple[dict[str, Tensor], str | None]:
-    """Return the tensors of a file, and the form in its metadata."""
+def _read_file(path: Path) -> tuple[dict[str, Tensor], str | None]:
+    """Return a file's tensors by name, and the form in its metadata: None or "int8"."""
     if path.suffix == ".bin":
         return _unpickle(path), None
     if not os.access(path, os.R_OK):
@@ -133,36 +134,26 @@ def _open(path: Path) -> tuple[dict[str, Tensor], str | None]:
     try:
         with safe_open(path, "pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
-            if COPIED:
+            if COPY_MAPPED_TENSORS:
                 tensors = {name: tensor.clone() for name, tensor in tensors.items()}
             return tensors, (file.metadata() or {}).get("gatonegro")
     except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
-        why = _why(path) or message_of(error)
-        raise CheckpointError(
-            f"{path}: is no whole safetensors file: {why.en}. Download it again.",
-            f"{path}: no es un archivo safetensors entero: {why.es}. Descárgalo de nuevo.",
-        ) from None
+        why = _damage(path) or message_of(error)
+        raise CheckpointError(*MESSAGES["not_safetensors"].format(path=path, why=why)) from None
 
 
-def _why(path: Path) -> Message | None:
-    """Return why safetensors refuses a file; None where its own message is as good."""
+def _damage(path: Path) -> Message | None:
+    """Return why a file is no valid safetensors file; None if safetensors' message is as good."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError), path.open("rb") as file:
         size, start = path.stat().st_size, file.read(64)
-        for sign, meaning in SIGNS.items():
-            if start.startswith(sign):
-                return meaning
-        length, count = int.from_bytes(start[:8], "little"), number(size)
+        for signature, kind in FILE_SIGNATURES.items():
+            if start.startswith(signature):
+                return kind
+        length, count = int.from_bytes(start[:8], "little"), format_int(size)
         if size < 8 or length > size - 8:
-            return Message(
-                f"it has {count.en} bytes, too few for its own header; the download was cut off, or it is no such file",
-                f"tiene {count.es} bytes, muy pocos para su propia cabecera; la descarga se cortó, o no es un archivo "
-                "de ese tipo",
-            )
+            return MESSAGES["too_short"].format(count=count)
         if length > 10**8:
-            return Message(
-                f"its header has {number(length).en} bytes, more than is allowed",
-                f"su cabecera tiene {number(length).es} bytes, más de lo permitido",
-            )
+            return MESSAGES["long_header"].format(length=format_int(length))
         file.seek(8)
         for name, entry in json.loads(file.read(length)).items():
             if name == "__metadata__":
@@ -170,29 +161,22 @@ def _why(path: Path) -> Message | None:
             begin, end = entry["data_offsets"]
             dtype, shape, last = entry["dtype"], entry["shape"], 8 + length + end
             if last > size:
-                return Message(
-                    f"tensor {name!r} should end at byte {number(last).en}, but the file has {count.en}",
-                    f"el tensor {name!r} debería acabar en el byte {number(last).es}, y el archivo tiene {count.es}",
-                )
-            if math.prod(shape) * BYTES[dtype] != end - begin:
-                return Message(
-                    f"tensor {name!r} is {dtype} of shape {shape} in {number(end - begin).en} bytes",
-                    f"el tensor {name!r} es {dtype} de forma {shape} en {number(end - begin).es} bytes",
-                )
+                return MESSAGES["cut_off"].format(name=name, last=format_int(last), count=count)
+            if math.prod(shape) * DTYPE_BYTES[dtype] != end - begin:
+                return MESSAGES["wrong_size"].format(name=name, dtype=dtype, shape=shape, bytes=format_int(end - begin))
     return None
 
 
 def _unpickle(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a pickled state dict, without running code."""
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything
         why = str(error).partition("\n")[0]
-        raise CheckpointError(
-            f"{path}: is damaged, or holds more than tensors, which is refused ({why:.200}).",
-            f"{path}: está dañado, o contiene algo más que tensores, y eso se rechaza ({why:.200}).",
-        ) from None
-    named = isinstance(tensors, dict)
-    if not named or not all(isinstance(n, str) and isinstance(t, Tensor) for n, t in tensors.items()):
+        raise CheckpointError(*MESSAGES["bad_pickle"].format(path=path, why=why)) from None
+    if not isinstance(tensors, dict) or not all(
+        isinstance(n, str) and isinstance(t, Tensor) for n, t in tensors.items()
+    ):
         raise CheckpointError(*MESSAGES["no_state_dict"].format(path=path))
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided or tensor.nbytes > tensor.untyped_storage().nbytes():

@@ -1,4 +1,4 @@
-"""The command line. What a command needs is imported when it runs, torch above all."""
+"""The command line. Heavy modules, above all torch, are imported by the command that needs them."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 
-from gatonegro.cli.parsing import COMMANDS, asked_language, localized_argparse, parser
-from gatonegro.i18n import using
+from gatonegro.cli.parsing import COMMANDS, localized_argparse, parser, requested_language
+from gatonegro.i18n import override_language
 
 __all__ = ["COMMANDS", "main", "parser"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command. Return 0: done; 1: an error that the user can mend, on stderr; 2: wrong usage; 130: Ctrl-C."""
+    """Run a command and return its exit status: 0, 1 for an error (on stderr), 2 for wrong usage, 130 for Ctrl-C."""
     words = sys.argv[1:] if argv is None else argv
-    with _process(), using(asked_language(words)), localized_argparse():
+    with _process(), override_language(requested_language(words)), localized_argparse():
         top = parser(words)
         args, rest = top.parse_known_args(words)
         if rest:
-            getattr(args, "parser", top).unknown(rest)
+            getattr(args, "parser", top).exit_unknown(rest)
         if args.version:
             from gatonegro import __version__
 
@@ -39,12 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _process() -> Iterator[None]:
-    """Set the process up for a command, and restore it at the end, since `main` may be called from Python."""
+    """Configure the process for a command, and restore it at the end for callers of `main` from Python."""
     threshold = gc.get_threshold()
     streams = {stream: stream.errors for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)}
-    gc.set_threshold(50_000)  # imports make many lasting objects, which each collection would search through
+    gc.set_threshold(50_000)  # imports create many objects that stay, and each collection would visit them
     for stream in streams:
-        stream.reconfigure(errors="backslashreplace")  # no emoji is worth an error
+        stream.reconfigure(errors="backslashreplace")  # for emoji on terminals without UTF-8
     try:
         yield
     finally:
@@ -61,7 +61,7 @@ def _run(args: Namespace) -> int:
     try:
         if sys.stdout is None:
             raise OptionError(
-                "standard output is closed, so there is nowhere to print to.",
+                "standard output is closed, so nothing can be printed.",
                 "la salida estándar está cerrada, así que no hay dónde escribir.",
             )
         with warnings.catch_warnings():
@@ -77,9 +77,9 @@ def _run(args: Namespace) -> int:
     except OSError as error:
         try:
             sys.stdout.flush()
-        except OSError:  # the rest has nowhere to go; without this, Python would print an error as it exits
+        except OSError:  # without this, Python would print another error at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # from `head`, say, which has read enough
+        if not isinstance(error, BrokenPipeError):  # the reader, such as `head`, has closed the pipe
             print_message(
                 f"reading or writing failed: {error}. Is the disk full, or do you lack permission?",
                 f"no se pudo leer o escribir: {error}. ¿Está lleno el disco, o te falta permiso?",

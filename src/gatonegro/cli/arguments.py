@@ -1,4 +1,4 @@
-"""Arguments that several commands share, and the help texts of all of them: `help.json`."""
+"""Arguments shared by several commands, and the help texts of all commands, from `help.json`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def add_texts(parser: ArgumentParser) -> None:
 
 
 def add_model(parser: ArgumentParser, task: str = "text-classification", key: str = "--model") -> None:
-    from gatonegro.hub import DEFAULTS  # here, since `gatonegro --help` needs no hub
+    from gatonegro.hub import DEFAULT_MODELS  # imported here: `gatonegro --help` needs no hub
 
-    parser.add_argument("-m", "--model", metavar="NAME", help=str(HELP[key].format(default=DEFAULTS[task])))
+    parser.add_argument("-m", "--model", metavar="NAME", help=str(HELP[key].format(default=DEFAULT_MODELS[task])))
 
 
 def add_engine(parser: ArgumentParser) -> None:
@@ -44,15 +44,12 @@ def source_of(args: Namespace) -> dict[str, Any]:
     return {"revision": args.revision, "local_files_only": args.offline}
 
 
-def count(text: str) -> int:
-    """Return a whole number of at least 1; the type of an argument."""
+def positive_int(text: str) -> int:
+    """Parse an argument that is an integer of at least 1."""
     if text.isdecimal() and int(text) >= 1:
         return int(text)
-    raise ArgumentTypeError(
-        localized(
-            f"must be a whole number of at least 1, not {text!r}", f"debe ser un número entero, 1 o más, no {text!r}"
-        )
-    )
+    en, es = f"must be a whole number of at least 1, not {text!r}", f"debe ser un número entero, 1 o más, no {text!r}"
+    raise ArgumentTypeError(localized(en, es))
 
 
 def device(text: str) -> int | str:

@@ -1,18 +1,19 @@
-"""`gatonegro bench`: measure the speed of a model on this machine, in each precision."""
+"""`gatonegro bench`: measure the speed of a model on this machine in each precision."""
 
 from __future__ import annotations
 
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from typing import Any
 
 from gatonegro.cli.arguments import add_json, add_model, add_source, source_of
 from gatonegro.cli.terminal import print_json, print_message, print_tabs, table
 from gatonegro.errors import CheckpointError, OptionError
-from gatonegro.hub import DEFAULTS
+from gatonegro.hub import DEFAULT_MODELS
 from gatonegro.i18n import localized
 
-SENTENCES = (
+BENCH_SENTENCES = (
     "El profesor es bueno, todo será sencillo.",
     "No volvería a este hotel ni aunque me pagaran: la cama crujía, el baño olía mal y nadie cogía el teléfono.",
     "The food was bad.",
@@ -20,8 +21,8 @@ SENTENCES = (
     "La clase empieza a las nueve en el aula tres, y quien llegue tarde espera fuera hasta el descanso.",
     "I have been waiting for a course like this all my life, and it was worth every minute of it!",
 )
-COPIES = 24  # copies of the sentences; their number is put before each
-ROUNDS = 3  # measured rounds; the fastest counts
+N_COPIES = 24  # copies of the sentences, numbered so that no two texts are equal
+N_ROUNDS = 3  # measured rounds; the fastest counts
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -34,20 +35,20 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     from gatonegro import pipeline
     from gatonegro.engine import best_precision, cores, tuned
-    from gatonegro.engine.processor import abilities
+    from gatonegro.engine.processor import fast_precisions
 
-    texts = [f"{i}. {sentence}" for i in range(COPIES) for sentence in SENTENCES]
-    model = args.model or DEFAULTS["text-classification"]
-    precisions = [p for p in ("fp32", "bf16", "int8") if p != "bf16" or "bf16" in abilities()]
+    texts = [f"{i}. {sentence}" for i in range(N_COPIES) for sentence in BENCH_SENTENCES]
+    model = args.model or DEFAULT_MODELS["text-classification"]
+    precisions = [p for p in ("fp32", "bf16", "int8") if p != "bf16" or "bf16" in fast_precisions()]
     engines = {p: pipeline(model=model, precision=p, device="cpu", **source_of(args)) for p in precisions}
     if engines["fp32"].task == "fill-mask":
         texts = [f"{text} {engines['fp32'].tokenizer.mask_token}" for text in texts]
     best: dict[str, list[float]] = {p: [float("inf")] * 2 for p in precisions}
-    for _ in range(ROUNDS + 1):  # the first one warms up, and is never the fastest
-        for precision, engine in engines.items():  # in turns, so that other load on the machine slows all alike
-            for i, given in enumerate((texts, texts[:1])):
+    for _ in range(N_ROUNDS + 1):  # the first round warms up and is never the fastest
+        for precision, engine in engines.items():  # in turns, so that other load affects all alike
+            for i, batch in enumerate((texts, texts[:1])):
                 start = time.perf_counter()
-                engine(given)
+                engine(batch)
                 best[precision][i] = min(best[precision][i], time.perf_counter() - start)
     plain = engines["fp32"].model
     chosen = best_precision(plain.device, plain.stored_int8)
@@ -71,21 +72,21 @@ def run(args: Namespace) -> None:
         by_speed = sorted(precisions, key=lambda p: best[p][0])
         exact = next(p for p in by_speed if p != "int8")
         try:
-            where = tuned.remember(by_speed[0], exact)
+            path = tuned.save_fastest(by_speed[0], exact)
         except CheckpointError as error:
             raise OptionError(
-                f"the choice cannot be kept ({error.in_('en')}); set GATONEGRO_CACHE to another folder.",
+                f"the choice cannot be saved ({error.in_('en')}); set GATONEGRO_CACHE to another folder.",
                 f"no se puede guardar la elección ({error.in_('es')}); pon otra carpeta en GATONEGRO_CACHE.",
             ) from None
         print_message(
             f'from now on, "auto" is {by_speed[0]} here for models stored as int8, and {exact} for others. '
-            f"To undo this, delete {where}",
+            f"To undo this, delete {path}",
             f'desde ahora, "auto" es aquí {by_speed[0]} para los modelos guardados en int8, y {exact} para los '
-            f"demás. Para deshacerlo, borra {where}",
+            f"demás. Para deshacerlo, borra {path}",
         )
 
 
-def _print_table(rows: list[dict]) -> None:
+def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
 
     shown = table(

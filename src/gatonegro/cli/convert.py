@@ -1,4 +1,4 @@
-"""`gatonegro convert`: write a model as safetensors, in its own precision or int8."""
+"""`gatonegro convert`: convert a model to safetensors, in its precision or in int8."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(args: Namespace) -> None:
             f"{args.output!r} no es una carpeta donde escribir; nombra una, nueva o no.",
         )
     source = hub.locate(args.name, **source_of(args))
-    load_config(source)  # raises if it is no model
+    load_config(source)  # raises if the source is not a model
     tensors = checkpoints.read(source, allow_pickle=True)
     checkpoints.write(out, checkpoints.pack_int8(tensors) if args.int8 else tensors)
     form = "int8" if args.int8 else ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors.values()}))
@@ -44,7 +44,7 @@ def run(args: Namespace) -> None:
     if (generation := source.file("generation_config.json")) is not None:
         storage.copy(generation, out / "generation_config.json")
     card = source.file("README.md")
-    if card is not None and not (out / "README.md").exists():  # an existing README belongs to the user
+    if card is not None and not (out / "README.md").exists():  # never overwrite the user's README
         storage.copy(card, out / "README.md")
     megabytes = sum(file.stat().st_size for file in out.glob("*.safetensors")) / 1e6
     if sys.stderr.isatty():

@@ -8,8 +8,8 @@ from itertools import chain
 from textwrap import fill, indent
 
 from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, source_of
-from gatonegro.cli.input import texts
-from gatonegro.cli.terminal import PICTURES, one_line, print_json
+from gatonegro.cli.input import read_texts
+from gatonegro.cli.terminal import CONTROL_PICTURES, one_line, print_json
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -20,9 +20,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
-    from gatonegro.glassbox.diagnosing import diagnose
+    from gatonegro.glassbox.diagnose import diagnose
 
-    for n, text in enumerate(chain.from_iterable(texts(args.texts))):
+    for n, text in enumerate(chain.from_iterable(read_texts(args.texts))):
         found = diagnose(text, args.model, **source_of(args))
         if args.json:
             print_json(found.to_dict())
@@ -30,7 +30,7 @@ def run(args: Namespace) -> None:
         if n:
             print()  # an empty line between texts
         title, *lines = str(found).split("\n  ")
-        lines = [line.translate(PICTURES) for line in lines]
+        lines = [line.translate(CONTROL_PICTURES) for line in lines]
         if not sys.stdout.isatty():
             print(one_line(title), *lines, sep="\n  ", flush=True)
             continue

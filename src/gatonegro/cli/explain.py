@@ -6,8 +6,8 @@ import sys
 from argparse import ArgumentParser, Namespace
 from itertools import chain
 
-from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, count, source_of
-from gatonegro.cli.input import texts
+from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, positive_int, source_of
+from gatonegro.cli.input import read_texts
 from gatonegro.cli.terminal import print_json, print_message
 from gatonegro.errors import OptionError
 
@@ -16,17 +16,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_texts(parser)
     add_model(parser, key="explain --model")
     parser.add_argument("-o", "--output", metavar="FILE")
-    parser.add_argument("--layers", type=count, metavar="N")
-    parser.add_argument("--max-new-tokens", type=count, metavar="N", default=64)
+    parser.add_argument("--layers", type=positive_int, metavar="N")
+    parser.add_argument("--max-new-tokens", type=positive_int, metavar="N", default=64)
     add_json(parser)
     add_source(parser)
 
 
 def run(args: Namespace) -> None:
-    parts = texts(args.texts)
-    from gatonegro.glassbox.explaining import explain
+    parts = read_texts(args.texts)
+    from gatonegro.glassbox.explain import explain
     from gatonegro.glassbox.explanation import saver_of
-    from gatonegro.glassbox.text import plain, show
+    from gatonegro.glassbox.text import show, to_text
 
     if args.output:
         if len(args.texts) != 1 or args.texts == ["-"]:
@@ -34,7 +34,7 @@ def run(args: Namespace) -> None:
                 f"{args.output} takes one text; pass one as an argument.",
                 f"{args.output} es para un solo texto; pasa uno como argumento.",
             )
-        saver_of(args.output)  # raises for a wrong name, before the work
+        saver_of(args.output)  # raises for a wrong suffix, before the model runs
     for n, text in enumerate(chain.from_iterable(parts)):
         found = explain(text, args.model, max_new_tokens=args.max_new_tokens, **source_of(args))
         if args.output:
@@ -50,4 +50,4 @@ def run(args: Namespace) -> None:
 
                 show(found, Console(highlight=False), args.layers)
             else:
-                print(plain(found, args.layers), flush=True)
+                print(to_text(found, args.layers), flush=True)

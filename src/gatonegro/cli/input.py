@@ -11,17 +11,17 @@ from gatonegro.cli.terminal import print_message
 from gatonegro.errors import InputError
 from gatonegro.i18n import Message
 
-SURROGATE = re.compile("[\ud800-\udfff]")  # stand for bytes that are not UTF-8
-CHUNK = 1 << 17  # bytes of standard input to read at a time: about a thousand lines
+SURROGATE = re.compile("[\ud800-\udfff]")  # represent bytes that are not UTF-8
+CHUNK_BYTES = 1 << 17  # bytes of standard input per read: about a thousand lines
 
 
-def texts(arguments: list[str]) -> Iterator[list[str]]:
-    """Return the texts of the command line or, without any, the lines of standard input, in parts.
+def read_texts(arguments: list[str]) -> Iterator[list[str]]:
+    """Return the texts of the command line or, if there are none, the lines of standard input, in parts.
 
-    A part is as many lines as are there, without waiting for more.
+    A part has the lines that are available without waiting.
 
     Raises:
-        InputError: a text is not UTF-8; a line is not, raised after the lines before it have been returned.
+        InputError: a text or a line is not UTF-8; for a line, after the lines before it.
     """
     if arguments == ["-"]:
         return _lines()
@@ -30,7 +30,7 @@ def texts(arguments: list[str]) -> Iterator[list[str]]:
             raise _not_utf8(Message(f"text {n}", f"el texto {n}"), text)
         if _names_a_file(text):
             print_message(
-                f"{text!r} is read as a text, though there is a file of that name; to read its lines: < {text}",
+                f"{text!r} is read as a text, though a file has that name; to read its lines: < {text}",
                 f"{text!r} se lee como un texto, aunque un archivo se llama así; para leer sus líneas: < {text}",
             )
     return iter([arguments]) if arguments else _lines()
@@ -39,7 +39,7 @@ def texts(arguments: list[str]) -> Iterator[list[str]]:
 def _names_a_file(text: str) -> bool:
     try:
         return len(text) < 256 and Path(text).is_file()
-    except (OSError, ValueError):  # too long for a name, or with a null character
+    except (OSError, ValueError):  # name too long, or a null character
         return False
 
 
@@ -51,24 +51,24 @@ def _lines() -> Iterator[list[str]]:
         )
     if sys.stdin.isatty():
         print_message("type one text per line; Ctrl-D ends.", "escribe un texto por línea; Ctrl-D termina.")
-    done, rest = 0, []  # the number of lines returned; the pieces of a line that has not ended yet
-    while data := sys.stdin.buffer.read1(CHUNK):  # type: ignore[union-attr]
+    n_done, rest = 0, []  # number of lines yielded; parts of an incomplete line
+    while data := sys.stdin.buffer.read1(CHUNK_BYTES):  # type: ignore[union-attr]
         rest.append(data)
         if b"\n" in data:
             *lines, last = b"".join(rest).split(b"\n")
             rest = [last]
-            yield from _decoded(lines, done)
-            done += len(lines)
+            yield from _decoded(lines, n_done)
+            n_done += len(lines)
     if any(rest):
-        yield from _decoded([b"".join(rest)], done)
+        yield from _decoded([b"".join(rest)], n_done)
 
 
-def _decoded(lines: list[bytes], done: int) -> Iterator[list[str]]:
+def _decoded(lines: list[bytes], n_done: int) -> Iterator[list[str]]:
     part: list[str] = []
-    for n, line in enumerate(lines, done + 1):
+    for n, line in enumerate(lines, n_done + 1):
         text = line.rstrip(b"\r").decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
         if SURROGATE.search(text):
-            yield part  # so that the lines before it are answered
+            yield part  # the lines before it are answered
             raise _not_utf8(Message(f"line {n} of standard input", f"la línea {n} de la entrada estándar"), text)
         part.append(text)
     yield part
@@ -79,6 +79,6 @@ def _not_utf8(name: Message, text: str) -> InputError:
     encoding = "utf-16" if text.startswith(("\udcff\udcfe", "\udcfe\udcff")) else "latin1"
     at = bad.start() + 1 if bad else 0
     return InputError(
-        f"{name.en} is not UTF-8 (character {at}); convert it first, with iconv -f {encoding} -t utf-8, say.",
+        f"{name.en} is not UTF-8 (character {at}); convert it first, with iconv -f {encoding} -t utf-8, for example.",
         f"{name.es} no es UTF-8 (carácter {at}); conviértelo antes, con iconv -f {encoding} -t utf-8, por ejemplo.",
     )

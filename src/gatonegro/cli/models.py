@@ -1,4 +1,4 @@
-"""`gatonegro models`: list the built-in models with the figures of their cards, or copy a model into a folder."""
+"""`gatonegro models`: list the built-in models with the metrics of their cards, or copy a model into a folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from gatonegro.cli.arguments import add_json, add_source, source_of
 from gatonegro.cli.terminal import print_json, print_message
 from gatonegro.errors import OptionError
-from gatonegro.hub import BUILT_IN, DISTRIBUTION, built_in_models
+from gatonegro.hub import BUILT_IN, WEIGHTS_DISTRIBUTION, built_in_models
 from gatonegro.i18n import Message, localized
 
 
@@ -41,7 +41,7 @@ def get(args: Namespace) -> None:
     from gatonegro.models import copy_to
 
     name = Path(args.get).name
-    if name in ("", ".."):  # a path such as `.`, which does not end in the folder's name
+    if name in ("", ".."):  # a path such as `.` does not end in the folder's name
         name = Path(args.get).resolve().name
     to = Path(args.to or ".") / name
     files = copy_to(to, args.get, **source_of(args))
@@ -78,8 +78,8 @@ def _show(record: dict[str, Any]) -> None:
             title = ""
     else:
         how = localized(
-            f"not installed: pip install {DISTRIBUTION} (from a checkout: pip install ./models)",
-            f"sin instalar: pip install {DISTRIBUTION} (desde una copia del repositorio: pip install ./models)",
+            f"not installed: pip install {WEIGHTS_DISTRIBUTION} (from a checkout: pip install ./models)",
+            f"sin instalar: pip install {WEIGHTS_DISTRIBUTION} (desde una copia del repositorio: pip install ./models)",
         )
         rows.append((localized("weights", "pesos"), how))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
@@ -89,7 +89,7 @@ def _show(record: dict[str, Any]) -> None:
 
 
 def _card(folder: Path) -> dict[str, Any]:
-    """Return languages, licence and figures from the front matter of the card, and the size of the files."""
+    """Return languages, licence and metrics from a card's front matter, and the size of the files in MB."""
     from huggingface_hub import ModelCard, ModelCardData
 
     card = folder / "README.md"

@@ -1,4 +1,4 @@
-"""The parser of the command line: argparse in two languages, which suggests a correction for a mistyped word."""
+"""The argument parser: argparse in two languages, with suggestions for mistyped words."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro.cli.arguments import HELP, add_lang
-from gatonegro.i18n import catalog, language, localized
+from gatonegro.i18n import catalog, localized, user_language
 
-# Each is a module of this package with `add_arguments(parser)` and `run(args)`; its texts are in help.json.
+# each is a module of this package with `add_arguments(parser)` and `run(args)`; its texts are in help.json
 COMMANDS = ("sentiment", "translate", "diagnose", "explain", "tokens", "models", "bench", "convert")
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser with help texts from help.json, and errors under the usage of the command."""
+    """Argument parser with help texts from help.json."""
 
     def add_argument(self, *flags: str, **settings: Any) -> argparse.Action:
-        """Add an argument. Its help is that of "COMMAND FLAG", else "FLAG", unless given; its metavar is translated."""
+        """Add an argument with the help of "COMMAND FLAG" or "FLAG" in help.json, and a translated metavar."""
         flag, metavar = flags[-1], settings.get("metavar")
         if "help" not in settings:
             command = self.prog.partition(" ")[2]
@@ -32,16 +32,12 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         close = close_matches(str(value), action.choices or ())
         if action.choices is not None and value not in action.choices and close:
-            raise argparse.ArgumentError(
-                None,
-                localized(
-                    f"there is no {value!r}; did you mean {close[0]}?", f"no hay {value!r}; ¿querías decir {close[0]}?"
-                ),
-            )
+            en, es = f"there is no {value!r}; did you mean {close[0]}?", f"no hay {value!r}; ¿querías decir {close[0]}?"
+            raise argparse.ArgumentError(None, localized(en, es))
         super()._check_value(action, value)
 
-    def unknown(self, words: Sequence[str]) -> None:
-        """Exit with an error for words that no argument takes, and suggest a correction."""
+    def exit_unknown(self, words: Sequence[str]) -> None:
+        """Exit with an error for unrecognized words, and suggest a correction."""
         word = next((word for word in words if word.startswith("-")), words[0])
         options = [flag for action in self._actions for flag in action.option_strings]
         close = close_matches(word.partition("=")[0], options)
@@ -56,15 +52,14 @@ class Parser(argparse.ArgumentParser):
 
 
 def close_matches(word: str, known: Iterable[str]) -> list[str]:
-    """Return the known word that is closest to a mistyped one, in a list that is empty if none is close."""
+    """Return a list with the known word closest to a mistyped one; empty if none is close."""
     from difflib import get_close_matches
 
     return get_close_matches(word, list(known), 1)
 
 
 def parser(words: Sequence[str] = COMMANDS) -> Parser:
-    """Return the parser of all commands, in the user's language. Only those among `words`, the command line, are
-    imported and get their arguments."""
+    """Return the parser of all commands, in the user's language. Only commands in `words` are imported."""
     top = Parser(
         prog="gatonegro", allow_abbrev=False, description=str(HELP["gatonegro"]), epilog=str(HELP["gatonegro more"])
     )
@@ -90,8 +85,8 @@ def parser(words: Sequence[str] = COMMANDS) -> Parser:
     return top
 
 
-def asked_language(words: Sequence[str]) -> str | None:
-    """Return the value of `--lang` before parsing, since the messages of the parser depend on it."""
+def requested_language(words: Sequence[str]) -> str | None:
+    """Return the value of `--lang` before parsing: the parser's messages depend on it."""
     for i, word in enumerate(words):
         if word == "--":
             break
@@ -103,9 +98,9 @@ def asked_language(words: Sequence[str]) -> str | None:
 
 @contextmanager
 def localized_argparse() -> Iterator[None]:
-    """Translate argparse's own messages, which it takes from gettext, into the user's language within the `with`."""
+    """Translate argparse's messages, which use gettext, into the user's language within the `with` block."""
     gettext = argparse._  # type: ignore[attr-defined]
-    if language() == "es":
+    if user_language() == "es":
         spanish = {message.en: message.es for message in catalog(Path(__file__).with_name("argparse.json")).values()}
         argparse._ = lambda text: spanish.get(text, text)  # type: ignore[attr-defined]
     try:

@@ -1,4 +1,4 @@
-"""Answers, messages and a progress bar, for terminals, pipes and files."""
+"""Output of answers and messages to terminals, pipes and files; a progress bar."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from contextlib import contextmanager
 from itertools import chain, tee
 from typing import TYPE_CHECKING, Any
 
-from gatonegro.errors import Bilingual
-from gatonegro.i18n import Message, language, localized
+from gatonegro.errors import BilingualException
+from gatonegro.i18n import Message, localized, user_language
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-# control characters → their pictures, such as ␛, since a text must not move the cursor
-PICTURES = {c: 0x2400 + c for c in range(0x20)} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+# control character → its picture, such as ␛; a text must not move the cursor
+CONTROL_PICTURES = {c: 0x2400 + c for c in range(0x20)} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
 
 
 @contextmanager
 def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
-    """Yield a function to call with each finished text, which moves a progress bar on stderr. There is a bar if stderr
-    is a terminal, texts come from a file, and answers go elsewhere."""
+    """Yield a function that advances a progress bar by one text; there is a bar if texts come from a file."""
     size = 0
     if not arguments and sys.stdin and sys.stderr and sys.stderr.isatty() and not sys.stdout.isatty():
         status = os.fstat(sys.stdin.fileno())
@@ -37,7 +36,7 @@ def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    # without redirect_stdout=False, the answers would go to the console of the bar
+    # without redirect_stdout=False, the answers would go to the bar's console
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("gatonegro", total=size)
         yield lambda text: bar.advance(task, len(text.encode()) + 1)
@@ -46,49 +45,44 @@ def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
 def with_answers(
     arguments: list[str], parts: Iterable[list[str]], stream: Callable[[Iterable[list[str]]], Iterator[Any]]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield each text with its answer from a pipeline's `stream`, and move the progress bar."""
-    ours, theirs = tee(parts)
-    with progress(arguments) as done:
-        for text, answer in zip(chain.from_iterable(ours), stream(theirs), strict=True):
+    """Yield each text with its answer from a pipeline's `stream`, and advance the progress bar."""
+    parts, copy = tee(parts)
+    with progress(arguments) as advance:
+        for text, answer in zip(chain.from_iterable(parts), stream(copy), strict=True):
             yield text, answer
-            done(text)
+            advance(text)
 
 
 def print_json(record: dict[str, Any]) -> None:
-    """Print one JSON object on one line, in ASCII unless standard output is UTF-8."""
-    other = codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8"
-    print(json.dumps(record, ensure_ascii=other), flush=True)
+    """Print a JSON object on one line, in ASCII unless standard output is UTF-8."""
+    ascii_only = codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8"
+    print(json.dumps(record, ensure_ascii=ascii_only), flush=True)
 
 
 def print_tabs(*values: Any) -> None:
-    """Print values on one line with tabs between them, for a pipe."""
-    print(
-        *(" ".join(re.split(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]", str(v))).translate(PICTURES) for v in values),
-        sep="\t",
-        flush=True,
-    )
+    """Print values on one line, separated by tabs, for a pipe."""
+    fields = (" ".join(re.split(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]", str(value))) for value in values)
+    print(*(field.translate(CONTROL_PICTURES) for field in fields), sep="\t", flush=True)
 
 
 def print_message(message: object, es: str | None = None) -> None:
-    """Print one line on stderr: an English text, or its Spanish `es`; or an error or a warning, with its item as
-    "text 4", counted from 1."""
+    """Print one line on stderr: a text in both languages, or an error or warning, whose item counts from 1."""
     if es is not None:
         message = localized(str(message), es)
-    elif isinstance(message, Bilingual) and message.item is not None:
+    elif isinstance(message, BilingualException) and message.item is not None:
         n = message.item + 1
-        message = message.in_(language(), Message(f"text {n}", f"el texto {n}"))
-    print(f"gatonegro: {' '.join(str(message).splitlines()).translate(PICTURES)}", file=sys.stderr)
+        message = message.in_(user_language(), Message(f"text {n}", f"el texto {n}"))
+    print(f"gatonegro: {' '.join(str(message).splitlines()).translate(CONTROL_PICTURES)}", file=sys.stderr)
 
 
 def one_line(text: str, indented: bool = False) -> str:
-    """Return a text as one line with single spaces and pictures of control characters; `indented` keeps the spaces in
-    front."""
-    front = text[: len(text) - len(text.lstrip(" \t"))].expandtabs(4) if indented else ""
-    return front + " ".join(text.split()).translate(PICTURES)
+    """Return a text on one line, with single spaces and visible control characters; `indented` keeps its indent."""
+    indent = text[: len(text) - len(text.lstrip(" \t"))].expandtabs(4) if indented else ""
+    return indent + " ".join(text.split()).translate(CONTROL_PICTURES)
 
 
 def table(*columns: tuple[str, str]) -> Table:
-    """Return an empty table without lines. A column is its title and its alignment, "left" or "right"."""
+    """Return an empty table without lines. A column is a title and an alignment, "left" or "right"."""
     from rich.table import Table
 
     empty = Table(box=None, pad_edge=False)

@@ -8,9 +8,9 @@ from argparse import ArgumentParser, Namespace
 from itertools import chain
 
 from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, source_of
-from gatonegro.cli.input import texts
+from gatonegro.cli.input import read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_tabs, table
-from gatonegro.hub import DEFAULTS
+from gatonegro.hub import DEFAULT_MODELS
 from gatonegro.i18n import localized
 
 
@@ -22,14 +22,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
-    source = texts(args.texts)
+    source = read_texts(args.texts)
     from gatonegro.tokenization import AutoTokenizer
 
-    name = DEFAULTS["text-classification"] if args.model is None else args.model
+    name = DEFAULT_MODELS["text-classification"] if args.model is None else args.model
     tokenizer = AutoTokenizer.from_pretrained(name, **source_of(args))
     for n, text in enumerate(chain.from_iterable(source)):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a text too long for the model is shown whole all the same
+            warnings.simplefilter("ignore")  # texts longer than the model's limit are shown in full
             batch = tokenizer([text], return_offsets_mapping=True)
         ids, tokens, offsets = batch["input_ids"][0], batch.tokens(0), batch["offset_mapping"][0]
         if args.json:

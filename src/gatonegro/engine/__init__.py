@@ -1,6 +1,6 @@
-"""Running a model fast: precision, operators, threads. Faster modules replace its own, in a copy."""
+"""Fast inference: precision, int8, operators and threads; optimized modules replace those of a model's copy."""
 
-from gatonegro.engine.optimize import PRECISIONS, best_precision, put_twins
-from gatonegro.engine.processor import cores, fit_threads, resolve_device
+from gatonegro.engine.optimize import PRECISIONS, best_precision, replace_modules
+from gatonegro.engine.processor import cores, limit_threads, resolve_device
 
-__all__ = ["PRECISIONS", "best_precision", "cores", "fit_threads", "put_twins", "resolve_device"]
+__all__ = ["PRECISIONS", "best_precision", "cores", "limit_threads", "replace_modules", "resolve_device"]

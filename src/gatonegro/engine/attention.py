@@ -1,4 +1,4 @@
-"""Attention over all packed sequences by one kernel: a GPU's, or one of ours."""
+"""Attention over all packed sequences in one kernel call, on a GPU or by the compiled CPU kernel."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gatonegro.packing import Layout
 
 
 class VarlenAttend(Attend):
-    """Attention over all sequences by one kernel of a GPU, https://arxiv.org/abs/2307.08691."""
+    """Variable-length attention in one GPU kernel call, https://arxiv.org/abs/2307.08691."""
 
     def __init__(self, causal: bool = False, scale: float | None = None) -> None:
         super().__init__(0.0, causal, scale)
@@ -30,22 +30,22 @@ class VarlenAttend(Attend):
         return self.kernel(q.contiguous(), k.contiguous(), v.contiguous(), queries, keys, *longest)  # (t, h, d)
 
 
-def varlen_usable(device: torch.device, dtype: torch.dtype, heads: int, width: int) -> bool:
-    """Return True if `VarlenAttend` works for such heads, and agrees with `attend`."""
+def is_varlen_usable(device: torch.device, dtype: torch.dtype, heads: int, width: int) -> bool:
+    """Return True if `VarlenAttend` supports such heads and agrees with `attend`."""
     if device.type != "cuda" or dtype not in (torch.bfloat16, torch.float16):
         return False
     random = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(12, heads, width, generator=random).to(device, dtype) for _ in range(3))
     layout = Layout((7, 4, 1), (7, 4, 1))
     try:
-        contexts, wanted = VarlenAttend()(q, k, v, layout), attend(q, k, v, layout)
+        contexts, expected = VarlenAttend()(q, k, v, layout), attend(q, k, v, layout)
     except (RuntimeError, ImportError, AttributeError, TypeError, NotImplementedError):
         return False
-    return bool((contexts - wanted).abs().max() < 0.05)
+    return bool((contexts - expected).abs().max() < 0.05)
 
 
 class KernelAttend(Attend):
-    """Attention over all sequences and heads by one call of our kernel; with a bias, by PyTorch's operator."""
+    """Attention over all sequences and heads in one CPU kernel call; with a bias, by PyTorch's operator."""
 
     def __init__(self, causal: bool = False, scale: float | None = None) -> None:
         super().__init__(0.0, causal, scale)

@@ -1,17 +1,21 @@
-"""Replacing a model's modules by faster ones."""
+"""Choice of the precision and the operators for a machine, and replacement of a model's modules by faster ones."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
+from threading import Lock
 
 import torch
 from torch import Tensor, nn
 
-from gatonegro.engine import kernels, twins
-from gatonegro.engine.linear import LEAST, Int8, Linear, Prepacked, int8, usable
-from gatonegro.engine.processor import abilities, give_back
-from gatonegro.engine.tuned import recall
+from gatonegro.engine import fast_modules, kernels
+from gatonegro.engine.int8 import ACTIVATION_MINIMUM, Int8, int8_operator, to_int8_embedding
+from gatonegro.engine.linear import Linear, Prepacked
+from gatonegro.engine.processor import MESSAGES, fast_precisions, trim_memory
+from gatonegro.engine.tuned import load_fastest
+from gatonegro.errors import GatonegroWarning
 from gatonegro.nn.attention import Attention
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Embedding, Encoder, FeedForward
@@ -19,103 +23,130 @@ from gatonegro.nn.heads import NextTokenHead
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 PRECISIONS = ("auto", *DTYPES)
-MANY = 4096  # rows of an embedding; only larger ones are kept as int8
+MAX_FP32_EMBEDDING_ROWS = 4096  # larger embeddings stay int8 where the model was stored as int8
+CATCH_WARNINGS_LOCK = Lock()  # `catch_warnings` is for one thread at a time
 
 
 def best_precision(device: torch.device, stored_int8: bool) -> str:
-    """Return the precision that "auto" means on a device: one that `tuned` remembers, else by a processor's abilities.
+    """Return the precision that "auto" stands for on a device.
 
-    Nothing is timed. int8 is for models that are stored so, whose answers in int8 were measured when they were made.
+    It is this machine's in `tuned.json`, else the first of int8 and bf16 that the processor has instructions for; no
+    precision is timed. int8 is for models stored as int8, whose accuracy in int8 was measured when they were made.
     """
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
     if device.type != "cpu":
         return "fp32"
-    if (best := recall(stored_int8)) is not None:
+    if (best := load_fastest(stored_int8)) is not None:
         return best
-    wanted = ("int8", "bf16") if stored_int8 else ("bf16",)
-    return next((kind for kind in wanted if kind in abilities()), "fp32")
+    choices = ("int8", "bf16") if stored_int8 else ("bf16",)
+    return next((kind for kind in choices if kind in fast_precisions()), "fp32")
 
 
 @torch.no_grad()
-def put_twins(model: nn.Module, precision: str, stored_int8: bool, run: Callable[[], object]) -> None:
-    """Replace a model's modules by faster ones, in the model itself: pass a copy that shares the weights.
+def replace_modules(model: nn.Module, precision: str, stored_int8: bool, run: Callable[[], object]) -> None:
+    """Replace a model's modules by faster ones, in place: pass a copy that shares the weights.
 
     Args:
-        stored_int8: the weights were stored as int8, so embeddings can be kept as int8 without loss.
-        run: sends some tokens through the model; int8 takes the range of each channel from them.
+        model: the copy.
+        precision: a key of `DTYPES`.
+        stored_int8: the weights were stored as int8, so embeddings can stay int8 without loss.
+        run: runs the model on some tokens, from which int8 takes the range of each channel.
     """
     device, dtype = next(model.parameters()).device, DTYPES[precision]
-    fast = operator(precision, device)
-    largest = _inputs(model, run) if issubclass(fast, Int8) else {}
-    make = partial(_make, fast, dtype, largest)
+    linear_type, int8_embeddings = linear_class(precision, device), stored_int8 and device.type == "cpu"
+    input_maxima = _input_maxima(model, run) if issubclass(linear_type, Int8) else {}
+    make = partial(_make_linear, linear_type, dtype, input_maxima)
     if isinstance(model.head, NextTokenHead):
-        model.head = twins.FastHead(model.head, model.embeddings.tokens, make, dtype)  # type: ignore[union-attr, arg-type]
+        model.head = fast_modules.FastLMHead(model.head, model.embeddings.tokens, make, dtype)  # type: ignore[union-attr, arg-type]
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Attention):
-                setattr(parent, name, twins.FastAttention(child, make, dtype, cross=name == "cross_attention"))
+                setattr(parent, name, fast_modules.FastAttention(child, make, dtype, cross=name == "cross_attention"))
             elif isinstance(child, FeedForward):
-                setattr(parent, name, twins.FastFeedForward(child, make))
+                setattr(parent, name, fast_modules.FastFeedForward(child, make))
             elif isinstance(child, AddNorm):
-                setattr(parent, name, twins.FastAddNorm(child, dtype))
+                setattr(parent, name, fast_modules.FastAddNorm(child, dtype))
             elif isinstance(child, Encoder):
-                setattr(parent, name, twins.FastEncoder(child, dtype))
+                setattr(parent, name, fast_modules.FastEncoder(child, dtype))
             elif isinstance(child, Decoder):
-                setattr(parent, name, twins.FastDecoder(child, dtype))
-            elif isinstance(child, Embedding) and stored_int8 and device.type == "cpu" and len(child.weight) > MANY:
-                setattr(parent, name, twins.as_bytes(child) or child)
-    exact = operator("fp32", device)
+                setattr(parent, name, fast_modules.FastDecoder(child, dtype))
+            elif isinstance(child, Embedding) and int8_embeddings and len(child.weight) > MAX_FP32_EMBEDDING_ROWS:
+                setattr(parent, name, to_int8_embedding(child) or child)
+    exact = linear_class("fp32", device)
     for parent in model.head.modules() if exact is kernels.KernelLinear and isinstance(model.head, nn.Module) else ():
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Linear) and child.weight.dtype == torch.float32:
                 setattr(parent, name, exact(child.weight.detach(), child.bias))
-    give_back()
+    trim_memory()
 
 
-def operator(precision: str, device: torch.device) -> type[nn.Module]:
-    """Return the fastest module that multiplies in a precision and is usable on a device."""
+def linear_class(precision: str, device: torch.device) -> type[nn.Module]:
+    """Return the class of the fastest linear layer in a precision that is usable on a device."""
     if device.type != "cpu":
         return Linear
     dtype = torch.int8 if precision == "int8" else DTYPES[precision]
-    if kernels.supports(dtype) and kernels.available():
+    if kernels.prefers_kernel(dtype) and kernels.available():
         return kernels.KernelInt8 if precision == "int8" else kernels.KernelLinear
-    if precision == "int8" and usable(int8()):  # type: ignore[arg-type]
-        return int8()
-    if torch.backends.mkldnn.is_available() and usable(Prepacked, DTYPES[precision]):
+    if precision == "int8" and is_usable(int8_operator()):  # type: ignore[arg-type]
+        return int8_operator()
+    if torch.backends.mkldnn.is_available() and is_usable(Prepacked, DTYPES[precision]):
         return Prepacked
     return Linear
 
 
-def _make(
-    fast: type[nn.Module],
+@cache
+def is_usable(kind: type[nn.Module], dtype: torch.dtype = torch.float32) -> bool:
+    """Return True if a linear layer's operator exists and agrees with `Linear`; else warn, once."""
+    random = torch.Generator().manual_seed(0)
+    x, weight = (torch.randn(n, 96, generator=random) for n in (70, 48))
+    bias, add = (torch.randn(*size, generator=random) for size in ((48,), (70, 48)))
+    expected = Linear(weight, bias)(x, add)
+    inputs = [t.to(dtype) for t in (weight, bias, x, add)]
+    try:
+        with CATCH_WARNINGS_LOCK, torch.inference_mode(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's quantize_… warn, once, that they may be removed
+            result = kind(*inputs[:2])(*inputs[2:]).float()
+        error = float((result - expected).abs().max() / expected.abs().max())
+        why = "" if error < (1e-5 if kind is Prepacked and dtype == torch.float32 else 0.03) else f"{error:.2g}"
+    except (RuntimeError, AttributeError, NotImplementedError, TypeError) as failure:
+        why = str(failure).partition("\n")[0][:200]
+    if why:
+        name = "int8" if issubclass(kind, Int8) else str(dtype).removeprefix("torch.")
+        warning = GatonegroWarning(*MESSAGES["operator"].format(name=name, why=why))
+        warnings.warn(warning, stacklevel=2)
+    return not why
+
+
+def _make_linear(
+    linear_type: type[nn.Module],
     dtype: torch.dtype,
-    largest: dict[nn.Module, Tensor],
+    input_maxima: dict[nn.Module, Tensor],
     weight: Tensor,
     bias: Tensor | None,
     *,
     source: nn.Module,
     act: str | None = None,
-    after: str | None = None,
+    input_act: str | None = None,
 ) -> nn.Module:
-    """Return a module that multiplies as `source` does; its inputs are outputs of the activation `after`."""
+    """Return a linear layer in place of `source`; its inputs are the outputs of the activation `input_act`."""
     # a copy of the bias: the mapped one would keep its whole file open
     weight, bias = weight.detach().to(dtype), None if bias is None else bias.detach().to(dtype, copy=True)
-    if not issubclass(fast, Int8):
-        return fast(weight, bias, act)
-    if after in LEAST:
-        return fast(weight, bias, act, low=LEAST[after])
+    if not issubclass(linear_type, Int8):
+        return linear_type(weight, bias, act)
+    if input_act in ACTIVATION_MINIMUM:
+        return linear_type(weight, bias, act, input_min=ACTIVATION_MINIMUM[input_act])
     # inputs and weights become equally hard to quantise; the size of a channel's weights is their root mean square
-    smooth = (largest[source].clamp(min=1e-5) / weight.square().mean(0).sqrt().clamp(min=1e-5)).sqrt()  # (k,)
-    return fast(weight, bias, act, smooth / smooth.median())
+    smooth = (input_maxima[source].clamp(min=1e-5) / weight.square().mean(0).sqrt().clamp(min=1e-5)).sqrt()  # (k,)
+    return linear_type(weight, bias, act, smooth / smooth.median())
 
 
-def _inputs(model: nn.Module, run: Callable[[], object]) -> dict[nn.Module, Tensor]:
-    """Return the largest absolute input of each channel (k,) of each Linear, and of the head."""
-    largest: dict[nn.Module, Tensor] = {}
+def _input_maxima(model: nn.Module, run: Callable[[], object]) -> dict[nn.Module, Tensor]:
+    """Return the largest absolute input of each channel (k,) of each linear layer and of the head."""
+    input_maxima: dict[nn.Module, Tensor] = {}
 
     def record(module: nn.Module, args: tuple[Tensor, ...]) -> None:
-        largest[module] = args[0].abs().amax(0).float()
+        input_maxima[module] = args[0].abs().amax(0).float()
 
     parts = [part for part in model.modules() if isinstance(part, nn.Linear | NextTokenHead)]
     hooks = [part.register_forward_pre_hook(record) for part in parts]
@@ -124,4 +155,4 @@ def _inputs(model: nn.Module, run: Callable[[], object]) -> dict[nn.Module, Tens
     finally:
         for hook in hooks:
             hook.remove()
-    return largest
+    return input_maxima

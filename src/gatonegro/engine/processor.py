@@ -1,4 +1,4 @@
-"""The machine: its processor, the cores that this process may use, memory, the device."""
+"""The machine: the processor's instruction sets, the cores of this process, memory, and the device."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ import torch
 
 from gatonegro.checks import short
 from gatonegro.errors import OptionError, message_of
+from gatonegro.i18n import Message, catalog
 
-# precision that a processor multiplies fast → PyTorch's names of its capabilities, one of which is enough
-ABILITIES = {
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))
+# precision → PyTorch's names of processor capabilities, any of which makes its products fast
+PRECISION_CAPABILITIES = {
     "bf16": ("amx_bf16", "avx512_bf16", "bf16"),
     "int8": ("amx_int8", "avx512_vnni", "avx_vnni", "avx_vnni_int8", "avx2"),
 }
-# instruction sets that oneDNN can be limited to, in order, and the first of them with each capability
-LIMITS = [
+# instruction sets that oneDNN can be limited to, in order; capability → the first of them that has it
+ONEDNN_ISAS = [
     *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_BF16"),
     *("AVX512_CORE_FP16", "AVX10_1_512", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16", "AVX10_1_512_AMX"),
 ]
-THERE_FROM = {
+FIRST_ISA = {
     "avx2": "AVX2",
     "avx_vnni": "AVX2_VNNI",
     "avx_vnni_int8": "AVX2_VNNI_2",
@@ -34,97 +36,98 @@ THERE_FROM = {
     "amx_int8": "AVX512_CORE_AMX",
     "amx_bf16": "AVX512_CORE_AMX",
 }
-GROUPS, OWN_GROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+CGROUP_ROOT, PROCESS_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 
 @cache
-def names() -> frozenset[str]:
-    """Return PyTorch's names of the processor's capabilities that PyTorch may use.
+def cpu_capabilities() -> frozenset[str]:
+    """Return the processor's capabilities that PyTorch may use, by PyTorch's names.
 
-    `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA`, which limit PyTorch and oneDNN, count:
+    `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA`, which limit PyTorch and oneDNN, are respected:
     https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html
     """
-    has = {name for name, there in getattr(torch.cpu, "get_capabilities", dict)().items() if there is True}
+    has = {name for name, value in getattr(torch.cpu, "get_capabilities", dict)().items() if value is True}
     if "sse2" in has and vector_bits() < 512:  # the processor's, or PyTorch's limit
         has = {name for name in has if not name.startswith(("avx512", "amx"))}
     if "sse2" in has and vector_bits() < 256:
         has = {name for name in has if not name.startswith("avx")}
     limit = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "ALL")).upper()
-    if limit in LIMITS:
-        has -= {name for name, least in THERE_FROM.items() if LIMITS.index(least) > LIMITS.index(limit)}
+    if limit in ONEDNN_ISAS:
+        has -= {name for name, first in FIRST_ISA.items() if ONEDNN_ISAS.index(first) > ONEDNN_ISAS.index(limit)}
     return frozenset(has)
 
 
 @cache
-def abilities() -> frozenset[str]:
-    """Return the keys of `ABILITIES` that the processor has, and that PyTorch has operators for."""
+def fast_precisions() -> frozenset[str]:
+    """Return the precisions, of "bf16" and "int8", whose products are fast on this processor."""
     if not torch.backends.mkldnn.is_available():
         return frozenset()
-    return frozenset(ability for ability, any_of in ABILITIES.items() if names().intersection(any_of))
+    has = cpu_capabilities()
+    return frozenset(precision for precision, any_of in PRECISION_CAPABILITIES.items() if has.intersection(any_of))
 
 
 def vector_bits() -> int:
-    """Return the width of PyTorch's vectors in bits: 512, 256, or 128 where PyTorch names none."""
+    """Return the width in bits of PyTorch's vectors: 512, 256, or 128 where PyTorch reports none."""
     level = torch.backends.cpu.get_cpu_capability()
     return 512 if level == "AVX512" else 256 if level in ("AVX2", "SVE256") else 128
 
 
 def cores() -> int:
-    """Return the number of cores that this process may use, by its affinity and its control group's share of time."""
-    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([bound, *(math.ceil(share) for share in _shares())]))
+    """Return the number of cores that this process may use, by CPU affinity and cgroup quota."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([affinity, *(math.ceil(quota) for quota in _cpu_quotas())]))
 
 
-def _shares() -> Iterator[float]:
-    """Yield the cores' worth of time that Linux grants to this process's control group, and to each group around it.
+def _cpu_quotas() -> Iterator[float]:
+    """Yield the CPU quota in cores of this process's cgroup and of each cgroup around it.
 
     https://docs.kernel.org/admin-guide/cgroup-v2.html, and for the first version cgroup-v1/sched-bwc
     """
     try:
-        lines = OWN_GROUP.read_text().splitlines()
+        lines = PROCESS_CGROUP.read_text().splitlines()
     except OSError:  # no Linux
         return
     for line in lines:
         _, controllers, path = line.split(":", 2)
         if controllers and "cpu" not in controllers.split(","):
             continue
-        root = GROUPS / "cpu" if controllers else GROUPS
+        root = CGROUP_ROOT / "cpu" if controllers else CGROUP_ROOT
         group = root / path.lstrip("/")
         for folder in (group, *group.parents):
             if not folder.is_relative_to(root):
                 break
             with suppress(OSError, ValueError, IndexError):  # no such file, or no limit: "max", -1
-                names = ("cpu.cfs_quota_us", "cpu.cfs_period_us") if controllers else ("cpu.max",)
-                granted, period = (int(word) for name in names for word in (folder / name).read_text().split())
-                if granted > 0 and period > 0:
-                    yield granted / period
+                files = ("cpu.cfs_quota_us", "cpu.cfs_period_us") if controllers else ("cpu.max",)
+                quota, period = (int(word) for file in files for word in (folder / file).read_text().split())
+                if quota > 0 and period > 0:
+                    yield quota / period
 
 
 @cache
-def fit_threads() -> int:
-    """Limit PyTorch, once, to as many threads as the process has cores; return the number of threads.
+def limit_threads() -> int:
+    """Limit PyTorch's threads, once, to the cores of this process; return the number of threads.
 
     More threads than cores wait for each other: two processes that both use all cores are many times slower. A number
-    that the user set, by `OMP_NUM_THREADS` or `torch.set_num_threads`, is only ever lowered.
+    that the user set, by `OMP_NUM_THREADS` or `torch.set_num_threads`, is never raised.
     """
     if torch.get_num_threads() > cores():
         torch.set_num_threads(cores())
     return torch.get_num_threads()
 
 
-def give_back() -> None:
-    """Return free memory to the system: packing weights takes much for a moment, which glibc would keep."""
+def trim_memory() -> None:
+    """Return free memory to the system, which glibc would keep: packing weights needs much for a moment."""
     with suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 
 
 def has_bf16() -> bool:
-    """Return True if training is faster in bf16."""
+    """Return True if training is faster in bf16 than in fp32 on this processor."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
 
 
 def keep_memory() -> None:
-    """Keep the memory of a step for the next one, with glibc: new pages from the system take up to half of a step.
+    """Make glibc keep freed memory for the next training step: new pages take up to half of a step's time.
 
     https://man7.org/linux/man-pages/man3/mallopt.3.html
     """
@@ -136,12 +139,12 @@ def keep_memory() -> None:
 
 
 def resolve_device(device: int | str | torch.device) -> torch.device:
-    """Return the device of a name, of a GPU's index (-1: the CPU), or of "auto".
+    """Return the device for a name, a GPU's index (-1: the CPU), or "auto".
 
     Raises:
         OptionError: there is no such device, or nothing can be computed on it.
     """
-    given = short(device)
+    name = short(device)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if isinstance(device, int) and not isinstance(device, bool):
@@ -149,14 +152,11 @@ def resolve_device(device: int | str | torch.device) -> torch.device:
     try:
         if isinstance(device, bool) or not isinstance(device, str | torch.device):
             raise OptionError("it is no name of a device", "no es el nombre de un dispositivo")
-        usable = torch.device(device)
-        torch.zeros(1, device=usable).item()  # fails on "meta", whose tensors have no numbers
+        resolved = torch.device(device)
+        torch.zeros(1, device=resolved).item()  # fails on "meta", whose tensors have no numbers
     except (RuntimeError, AssertionError, ValueError, ImportError, NotImplementedError, OptionError) as error:
-        en, es = (text.splitlines()[0][:150] for text in message_of(error))
-        if en.startswith("Expected one of"):  # a list of all kinds that PyTorch can be built for
-            en, es = "there is no such kind", "no hay dispositivos de ese tipo"
-        raise OptionError(
-            f"device={given} cannot be used here ({en}); use 'cpu', 'cuda', 'mps', a GPU's number or 'auto'.",
-            f"device={given} no se puede usar aquí ({es}); usa 'cpu', 'cuda', 'mps', el número de una GPU o 'auto'.",
-        ) from None
-    return usable
+        why = Message(*(text.splitlines()[0][:150] for text in message_of(error)))
+        if why.en.startswith("Expected one of"):  # a list of all kinds that PyTorch can be built for
+            why = Message("there is no such kind", "no hay dispositivos de ese tipo")
+        raise OptionError(*MESSAGES["device"].format(name=name, why=why)) from None
+    return resolved

@@ -1,4 +1,4 @@
-"""The precision that `gatonegro bench --tune` measured to be fastest on this machine, kept in a file."""
+"""A file with the precision that `gatonegro bench --tune` measured to be fastest on this machine."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 import torch
 
 from gatonegro.engine import kernels
-from gatonegro.engine.processor import abilities
+from gatonegro.engine.processor import fast_precisions
 from gatonegro.storage import write_text
 
 
-def place() -> Path:
+def tuned_path() -> Path:
     """Return the path of the file: in `GATONEGRO_CACHE`, else in the user's cache folder."""
     if folder := os.environ.get("GATONEGRO_CACHE"):
         return Path(folder) / "tuned.json"
@@ -27,31 +27,31 @@ def place() -> Path:
     return base / "gatonegro" / "tuned.json"
 
 
-def machine() -> str:
-    """Return a key for this machine: its processor, the instructions that PyTorch uses, and PyTorch's version."""
-    able = "+".join(sorted(abilities())) or "plain"
-    level = torch.backends.cpu.get_cpu_capability()
-    compiled = f", {kernels.level()} kernels" if kernels.available() else ""
-    return f"{platform.node()} {platform.machine()} {level} {able} torch {torch.__version__}{compiled}"
+def machine_key() -> str:
+    """Return the machine's key in the file: host, processor, instruction sets, and PyTorch's version."""
+    precisions = "+".join(sorted(fast_precisions())) or "plain"
+    isa = torch.backends.cpu.get_cpu_capability()
+    compiled = f", {kernels.kernel_isa()} kernels" if kernels.available() else ""
+    return f"{platform.node()} {platform.machine()} {isa} {precisions} torch {torch.__version__}{compiled}"
 
 
-def remember(fastest: str, fastest_exact: str) -> Path:
-    """Keep the fastest precision, and the fastest one without int8; return the path of the file.
+def save_fastest(fastest: str, fastest_exact: str) -> Path:
+    """Save the fastest precision, and the fastest one without int8; return the path of the file.
 
     Raises:
         CheckpointError: the file cannot be written.
     """
-    path = place()
-    known = _read(path) | {machine(): {"fastest": fastest, "exact": fastest_exact}}
-    write_text(path, json.dumps(known, indent=2))
+    path = tuned_path()
+    entries = _read(path) | {machine_key(): {"fastest": fastest, "exact": fastest_exact}}
+    write_text(path, json.dumps(entries, indent=2))
     return path
 
 
-def recall(stored_int8: bool) -> str | None:
-    """Return the precision that was fastest here, int8 only for models that are stored so; None if never measured."""
+def load_fastest(stored_int8: bool) -> str | None:
+    """Return this machine's fastest precision, int8 only for models stored as int8; None if never measured."""
     try:
-        measured = _read(place()).get(machine())
-    except RuntimeError:  # there is no home
+        measured = _read(tuned_path()).get(machine_key())
+    except RuntimeError:  # the user has no home folder
         return None
     choice = measured.get("fastest" if stored_int8 else "exact") if isinstance(measured, dict) else None
     return choice if choice in ("fp32", "bf16", "int8") else None

@@ -1,4 +1,4 @@
-"""The families of checkpoints that can be read, by the `model_type` of their `config.json`."""
+"""The supported families of checkpoints, by the `model_type` of their `config.json`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from gatonegro.errors import ConfigError
 from gatonegro.families.bart import BART, MARIAN
 from gatonegro.families.bert import BERT
 from gatonegro.families.distilbert import DISTILBERT
-from gatonegro.families.family import Family
+from gatonegro.families.family import MESSAGES, Family
 from gatonegro.families.gpt2 import GPT2
 from gatonegro.families.roberta import CAMEMBERT, ROBERTA, XLM_ROBERTA
 from gatonegro.families.t5 import MT5, T5
@@ -27,11 +27,8 @@ FAMILIES: dict[str, Family] = {
 
 
 def family_of(model_type: object) -> Family:
-    """Return the family of a `model_type`; raise ConfigError, which lists the known ones, if there is none."""
+    """Return the family of a `model_type`; raise ConfigError, which lists the supported ones, for any other."""
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         known = ", ".join(FAMILIES)
-        raise ConfigError(
-            f"config.json: the model_type is {short(model_type)}; the families known here are {known}.",
-            f"config.json: el model_type es {short(model_type)}; las familias que se conocen aquí son {known}.",
-        )
+        raise ConfigError(*MESSAGES["model_type"].format(model_type=short(model_type), known=known))
     return FAMILIES[model_type]

@@ -1,17 +1,17 @@
-"""BERT, https://arxiv.org/abs/1810.04805, and its tensors' names, which RoBERTa shares.
+"""BERT, https://arxiv.org/abs/1810.04805: its names and values, most of which RoBERTa shares.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/bert/modeling_bert.py
 """
 
-from gatonegro.families.family import Family, Head, Row
+from gatonegro.families.family import Family, Head, NameRow
 
-EMBEDDINGS: tuple[Row, ...] = (
+EMBEDDING_ROWS: tuple[NameRow, ...] = (
     ("embeddings.word_embeddings.weight", "embeddings.tokens.weight"),
     ("embeddings.position_embeddings.weight", "embeddings.positions.weight"),
     ("embeddings.token_type_embeddings.weight", "embeddings.segments.weight"),
     ("embeddings.LayerNorm.*", "embeddings.norm.*"),
 )
-LAYERS: tuple[Row, ...] = (
+LAYER_ROWS: tuple[NameRow, ...] = (
     ("encoder.layer.{i}.attention.self.query.*", "encoder.layers.{i}.attention.query.*"),
     ("encoder.layer.{i}.attention.self.key.*", "encoder.layers.{i}.attention.key.*"),
     ("encoder.layer.{i}.attention.self.value.*", "encoder.layers.{i}.attention.value.*"),
@@ -31,11 +31,11 @@ DEFAULTS = {
     "type_vocab_size": 2,
     "pad_token_id": 0,
 }
-REFUSED = {"is_decoder": False, "add_cross_attention": False, "position_embedding_type": "absolute"}
+REQUIRED_VALUES = {"is_decoder": False, "add_cross_attention": False, "position_embedding_type": "absolute"}
 
 BERT = Family(
     prefix="bert.",
-    rows=EMBEDDINGS + LAYERS,
+    rows=EMBEDDING_ROWS + LAYER_ROWS,
     heads={
         "pooler": Head("BertModel", (("bert.pooler.dense.*", "head.dense.*"),)),
         "sequence-classification": Head(
@@ -49,12 +49,12 @@ BERT = Family(
                 ("cls.predictions.transform.dense.*", "head.dense.*"),
                 ("cls.predictions.transform.LayerNorm.*", "head.norm.*"),
                 ("cls.predictions.bias", "head.bias"),
-                ("cls.predictions.decoder.bias", "head.bias", "share"),
-                ("cls.predictions.decoder.weight", "embeddings.tokens.weight", "share"),
+                ("cls.predictions.decoder.bias", "head.bias", "tie"),
+                ("cls.predictions.decoder.weight", "embeddings.tokens.weight", "tie"),
             ),
         ),
     },
     defaults=DEFAULTS,
     ignored=("embeddings.position_ids", "cls.seq_relationship.weight", "cls.seq_relationship.bias"),
-    refused=REFUSED,
+    required=REQUIRED_VALUES,
 )

@@ -1,4 +1,4 @@
-"""DistilBERT, https://arxiv.org/abs/1910.01108: BERT without segments and pooler, half as deep.
+"""DistilBERT, https://arxiv.org/abs/1910.01108: BERT with half the layers, without token types and pooler.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/distilbert/modeling_distilbert.py
 """
@@ -34,11 +34,11 @@ DISTILBERT = Family(
                 ("vocab_transform.*", "head.dense.*"),
                 ("vocab_layer_norm.*", "head.norm.*"),
                 ("vocab_projector.bias", "head.bias"),
-                ("vocab_projector.weight", "embeddings.tokens.weight", "share"),
+                ("vocab_projector.weight", "embeddings.tokens.weight", "tie"),
             ),
         ),
     },
-    keys={
+    attribute_map={
         "hidden_size": "dim",
         "num_hidden_layers": "n_layers",
         "num_attention_heads": "n_heads",
@@ -57,6 +57,6 @@ DISTILBERT = Family(
         "seq_classif_dropout": 0.2,
         "pad_token_id": 0,
     },
-    fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-12, "head_act": "relu"},
+    fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-12, "classifier_act": "relu"},
     ignored=("embeddings.position_ids",),
 )

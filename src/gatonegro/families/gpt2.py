@@ -26,9 +26,9 @@ GPT2 = Family(
     ),
     heads={
         "none": Head("GPT2Model"),
-        "causal-lm": Head("GPT2LMHeadModel", (("lm_head.weight", "embeddings.tokens.weight", "share"),)),
+        "causal-lm": Head("GPT2LMHeadModel", (("lm_head.weight", "embeddings.tokens.weight", "tie"),)),
     },
-    keys={
+    attribute_map={
         "hidden_size": "n_embd",
         "num_hidden_layers": "n_layer",
         "num_attention_heads": "n_head",
@@ -51,12 +51,12 @@ GPT2 = Family(
     fixed={
         "type_vocab_size": 0,
         "embedding_norm": False,
-        "norm_place": "pre",
+        "pre_norm": True,
         "final_norm": True,
         "decoder_only": True,
     },
     ignored=(".attn.bias", ".attn.masked_bias"),
-    refused={
+    required={
         "add_cross_attention": False,
         "scale_attn_weights": True,
         "scale_attn_by_inverse_layer_idx": False,

@@ -3,14 +3,14 @@
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/roberta/modeling_roberta.py
 """
 
-from gatonegro.families.bert import DEFAULTS, EMBEDDINGS, LAYERS, REFUSED
+from gatonegro.families.bert import DEFAULTS, EMBEDDING_ROWS, LAYER_ROWS, REQUIRED_VALUES
 from gatonegro.families.family import Family, Head
 
 
 def _family(name: str) -> Family:
     return Family(
         prefix="roberta.",
-        rows=EMBEDDINGS + LAYERS,
+        rows=EMBEDDING_ROWS + LAYER_ROWS,
         heads={
             "pooler": Head(f"{name}Model", (("roberta.pooler.dense.*", "head.dense.*"),)),
             "sequence-classification": Head(
@@ -24,15 +24,15 @@ def _family(name: str) -> Family:
                     ("lm_head.dense.*", "head.dense.*"),
                     ("lm_head.layer_norm.*", "head.norm.*"),
                     ("lm_head.bias", "head.bias"),
-                    ("lm_head.decoder.bias", "head.bias", "share"),
-                    ("lm_head.decoder.weight", "embeddings.tokens.weight", "share"),
+                    ("lm_head.decoder.bias", "head.bias", "tie"),
+                    ("lm_head.decoder.weight", "embeddings.tokens.weight", "tie"),
                 ),
             ),
         },
         defaults=DEFAULTS | {"pad_token_id": 1, "vocab_size": 50265 if name == "Roberta" else 30522},
         fixed={"position_rule": "count"},
         ignored=("embeddings.position_ids",),
-        refused=REFUSED,
+        required=REQUIRED_VALUES,
     )
 
 

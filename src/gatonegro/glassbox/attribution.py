@@ -1,6 +1,6 @@
-"""Attribution of a decision to words by integrated gradients, https://arxiv.org/abs/1703.01365.
+"""Attribution of a classifier's decision to tokens by integrated gradients, https://arxiv.org/abs/1703.01365.
 
-`captum` is not used, since adapting it to packed batches would take as much code as this.
+`captum` is not used: adapting it to packed batches would take as much code.
 """
 
 from __future__ import annotations
@@ -14,18 +14,17 @@ from torch import Tensor
 from gatonegro.models import Model
 from gatonegro.packing import pack
 
-STEPS = 64  # points of the Gauss–Legendre rule; a sentence takes about a second
-TOGETHER = 2048  # tokens per batch
+N_STEPS = 64  # nodes of the Gauss–Legendre rule; one sentence takes about a second
+MAX_BATCH_TOKENS = 2048
 
 
 def attribute(
-    model: Model, ids: list[int], label: int, special: set[int], n_steps: int = STEPS
+    model: Model, ids: list[int], label: int, special: set[int], n_steps: int = N_STEPS
 ) -> tuple[Tensor, float]:
-    """Return how much each token adds to a label's logit. The baseline has pads for all but the special tokens.
+    """Compute the contribution of each token to a label's logit, relative to a baseline of pads and special tokens.
 
     Returns:
-        Attributions (t,), and the difference between the logits of input and baseline. The attributions add up to it
-        (completeness), but for the error of `n_steps`.
+        Attributions (t,), and the logit's difference from the baseline: their sum, up to the quadrature's error.
     """
     nodes, weights = np.polynomial.legendre.leggauss(n_steps)
     rule = [(float(node + 1) / 2, float(weight) / 2) for node, weight in zip(nodes, weights, strict=True)]
@@ -34,7 +33,7 @@ def attribute(
     keep = torch.tensor([i in special for i in ids], device=x.device)  # t
     baseline = torch.where(keep[:, None], x, tokens[model.config.pad_token_id or 0].detach())  # (t, hidden)
     integral = torch.zeros_like(x)
-    batch = max(1, TOGETHER // len(ids))
+    batch = max(1, MAX_BATCH_TOKENS // len(ids))
     for start in range(0, n_steps, batch):
         points = rule[start : start + batch]
         embeds = torch.cat([baseline + a * (x - baseline) for a, _ in points]).requires_grad_()

@@ -1,4 +1,4 @@
-"""`Explanation`, which `explain` returns: the steps from a text to its answer, which can be saved and printed."""
+"""`Explanation`, the result of `explain()`, and the formats to save it in."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from safetensors.numpy import save_file
 from gatonegro.errors import OptionError
 from gatonegro.glassbox.html import notebook, page
 from gatonegro.glassbox.steps import Record
-from gatonegro.glassbox.text import plain
-from gatonegro.storage import replacing, write_text
+from gatonegro.glassbox.text import to_text
+from gatonegro.storage import atomic_write, write_text
 
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Record):
-    """All steps from a text to an answer, in order."""
+    """Explanation of a model's answer: all steps in order, with methods to print and save them."""
 
     def save(self, path: str | Path) -> Path:
-        """Write the explanation to a file, in the format of its suffix. Return the path.
+        """Write the explanation to a file in the format of its suffix, and return the path.
 
-        `.html`: a page in both languages, which needs no network; `.json`: words and numbers; `.safetensors` or `.npz`:
-        the exact tensors by name; `.txt`: the text that `print` shows.
+        `.html`: a page in both languages, which needs no network; `.json`: captions and numbers; `.safetensors` or
+        `.npz`: the exact tensors by name; `.txt`: the text that `print` shows.
         """
         path = Path(path)
         saver_of(path)(self, path)
         return path
 
     def __str__(self) -> str:
-        return plain(self)
+        return to_text(self)
 
     def _repr_html_(self) -> str:
         return notebook(self)
@@ -42,15 +42,15 @@ class Explanation(Record):
 
 
 def _npz(record: Record, path: Path) -> None:
-    with replacing(path) as beside, beside.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **record.tensors())  # type: ignore[arg-type]
 
 
 def _safetensors(record: Record, path: Path) -> None:
     tensors = {name: np.ascontiguousarray(x) for name, x in record.tensors().items()}
-    about = {"text": record.text, "model": record.model, "tokens": json.dumps(record.tokens)}
-    with replacing(path) as beside:
-        save_file(tensors, beside, about)
+    metadata = {"text": record.text, "model": record.model, "tokens": json.dumps(record.tokens)}
+    with atomic_write(path) as temporary:
+        save_file(tensors, temporary, metadata)
 
 
 SAVERS: dict[str, Callable[[Record, Path], None]] = {
@@ -63,20 +63,20 @@ SAVERS: dict[str, Callable[[Record, Path], None]] = {
 
 
 def saver_of(path: str | Path) -> Callable[[Record, Path], None]:
-    """Return the function that writes a file of this name.
+    """Return the function that writes a file with this suffix.
 
     Raises:
-        OptionError: the suffix is unknown, or a folder has that name.
+        OptionError: the suffix is unknown, or the path is a folder.
     """
     path = Path(path)
     if path.is_dir():
         raise OptionError(
-            f"{path} is a folder; name a file in it.", f"{path} es una carpeta; nombra un archivo dentro."
+            f"{path} is a folder; name a file in it.", f"{path} es una carpeta; pon el nombre de un archivo dentro."
         )
     if path.suffix.lower() not in SAVERS:
         known = ", ".join(SAVERS)
         raise OptionError(
-            f"{path.name!r}: an explanation is saved as {known}; end the name with one of these.",
+            f"{path.name!r}: an explanation is saved as {known}; use one of these suffixes.",
             f"{path.name!r}: una explicación se guarda como {known}; acaba el nombre con uno de ellos.",
         )
     return SAVERS[path.suffix.lower()]

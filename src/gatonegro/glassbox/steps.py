@@ -1,4 +1,4 @@
-"""The data of an explanation: steps with their captions, formulas and tensors."""
+"""Data classes of an explanation: steps with their captions, formulas and tensors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 
 class StepText(NamedTuple):
-    """The caption of a kind of step."""
+    """Caption of a kind of step."""
 
     title: Message
     short: Message  # the title in a word or two
@@ -28,7 +28,7 @@ class StepText(NamedTuple):
 class Step:
     """One step from a text to an answer.
 
-    `tensors` were computed, `weights` are the model's; `work` is the arithmetic, where there are few enough numbers.
+    `tensors` are computed, `weights` are the model's; `work` is the arithmetic, written out in the toy model only.
     """
 
     name: str  # "encoder.0.softmax": unique within an explanation
@@ -41,7 +41,7 @@ class Step:
     work: tuple[Message, ...] = ()
     notes: tuple[Message, ...] = ()
     layer: int | None = None
-    rows: tuple[str, ...] = ()  # token labels of the tensors' rows; `columns` label keys and values
+    rows: tuple[str, ...] = ()  # token labels of the tensors' rows; `columns` are those of keys and values
     columns: tuple[str, ...] = ()
     lang: str = "en"
 
@@ -54,7 +54,7 @@ class Step:
         return self.caption.text.in_(self.lang)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the step as JSON data; of weights, the shapes only."""
+        """Return the step as JSON data, with only the shapes of its weights."""
         return {
             **{name: getattr(self, name) for name in ("name", "kind", "number", "layer", "title", "text", "formula")},
             "rows": self.rows,
@@ -68,22 +68,22 @@ class Step:
 
 @dataclass(frozen=True)
 class Record:
-    """All steps from a text to an answer, in order."""
+    """Steps from a text to an answer, in order, with the answer."""
 
     text: str
     model: str
     lang: str  # "es" or "en"
     tokens: tuple[str, ...]
     steps: tuple[Step, ...]
-    answer: tuple[tuple[str, float], ...] = ()  # labels with their probabilities, the best first
-    written: tuple[str, ...] = ()  # tokens that a decoder wrote
-    text_written: str = ""  # as text
+    answer: tuple[tuple[str, float], ...] = ()  # labels with their probabilities, best first
+    written: tuple[str, ...] = ()  # generated tokens
+    text_written: str = ""  # the generated text
     notes: tuple[Message, ...] = ()
-    diagnosis: Diagnosis | None = None  # of text and model
-    words: Mapping[int, str] = field(default_factory=dict)  # words or labels in steps, by id
+    diagnosis: Diagnosis | None = None
+    words: Mapping[int, str] = field(default_factory=dict)  # words or labels of `likeliest` tensors, by id
 
     def __getitem__(self, name: str) -> Step:
-        """Return a step by its name, or by the end of its name if only one has it: "0.softmax"."""
+        """Return a step by its name or by a unique end of its name, such as "0.softmax"."""
         steps = [step for step in self.steps if step.name == name]
         steps = steps or [step for step in self.steps if step.name.endswith("." + name)]
         if len(steps) == 1:
@@ -100,16 +100,16 @@ class Record:
         return self.diagnosis if self.diagnosis is not None and self.diagnosis.fits is False else None
 
     def likeliest(self, step: Step) -> list[list[tuple[str, float]]]:
-        """Return the likeliest words or labels per place, with their probabilities, of a step that has them."""
+        """Return a step's likeliest words or labels per token, with their probabilities."""
         rows = zip(step.tensors["likeliest"].tolist(), step.tensors["probs"].tolist(), strict=True)
         return [[(self.words.get(i, str(i)), p) for i, p in zip(*row, strict=True)] for row in rows]
 
     def tensors(self) -> dict[str, Array]:
-        """Return all computed tensors, by "step/tensor"."""
+        """Return all computed tensors by "step/tensor"."""
         return {f"{step.name}/{name}": x for step in self.steps for name, x in step.tensors.items()}
 
     def weights(self) -> dict[str, Array]:
-        """Return the model's weights in the steps, by "step/weight"; matrices are (out, in), as in PyTorch."""
+        """Return the model's weights by "step/weight"; matrices are (out, in), as in PyTorch."""
         return {f"{step.name}/{name}": x for step in self.steps for name, x in step.weights.items()}
 
     def to_dict(self) -> dict[str, Any]:
@@ -129,9 +129,9 @@ class Record:
 
 
 def _rounded(x: Any) -> Any:
-    """Return nested lists of numbers, floats rounded to six significant digits."""
+    """Round the floats in nested lists to six significant digits."""
     if isinstance(x, list):
-        return [_rounded(each) for each in x]
+        return [_rounded(item) for item in x]
     if not isinstance(x, float):
         return x
     return float(f"{x:.6g}") if math.isfinite(x) else None  # masked scores are infinite, which JSON lacks

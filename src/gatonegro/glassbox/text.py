@@ -1,4 +1,4 @@
-"""An explanation as text, for a file, a pipe or a terminal with colours."""
+"""Text output of an explanation: for a file, a pipe or a terminal with colours."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from rich.text import Text
 from gatonegro.glassbox.steps import Array, Record, Step
 from gatonegro.i18n import Message
 
-NUMBERS = 4  # numbers of a vector to show
-PLACES = 40  # places of a text whose likeliest words are shown
-WIDE = 12  # most tokens of a table of attention
+N_SHOWN_NUMBERS = 4  # first numbers of a vector
+MAX_POSITIONS = 40  # tokens with their likeliest words
+MAX_TABLE_TOKENS = 12  # longest text with tables of attention
 SHADES = " ░▒▓█"
 
 
-def plain(record: Record, layers: int | None = None, width: int = 100) -> str:
-    """Return the explanation as text without colours, with the steps of the first `layers` only, if given."""
+def to_text(record: Record, layers: int | None = None, width: int = 100) -> str:
+    """Return the explanation as plain text, with the steps of the first `layers` layers only if given."""
     out = StringIO()
     show(record, Console(file=out, width=width, color_system=None, highlight=False), layers)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
 def printable(text: str) -> str:
-    """Return a text in which every character that could move a cursor is replaced."""
+    """Replace the characters of a text that a terminal would interpret, such as escape sequences."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def show(record: Record, console: Console, layers: int | None = None) -> None:
-    """Print the explanation, with the steps of the first `layers` only, if given."""
+    """Print the explanation to a console, with the steps of the first `layers` layers only if given."""
     console.print(Text(printable(record.text), "bold"))
     model = Message("model: ", "modelo: ").in_(record.lang)
     console.print(Text(model + printable(record.model or "?"), "dim"))
@@ -50,8 +50,8 @@ def show(record: Record, console: Console, layers: int | None = None) -> None:
 
 
 def _step(step: Step, record: Record, console: Console) -> None:
-    def show(what: RenderableType, indent: int) -> None:
-        console.print(Padding(what, (0, 0, 0, indent)))
+    def show(line: RenderableType, indent: int) -> None:
+        console.print(Padding(line, (0, 0, 0, indent)))
 
     where = "" if step.layer is None else Message(" · layer ", " · capa ").in_(step.lang) + str(step.layer + 1)
     console.print()
@@ -71,10 +71,10 @@ def _step(step: Step, record: Record, console: Console) -> None:
 
 
 def _tensor(name: str, x: Array, step: Step, record: Record) -> RenderableType:
-    """Return a tensor's name, shape and first numbers; or a table of attention, averaged over the heads."""
+    """Return a tensor's name and shape with its first numbers, or with a table (mean of the heads) for attention."""
     shape = f"({'×'.join(map(str, x.shape))})" if x.ndim else ""
     head = Text.assemble((f"{name} ", "bold"), (shape, "dim"))
-    if name == "probs" and x.ndim == 3 and max(x.shape[1:]) <= WIDE:
+    if name == "probs" and x.ndim == 3 and max(x.shape[1:]) <= MAX_TABLE_TOKENS:
         if len(x) > 1:
             mean = Message(f" · mean of {len(x)} heads", f" · media de {len(x)} cabezas")
             head.append(mean.in_(record.lang), "dim")
@@ -94,15 +94,15 @@ def _tensor(name: str, x: Array, step: Step, record: Record) -> RenderableType:
 
 
 def _words(step: Step, record: Record) -> RenderableType:
-    """Return a table of the likeliest words or labels at the first places."""
+    """Return a table of the likeliest words or labels for the first tokens."""
     table = Table(box=None, pad_edge=False, show_header=False)
-    for token, words in zip(step.rows[:PLACES], record.likeliest(step), strict=False):
+    for token, words in zip(step.rows[:MAX_POSITIONS], record.likeliest(step), strict=False):
         table.add_row(Text(f"{printable(token)} →"), *(Text(f"{printable(word)} {p:.2f}") for word, p in words))
     return table
 
 
 def _signed(tokens: Iterable[str], x: Array) -> RenderableType:
-    """Return words with the attribution of each; negative ones have another colour."""
+    """Return tokens with their attributions; negative ones have another colour."""
     most = float(np.abs(x).max()) or 1.0
     out = Text()
     for token, n in zip(tokens, x.tolist(), strict=True):
@@ -112,10 +112,10 @@ def _signed(tokens: Iterable[str], x: Array) -> RenderableType:
 
 
 def _some(x: Array) -> str:
-    """Return the first numbers of the first vector."""
+    """Format the first numbers of a tensor's first vector."""
     first = x.reshape(-1, x.shape[-1])[0]
-    numbers = [f"{n:.3f}" if x.dtype.kind == "f" else str(n) for n in first[:NUMBERS].tolist()]
-    return "[" + ", ".join(numbers) + (", …" if len(first) > NUMBERS or x.ndim > 1 else "") + "]"
+    numbers = [f"{n:.3f}" if x.dtype.kind == "f" else str(n) for n in first[:N_SHOWN_NUMBERS].tolist()]
+    return "[" + ", ".join(numbers) + (", …" if len(first) > N_SHOWN_NUMBERS or x.ndim > 1 else "") + "]"
 
 
 def _attention(probs: Array, step: Step) -> RenderableType:

@@ -1,6 +1,6 @@
 """The course's worked example: three words, vectors of three numbers, one head, all arithmetic written out.
 
-It is computed by `EncoderLayer`, with the weights that are given here.
+`EncoderLayer` computes it, with the weights below.
 """
 
 from __future__ import annotations
@@ -15,58 +15,58 @@ import torch
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.glassbox.explanation import Explanation
-from gatonegro.glassbox.recording import CAPTIONS, Rows, layer_steps, step
+from gatonegro.glassbox.step_builders import CAPTIONS, RowLabels, layer_steps, step
 from gatonegro.glassbox.steps import Step
 from gatonegro.i18n import Message
 from gatonegro.nn.encoder import EncoderLayer
 from gatonegro.nn.watch import watch
 from gatonegro.packing import Layout
 
-WORDS = {"El": (1.0, 1.0, 1.0), "gato": (1.0, 2.0, 3.0), "negro": (2.0, 3.0, 4.0)}
+WORD_VECTORS = {"El": (1.0, 1.0, 1.0), "gato": (1.0, 2.0, 3.0), "negro": (2.0, 3.0, 4.0)}
 W = ((1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 1.0))  # W_Q = W_K = W_V, for row vectors: x·W
-SAME = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))  # W_O and W_1, the identity
-DOWN = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # W_2: shifts each number by one place
-EPS = 1e-5
+EYE = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))  # W_O and W_1, the identity
+SHIFT = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # W_2: shifts each number by one place
+NORM_EPS = 1e-5
 Line = str | Message  # a line of arithmetic
 
 
-def layer() -> EncoderLayer:
-    """Return the encoder layer of the example, with its weights."""
+def make_layer() -> EncoderLayer:
+    """Build the encoder layer of the example."""
     config = Config(
         "toy", vocab_size=3, hidden_size=3, num_hidden_layers=1, num_attention_heads=1, intermediate_size=3,
-        max_position_embeddings=3, hidden_act="relu", layer_norm_eps=EPS, hidden_dropout_prob=0.0,
+        max_position_embeddings=3, hidden_act="relu", layer_norm_eps=NORM_EPS, hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
     )  # fmt: skip
-    made = EncoderLayer(config).double().eval()
-    attention, ff = made.attention, made.feed_forward
+    layer = EncoderLayer(config).double().eval()
+    attention, ff = layer.attention, layer.feed_forward
     with torch.no_grad():
         for part, weight in (
-            (attention.query, W), (attention.key, W), (attention.value, W), (attention.output, SAME), (ff.up, SAME),
-            (ff.down, DOWN),
+            (attention.query, W), (attention.key, W), (attention.value, W), (attention.output, EYE), (ff.up, EYE),
+            (ff.down, SHIFT),
         ):  # fmt: skip
             assert part is not None
             part.weight.copy_(torch.tensor(weight).T)  # PyTorch stores W transposed
             part.bias.zero_()
-    return made
+    return layer
 
 
 def toy(text: str, lang: str) -> Explanation:
-    """Return the explanation of a text by the toy model, `explain(text, model="toy")`."""
+    """Explain a text with the toy model, as `explain(text, model="toy")` does."""
     words = text.split()
-    if not words or any(word not in WORDS for word in words) or len(words) > 12:
-        known = " ".join(WORDS)
+    if not words or any(word not in WORD_VECTORS for word in words) or len(words) > 12:
+        known = " ".join(WORD_VECTORS)
         raise InputError(
             f"the toy model knows three words, {known}, and reads 12 at most; not {text!r:.60}.",
             f"el modelo de juguete sabe tres palabras, {known}, y lee 12 como mucho; no {text!r:.60}.",
         )
-    made, x = layer(), torch.tensor([WORDS[word] for word in words], dtype=torch.float64)  # (t, 3)
-    with torch.no_grad(), watch(made) as seen:
-        made(x, Layout((len(words),), (len(words),)))
+    layer, x = make_layer(), torch.tensor([WORD_VECTORS[word] for word in words], dtype=torch.float64)  # (t, 3)
+    with torch.no_grad(), watch(layer) as activations:
+        layer(x, Layout((len(words),), (len(words),)))
     first = step("vectorization", formula="x = E[word]", variant="toy_vectorization", tensors={"x": x},
                  rows=tuple(words))  # fmt: skip
-    ids = {word: i for i, word in enumerate(WORDS)}
-    steps = [replace(first, work=_messages(f"{word} = E[{ids[word]}] = {_row(WORDS[word])}" for word in words))]
-    for each in layer_steps(made, seen, x, "", 0, Rows(tuple(words))):
+    ids = {word: i for i, word in enumerate(WORD_VECTORS)}
+    steps = [replace(first, work=_messages(f"{word} = E[{ids[word]}] = {_row(WORD_VECTORS[word])}" for word in words))]
+    for each in layer_steps(layer, activations, x, "", 0, RowLabels(tuple(words))):
         course = CAPTIONS.get(f"{each.kind}.course")  # a note, where the course's arithmetic differs
         name = f"encoder.0.{each.name}"
         steps.append(replace(each, name=name, work=_messages(_work(each, words)), notes=(course,) if course else ()))
@@ -74,12 +74,12 @@ def toy(text: str, lang: str) -> Explanation:
 
 
 def _messages(lines: Iterable[Line]) -> tuple[Message, ...]:
-    """Return lines as messages; a str is the same in both languages."""
+    """Convert lines to messages; a str is the same in both languages."""
     return tuple(Message.same(line) if isinstance(line, str) else line for line in lines)
 
 
 def _number(x: float) -> str:
-    """Return a whole number as 3, others as 0.3333, very small ones as 1.0e-05."""
+    """Format a number: 3, 0.3333, or 1.0e-05 for a very small one."""
     return f"{x:.0f}" if x == round(x) else f"{x:.4f}" if abs(x) >= 1e-3 else f"{x:.1e}"
 
 
@@ -88,7 +88,7 @@ def _row(x: object) -> str:
 
 
 def _times(a: object, b: object) -> str:
-    """Return the dot product of a and b, written out."""
+    """Write out the dot product of a and b."""
     return " + ".join(f"{_number(float(m))}·{_number(float(n))}" for m, n in zip(a, b, strict=True))  # type: ignore
 
 
@@ -123,26 +123,26 @@ def _work(step: Step, words: list[str]) -> Iterator[Line]:
             for j, (column, n) in enumerate(zip(tensors["V"][0].T, context, strict=True)):
                 yield f"context({word})_{j + 1} = {_times(probs, column)} = {_number(n)}"
     elif step.kind == "add":
-        yield Message(f"W_O = {_matrix(SAME)}: the output is the input", f"W_O = {_matrix(SAME)}: sale lo que entra")
+        yield Message(f"W_O = {_matrix(EYE)}: the output is the input", f"W_O = {_matrix(EYE)}: sale lo que entra")
         for word, x, y, r in zip(words, *(tensors[name] for name in ("x", "attention", "sum")), strict=True):
             yield f"{word}: {_row(x)} + {_row(y)} = {_row(r)}"
     elif step.kind == "norm":
-        yield f"γ = 1,  β = 0,  ε = {EPS}"
+        yield f"γ = 1,  β = 0,  ε = {NORM_EPS}"
         for word, r, y in zip(words, tensors["sum"], tensors["y"], strict=True):
             yield from _normed("y", word, r, y)
     elif step.kind == "feed_forward":
-        yield f"W_up = {_matrix(SAME)},  W_down = {_matrix(DOWN)},  b = 0,  f(x) = ReLU(x) = max(0, x)"
+        yield f"W_up = {_matrix(EYE)},  W_down = {_matrix(SHIFT)},  b = 0,  f(x) = ReLU(x) = max(0, x)"
         for i, word in enumerate(words):
             y, up, bent, down, total, z = (tensors[name][i] for name in ("y", "up", "activation", "down", "sum", "z"))
-            yield from _products(f"({word}·W_up)", y, SAME, up)
+            yield from _products(f"({word}·W_up)", y, EYE, up)
             yield f"ReLU({_row(up)}) = {_row(bent)}"
-            yield from _products(f"(f·W_down)({word})", bent, DOWN, down)
+            yield from _products(f"(f·W_down)({word})", bent, SHIFT, down)
             yield f"{word}: {_row(y)} + {_row(down)} = {_row(total)}"
             yield from _normed("z", word, total, z)
 
 
 def _products(name: str, x: Any, weight: Sequence[Sequence[float]], y: Any) -> list[str]:
-    """Return x·W with W (in, out), a line per number."""
+    """Write out x·W, one line per number; weight is (in, out)."""
     columns = zip(*weight, strict=True)
     return [f"{name}_{j + 1} = {_times(x, w)} = {_number(y[j])}" for j, w in enumerate(columns)]
 

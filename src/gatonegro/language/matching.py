@@ -1,4 +1,4 @@
-"""The languages of a model, and whether a text is in one of them."""
+"""The languages of a model, and the match of a text's language with them."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from typing import Any
 from gatonegro.errors import GatonegroError
 from gatonegro.hub import Source, locate
 from gatonegro.i18n import Message, catalog
-from gatonegro.language.detect import likely
+from gatonegro.language.detect import language_probabilities
 from gatonegro.tokenization import Tokenizer
 
-NAMES = catalog(Path(__file__).parent / "names.json")  # by ISO 639 code
-# languages that a short text does not tell apart
-RELATIVES = frozenset({"es", "gl", "ca", "ast", "pt", "an", "ext", "oc", "mwl"})
-PLAUSIBLE = 3.0  # a language is possible if it is at most this many times less likely than the likeliest
-SURE = 0.9  # probability from which a language is not taken for a relative
-LETTERS = 20  # fewest letters of a text that can be judged
-# A tokenizer's fertility (tokens per word) is taken relative to that of XLM-R's, made for a hundred languages. It is
-# made for the languages in which it needs at most OWN × what it needs in its best one; for none, if that is over POOR.
-OWN, POOR = 1.35, 2.0
-UNKNOWN = 8  # weight of an unknown token, since it loses a word
+LANGUAGE_NAMES = catalog(Path(__file__).parent / "names.json")  # by ISO 639 code
+# languages that short texts are confused among
+RELATED_LANGUAGES = frozenset({"es", "gl", "ca", "ast", "pt", "an", "ext", "oc", "mwl"})
+MAX_PLAUSIBLE_RATIO = 3.0  # a language is plausible if the likeliest is at most this many times as likely
+MIN_SURE_PROBABILITY = 0.9  # of a language that is not confused with a related one
+MIN_LETTERS = 20  # in a text whose language can be detected
+# A tokenizer's fertility (tokens per word) is taken relative to that of XLM-R's, made for a hundred languages. It was
+# made for the languages with at most MAX_OWN_RATIO × its least fertility; for none, if that is over MAX_FERTILITY.
+MAX_OWN_RATIO, MAX_FERTILITY = 1.35, 2.0
+UNKNOWN_WEIGHT = 8  # tokens that an unknown token counts for, since it loses a word
 # ISO 639 codes of three letters, which cards use → of two, which detectors return
-SHORT = json.loads((Path(__file__).parent / "codes.json").read_text(encoding="utf-8"))
-NAMELESS = 8  # fewest letters in words without a capital; below that, a text is a list of names
-NO_WORDS = re.compile(r"\S+://\S+|www\.\S+|\S+@\S+|[@#]\w+")  # links, addresses, mentions
+TWO_LETTER_CODES: dict[str, str] = json.loads((Path(__file__).parent / "codes.json").read_text(encoding="utf-8"))
+MIN_LOWERCASE_LETTERS = 8  # in words without a capital; with fewer, a text is a list of names
+NON_WORDS = re.compile(r"\S+://\S+|www\.\S+|\S+@\S+|[@#]\w+")  # links, addresses, mentions
 WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
-# A word counts for the model's language if it is TIMES more likely there and stays whole. A text is mixed if at least
-# WORDS words, and a SHARE of all, count.
-TIMES, WORDS, SHARE = 3.0, 2, 0.4
+# A word is in the model's language if it is MIXED_MIN_RATIO times as likely there, and its tokenizer does not split it.
+# A text is mixed if at least MIXED_MIN_WORDS words, and MIXED_MIN_SHARE of its long ones, are.
+MIXED_MIN_RATIO, MIXED_MIN_WORDS, MIXED_MIN_SHARE = 3.0, 2, 0.4
 
 
 @dataclass(frozen=True)
@@ -41,59 +41,55 @@ class Languages:
     """The languages that a model was made for."""
 
     codes: tuple[str, ...]  # ISO 639; empty: it is for many, or they are not known
-    how: str  # their source: "config", "card" or "tokenizer"
+    source: str  # of `codes`: "config", "card" or "tokenizer"
 
 
 @dataclass(frozen=True)
-class Match:
-    """A text's language, and whether it is one of a model's."""
+class LanguageMatch:
+    """The language of a text, and whether it is one of a model's."""
 
     language: str | None
-    share: float  # its probability
-    fits: bool | None  # None: not known
+    probability: float  # of `language`
+    fits: bool | None  # None: unclear
     mixed: bool = False
 
 
-def names_of(*codes: str | None) -> Message:
-    """Return the names of languages, separated by commas; for a code without a name, the code."""
-    names = [NAMES.get(code or "", Message.same(code or "?")) for code in codes]
+def language_names(*codes: str | None) -> Message:
+    """Return the names of languages, separated by commas; a code without a name stands for itself."""
+    names = [LANGUAGE_NAMES.get(code or "", Message.same(code or "?")) for code in codes]
     return Message(", ".join(name.en for name in names), ", ".join(name.es for name in names))
 
 
-def name_of(code: str | None) -> str:
-    """Return a language's name, in the user's language."""
-    return str(names_of(code))
-
-
-def short(code: str) -> str:
-    """Return the code of two letters: "pt" for "pt-BR" and "por"."""
-    first = re.split(r"[-_]", code.lower())[0]
-    return SHORT.get(first, first)
+def two_letter_code(code: str) -> str:
+    """Return a language's code of two letters: "pt" for "pt-BR" and "por"."""
+    first: str = re.split(r"[-_]", code.lower())[0]
+    return TWO_LETTER_CODES.get(first, first)
 
 
 def languages_of(tokenizer: Tokenizer, config: Mapping[str, Any], source: Source | str | None = None) -> Languages:
     """Return the languages of a model: those of its config.json (`languages`), its card, or its tokenizer.
 
     Args:
+        tokenizer: the model's.
         config: config.json as a dict.
-        source: its files; a name is searched for on this machine only.
+        source: the model's files, or its name, which is searched for on this machine only.
     """
     listed = config.get("languages")
     if isinstance(listed, list) and listed and all(isinstance(code, str) for code in listed):
-        return Languages(tuple(map(short, listed)), "config")
+        return Languages(tuple(map(two_letter_code, listed)), "config")
     if card := _card(source):
         return Languages(tuple(code for code in card if code != "multilingual"), "card")
     marian = tokenizer.marian.languages if tokenizer.marian else {}
     if len(code := str(marian.get("source_lang", ""))) == 2:
         return Languages((code,), "config")
-    needs = relative_fertility(tokenizer)
-    least = next(iter(needs.values()))
-    best = tuple(code for code, times in needs.items() if times <= OWN * least)
-    return Languages(best if least <= POOR else (), "tokenizer")
+    fertility = relative_fertility(tokenizer)
+    least = next(iter(fertility.values()))
+    best = tuple(code for code, value in fertility.items() if value <= MAX_OWN_RATIO * least)
+    return Languages(best if least <= MAX_FERTILITY else (), "tokenizer")
 
 
 def _card(source: Source | str | None) -> list[str]:
-    """Return the languages in the front matter of a model's card; none without a card, or if it lists none."""
+    """Return the languages in the front matter of a model's card; empty without a card."""
     import yaml
     from huggingface_hub import ModelCard
 
@@ -105,76 +101,76 @@ def _card(source: Source | str | None) -> list[str]:
     except (GatonegroError, ValueError, OSError, yaml.YAMLError):  # the card cannot be read
         return []
     codes = [codes] if isinstance(codes, str) else codes
-    return [short(code) for code in codes if isinstance(code, str)] if isinstance(codes, list) else []
+    return [two_letter_code(code) for code in codes if isinstance(code, str)] if isinstance(codes, list) else []
 
 
 @lru_cache(16)
 def best_fertility(tokenizer: Tokenizer) -> float:
     """Return a tokenizer's tokens per word in its best language."""
-    return min(tokens_per_word(tokenizer, sample["sentences"], UNKNOWN) for sample in samples().values())
+    return min(tokens_per_word(tokenizer, sample["sentences"], UNKNOWN_WEIGHT) for sample in samples().values())
 
 
 @cache
 def samples() -> dict[str, dict[str, Any]]:
-    """Return a few sentences per language, translations of one another, and XLM-R's tokens per word for them
-    (https://arxiv.org/abs/1911.02116)."""
-    return json.loads((Path(__file__).parent / "samples.json").read_text(encoding="utf-8"))
+    """Return a few parallel sentences per language, with XLM-R's tokens per word, https://arxiv.org/abs/1911.02116."""
+    read: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "samples.json").read_text(encoding="utf-8"))
+    return read
 
 
 def relative_fertility(tokenizer: Tokenizer) -> dict[str, float]:
-    """Return a tokenizer's tokens per word in each language as a multiple of XLM-R's, the best language first."""
+    """Return a tokenizer's tokens per word in each language as a multiple of XLM-R's, the least first."""
     multiples = {
-        code: tokens_per_word(tokenizer, sample["sentences"], UNKNOWN) / sample["tokens_per_word"]
+        code: tokens_per_word(tokenizer, sample["sentences"], UNKNOWN_WEIGHT) / sample["tokens_per_word"]
         for code, sample in samples().items()
     }
     return dict(sorted(multiples.items(), key=lambda item: item[1]))
 
 
 def tokens_per_word(tokenizer: Tokenizer, texts: list[str], unknown: int = 1) -> float:
-    """Return the tokens per word of some texts; an unknown token counts `unknown` times."""
+    """Return a tokenizer's tokens per word for texts; an unknown token counts `unknown` times."""
     ids = (i for text in texts for i in tokenizer.convert_tokens_to_ids(tokenizer.tokenize(text)))
     tokens = sum(unknown if i == tokenizer.unk_token_id else 1 for i in ids)
     return tokens / max(1, sum(len(WORD.findall(text)) for text in texts))
 
 
-def match(text: str, languages: Languages, tokenizer: Tokenizer | None = None) -> Match:
+def match_language(text: str, languages: Languages, tokenizer: Tokenizer | None = None) -> LanguageMatch:
     """Return a text's language, and whether it is one of a model's.
 
-    `fits` is False if no language that the text may be in is one of them. It is None if the text is too short, in a
-    relative of one of them (Galician, say), or mixed, by the tokenizer's evidence, with one of them.
+    `fits` is False if none of the text's plausible languages is one of them. It is None if the text is too short, in a
+    language related to one of them (Galician, say), or mixed with one of them, by the tokenizer's evidence.
     """
-    text = NO_WORDS.sub(" ", text)
-    found = likely(text)
-    best = next(iter(found), None)
-    if best is None or not languages.codes or (languages.how == "tokenizer" and best not in samples()):
-        return Match(best, found.get(best or "", 0.0), None)
-    share = found[best]
-    own = set(languages.codes)
-    if best in own:
-        return Match(best, share, True if share >= 0.5 or enough(text) else None)
-    may_be = {code for code, p in found.items() if p * PLAUSIBLE >= share}
-    if best in RELATIVES and share < SURE:
-        may_be |= RELATIVES
-    if may_be & own or not enough(text):
-        return Match(best, share, None)
-    if tokenizer is not None and _mixed(text, best, own, tokenizer):
-        return Match(best, share, None, True)
-    return Match(best, share, False)
+    text = NON_WORDS.sub(" ", text)
+    probabilities = language_probabilities(text)
+    best = next(iter(probabilities), None)
+    if best is None or not languages.codes or (languages.source == "tokenizer" and best not in samples()):
+        return LanguageMatch(best, probabilities.get(best or "", 0.0), None)
+    p = probabilities[best]
+    codes = set(languages.codes)
+    if best in codes:
+        return LanguageMatch(best, p, True if p >= 0.5 or is_long_enough(text) else None)
+    plausible = {code for code, other in probabilities.items() if other * MAX_PLAUSIBLE_RATIO >= p}
+    if best in RELATED_LANGUAGES and p < MIN_SURE_PROBABILITY:
+        plausible |= RELATED_LANGUAGES
+    if plausible & codes or not is_long_enough(text):
+        return LanguageMatch(best, p, None)
+    if tokenizer is not None and _is_mixed(text, best, codes, tokenizer):
+        return LanguageMatch(best, p, None, True)
+    return LanguageMatch(best, p, False)
 
 
-def enough(text: str) -> bool:
-    """Return whether a text can be judged: it needs enough letters outside names, numbers, links and emoji."""
-    words = WORD.findall(NO_WORDS.sub(" ", text))
-    nameless = text.isupper() or sum(len(word) for word in words if not word.istitle()) >= NAMELESS
-    return (nameless and sum(map(len, words)) >= LETTERS) or any(ord(c) > 0x2E80 and c.isalpha() for c in text)
+def is_long_enough(text: str) -> bool:
+    """Return True if a text has enough letters, outside names, numbers, links and emoji, to detect its language."""
+    words = WORD.findall(NON_WORDS.sub(" ", text))
+    no_names = text.isupper() or sum(len(word) for word in words if not word.istitle()) >= MIN_LOWERCASE_LETTERS
+    return (no_names and sum(map(len, words)) >= MIN_LETTERS) or any(ord(c) > 0x2E80 and c.isalpha() for c in text)
 
 
-def _mixed(text: str, best: str, own: set[str], tokenizer: Tokenizer) -> bool:
-    """Return whether many words of a text are of a model's languages, though the text is not: "fue super smooth"."""
+def _is_mixed(text: str, best: str, codes: set[str], tokenizer: Tokenizer) -> bool:
+    """Return True if many words of a text in `best` are in one of `codes`, as in "fue super smooth"."""
     words = [word for word in WORD.findall(text[:1000]) if len(word) > 3 and word.islower()]
-    theirs = 0
+    count = 0
     for word in words:
-        found = likely(word)
-        likelier = max(found.get(code, 0.0) for code in own) > TIMES * found.get(best, 0.0)
-        theirs += likelier and len(tokenizer.tokenize(word)) <= len(re.split(r"[-'’]", word)) * 2 - 1
-    return theirs >= WORDS and theirs >= SHARE * len(words)
+        probabilities = language_probabilities(word)
+        likelier = max(probabilities.get(code, 0.0) for code in codes) > MIXED_MIN_RATIO * probabilities.get(best, 0.0)
+        count += likelier and len(tokenizer.tokenize(word)) <= len(re.split(r"[-'’]", word)) * 2 - 1
+    return count >= MIXED_MIN_WORDS and count >= MIXED_MIN_SHARE * len(words)

@@ -1,4 +1,4 @@
-"""Tags in front of a source, which ask a translation model with several target languages for one of them."""
+"""Target language tags, which select the output language of multilingual translation models."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from gatonegro.config import Config
 from gatonegro.tokenization import Tokenizer
 
-TAG = ">>{}<<"
+LANGUAGE_TAG = ">>{}<<"
 
 
-def targets(tokenizer: Tokenizer, config: Config) -> list[str]:
-    """Return the target languages for which a model has a tag."""
-    known, there = config.extra.get("languages"), tokenizer.backend_tokenizer.token_to_id
-    known = known if isinstance(known, list) else []
-    return [lang for lang in known if isinstance(lang, str) and there(TAG.format(lang)) is not None]
+def target_languages(tokenizer: Tokenizer, config: Config) -> list[str]:
+    """Return the target languages that a model has a tag for."""
+    codes, token_to_id = config.extra.get("languages"), tokenizer.backend_tokenizer.token_to_id
+    codes = codes if isinstance(codes, list) else []
+    return [code for code in codes if isinstance(code, str) and token_to_id(LANGUAGE_TAG.format(code)) is not None]
 
 
-def other(known: Sequence[str], lang: str | None) -> str | None:
+def other_language(known: Sequence[str], lang: str | None) -> str | None:
     """Return the first language other than `lang`, or None."""
     return next((code for code in known if code != lang), None)

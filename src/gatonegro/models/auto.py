@@ -72,7 +72,7 @@ class AutoModel:
                 f"config must be a Config, as AutoConfig.from_pretrained returns, not a {kind}.",
                 f"config debe ser un Config, como el que da AutoConfig.from_pretrained, no un {kind}.",
             )
-        bare = family_of(config.model_type).bare
+        bare = family_of(config.model_type).base_head
         return initialise(build(config, bare if cls.head == "pooler" else cls.head), config.initializer_range)
 
 

@@ -15,12 +15,20 @@ from gatonegro import checkpoints, hub, storage
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, MissingHeadError, OptionError
 from gatonegro.families import family_of
-from gatonegro.families.family import BARE, adopt, canonical, has_head, heads_named, read_config, untied
+from gatonegro.families.family import (
+    BASE_HEADS,
+    declared_heads,
+    from_checkpoint,
+    has_head,
+    normalize_names,
+    read_config,
+    resolve_tying,
+)
 from gatonegro.generation import generation_config
 from gatonegro.models.language import LanguageModel
 from gatonegro.models.model import Model, initialise
 from gatonegro.nn.heads import HEADS
-from gatonegro.preprocessing import KEY, preprocessing_of
+from gatonegro.preprocessing import CONFIG_KEY, preprocessing_name
 from gatonegro.tokenization import TOKENIZER_FILES
 
 
@@ -46,8 +54,8 @@ def head_of(name: str | Path, *, revision: str | None = None, local_files_only: 
     config = load_config(source)
     family = family_of(config.model_type)
     classes = config.extra.get("architectures") or ()
-    bare = any(family.heads[head].architecture in classes for head in BARE if head in family.heads)
-    return next(iter(heads_named(family, config)), "none" if bare else None)
+    bare = any(family.heads[head].architecture in classes for head in BASE_HEADS if head in family.heads)
+    return next(iter(declared_heads(family, config)), "none" if bare else None)
 
 
 def load(
@@ -83,8 +91,8 @@ def load(
         data = source.json("generation_config.json")  # older models have its keys in config.json
         ids = {name: value for name, value in config.extra.items() if name.endswith("_token_id")}
         model.generation_config = generation_config(config.extra if data is None else {**ids, **data})
-    if (wanted := preprocessing_of(source.name, config.extra.get(KEY))) is not None:  # for saved copies
-        model.config = replace(model.config, extra={**model.config.extra, KEY: wanted})
+    if (wanted := preprocessing_name(source.name, config.extra.get(CONFIG_KEY))) is not None:  # for saved copies
+        model.config = replace(model.config, extra={**model.config.extra, CONFIG_KEY: wanted})
     return model.eval()
 
 
@@ -113,7 +121,7 @@ def copy_to(
     """
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source)  # fails before a long download
-    folder = storage.folder_of(folder)
+    folder = storage.output_folder(folder)
     files = [
         path
         for file in ("README.md", "generation_config.json", *TOKENIZER_FILES)
@@ -130,8 +138,8 @@ def copy_to(
         )
     for path in files:
         storage.copy(path, folder / path.name)
-    wanted = preprocessing_of(source.name, config.extra.get(KEY))  # the copy's name may not imply it
-    data = dict(config.extra) | ({KEY: wanted} if wanted else {})
+    wanted = preprocessing_name(source.name, config.extra.get(CONFIG_KEY))  # the copy's name may not imply it
+    data = dict(config.extra) | ({CONFIG_KEY: wanted} if wanted else {})
     storage.write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return [*(folder / path.name for path in files), folder / "config.json"]
 
@@ -151,22 +159,23 @@ def _assemble(
     config: Config, head: str, tensors: dict[str, Tensor], *, fresh_head: bool, dtype: torch.dtype | str | None
 ) -> Model:
     family = family_of(config.model_type)
-    if head not in (*BARE, *family.heads):
-        known = ", ".join(name for name in family.heads if name not in BARE)
+    if head not in (*BASE_HEADS, *family.heads):
+        known = ", ".join(name for name in family.heads if name not in BASE_HEADS)
         raise MissingHeadError(
             f"a {config.model_type} model has no {head} head; it can have: {known}. Name a model that was made for "
             "the task.",
             f"un modelo {config.model_type} no tiene cabeza {head}; puede tener: {known}. Indica un modelo hecho "
             "para la tarea.",
         )
-    tensors = canonical(family, config, tensors)
+    tensors = normalize_names(family, config, tensors)
     if head == "pooler" and not ("pooler" in family.heads and has_head(family, config, "pooler", tensors)):
         head = "none"  # BERT's pooler is optional
-    config = untied(family, config, tensors)
+    config = resolve_tying(family, config, tensors)
     with torch.device("meta"):
         model = build(config, head)
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    state = adopt(family, config, head, tensors, {n for n in shapes if not (fresh_head and n.startswith("head."))})
+    required = {name for name in shapes if not (fresh_head and name.startswith("head."))}
+    state = from_checkpoint(family, config, head, tensors, required)
     kind = precision(dtype, next((t.dtype for t in state.values() if t.is_floating_point()), torch.float32))
     state = {n: t.to(kind) if t.is_floating_point() else t for n, t in state.items() if n in shapes}
     if fresh_head:

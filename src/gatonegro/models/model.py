@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from gatonegro import checkpoints, storage
 from gatonegro.checks import one_of
 from gatonegro.config import Config
-from gatonegro.engine import PRECISIONS, best_precision, fit_threads, put_twins
+from gatonegro.engine import PRECISIONS, best_precision, limit_threads, replace_modules
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
-from gatonegro.families.family import release, write_config
-from gatonegro.i18n import localized, number
+from gatonegro.families.family import to_checkpoint, write_config
+from gatonegro.i18n import format_int, localized
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.attention import Seen
 from gatonegro.nn.describe import describe
@@ -170,15 +170,15 @@ class Model(nn.Module):
         if self._source:
             return self.source.optimize(precision)
         one_of(*PRECISIONS)("precision", precision)
-        fit_threads()
-        twin = share(self, trainable=False).eval()
+        limit_threads()
+        optimized = share(self, trainable=False).eval()
         if precision == "auto" or (precision == "int8" and self.device.type != "cpu"):  # int8 is for CPUs
             precision = best_precision(self.device, self.stored_int8)
-        twin.precision = precision
+        optimized.precision = precision
         small = self.stored_int8 and self.task_head != "masked-lm"  # its head multiplies by the embeddings
-        put_twins(twin, precision, small, lambda: twin.run(_sample(self.config).to(self.device)))
-        twin._source = lambda: self
-        return twin
+        replace_modules(optimized, precision, small, lambda: optimized.run(_sample(self.config).to(self.device)))
+        optimized._source = lambda: self
+        return optimized
 
     @property
     def source(self) -> Model:
@@ -244,7 +244,7 @@ class Model(nn.Module):
 
     def __repr__(self) -> str:
         name = f"{self.name_or_path}: " if self.name_or_path else ""
-        count = number(self.num_parameters())
+        count = format_int(self.num_parameters())
         title = localized(f"{name}{count} parameters", f"{name}{count} parámetros")
         if self._source:
             title += localized(f"; a faster copy, in {self.precision}", f"; una copia rápida, en {self.precision}")
@@ -271,10 +271,10 @@ class Model(nn.Module):
         if self._source:
             return self.source.save_pretrained(folder, max_shard_size=max_shard_size, int8=int8)
         family = family_of(self.config.model_type)
-        tensors = release(family, self.config, self.task_head, self.state_dict())
+        tensors = to_checkpoint(family, self.config, self.task_head, self.state_dict())
         data = write_config(family, self.config, self.task_head) | {"dtype": str(self.dtype).removeprefix("torch.")}
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        folder = storage.folder_of(folder)
+        folder = storage.output_folder(folder)
         checkpoints.write(
             folder,
             checkpoints.pack_int8(tensors) if int8 else tensors,

@@ -125,8 +125,9 @@ class RelativeBias(nn.Module):
 
     def __init__(self, config: Config, causal: bool = False):
         super().__init__()
-        self.causal, self.buckets, self.far = causal, config.relative_buckets, config.relative_distance
-        self.scores = Embedding(config.relative_buckets, config.num_attention_heads)
+        self.causal, self.buckets = causal, config.relative_attention_num_buckets
+        self.far = config.relative_attention_max_distance
+        self.scores = Embedding(self.buckets, config.num_attention_heads)
 
     def forward(self, q: int, k: int) -> Tensor:
         """Return the term of the scores of queries that are the last `q` of `k` tokens. (h, q, k)"""
@@ -197,7 +198,7 @@ class Attention(nn.Module):
 
     def __init__(self, config: Config, causal: bool = False):
         super().__init__()
-        size, inner = config.hidden_size, config.num_attention_heads * config.head_size
+        size, inner = config.hidden_size, config.num_attention_heads * config.head_dim
         self.heads = config.num_attention_heads
         self.query = nn.Linear(size, inner, config.bias)
         self.key = nn.Linear(size, inner, config.bias)

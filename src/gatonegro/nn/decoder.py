@@ -20,7 +20,7 @@ class DecoderLayer(nn.Module):
         super().__init__()
         self.attention = Attention(config, causal=True)
         self.attention_add = AddNorm(config)
-        if config.cross_attention:
+        if config.add_cross_attention:
             self.cross_attention = Attention(config)
             self.cross_attention_add = AddNorm(config)
         self.feed_forward = FeedForward(config)
@@ -46,7 +46,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: Config):
         super().__init__()
-        self.relative = RelativeBias(config, causal=True) if config.relative_buckets else None
+        self.relative = RelativeBias(config, causal=True) if config.relative_attention_num_buckets else None
         self.layers = nn.ModuleList(DecoderLayer(config.layer(i)) for i in range(config.num_hidden_layers))
         self.norm = norm_of(config) if config.final_norm else None
 

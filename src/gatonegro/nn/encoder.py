@@ -87,8 +87,8 @@ class Embeddings(nn.Module):
     def __init__(self, config: Config, shared: bool = False):
         super().__init__()
         self.tokens: Embedding = None if shared else Embedding(config.vocab_size, config.hidden_size)  # type: ignore
-        self.scale = config.hidden_size**0.5 if config.embedding_scale else 1.0
-        self.positions = POSITIONS[config.positions](config)
+        self.scale = config.hidden_size**0.5 if config.scale_embedding else 1.0
+        self.positions = POSITIONS[config.position_embedding](config)
         self.segments = Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
         self.norm = norm_of(config) if config.embedding_norm else None
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
@@ -112,9 +112,9 @@ class FeedForward(nn.Module):
     def __init__(self, config: Config):
         super().__init__()
         size, wide = config.hidden_size, config.intermediate_size
-        self.up = None if config.gated else nn.Linear(size, wide, config.bias)
-        self.gate = nn.Linear(size, wide, config.bias) if config.gated else None
-        self.value = nn.Linear(size, wide, config.bias) if config.gated else None
+        self.up = None if config.is_gated_act else nn.Linear(size, wide, config.bias)
+        self.gate = nn.Linear(size, wide, config.bias) if config.is_gated_act else None
+        self.value = nn.Linear(size, wide, config.bias) if config.is_gated_act else None
         self.activation = Activation(config.hidden_act)
         self.down = nn.Linear(wide, size, config.bias)
 
@@ -130,7 +130,7 @@ class AddNorm(nn.Module):
 
     def __init__(self, config: Config):
         super().__init__()
-        self.before = config.norm_place == "pre"
+        self.before = config.pre_norm
         self.norm = norm_of(config)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
@@ -160,7 +160,7 @@ class Encoder(nn.Module):
 
     def __init__(self, config: Config):
         super().__init__()
-        self.relative = RelativeBias(config) if config.relative_buckets else None
+        self.relative = RelativeBias(config) if config.relative_attention_num_buckets else None
         self.layers = nn.ModuleList(EncoderLayer(config.layer(i)) for i in range(config.num_hidden_layers))
         self.norm = norm_of(config) if config.final_norm else None
 

@@ -38,7 +38,7 @@ class SequenceClassificationHead(nn.Module):
     def __init__(self, config: Config):
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
-        self.activation = Activation(config.head_act)
+        self.activation = Activation(config.classifier_act)
         self.dropout = _classifier_dropout(config)
         self.output = nn.Linear(config.hidden_size, config.num_labels)
 
@@ -86,10 +86,11 @@ class NextTokenHead(nn.Module):
 
     def __init__(self, config: Config):
         super().__init__()
-        self.scale = config.hidden_size**-0.5 if config.head_scale else 1.0
-        self.output = None if config.tied else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.scale = config.hidden_size**-0.5 if config.scale_decoder_outputs else 1.0
+        size, tied = config.hidden_size, config.tie_word_embeddings
+        self.output = None if tied else nn.Linear(size, config.vocab_size, bias=False)
         # (1, vocab) and not trained, as in Marian and BART
-        self.register_buffer("bias", torch.zeros(1, config.vocab_size) if config.head_bias else None)
+        self.register_buffer("bias", torch.zeros(1, config.vocab_size) if config.lm_head_bias else None)
 
     def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
         weight = tokens.weight if self.output is None else self.output.weight

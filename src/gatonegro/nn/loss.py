@@ -10,7 +10,7 @@ from torch import Tensor
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 
-# by `config.scored_by`; labels are the last axis
+# by `config.score_function`; labels are the last axis
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda x: x.softmax(-1),
     "sigmoid": lambda x: x.sigmoid(),

@@ -1,7 +1,7 @@
-"""Pipelines: a task with its model and tokenizer, and the one loop from rows to answers."""
+"""Pipelines: a task with a model and a tokenizer, and the loop that computes answers for all tasks."""
 
 from gatonegro.pipelines.base import Part, Pipeline
-from gatonegro.pipelines.loading import pipeline
+from gatonegro.pipelines.factory import pipeline
 from gatonegro.pipelines.loop import Answer
 from gatonegro.tasks.task import Notice
 

@@ -14,37 +14,33 @@ from gatonegro.errors import CheckpointError, InputError, OptionError
 from gatonegro.i18n import localized
 from gatonegro.language import Languages, languages_of
 from gatonegro.models import Model
-from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings, detached
+from gatonegro.pipelines.language_check import LANGUAGE_CHECK_MODE, Route, Router, is_sampled
+from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings, without_traceback
 from gatonegro.pipelines.notices import NoticeWarner
 from gatonegro.pipelines.progress import ProgressBar
-from gatonegro.pipelines.routing import LANGUAGE_CHECK, Route, Router, is_sampled
+from gatonegro.preprocessing.transform import TextTransform
 from gatonegro.tasks import Task
-from gatonegro.tasks.prepare import Change
 from gatonegro.tokenization import Tokenizer
 
 if TYPE_CHECKING:
     import torch
 
-WINDOW = 2048  # rows that are sorted by length together
-FIRST_WINDOW = 256  # the first answers come soon, and then by ever larger windows
-GENERATE_WINDOWS = 64, 256  # the same of tasks that generate, which take long
-LONG, LONG_TEXT = 500, 20  # rows, or batches of one text, from which a progress bar is worth its line
-BATCH_SIZE = optional(whole(1))
-PROGRESS = one_of(True, False, None)
-Part = tuple[Iterable[Any], Mapping[str, Any]]  # rows, and the options that they share
+MAX_WINDOW_ROWS = 2048  # a window is the rows that are sorted by length together
+FIRST_WINDOW_ROWS = 256  # the first window is small, so that the first answers come soon
+GENERATE_WINDOW_ROWS = 64, 256  # first and largest window of tasks that generate text
+PROGRESS_MIN_ROWS, PROGRESS_MIN_BATCHES = 500, 20  # smallest amount of work with a progress bar; batches: of one text
+BATCH_SIZE_CHECK = optional(whole(1))
+PROGRESS_CHECK = one_of(True, False, None)
+Part = tuple[Iterable[Any], Mapping[str, Any]]  # rows, and their options
 
 
 class Pipeline:
     """A task with its model and tokenizer, called as in `transformers`.
 
-    A text gives what the task answers for one; a list, an array or a pandas Series gives a list; a generator gives
-    a generator. Batches are planned by tokens, so `batch_size` is only a further limit.
+    Called with a text, it returns one answer; with a list, an array or a pandas Series, a list; with a generator, a
+    generator. Batches are planned by tokens; `batch_size` is a further limit.
 
-    Args:
-        change: what is done to a text before it is read.
-        route: see `Router`.
-        maker: a function, and the arguments with which it returns this pipeline again: these are pickled and copied,
-            and not what was changed on the pipeline later.
+    `maker` is a function with its arguments, which recreates the pipeline: a pickle or a copy has no later changes.
     """
 
     def __init__(
@@ -54,7 +50,7 @@ class Pipeline:
         tokenizer: Tokenizer,
         batch_size: int | None = None,
         options: Mapping[str, Any] | None = None,
-        change: Change | None = None,
+        preprocess: TextTransform | None = None,
         language_check: str = "warn",
         route: Route | None = None,
         maker: tuple[Callable[..., Pipeline], Mapping[str, Any]] | None = None,
@@ -63,11 +59,11 @@ class Pipeline:
         self.task = task.name
         self.model = model
         self.tokenizer = tokenizer
-        self.change = change
-        self.batch_size = BATCH_SIZE("batch_size", batch_size)
+        self.preprocess = preprocess
+        self.batch_size = BATCH_SIZE_CHECK("batch_size", batch_size)
         self.options = {**task.defaults, **task.validate_options(options or {})}
-        self.language_check = LANGUAGE_CHECK("language_check", language_check)
-        self.warned: set[str] = set()  # kinds of notices
+        self.language_check = LANGUAGE_CHECK_MODE("language_check", language_check)
+        self.warned_kinds: set[str] = set()  # kinds of notices that have been shown
         self._route, self._maker = route, maker
 
     def __repr__(self) -> str:
@@ -76,11 +72,11 @@ class Pipeline:
     def __reduce__(self) -> Any:
         if self._maker is None:
             raise InputError(
-                "this Pipeline was not made by pipeline(), so nothing says how to make it again; use pipeline(…).",
-                "este Pipeline no lo hizo pipeline(), así que nada dice cómo rehacerlo; usa pipeline(…).",
+                "this Pipeline was not made by pipeline(), so it cannot be pickled or copied; use pipeline(…).",
+                "este Pipeline no lo hizo pipeline(), así que no se puede copiar ni guardar; usa pipeline(…).",
             )
         function, arguments = self._maker
-        return _call, (function, dict(arguments))
+        return _recreate, (function, dict(arguments))
 
     @property
     def device(self) -> torch.device:
@@ -92,11 +88,11 @@ class Pipeline:
 
     @cached_property
     def loop(self) -> Loop:
-        return Loop(self.task_record, self.model, self.tokenizer, self.change)
+        return Loop(self.task_record, self.model, self.tokenizer, self.preprocess)
 
     @cached_property
     def languages(self) -> Languages:
-        """The languages of the model, by its files on this machine."""
+        """The model's languages, from its local files."""
         return languages_of(self.tokenizer, self.model.config.extra, self.tokenizer.name_or_path or None)
 
     def __call__(
@@ -108,35 +104,38 @@ class Pipeline:
         progress: bool | None = None,
         **options: Any,
     ) -> Any:
-        """Return the answer to a row, or to each of several. `options` are the task's, for this call alone.
+        """Return the answer to one row, or a list or generator of the answers to several.
 
         Args:
-            language_check: what is done about texts in a language that the model was not made for: "warn" (once per
-                pipeline), "error", "route" (a built-in model that fits answers these, and each answer names its model),
+            inputs: a row, such as a text, or a list, array, Series or generator of rows.
+            batch_size: largest number of sequences per batch, for this call.
+            language_check: treatment of texts in a language that the model does not support: "warn" (once per
+                pipeline), "error", "route" (use a built-in model for that language, and name the model in each answer)
                 or "off".
-            progress: whether to show a progress bar on stderr; None: on a terminal, for work that takes long.
+            progress: True: show a progress bar on stderr; None: on a terminal only, for long work.
+            **options: the task's options, for this call.
 
         Raises:
-            InputError: an item is not what the task reads; the message numbers it, from 0.
-            LanguageMismatchError: with "error", the first such text.
-            OptionError: a keyword that the task does not know.
-            KeyboardInterrupt: its `answers` are those of the rows of a list that were answered.
+            InputError: the task cannot read a row; the message has the row's index.
+            LanguageMismatchError: the first text in an unsupported language, with "error".
+            OptionError: an option is unknown, or has an invalid value.
+            KeyboardInterrupt: Ctrl-C; its attribute `answers` has the answers so far, if `inputs` is a list.
         """
         settings = self._settings(options, batch_size, language_check)
-        PROGRESS("progress", progress)
-        task, warner = self.task_record, NoticeWarner(self.warned)
+        PROGRESS_CHECK("progress", progress)
+        task, warner = self.task_record, NoticeWarner(self.warned_kinds)
         if task.single(inputs, settings.options):
-            with ProgressBar(self.task, progress, LONG_TEXT) as bar:
+            with ProgressBar(self.task, progress, PROGRESS_MIN_BATCHES) as bar:
                 (answer,) = self._values([([inputs], settings)], warner, on_batch=bar.update)
             warner.warn()
             return task.wrap(inputs, answer, options)
         if isinstance(inputs, Iterator):
-            return self._values([(inputs, settings)], warner, at_once=True)
+            return self._values([(inputs, settings)], warner, warn_at_once=True)
         answers: list[Any] = []
         rows: list[Any] = []
         try:
             rows = self._rows(inputs, settings.options)
-            with ProgressBar(self.task, progress, LONG) as bar:
+            with ProgressBar(self.task, progress, PROGRESS_MIN_ROWS) as bar:
                 for answer in self._values([(rows, settings)], warner):
                     answers.append(answer)
                     bar.update(len(answers), len(rows))
@@ -152,36 +151,31 @@ class Pipeline:
         return task.wrap(inputs, answers, options)
 
     def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:
-        """Yield answers part by part: all rows of a part before the next part is requested, which may block."""
+        """Yield the answers to all rows of a part before requesting the next part, which may block."""
         settings = self._settings({})
-        return self._values(((rows, settings) for rows in parts), NoticeWarner(self.warned), at_once=True)
+        return self._values(((rows, settings) for rows in parts), NoticeWarner(self.warned_kinds), warn_at_once=True)
 
     def run(self, parts: Iterable[Part]) -> Iterator[Answer]:
-        """Answer the rows of some parts, one `Answer` per row, in order and in bounded memory.
+        """Yield one `Answer` per row, in order and in bounded memory. A row's error is returned, not raised.
 
-        No row raises: its error is its answer, whose `error.item` counts rows from 0. All rows of a part are answered
-        before the next part is asked for.
+        All rows of a part are answered before the next part is requested. `error.item` counts rows over all parts.
 
         Args:
-            parts: pairs of rows, an iterable, and of the options that they share: those of the task, `batch_size` and
+            parts: pairs of an iterable of rows and their options: those of the task, `batch_size` and
                 `language_check`.
 
         Raises:
-            OptionError: a part's option is not known.
-            InputError: a part is not such a pair; the tokenizer is that of another model.
+            OptionError: an option is unknown, or has an invalid value.
+            InputError: a part is not such a pair, or the tokenizer belongs to another model.
             CheckpointError: none of the first rows has a finite answer.
         """
-        return self._run(map(self._part, parts))
+        return self._run(map(self._validated_part, parts))
 
-    def _part(self, part: Part) -> tuple[Iterable[Any], Settings]:
-        """Return the rows of a part, and what they share."""
-        pair = part if isinstance(part, tuple | list) and len(part) == 2 else (None, None)
-        rows, options = pair
-        if (
-            not isinstance(rows, Iterable)
-            or isinstance(rows, str | bytes | Mapping)
-            or not isinstance(options, Mapping)
-        ):
+    def _validated_part(self, part: Part) -> tuple[Iterable[Any], Settings]:
+        """Return the rows of a part and their settings."""
+        rows, options = part if isinstance(part, tuple | list) and len(part) == 2 else (None, None)
+        is_rows = isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping)
+        if not is_rows or not isinstance(options, Mapping):
             raise InputError(
                 f"a part is a tuple of rows, and a dict of options: run([(texts, {{}})]), not {short(part)}.",
                 f"una parte es una tupla de filas y un dict de opciones: run([(textos, {{}})]), no {short(part)}.",
@@ -192,20 +186,20 @@ class Pipeline:
                 f"los nombres de las opciones son str, y estos no: {short(list(options))}.",
             )
         _check_shape(rows)
-        own = {name: options[name] for name in ("batch_size", "language_check") if name in options}
-        return rows, self._settings({name: options[name] for name in options if name not in own}, **own)
+        loop = {name: options[name] for name in ("batch_size", "language_check") if name in options}
+        return rows, self._settings({name: options[name] for name in options if name not in loop}, **loop)
 
     def _settings(
         self, options: Mapping[str, Any], batch_size: int | None = None, language_check: str | None = None
     ) -> Settings:
         return Settings(
             {**self.options, **self.task_record.validate_options(options)},
-            self.batch_size if batch_size is None else BATCH_SIZE("batch_size", batch_size),
-            self.language_check if language_check is None else LANGUAGE_CHECK("language_check", language_check),
+            self.batch_size if batch_size is None else BATCH_SIZE_CHECK("batch_size", batch_size),
+            self.language_check if language_check is None else LANGUAGE_CHECK_MODE("language_check", language_check),
         )
 
     def _rows(self, inputs: Any, options: Mapping[str, Any]) -> list[Any]:
-        """Return the rows of a list, an array or a Series, all checked."""
+        """Return the rows of a list, an array or a Series; raise the first error of a row."""
         kind = type(inputs).__name__
         if not isinstance(inputs, Iterable) or isinstance(inputs, bytes):
             if error := self.loop.check(inputs, options):
@@ -217,7 +211,7 @@ class Pipeline:
             )
         _check_shape(inputs)
         rows = list(inputs)
-        for i, row in enumerate(rows):  # before any work is done
+        for i, row in enumerate(rows):  # before the first batch
             if error := self.loop.check(row, options):
                 error.item = i
                 raise error
@@ -228,12 +222,12 @@ class Pipeline:
         parts: Iterable[tuple[Iterable[Any], Settings]],
         warner: NoticeWarner,
         on_batch: OnBatch | None = None,
-        at_once: bool = False,
+        warn_at_once: bool = False,
     ) -> Iterator[Any]:
-        """Yield the values of answers; raise the first error. `at_once`: warn with each answer, not at the end."""
+        """Yield the values of answers and raise the first error. `warn_at_once`: warn per answer, not at the end."""
         for answer in self._run(parts, is_sampled, on_batch):
             warner.add(answer.notices)
-            if at_once and answer.notices:
+            if warn_at_once and answer.notices:
                 warner.warn()
             if answer.error is not None:
                 raise answer.error
@@ -245,11 +239,11 @@ class Pipeline:
         is_checked: Callable[[int], bool] = lambda item: True,
         on_batch: OnBatch | None = None,
     ) -> Iterator[Answer]:
-        """Yield answers to parts. `is_checked`: the rows whose language is checked, in mode "warn"."""
+        """Yield answers to parts. `is_checked` selects the rows whose language is checked in mode "warn"."""
         item = 0
         for number, (rows, settings) in enumerate(parts):
             answers = self._part_answers(rows, settings, item, is_checked, on_batch)
-            for answer in _with_a_good_row(answers) if number == 0 else answers:
+            for answer in _raise_if_none_succeeds(answers) if number == 0 else answers:
                 yield answer
                 item += 1
 
@@ -261,11 +255,12 @@ class Pipeline:
         is_checked: Callable[[int], bool],
         on_batch: OnBatch | None,
     ) -> Iterator[Answer]:
-        """Yield the answers to a part, whose first row has the number `item`."""
-        first, size = (FIRST_WINDOW, WINDOW) if self.task_record.generate is None else GENERATE_WINDOWS
-        if isinstance(rows, Iterator):  # whose next row may block
-            first = 1
-        for window in windows(rows, first, size):
+        """Yield the answers to a part. `item` is the index of its first row over all parts."""
+        generates = self.task_record.generate is not None
+        first_size, max_size = GENERATE_WINDOW_ROWS if generates else (FIRST_WINDOW_ROWS, MAX_WINDOW_ROWS)
+        if isinstance(rows, Iterator):  # the next row may block
+            first_size = 1
+        for window in windows(rows, first_size, max_size):
             if settings.language_check == "off":
                 answers = self.loop.answer(window, settings, on_batch)
             else:
@@ -273,18 +268,18 @@ class Pipeline:
                 answers = self._router.answer(window, settings, checked, on_batch)
             for answer in answers:
                 if answer.error is not None:
-                    answer = replace(answer, error=detached(answer.error))
+                    answer = replace(answer, error=without_traceback(answer.error))
                     answer.error.item = item  # type: ignore[union-attr]
                 yield answer
                 item += 1
 
 
-def _call(function: Callable[..., Pipeline], arguments: Mapping[str, Any]) -> Pipeline:
+def _recreate(function: Callable[..., Pipeline], arguments: Mapping[str, Any]) -> Pipeline:
     return function(**arguments)
 
 
 def _check_shape(rows: Any) -> None:
-    """Raise InputError for a table, whose items would be the names of its columns, or an array that is no column."""
+    """Raise InputError for a table or an array of several dimensions; iterating a table yields column names."""
     shape = getattr(rows, "shape", None)
     if isinstance(shape, tuple) and len(shape) != 1:
         kind = type(rows).__name__
@@ -294,16 +289,16 @@ def _check_shape(rows: Any) -> None:
         )
 
 
-def _with_a_good_row(answers: Iterator[Answer]) -> Iterator[Answer]:
-    """Yield answers; raise the first CheckpointError if none of the first FIRST_WINDOW is good."""
-    held: list[Answer] = []
-    for answer in islice(answers, FIRST_WINDOW):
-        held.append(answer)
+def _raise_if_none_succeeds(answers: Iterator[Answer]) -> Iterator[Answer]:
+    """Yield answers; raise the first CheckpointError if all of the first FIRST_WINDOW_ROWS are errors."""
+    first: list[Answer] = []
+    for answer in islice(answers, FIRST_WINDOW_ROWS):
+        first.append(answer)
         if answer.error is None:
             break
     else:
-        errors = (answer.error for answer in held)
-        if broken := next((error for error in errors if isinstance(error, CheckpointError)), None):
-            raise broken
-    yield from held
+        errors = (answer.error for answer in first)
+        if checkpoint_error := next((error for error in errors if isinstance(error, CheckpointError)), None):
+            raise checkpoint_error
+    yield from first
     yield from answers

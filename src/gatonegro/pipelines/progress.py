@@ -1,4 +1,4 @@
-"""A progress bar on stderr for work that takes long."""
+"""A progress bar on stderr for long work."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-SECONDS = 2.0  # after which a bar appears on a terminal, however little there is to do
+BAR_DELAY_SECONDS = 2.0  # after this time a bar appears on a terminal, even for few steps
 
 
 class ProgressBar:
-    """A bar that appears if the work is long; `update` moves it.
+    """Progress bar that appears only for long work.
 
     Args:
-        shown: True or False, whatever happens; None: on a terminal, if there are `long` steps or they take long.
+        title: text in front of the bar.
+        shown: True: always; False: never; None: on a terminal, for `min_steps` steps or BAR_DELAY_SECONDS.
+        min_steps: smallest number of steps for which the bar appears at once.
     """
 
-    def __init__(self, title: str, shown: bool | None, long: int):
-        self.title, self.shown, self.long = title, shown, long
+    def __init__(self, title: str, shown: bool | None, min_steps: int):
+        self.title, self.shown, self.min_steps = title, shown, min_steps
         self.bar: Progress | None = None
         self.allowed = sys.stderr is not None and (shown or (shown is None and sys.stderr.isatty()))
         self.start = time.monotonic()
@@ -34,7 +36,7 @@ class ProgressBar:
         if not self.allowed:
             return
         if self.bar is None:
-            if not (self.shown or total >= self.long or time.monotonic() - self.start > SECONDS):
+            if not (self.shown or total >= self.min_steps or time.monotonic() - self.start > BAR_DELAY_SECONDS):
                 return
             from rich.console import Console
             from rich.progress import Progress

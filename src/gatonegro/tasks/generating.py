@@ -98,11 +98,12 @@ def streamed(
 
 
 def text_of(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, Any]) -> str:
-    return tokenizer.decode(
+    text: str = tokenizer.decode(
         list(ids),
         skip_special_tokens=options["skip_special_tokens"],
         clean_up_tokenization_spaces=options["clean_up_tokenization_spaces"],
     )
+    return text
 
 
 def flat(inputs: Any, answers: Any, called_with: Mapping[str, Any]) -> Any:

@@ -97,12 +97,13 @@ def combine(answers: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray
     """
     *others, last = answers
     weights = np.array(lengths[:-1], np.float32) / sum(lengths[:-1]) * np.float32(1 - LAST_WINDOW)  # (w - 1,)
-    return (np.stack(others) * weights[:, None]).sum(0) + last * np.float32(LAST_WINDOW)
+    combined: np.ndarray = (np.stack(others) * weights[:, None]).sum(0) + last * np.float32(LAST_WINDOW)
+    return combined
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> Any:
     name = options["function_to_apply"]
-    name = config.scored_by if name is None else str(name).lower()
+    name = config.score_function if name is None else str(name).lower()
     logits = output.answers[0] if len(output.answers) == 1 else combine(output.answers, output.lengths)
     scores = SCORE_FUNCTIONS[name](logits).tolist()  # labels
     top_k, least = options["top_k"], options["min_score"]

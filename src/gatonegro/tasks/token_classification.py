@@ -83,12 +83,12 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     if strategy != "none":
         found = list(_grouped(tokenizer, found))
     ignored = options["ignore_labels"]
-    back = getattr(output.row, "back", None)  # where a text was changed before it was read
+    original_span = getattr(output.row, "original_span", None)  # where a text was changed before it was read
     out = []
     for one in found:
         if one.get("entity", one.get("entity_group")) not in ignored:
-            if back is not None:
-                one["start"], one["end"] = back(one["start"], one["end"])
+            if original_span is not None:
+                one["start"], one["end"] = original_span(one["start"], one["end"])
             out.append(one)
     return out
 

@@ -13,7 +13,7 @@ from gatonegro.config import Config
 from gatonegro.errors import OptionError
 from gatonegro.generation import Written
 from gatonegro.i18n import EMPTY, Message
-from gatonegro.language import TAG, guess, other, targets
+from gatonegro.language import LANGUAGE_TAG, detect_language, other_language, target_languages
 from gatonegro.models import LanguageModel, Model
 from gatonegro.segments import Segment, around, holds, segments
 from gatonegro.tasks.alignment import with_attention, word_links
@@ -113,7 +113,7 @@ def read(
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
     """Return the sentences of documents. Unless the source language is named, sentences that seem to be in the target
     language are copied."""
-    limit, known = min(config.max_tokens, tokenizer.model_max_length), targets(tokenizer, config)
+    limit, known = min(config.max_tokens, tokenizer.model_max_length), target_languages(tokenizer, config)
     prefix = prefix_of(config, task_name(config, options))
     named, (from_, to) = languages(options)[0], ways(tokenizer, known, options)
     ids: list[list[int]] = []
@@ -121,18 +121,18 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     notes: list[Document] = []
     notices: dict[int, list[Notice]] = {}
     for i, row in enumerate(rows):
-        seems = named or guess(row)
+        seems = named or detect_language(row)
         source, target = from_, to
         if known:
-            target = target or other(known, seems if seems in known else known[0])
-            source = source or (other(known, target) if seems in known else None)
-        front = prefix + (TAG.format(target) + " " if known else "")
+            target = target or other_language(known, seems if seems in known else known[0])
+            source = source or (other_language(known, target) if seems in known else None)
+        front = prefix + (LANGUAGE_TAG.format(target) + " " if known else "")
         document = Document([], front, source=source, target=target)
         # a streamer is told of one sequence, whatever becomes of it
         at_once = options["streamer"] is not None or not options["sentences"]
         whole = [Segment(row, True)] if at_once else segments(row)
         if named is None and target is not None and options["streamer"] is None:
-            done = {one for one in whole if one.translate and (guess(one.text) or seems) == target}
+            done = {one for one in whole if one.translate and (detect_language(one.text) or seems) == target}
             whole = [replace(one, translate=False) if one in done else one for one in whole]
             document.same = target if done else ""
             if done:
@@ -178,7 +178,7 @@ def generate(
         return outputs
     assert isinstance(model, LanguageModel)
     prefix = tokenizer(prefix_of(model.config, task_name(model.config, options)).strip(), add_special_tokens=False)
-    tags = tokenizer.convert_tokens_to_ids([TAG.format(lang) for lang in targets(tokenizer, model.config)])
+    tags = tokenizer.convert_tokens_to_ids(list(map(LANGUAGE_TAG.format, target_languages(tokenizer, model.config))))
     aligned = []
     for source, some in zip(ids, outputs, strict=True):
         front, back = source_prefix(source, tokenizer.all_special_ids, tags, prefix["input_ids"])

@@ -1,4 +1,4 @@
-"""Text to ids and back: the Rust `tokenizers` library with the interface of `transformers`."""
+"""Tokenization: the Rust `tokenizers` library with the interface of `transformers`."""
 
 from gatonegro.tokenization.batch import BatchEncoding
 from gatonegro.tokenization.lengths import TruncationWarning

@@ -1,4 +1,4 @@
-"""The result of a tokenizer call: lists or tensors by name, and the way back from tokens to characters."""
+"""`BatchEncoding`, the result of a tokenizer call: lists or tensors by name, and the characters of each token."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from gatonegro.i18n import localized
 from gatonegro.tokenization.inputs import MESSAGES, as_list
 
 
-class BatchEncoding(dict):
-    """A dict of model inputs (`input_ids`, `attention_mask`, …), which are attributes too.
+class BatchEncoding(dict[str, Any]):
+    """A dict of model inputs (`input_ids`, `attention_mask`, …), also available as attributes.
 
     For a list of texts, each value has one row per text (with `return_overflowing_tokens=True` one per window, and
     `overflow_to_sample_mapping` is the text of each row); for one text without `return_tensors`, each value is a flat
@@ -22,7 +22,10 @@ class BatchEncoding(dict):
     """
 
     def __init__(
-        self, data: dict[str, Any], encodings: Sequence[Any] | None = None, tokens_of: Callable = attrgetter("tokens")
+        self,
+        data: dict[str, Any],
+        encodings: Sequence[Any] | None = None,
+        tokens_of: Callable[..., list[str]] = attrgetter("tokens"),
     ) -> None:
         super().__init__(data)
         self.encodings, self.tokens_of = encodings, tokens_of
@@ -31,9 +34,9 @@ class BatchEncoding(dict):
         try:
             return self[name]
         except KeyError:
-            there = ", ".join(self) or localized("nothing", "nada")
+            names = ", ".join(self) or localized("nothing", "nada")
             raise AttributeError(
-                localized(f"this batch has no {name!r}; it has {there}", f"este lote no tiene {name!r}; tiene {there}")
+                localized(f"this batch has no {name!r}; it has {names}", f"este lote no tiene {name!r}; tiene {names}")
             ) from None
 
     def __getitem__(self, key: Any) -> Any:
@@ -50,20 +53,23 @@ class BatchEncoding(dict):
         return self.tokens_of(self._row(batch_index))
 
     def word_ids(self, batch_index: int = 0) -> list[int | None]:
-        """Return, per token of the row, the index of the word that it belongs to; None for special tokens."""
-        return self._row(batch_index).word_ids
+        """Return the word index of each token in a row; None for special tokens."""
+        words: list[int | None] = self._row(batch_index).word_ids
+        return words
 
     def sequence_ids(self, batch_index: int = 0) -> list[int | None]:
-        """Return, per token of the row, 0 for the text, 1 for its pair, None for special tokens."""
-        return self._row(batch_index).sequence_ids
+        """Return, for each token in a row, 0 for the text, 1 for its pair, None for special tokens."""
+        sequences: list[int | None] = self._row(batch_index).sequence_ids
+        return sequences
 
     def char_to_token(self, row_or_char: int, char: int | None = None, sequence: int = 0) -> int | None:
-        """Return the token of a character, `(char)` of one text or `(row, char)` of a batch; None for no token."""
+        """Return the index of a character's token, by `(char)` or `(row, char)`; None if it is in no token."""
         row, char = (0, row_or_char) if char is None else (row_or_char, char)
-        return self._row(row).char_to_token(char, sequence)
+        token: int | None = self._row(row).char_to_token(char, sequence)
+        return token
 
     def token_to_chars(self, row_or_token: int, token: int | None = None) -> tuple[int, int] | None:
-        """Return `(start, end)` in the text of a token, `(token)` of one text or `(row, token)` of a batch."""
+        """Return a token's `(start, end)` in the text, by `(token)` or `(row, token)`."""
         row, token = (0, row_or_token) if token is None else (row_or_token, token)
         span = self._row(row).token_to_chars(token)
         return span and tuple(span)
@@ -77,13 +83,13 @@ class BatchEncoding(dict):
 
 
 def columns_of(rows: Sequence[Any], names: Sequence[str]) -> dict[str, list[Any]]:
-    """Return the values of the Rust side's rows by name, for `names`."""
+    """Return the columns `names` of the Rust backend's rows."""
     fields = {"input_ids": "ids", "token_type_ids": "type_ids", "offset_mapping": "offsets"}
     return {name: [getattr(row, fields.get(name, name)) for row in rows] for name in names}
 
 
 def as_columns(rows: Any) -> tuple[dict[str, Any], str | None]:
-    """Return {name: rows} from a dict of rows or a list of dicts, and the kind of tensors that they were, if any."""
+    """Return {name: rows} of a dict of rows or a list of dicts, and their kind of tensors, "pt", "np" or None."""
     items = as_list(rows)
     names = items[0] if items else rows
     known = isinstance(names, Mapping) and "input_ids" in names
@@ -92,12 +98,12 @@ def as_columns(rows: Any) -> tuple[dict[str, Any], str | None]:
     columns = {name: [row[name] for row in items] for name in names} if items else dict(rows)
     first = next(iter(columns["input_ids"]), None) if isinstance(columns["input_ids"], list) else columns["input_ids"]
     kind = {"torch": "pt", "numpy": "np"}.get(type(first).__module__.partition(".")[0])
-    return {name: _plain(values) for name, values in columns.items()}, kind
+    return {name: _to_lists(values) for name, values in columns.items()}, kind
 
 
-def _plain(values: Any) -> Any:
+def _to_lists(values: Any) -> Any:
     values = values.tolist() if hasattr(values, "tolist") else values
-    return list(map(_plain, values)) if isinstance(values, (list, tuple)) else values
+    return list(map(_to_lists, values)) if isinstance(values, (list, tuple)) else values
 
 
 def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:

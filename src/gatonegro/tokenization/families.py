@@ -1,6 +1,6 @@
-"""The differences between families' tokenizers, as values, and a Rust tokenizer for each kind of vocabulary file.
+"""The families' tokenizers: a table of their differences, and a Rust tokenizer for each kind of vocabulary file.
 
-Facts: https://github.com/huggingface/transformers/blob/main/src/transformers/convert_slow_tokenizer.py
+Sources: https://github.com/huggingface/transformers/blob/main/src/transformers/convert_slow_tokenizer.py
 """
 
 from __future__ import annotations
@@ -12,28 +12,29 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from gatonegro.tokenization.sentencepiece import BPE, CONTROL, USER_DEFINED, SentencePiece, merges
 
-TYPES = ("input_ids", "token_type_ids", "attention_mask")
-NO_TYPES = ("input_ids", "attention_mask")
+WITH_TYPE_IDS = ("input_ids", "token_type_ids", "attention_mask")
+WITHOUT_TYPE_IDS = ("input_ids", "attention_mask")
 
 
 @dataclass(frozen=True)
 class TokenizerFamily:
-    """A family's special tokens, their places, and its models' inputs."""
+    """The special tokens, templates and model inputs of a family's tokenizer."""
 
-    kind: str  # kind of its files: wordpiece, bytes or pieces; json: tokenizer.json alone
+    kind: str  # of its files: wordpiece, bytes or pieces; json: tokenizer.json alone
     special: str  # "cls_token=[CLS] …", in the order in which missing ones are added
-    single: str  # a template of https://huggingface.co/docs/tokenizers/api/post-processors
-    pair: str
-    inputs: tuple[str, ...] = NO_TYPES
-    takes_types: bool = True  # its models accept token_type_ids, needed or not
-    positions: str = "all"  # "padded": from pad_token_id + 1 on; "relative": texts have no maximum length
-    by_words: bool = False  # tokens' offsets exclude the space before a word
-    extra_ids: bool = False  # the last tokens are <extra_id_0> and so on
-    front: tuple[tuple[str, float], ...] = ()  # (token, score) of fairseq's first ids
-    replaced: int = 0  # pieces of the file that `front` replaces
+    single: str  # template of a text, https://huggingface.co/docs/tokenizers/api/post-processors
+    pair: str  # template of a pair
+    inputs: tuple[str, ...] = WITHOUT_TYPE_IDS
+    accepts_type_ids: bool = True  # models of the family accept token_type_ids
+    position_rule: str = "all"  # "padded": from pad_token_id + 1 on; "relative": texts have no maximum length
+    splits_words: bool = False  # splits at spaces first; offsets exclude the space before a word
+    has_extra_ids: bool = False  # the last tokens are <extra_id_0> and so on
+    first_pieces: tuple[tuple[str, float], ...] = ()  # (token, score) of fairseq's first ids
+    num_replaced: int = 0  # pieces of the file that `first_pieces` replaces
 
     @property
-    def named(self) -> dict[str, str]:
+    def special_tokens(self) -> dict[str, str]:
+        """The special tokens by name, such as "cls_token"."""
         return dict(entry.split("=") for entry in self.special.split())
 
 
@@ -43,41 +44,41 @@ _FAIRSEQ = f"bos_token=<s> {_SEQ2SEQ} sep_token=</s> cls_token=<s> mask_token=<m
 _GPT2 = "bos_token=<|endoftext|> eos_token=<|endoftext|> unk_token=<|endoftext|>"
 _CLS = ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
 _S = ("<s> $A </s>", "<s> $A </s> </s> $B </s>")
-_WORDPIECE = TokenizerFamily("wordpiece", _BERT, *_CLS, TYPES)
-_ROBERTA = TokenizerFamily("bytes", _FAIRSEQ, *_S, positions="padded")
+_WORDPIECE = TokenizerFamily("wordpiece", _BERT, *_CLS, WITH_TYPE_IDS)
+_ROBERTA = TokenizerFamily("bytes", _FAIRSEQ, *_S, position_rule="padded")
 _T5 = TokenizerFamily(
     "pieces", _SEQ2SEQ, "$A </s>", "$A </s> $B </s>",
-    takes_types=False, positions="relative", by_words=True, extra_ids=True,
+    accepts_type_ids=False, position_rule="relative", splits_words=True, has_extra_ids=True,
 )  # fmt: skip
 _XLMR = TokenizerFamily(
-    "pieces", _FAIRSEQ, *_S, positions="padded", by_words=True,
-    front=(("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)), replaced=3,
+    "pieces", _FAIRSEQ, *_S, position_rule="padded", splits_words=True,
+    first_pieces=(("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)), num_replaced=3,
 )  # fmt: skip
 _CAMEMBERT = (("<s>NOTUSED", 0.0), ("<pad>", 0.0), ("</s>NOTUSED", 0.0), ("<unk>", 0.0), ("<unk>NOTUSED", -100.0))
 
-FAMILIES = {  # by tokenizer class or model type, without capitals, dashes and underscores
+TOKENIZER_FAMILIES = {  # by tokenizer class or model type, without capitals, dashes and underscores
     **dict.fromkeys(("bert", "electra", "convbert", "mobilebert"), _WORDPIECE),
-    "distilbert": replace(_WORDPIECE, inputs=NO_TYPES, takes_types=False),
+    "distilbert": replace(_WORDPIECE, inputs=WITHOUT_TYPE_IDS, accepts_type_ids=False),
     "mpnet": TokenizerFamily(
-        "wordpiece", _FAIRSEQ.replace("=<unk>", "=[UNK]"), *_S, takes_types=False, positions="padded"
+        "wordpiece", _FAIRSEQ.replace("=<unk>", "=[UNK]"), *_S, accepts_type_ids=False, position_rule="padded"
     ),
-    "modernbert": TokenizerFamily("json", _BERT, *_CLS, takes_types=False),
+    "modernbert": TokenizerFamily("json", _BERT, *_CLS, accepts_type_ids=False),
     "roberta": _ROBERTA,
-    "bart": replace(_ROBERTA, takes_types=False, positions="all"),
-    "longformer": replace(_ROBERTA, takes_types=False),
-    "gpt2": TokenizerFamily("bytes", _GPT2, "$A", "$A $B:1", takes_types=False),
-    "deberta": TokenizerFamily("bytes", _BERT, *_CLS, TYPES),
+    "bart": replace(_ROBERTA, accepts_type_ids=False, position_rule="all"),
+    "longformer": replace(_ROBERTA, accepts_type_ids=False),
+    "gpt2": TokenizerFamily("bytes", _GPT2, "$A", "$A $B:1", accepts_type_ids=False),
+    "deberta": TokenizerFamily("bytes", _BERT, *_CLS, WITH_TYPE_IDS),
     "debertav2": TokenizerFamily("pieces", f"bos_token=[CLS] eos_token=[SEP] {_BERT}", *_CLS),
     "xlmroberta": _XLMR,
-    "camembert": replace(_XLMR, front=_CAMEMBERT, replaced=1),
+    "camembert": replace(_XLMR, first_pieces=_CAMEMBERT, num_replaced=1),
     **dict.fromkeys(("t5", "mt5"), _T5),
     **dict.fromkeys(("umt5", "longt5"), replace(_T5, kind="json")),
-    "marian": TokenizerFamily("pieces", _SEQ2SEQ, "$A </s>", "$A $B </s>", takes_types=False),
+    "marian": TokenizerFamily("pieces", _SEQ2SEQ, "$A </s>", "$A $B </s>", accepts_type_ids=False),
 }
 
 
 def wordpiece(vocab: dict[str, int], unk: str, lower: bool | None, accents: bool | None, chinese: bool) -> Tokenizer:
-    """Return BERT's tokenizer. Case and accents are inferred from the vocabulary where they are None."""
+    """Return BERT's tokenizer; case and accents are inferred from the vocabulary where they are None."""
     if lower is None:
         lower = not any(token != token.lower() for token in vocab if token[:1] not in "[<")
     if accents is None and lower:  # strip accents, as BERT does, unless an uncased vocabulary has "ñ"
@@ -92,7 +93,7 @@ def wordpiece(vocab: dict[str, int], unk: str, lower: bool | None, accents: bool
 
 
 def byte_level(vocab: dict[str, int], ranks: list[tuple[str, str]], prefix_space: bool) -> Tokenizer:
-    """Return GPT-2's and RoBERTa's tokenizer: byte-pair encoding over bytes, so that nothing is unknown."""
+    """Return GPT-2's and RoBERTa's tokenizer, byte-pair encoding over bytes, which has no unknown tokens."""
     tokenizer = Tokenizer(models.BPE(vocab, ranks, continuing_subword_prefix="", end_of_word_suffix=""))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space)
     tokenizer.decoder = decoders.ByteLevel()
@@ -100,11 +101,11 @@ def byte_level(vocab: dict[str, int], ranks: list[tuple[str, str]], prefix_space
 
 
 def from_pieces(spm: SentencePiece, family: TokenizerFamily, lower: bool = False, extra_ids: int = 100) -> Tokenizer:
-    """Return a SentencePiece file's tokenizer, with the file's ids or those of the family."""
+    """Return the tokenizer of a SentencePiece file, with the file's ids or the family's."""
     scores, unk_id = [(text, score) for text, score, _ in spm.pieces], spm.unk_id
-    if family.front:
-        scores, unk_id = [*family.front, *scores[family.replaced :], ("<mask>", 0.0)], 3
-    elif family.extra_ids:
+    if family.first_pieces:
+        scores, unk_id = [*family.first_pieces, *scores[family.num_replaced :], ("<mask>", 0.0)], 3
+    elif family.has_extra_ids:
         scores += [(f"<extra_id_{i}>", 0.0) for i in reversed(range(extra_ids))]
     if spm.model_type == BPE:
         ids = {text: i for i, (text, _) in enumerate(scores)}
@@ -118,7 +119,7 @@ def from_pieces(spm: SentencePiece, family: TokenizerFamily, lower: bool = False
     scheme = "always" if spm.add_dummy_prefix else "never"
     # words are split first (which the Rust side caches), unless a piece spans several
     space = pre_tokenizers.Metaspace("▁", scheme, split=not any("▁" in text[1:] for text, _ in scores))
-    if family.by_words:
+    if family.splits_words:
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), space])
     else:
         if spm.remove_extra_whitespaces:
@@ -133,22 +134,24 @@ def from_pieces(spm: SentencePiece, family: TokenizerFamily, lower: bool = False
         tokenizer.decoder = decoders.Sequence(
             [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), *strip]
         )
-    # Unigram finds the user's pieces, whose score of 0 is the best; BPE has no merges for them, and transformers
+    # Unigram finds user-defined pieces, whose score of 0 is the best; BPE has no merges for them, and transformers
     # splits them off first where it splits by words
-    apart = (CONTROL, USER_DEFINED) if spm.model_type == BPE or family.by_words else (CONTROL,)
+    added = (CONTROL, USER_DEFINED) if spm.model_type == BPE or family.splits_words else (CONTROL,)
     tokenizer.add_tokens(
         [
             AddedToken(text, normalized=False, special=kind == CONTROL)
             for text, _, kind in spm.pieces
-            if kind in apart and tokenizer.token_to_id(text) is not None
+            if kind in added and tokenizer.token_to_id(text) is not None
         ]
     )
     return tokenizer
 
 
-def finish(tokenizer: Tokenizer, family: TokenizerFamily, named: dict[str, str], prefix_space: bool = False) -> None:
-    """Make the tokenizer put special tokens around a text, by the family's templates."""
-    names = {default: named.get(name, default) for name, default in family.named.items()}
+def set_post_processor(
+    tokenizer: Tokenizer, family: TokenizerFamily, special_tokens: dict[str, str], prefix_space: bool = False
+) -> None:
+    """Set the post-processor that adds special tokens to a text, by the family's templates."""
+    names = {default: special_tokens.get(name, default) for name, default in family.special_tokens.items()}
     ids: dict[str, Any] = {token: (token, tokenizer.token_to_id(token)) for token in names.values()}
     if family.kind == "bytes" and family.single == "<s> $A </s>":  # RoBERTa's offsets exclude spaces
         sep, cls = ids[names["</s>"]], ids[names["<s>"]]

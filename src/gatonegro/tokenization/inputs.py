@@ -1,4 +1,4 @@
-"""Checks of what users pass to a tokenizer, before the Rust side sees it; errors name the item and its type."""
+"""Validation of a tokenizer's inputs before the Rust backend gets them; errors name the item and its type."""
 
 from __future__ import annotations
 
@@ -8,35 +8,32 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro import checks
-from gatonegro.checks import is_missing, lone_surrogate, short
+from gatonegro.checks import is_missing, short, surrogate_problem
 from gatonegro.errors import HubError, InputError, TokenizerError, message_of
 from gatonegro.i18n import EMPTY, Message, catalog
 
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))
-MEND, MEND_WORDS = MESSAGES["pass_texts"], MESSAGES["pass_words"]  # advice that ends an error
-TOKEN = Message("the token", "el token")
+PASS_TEXTS, PASS_WORDS = MESSAGES["pass_texts"], MESSAGES["pass_words"]  # remedies that end an error
+THE_TOKEN = Message("the token", "el token")
 
 
 def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
-    """Return the inputs for the Rust side, True if they are a batch, and True if they are pairs.
+    """Return the inputs for the Rust backend, whether they are a batch, and whether they are pairs.
 
-    With `words` (`is_split_into_words`) a text is a list of words, so a batch is a list of lists.
+    With `words` (`is_split_into_words`), a text is a list of words, and a batch a list of lists.
     """
     if pair is not None:
         first, batched, _ = as_batch(text, None, words)
         second, pair_batched, _ = as_batch(pair, None, words)
         if batched != pair_batched or len(first) != len(second):
             count, others = _count(first, batched), _count(second, pair_batched)
-            raise InputError(
-                f"text and text_pair do not match: {count.en} and {others.en}; pass as many of both",
-                f"text y text_pair no casan: {count.es} y {others.es}; pasa tantos de uno como de otro",
-            )
+            raise InputError(*MESSAGES["pair_lengths"].format(count=count, others=others))
         return list(zip(first, second, strict=True)), batched, True
     if isinstance(text, str) and not words:
         return [text], False, False
     items = as_list(text)
     if items is None:
-        raise _refused(Message("the text", "el texto"), text, MEND_WORDS if words else MEND)
+        raise _type_error(Message("the text", "el texto"), text, PASS_WORDS if words else PASS_TEXTS)
     if words:
         batched = bool(items) and not isinstance(items[0], str)
         return [_words(item, i) for i, item in enumerate(items if batched else [items])], batched, False
@@ -47,35 +44,29 @@ def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
     if any(pairs) and not all(pairs):
         i = pairs.index(not pairs[0])
         kind = Message("a pair", "un par") if pairs[i] else Message("one text", "un solo texto")
-        raise InputError(
-            f"text {i} is {kind.en}, and text 0 is not: {MEND.en}",
-            f"el texto {i} es {kind.es}, y el texto 0 no: {MEND.es}",
-        )
+        raise InputError(*MESSAGES["mixed_pairs"].format(i=i, kind=kind, pass_texts=PASS_TEXTS))
     return checked, True, any(pairs)
 
 
-def run(encode: Callable[..., list[Any]], inputs: list[Any], words: bool, special: bool) -> list[Any]:
-    """Call the Rust side; raise what it raises as an InputError or a TokenizerError with the reason."""
+def encode_rows(encode: Callable[..., list[Any]], inputs: list[Any], words: bool, special: bool) -> list[Any]:
+    """Encode inputs by the Rust backend; raise its errors as InputError or TokenizerError with the reason."""
     try:
         return encode(inputs, is_pretokenized=words, add_special_tokens=special)
     except (KeyboardInterrupt, SystemExit, MemoryError):
         raise
     except BaseException as error:  # a Rust panic is a BaseException
         for i, item in enumerate(inputs):
-            for text in _leaves(item):
-                as_token(text, _text(i))  # a lone surrogate is one reason
+            for text in _texts(item):
+                as_token(text, _text_name(i))  # raises if the reason is a lone surrogate
         if "too short to respect" in str(error):
             raise InputError(*MESSAGES["pair_too_long"]) from None
-        raise TokenizerError(
-            f"the tokenizer cannot encode this batch of {len(inputs)}: {error}",
-            f"el tokenizador no puede codificar este lote de {len(inputs)}: {error}",
-        ) from None
+        raise TokenizerError(*MESSAGES["not_encoded"].format(count=len(inputs), error=error)) from None
 
 
-def shorter(backend: Any, pair: tuple[str, str], limit: int, side: str) -> tuple[str, str]:
-    """Return both texts, shortened to a few times what is left of them when they are cut to `limit` tokens together.
+def shorten_pair(backend: Any, pair: tuple[str, str], limit: int, side: str) -> tuple[str, str]:
+    """Return a pair shortened to a few times the length to which `limit` tokens for both will truncate it.
 
-    When it cuts a pair, the Rust side makes all pairs of windows of the two: memory grows with the square of the
+    When truncating a pair, the Rust backend makes all pairs of windows of the two: memory grows with the square of the
     length. The longer text must stay the longer one, since an odd token goes to it.
     """
     if max(map(len, pair)) <= 16 * limit:
@@ -90,22 +81,22 @@ def shorter(backend: Any, pair: tuple[str, str], limit: int, side: str) -> tuple
     return shortened[0], shortened[1]
 
 
-def as_token(token: Any, where: Message = TOKEN) -> str:
+def as_token(token: Any, where: Message = THE_TOKEN) -> str:
     """Return the text of a str or AddedToken.
 
     Raises:
-        InputError: it is neither, or UTF-8 cannot hold it; the message names `where`.
+        InputError: it is neither, or UTF-8 cannot encode it; the message begins with `where`.
     """
     text = getattr(token, "content", token)
     if not isinstance(text, str):
-        raise _refused(where, text, mend=Message("it must be a str", "debe ser un str"))
-    if bad := lone_surrogate(text):
+        raise _type_error(where, text, remedy=Message("it must be a str", "debe ser un str"))
+    if bad := surrogate_problem(text):
         raise InputError(f"{where.en} has {bad.en}", f"{where.es} tiene {bad.es}")
     return text
 
 
-def choice(name: str, value: Any, known: Sequence[str]) -> str | None:
-    """Return the strategy that `padding=` or `truncation=` names; the first of `known` for True, None for "do not"."""
+def resolve_strategy(name: str, value: Any, known: Sequence[str]) -> str | None:
+    """Return the strategy in `padding=` or `truncation=`: the first of `known` for True, None for "do not"."""
     value = getattr(value, "value", value)  # transformers' PaddingStrategy and TruncationStrategy too
     if value is None or value is False or value in ("do_not_pad", "do_not_truncate"):
         return None
@@ -113,40 +104,37 @@ def choice(name: str, value: Any, known: Sequence[str]) -> str | None:
         return known[0]
     if value not in known:
         others = ", ".join(map(repr, known))
-        raise InputError(
-            f"{name}={short(value)} is not known: use True, False, {others}",
-            f"no se conoce {name}={short(value)}: usa True, False, {others}",
-        )
-    return value
+        raise InputError(*MESSAGES["strategy"].format(name=name, value=short(value), others=others))
+    return str(value)
 
 
-def whole(name: str, value: Any, least: int) -> int:
-    """Return `value` as an int of at least `least`; raise an InputError that names the argument for another."""
+def as_int(name: str, value: Any, least: int) -> int:
+    """Return an argument as an int; raise InputError if it is no integer, or below `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
-        wanted, given = checks.whole(least).wanted, short(value)
-        raise InputError(f"{name}={given}: it must be {wanted.en}", f"{name}={given}: debe ser {wanted.es}")
+        wanted, shown = checks.whole(least).expected, short(value)
+        raise InputError(*MESSAGES["integer"].format(name=name, shown=shown, wanted=wanted))
     return int(value)
 
 
 def as_ids(ids: Any) -> list[Any]:
-    """Return ids as a list of ints (or of such lists), from an int, a list, nested lists, an array or a tensor."""
+    """Return ids as a list of ints, or of such lists, from an int, lists, an array or a tensor."""
     ids = ids.tolist() if hasattr(ids, "tolist") else ids
     ids = ids if isinstance(ids, (list, tuple)) else [ids]
     if ids and all(isinstance(row, (list, tuple)) or getattr(row, "ndim", 0) for row in ids):
         return [as_ids(row) for row in ids]
     for i, index in enumerate(ids):
         if isinstance(index, bool) or not hasattr(index, "__index__") or not 0 <= int(index) < 2**32:
-            mend = MESSAGES["labels_left_out" if index == -100 else "pass_ids"]
-            raise _refused(Message(f"id {i}", f"el id {i}"), index, mend)
+            remedy = MESSAGES["labels_left_out" if index == -100 else "pass_ids"]
+            raise _type_error(Message(f"id {i}", f"el id {i}"), index, remedy)
     return [int(index) for index in ids]
 
 
 def as_list(value: Any) -> list[Any] | None:
-    """Return the items of a sequence or a column (numpy, pandas); None for anything else, text too."""
+    """Return the items of a sequence or a column (numpy, pandas); None for text and anything else."""
     if isinstance(value, (str, bytes, bytearray, dict)):
         return None
     if getattr(value, "ndim", 0) == 1 and hasattr(value, "tolist"):
-        return value.tolist()
+        return list(value.tolist())
     return list(value) if isinstance(value, Sequence) else None
 
 
@@ -155,36 +143,36 @@ def _text_or_pair(item: Any, i: int) -> Any:
         return item
     if isinstance(item, (list, tuple)) and len(item) == 2 and all(isinstance(part, str) for part in item):
         return tuple(item)
-    raise _refused(_text(i), item)
+    raise _type_error(_text_name(i), item)
 
 
 def _words(value: Any, i: int) -> list[str]:
     items = as_list(value)
     if items is None:
-        raise _refused(_text(i), value, MEND_WORDS)
+        raise _type_error(_text_name(i), value, PASS_WORDS)
     for j, word in enumerate(items):
         if not isinstance(word, str):
-            raise _refused(Message(f"word {j} of text {i}", f"la palabra {j} del texto {i}"), word, MEND_WORDS)
+            raise _type_error(Message(f"word {j} of text {i}", f"la palabra {j} del texto {i}"), word, PASS_WORDS)
     return items
 
 
-def _refused(where: Message, value: Any, mend: Message = MEND) -> InputError:
-    """Return the error for a value of the wrong type: the item that it is, its type, and what to do."""
-    given = _name(value)
-    return InputError(f"{where.en} is {given.en}: {mend.en}", f"{where.es} es {given.es}: {mend.es}")
+def _type_error(where: Message, value: Any, remedy: Message = PASS_TEXTS) -> InputError:
+    """Return the error for a value of the wrong type: the name of the item, its type, and the remedy."""
+    kind = _type_name(value)
+    return InputError(f"{where.en} is {kind.en}: {remedy.en}", f"{where.es} es {kind.es}: {remedy.es}")
 
 
-def _text(i: int) -> Message:
+def _text_name(i: int) -> Message:
     return Message(f"text {i}", f"el texto {i}")
 
 
-def _name(value: Any) -> Message:
-    """Return a value's type, and the value of a number, in words that follow "is"."""
+def _type_name(value: Any) -> Message:
+    """Return a description of a value's type, to follow "is"; of a number, with its value."""
     kind = type(value).__name__
     if is_missing(value):
         nan = Message("a float (nan)", "un float (nan)")
-        given = nan if isinstance(value, float) else Message.same(short(value))
-        return Message(f"{given.en}, perhaps a missing value", f"{given.es}, quizá un valor que falta")
+        shown = nan if isinstance(value, float) else Message.same(short(value))
+        return Message(f"{shown.en}, perhaps a missing value", f"{shown.es}, quizá un valor que falta")
     if isinstance(value, (int, float)):
         return Message(f"{kind} {short(value)}", f"un {kind}, {short(value)}")
     if isinstance(value, (list, tuple)):
@@ -196,20 +184,20 @@ def _count(part: list[Any], batched: bool) -> Message:
     return Message(f"{len(part)} in a list", f"{len(part)} en una lista") if batched else Message("one", "uno")
 
 
-def _leaves(item: Any) -> list[str]:
-    return [item] if isinstance(item, str) else [text for part in item for text in _leaves(part)]
+def _texts(item: Any) -> list[str]:
+    return [item] if isinstance(item, str) else [text for part in item for text in _texts(part)]
 
 
 @contextmanager
-def damage(en: str, es: str) -> Iterator[None]:
-    """Raise the errors of the block as a TokenizerError that names the file."""
+def file_errors(en: str, es: str) -> Iterator[None]:
+    """Raise errors inside the `with` block as a TokenizerError that names the file."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit, MemoryError, HubError):
         raise
     except BaseException as error:  # a Rust panic is a BaseException
         why = message_of(error)
-        guess = EMPTY if isinstance(error, TokenizerError) else Message("damaged? ", "¿dañado? ")
+        hint = EMPTY if isinstance(error, TokenizerError) else Message("damaged? ", "¿dañado? ")
         raise TokenizerError(
-            f"{en} cannot be used: {guess.en}{why.en}", f"no se puede usar {es}: {guess.es}{why.es}"
+            f"{en} cannot be used: {hint.en}{why.en}", f"no se puede usar {es}: {hint.es}{why.es}"
         ) from None

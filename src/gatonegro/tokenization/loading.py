@@ -1,4 +1,4 @@
-"""`AutoTokenizer`: from a model's files, and the family that they are of, to a `Tokenizer`."""
+"""`AutoTokenizer`: loads a `Tokenizer` from a model's files, by their family."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from gatonegro.checks import short
 from gatonegro.errors import TokenizerError
 from gatonegro.hub import Source
 from gatonegro.tokenization import families, marian, sentencepiece
-from gatonegro.tokenization.families import FAMILIES, NO_TYPES, TYPES
-from gatonegro.tokenization.inputs import MESSAGES, damage
+from gatonegro.tokenization.families import TOKENIZER_FAMILIES, WITH_TYPE_IDS, WITHOUT_TYPE_IDS
+from gatonegro.tokenization.inputs import MESSAGES, file_errors
 from gatonegro.tokenization.lengths import NO_LIMIT
 from gatonegro.tokenization.tokenizer import Tokenizer
 
-BY_FILE = {  # file → family, where neither the tokenizer's class nor the model's type is known
+FAMILY_BY_FILE = {  # for an unknown tokenizer class and model type
     "tokenizer.json": "",
     "vocab.txt": "bert",
     "merges.txt": "roberta",
@@ -28,19 +28,19 @@ BY_FILE = {  # file → family, where neither the tokenizer's class nor the mode
     "source.spm": "marian",
     "*.spm": "marian",
 }
-# every file that a tokenizer may be made of
+# all files that a tokenizer may need
 TOKENIZER_FILES = (
-    *(file for file in BY_FILE if "*" not in file),
+    *(file for file in FAMILY_BY_FILE if "*" not in file),
     *("vocab.json", "target.spm", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
 )
-SETTINGS = (  # arguments of `from_pretrained` that win over the files
+OVERRIDES = (  # arguments of `from_pretrained` that override the files
     *("model_max_length", "padding_side", "truncation_side"),
     *("do_lower_case", "add_prefix_space", "clean_up_tokenization_spaces"),
 )
 
 
 class AutoTokenizer:
-    """Makes a `Tokenizer`; has no instances."""
+    """The loader of tokenizers, without instances."""
 
     @staticmethod
     def from_pretrained(
@@ -58,39 +58,51 @@ class AutoTokenizer:
     ) -> Tokenizer:
         """Return the tokenizer of a hub name, a folder or a built-in model.
 
-        It is made of `tokenizer.json`, or else `vocab.txt`, `vocab.json` + `merges.txt`, or a SentencePiece file; and
-        of `config.json`, `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` if they exist.
-        The other arguments win over those files. `use_fast` has no effect: there is only the fast kind.
+        The vocabulary is in `tokenizer.json`, `vocab.txt`, `vocab.json` + `merges.txt` or a SentencePiece file;
+        settings are in `config.json`, `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
+
+        Args:
+            pretrained_model_name_or_path: a hub name, a folder, or a built-in model's short name.
+            revision: branch, tag or commit on the hub.
+            local_files_only: never use the network.
+            use_fast: no effect; all tokenizers are fast ones.
+            model_max_length: overrides the files, as do the following arguments.
+            padding_side: "right" or "left".
+            truncation_side: "right" or "left".
+            do_lower_case: lower-case texts.
+            add_prefix_space: treat the first word like one after a space.
+            clean_up_tokenization_spaces: remove spaces before punctuation when decoding.
 
         Raises:
             HubError: there is no such model.
             TokenizerError: its files are missing or damaged.
         """
-        settings = {name: value for name, value in locals().items() if name in SETTINGS and value is not None}
+        settings = {name: value for name, value in locals().items() if name in OVERRIDES and value is not None}
         source = hub.locate(pretrained_model_name_or_path, revision=revision, local_files_only=local_files_only)
         return load(source, settings)
 
 
 def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
-    """Return the tokenizer of a `hub.Source`; `settings` win over those in the files."""
+    """Return the tokenizer of a `hub.Source`; `settings` override those in the files."""
     model = _json(source, "config.json")
     config = {**_json(source, "special_tokens_map.json"), **_json(source, "tokenizer_config.json"), **settings}
-    kind = _class(config) or _squeeze(model.get("model_type"))
-    file, path = _vocabulary(source, ("source.spm", *BY_FILE) if kind == "marian" else tuple(BY_FILE))
-    if file == "*.spm" and source.file("target.spm") is not None:  # Marian's for the texts that it writes
+    kind = _tokenizer_class(config) or _normalize(model.get("model_type"))
+    file, path = _find_vocabulary(source, (*(("source.spm",) if kind == "marian" else ()), *FAMILY_BY_FILE))
+    if file == "*.spm" and source.file("target.spm") is not None:  # Marian's target side alone
         raise TokenizerError(*MESSAGES["no_source"].format(name=source.name))
-    name = _family(source, config, model, file)
-    marian_files = _marian(source, config) if file == "source.spm" else None
-    with damage(f"{file} of {source.name}", f"{file} de {source.name}"):
-        backend = _backend(source, file, path, name, config)
-    with damage(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}"):
+    name = _family_name(source, config, model, file)
+    marian_files = _load_marian(source, config) if file == "source.spm" else None
+    with file_errors(f"{file} of {source.name}", f"{file} de {source.name}"):
+        backend = _load_backend(source, file, path, name, config)
+    with file_errors(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}"):
         _add_missing(backend, config, _json(source, "added_tokens.json"))
-        named, more = _special(backend, name, file != "tokenizer.json", config)
+        special_tokens, more = _add_special_tokens(backend, name, file != "tokenizer.json", config)
         if file != "tokenizer.json":
-            families.finish(backend, FAMILIES[name], named, bool(config.get("add_prefix_space")))
+            space = bool(config.get("add_prefix_space"))
+            families.set_post_processor(backend, TOKENIZER_FAMILIES[name], special_tokens, space)
     if marian_files:
-        marian_files.reader(marian.SOURCE, backend, named)
-    with damage(f"the configuration of {source.name}", f"la configuración de {source.name}"):
+        marian_files.side_tokenizer(marian.SOURCE, backend, special_tokens)
+    with file_errors(f"the configuration of {source.name}", f"la configuración de {source.name}"):
         sides = {side: str(config.get(side) or "right") for side in ("padding_side", "truncation_side")}
         if not set(sides.values()) <= {"right", "left"}:
             raise TokenizerError(f"{sides}: each side is 'right' or 'left'", f"{sides}: cada lado es 'right' o 'left'")
@@ -98,11 +110,11 @@ def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
         clean = bool(config.get("clean_up_tokenization_spaces")) and type(backend.model).__name__ != "BPE"
         return Tokenizer(
             backend,
-            named=named,
+            special_tokens=special_tokens,
             additional=more,
-            model_input_names=list(config.get("model_input_names") or _inputs(config, model, name)),
+            model_input_names=list(config.get("model_input_names") or _model_inputs(config, model, name)),
             model_max_length=int(config.get("model_max_length") or NO_LIMIT),
-            position_limit=_positions(model),
+            position_limit=_position_limit(model),
             embeddings=int(model.get("vocab_size") or 0),
             clean_up_tokenization_spaces=clean,
             name_or_path=str(source.name),
@@ -111,8 +123,8 @@ def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
         )
 
 
-def _vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]:
-    """Return the first of `files` that the source has, and its path."""
+def _find_vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]:
+    """Return the first of the vocabulary files `files` that the source has, and its path."""
     folder = Path(source.folder or source.name)
     for file in files:
         if "*" not in file:
@@ -124,32 +136,32 @@ def _vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]:
             raise TokenizerError(*MESSAGES["several"].format(name=source.name, file=file, several=several))
         if paths:
             return file, paths[0]
-    wanted = ", ".join(BY_FILE)
+    wanted = ", ".join(FAMILY_BY_FILE)
     raise TokenizerError(*MESSAGES["no_tokenizer"].format(name=source.name, wanted=wanted))
 
 
-def _family(source: Source, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
-    """Return the row of FAMILIES to use; "" for a tokenizer.json of an unknown family."""
-    kind = FAMILIES[BY_FILE[file]].kind if BY_FILE[file] else None
-    for name in (_class(config), _squeeze(model.get("model_type"))):
-        if name in FAMILIES and kind in (None, FAMILIES[name].kind):
+def _family_name(source: Source, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
+    """Return a key of `TOKENIZER_FAMILIES`; "" for a tokenizer.json of an unknown family."""
+    kind = TOKENIZER_FAMILIES[FAMILY_BY_FILE[file]].kind if FAMILY_BY_FILE[file] else None
+    for name in (_tokenizer_class(config), _normalize(model.get("model_type"))):
+        if name in TOKENIZER_FAMILIES and kind in (None, TOKENIZER_FAMILIES[name].kind):
             return name
         if name and kind:
-            known = ", ".join(name for name, family in FAMILIES.items() if family.kind == kind)
+            known = ", ".join(name for name, family in TOKENIZER_FAMILIES.items() if family.kind == kind)
             problem = MESSAGES["not_enough"].format(name=source.name, file=file, kind=name, known=known)
             raise TokenizerError(*problem)
     if file == "merges.txt" and "<s>" not in _json(source, "vocab.json"):
         return "gpt2"
-    return BY_FILE[file]
+    return FAMILY_BY_FILE[file]
 
 
-def _class(config: dict[str, Any]) -> str:
-    """Return the tokenizer's class as FAMILIES spells it; "" for a class of no family."""
-    name = _squeeze(config.get("tokenizer_class")).removesuffix("fast").removesuffix("tokenizer")
+def _tokenizer_class(config: dict[str, Any]) -> str:
+    """Return the tokenizer class as a key of `TOKENIZER_FAMILIES`; "" for a generic class."""
+    name = _normalize(config.get("tokenizer_class")).removesuffix("fast").removesuffix("tokenizer")
     return "" if name in ("pretrained", "tokenizersbackend") else name
 
 
-def _marian(source: Source, config: dict[str, Any]) -> marian.Marian:
+def _load_marian(source: Source, config: dict[str, Any]) -> marian.Marian:
     if config.get("separate_vocabs"):
         raise TokenizerError(*MESSAGES["separate_vocabs"].format(name=source.name))
     paths = {name: path for name in marian.FILES if (path := source.file(name))}
@@ -159,7 +171,7 @@ def _marian(source: Source, config: dict[str, Any]) -> marian.Marian:
     return marian.Marian({name: path.read_bytes() for name, path in paths.items()}, languages, str(source.name))
 
 
-def _backend(source: Source, file: str, path: Path, name: str, config: dict[str, Any]) -> Backend:
+def _load_backend(source: Source, file: str, path: Path, name: str, config: dict[str, Any]) -> Backend:
     lower, space = config.get("do_lower_case"), config.get("add_prefix_space")
     if file == "tokenizer.json":
         backend = Backend.from_file(str(path))
@@ -175,17 +187,18 @@ def _backend(source: Source, file: str, path: Path, name: str, config: dict[str,
         return backend
     if file == "vocab.txt":
         vocab = {token: i for i, token in enumerate(_lines(path))}
-        unk = _token(config.get("unk_token") or FAMILIES[name].named["unk_token"]).content
+        unk = _token(config.get("unk_token") or TOKENIZER_FAMILIES[name].special_tokens["unk_token"]).content
         chinese = bool(config.get("tokenize_chinese_chars", True))
         return families.wordpiece(vocab, unk, lower, config.get("strip_accents"), chinese)
     if file == "merges.txt":
         ranks: Any = [tuple(line.split(" ")) for line in _lines(path) if line and line[:8] != "#version"]
         return families.byte_level(_json(source, "vocab.json"), ranks, bool(space))
     if file == "source.spm":
-        special = [_token(config.get(key) or token).content for key, token in FAMILIES[name].named.items()]
+        defaults = TOKENIZER_FAMILIES[name].special_tokens
+        special = [_token(config.get(key) or token).content for key, token in defaults.items()]
         return marian.vocabulary(_json(source, "vocab.json"), special)
     spm = sentencepiece.read(path.read_bytes())
-    return families.from_pieces(spm, FAMILIES[name], bool(lower), int(config.get("extra_ids", 100)))
+    return families.from_pieces(spm, TOKENIZER_FAMILIES[name], bool(lower), int(config.get("extra_ids", 100)))
 
 
 def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]) -> None:
@@ -199,16 +212,19 @@ def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]
                 raise TokenizerError(*MESSAGES["other_id"].format(token=token.content, id=i, new=new))
 
 
-def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> tuple[dict[str, str], list[str]]:
-    """Return the named and the additional special tokens, and add those that are new to the backend.
+def _add_special_tokens(
+    backend: Backend, name: str, raw: bool, config: dict[str, Any]
+) -> tuple[dict[str, str], list[str]]:
+    """Add special tokens to the backend; return those with a name, by name, and the others.
 
-    They are the configuration's, else the family's; without a family, those of the first whose tokens are all there.
+    They are the configuration's, else the family's; without a family, those of the first whose tokens all exist.
     """
-    vocab, rows = backend.get_vocab(), [FAMILIES[row] for row in ([name] if name else ("bert", "roberta", "t5"))]
-    family = next((row for row in rows if raw or vocab.keys() >= set(row.named.values())), None)
+    names, vocab = [name] if name else ["bert", "roberta", "t5"], backend.get_vocab()
+    rows = map(TOKENIZER_FAMILIES.__getitem__, names)
+    family = next((row for row in rows if raw or vocab.keys() >= set(row.special_tokens.values())), None)
     tokens: dict[str, AddedToken] = {}
-    for entry in Tokenizer.NAMES:
-        default = family.named.get(entry) if family else None
+    for entry in Tokenizer.SPECIAL_TOKEN_NAMES:
+        default = family.special_tokens.get(entry) if family else None
         if entry in config:
             tokens |= {} if config[entry] is None else {entry: _token(config[entry])}
         elif default:  # a mask stands for a word together with the space before it
@@ -218,7 +234,7 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
         if raw and missing and entry in ("cls_token", "sep_token", "unk_token"):
             raise TokenizerError(*MESSAGES["not_of_kind"].format(token=tokens[entry].content, kind=name))
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
-    if raw and FAMILIES[name].extra_ids and not extra:
+    if raw and TOKENIZER_FAMILIES[name].has_extra_ids and not extra:
         extra = [f"<extra_id_{i}>" for i in range(int(config.get("extra_ids", 100)))]
     more = [_token(value) for value in (extra.values() if isinstance(extra, dict) else extra)]
     known = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
@@ -226,23 +242,23 @@ def _special(backend: Backend, name: str, raw: bool, config: dict[str, Any]) -> 
     return {entry: token.content for entry, token in tokens.items()}, [token.content for token in more]
 
 
-def _inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> tuple[str, ...]:
-    """Return the names of the inputs that a call returns.
+def _model_inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> tuple[str, ...]:
+    """Return the names of the model inputs that a call returns.
 
-    They include token_type_ids for a tokenizer.json of a generic class, as in transformers 4, unless its model takes
+    They include token_type_ids for a tokenizer.json of a generic class, as in transformers 4, unless the model accepts
     none.
     """
-    family = FAMILIES.get(_squeeze(model.get("model_type")))
-    if family and not family.takes_types:
-        return NO_TYPES
-    generic = not name or _squeeze(config.get("tokenizer_class")) == "pretrainedtokenizerfast"
-    return TYPES if generic else FAMILIES[name].inputs
+    family = TOKENIZER_FAMILIES.get(_normalize(model.get("model_type")))
+    if family and not family.accepts_type_ids:
+        return WITHOUT_TYPE_IDS
+    generic = not name or _normalize(config.get("tokenizer_class")) == "pretrainedtokenizerfast"
+    return WITH_TYPE_IDS if generic else TOKENIZER_FAMILIES[name].inputs
 
 
-def _positions(model: dict[str, Any]) -> int | None:
-    """Return the number of tokens that the model has positions for; None for no limit, or an unknown one."""
-    family = FAMILIES.get(_squeeze(model.get("model_type")))
-    rule = family.positions if family else "all"
+def _position_limit(model: dict[str, Any]) -> int | None:
+    """Return the longest sequence that the model has positions for, in tokens; None if unlimited or unknown."""
+    family = TOKENIZER_FAMILIES.get(_normalize(model.get("model_type")))
+    rule = family.position_rule if family else "all"
     count = int(model.get("max_position_embeddings") or model.get("n_positions") or 0)
     if rule == "padded":
         count -= 1 + (1 if model.get("pad_token_id") is None else int(model["pad_token_id"]))
@@ -250,7 +266,7 @@ def _positions(model: dict[str, Any]) -> int | None:
 
 
 def _json(source: Source, name: str) -> dict[str, Any]:
-    with damage(f"{name} of {source.name}", f"{name} de {source.name}"):
+    with file_errors(f"{name} of {source.name}", f"{name} de {source.name}"):
         return source.json(name) or {}
 
 
@@ -260,7 +276,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _token(value: Any) -> AddedToken:
-    """Return the token that a file writes as a string, or as an object with `content` and flags."""
+    """Return a token that a file stores as a string, or as an object with `content` and flags."""
     if isinstance(value, dict) and isinstance(value.get("content"), str):
         flags = {flag: bool(value.get(flag)) for flag in ("lstrip", "rstrip", "single_word", "normalized")}
         return AddedToken(value["content"], special=bool(value.get("special")), **flags)
@@ -269,5 +285,6 @@ def _token(value: Any) -> AddedToken:
     return AddedToken(value, normalized=False)
 
 
-def _squeeze(name: Any) -> str:
+def _normalize(name: Any) -> str:
+    """Return the name of a class or type as `TOKENIZER_FAMILIES` spells it."""
     return str(name or "").lower().replace("-", "").replace("_", "")

@@ -1,4 +1,4 @@
-"""Marian's tokenizer: one SentencePiece file per language cuts texts, and vocab.json has the ids for both.
+"""Marian's tokenizer: a SentencePiece file for each side, source and target, and one vocab.json with the ids of both.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/marian/tokenization_marian.py
 """
@@ -12,61 +12,62 @@ from typing import Any
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers
 
 from gatonegro.tokenization import sentencepiece
-from gatonegro.tokenization.families import FAMILIES, finish, from_pieces
-from gatonegro.tokenization.inputs import damage
+from gatonegro.tokenization.families import TOKENIZER_FAMILIES, from_pieces, set_post_processor
+from gatonegro.tokenization.inputs import file_errors
 
 SIDES = SOURCE, TARGET = ("source.spm", "target.spm")
 FILES = (*SIDES, "vocab.json")
-CODE = "\U0010ffff>"  # for the ">>" of ">>es<<" where it is one token
-HIDDEN = CODE[0]  # begins a piece that occurs in no text
+CODE_START = "\U0010ffff>"  # stands for the ">>" of a language code ">>es<<" that is one token
+PRIVATE_CHAR = CODE_START[0]  # begins pieces that occur in no text
 
 
 def tokens_of(row: Any) -> list[str]:
-    """Return the tokens of a row that a `Reader` made, as they are in vocab.json."""
-    return [token.replace(CODE, ">>") for token in row.tokens]
+    """Return the tokens of a row from a `SideTokenizer`, as they are in vocab.json."""
+    return [token.replace(CODE_START, ">>") for token in row.tokens]
 
 
 @dataclass(frozen=True)
-class Reader:
-    """The tokenizer of one side's texts. Its backend's ids are not those of vocab.json, which `ids` returns."""
+class SideTokenizer:
+    """The tokenizer of one side's texts. Its backend's ids differ from those in vocab.json."""
 
     backend: Tokenizer
-    unk: int
-    table: list[int]
+    unk: int  # the backend's id for unknown pieces
+    vocab_id: list[int]  # of each of the backend's ids
     vocab: dict[str, int]
 
-    def ids(self, row: Any) -> list[int]:
-        """Return a row's ids in vocab.json, which may have a piece of the other side's that this file does not."""
+    def vocab_ids(self, row: Any) -> list[int]:
+        """Return a row's ids in vocab.json; a piece unknown to this side may be one of the other's."""
         if self.unk not in (ids := row.ids):
-            return [self.table[i] for i in ids]
-        unk, pairs = self.table[self.unk], zip(ids, row.tokens, strict=True)
-        return [self.vocab.get(text, unk) if i == self.unk else self.table[i] for i, text in pairs]
+            return [self.vocab_id[i] for i in ids]
+        unk, pairs = self.vocab_id[self.unk], zip(ids, row.tokens, strict=True)
+        return [self.vocab.get(text, unk) if i == self.unk else self.vocab_id[i] for i, text in pairs]
 
 
 @dataclass
 class Marian:
-    """The files by name, as they are saved again, and the readers made of them, each when it is first needed."""
+    """A Marian tokenizer's files by name, and the tokenizers of both sides, each built when it is first needed."""
 
     files: dict[str, bytes]
     languages: dict[str, str]  # "source_lang" and "target_lang"
     name: str
-    readers: dict[str, Reader] = field(default_factory=dict)
+    side_tokenizers: dict[str, SideTokenizer] = field(default_factory=dict)
 
-    def reader(self, side: str, vocabulary: Tokenizer, named: dict[str, str]) -> Reader:
-        if side not in self.readers:
-            with damage(f"{side} of {self.name}", f"{side} de {self.name}"):
-                self.readers[side] = _reader(self.files[side], vocabulary, named)
-        return self.readers[side]
+    def side_tokenizer(self, side: str, vocabulary: Tokenizer, special_tokens: dict[str, str]) -> SideTokenizer:
+        """Return the tokenizer of `SOURCE` or `TARGET`."""
+        if side not in self.side_tokenizers:
+            with file_errors(f"{side} of {self.name}", f"{side} de {self.name}"):
+                self.side_tokenizers[side] = _side_tokenizer(self.files[side], vocabulary, special_tokens)
+        return self.side_tokenizers[side]
 
 
 def vocabulary(vocab: dict[str, int], special: list[str]) -> Tokenizer:
-    """Return a tokenizer with ids and pieces, whose decoder puts special tokens between spaces."""
+    """Return a tokenizer of ids and tokens alone, whose decoder puts spaces around special tokens."""
     tokenizer = Tokenizer(models.WordLevel(vocab))
     tokenizer.decoder = decoders.Sequence(
         [
-            *(decoders.Replace(Regex(rf"\A{re.escape(token)}\z"), token + HIDDEN) for token in special),
+            *(decoders.Replace(Regex(rf"\A{re.escape(token)}\z"), token + PRIVATE_CHAR) for token in special),
             decoders.Fuse(),
-            decoders.Replace(Regex(f"{HIDDEN}▁*"), " "),
+            decoders.Replace(Regex(f"{PRIVATE_CHAR}▁*"), " "),
             decoders.Replace("▁", " "),
             decoders.Replace(Regex(r"\A\s+|\s+\z"), ""),
         ]
@@ -74,25 +75,25 @@ def vocabulary(vocab: dict[str, int], special: list[str]) -> Tokenizer:
     return tokenizer
 
 
-def _reader(data: bytes, vocabulary: Tokenizer, named: dict[str, str]) -> Reader:
+def _side_tokenizer(data: bytes, vocabulary: Tokenizer, special_tokens: dict[str, str]) -> SideTokenizer:
     spm = sentencepiece.read(data)
     # "<s>" in a text is three characters
     no_text = (sentencepiece.CONTROL, sentencepiece.UNKNOWN, sentencepiece.UNUSED)
     pieces = [
-        (HIDDEN + text, score, kind if kind == sentencepiece.UNKNOWN else sentencepiece.UNUSED)
+        (PRIVATE_CHAR + text, score, kind if kind == sentencepiece.UNKNOWN else sentencepiece.UNUSED)
         if kind in no_text
         else (text, score, kind)
         for text, score, kind in spm.pieces
     ]
-    backend = from_pieces(replace(spm, pieces=pieces), FAMILIES["marian"])
+    backend = from_pieces(replace(spm, pieces=pieces), TOKENIZER_FAMILIES["marian"])
     vocab = vocabulary.get_vocab(with_added_tokens=True)
     codes = [text for text in vocab if text[:2] == ">>" and text[-2:] == "<<"]
     known = "|".join(re.escape(code[2:]) for code in codes) or "(?!)"
     backend.normalizer = normalizers.Sequence(  # at the front a code is one token, whether vocab.json has it or not
         [
-            normalizers.Replace(HIDDEN, "\U0010fffe"),
-            normalizers.Replace(Regex(rf"\A>>(?!{known})(?m:.*?)<<"), CODE + "<<"),
-            normalizers.Replace(Regex(rf"\A>(?=>(?:{known}))"), HIDDEN),
+            normalizers.Replace(PRIVATE_CHAR, "\U0010fffe"),
+            normalizers.Replace(Regex(rf"\A>>(?!{known})(?m:.*?)<<"), CODE_START + "<<"),
+            normalizers.Replace(Regex(rf"\A>(?=>(?:{known}))"), PRIVATE_CHAR),
             backend.normalizer,
         ]
     )
@@ -100,8 +101,8 @@ def _reader(data: bytes, vocabulary: Tokenizer, named: dict[str, str]) -> Reader
     for token in vocabulary.get_added_tokens_decoder().values():  # cut out of a text before anything else is done
         flags = {name: getattr(token, name) for name in ("lstrip", "rstrip", "single_word")}
         backend.add_tokens([AddedToken(token.content, normalized=False, **flags)])
-    finish(backend, FAMILIES["marian"], named)
-    unk = vocab[named.get("unk_token", "<unk>")]
+    set_post_processor(backend, TOKENIZER_FAMILIES["marian"], special_tokens)
+    unk = vocab[special_tokens.get("unk_token", "<unk>")]
     names = {i: text for i, (text, _, _) in enumerate(pieces)}
     names |= {i: token.content for i, token in backend.get_added_tokens_decoder().items()}
-    return Reader(backend, spm.unk_id, [vocab.get(names[i], unk) for i in range(len(names))], vocab)
+    return SideTokenizer(backend, spm.unk_id, [vocab.get(names[i], unk) for i in range(len(names))], vocab)

@@ -1,4 +1,4 @@
-"""Writing a tokenizer's files so that `transformers` 4 and 5 read the same ids from them."""
+"""Writing a tokenizer's files, from which `transformers` 4 and 5 get the same ids."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from gatonegro.errors import InputError, TokenizerError
-from gatonegro.storage import folder_of, write_bytes
+from gatonegro.storage import output_folder, write_bytes
 from gatonegro.tokenization.marian import Marian
 
 
@@ -23,18 +23,21 @@ def save(
     """Write a tokenizer's files; return their paths.
 
     Args:
+        save_directory: the folder.
+        backend: the Rust tokenizer.
         settings: values of tokenizer_config.json, without the special tokens.
         special_tokens: by name, as in special_tokens_map.json.
+        marian: files to write instead of tokenizer.json.
 
     Raises:
-        InputError: `save_directory` is no name of a folder.
+        InputError: `save_directory` is no folder's name.
         TokenizerError: the files cannot be written.
     """
-    folder = folder_of(save_directory, InputError)
+    folder = output_folder(save_directory, InputError)
     tokens = backend.get_added_tokens_decoder()
     added = {token.content: token for token in tokens.values()}
     special = {
-        name: [_plain(token, added) for token in value] if isinstance(value, list) else _plain(value, added)
+        name: [_as_json(token, added) for token in value] if isinstance(value, list) else _as_json(value, added)
         for name, value in special_tokens.items()
     }
     # transformers 4 and 5 make a PreTrainedTokenizerFast from tokenizer.json alone
@@ -51,14 +54,14 @@ def save(
     else:
         files = {"tokenizer.json": _bytes(backend.to_str(pretty=True))}
     files["tokenizer_config.json"] = _bytes(json.dumps(config, indent=2, ensure_ascii=False))
-    files["special_tokens_map.json"] = _bytes(json.dumps(_untyped(special), indent=2, ensure_ascii=False))
+    files["special_tokens_map.json"] = _bytes(json.dumps(_without_type(special), indent=2, ensure_ascii=False))
     for name, data in files.items():
         write_bytes(folder / name, data, TokenizerError)
     return tuple(str(folder / name) for name in files)
 
 
-def _plain(token: str, added: dict[str, Any]) -> Any:
-    """Return the token as a plain string, or as an object where it has flags."""
+def _as_json(token: str, added: dict[str, Any]) -> Any:
+    """Return a token as a string, or as an object if it has flags."""
     flags = _flags(added.get(token))
     return {"__type": "AddedToken", "content": token, "special": True, **flags} if any(flags.values()) else token
 
@@ -71,8 +74,8 @@ def _bytes(text: str) -> bytes:
     return f"{text}\n".encode()
 
 
-def _untyped(special: dict[str, Any]) -> dict[str, Any]:
-    """Return the tokens without the keys that `transformers` expects in tokenizer_config.json only."""
+def _without_type(special: dict[str, Any]) -> dict[str, Any]:
+    """Return tokens without the keys that `transformers` expects in tokenizer_config.json only."""
     return {
         name: {k: v for k, v in token.items() if k not in ("__type", "special")} if isinstance(token, dict) else token
         for name, token in special.items()

@@ -1,4 +1,4 @@
-"""A SentencePiece model file, read without `sentencepiece` or `protobuf`.
+"""Parser of SentencePiece model files, without `sentencepiece` or `protobuf`.
 
 https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatonegro.errors import TokenizerError, message_of
+from gatonegro.tokenization.inputs import MESSAGES
 
 UNIGRAM, BPE = 1, 2  # TrainerSpec.model_type
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # SentencePiece.type
@@ -18,7 +19,7 @@ NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # Sente
 
 @dataclass(frozen=True)
 class SentencePiece:
-    """The contents of a model file: `(text, score, type)` of each piece, by id, and how text is prepared for it."""
+    """A model file's contents: `(text, score, type)` of each piece, by id, and its normalization of texts."""
 
     pieces: list[tuple[str, float, int]]
     model_type: int
@@ -34,7 +35,7 @@ class SentencePiece:
 
 
 def read(data: bytes) -> SentencePiece:
-    """Return the contents of a `.model` or `.spm` file; raise TokenizerError where its bytes are no such file."""
+    """Return the contents of a `.model` or `.spm` file; raise TokenizerError for other bytes."""
     try:
         fields = list(_fields(data))
         pieces = [_piece(value) for field, value in fields if field == 1]
@@ -49,17 +50,9 @@ def read(data: bytes) -> SentencePiece:
         )
     except (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
         why = message_of(error)
-        raise TokenizerError(
-            f"it is no SentencePiece model, or it is cut short ({why.en})",
-            f"no es un modelo de SentencePiece, o está incompleto ({why.es})",
-        ) from None
+        raise TokenizerError(*MESSAGES["no_spm"].format(why=why)) from None
     if not pieces or model.model_type not in (UNIGRAM, BPE):
-        raise TokenizerError(
-            f"a SentencePiece model of type {model.model_type} with {len(pieces)} pieces: only "
-            "Unigram and BPE models with pieces can be read",
-            f"un modelo de SentencePiece de tipo {model.model_type} con {len(pieces)} piezas: solo se pueden leer "
-            "modelos Unigram y BPE con piezas",
-        )
+        raise TokenizerError(*MESSAGES["spm_type"].format(model_type=model.model_type, count=len(pieces)))
     return model
 
 
@@ -86,37 +79,34 @@ def _piece(data: bytes) -> tuple[str, float, int]:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Yield the `(number, value)` of each field: https://protobuf.dev/programming-guides/encoding/"""
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
+    """Yield the `(number, value)` of each protobuf field, https://protobuf.dev/programming-guides/encoding."""
+    offset = 0
+    while offset < len(data):
+        tag, offset = _varint(data, offset)
         wire = tag & 7
         if wire == 0:
-            value, at = _varint(data, at)
+            value, offset = _varint(data, offset)
             yield tag >> 3, value
             continue
         if wire == 2:
-            size, at = _varint(data, at)
+            size, offset = _varint(data, offset)
         elif wire in (1, 5):
             size = 8 if wire == 1 else 4
         else:
             raise TokenizerError(f"wire type {wire}", f"tipo de campo {wire}")
-        if at + size > len(data):
-            raise TokenizerError(
-                f"a field of {size} bytes at byte {at} of {len(data)}",
-                f"un campo de {size} bytes en el byte {at} de {len(data)}",
-            )
-        yield tag >> 3, data[at : at + size]
-        at += size
+        if offset + size > len(data):
+            raise TokenizerError(*MESSAGES["spm_field"].format(size=size, offset=offset, count=len(data)))
+        yield tag >> 3, data[offset : offset + size]
+        offset += size
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def _varint(data: bytes, offset: int) -> tuple[int, int]:
     value = shift = 0
     while True:
-        byte = data[at]
+        byte = data[offset]
         value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
+        offset, shift = offset + 1, shift + 7
         if byte < 0x80:
-            return value, at
+            return value, offset
         if shift > 63:
             raise TokenizerError("a number of more than 64 bits", "un número de más de 64 bits")

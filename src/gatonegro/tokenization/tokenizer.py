@@ -1,4 +1,4 @@
-"""The tokenizer: a Rust backend, which no call changes, with the interface of `transformers`.
+"""`Tokenizer`: the Rust backend with the interface of `transformers`; calls change no state.
 
 https://huggingface.co/docs/transformers/main_classes/tokenizer
 """
@@ -14,21 +14,21 @@ from tokenizers import Tokenizer as Backend
 from gatonegro.errors import InputError
 from gatonegro.tokenization import lengths
 from gatonegro.tokenization.batch import BatchEncoding, columns_of, to_tensors
-from gatonegro.tokenization.inputs import MESSAGES, as_batch, choice, run, shorter, whole
+from gatonegro.tokenization.inputs import MESSAGES, as_batch, as_int, encode_rows, resolve_strategy, shorten_pair
 from gatonegro.tokenization.lengths import NO_LIMIT, PadPolicy
-from gatonegro.tokenization.marian import SOURCE, TARGET, Marian, Reader, tokens_of
+from gatonegro.tokenization.marian import SOURCE, TARGET, Marian, SideTokenizer, tokens_of
 from gatonegro.tokenization.saving import save
 from gatonegro.tokenization.vocabulary import Vocabulary
 
-# arguments of a call that do not hold for its `text_target`
-APART = ("self", "text", "text_pair", "text_target", "text_pair_target", "max_target_length", "_side")
+# arguments of a call that do not apply to its `text_target`
+SOURCE_ONLY_ARGUMENTS = ("self", "text", "text_pair", "text_target", "text_pair_target", "max_target_length", "_side")
 
 
 class Tokenizer(Vocabulary):
-    """Converts text to ids and back. `AutoTokenizer.from_pretrained` makes it.
+    """A converter of texts to ids and back, from `AutoTokenizer.from_pretrained`.
 
-    Many threads may encode and decode at once: calls change no state. `add_tokens`, `add_special_tokens` and setting a
-    special token change the tokenizer, so do that before sharing it.
+    Many threads may encode and decode at once. `add_tokens`, `add_special_tokens` and setting a special token change
+    the tokenizer, so do that before sharing it.
     """
 
     is_fast = True
@@ -37,7 +37,7 @@ class Tokenizer(Vocabulary):
         self,
         backend: Backend,
         *,
-        named: dict[str, str],
+        special_tokens: dict[str, str],
         additional: Sequence[str] = (),
         model_input_names: Sequence[str] = ("input_ids", "token_type_ids", "attention_mask"),
         model_max_length: int = NO_LIMIT,
@@ -51,14 +51,14 @@ class Tokenizer(Vocabulary):
     ) -> None:
         backend.no_truncation()  # a tokenizer.json may set both; here, each call does
         backend.no_padding()
-        super().__init__(backend, named, additional, embeddings, clean_up_tokenization_spaces)
+        super().__init__(backend, special_tokens, additional, embeddings, clean_up_tokenization_spaces)
         self.marian = marian
         self.model_input_names = list(model_input_names)
-        self.position_limit = position_limit  # tokens, by the positions in config.json: no call exceeds it
+        self.position_limit = position_limit  # tokens, by config.json: no call exceeds it
         self.model_max_length = min(model_max_length, position_limit or NO_LIMIT)
         self.padding_side, self.truncation_side = padding_side, truncation_side
         self.name_or_path = name_or_path
-        self._truncating: dict[tuple, Backend] = {}
+        self._truncation_backends: dict[tuple[Any, ...], Backend] = {}
         self._warned_too_long = False
 
     def __call__(
@@ -88,54 +88,51 @@ class Tokenizer(Vocabulary):
     ) -> BatchEncoding:
         """Encode a text, a list of texts, or pairs (`text_pair`, or a list of 2-tuples).
 
-        Args:
-            text_target: the text that a model learns to write: beside `text`, its ids are the batch's `labels`.
-                Marian's has a vocabulary of its own.
-            padding: False, True or "longest", "max_length".
-            truncation: False, True or "longest_first", "only_first", "only_second".
-            max_length: in tokens, special ones included; `max_target_length` is that of `text_target`, if another.
-            return_overflowing_tokens: a long text becomes several rows, each of which repeats the last `stride`
-                tokens of the row before it.
-            return_offsets_mapping: an explicit False is faster, and the batch then keeps no encodings.
+        The arguments are those of `transformers`; these need a note:
+
+        - `text_target`: the text that a model learns to generate. With `text`, its ids are the batch's `labels`.
+        - `max_length`: in tokens, special ones included; `max_target_length` is that of `text_target`, if it differs.
+        - `return_overflowing_tokens`: a long text becomes several rows, which overlap by `stride` tokens.
+        - `return_offsets_mapping`: an explicit False is faster, and the batch then has no encodings.
 
         Raises:
             InputError: an item is no text; the message names it.
 
         Warns:
-            TruncationWarning: a text is cut shorter than `max_length`, or is too long for the model and not cut.
+            TruncationWarning: a text is truncated to less than `max_length`, or is too long for the model.
         """
         if text_target is not None:
-            options = {name: value for name, value in locals().items() if name not in APART}
+            options = {name: value for name, value in locals().items() if name not in SOURCE_ONLY_ARGUMENTS}
             options["max_length"] = max_length if max_target_length is None else max_target_length
             labels = self(text_target, text_pair_target, **options, _side=TARGET)
             if text is None:
                 return labels
         inputs, batched, pairs = as_batch(text, text_pair, is_split_into_words)
-        pad = choice("padding", padding, ("longest", "max_length"))
+        pad = resolve_strategy("padding", padding, ("longest", "max_length"))
         if truncation is None and max_length is not None and pad is None:
-            truncation = True  # as in transformers, max_length alone cuts
-        cut = choice("truncation", truncation, ("longest_first", "only_first", "only_second"))
+            truncation = True  # as in transformers, max_length alone truncates
+        cut = resolve_strategy("truncation", truncation, ("longest_first", "only_first", "only_second"))
         default, positions = self.model_max_length, self.position_limit
-        limit = lengths.limit_of(default, positions, cut, pad, max_length, pad_to_multiple_of)
-        reader = self._reader(_side)
-        backend = reader.backend if reader else self.backend_tokenizer
+        limit = lengths.resolve_max_length(default, positions, cut, pad, max_length, pad_to_multiple_of)
+        marian_side = self._side_tokenizer(_side)
+        backend = marian_side.backend if marian_side else self.backend_tokenizer
         if cut and limit:
             special = self.num_special_tokens_to_add(pairs) if add_special_tokens else 0
-            lengths.check_room(limit, special, whole("stride", stride, 0))
+            lengths.check_max_length(limit, special, as_int("stride", stride, 0))
             if pairs and not is_split_into_words and not return_overflowing_tokens:
-                inputs = [shorter(backend, pair, limit, self.truncation_side) for pair in inputs]
+                inputs = [shorten_pair(backend, pair, limit, self.truncation_side) for pair in inputs]
             overlap = stride if return_overflowing_tokens else 0
             backend = self._with_truncation(backend, (_side, limit, overlap, cut, self.truncation_side))
         fast = return_offsets_mapping is False
         encode = backend.encode_batch_fast if fast else backend.encode_batch
-        rows = run(encode, inputs, is_split_into_words, add_special_tokens)
+        rows = encode_rows(encode, inputs, is_split_into_words, add_special_tokens)
         if return_overflowing_tokens:
             windows = [[row, *row.overflowing] for row in rows]
-            owners = [i for i, group in enumerate(windows) for _ in group]
+            sample_mapping = [i for i, group in enumerate(windows) for _ in group]
             rows = [row for group in windows for row in group]
         else:
             cut_to = limit if cut else None
-            self._warned_too_long = lengths.warn_of_cuts(rows, max_length, cut_to, default, self._warned_too_long)
+            self._warned_too_long = lengths.warn_of_truncation(rows, max_length, cut_to, default, self._warned_too_long)
         if pad:
             length = limit if pad == "max_length" else None
             lengths.pad_rows(self._pad_policy(backend, padding_side), rows, length, pad_to_multiple_of)
@@ -146,18 +143,18 @@ class Tokenizer(Vocabulary):
             "special_tokens_mask": return_special_tokens_mask,
             "offset_mapping": bool(return_offsets_mapping),
         }
-        names = [name for name, yes in columns.items() if (name in self.model_input_names if yes is None else yes)]
+        names = [name for name, on in columns.items() if (name in self.model_input_names if on is None else on)]
         data = columns_of(rows, names)
-        if reader:
-            data["input_ids"] = [reader.ids(row) for row in rows]
+        if marian_side:
+            data["input_ids"] = [marian_side.vocab_ids(row) for row in rows]
         if return_length:
             data["length"] = [len(row) for row in rows]
         if return_overflowing_tokens:
-            data["overflow_to_sample_mapping"] = owners
+            data["overflow_to_sample_mapping"] = sample_mapping
         elif not batched and return_tensors is None:
             data = {name: values[0] for name, values in data.items()}
         data = to_tensors(data, return_tensors) if return_tensors else data
-        batch = BatchEncoding(data, None if fast else rows, *([tokens_of] if reader else []))
+        batch = BatchEncoding(data, None if fast else rows, *([tokens_of] if marian_side else []))
         if text_target is not None:
             batch["labels"] = labels["input_ids"]
         return batch
@@ -172,7 +169,7 @@ class Tokenizer(Vocabulary):
         return_attention_mask: bool | None = None,
         return_tensors: str | None = None,
     ) -> BatchEncoding:
-        """Pad a batch that a call returned, or a list of one-row batches, as the collator of a data loader does.
+        """Pad a batch from a call, or a list of batches of one row, as the collator of a data loader does.
 
         Columns that are no model inputs, such as `labels`, stay as they are.
 
@@ -189,17 +186,18 @@ class Tokenizer(Vocabulary):
 
     def encode(self, text: Any, text_pair: Any = None, **options: Any) -> list[int]:
         """Return the ids of one text (or pair), special tokens included; `options` are those of a call."""
-        return self(text, text_pair, **options)["input_ids"]
+        ids: list[int] = self(text, text_pair, **options)["input_ids"]
+        return ids
 
     def tokenize(self, text: str, pair: str | None = None, add_special_tokens: bool = False) -> list[str]:
         """Return the tokens of one text (or pair)."""
         inputs, batched, _ = as_batch(text, pair, False)
         if batched:
             raise InputError(*MESSAGES["one_text"])
-        reader = self._reader(SOURCE)
-        backend = reader.backend if reader else self.backend_tokenizer
-        (row,) = run(backend.encode_batch, inputs, False, add_special_tokens)
-        return tokens_of(row) if reader else row.tokens
+        marian_side = self._side_tokenizer(SOURCE)
+        backend = marian_side.backend if marian_side else self.backend_tokenizer
+        (row,) = encode_rows(backend.encode_batch, inputs, False, add_special_tokens)
+        return tokens_of(row) if marian_side else row.tokens
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """Return the number of special tokens that a call adds to one text, or to a pair."""
@@ -208,8 +206,7 @@ class Tokenizer(Vocabulary):
     def save_pretrained(self, save_directory: str | Path) -> tuple[str, ...]:
         """Write `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json`; return their paths.
 
-        Marian writes the files that it was made from instead of `tokenizer.json`. `transformers` 4 and 5 read the same
-        ids from them.
+        For Marian, its original files are written instead of `tokenizer.json`. `transformers` 4 and 5 get the same ids.
         """
         return save(save_directory, self.backend_tokenizer, self.settings(), self.special_tokens_map, self.marian)
 
@@ -227,27 +224,27 @@ class Tokenizer(Vocabulary):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_truncating": {}}  # for pickle and deepcopy; a copy makes them again when needed
 
-    def _reset(self) -> None:
-        self._truncating.clear()
+    def _clear_cache(self) -> None:
+        self._truncation_backends.clear()
         if self.marian:
-            self.marian.readers.clear()
+            self.marian.side_tokenizers.clear()
 
-    def _reader(self, side: str) -> Reader | None:
-        """Return Marian's reader of a side's texts; None for tokenizers whose backend reads them itself."""
-        return self.marian.reader(side, self.backend_tokenizer, self.named) if self.marian else None
+    def _side_tokenizer(self, side: str) -> SideTokenizer | None:
+        """Return Marian's tokenizer of a side's texts; None for other families."""
+        return self.marian.side_tokenizer(side, self.backend_tokenizer, self.special_tokens) if self.marian else None
 
     def _pad_policy(self, backend: Backend, side: str | None) -> PadPolicy:
-        """Return how a call pads; the token's id is that in `backend`, which differs for Marian's readers."""
-        token, side = self.pad_token, choice("padding_side", side or self.padding_side, ("right", "left"))
+        """Return the padding of a call, with the token's id in `backend`, which differs for a side of Marian's."""
+        token, side = self.pad_token, resolve_strategy("padding_side", side or self.padding_side, ("right", "left"))
         return PadPolicy(token, token and backend.token_to_id(token), str(side))
 
     def _with_truncation(self, base: Backend, key: tuple[Any, ...]) -> Backend:
-        """Return `base` with truncation, by `key`: (side of the reader, length, stride, strategy, side that is cut).
+        """Return a copy of `base` that truncates by `key`: (`_side`, length, stride, strategy, truncation side).
 
-        Truncation is a state of the Rust tokenizer, which cannot be changed while another thread encodes; so each
-        setting has a tokenizer of its own, around the same model.
+        Truncation is a state of the Rust tokenizer, which cannot change while another thread encodes: each setting has
+        its own copy, around the same model.
         """
-        backend = self._truncating.get(key)
+        backend = self._truncation_backends.get(key)
         if backend is None:
             backend = Backend(base.model)
             for part in ("normalizer", "pre_tokenizer", "post_processor"):
@@ -256,7 +253,7 @@ class Tokenizer(Vocabulary):
             backend.add_tokens([token for _, token in sorted(base.get_added_tokens_decoder().items())])
             _, length, stride, strategy, side = key
             backend.enable_truncation(length, stride=stride, strategy=strategy, direction=side)
-            if len(self._truncating) >= 16:  # a caller that tries every length must not fill the memory
-                self._truncating.clear()
-            self._truncating[key] = backend
+            if len(self._truncation_backends) >= 16:  # a caller that tries every length must not fill the memory
+                self._truncation_backends.clear()
+            self._truncation_backends[key] = backend
         return backend

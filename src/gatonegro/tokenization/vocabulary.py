@@ -1,4 +1,4 @@
-"""The tokens of a tokenizer: their ids, the special ones among them, and the text that they stand for."""
+"""The vocabulary of a tokenizer: ids, special and added tokens, and decoding."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from gatonegro.errors import GatonegroWarning, InputError
 from gatonegro.i18n import Message
 from gatonegro.tokenization.inputs import MESSAGES, as_ids, as_token
 
-# text that decode replaces, in this order
-CLEAN = {" .": ".", " ?": "?", " !": "!", " ,": ",", " ' ": "'"}
-CLEAN |= {f" {ending}": ending for ending in ("n't", "'m", "'s", "'ve", "'re")}
+# replacements by `clean_up_tokenization_spaces`, in this order
+CLEAN_UP_REPLACEMENTS = {" .": ".", " ?": "?", " !": "!", " ,": ",", " ' ": "'"}
+CLEAN_UP_REPLACEMENTS |= {f" {ending}": ending for ending in ("n't", "'m", "'s", "'ve", "'re")}
 
-A_DICT = Check(lambda x: isinstance(x, dict), Message("a dict, {name: token}", "un dict, {nombre: token}"))
-A_LIST = Check(lambda x: isinstance(x, list | tuple), Message("a list of tokens", "una lista de tokens"))
+TOKEN_DICT = Check(lambda x: isinstance(x, dict), Message("a dict, {name: token}", "un dict, {nombre: token}"))
+TOKEN_LIST = Check(lambda x: isinstance(x, list | tuple), Message("a list of tokens", "una lista de tokens"))
 
 
-class Special:
-    """`tokenizer.pad_token` or `tokenizer.pad_token_id`: None, or a token of the vocabulary; can be set."""
+class SpecialToken:
+    """A descriptor of `tokenizer.pad_token` or `tokenizer.pad_token_id`: a token of the vocabulary, or None."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name, self.is_id = name.removesuffix("_id"), name.endswith("_id")
 
     def __get__(self, tokenizer: Vocabulary, owner: type | None = None) -> Any:
-        token = tokenizer.named.get(self.name)
+        token = tokenizer.special_tokens.get(self.name)
         return token if token is None or not self.is_id else tokenizer.backend_tokenizer.token_to_id(token)
 
     def __set__(self, tokenizer: Vocabulary, value: Any) -> None:
@@ -41,25 +41,31 @@ class Special:
 
 
 class Vocabulary:
-    """The part of a `Tokenizer` that its calls do not use: ids to tokens and text, special and added tokens."""
+    """The base class of `Tokenizer`: conversion of ids to tokens and text, special and added tokens."""
 
-    NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
-    bos_token, eos_token, unk_token, sep_token = Special(), Special(), Special(), Special()
-    bos_token_id, eos_token_id, unk_token_id, sep_token_id = Special(), Special(), Special(), Special()
-    pad_token, cls_token, mask_token = Special(), Special(), Special()
-    pad_token_id, cls_token_id, mask_token_id = Special(), Special(), Special()
+    SPECIAL_TOKEN_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+    bos_token, eos_token, unk_token, sep_token = SpecialToken(), SpecialToken(), SpecialToken(), SpecialToken()
+    pad_token, cls_token, mask_token = SpecialToken(), SpecialToken(), SpecialToken()
+    bos_token_id, eos_token_id, unk_token_id = SpecialToken(), SpecialToken(), SpecialToken()
+    sep_token_id, pad_token_id = SpecialToken(), SpecialToken()
+    cls_token_id, mask_token_id = SpecialToken(), SpecialToken()
 
     def __init__(
-        self, backend: Backend, named: dict[str, str], additional: Sequence[str], embeddings: int | None, clean_up: bool
+        self,
+        backend: Backend,
+        special_tokens: dict[str, str],
+        additional: Sequence[str],
+        embeddings: int | None,
+        clean_up: bool,
     ) -> None:
-        self.backend_tokenizer = backend  # Marian's has only ids and tokens: its readers cut the texts
-        self.named = named  # "pad_token" → "<pad>", for the NAMES that it has
+        self.backend_tokenizer = backend  # Marian's has only ids and tokens: see `SideTokenizer`
+        self.special_tokens = special_tokens  # "pad_token" → "<pad>", for some of the names
         self.additional_special_tokens = list(additional)
         self.clean_up_tokenization_spaces = clean_up
         self._embeddings = embeddings or len(self)  # rows of the model's embedding matrix
 
-    def _reset(self) -> None:
-        """Drop what was made of the vocabulary before it changed."""
+    def _clear_cache(self) -> None:
+        """Drop copies of the backend that were made before the vocabulary changed."""
 
     def decode(
         self,
@@ -78,7 +84,7 @@ class Vocabulary:
         text = self.backend_tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
         clean = clean_up_tokenization_spaces
         if self.clean_up_tokenization_spaces if clean is None else clean:
-            for loose, close in CLEAN.items():
+            for loose, close in CLEAN_UP_REPLACEMENTS.items():
                 text = text.replace(loose, close)
         return text
 
@@ -116,70 +122,65 @@ class Vocabulary:
 
     @property
     def all_special_tokens(self) -> list[str]:
-        """The named and the additional special tokens, each once."""
-        return list(dict.fromkeys([*self.named.values(), *self.additional_special_tokens]))
+        """The special tokens with and without a name, each once."""
+        return list(dict.fromkeys([*self.special_tokens.values(), *self.additional_special_tokens]))
 
     @property
     def all_special_ids(self) -> list[int]:
         """The ids of `all_special_tokens`."""
-        return self.convert_tokens_to_ids(self.all_special_tokens)
+        ids: list[int] = self.convert_tokens_to_ids(self.all_special_tokens)
+        return ids
 
     @property
     def special_tokens_map(self) -> dict[str, Any]:
         """`{"pad_token": "<pad>", …}`."""
         more = self.additional_special_tokens
-        return {**self.named, **({"additional_special_tokens": list(more)} if more else {})}
+        return {**self.special_tokens, **({"additional_special_tokens": list(more)} if more else {})}
 
     def get_vocab(self) -> dict[str, int]:
         """Return {token: id}, added tokens included."""
         return self.backend_tokenizer.get_vocab(with_added_tokens=True)
 
     def add_tokens(self, new_tokens: Any, special_tokens: bool = False) -> int:
-        """Add tokens (str, AddedToken, or a list of them), which are never split; return how many are new."""
+        """Add tokens (str, AddedToken, or a list of them), which are never split; return the number of new ones."""
         tokens = list(new_tokens) if isinstance(new_tokens, (list, tuple)) else [new_tokens]
         for i, token in enumerate(tokens):
             if not as_token(token, Message(f"token {i}", f"el token {i}")):
-                raise InputError(
-                    f"token {i} is empty: an added token needs at least one character",
-                    f"el token {i} está vacío: un token añadido necesita al menos un carácter",
-                )
+                raise InputError(*MESSAGES["empty_token"].format(i=i))
         before, backend = len(self), self.backend_tokenizer
         (backend.add_special_tokens if special_tokens else backend.add_tokens)(tokens)
-        self._reset()
+        self._clear_cache()
         if before < len(self) > self._embeddings:
             notice = MESSAGES["few_embeddings"].format(tokens=len(self), rows=self._embeddings)
             warnings.warn(GatonegroWarning(*notice), stacklevel=2)
         return len(self) - before
 
     def add_special_tokens(self, special_tokens_dict: dict[str, Any]) -> int:
-        """Name special tokens, `{"pad_token": "[PAD]", "additional_special_tokens": […]}`, and add those that are new.
+        """Set special tokens, `{"pad_token": "[PAD]", "additional_special_tokens": […]}`, and add new ones.
 
         Special tokens are never split, and `skip_special_tokens` leaves them out.
 
         Returns:
-            How many were new.
+            The number of new tokens.
         """
-        if not A_DICT.test(special_tokens_dict):
-            raise InputError(*A_DICT.refusal("special_tokens_dict", special_tokens_dict))
-        fresh: list[str | AddedToken] = []
-        named, more = dict(self.named), list(self.additional_special_tokens)
+        if not TOKEN_DICT.test(special_tokens_dict):
+            raise InputError(*TOKEN_DICT.message("special_tokens_dict", special_tokens_dict))
+        new: list[str | AddedToken] = []
+        special_tokens, more = dict(self.special_tokens), list(self.additional_special_tokens)
         for name, value in special_tokens_dict.items():
             if name in ("additional_special_tokens", "extra_special_tokens"):
-                if not A_LIST.test(value):
-                    raise InputError(*A_LIST.refusal(name, value))
+                if not TOKEN_LIST.test(value):
+                    raise InputError(*TOKEN_LIST.message(name, value))
                 more += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
-                fresh += value
-            elif name not in self.NAMES:
-                known = ", ".join(self.NAMES)
-                raise InputError(
-                    f"{name!r} names no special token: use {known}",
-                    f"{name!r} no nombra ningún token especial: usa {known}",
-                )
+                new += value
+            elif name not in self.SPECIAL_TOKEN_NAMES:
+                known = ", ".join(self.SPECIAL_TOKEN_NAMES)
+                raise InputError(*MESSAGES["no_special_name"].format(name=name, known=known))
             elif value is None:
-                named.pop(name, None)
+                special_tokens.pop(name, None)
             else:
-                named[name] = as_token(value, Message.same(name))
-                fresh.append(value)
-        added = self.add_tokens(fresh, special_tokens=True)  # refuses an empty one, before anything has changed
-        self.named, self.additional_special_tokens = named, list(dict.fromkeys(more))
+                special_tokens[name] = as_token(value, Message.same(name))
+                new.append(value)
+        added = self.add_tokens(new, special_tokens=True)  # raises for an empty one, before anything changes
+        self.special_tokens, self.additional_special_tokens = special_tokens, list(dict.fromkeys(more))
         return added

@@ -19,7 +19,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from gatonegro.batching import plan as plan_batches
 from gatonegro.engine.processor import keep_memory
 from gatonegro.errors import OptionError
-from gatonegro.storage import replacing
+from gatonegro.storage import atomic_write
 
 Batch = TypeVar("Batch")
 M = TypeVar("M", bound=nn.Module)
@@ -187,7 +187,7 @@ def fit(
                 mean, begun, logged = 0.0, time.perf_counter(), done
             if done % save_every == 0 or done == last:
                 saved = {"average": mean_weights, "step": done, "plan": plan}
-                with replacing(state) as beside:
+                with atomic_write(state) as beside:
                     torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), **saved}, beside)
     model.eval()
 

@@ -1,7 +1,7 @@
-"""Faster modules that replace a model's own: the same sums, by fewer and faster operators.
+"""Optimized copies of the modules in `nn`, with the same results by fewer and faster operators.
 
-Each is called as the module that it replaces, so the forward pass stays the same code. Sublayers take the residual as
-`add`, and their last multiplication adds it.
+Each has the signature of the module that it replaces, so the forward pass stays the same code. Sublayers take the
+residual as `add`, and their last product adds it.
 """
 
 from __future__ import annotations
@@ -13,38 +13,37 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gatonegro.engine.attention import KernelAttend, VarlenAttend, varlen_usable
-from gatonegro.engine.kernels import Kernel, KernelNorm, fits
-from gatonegro.engine.linear import quantise
+from gatonegro.engine.attention import KernelAttend, VarlenAttend, is_varlen_usable
+from gatonegro.engine.kernels import Kernel, KernelNorm, supports_width
 from gatonegro.nn.attention import Attention, Bias, Kept, Keys
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
 from gatonegro.nn.heads import NextTokenHead
 from gatonegro.packing import Layout, Packed
 
-Make = Callable[..., nn.Module]  # (weight, bias, act, inputs) → a module that multiplies
+MakeLinear = Callable[..., nn.Module]  # (weight, bias, *, source, act, input_act) → a linear layer
 
 
 class FastAttention(nn.Module):
-    """Attention with q, k and v by one multiplication; a memory's k and v by one."""
+    """Attention with q, k and v by one product; in cross-attention, k and v by one."""
 
-    def __init__(self, source: Attention, make: Make, dtype: torch.dtype, cross: bool = False):
+    def __init__(self, source: Attention, make_linear: MakeLinear, dtype: torch.dtype, cross: bool = False):
         super().__init__()
         self.heads, self.width = source.heads, source.query.out_features // source.heads
-        first = (source.query,) if cross else (source.query, source.key, source.value)
-        self.own = _joined(first, make)
-        self.memory = _joined((source.key, source.value), make) if cross else None
+        fused = (source.query,) if cross else (source.query, source.key, source.value)
+        self.qkv = _fuse(fused, make_linear)  # in cross-attention, q alone
+        self.cross_kv = _fuse((source.key, source.value), make_linear) if cross else None
         device = source.query.weight.device
         self.attend: nn.Module = source.attend
-        if varlen_usable(device, dtype, self.heads, self.width):
+        if is_varlen_usable(device, dtype, self.heads, self.width):
             self.attend = VarlenAttend(source.attend.causal, source.attend.scale)
-        elif fits(device, dtype, self.width):
+        elif supports_width(device, dtype, self.width):
             self.attend = KernelAttend(source.attend.causal, source.attend.scale)
-        self.output = make(source.output.weight, source.output.bias, source=source.output)
+        self.output = make_linear(source.output.weight, source.output.bias, source=source.output)
 
     def keys_of(self, memory: Tensor) -> Keys:
-        assert self.memory is not None
-        k, v = self.memory(memory).view(-1, 2, self.heads, self.width).unbind(1)  # (u, h, d) each
+        assert self.cross_kv is not None
+        k, v = self.cross_kv(memory).view(-1, 2, self.heads, self.width).unbind(1)  # (u, h, d) each
         return k, v
 
     def forward(
@@ -57,34 +56,34 @@ class FastAttention(nn.Module):
         add: Tensor | None = None,
     ) -> Tensor:
         if memory is None:
-            q, k, v = self.own(x).view(-1, 3, self.heads, self.width).unbind(1)  # (t, h, d) each
+            q, k, v = self.qkv(x).view(-1, 3, self.heads, self.width).unbind(1)  # (t, h, d) each
             if layout.rows is not None:
                 k, v = k[layout.rows], v[layout.rows]  # (u, h, d)
             if kept is not None:
                 k, v = kept.add(k, v)
         else:
-            q = self.own(x).view(-1, self.heads, self.width)  # (t, h, d)
+            q = self.qkv(x).view(-1, self.heads, self.width)  # (t, h, d)
             k, v = memory  # (u, h, d) each
         return self.output(self.attend(q, k, v, layout, bias).flatten(-2), add)  # (t, hidden)
 
 
-def _joined(parts: Sequence[nn.Linear], make: Make) -> nn.Module:
-    """Return linear maps of the same input as one, whose result is theirs side by side."""
+def _fuse(parts: Sequence[nn.Linear], make_linear: MakeLinear) -> nn.Module:
+    """Return one linear layer for several with the same input; its result is theirs side by side."""
     bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
-    return make(torch.cat([part.weight for part in parts]), bias, source=parts[0])
+    return make_linear(torch.cat([part.weight for part in parts]), bias, source=parts[0])
 
 
 class FastFeedForward(nn.Module):
-    """A feed-forward layer with the activation in its first multiplication, and the residual in its second."""
+    """A feed-forward layer that fuses the activation into its first product and the residual into its second."""
 
-    def __init__(self, source: FeedForward, make: Make):
+    def __init__(self, source: FeedForward, make_linear: MakeLinear):
         super().__init__()
         act, first = source.activation.name, source.up or source.gate
         assert first is not None
-        self.up = make(first.weight, first.bias, act=act, source=first)
-        self.value = None if source.value is None else _joined([source.value], make)
-        after = act if self.value is None else None
-        self.down = make(source.down.weight, source.down.bias, after=after, source=source.down)
+        self.up = make_linear(first.weight, first.bias, act=act, source=first)
+        self.value = None if source.value is None else _fuse([source.value], make_linear)
+        input_act = act if self.value is None else None
+        self.down = make_linear(source.down.weight, source.down.bias, input_act=input_act, source=source.down)
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         up = self.up(x)  # (t, wide)
@@ -92,14 +91,14 @@ class FastFeedForward(nn.Module):
 
 
 def fast_norm(source: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Return our kernel, where there is one for such a norm; else a copy of the norm in `dtype`."""
-    if isinstance(source, nn.LayerNorm) and fits(source.weight.device, dtype, len(source.weight)):
+    """Return the norm by our kernel where it supports its width; else a copy of the norm in `dtype`."""
+    if isinstance(source, nn.LayerNorm) and supports_width(source.weight.device, dtype, len(source.weight)):
         return KernelNorm(source)
     return copy.deepcopy(source).to(dtype)
 
 
 class FastAddNorm(nn.Module):
-    """norm(x + f(x)), or x + f(norm(x)), where f adds x."""
+    """norm(x + f(x)), or x + f(norm(x)) with pre-norm; f itself adds x."""
 
     def __init__(self, source: AddNorm, dtype: torch.dtype):
         super().__init__()
@@ -112,55 +111,26 @@ class FastAddNorm(nn.Module):
         return self.norm(sublayer(x, *args, add=x))
 
 
-class ByteEmbedding(nn.Module):
-    """An embedding of int8 rows (v, hidden) with one scale per row (v,)."""
-
-    rows: Tensor
-    scales: Tensor
-
-    def __init__(self, rows: Tensor, scales: Tensor):
-        super().__init__()
-        self.register_buffer("rows", rows, persistent=False)  # (v, hidden)
-        self.register_buffer("scales", scales[:, None], persistent=False)  # (v, 1)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.rows[ids] * self.scales[ids]  # (t, hidden)
-
-    @property
-    def weight(self) -> Tensor:
-        return self.rows * self.scales  # (v, hidden)
-
-
-def as_bytes(source: nn.Embedding) -> ByteEmbedding | None:
-    """Return the same vectors, to the bit, as int8; None where int8 cannot hold them, such as after training."""
-    parts = []
-    for vectors in source.weight.detach().split(1024):  # as many as stay in a processor's cache
-        rows, scales = quantise(vectors, narrow=False)
-        if not torch.equal(rows * scales[:, None], vectors):
-            return None
-        parts.append((rows, scales))
-    return ByteEmbedding(*map(torch.cat, zip(*parts, strict=True)))
-
-
-class FastHead(nn.Module):
-    """A language-model head in the fast precision, the largest product of a step. The logits are fp32."""
+class FastLMHead(nn.Module):
+    """A language-model head in the fast precision, with fp32 logits."""
 
     per = "token"
 
-    def __init__(self, source: NextTokenHead, tokens: nn.Module, make: Make, dtype: torch.dtype):
+    def __init__(self, source: NextTokenHead, tokens: nn.Module, make_linear: MakeLinear, dtype: torch.dtype):
         super().__init__()
         weight: Tensor = (tokens if source.output is None else source.output).weight  # type: ignore[assignment]
         weight = weight if source.scale == 1.0 else weight * source.scale
-        self.product, self.dtype = make(weight, None if source.bias is None else source.bias[0], source=source), dtype
+        bias, self.dtype = None if source.bias is None else source.bias[0], dtype
+        self.product = make_linear(weight, bias, source=source)
         if isinstance(self.product, Kernel):
-            self.product.gives = torch.float32
+            self.product.out_dtype = torch.float32
 
     def forward(self, x: Tensor, packed: Packed, tokens: nn.Module) -> Tensor:
         return self.product(x.to(self.dtype)).float()  # (t, vocab)
 
 
 class _Stack(nn.Module):
-    """Layers in another precision; the modules before and after them are fp32."""
+    """An encoder's or decoder's layers in another precision; the modules around them stay in fp32."""
 
     def __init__(self, source: Encoder | Decoder, dtype: torch.dtype):
         nn.Module.__init__(self)

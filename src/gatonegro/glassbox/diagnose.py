@@ -1,4 +1,4 @@
-"""`diagnose`: whether a model fits the language of a text. Reads no weights; for a name, imports no torch."""
+"""`diagnose()`: the fit of a model to the language of a text, without weights and, for a name, without torch."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any, overload
 
 from gatonegro.checks import row_error, text_problem
 from gatonegro.errors import InputError
-from gatonegro.hub import DEFAULTS
+from gatonegro.hub import DEFAULT_MODELS
 from gatonegro.language import Diagnosis, diagnosis_of
-from gatonegro.language.diagnosis import is_encoder_decoder, read_model
+from gatonegro.language.diagnosis import is_encoder_decoder, load_tokenizer_and_languages
 
 
 @overload
@@ -23,17 +23,23 @@ def diagnose(
 def diagnose(
     text_or_texts: str | list[str], model: Any = None, *, revision: str | None = None, local_files_only: bool = False
 ) -> Diagnosis | list[Diagnosis]:
-    """Return whether a model fits the language of a text, with the evidence of its tokenizer, config and card.
+    """Diagnose the fit of a model to the language of a text, by its tokenizer, config and card.
 
     Args:
-        text_or_texts: a text, or a list of texts, for which a list is returned.
-        model: a folder, a built-in's short name, a name on the hub, or a pipeline; by default the built-in sentiment
+        text_or_texts: a text or a list of texts.
+        model: a folder, a built-in's short name, a name on the hub, or a pipeline; default: the built-in sentiment
             model.
-        revision, local_files_only: as in `from_pretrained`, for a name on the hub.
+        revision: branch, tag or commit on the hub.
+        local_files_only: never use the network.
+
+    Returns:
+        A `Diagnosis`, or a list of them for a list of texts.
 
     Raises:
         InputError: the input is not a text or a list of texts; the model is not a name, a folder or a pipeline.
-        HubError, TokenizerError, ConfigError: the model cannot be read.
+        HubError: the model cannot be found or downloaded.
+        TokenizerError: its tokenizer cannot be used.
+        ConfigError: its config.json is invalid.
 
     >>> diagnose("El profesor es bueno, todo será sencillo", model="demo-en").fits
     False
@@ -54,11 +60,12 @@ def diagnose(
         )
     if resolved == "toy":
         raise InputError(
-            "the toy model knows three words and no language; name another model.",
-            "el modelo de juguete sabe tres palabras y ningún idioma; nombra otro modelo.",
+            "the toy model has three words and no language; pass another model.",
+            "el modelo de juguete tiene tres palabras y ningún idioma; nombra otro modelo.",
         )
     if isinstance(resolved, str):
-        name, (tokenizer, languages, writes) = resolved, read_model(resolved, revision, local_files_only)
+        name, loaded = resolved, load_tokenizer_and_languages(resolved, revision, local_files_only)
+        tokenizer, languages, writes = loaded
     else:
         name, tokenizer, languages = resolved.model.name_or_path or "?", resolved.tokenizer, resolved.languages
         writes = is_encoder_decoder(resolved.model.config)
@@ -67,9 +74,9 @@ def diagnose(
 
 
 def resolve(model: Any) -> Any:
-    """Return the name or folder in `model=` as a str, the built-in's for None, or the pipeline; None for all others."""
+    """Return the argument `model` as a name (a str; the built-in's for None) or a pipeline; None for other types."""
     if model is None or isinstance(model, str | Path):
-        return DEFAULTS["text-classification"] if model is None else str(model)
-    from gatonegro.pipelines import Pipeline  # here, since it imports torch, which a name does not need
+        return DEFAULT_MODELS["text-classification"] if model is None else str(model)
+    from gatonegro.pipelines import Pipeline  # imported here, since it imports torch
 
     return model if isinstance(model, Pipeline) else None

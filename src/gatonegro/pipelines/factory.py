@@ -1,4 +1,4 @@
-"""`pipeline`: a task with a model that is loaded or given."""
+"""`pipeline()`: the factory of pipelines, which resolves the task and loads the model and tokenizer."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gatonegro.engine import fit_threads, resolve_device
+from gatonegro.engine import limit_threads, resolve_device
 from gatonegro.errors import GatonegroError, InputError, OptionError
-from gatonegro.hub import DEFAULTS, built_in_models, locate
+from gatonegro.hub import DEFAULT_MODELS, built_in_models, locate
 from gatonegro.i18n import EMPTY, Message, localized
 from gatonegro.language import built_in_languages
 from gatonegro.models import Model, head_of, load, load_fast, share
 from gatonegro.models import precision as dtype_of
 from gatonegro.pipelines.base import Pipeline
 from gatonegro.pipelines.loop import Loop
+from gatonegro.preprocessing.transform import TextTransform, resolve_transform
 from gatonegro.tasks import ALIASES, TASKS, Task
-from gatonegro.tasks.prepare import Change, change_of
 from gatonegro.tasks.translation import NAMED, TRANSLATION
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
 if TYPE_CHECKING:
     import torch
 
-KNOWN = ", ".join([*ALIASES, *TASKS])
+TASK_NAMES = ", ".join([*ALIASES, *TASKS])
 
 
 def pipeline(
@@ -43,46 +43,52 @@ def pipeline(
     local_files_only: bool = False,
     allow_pickle: bool = False,
     batch_size: int | None = None,
-    preprocess: str | Change | None = "auto",
+    preprocess: str | TextTransform | None = "auto",
     language_check: str = "warn",
     **options: Any,
 ) -> Pipeline:
-    """Return a `Pipeline`: a function from texts to answers.
+    """Return a `Pipeline`: a callable from texts to answers.
 
     Args:
         task: "sentiment-analysis" or "text-classification", "ner" or "token-classification", "fill-mask",
             "feature-extraction", "translation" or with its languages "translation_es_to_en", "summarization",
-            "text2text-generation", "text-generation"; by default the one that the model has a head for.
-        model: a folder, a built-in's short name, a name on the hub, or a model; by default the built-in one.
-        tokenizer: the model's own unless given; a model object needs one.
-        device: -1 or "cpu", a GPU's number, "cuda", "mps", or "auto" (a GPU where there is one). A model object
-            stays where it is unless this is given.
-        precision: as in `model.optimize`; "auto" for a model that is named, and for a model object nothing but itself.
-        dtype: as in `from_pretrained`; `torch_dtype` is its older name. The model then runs as it is, in that type.
-        revision, local_files_only, allow_pickle: as in `from_pretrained`.
-        batch_size: maximal number of texts in a batch; batches are planned by tokens in any case.
-        preprocess: the transform of texts before they are tokenized: "auto" (the one that the model needs, see
-            `gatonegro.preprocessing`), a name of its table, a function, or None. Lists of words stay as they are.
-        language_check: "warn", "error", "route" or "off" for texts in a language that the model was not made for, see
+            "text2text-generation", "text-generation"; by default the task that fits the model's head.
+        model: a folder, a built-in's short name, a name on the hub or a model object; default: the task's built-in.
+        tokenizer: a folder, a name or a tokenizer object; default: the model's. A model object needs one.
+        device: -1 or "cpu", a GPU's number, "cuda", "mps", or "auto" (a GPU if available); default: "auto", or the
+            model object's device.
+        dtype: as in `from_pretrained`. The model is not optimized then.
+        torch_dtype: the older name of `dtype`.
+        precision: as in `model.optimize`; default: "auto"; a model object is not optimized by default.
+        revision: branch, tag or commit on the hub.
+        local_files_only: never use the network.
+        allow_pickle: load pickled weights too, as in `from_pretrained`.
+        batch_size: largest number of sequences per batch; batches are planned by tokens in any case.
+        preprocess: the transform of texts before they are tokenized: "auto" (as the model needs it, see
+            `gatonegro.preprocessing`), the name of a transform there, a function, or None. Lists of words are exempt.
+        language_check: "warn", "error", "route" or "off" for texts in a language that the model does not support; see
             `Pipeline.__call__`.
-        options: those of the task, for every call; a call may change them.
+        **options: the task's options for every call; a call can override them.
 
     Raises:
-        OptionError: an unknown task or option, or a model that cannot do the task.
-        HubError, ConfigError, CheckpointError, TokenizerError: the model cannot be fetched or read.
+        OptionError: the task or an option is unknown, or the model does not fit the task.
+        HubError: the model cannot be found or downloaded.
+        ConfigError: its config.json is invalid.
+        CheckpointError: its weights cannot be used.
+        TokenizerError: its tokenizer cannot be used.
 
     >>> pipeline("sentiment-analysis")("El profesor es bueno, todo será sencillo")
     [{'label': 'POS', 'score': 0.9…}]
     """
     arguments = {name: value for name, value in locals().items() if name != "options"} | options
-    kept = {name: arguments[name] for name in ("task", "device", "precision", "preprocess", *options)}
-    name, record, options = _task(task, model, options, revision, local_files_only)
+    shared = {name: arguments[name] for name in ("task", "device", "precision", "preprocess", *options)}
+    name, record, options = _resolve_task(task, model, options, revision, local_files_only)
     record.validate_options(options)
     dtype = dtype if dtype is not None else torch_dtype
     if dtype is not None and precision is not None:
         raise OptionError(
-            "pass precision= or dtype=, one of the two: dtype= is how the model runs as it is.",
-            "pasa precision= o dtype=, uno de los dos: dtype= es cómo funciona el modelo tal cual.",
+            "pass precision= or dtype=, one of the two: with dtype=, the model is not optimized.",
+            "pasa precision= o dtype=, no los dos: con dtype=, el modelo no se optimiza.",
         )
     if model is None:
         model = arguments["model"] = _default_model(name, record)
@@ -93,13 +99,13 @@ def pipeline(
                 "un objeto modelo necesita su tokenizador: pasa también tokenizer=.",
             )
         _check_head(name, record, model)
-        running = _prepared(model, device, dtype, precision)
+        running = _adapt_model(model, device, dtype, precision)
     elif isinstance(model, str | Path):
         if language_check != "off" and not local_files_only:
-            with suppress(GatonegroError):  # its card says for which languages it is; without it, that is measured
+            with suppress(GatonegroError):  # the card lists the model's languages; without it, they are estimated
                 locate(model, revision=revision).file("README.md")
-        how = {"revision": revision, "local_files_only": local_files_only, "allow_pickle": allow_pickle}
-        running = _loaded(model, record.head, device, dtype, precision, how)
+        source = {"revision": revision, "local_files_only": local_files_only, "allow_pickle": allow_pickle}
+        running = _load_model(model, record.head, device, dtype, precision, **source)
     else:
         kind = type(model).__name__
         raise InputError(
@@ -107,33 +113,33 @@ def pipeline(
             f"model debe ser un nombre, una carpeta o un modelo, no {kind}.",
         )
     if not isinstance(tokenizer, Tokenizer):
-        given: Any = model if tokenizer is None else tokenizer
-        tokenizer = AutoTokenizer.from_pretrained(given, revision=revision, local_files_only=local_files_only)
-    for part in ("model", "tokenizer"):  # so that folders are found from elsewhere too
+        name_or_path: Any = model if tokenizer is None else tokenizer
+        tokenizer = AutoTokenizer.from_pretrained(name_or_path, revision=revision, local_files_only=local_files_only)
+    for part in ("model", "tokenizer"):  # absolute paths, for other processes
         if isinstance(arguments[part], str | Path) and Path(arguments[part]).is_dir():
             arguments[part] = str(Path(arguments[part]).resolve())
-    change = change_of(running, tokenizer, preprocess)
-    fit_threads()
-    route = cache(partial(_fitting, record.head, kept))
+    transform = resolve_transform(preprocess, running.name_or_path, running.config.extra, tokenizer.get_vocab)
+    limit_threads()
+    route = cache(partial(_built_in_loop, record.head, shared))
     maker = pipeline, arguments
-    return Pipeline(record, running, tokenizer, batch_size, options, change, language_check, route, maker)
+    return Pipeline(record, running, tokenizer, batch_size, options, transform, language_check, route, maker)
 
 
-def _loaded(name: str | Path, head: str, device: Any, dtype: Any, precision: str | None, how: dict[str, Any]) -> Model:
-    """Return a model by name, on its device; with a dtype as it is, else a faster copy."""
-    place = resolve_device("auto" if device is None else device)
+def _load_model(name: str | Path, head: str, device: Any, dtype: Any, precision: str | None, **source: Any) -> Model:
+    """Load a model onto its device: as it is if there is a dtype, else optimized."""
+    resolved = resolve_device("auto" if device is None else device)
     if dtype is None:
-        return load_fast(name, head, precision=precision or "auto", device=place, **how)
-    return load(name, head, dtype=dtype, **how).to(place).eval()
+        return load_fast(name, head, precision=precision or "auto", device=resolved, **source)
+    return load(name, head, dtype=dtype, **source).to(resolved).eval()
 
 
-def _task(
+def _resolve_task(
     task: Any, model: Any, options: dict[str, Any], revision: str | None, local_files_only: bool
 ) -> tuple[str, Task, dict[str, Any]]:
-    """Return the task's name, its record, and the options with those that its name holds."""
+    """Return the task's name, its record, and the options, with those in the name ("translation_es_to_en")."""
     if task is None:
         if model is None:
-            raise OptionError(f"name a task ({KNOWN}) or a model.", f"nombra una tarea ({KNOWN}) o un modelo.")
+            raise OptionError(f"name a task ({TASK_NAMES}) or a model.", f"di una tarea ({TASK_NAMES}) o un modelo.")
         head = "sequence-classification"
         if isinstance(model, Model):
             head = model.task_head
@@ -147,49 +153,49 @@ def _task(
         close = next(iter(get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.65)), None)
         hint = Message(f"Did you mean {close!r}? ", f"¿Querías decir {close!r}? ") if close else EMPTY
         raise OptionError(
-            f"the task {task!r:.80} is not known. {hint.en}Known are {KNOWN}.",
-            f"no se conoce la tarea {task!r:.80}. {hint.es}Hay {KNOWN}.",
+            f"the task {task!r:.80} is not known. {hint.en}Known are {TASK_NAMES}.",
+            f"no se conoce la tarea {task!r:.80}. {hint.es}Hay {TASK_NAMES}.",
         )
     return task, record, options
 
 
 def _default_model(task: str, record: Task) -> str:
-    """Return the built-in model of a task, and name it on stderr."""
-    if record.name not in DEFAULTS:
+    """Return the name of a task's built-in model, and print it on stderr."""
+    if record.name not in DEFAULT_MODELS:
         raise OptionError(
-            f"{task} has no built-in model; pass model= with a folder or a name on the hub, {record.example!r} say.",
+            f"{task} has no built-in model; pass model= a folder or a name on the hub, such as {record.example!r}.",
             f"{task} no tiene modelo incluido; pasa model= con una carpeta o un nombre del hub, como "
             f"{record.example!r}.",
         )
-    model = DEFAULTS[record.name]
-    if sys.stderr is not None:  # as under pythonw
-        said = localized(
+    model = DEFAULT_MODELS[record.name]
+    if sys.stderr is not None:  # None under pythonw
+        text = localized(
             f"no model was named, so this is the built-in {model}.",
             f"no se nombró ningún modelo, así que este es el incluido, {model}.",
         )
-        print(f"gatonegro: {said}", file=sys.stderr)
+        print(f"gatonegro: {text}", file=sys.stderr)
     return model
 
 
 def _check_head(task: str, record: Task, model: Model) -> None:
-    """Raise OptionError if a model cannot do a task, or names fewer labels than its head has."""
+    """Raise OptionError if a model's head does not fit the task, or the number of labels in its config."""
     if record.head not in ("none", model.task_head):
         raise OptionError(
             f"{task} needs a model with a {record.head} head, and this one has {model.task_head}.",
             f"{task} necesita un modelo con una cabeza {record.head}, y este tiene {model.task_head}.",
         )
-    known, given = model.config.num_labels, getattr(getattr(model.head, "output", None), "out_features", None)
-    if record.head.endswith("classification") and given not in (None, known):
+    labels, outputs = model.config.num_labels, getattr(getattr(model.head, "output", None), "out_features", None)
+    if record.head.endswith("classification") and outputs not in (None, labels):
         raise OptionError(
-            f"the model's config names {known} labels, and its head gives {given}; name as many: "
+            f"the model's config names {labels} labels, and its head gives {outputs}; name as many: "
             "model.config = model.config.with_labels([…]).",
-            f"el config del modelo nombra {known} etiquetas, y su cabeza da {given}; nombra otras tantas: "
+            f"el config del modelo nombra {labels} etiquetas, y su cabeza da {outputs}; nombra otras tantas: "
             "model.config = model.config.with_labels([…]).",
         )
 
 
-def _prepared(model: Model, device: Any, dtype: Any, precision: str | None) -> Model:
-    """Return a model that answers for the user's, which keeps its mode and its device."""
+def _adapt_model(model: Model, device: Any, dtype: Any, precision: str | None) -> Model:
+    """Return a copy or view of a user's model, on a device and in a dtype or precision; the original is unchanged."""
     if dtype is not None or device is not None:
         model = copy.deepcopy(model.source)
         model = model.to(model.device if device is None else resolve_device(device))
@@ -200,8 +206,8 @@ def _prepared(model: Model, device: Any, dtype: Any, precision: str | None) -> M
     return model if model.precision else model.eval()
 
 
-def _fitting(head: str, arguments: dict[str, Any], language: str) -> Loop | None:
-    """Return the loop of a built-in model with this head for a language, or None."""
+def _built_in_loop(head: str, arguments: dict[str, Any], language: str) -> Loop | None:
+    """Return the loop of a built-in model with this head for a language; None if there is no such model."""
     for name in built_in_models():
         if head_of(name) == head and language in built_in_languages(name):
             return pipeline(model=name, language_check="off", **arguments).loop

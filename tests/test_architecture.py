@@ -83,14 +83,14 @@ def test_no_module_is_called_for_what_is_left_over():
     assert not {path.stem for path in TREES} & {"util", "utils", "helpers", "misc", "common"}
 
 
-@pytest.mark.parametrize("place", ["post", "pre"])
-def test_values_can_differ_from_layer_to_layer(place):
+@pytest.mark.parametrize("pre_norm", [False, True])
+def test_values_can_differ_from_layer_to_layer(pre_norm):
     """Every layer is built from its own values, and what the values say is what it computes."""
-    widths = ({"intermediate_size": 8}, {"intermediate_size": 16, "hidden_act": "relu"}, {"norm_place": "pre"})
-    ours = model("bert", norm_place=place, per_layer=widths)
+    widths = ({"intermediate_size": 8}, {"intermediate_size": 16, "hidden_act": "relu"}, {"pre_norm": True})
+    ours = model("bert", pre_norm=pre_norm, per_layer=widths)
     assert [layer.feed_forward.up.out_features for layer in ours.encoder.layers] == [8, 16, 40]
     assert [layer.feed_forward.activation.name for layer in ours.encoder.layers] == ["gelu", "relu", "gelu"]
-    assert [layer.attention_add.before for layer in ours.encoder.layers] == [place == "pre", place == "pre", True]
+    assert [layer.attention_add.before for layer in ours.encoder.layers] == [pre_norm, pre_norm, True]
     layer, x = ours.encoder.layers[2], torch.randn(1, 24)
     layout = gatonegro.packing.Layout((1,), (1,))
     attended = x + layer.attention(layer.attention_add.norm(x), layout)

@@ -1,0 +1,79 @@
+"""The int8 form of checkpoints: matrices as int8 rows with one fp16 scale each, a quarter of the size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from gatonegro.checkpoints.validation import MESSAGES
+from gatonegro.errors import CheckpointError
+
+SCALE_SUFFIX = ".row_scale"  # an int8 matrix's name with this suffix is the name of its scales
+MIN_PACKED_NUMBERS = 4096  # smaller matrices stay fp32
+
+
+def pack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return matrices (rows, columns) as int8 with `NAME.row_scale`, a fp16 scale per row (rows,); the rest as fp32.
+
+    The error of a number is at most half its row's scale, and packing unpacked tensors returns the same bits.
+    Matrices with a row too large or too small for a fp16 scale become fp32.
+    """
+    out: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        if tensor.dtype == torch.int8:
+            raise CheckpointError(*MESSAGES["packed"].format(name=name))
+        out[name] = tensor.float() if tensor.is_floating_point() else tensor
+        if (
+            not tensor.is_floating_point()
+            or tensor.dim() != 2
+            or tensor.numel() < MIN_PACKED_NUMBERS
+            or name + SCALE_SUFFIX in state
+        ):
+            continue
+        scale = _scales(out[name].abs().amax(1))
+        if scale is not None:
+            steps = out[name] / torch.where(scale == 0, 1, scale.float())[:, None]
+            out[name], out[name + SCALE_SUFFIX] = steps.round().to(torch.int8), scale  # round: half to even
+    return out
+
+
+def _scales(largest: Tensor) -> Tensor | None:
+    """Return fp16 scales of which each row's `largest` number is at most 127; None if one does not fit fp16."""
+    exact = largest / 127
+    near = exact.half()
+    # rounded up; the bits of positive numbers count up with their value
+    scale = (near.view(torch.int16) + (near.float() < exact).to(torch.int16)).view(torch.float16)
+    # Below 2^-14 fp16 gets coarse: a row's largest number may then be 100 steps, and packing anew would find another
+    # scale. With powers of two it is 64 steps or more, which find the same one.
+    mantissa, exponent = torch.frexp(exact)
+    power = torch.ldexp(torch.ones_like(exact), exponent - (mantissa == 0.5).int()).half()
+    scale = torch.where(exact < 2**-14, power, scale).where(largest > 0, 0)
+    return scale if bool((scale.isfinite() & ((scale > 0) == (largest > 0))).all()) else None
+
+
+def unpack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors with int8 matrices, as `pack_int8` returns them, in fp32.
+
+    Raises:
+        CheckpointError: an int8 matrix has no scales that fit it.
+    """
+    scales = {name + SCALE_SUFFIX for name, tensor in state.items() if tensor.dtype == torch.int8}
+    return {
+        name: tensor.float().mul_(row_scales(state, name).float()[:, None]) if tensor.dtype == torch.int8 else tensor
+        for name, tensor in state.items()
+        if name not in scales
+    }
+
+
+def row_scales(state: Mapping[str, Tensor], name: str) -> Tensor:
+    """Return the fp16 scales (rows,) of an int8 matrix (rows, columns) in a state that `pack_int8` returned."""
+    matrix, scale = state[name], state.get(name + SCALE_SUFFIX)
+    if scale is None:
+        raise CheckpointError(*MESSAGES["no_scales"].format(name=name, scales=name + SCALE_SUFFIX))
+    if matrix.dim() != 2 or scale.shape != matrix.shape[:1] or scale.dtype != torch.float16:
+        shapes = {"shape": tuple(matrix.shape), "scales_shape": tuple(scale.shape)}
+        problem = MESSAGES["scales"].format(name=name, scales=name + SCALE_SUFFIX, dtype=scale.dtype, **shapes)
+        raise CheckpointError(*problem)
+    return scale

@@ -1,0 +1,187 @@
+"""Builders of an explanation's steps from a model's recorded activations."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gatonegro.glassbox.steps import Array, Step, StepText
+from gatonegro.i18n import catalog
+from gatonegro.nn.attention import Seen
+
+Activations = Mapping[str, list[Tensor | list[Seen]]]  # module's name → its output at each call
+CAPTIONS = catalog(Path(__file__).parent / "captions.json")
+STEP_NUMBERS = {  # number of the step in the course; 8 for all other kinds
+    "vectorization": 1, "linear": 2, "attention": 3, "masked_attention": 3, "cross_attention": 3, "softmax": 4,
+    "add": 5, "norm": 6, "feed_forward": 7,
+}  # fmt: skip
+# by kind or variant of step; formulas of other kinds depend on the model
+FORMULAS = json.loads((Path(__file__).parent / "formulas.json").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class RowLabels:
+    """Token labels of the rows of a stack's tensors.
+
+    In cross-attention the query of a token serves the next one, so the row is labelled with the next token.
+    """
+
+    tokens: tuple[str, ...]
+    next_tokens: tuple[str, ...] = ()  # in a decoder, the token generated after each of `tokens`
+    source: tuple[str, ...] = ()  # the source's tokens, the keys of cross-attention
+    memory: Tensor | None = None  # the encoder's output for the source. (u, hidden)
+
+
+def array(x: Tensor) -> Array:
+    """Return a tensor as a NumPy array; bf16, which NumPy lacks, and fp16 become fp32."""
+    x = x.detach().cpu()
+    return np.asarray(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
+
+
+def step(kind: str, where: str = "", formula: str = "", variant: str = "", **more: Any) -> Step:
+    """Return a step of a kind with its caption; texts of `variant` replace those of the kind."""
+    caption = StepText(*(CAPTIONS.get(f"{variant}.{part}") or CAPTIONS[f"{kind}.{part}"] for part in StepText._fields))
+    for part in ("tensors", "weights"):
+        more[part] = {name: array(x) for name, x in more.get(part, {}).items() if x is not None}
+    formula = formula or FORMULAS[variant or kind]
+    return Step(f"{where}{kind}", kind, STEP_NUMBERS.get(kind, 8), caption, formula, **more)
+
+
+def output_of(activations: Activations, name: str, call: int = 0) -> Tensor:
+    """Return the recorded output of a module at a call."""
+    x = activations[name][call]
+    assert isinstance(x, Tensor)
+    return x
+
+
+def stack_steps(stack: Any, activations: Activations, x: Tensor, name: str, labels: RowLabels) -> Iterator[Step]:
+    """Yield the steps of all layers of a stack and of its final norm. x (t, hidden); name: "encoder" or "decoder"."""
+    layers = list(stack.layers)
+    for i, layer in enumerate(layers):
+        call = sum(earlier is layer for earlier in layers[:i])  # ALBERT calls one layer many times
+        yield from layer_steps(layer, activations, x, f"{name}.layers.{i}", i, labels, call)
+        x = output_of(activations, f"{name}.layers.{i}", call)
+    if stack.norm is not None:
+        yield norm_step(stack.norm, x, output_of(activations, f"{name}.norm"), f"{name}.", labels.tokens)
+
+
+def layer_steps(
+    layer: Any, activations: Activations, x: Tensor, name: str, number: int, labels: RowLabels, index: int = 0
+) -> Iterator[Step]:
+    """Yield the steps of one call of an encoder or decoder layer.
+
+    Args:
+        layer: the layer.
+        activations: recorded activations of one sequence.
+        x: the layer's input. (t, hidden)
+        name: the layer's name in `activations`.
+        number: index of the layer in its stack, from 0.
+        labels: token labels.
+        index: index of this call of the layer, from 0.
+    """
+    call = _LayerCall(activations, f"{name}." if name else "", number, labels, index)
+    yield from _attention(call, layer, x, "attention", f"{call.stack}.{number}." if name else "")
+    x = call.output("attention_add")
+    if hasattr(layer, "cross_attention"):
+        yield from _attention(call, layer, x, "cross_attention", f"{call.stack}.{number}.cross.")
+        x = call.output("cross_attention_add")
+    yield _feed_forward(call, layer, x, f"{call.stack}.{number}." if name else "")
+
+
+@dataclass(frozen=True)
+class _LayerCall:
+    """Recorded call of a layer."""
+
+    activations: Activations
+    prefix: str  # of the names of the layer's modules
+    number: int
+    labels: RowLabels
+    index: int
+
+    @property
+    def stack(self) -> str:
+        return self.prefix.split(".")[0]
+
+    def output(self, part: str) -> Tensor:
+        return output_of(self.activations, self.prefix + part, self.index)
+
+
+def norm_step(
+    norm: nn.Module, x: Tensor, y: Tensor, where: str, rows: Sequence[str], layer: int | None = None,
+    name: str = "x",
+) -> Step:  # fmt: skip
+    """Return the step of a norm with input x (t, hidden), which is displayed as `name`, and output y."""
+    centered, affine = isinstance(norm, nn.LayerNorm), dict(norm.named_parameters())
+    r = "r" if name == "sum" else "x"
+    formula = f"y = γ·({r} − mean) / √(variance + ε) + β" if centered else f"y = γ·{r} / √(mean({r}²) + ε)"
+    weights = {"γ": affine.get("weight"), "β": affine.get("bias")}
+    return step("norm", where, formula, "norm" if centered else "rms_norm", layer=layer, rows=tuple(rows),
+                tensors={name: x, "y": y}, weights=weights)  # fmt: skip
+
+
+def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, where: str) -> Iterator[Step]:
+    part, add, labels = getattr(layer, name), getattr(layer, f"{name}_add"), call.labels
+    cross = name == "cross_attention"
+    traces = call.activations[f"{call.prefix}{name}.attend"][call.index]
+    assert isinstance(traces, list)
+    trace = traces[0]  # of the only sequence
+    norm = call.output(f"{name}_add.norm")
+    more: dict[str, Any] = {"layer": call.number, "rows": labels.tokens}
+    if add.before:
+        yield norm_step(add.norm, x, norm, where + "before_", labels.tokens, call.number)
+    q, k, v = (
+        call.output(f"{name}.{p}").unflatten(-1, (part.heads, -1)).transpose(0, 1) for p in ("query", "key", "value")
+    )
+    yield step(
+        "linear", where, variant="cross_linear" if cross else "", **more, columns=labels.source if cross else (),
+        tensors={"x": norm if add.before else x, "memory": labels.memory if cross else None, "Q": q, "K": k, "V": v},
+        weights={
+            f"{letter}_{p[0].upper()}": getattr(getattr(part, p), kind)
+            for p in ("query", "key", "value") for letter, kind in (("W", "weight"), ("b", "bias"))
+        },
+    )  # fmt: skip
+    kind = name if cross else "masked_attention" if part.attend.causal else "attention"
+    relative = f"{call.stack}.relative"  # T5's relative positions
+    bias = output_of(call.activations, relative) if relative in call.activations and not cross else None  # (h, q, k)
+    scale = {None: " / √d", 1.0: ""}.get(part.attend.scale, f" · {part.attend.scale}")
+    formula = FORMULAS[kind].replace(" / √d", scale + ("" if bias is None else " + B[j − i]"))
+    rows, columns = (labels.next_tokens, labels.source) if cross else (labels.tokens, labels.tokens)
+    axes: dict[str, Any] = {"layer": call.number, "rows": rows, "columns": columns}
+    scores = {"Q": q, "K": k, "B": bias, "scores": trace.scores}
+    yield step(kind, where, formula, **axes, tensors=scores)
+    context = trace.context.transpose(0, 1)  # (h, q, d)
+    mixed = {"scores": trace.scores, "probs": trace.probs, "V": v, "context": context}
+    yield step("softmax", where, **axes, tensors=mixed)
+    attention = call.output(f"{name}.output")
+    total = x + attention.to(x.dtype)
+    yield step("add", where, **more, tensors={"x": x, "attention": attention, "sum": total},
+               weights={"W_O": part.output.weight, "b_O": part.output.bias})  # fmt: skip
+    if not add.before:
+        yield norm_step(add.norm, total, norm, where, labels.tokens, call.number, "sum")
+
+
+def _feed_forward(call: _LayerCall, layer: Any, x: Tensor, where: str) -> Step:
+    ff, add = layer.feed_forward, layer.feed_forward_add
+    parts = [name for name in ("up", "gate", "value", "activation", "down") if getattr(ff, name) is not None]
+    tensors: dict[str, Tensor] = {"x": x, "norm": call.output("feed_forward_add.norm")} if add.before else {"y": x}
+    tensors |= {name: call.output(f"feed_forward.{name}") for name in parts}
+    tensors |= {"sum": x + call.output("feed_forward").to(x.dtype), "z": call.output("feed_forward_add")}
+    weights = {
+        f"{letter}_{name}": getattr(getattr(ff, name), kind)
+        for name in parts
+        if name != "activation"
+        for letter, kind in (("W", "weight"), ("b", "bias"))
+    }
+    affine = dict(add.norm.named_parameters())
+    weights |= {"γ": affine.get("weight"), "β": affine.get("bias")}
+    variant = "pre_feed_forward" if add.before else "feed_forward"
+    formula = FORMULAS[variant if ff.up is not None else f"{variant}.gated"]
+    return step("feed_forward", where, formula, variant, layer=call.number, rows=call.labels.tokens, tensors=tensors,
+                weights=weights)  # fmt: skip

@@ -1,0 +1,103 @@
+"""The option `language_check`: notices, errors or another model for texts in an unsupported language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gatonegro.checks import Check, one_of
+from gatonegro.errors import GatonegroError, LanguageMismatchError, OptionError
+from gatonegro.i18n import Message
+from gatonegro.language import LanguageMatch, Languages, language_names, match_language
+from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings
+from gatonegro.tasks.task import Notice, notice
+
+MODES = ("warn", "error", "route", "off")
+MODES_TEXT = ", ".join(map(repr, MODES))
+LANGUAGE_CHECK_MODE = Check(one_of(*MODES).test, Message(f"one of {MODES_TEXT}", f"uno de {MODES_TEXT}"))
+ALWAYS_CHECKED_ROWS, CHECK_INTERVAL_ROWS = 64, 32  # a call checks its first 64 rows, then every 32nd
+MAX_DETECT_CHARS = 300  # characters of a text to detect its language by
+Route = Callable[[str], Loop | None]  # from a language to the loop of a model for it
+
+
+@dataclass(frozen=True)
+class Router:
+    """Language check of rows; in mode "route", each row is answered by a model for its language."""
+
+    loop: Loop
+    languages: Languages  # of the loop's model
+    route: Route | None = None
+
+    def answer(
+        self, rows: Sequence[Any], settings: Settings, checked: Iterable[int], on_batch: OnBatch | None = None
+    ) -> Iterator[Answer]:
+        """Yield answers as `Loop.answer` does. `checked` are the indices of the rows to check in mode "warn"."""
+        mode = settings.language_check
+        unfit: dict[int, LanguageMatch] = {}
+        for i in checked if mode == "warn" else range(len(rows)):
+            if self.loop.check(rows[i], settings.options) is None:
+                matched = match_language(text_of_row(rows[i]), self.languages, self.loop.tokenizer)
+                if matched.fits is False:
+                    unfit[i] = matched
+        loops: list[Loop | None] = [self.loop] * len(rows)
+        for i, matched in unfit.items():
+            if mode == "error":
+                loops[i] = None
+            elif mode == "route" and self.route is not None and matched.language:
+                with suppress(GatonegroError):  # the model cannot be loaded
+                    loops[i] = self.route(matched.language) or self.loop
+        streams = {
+            id(loop): loop.answer([row for row, other in zip(rows, loops, strict=True) if other is loop],
+                                  settings, on_batch)
+            for loop in {id(loop): loop for loop in loops}.values() if loop is not None
+        }  # fmt: skip
+        for i, (row, loop) in enumerate(zip(rows, loops, strict=True)):
+            if loop is None:
+                yield Answer(error=LanguageMismatchError(*self._notice(row, unfit[i]).message))
+                continue
+            answer = next(streams[id(loop)])
+            if mode == "route" and answer.error is None:
+                answer = replace(answer, value=_with_model_name(answer.value, str(loop.model.name_or_path)))
+            if i in unfit and loop is self.loop:
+                answer = replace(answer, notices=(*answer.notices, self._notice(row, unfit[i])))
+            yield answer
+
+    def _notice(self, row: Any, matched: LanguageMatch) -> Notice:
+        return mismatch_notice(row, matched, self.languages, str(self.loop.model.name_or_path or ""))
+
+
+def is_sampled(item: int) -> bool:
+    """Return True if a call checks the language of the row with this index."""
+    return item < ALWAYS_CHECKED_ROWS or item % CHECK_INTERVAL_ROWS == 0
+
+
+def text_of_row(row: Any) -> str:
+    """Return the part of a row's text to detect its language by; "" if the row has no text."""
+    if isinstance(row, Mapping):
+        row = " ".join(value for value in row.values() if isinstance(value, str))
+    return row[:MAX_DETECT_CHARS] if isinstance(row, str) else ""
+
+
+def mismatch_notice(row: Any, matched: LanguageMatch, languages: Languages, model: str) -> Notice:
+    """Return the notice for a row in a language that its model does not support."""
+    text = text_of_row(row)
+    text = text if len(text) <= 60 else text[:59] + "…"
+    language, known = language_names(matched.language), language_names(*languages.codes)
+    name = Message.same(model) if model else Message("the model", "el modelo")
+    return notice("language", text=text, language=language, model=name, known=known)
+
+
+def _with_model_name(answer: Any, model: str) -> Any:
+    """Return a copy of an answer with the model's name added."""
+    if isinstance(answer, list):
+        return [_with_model_name(part, model) for part in answer]
+    if isinstance(answer, dict):
+        return {**answer, "model": model}
+    raise OptionError(
+        'language_check="route" needs answers that can name their model; this task returns numbers. Use '
+        '"warn" or "error".',
+        'language_check="route" es para tareas cuyas respuestas pueden nombrar su modelo; esta da números. Usa '
+        '"warn" o "error".',
+    )

@@ -1,0 +1,145 @@
+"""Text transforms that models need before tokenization, and the way back from their offsets to the original text.
+
+A model trained on tweets whose mentions, links and emoji were replaced reads raw tweets badly, without an error.
+Every transform takes time linear in the length of its text.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, partial
+from typing import Any
+
+from gatonegro.checks import short, surrogate_problem
+from gatonegro.errors import ConfigError, InputError, OptionError
+from gatonegro.preprocessing.emoji import MESSAGES, known_emoji, spell_emoji
+from gatonegro.preprocessing.tweets import preprocess_tweet
+
+TextTransform = Callable[[str], str]
+TRANSFORMS: dict[str, Callable[..., str]] = {"robertuito": preprocess_tweet, "spell-emoji": spell_emoji}
+CONFIG_KEY = "gatonegro_preprocess"  # in config.json
+# models of RoBERTuito's authors trained on the same tweets, whose names do not show it
+TWEET_MODELS = ("finiteautomata/beto-sentiment-analysis", "finiteautomata/beto-emotion-analysis")
+NON_SPACE = re.compile(r"\S+")
+
+
+class PreprocessedText(str):
+    """A transformed text that maps its offsets back to the original."""
+
+    original: str
+    transform: TextTransform
+
+    def __new__(cls, original: str, transform: TextTransform) -> PreprocessedText:
+        new = super().__new__(cls, apply(original, transform))
+        new.original, new.transform = original, transform
+        return new
+
+    @cached_property
+    def _words(self) -> tuple[list[int], list[tuple[int, int, bool]]]:
+        """Starts of the original's words in this text, and their (start, end, is unchanged) in the original.
+
+        A word of the original may be several here, or none. If the words, each transformed by itself, are not those of
+        the transformed text, the only entry is the whole text.
+        """
+        words = list(NON_SPACE.finditer(self))
+        starts: list[int] = []
+        spans: list[tuple[int, int, bool]] = []
+        count = 0
+        for match in NON_SPACE.finditer(self.original):
+            parts = NON_SPACE.findall(apply(match[0], self.transform))
+            if parts != [word[0] for word in words[count : count + len(parts)]]:
+                break
+            if parts:
+                starts.append(words[count].start())
+                spans.append((match.start(), match.end(), parts == [match[0]]))
+                count += len(parts)
+        else:
+            if count == len(words):
+                return starts, spans
+        return [0], [(0, len(self.original), False)]
+
+    def original_span(self, start: int, end: int) -> tuple[int, int]:
+        """Return the span in the original of `self[start:end]`; for part of a changed word, the whole word."""
+        starts, spans = self._words
+        if not spans or start >= end:
+            return 0, 0
+        while start < end - 1 and self[start].isspace():
+            start += 1
+        first, last = (max(bisect_right(starts, i) - 1, 0) for i in (start, end - 1))
+        first_start, _, first_same = spans[first]
+        last_start, last_end, last_same = spans[last]
+        return (
+            first_start + start - starts[first] if first_same else first_start,
+            min(last_start + end - starts[last], last_end) if last_same else last_end,
+        )
+
+
+def apply(text: str, transform: TextTransform) -> str:
+    """Return the transformed text.
+
+    Raises:
+        InputError: the transform raises an exception, or returns no text.
+    """
+    try:
+        new = transform(text)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a user's function raises is the row's
+        raise InputError(*MESSAGES["failed"].format(text=text, error=error)) from error
+    if not isinstance(new, str):
+        kind = type(new).__name__
+        raise InputError(*MESSAGES["no_str"].format(kind=kind, text=text))
+    if bad := surrogate_problem(new):
+        raise InputError(f"preprocess= gave a text with {bad.en}", f"preprocess= dio un texto con {bad.es}")
+    return new
+
+
+def preprocessing_name(name_or_path: str, config_value: object = None) -> str | None:
+    """Return the name in `TRANSFORMS` of what a model needs, by its config, else by its name; None for nothing.
+
+    Raises:
+        ConfigError: the config has an unknown name.
+    """
+    if config_value is None:
+        tweets = "robertuito" in name_or_path.lower() or name_or_path in TWEET_MODELS
+        return "robertuito" if tweets else None
+    if isinstance(config_value, str) and config_value in TRANSFORMS:
+        return config_value
+    known = ", ".join(TRANSFORMS)
+    raise ConfigError(
+        *MESSAGES["unknown_name"].format(
+            name_or_path=name_or_path, config_value=short(config_value), known=known, config_key=CONFIG_KEY
+        )
+    )
+
+
+def resolve_transform(
+    preprocess: object, name_or_path: str, config: Mapping[str, Any], get_vocab: Callable[[], Iterable[str]]
+) -> TextTransform | None:
+    """Return the transform that `preprocess=` names, or for "auto" the one that the model needs.
+
+    Raises:
+        OptionError: `preprocess` is neither "auto", None, a function nor a name in `TRANSFORMS`.
+    """
+    if preprocess is None or callable(preprocess):
+        return preprocess
+    name = preprocessing_name(name_or_path, config.get(CONFIG_KEY)) if preprocess == "auto" else preprocess
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in TRANSFORMS:
+        known = ", ".join(TRANSFORMS)
+        raise OptionError(*MESSAGES["preprocess"].format(known=known, name=name))
+    if name == "spell-emoji":
+        return partial(spell_emoji, known=known_emoji(get_vocab()))
+    return TRANSFORMS[name]
+
+
+def transform_row(row: Any, transform: TextTransform) -> Any:
+    """Return a row with its text, or each text of a dict, transformed; a list of words stays as it is."""
+    if isinstance(row, str):
+        return PreprocessedText(row, transform)
+    if isinstance(row, Mapping):
+        return {key: apply(value, transform) if isinstance(value, str) else value for key, value in row.items()}
+    return row
