@@ -36,8 +36,8 @@ SIZES = {"F32": 4, "F16": 2, "BF16": 2, "I8": 1, "F8_E4M3": 1, "C64": 8, "F64": 
 class Attack(NamedTuple):
     """Hostile folder: its damage, the expected message (a regular expression), its maker and the expected error."""
 
-    breaks: str
-    says: str
+    damage: str
+    message: str
     make: Callable[[Path], object]
     error: str = "CheckpointError"
     allow_pickle: bool = False
@@ -258,7 +258,7 @@ def make(name: str, root: Path) -> Path:
 def main(arguments: list[str]) -> None:
     if not arguments:
         for name, attack in ATTACKS.items():
-            print(f"{name:18} {attack.breaks:45} {attack.error}: {attack.says}")
+            print(f"{name:18} {attack.damage:45} {attack.error}: {attack.message}")
         return
     for name in arguments[1:] or ATTACKS:
         print(make(name, Path(arguments[0])))

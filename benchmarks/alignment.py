@@ -14,12 +14,10 @@ import csv
 import json
 from pathlib import Path
 
-import torch
-
 from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer
-from gatonegro.generation import Written
+from gatonegro.generation import Generated
 from gatonegro.models import LanguageModel
-from gatonegro.tasks.alignment import WORD, with_attention, word_links
+from gatonegro.tasks.alignment import WORD_OR_MARK, add_attention, word_links
 from gatonegro.tokenization import Tokenizer
 
 HERE = Path(__file__).resolve().parent
@@ -36,10 +34,10 @@ def predicted_links(model: LanguageModel, tokenizer: Tokenizer, source: str, tar
     other = tags["en" if to == "es" else "es"]
     read = tokenizer(f">>{to}<< {source}")["input_ids"]
     ids = tokenizer(target, add_special_tokens=False)["input_ids"]
-    one = Written([model.start_token, *ids, tokenizer.eos_token_id], 1, 0.0, True)
-    seen = with_attention(model, read, one, 1, [other]).attention
-    assert isinstance(seen, torch.Tensor)
-    places = [{match.start(): i for i, match in enumerate(WORD.finditer(text))} for text in (source, target)]
+    one = Generated([model.start_token, *ids, tokenizer.eos_token_id], 1, 0.0, True)
+    seen = add_attention(model, read, one, 1, [other]).attention
+    assert seen is not None
+    places = [{match.start(): i for i, match in enumerate(WORD_OR_MARK.finditer(text))} for text in (source, target)]
     return {
         (places[0][link["source_span"][0]], places[1][link["target_span"][0]])
         for link in word_links(tokenizer, source, ids, target, seen)

@@ -57,7 +57,7 @@ def batched(ask: Callable[[dict[str, np.ndarray]], np.ndarray], tokenizer, size:
     return run
 
 
-# --- each gives names of engines and the engines; it may fail as a whole ---
+# --- makers: each yields names and engines, or fails as a whole ---
 
 
 def ours(folder: Path, title: str = "gatonegro {}") -> Iterator[tuple[str, Engine]]:

@@ -17,7 +17,7 @@ from material import HERE, machine, save
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 
 sys.path.insert(0, str(HERE.parent / "recipes" / "sentiment"))
-from data import dev_rows, predict  # the sets on which its card's figures stand
+from data import dev_rows, predict  # the sets of the card's figures
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ from typing import Any
 from material import machine, save
 
 from gatonegro import pipeline
-from gatonegro.language import Languages, language_probfast_precisions, match_language
+from gatonegro.language import Languages, language_probabilities, match_language
 from gatonegro.language.diagnosis import load_tokenizer_and_languages
 from gatonegro.language.matching import is_long_enough
 from gatonegro.pipelines.language_check import is_sampled, text_of_row
@@ -42,7 +42,7 @@ SETS = {
 
 
 def fasttext() -> Callable[[str], str | None]:
-    return lambda text: next(iter(language_probfast_precisions(text)), None)
+    return lambda text: next(iter(language_probabilities(text)), None)
 
 
 def eld() -> Callable[[str], str | None]:

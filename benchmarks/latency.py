@@ -20,8 +20,8 @@ from material import HERE, machine, make_model, make_texts, save
 
 from gatonegro import AutoTokenizer
 
-ROUNDS = 3  # in which the engines take turns, some calls in a row each
-WARM = 5  # calls before those that count
+ROUNDS = 3  # in each, the engines take turns with several calls
+WARMUP_CALLS = 5
 LENGTHS = (8, 16, 32, 64, 128, 256, 512)
 
 
@@ -58,8 +58,8 @@ def main() -> None:
                 texts = texts_of(tokenizer, length, 8)
                 took: dict[str, list[float]] = {title: [] for title in titles}
                 for _, title in product(range(ROUNDS), titles):
-                    calls = [[texts[n % len(texts)]] for n in range(WARM + args.times)]
-                    took[title] += [1000 * seconds for seconds in engines.ask(title, *calls)[1][WARM:]]
+                    calls = [[texts[n % len(texts)]] for n in range(WARMUP_CALLS + args.times)]
+                    took[title] += [1000 * seconds for seconds in engines.ask(title, *calls)[1][WARMUP_CALLS:]]
                 for title, times in took.items():
                     row = table.setdefault(title.removesuffix(", one by one"), {})
                     row[length] = [round(float(np.percentile(times, p)), 1) for p in (50, 99)]

@@ -54,7 +54,7 @@ def windows(texts: list[str]) -> list[list[tuple[Tensor, int]]]:
     )  # fmt: skip
     ids, said = batch["input_ids"], {}
     for at in plan([len(i) for i in ids], 2048):
-        logits = model.run(pack([ids[n] for n in at], model.config, multiple=64))
+        logits = model.run(pack([ids[n] for n in at], model.config, pad_to_multiple_of=64))
         said.update(zip(at, logits, strict=False))  # the rest are pads
     owners = groupby(enumerate(batch["overflow_to_sample_mapping"]), key=lambda pair: pair[1])
     return [[(said[n], len(ids[n])) for n, _ in group] for _, group in owners]

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from material import HERE, machine, save
 
-MOST = 10  # imports that are worth a line
+N_IMPORTS = 10  # slowest imports in the table
 CLI = [sys.executable, "-m", "gatonegro"]
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
@@ -43,7 +43,7 @@ def main() -> None:
         [sys.executable, "-X", "importtime", "-c", program], check=True, capture_output=True, text=True
     ).stderr
     imports = [(int(us) // 1000, name) for us, name in re.findall(r"\| +(\d+) \| ( *\S+)$", told, re.MULTILINE)]
-    imports = sorted(((ms, name.strip()) for ms, name in imports if "." not in name), reverse=True)[:MOST]
+    imports = sorted(((ms, name.strip()) for ms, name in imports if "." not in name), reverse=True)[:N_IMPORTS]
     torch = min(seconds['python -c "import torch"'])
     rows = {name: {"best": min(s), "all": s, "times_torch": round(min(s) / torch, 2)} for name, s in seconds.items()}
     command = f"python benchmarks/start.py --rounds {args.rounds}"

@@ -30,7 +30,7 @@ from gatonegro.engine.processor import fast_precisions, limit_threads
 Ids = list[list[int]]
 Engine = Callable[[Ids, int, int | None], object]  # sources, beams, how many tokens to write of each
 GROUP, VOCABULARY = 64, 58_101
-SETTINGS = [(1, 1), (1, 4), (16, 1), (64, 1), (16, 4), (64, 4)]  # sentences a batch, beams
+SETTINGS = [(1, 1), (1, 4), (16, 1), (64, 1), (16, 4), (64, 4)]  # (sentences per batch, beams)
 SHAPE = {
     "vocab_size": VOCABULARY, "d_model": 512, "encoder_layers": 6, "decoder_layers": 6, "encoder_attention_heads": 8,
     "decoder_attention_heads": 8, "encoder_ffn_dim": 2048, "decoder_ffn_dim": 2048, "max_position_embeddings": 512,
@@ -71,7 +71,7 @@ def ours(folder: Path) -> Iterator[tuple[str, Engine]]:
 
         def run(ids: Ids, beams: int, length: int | None, fast=model.optimize(precision)) -> object:
             limits = {"min_new_tokens": length, "max_new_tokens": length or 256}
-            return fast.write(ids, options=fast.generation_config.with_options({"num_beams": beams, **limits}))
+            return fast.generate_ids(ids, options=fast.generation_config.with_options({"num_beams": beams, **limits}))
 
         yield f"gatonegro {precision}", run
 
@@ -97,7 +97,7 @@ def ctranslate2(folder: Path) -> Iterator[tuple[str, Engine]]:
 
     model = transformers.AutoModelForSeq2SeqLM.from_pretrained(folder, dtype=torch.float32)
     config, marian = model.config, model.config.model_type == "marian"
-    words = [f"w{i}" for i in range(config.vocab_size - marian)]  # ids as words; Marian's last is the pad, which goes
+    words = [f"w{i}" for i in range(config.vocab_size - marian)]  # ids as words; Marian's last one, the pad, is dropped
     loader = MarianMTLoader() if marian else BartLoader()
     config.normalize_before = False
     with torch.no_grad():

@@ -6,7 +6,7 @@ from gatonegro import pipeline
 from gatonegro.checks import Option, whole
 from gatonegro.models import Model, softmax
 from gatonegro.tasks import TASKS, Encoded, Task, notice
-from gatonegro.tasks.tokens import check_str
+from gatonegro.tasks.windows import check_str
 
 
 def encode(tokenizer, config, rows, options):
@@ -15,7 +15,7 @@ def encode(tokenizer, config, rows, options):
     batch = tokenizer(list(rows), truncation=True, max_length=limit)
     cut = [i for i, encoding in enumerate(batch.encodings) if encoding.overflowing]
     notices = {i: [notice("cut", limit=limit)] for i in cut}
-    return Encoded(batch["input_ids"], row_of=range(len(rows)), limit=limit, notices=notices)
+    return Encoded(batch["input_ids"], row_of=range(len(rows)), max_length=limit, notices=notices)
 
 
 def decode(tokenizer, config, output, options):
@@ -30,10 +30,10 @@ STARS = Task(
     head="sequence-classification",
     check=check_str,
     encode=encode,
-    ask=Model.predict,
+    predict=Model.predict,
     decode=decode,
     options={"digits": Option(1, whole(0, 6))},
-    example="nlptown/bert-base-multilingual-uncased-sentiment",
+    example_model="nlptown/bert-base-multilingual-uncased-sentiment",
 )
 
 TASKS["stars"] = STARS

@@ -1,4 +1,4 @@
-"""What the tests share: where research data lies, and small models that the tests make themselves."""
+"""Fixtures of all tests: the research data, and small models with random weights."""
 
 import os
 
@@ -16,13 +16,13 @@ from weakref import WeakSet
 
 import pytest
 import torch
-from generative import KINDS, make
 from hypothesis import settings
+from small_checkpoints import KINDS, make
 
 import gatonegro
 from gatonegro import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, Config
 from gatonegro.engine import tuned
-from gatonegro.models import Model, initialise
+from gatonegro.models import Model, init_weights
 from gatonegro.pipelines import Pipeline
 
 # "auto" means fp32 to the tests, in processes of their own too: most compare numbers, and machines differ in what they
@@ -44,27 +44,27 @@ VOCABULARY = [*SPECIAL, *".,;:!?¡¿()'\"-", *LETTERS, *("##" + letter for lette
 
 
 PIPELINES: WeakSet[Pipeline] = WeakSet()
-made = Pipeline.__init__
+original_init = Pipeline.__init__
 
 
-def remember(self, *args, **options):
-    made(self, *args, **options)
+def record_pipeline(self, *args, **options):
+    original_init(self, *args, **options)
     PIPELINES.add(self)
 
 
-Pipeline.__init__ = remember
+Pipeline.__init__ = record_pipeline
 
 
 @pytest.fixture(autouse=True)
-def nothing_was_warned_of():
-    """Pipelines that several tests share warn in each of them, though they warn of each kind once."""
+def reset_warnings():
+    """Reset the kinds that pipelines have warned of, since several tests share pipelines."""
     for pipe in PIPELINES:
         pipe.warned_kinds.clear()
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The research data beside the checkout."""
+    """Return the folder of research data beside the checkout."""
     folder = Path(__file__).resolve().parents[2] / "shared"
     if not (folder / "data").is_dir():
         pytest.skip(f"no research data in {folder}")
@@ -73,8 +73,11 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def make_folder(tmp_path_factory):
-    """`make_folder(head, **config)` → a folder as `save_pretrained` leaves it: a random BERT of 64 positions, whose
-    weights are large enough that its answers differ, and the vocabulary of a lower-case WordPiece tokenizer."""
+    """Return `make_folder(head, **config)`, which writes a checkpoint as `save_pretrained` does.
+
+    It is a random BERT of 64 positions, with weights large enough for its answers to differ, and the vocabulary of a
+    lower-case WordPiece tokenizer.
+    """
 
     def make(head: str = "sequence-classification", seed: int = 0, **config) -> Path:
         folder = tmp_path_factory.mktemp("model")
@@ -90,7 +93,7 @@ def make_folder(tmp_path_factory):
             "id2label": {0: "NEG", 1: "NEU", 2: "POS"},
         }
         torch.manual_seed(seed)
-        model = initialise(Model(Config(**values | config), head), 0.3)
+        model = init_weights(Model(Config(**values | config), head), 0.3)
         model.save_pretrained(folder)
         (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
         settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "strip_accents": False}
@@ -102,13 +105,13 @@ def make_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory) -> dict[str, Path]:
-    """A small checkpoint of each kind of model that writes."""
+    """Return a small checkpoint of each kind of generative model."""
     return {kind: make(kind, tmp_path_factory.mktemp(kind)) for kind in KINDS}
 
 
 @pytest.fixture(scope="session")
 def parts(folders):
-    """Of each kind, a model and its tokenizer."""
+    """Return a model and its tokenizer of each generative kind."""
     found = {}
     for kind, folder in folders.items():
         auto = AutoModelForCausalLM if kind == "gpt2" else AutoModelForSeq2SeqLM
@@ -118,13 +121,13 @@ def parts(folders):
 
 @pytest.fixture(scope="session")
 def tiny(make_folder) -> Path:
-    """A sentiment classifier that knows nothing: NEG, NEU, POS."""
+    """Return the folder of a random sentiment classifier: NEG, NEU, POS."""
     return make_folder()
 
 
 @pytest.fixture(scope="session")
 def python():
-    """`python(*arguments, input=bytes, env={…})` → this interpreter, run with the package that is tested."""
+    """Return `python(*arguments, input=bytes, env={…})`, which runs this interpreter with the tested package."""
 
     def run(*arguments, input: bytes = b"", env: dict | None = None) -> subprocess.CompletedProcess:
         path = os.pathsep.join([str(SOURCE), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -1,4 +1,4 @@
-"""Reads a Transformer that CTranslate2 has written, without CTranslate2, as a model of ours.
+"""Reader of CTranslate2's model format, without CTranslate2, into our model.
 
 https://github.com/OpenNMT/CTranslate2/blob/master/python/ctranslate2/specs/model_spec.py says how the file is written,
 https://github.com/OpenNMT/CTranslate2/blob/master/src/models/model.cc how it is read, and
@@ -19,10 +19,10 @@ from torch import Tensor
 from gatonegro import Config
 from gatonegro.models import LanguageModel, build
 
-NEWEST = 6  # version of the binary
+NEWEST = 6  # version of the format
 KINDS = (torch.float32, torch.int8, torch.int16, torch.int32, torch.float16, torch.bfloat16)
-KIND_OF_WIDTH = {4: torch.float32, 2: torch.int16, 1: torch.int8}  # all that versions before 4 say
-PLACES = 500  # for which positions are computed
+KIND_OF_WIDTH = {4: torch.float32, 2: torch.int16, 1: torch.int8}  # versions before 4 store widths only
+PLACES = 500  # largest number of positions
 ACTIVATIONS = ("relu", "gelu_new", "swish", "gelu")
 # a layer's parts; q, k and v of the same vectors are one matrix
 PARTS = {
@@ -39,11 +39,11 @@ PARTS = {
 }
 ENDS = {"weight": "weight", "bias": "bias", "gamma": "weight", "beta": "bias"}
 SIDES = {"encoder": "embeddings", "decoder": "decoder_embeddings"}
-IDLE = ("alignment_layer", "alignment_heads")  # of attention that is shown, and changes nothing
+IDLE = ("alignment_layer", "alignment_heads")  # alignment settings, without effect on the output
 
 
 def read(data: bytes) -> tuple[str, dict[str, Tensor]]:
-    """The name of what is in the file, and its variables in fp32."""
+    """Return the name of the model's spec, and its variables in fp32."""
     at = 0
 
     def take(form: str) -> tuple:
@@ -82,8 +82,10 @@ def read(data: bytes) -> tuple[str, dict[str, Tensor]]:
 
 
 def positions(width: int) -> Tensor:
-    """The vector of each place, from 1 on: sines in its first half, cosines in the second. The slowest wave is exactly
-    10,000 times as slow as the first, as in tensor2tensor, and not a little less, as in the paper."""
+    """Return sinusoidal position vectors from position 1 on: sines in the first half, cosines in the second.
+
+    As in tensor2tensor, the slowest wave is exactly 10,000 times as slow as the first; in the paper it is less slow.
+    """
     slow = torch.exp(-math.log(10_000) / (width // 2 - 1) * torch.arange(width // 2, dtype=torch.float64))
     angle = torch.arange(1, PLACES + 1, dtype=torch.float64)[:, None] * slow
     return torch.cat([angle.sin(), angle.cos()], dim=-1).float()  # (places, width)
@@ -91,9 +93,9 @@ def positions(width: int) -> Tensor:
 
 @dataclass
 class Transliterator:
-    """A model of ours, and the words of both its vocabularies.
+    """Model of ours with the words of both its vocabularies.
 
-    One table holds the vectors of both: first the source's, which are never written, then the target's.
+    One table holds the embeddings of both: first the source's, which are never generated, then the target's.
     """
 
     model: LanguageModel
@@ -113,15 +115,15 @@ class Transliterator:
         )
 
     def read(self, text: str) -> list[int]:
-        """The ids of what is to be transliterated."""
+        """Return the ids of a source text."""
         return [self.source.get(letter, self.source["<unk>"]) for letter in text]
 
     def begin(self, text: str = "") -> list[int]:
-        """The ids that what is written begins with."""
+        """Return the ids of a prefix of the target."""
         return [self.target[token] for token in ("<s>", *text)]
 
     def word(self, ids: Iterable[int]) -> str:
-        """What was written, without its end."""
+        """Return the generated text without its end token."""
         tokens = {i: token for token, i in self.target.items()}
         return "".join(tokens[i] for i in ids).removeprefix("<s>").removesuffix("</s>")
 
@@ -136,7 +138,7 @@ def _words(path: Path) -> list[str]:
 
 
 def model_of(found: dict[str, Tensor]) -> LanguageModel:
-    """A model of ours with these variables."""
+    """Build a model of ours with these variables."""
     found = {name.replace("/embeddings_0/", "/embeddings/"): values for name, values in found.items()}
     source, target = (found.pop(f"{side}/embeddings/weight") for side in SIDES)
     output, bias = found.pop("decoder/projection/weight"), found.pop("decoder/projection/bias")

@@ -1,4 +1,4 @@
-"""The conditions on what a user passes, and their words."""
+"""Tests of the checks of user input, and of their messages."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What people and files get wrong, and what strangers try: an error of ours that names the item, and nothing lost."""
+"""Tests of hostile input and files: an error that names the item, without loss of other rows."""
 
 import json
 import sys
@@ -24,7 +24,7 @@ def tokenizer(tiny):
 
 
 def copy_of(folder, to, weights=None, **values):
-    """A checkpoint with other weights, and other values in its config.json."""
+    """Return a copy of a checkpoint with other weights and other values in its config.json."""
     to.mkdir()
     for path in folder.iterdir():
         (to / path.name).write_bytes(path.read_bytes())
@@ -143,7 +143,7 @@ def test_sizes_of_shards_that_are_none(model, tmp_path):
 
 
 def test_a_long_pair_is_cut_in_little_memory_and_as_a_shorter_one(tokenizer):
-    """Uncut, 20,000 words a side would be 1.6 million windows on the Rust side."""
+    """Uncut, 20,000 words per side would be 1.6 million windows in the Rust tokenizer."""
     first, second = (["gato", "perro", "hotel"] * 7000)[:20_000], (["clase", "bueno"] * 10_000)
     for side in ("right", "left"):
         tokenizer.truncation_side = side
@@ -199,7 +199,7 @@ def test_revisions_and_names_that_are_none(tiny):
 
 
 def test_a_long_line_of_standard_input_is_read_in_linear_time(monkeypatch):
-    """Each piece is met once when it comes and once when its line ends."""
+    """Each chunk is visited once when it arrives and once when its line ends."""
 
     class Pieces:
         left = [b"a" * 1000] * 300 + [b"\nfin"]
@@ -220,7 +220,7 @@ def test_new_heads_are_for_classification_alone(tiny, make_folder):
 
 
 def test_another_thread_is_not_watched(model):
-    """Hooks sit on the model; what another thread runs at the same time must not be taken for ours."""
+    """Hooks are on the model; calls from another thread at the same time must not be recorded."""
     stop, other = threading.Event(), torch.randint(5, 60, (3, 11))
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Writing that survives a crash."""
+"""Tests of atomic writes."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Draw the README's picture: three sentences on their way through the built-in model, by its own numbers.
+"""Draw the README's picture: three sentences on their way through the built-in model, with its real numbers.
 
     python docs/img/draw.py
 
@@ -17,7 +17,7 @@ import torch
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 from gatonegro.batching import plan
-from gatonegro.nn.watch import layer_attentions, watch
+from gatonegro.nn.activations import layer_attentions, record_activations
 from gatonegro.packing import pack
 
 HERE = Path(__file__).parent
@@ -25,7 +25,7 @@ TEXTS = ["La clase empieza a las nueve", "The food was bad", "Me encanta"]
 COLOURS = ["#f0b54a", "#54c6b2", "#b9a0f2"]
 SIGNS = {"POS": "+", "NEG": "−", "NEU": "·"}
 INK, PALE, DIM, PANEL, EDGE = "#14161b", "#e8e6e1", "#9a9ca6", "#1b1e25", "#4a4f5c"
-CELL, HIGH, MARGIN = 56, 30, 40  # a token's box, and the room around everything
+CELL, HIGH, MARGIN = 56, 30, 40  # a token's box, and the margin of the picture
 SAYS = {
     "en": {
         "title": "Three sentences, packed end to end",
@@ -43,13 +43,13 @@ SAYS = {
 
 
 def look(name: str) -> tuple[list[list[str]], list[torch.Tensor], list[str]]:
-    """Of the sentences, longest first: their tokens, attention (q, k) in the first layer, and labels."""
+    """Return the tokens, first layer's attention (q, k) and labels of the sentences, longest first."""
     tokenizer = AutoTokenizer.from_pretrained(name)
     model = AutoModelForSequenceClassification.from_pretrained(name)
     batch = tokenizer(TEXTS)
     (order,) = plan([len(ids) for ids in batch["input_ids"]], 2048)
     packed = pack([batch["input_ids"][i] for i in order], model.config)
-    with torch.inference_mode(), watch(model) as seen:
+    with torch.inference_mode(), record_activations(model) as seen:
         labels = model.run(packed).argmax(-1).tolist()
     attention = [one.probs.mean(0) for one in layer_attentions(model, seen)[0]]
     return [batch.tokens(i) for i in order], attention, [model.config.id2label[i] for i in labels]
@@ -68,7 +68,7 @@ def cell(x: float, y: float, token: str, colour: str | None) -> str:
 
 
 def cat(x: float, y: float) -> str:
-    """A black cat, looking."""
+    """Draw a black cat."""
     head = "M0 40 C-4 18 -2 4 4 -8 L20 6 Q30 2 40 6 L56 -8 C62 4 64 18 60 40 Z"
     eyes = "".join(f'<ellipse cx="{e}" cy="22" rx="5" ry="6.5" fill="#c9e265"/>' for e in (19, 41))
     pupils = "".join(f'<ellipse cx="{e}" cy="22" rx="1.5" ry="5.5" fill="{INK}"/>' for e in (19, 41))

@@ -19,14 +19,14 @@ INK, GREY, LINE, PAPER = "#1b1e25", "#5b606c", "#c9ccd3", "#ffffff"
 GROUPS = {  # colour → the modules of a kind
     "#fdf1dc": "cli glassbox pipelines tasks training",
     "#dff3ef": "models generation engine families nn",
-    "#ece6fb": "language checkpoints packing preprocessing segments tokenization",
+    "#ece6fb": "language checkpoints packing preprocessing sentences tokenization",
     "#eef0f3": "batching config hub storage checks errors i18n",
 }
 CONTENTS = {
     "cli": "one file per command",
     "glassbox": "explain, diagnose, the page of an explanation",
     "pipelines": "pipeline(); the one loop from rows to answers",
-    "tasks": "a record per task: encode, ask or generate, decode",
+    "tasks": "a record per task: encode, predict or generate, decode",
     "training": "one loop: AdamW, schedule, log, resume",
     "models": "the Auto* classes: config, weights and head; padded batches",
     "generation": "greedy, beams and sampling over a KV cache",
@@ -37,7 +37,7 @@ CONTENTS = {
     "checkpoints": "safetensors, shards",
     "packing": "Packed, Layout",
     "preprocessing": "tweets, emoji",
-    "segments": "document ↔ sentences",
+    "sentences": "document ↔ sentences",
     "tokenization": "AutoTokenizer, windows",
     "batching": "plan by tokens",
     "config": "Config: sizes, variants",

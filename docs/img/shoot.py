@@ -1,4 +1,4 @@
-"""Takes the pictures of the page of an explanation, in both languages: `python docs/img/shoot.py`.
+"""Take screenshots of the page of an explanation, in both languages: `python docs/img/shoot.py`.
 
 Needs Chromium with its driver, selenium and the built-in models.
 """
@@ -17,7 +17,7 @@ from gatonegro import explain
 HERE = Path(__file__).parent
 TEXTS = {"en": "The food was awful, but I loved the waiter", "es": "La comida era mala, pero el camarero me encantó"}
 STEP = "encoder.2.softmax"
-HEAD = 4  # of twelve, one that looks at neighbours
+HEAD = 4  # of twelve; it attends to neighbours
 SIZE = 1060, 1320
 
 

@@ -1,1 +1,1 @@
-"""Compiled kernels for gatonegro, which finds the one for the processor beside this file."""
+"""Compiled CPU kernels for gatonegro, which loads the library for the processor from this folder."""

@@ -1,4 +1,4 @@
-r"""Train `demo-en`, the small English model of the course: NEGATIVE / POSITIVE, and not a word of Spanish.
+r"""Train `demo-en`, the small English model of the course: NEGATIVE / POSITIVE, without any Spanish.
 
     python recipes/demo/train.py --data ../shared/data
 
@@ -23,7 +23,7 @@ from tokenizers import BertWordPieceTokenizer
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, Config
 from gatonegro.families import FAMILIES
 from gatonegro.packing import pack
-from gatonegro.training import fast_training, fit, mixed_batches
+from gatonegro.training import fit, length_grouped_batches, optimize_for_training
 
 HERE = Path(__file__).parent
 SHIPPED = HERE.parents[1] / "models" / "gatonegro_models" / "demo-en"
@@ -37,7 +37,7 @@ SIZES = {
     "max_position_embeddings": 256,
     "hidden_act": "gelu",
 }
-TOKENS = 4096  # a step
+TOKENS = 4096  # per step
 PASSES = 5
 RATE = 5e-4
 
@@ -72,19 +72,19 @@ def main(argv: list[str] | None = None) -> None:
     family = FAMILIES["distilbert"]
     values = {**family.fixed, **SIZES, "vocab_size": len(vocabulary), "extra": {"languages": ["en"]}}
     config = Config("distilbert", **values).with_labels(list(LABELS))
-    model = fast_training(AutoModelForSequenceClassification.from_config(config))
+    model = optimize_for_training(AutoModelForSequenceClassification.from_config(config))
 
     ids = tokenizer(texts, truncation=True, max_length=128)["input_ids"]
     labels = [int(r["label"] == "POS") for r in rows]
-    steps = [batch for _ in range(PASSES) for batch in mixed_batches([len(i) for i in ids], TOKENS, rng)]
+    steps = [batch for _ in range(PASSES) for batch in length_grouped_batches([len(i) for i in ids], TOKENS, rng)]
     print(f"{len(rows)} texts, {len(steps)} steps, {model.num_parameters():,} parameters", file=sys.stderr)
 
     def loss(batch: list[int]) -> torch.Tensor:
-        logits = model.run(pack([ids[i] for i in batch], config, multiple=64))[: len(batch)]
+        logits = model.run(pack([ids[i] for i in batch], config, pad_to_multiple_of=64))[: len(batch)]
         return F.cross_entropy(logits, torch.tensor([labels[i] for i in batch]), label_smoothing=0.05)
 
     groups = [{"params": list(model.parameters()), "lr": RATE, "weight_decay": 0.05}]
-    fit(model, steps, loss, groups, out=args.out, seed=args.seed, average=0.995)
+    fit(model, steps, loss, groups, out=args.out, seed=args.seed, ema_decay=0.995)
     model.save_pretrained(args.to, int8=True)
 
     shipped = AutoModelForSequenceClassification.from_pretrained(args.to)

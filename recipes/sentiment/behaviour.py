@@ -1,4 +1,4 @@
-"""How a sentiment model behaves: the share of minimal pairs that it gets right, by group, and how sure it is of noise.
+"""Measure a sentiment model on minimal pairs (accuracy by group) and on noise (mean score).
 
     python recipes/sentiment/behaviour.py --model sentiment-es-en
 
@@ -37,7 +37,7 @@ def suite_texts() -> list[str]:
 
 
 def behaviour(model: str | Path, suites: Sequence[str] = SUITES) -> tuple[dict[str, tuple[int, int]], list[str], float]:
-    """Passed and all pairs a group; the failures, in words; the mean score of noise."""
+    """Return (passed, all) pairs per group, the failures as text, and the mean score of noise."""
     classify = pipeline("text-classification", model)
     rows = pairs(suites)
     first, second = (classify([r[column] for r in rows]) for column in ("text", "twin"))

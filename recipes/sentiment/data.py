@@ -28,14 +28,16 @@ from gatonegro.tokenization import Tokenizer
 
 HERE = Path(__file__).parent
 LABELS = ("NEG", "NEU", "POS")
-MAX_LENGTH = 128  # tokens of one training text; longer ones keep their head and their tail
-TOKENS = 2048  # a step
+MAX_LENGTH = 128  # tokens per training text; longer texts keep their head and tail
+TOKENS = 2048  # per step
 
 
 @dataclass(frozen=True)
 class Source:
-    """How often a row is seen in one pass; under which licence it comes; whether its annotators knew NEU (where they
-    did not, a text is weaker evidence against NEU, see `Stage.rare`)."""
+    """Source of training rows: its weight per pass, its licence, and whether its annotators used NEU.
+
+    Without NEU, a text is weaker evidence against NEU, see `Stage.rare`.
+    """
 
     times: float
     licence: str
@@ -67,7 +69,7 @@ SOURCES: dict[tuple[str, str], Source] = {
 
 @dataclass(frozen=True)
 class Texts:
-    """Texts without a label: how many are drawn, and under which licence they come."""
+    """Source of texts without labels: the number to draw, and the licence."""
 
     count: int
     licence: str
@@ -85,7 +87,7 @@ UNLABELLED = {
 }
 # the sentence pairs that `pairs` are drawn from
 PAIRS = {"tatoeba": "CC BY 2.0 FR", "opensubtitles": "CC BY 4.0", "news": "states none"}
-REVIEWS = 2_400  # of our own, see `reviews.py`
+REVIEWS = 2_400  # generated reviews, see `reviews.py`
 RATINGS = {"es": 300, "en": 120}
 
 USER = re.compile(r"(?<!\w)@\w+")
@@ -110,7 +112,7 @@ def sure(label: int) -> tuple[float, ...]:
 
 @cache
 def allowed_licences() -> frozenset[str]:
-    """The licences of texts that shipped models may learn from, by `recipes/licences.tsv`."""
+    """Return the licences that shipped models may learn from, from `recipes/licences.tsv`."""
     return frozenset(r["licence"] for r in lines(HERE.parent / "licences.tsv") if r["allowed"] == "yes")
 
 
@@ -125,18 +127,18 @@ def read(path: Path, lang: str) -> list[Row]:
 
 
 def hold_out(rows: list[Row]) -> list[Row]:
-    """Every twentieth tourism review: the dev set has none."""
+    """Return every twentieth tourism review, since the dev set has none."""
     return [r for i, r in enumerate(r for r in rows if r.source == "turismo") if i % 20 == 0]
 
 
 def unseen(rows: list[Row], trained: list[Row]) -> list[Row]:
-    """Without what stands in a training text word for word, as many phrases of SST-2's sentences do."""
+    """Remove rows whose text occurs verbatim in a training text, as many phrases of SST-2's sentences do."""
     films = "\n".join(r.text for r in trained if r.source in ("sst2", "sst5"))
     return [r for r in rows if r.source != "sst2" or r.text.strip() not in films]
 
 
 def labelled(data: Path, only_open: bool) -> list[Row]:
-    """The rows to train on."""
+    """Return the labelled training rows."""
     rows = [r for lang in ("es", "en") for r in read(data / f"{lang}.train.tsv.gz", lang)]
     held = set(map(id, hold_out(rows)))
     rows = [r for r in rows if id(r) not in held]
@@ -145,21 +147,23 @@ def labelled(data: Path, only_open: bool) -> list[Row]:
 
 
 def dev_rows(data: Path) -> list[Row]:
-    """What no training has seen."""
+    """Return the dev rows, which no training uses."""
     rows = hold_out(read(data / "es.train.tsv.gz", "es")) + read(data / "es.dev.tsv", "es")
     return rows + unseen(read(data / "en.dev.tsv", "en"), read(data / "en.train.tsv.gz", "en"))
 
 
 def emoji_rows(data: Path) -> tuple[list[Row], int]:
-    """Tweets and the kind of the emoji that was taken out of them, and how many kinds there are."""
+    """Return tweets with the class of the emoji that was removed from them, and the number of classes."""
     pairs = [(r["text"], r["emoji"]) for r in lines(data / "es.emoji50k.tsv.gz")]
     kinds = sorted({emoji for _, emoji in pairs})
     return [Row(text, (float(kinds.index(emoji)),), "es", "emoji") for text, emoji in pairs], len(kinds)
 
 
 def own_phrases(rng: random.Random) -> list[Row]:
-    """Short texts and reviews made of tables, ratings, words drawn out, and noise that should be told apart from all
-    labels; without what stands in the behaviour suite."""
+    """Return generated short texts, reviews and ratings, words with repeated letters, and noise.
+
+    Texts of the behaviour suite are left out.
+    """
     made = [(*row, lang) for lang in ("es", "en") for row in phrases(lang, rng)]
     made += [(drawn_out(text, rng), label, lang) for text, label, lang in rng.sample(made, len(made) // 14)]
     made += [(*row, "es") for row in reviews(REVIEWS, rng)]
@@ -171,7 +175,7 @@ def own_phrases(rng: random.Random) -> list[Row]:
 
 
 def drawn_out(text: str, rng: random.Random) -> str:
-    """A vowel of the longest word typed again and again: "bueeeeno", "rapidísimoooo"."""
+    """Repeat a vowel of the longest word: "bueeeeno", "rapidísimoooo"."""
     word = max(text.split(), key=len)
     vowels = [i for i, c in enumerate(word) if c.lower() in "aeiouáéíóú"] or [len(word) - 1]
     i = rng.choice(vowels[-2:])
@@ -179,12 +183,12 @@ def drawn_out(text: str, rng: random.Random) -> str:
 
 
 def words(text: str) -> str:
-    """A text without its case and its marks."""
+    """Return a text without case and punctuation."""
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def vary(text: str, rng: random.Random) -> str:
-    """The same text as people also type it: other case, no accents, no full stop, users and links made anonymous."""
+    """Return a variant of a text as people type it: other case, no accents, no full stop, anonymous users and links."""
     if rng.random() < 0.5:
         text = LINK.sub("http", USER.sub("@user", text))
     if rng.random() < 0.10:
@@ -202,7 +206,7 @@ def vary(text: str, rng: random.Random) -> str:
 
 
 def one_pass(rows: list[Row], passes: float, rng: random.Random) -> list[Row]:
-    """Every row as often as `SOURCES` says, `passes` times; a broken number of times is drawn."""
+    """Return each row as often as `SOURCES` says, `passes` times; fractions are drawn at random."""
     out = []
     for row in rows:
         times = SOURCES[row.lang, row.source].times * passes
@@ -211,14 +215,14 @@ def one_pass(rows: list[Row], passes: float, rng: random.Random) -> list[Row]:
 
 
 def shorten(ids: list[int]) -> list[int]:
-    """At most `MAX_LENGTH` tokens: the first three quarters and the last quarter of them."""
+    """Truncate to `MAX_LENGTH` tokens: the first three quarters and the last quarter of them."""
     if len(ids) <= MAX_LENGTH:
         return ids
     return ids[: MAX_LENGTH * 3 // 4] + ids[-MAX_LENGTH // 4 :]
 
 
 def class_weights(rows: list[Row]) -> dict[str, Tensor]:
-    """Per language, the inverse square root of a label's share among the sources that know all three."""
+    """Return weights per language: the inverse square root of a label's share among sources with three labels."""
     out = {}
     for lang in ("es", "en"):
         seen: Counter[int] = Counter()
@@ -232,20 +236,20 @@ def class_weights(rows: list[Row]) -> dict[str, Tensor]:
 
 
 def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
-    """Token ids, after unknown emoji were spelled, as the pipeline does."""
+    """Return token ids after spelling out unknown emoji, as the pipeline does."""
     known = known_emoji(tokenizer.get_vocab())
-    whole = {"truncation": False, "max_length": 10**6}  # said, so that long texts are nothing to warn of
+    whole = {"truncation": False, "max_length": 10**6}  # explicit, so that long texts cause no warning
     return tokenizer([spell_emoji(text, known) for text in texts], **whole)["input_ids"]
 
 
 @torch.inference_mode()
 def predict(model: Model, tokenizer: Tokenizer, texts: list[str]) -> Tensor:
-    """Logits (n, 3), texts cut to what the model takes."""
+    """Return logits (n, 3) of texts, truncated to the model's limit."""
     limit = model.config.max_tokens
     encoded = [ids if len(ids) <= limit else [*ids[: limit - 1], ids[-1]] for ids in encode(tokenizer, texts)]
     out = torch.empty(len(texts), len(LABELS))
     for batch in plan([len(ids) for ids in encoded], 4096):
-        packed = pack([encoded[i] for i in batch], model.config, multiple=64)
+        packed = pack([encoded[i] for i in batch], model.config, pad_to_multiple_of=64)
         out[batch] = model.run(packed)[: len(batch)].float()
     return out
 
@@ -258,7 +262,7 @@ def self_labelled(
     rng: random.Random,
     tweets: int = UNLABELLED["emoji"].count,
 ) -> list[Row]:
-    """Texts without a label, with what teachers say of them on average, corrected by what else is known of each.
+    """Label texts with the mean answer of teachers, corrected by signs such as the emoji of a tweet.
 
     Of a tweet it is known which emoji stood in it, of other texts which emotion a person saw. What such a sign says of
     the label is what the teacher says of all texts that bear it: `p(label | text, sign) ∝ p(label | text) ·

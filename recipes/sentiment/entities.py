@@ -1,5 +1,6 @@
-"""Entities (PER, LOC, ORG, MISC) in Spanish and English: sentences whose words people tagged, AnCora (CC BY 4.0) and
-UNER's English EWT (CC BY-SA 4.0); the loss; and the F1 of whole spans.
+"""Named entities (PER, LOC, ORG, MISC) in Spanish and English: data, loss and span F1.
+
+The data are AnCora (CC BY 4.0) and UNER's English EWT (CC BY-SA 4.0).
 
 UNER knows no MISC. Where it says `O` of an English word, the word may be MISC, so there `O` means either.
 """
@@ -19,14 +20,14 @@ from gatonegro.tokenization import Tokenizer
 KINDS = ("PER", "LOC", "ORG", "MISC")
 TAGS = ("O", *(f"{start}-{kind}" for kind in KINDS for start in "BI"))
 LICENCES = {"ancora": "CC BY 4.0", "uner-ewt": "CC BY-SA 4.0"}
-FOLDS = 5  # of UNER's English, which has no part for training: trained on four, measured on the fifth
-SKIPPED = -100  # what is no first token of a word
+FOLDS = 5  # of UNER's English, which has no training set: four for training, one for testing
+SKIPPED = -100  # label of tokens that do not begin a word
 CLOSING, OPENING = tuple(".,;:?!)]}%»”…"), tuple("([{¿¡«“$")
 
 
 @dataclass(frozen=True)
 class Tagged:
-    """A sentence as words, the tag of each (an index of `TAGS`), and its language."""
+    """Sentence as words, with the tag of each word (an index of `TAGS`) and its language."""
 
     words: tuple[str, ...]
     tags: tuple[int, ...]
@@ -34,12 +35,12 @@ class Tagged:
 
 
 def tag(name: str) -> int:
-    """The number of a tag; that of `O` for kinds that are not asked for (NUM, DATE)."""
+    """Return the index of a tag; that of `O` for other kinds (NUM, DATE)."""
     return TAGS.index(name) if name in TAGS else 0
 
 
 def read(path: Path, lang: str) -> list[Tagged]:
-    """AnCora has `word tag`, UNER `number word tag …` and lines of comment; a blank line ends a sentence."""
+    """Read tagged sentences, separated by blank lines; lines are `word tag` (AnCora) or `number word tag …` (UNER)."""
     opener = gzip.open if path.suffix == ".gz" else open
     column = 1 if lang == "en" else 0
     out, words, tags = [], [], []
@@ -56,7 +57,7 @@ def read(path: Path, lang: str) -> list[Tagged]:
 
 
 def sentences(folder: Path, fold: int = 0) -> tuple[list[Tagged], list[Tagged]]:
-    """Those to train on and those to measure on, both languages; of English, one fold of five is measured on."""
+    """Return training and dev sentences in both languages; of English, one fold of five is the dev set."""
     english = read(folder / "uner_ewt.en.dev", "en")
     held = english[fold::FOLDS]
     known = [s for i, s in enumerate(english) if i % FOLDS != fold]
@@ -64,7 +65,7 @@ def sentences(folder: Path, fold: int = 0) -> tuple[list[Tagged], list[Tagged]]:
 
 
 def spaced(words: Sequence[str]) -> tuple[str, list[int]]:
-    """The sentence as people write it, and where each word begins: no space before a full stop or after "¿"."""
+    """Return the detokenized sentence and the start of each word: no space before a full stop or after "¿"."""
     text, starts = "", []
     for i, word in enumerate(words):
         if i and not word.startswith(CLOSING) and not words[i - 1].endswith(OPENING):
@@ -75,7 +76,7 @@ def spaced(words: Sequence[str]) -> tuple[str, list[int]]:
 
 
 def encode(tokenizer: Tokenizer, sentence: Tagged, most: int = 128) -> tuple[list[int], list[int]]:
-    """Ids, and the tag of each that begins a word, `SKIPPED` for all others."""
+    """Return ids, and per id the tag of the word that it begins, else `SKIPPED`."""
     text, starts = spaced(sentence.words)
     found = tokenizer(text, truncation=True, max_length=most, return_offsets_mapping=True)
     tags, left = [], list(zip(starts, sentence.tags, strict=True))
@@ -90,7 +91,7 @@ def encode(tokenizer: Tokenizer, sentence: Tagged, most: int = 128) -> tuple[lis
 
 
 def loss(scores: Tensor, tags: Tensor, english: Tensor) -> Tensor:
-    """The mean of −log p(tag) over the words; of an English `O`, p(O) + p(MISC). (t, tags), (t,), (t,) → scalar"""
+    """Return the mean of −log p(tag) over words; for an English `O`, p(O) + p(MISC). (t, tags), (t,), (t,) → scalar."""
     at = tags != SKIPPED
     logs, tags, english = scores[at].float().log_softmax(1), tags[at], english[at]
     chosen = logs.gather(1, tags[:, None])[:, 0]
@@ -100,7 +101,7 @@ def loss(scores: Tensor, tags: Tensor, english: Tensor) -> Tensor:
 
 
 def spans(tags: Iterable[int]) -> set[tuple[int, int, str]]:
-    """Start, end and kind of each entity; an `I` that goes on nothing begins one."""
+    """Return start, end and kind of each entity; an `I` without predecessor begins one."""
     return set(_spans(tags))
 
 
@@ -118,7 +119,7 @@ def _spans(tags: Iterable[int]) -> Iterator[tuple[int, int, str]]:
 
 
 def span_f1(gold: Sequence[Iterable[int]], found: Sequence[Iterable[int]], kinds: Sequence[str] = KINDS) -> float:
-    """Of all sentences together: a span counts when its ends and its kind are right."""
+    """Return the micro F1 of spans over all sentences: ends and kind must be right."""
     right = wanted = given = 0
     for one, other in zip(gold, found, strict=True):
         a, b = ({s for s in spans(tags) if s[2] in kinds} for tags in (one, other))

@@ -1,5 +1,6 @@
-"""Short plain texts with a label, all written by hand or put together from hand-written parts: `phrases`. And texts
-that mean nothing, `noise`. Tweets and reviews teach little of what a plain sentence of five words means.
+"""Short labelled texts, hand-written or generated from hand-written parts (`phrases`), and noise (`noise`).
+
+Tweets and reviews teach little of the meaning of a plain sentence of five words.
 
 What people judge stands in `phrases.subjects.tsv`, whole sentences in `phrases.es.tsv` and `phrases.en.tsv`: text,
 label, kind. A letter before "*" is stretched, a "{word}" is one of `BLANKS`. The kinds:
@@ -26,7 +27,7 @@ Rows = list[tuple[str, str]]
 
 
 def split(table: str) -> list[str]:
-    """The entries of a table: between bars, or on lines of their own."""
+    """Return the entries of a table, which are separated by bars or lines."""
     return [x for x in re.split(r"\s*[|\n]\s*", table.strip()) if x]
 
 
@@ -36,27 +37,28 @@ def every(label: str, texts: Iterable[str]) -> Rows:
 
 @cache
 def lines(lang: str) -> list[list[str]]:
-    """The rows of `phrases.es.tsv` or `phrases.en.tsv`."""
+    """Return the rows of `phrases.es.tsv` or `phrases.en.tsv`."""
     table = Path(__file__).with_name(f"phrases.{lang}.tsv").read_text(encoding="utf-8")
     return [line.split("\t") for line in table.splitlines()[1:]]
 
 
 def listed(lang: str, kind: str, label: str = "") -> Rows:
-    """The rows of one kind in the tables beside this file, as they stand there."""
+    """Return the rows of one kind from these tables, unchanged."""
     return [(text, x) for text, x, k in lines(lang) if k == kind and label in ("", x)]
 
 
 def subjects(lang: str) -> dict[str, list[list[str]]]:
-    """What people judge, `phrases.subjects.tsv`: by kind, the subjects, adjectives that praise and blame them, and what
-    else is good or bad about them ("good=bad"). "~" before an adjective: with "estar"; "!": it takes no "muy"; "+"
-    before an English subject: a plural."""
+    """Read `phrases.subjects.tsv`: subjects by kind, with adjectives of praise and blame and other pairs ("good=bad").
+
+    "~" before an adjective: with "estar"; "!": it takes no "muy"; "+" before an English subject: a plural.
+    """
     table = Path(__file__).with_name("phrases.subjects.tsv").read_text(encoding="utf-8")
     rows = [line.split("\t") for line in table.splitlines()[1:]]
     return {kind: [split(cell) for cell in cells] for of, kind, *cells in rows if of == lang}
 
 
 class Es:
-    """A Spanish subject, and words that agree with it."""
+    """Spanish subject, with words that agree with it."""
 
     def __init__(self, subject: str):
         first = subject.split()[0]
@@ -87,10 +89,10 @@ class Es:
 
 
 def es_opinions(rng: random.Random) -> Rows:
-    """A subject and an adjective: the plainest opinion there is."""
+    """Return a subject with an adjective, the simplest opinion."""
     out = []
     for kind, (names, *sides, _) in subjects("es").items():
-        lasting = kind in ("thing", "app", "person")  # what is so today was so yesterday
+        lasting = kind in ("thing", "app", "person")  # true of these subjects on any day
         for e in map(Es, names):
             for label, side in zip(("POS", "NEG"), sides, strict=True):
                 for w in side:
@@ -107,7 +109,7 @@ def es_opinions(rng: random.Random) -> Rows:
 
 
 def es_negation(rng: random.Random) -> Rows:
-    """What "no", "nunca", "sin" and "nada" do to the word that follows them."""
+    """Return negations with "no", "nunca", "sin" and "nada"."""
     out = []
     for kind, (names, good, bad, _) in subjects("es").items():
         person = kind == "person"
@@ -155,7 +157,7 @@ GRAVE = re.compile(
 
 
 def es_contrast(rng: random.Random) -> Rows:
-    """Two halves that disagree: the half after "pero" or without "aunque" decides; and the lukewarm."""
+    """Return two halves that disagree: the half after "pero" or without "aunque" decides; and lukewarm opinions."""
     out = listed("es", "contrast")
     for kind, (names, good, bad, aspects) in subjects("es").items():
         pairs = [a.split("=") for a in aspects]
@@ -185,7 +187,7 @@ def es_contrast(rng: random.Random) -> Rows:
     return [(t[0].upper() + t[1:], label) for t, label in out]
 
 
-# Words of one land or another, in the little frames in which they are said.
+# Regional words in short frames.
 ES_WHO = """tu perro|tu gato|este sitio|este bar|ese grupo|el plan|el nuevo disco|este barrio|tu coche|su discurso
 el viaje|el vídeo|tu barrio|el regalo|ese chiste|el sofá|el parque|el festival|tu primo|el menú|este juego
 el pueblo"""
@@ -194,7 +196,7 @@ ES_PEOPLE = "tu perro|tu primo|tu gato|mi abuelo|ese profe|tu hermano|este camar
 
 
 def es_words(rng: random.Random) -> Rows:
-    """Regional slang in little frames."""
+    """Return regional slang in short frames."""
     out = []
     for w, label in listed("es", "qué"):
         to = rng.choice(("tío", "amigo", "wey", "loco", "hermana"))
@@ -222,7 +224,7 @@ EMOJI = {
 
 
 def emoji(rng: random.Random, lang: str) -> Rows:
-    """Emoji alone, and emoji that decide."""
+    """Return emoji alone, and emoji that decide."""
     out = []
     for label, table in EMOJI.items():
         for e in table.split():
@@ -270,7 +272,7 @@ def fill(template: str, rng: random.Random) -> str:
 
 
 def whole(lang: str, kind: str, times: int, rng: random.Random) -> Rows:
-    """Rows of the tables with their blanks filled, those `times` over, and letters stretched, twice."""
+    """Return rows of the tables with their blanks filled, `times` over, and with stretched letters, twice."""
     rows = [row for row in listed(lang, kind) for _ in range(times if "{" in row[0] else 1 + ("*" in row[0]))]
     return [(stretch(fill(text, rng), rng), label) for text, label in rows]
 
@@ -279,19 +281,19 @@ ES_GOOD = "Genial|Qué bien|Estupendo|Fantástico|Perfecto|Maravilloso|Qué mara
 
 
 def stretch(text: str, rng: random.Random) -> str:
-    """A letter before "*" is typed again and again."""
+    """Repeat each letter before "*"."""
     return re.sub(r"(\w)\*", lambda m: m[1] * rng.randint(3, 7), text)
 
 
 def es_irony(rng: random.Random) -> Rows:
-    """What is said, after a cheer, tells whether the cheer was meant."""
+    """Return a cheer with a continuation that shows whether it is ironic."""
     forms = {"NEG": ", {}|, {} 🙄|: {}|, {}...|, {} 👏👏🙄", "POS": ", {}|, {}!|: {} 😊|, {}!!|, {} 🎉"}
     rows = [(good, *row) for row in listed("es", "irony") for good in rng.sample(split(ES_GOOD), 7)]
     return [(good + rng.choice(split(forms[label])).format(text), label) for good, text, label in rows]
 
 
 def es_twins(rng: random.Random) -> Rows:
-    """The same words of praise, meant and not meant; what is typed after them seldom tells."""
+    """Return the same words of praise, meant and ironic; the punctuation after them seldom differs."""
     ends = {"NEG": "...| 🙄| 👏👏👏| 🙃| 😒|!|!!| jajaja| 😡|…", "POS": "...| 😊| 👏👏👏| ❤️| 🥰|!|!!| jajaja| 🎉|…"}
     out = []
     for text, label in listed("es", "twin"):
@@ -302,7 +304,7 @@ def es_twins(rng: random.Random) -> Rows:
 
 
 def forms(word: str) -> list[str]:
-    """A Spanish adjective for one and for many, for him and for her."""
+    """Return the four forms of a Spanish adjective: singular and plural, masculine and feminine."""
     if word[-1] == "o":
         return [word[:-1] + end for end in ("o", "a", "os", "as")]
     if word.endswith("dor"):
@@ -319,7 +321,7 @@ rico|bello|precioso|lujoso|lleno de vida|favorito|perfecto|impecable|genial"""
 
 
 def es_adjectives(rng: random.Random) -> Rows:
-    """An adjective and nothing more, or with "muy", "qué"; or denied, with "poco", "nada"."""
+    """Return an adjective alone, or with "muy", "qué"; or negated, with "poco", "nada"."""
     out = []
     for w, label in listed("es", "adj"):
         every_form = forms(w)
@@ -335,13 +337,13 @@ def es_adjectives(rng: random.Random) -> Rows:
     return out
 
 
-# Words that are said with "not" and mean the contrary then.
+# Words whose negation with "not" means the contrary.
 EN_DENIED_GOOD = "useful|interesting|clear|clean|quiet|comfortable|funny|exciting|reliable|tasty|kind|friendly|helpful"
 EN_DENIED_BAD = "boring|confusing|dirty|noisy|slow|dull|flimsy|bland|rude|arrogant"
 
 
 def en_opinions(rng: random.Random) -> Rows:
-    """Adjectives said and denied, of many subjects."""
+    """Return adjectives of many subjects, affirmed and negated."""
     out = []
     for names, *sides, _ in subjects("en").values():
         for subject in names:
@@ -365,7 +367,7 @@ def en_opinions(rng: random.Random) -> Rows:
 
 
 def en_contrast(rng: random.Random) -> Rows:
-    """What comes after "but" decides."""
+    """Return contrasts in which the half after "but" decides."""
     out = []
     for kind, (_, _, _, aspects) in subjects("en").items():
         pairs = [a.split("=") for a in aspects]
@@ -382,7 +384,7 @@ def en_contrast(rng: random.Random) -> Rows:
 
 
 Maker = Callable[[random.Random], Rows]
-# How many rows of each label a maker gives, at most.
+# Largest number of rows per label of each maker.
 KINDS: dict[str, list[tuple[Maker, dict[str, int]]]] = {
     "es": [
         (lambda rng: whole("es", "more", 1, rng), {"NEG": 400, "NEU": 200, "POS": 400}),
@@ -415,7 +417,7 @@ KINDS: dict[str, list[tuple[Maker, dict[str, int]]]] = {
 
 
 def typed(text: str, label: str, lang: str, rng: random.Random) -> str:
-    """As somebody may type it: with or without a full stop, a capital, exclamation marks; now and then shouted."""
+    """Return a text as people type it: with or without a full stop, a capital, exclamation marks; or in capitals."""
     if not text.isupper():
         draw = rng.random()
         if draw < 0.065:
@@ -439,7 +441,7 @@ def typed(text: str, label: str, lang: str, rng: random.Random) -> str:
 
 
 def phrases(lang: str, rng: random.Random) -> list[tuple[str, str]]:
-    """(text, label) in Spanish ("es") or English ("en"), no text twice, in random order."""
+    """Return (text, label) in Spanish ("es") or English ("en"), without duplicates, in random order."""
     out: dict[str, tuple[str, str]] = {}
     for make, most in KINDS[lang]:
         rows = make(rng)
@@ -465,7 +467,7 @@ zxcvbnm|aaaaaa|abcabc"""
 
 
 def noise(rng: random.Random) -> list[str]:
-    """Texts that mean nothing: keys at random, code, logs, hashes, numbers, links, tables, marks."""
+    """Return meaningless texts: random keys, code, logs, hashes, numbers, links, tables, punctuation."""
 
     def some(letters: str, least: int, most: int) -> str:
         return "".join(rng.choice(letters) for _ in range(rng.randint(least, most)))

@@ -1,4 +1,4 @@
-"""From a finished run of `train.py` to what is shipped: int8 weights, tokenizer, and cards with measured figures.
+"""Release a finished run of `train.py`: int8 weights, tokenizer, and cards with measured figures.
 
     python recipes/sentiment/release.py --data ../shared/data --run runs/sentiment-open/fourth
 
@@ -49,8 +49,7 @@ TITLES = {
 
 
 def figures(logits: Tensor, gold: Tensor, neutral: bool) -> dict:
-    """Of one set: macro-F1, or accuracy without and with NEU as an answer; the share that is right, of all texts and of
-    the 60 % with the best scores."""
+    """Return one set's macro-F1 or accuracies (without and with NEU), and the accuracy of its 60 % best scores."""
     scores, found = logits.softmax(1).max(1)
     right = (found == gold).float()
     best = right[scores.argsort(descending=True)[: round(0.6 * len(right))]]
@@ -63,7 +62,7 @@ def figures(logits: Tensor, gold: Tensor, neutral: bool) -> dict:
 
 
 def confusions(logits: Tensor, gold: Tensor) -> dict[str, int]:
-    """Of 100 texts that got a wrong label, how many were of one label and got another: "NEU as POS", say."""
+    """Return, per 100 wrongly labelled texts, the counts of each confusion, such as "NEU as POS"."""
     found = logits.argmax(1)
     wrong = int((found != gold).sum())
     counts = {
@@ -74,13 +73,13 @@ def confusions(logits: Tensor, gold: Tensor) -> dict[str, int]:
 
 
 def temperature(logits: Tensor, gold: Tensor) -> float:
-    """By what logits must be divided so that scores are chances: the least loss, https://arxiv.org/abs/1706.04599."""
+    """Return the temperature that minimises the loss of the scores, https://arxiv.org/abs/1706.04599."""
     steps = [0.5 + 0.01 * i for i in range(251)]
     return min(steps, key=lambda t: float(torch.nn.functional.cross_entropy(logits / t, gold)))
 
 
 def calibration(logits: Tensor, gold: Tensor) -> dict[str, float]:
-    """Expected calibration error over 15 bins, accuracy, and that of the 80 % of texts with the best scores."""
+    """Return the calibration error (15 bins), the accuracy, and the accuracy on the 80 % with the best scores."""
     scores, found = logits.softmax(1).max(1)
     right = (found == gold).float()
     bins = (scores * 15).long().clamp(max=14)
@@ -91,15 +90,17 @@ def calibration(logits: Tensor, gold: Tensor) -> dict[str, float]:
 
 
 def halves(rows: list[Row]) -> tuple[list[int], list[int]]:
-    """The rows of sets with three labels: every other one of the open sets, to fit the temperature on, since what is
-    shipped learns from open texts alone; and the rest, to measure on."""
+    """Split the rows of sets with three labels into those to fit the temperature on and those to test.
+
+    The former are every other row of the open sets, since the shipped model learns from open texts only.
+    """
     known = [i for i, r in enumerate(rows) if SOURCES[r.lang, r.source].neutral]
     fit_on = [i for i in known if SOURCES[rows[i].lang, rows[i].source].open][::2]
     return fit_on, sorted(set(known) - set(fit_on))
 
 
 def measure(model: Model, tokenizer: Tokenizer, rows: list[Row], folder: Path) -> tuple[dict[str, Any], Tensor]:
-    """All figures of one model, which stands in `folder`, and its logits."""
+    """Return all figures of the model in `folder`, and its logits."""
     gold = torch.tensor([r.label for r in rows])
     logits = predict(model, tokenizer, [r.text for r in rows])
     sets = {}
@@ -121,7 +122,7 @@ def measure(model: Model, tokenizer: Tokenizer, rows: list[Row], folder: Path) -
 
 
 def finished(run: Path, rows: list[Row]) -> tuple[Model, Tokenizer, float]:
-    """A run's model with its temperature worked into the last layer, its tokenizer, and the temperature."""
+    """Return a run's model with the temperature folded into its last layer, its tokenizer, and the temperature."""
     model = AutoModelForSequenceClassification.from_pretrained(run / "model")
     tokenizer = AutoTokenizer.from_pretrained(run / "model")
     fit_on, _ = halves(rows)
@@ -174,7 +175,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def card(result: dict[str, Any], name: str) -> str:
-    """A card, with the figures in their places; those of the research model as `{{research.name}}`."""
+    """Return a card with its figures filled in; those of the research model are `{{research.name}}`."""
     other = result.get("research")
     values = _values(result) | {key: str(value) for key, value in result["int8"].items()}
     values["temperature"] = str(result["temperature"])

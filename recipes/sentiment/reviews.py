@@ -1,8 +1,8 @@
-"""Spanish reviews of hotels, restaurants, sights, museums and excursions, put together from sentences of our own:
-`reviews`. And ratings, "7/10" or "4 estrellas", with the label that they stand for: `ratings`.
+"""Generated Spanish reviews of hotels, restaurants, sights, museums and excursions; generated ratings.
 
-The sentences stand in `reviews.es.tsv`: text, label, kind. `FACT` says what judges nothing; a `minor` complaint leaves
-praise what it is, as a `minor` concession does with blame; a `verdict` closes a review, a `title` opens it.
+A review is composed of the sentences in `reviews.es.tsv`: text, label, kind. A `FACT` judges nothing; a `minor`
+complaint in praise or concession in blame keeps the label; a `verdict` closes a review, a `title` opens it. A rating is
+"7/10" or "4 estrellas" with its label.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from phrases import Es, Rows, split
 
 KINDS = {"hotel": 0.26, "comida": 0.30, "lugar": 0.24, "museo": 0.12, "tour": 0.08}
-# what every review may judge in two words
+# subjects of two-word judgements in any review
 SUBJECTS = {
     "hotel": "la habitación|el desayuno|el personal|la ubicación|la alberca|la piscina|las camas|el baño|la limpieza",
     "comida": "la comida|el servicio|la atención|el ambiente|los platos|las porciones|el menú|los meseros|la carta",
@@ -34,7 +34,7 @@ BUT = (", pero {}", ". Sin embargo, {}", ". Eso sí, {}", ", aunque {}", ". Lás
 
 @cache
 def sentences() -> dict[tuple[str, str], list[str]]:
-    """The texts of `reviews.es.tsv` by kind and label."""
+    """Return the texts of `reviews.es.tsv` by kind and label."""
     table: dict[tuple[str, str], list[str]] = defaultdict(list)
     for line in Path(__file__).with_name("reviews.es.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         text, label, kind = line.split("\t")
@@ -43,7 +43,7 @@ def sentences() -> dict[tuple[str, str], list[str]]:
 
 
 def aspect(kind: str, label: str, rng: random.Random) -> str:
-    """A subject and an adjective that agree: "los platos son muy buenos"."""
+    """Return a subject with an adjective that agrees: "los platos son muy buenos"."""
     e = Es(rng.choice(split(SUBJECTS[kind])))
     said = rng.choice(split(ADJECTIVES[label]))
     muy, word = ("muy ", said[4:]) if said.startswith("muy ") else ("", said)
@@ -52,7 +52,7 @@ def aspect(kind: str, label: str, rng: random.Random) -> str:
 
 
 def join(parts: list[str], rng: random.Random) -> str:
-    """Sentences in a row, as people part them: by full stops, most often."""
+    """Join sentences as people separate them, mostly by full stops."""
     text = parts[0]
     for part in parts[1:]:
         mark = rng.choice((". ", ". ", ". ", ", ", "... ", "! ", " y ", "; "))
@@ -61,7 +61,7 @@ def join(parts: list[str], rng: random.Random) -> str:
 
 
 def review(label: str, rng: random.Random) -> str:
-    """One review of one to six sentences."""
+    """Return one review of one to six sentences."""
     kind = rng.choices(list(KINDS), list(KINDS.values()))[0]
     table = sentences()
 
@@ -93,7 +93,7 @@ def review(label: str, rng: random.Random) -> str:
 
 
 def _mixed(some, facts: list[str], rng: random.Random) -> list[str]:
-    """What neither praises nor blames: lukewarm, or praise and blame in balance, or nothing but facts."""
+    """Return a neutral review: lukewarm, or praise and blame in balance, or facts only."""
     draw = rng.random()
     if draw < 0.45:
         return facts + some("NEU", rng.choice((1, 1, 2, 2, 3)))
@@ -107,7 +107,7 @@ def _mixed(some, facts: list[str], rng: random.Random) -> list[str]:
 
 
 def reviews(count: int, rng: random.Random) -> Rows:
-    """(text, label), no text twice; of each label a third."""
+    """Return (text, label) without duplicates, a third per label."""
     out: dict[str, str] = {}
     while len(out) < count:
         label = ("NEG", "NEU", "POS")[len(out) % 3]
@@ -124,7 +124,7 @@ NUMBERS = split("cero|uno|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez")
 
 
 def ratings(lang: str, count: int, rng: random.Random) -> Rows:
-    """(text, label): out of ten, five, a hundred, or in stars; the middle is NEU."""
+    """Return (text, label): out of ten, five or a hundred, or in stars; the middle is NEU."""
     out: dict[str, str] = {}
     while len(out) < count:
         top = rng.choice((10, 10, 5, 5, 5, 100, 20))

@@ -1,9 +1,8 @@
-"""One model of several that were trained from the same weights: the mean of their weights, which costs nothing to run
-(https://arxiv.org/abs/2203.05482).
+"""Average the weights of several models trained from the same weights (https://arxiv.org/abs/2203.05482).
 
-    python recipes/sentiment/soup.py runs/seed-1/third/model runs/seed-2/third/model -o runs/soup
+python recipes/sentiment/soup.py runs/seed-1/third/model runs/seed-2/third/model -o runs/soup
 
-`--shares` makes it a weighted mean: a little of an earlier stage gives back what a later one forgot
+`--shares` weights the models: a share of an earlier stage recovers some of what a later one forgot
 (https://arxiv.org/abs/2109.01903).
 """
 
@@ -18,10 +17,10 @@ from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 
 
 def soup(folders: list[Path], out: Path, shares: list[float] | None = None) -> None:
-    """Write the mean to `out/model`, with the first model's tokenizer."""
+    """Write the mean of the models, weighted by `shares`, to `out/model`, with the first model's tokenizer."""
     shares = shares or [1 / len(folders)] * len(folders)
     if len(shares) != len(folders) or abs(sum(shares) - 1) > 1e-6:
-        raise SystemExit("--shares: one a model, 1 in all")
+        raise SystemExit("--shares takes one number per model, with the sum 1")
     models = [AutoModelForSequenceClassification.from_pretrained(folder) for folder in folders]
     with torch.no_grad():
         for same in zip(*(model.parameters() for model in models), strict=True):

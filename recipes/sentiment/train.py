@@ -41,30 +41,32 @@ from soup import soup
 from torch import nn
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
-from gatonegro.models import Model, initialise
+from gatonegro.models import Model, init_weights
 from gatonegro.packing import pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed_batches
+from gatonegro.training import fit, has_bf16, layerwise_lr_groups, length_grouped_batches, optimize_for_training
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One training: from what the stage before left, through so much data, with such rates."""
+    """Training stage: its data and learning rates; it starts from the weights of the previous stage."""
 
-    passes: float  # through the labelled data, as often as `SOURCES` says
+    passes: float  # over the labelled data, weighted by `SOURCES`
     lr: float
     head_lr: float
-    # added to NEU's score in the loss of texts whose annotators did not know NEU: how much rarer it is there (a
-    # logarithm). -10000 leaves NEU out of their loss; after that alone, NEU was what short English reviews got
+    # log of NEU's relative frequency, added to its logit in the loss of texts annotated without NEU. -10000 removes NEU
+    # from their loss; with that alone, short English reviews became NEU
     rare: float
-    emoji: float = 0.0  # share of the tweets whose emoji is to be guessed, see `Guess`
-    phrases: int = 0  # how often each of our own is seen
-    tweets: int = 0  # without a label, that `--teachers` or the model of the stage before label; others come with them
-    smoothing: float = 0.0  # of a label's certainty, how much goes to the others
-    decay: float = 1.0  # of the learning rate, from a layer to the one below it
-    rdrop: float = 0.0  # how much two answers to a text, each with dropout of its own, must agree
-    average: float = 0.0  # the weights kept are a running mean, of which a step leaves so much as it was
-    # earlier stages, with their shares of the weights that this one begins from; they label what has no label, too
+    emoji: float = 0.0  # share of tweets used for predicting their emoji, see `Guess`
+    phrases: int = 0  # repetitions of each of our own
+    # number of unlabelled tweets to train on, labelled by `--teachers` or by the previous stage; if any, other
+    # unlabelled texts are added
+    tweets: int = 0
+    smoothing: float = 0.0  # label smoothing
+    decay: float = 1.0  # factor of the learning rate from a layer to the one below
+    rdrop: float = 0.0  # weight of R-Drop: agreement of two answers with different dropout
+    average: float = 0.0  # decay of an exponential moving average of the weights; 0 turns it off
+    # earlier stages and their shares of the weights to start from; they also label the unlabelled texts
     mixed: tuple[tuple[str, float], ...] = ()
 
 
@@ -109,8 +111,10 @@ STAGES = {
 
 
 class Guess(nn.Module):
-    """The model being trained and, beside its head, one that guesses which emoji a tweet had (as DeepMoji did,
-    https://arxiv.org/abs/1708.00524). The second is thrown away at the end."""
+    """Model in training, with a second head that predicts the emoji of a tweet; that head is dropped at the end.
+
+    As DeepMoji, https://arxiv.org/abs/1708.00524.
+    """
 
     def __init__(self, model: Model, kinds: int):
         super().__init__()
@@ -152,14 +156,14 @@ def train(
     stop_after: int | None,
     teachers: list[Path],
 ) -> None:
-    """One stage: `out/model` is what it leaves."""
+    """Run one stage; it writes `out/model`."""
     rng = random.Random(seed)
     torch.manual_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(base)
     labels = len(LABELS)
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=labels)
     model.config = model.config.with_labels(list(LABELS))
-    fast_training(model)
+    optimize_for_training(model)
     rows = labelled(data / "sentiment", only_open)
     seen = one_pass(rows, stage.passes, rng)
     emoji, kinds = emoji_rows(data / "sentiment")
@@ -170,20 +174,20 @@ def train(
         known = [AutoModelForSequenceClassification.from_pretrained(one) for one in teachers] or [model]
         seen += self_labelled(known, tokenizer, data, only_open, rng, stage.tweets)
     whole = Guess(model, kinds)
-    initialise(whole.emoji, model.config.initializer_range)
+    init_weights(whole.emoji, model.config.initializer_range)
 
     encoded = [shorten(ids) for ids in encode(tokenizer, [vary(r.text, rng) for r in seen])]
-    steps = mixed_batches([len(ids) for ids in encoded], TOKENS, rng)
+    steps = length_grouped_batches([len(ids) for ids in encoded], TOKENS, rng)
     weights = class_weights(rows)
     print(f"{out}: {len(seen)} texts, {sum(map(len, encoded))} tokens, {len(steps)} steps", file=sys.stderr)
 
     def loss(batch: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        packed = pack([encoded[i] for i in batch], model.config, multiple=64)
+        packed = pack([encoded[i] for i in batch], model.config, pad_to_multiple_of=64)
         with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
             x = model.encode(packed)
-        return label_loss(whole, stage, x[packed.firsts[: len(batch)]], [seen[i] for i in batch], weights)
+        return label_loss(whole, stage, x[packed.first_tokens[: len(batch)]], [seen[i] for i in batch], weights)
 
-    groups = layer_groups(whole, stage.lr, stage.head_lr, decay=stage.decay)
+    groups = layerwise_lr_groups(whole, stage.lr, stage.head_lr, decay=stage.decay)
     dev = dev_rows(data / "sentiment")
     fit(
         whole,
@@ -193,7 +197,7 @@ def train(
         out=out,
         seed=seed,
         evaluate=lambda: score(model, tokenizer, dev),
-        average=stage.average,
+        ema_decay=stage.average,
         rdrop=stage.rdrop,
         stop_after=stop_after,
     )
@@ -204,7 +208,7 @@ def train(
 def label_loss(
     whole: Guess, stage: Stage, first: torch.Tensor, about: list[Row], weights: dict[str, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The mean loss of rows by their first tokens (n, hidden), and their scores (n, 3)."""
+    """Return the mean loss of rows from their first tokens (n, hidden), and their logits (n, 3)."""
     head, labels = whole.model.head, len(LABELS)
     pooled = head.dropout(head.activation(head.dense(first.float())))  # (n, hidden)
     guessed = torch.tensor([len(r.target) == 1 for r in about])
@@ -228,14 +232,14 @@ def _blind(row: Row) -> bool:
 
 
 def _weight(row: Row, weights: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Labels that people gave are weighted by how rare they are; where NEU was not known, and elsewhere, all are 1."""
+    """Return the weight of a row: by the rarity of its label if people labelled it with NEU available, else 1."""
     if (row.lang, row.source) not in SOURCES or _blind(row):
         return torch.tensor(1.0)
     return weights[row.lang][row.label]
 
 
 def score(model: Model, tokenizer: Tokenizer, rows: list[Row]) -> dict[str, float]:
-    """Accuracy where a source has two labels (NEU barred), macro-F1 over three labels elsewhere."""
+    """Return accuracy for a source with two labels (NEU excluded), macro-F1 for three labels."""
     from sklearn.metrics import f1_score
 
     logits = predict(model, tokenizer, [r.text for r in rows])

@@ -1,4 +1,4 @@
-r"""Teach a finished sentiment model two more answers: entities and sentence vectors, from the same trunk.
+r"""Train a finished sentiment model on two more tasks with the same trunk: entities and sentence vectors.
 
     python recipes/sentiment/trunk.py --open --data ../shared/data --base runs/sentiment-open/third/model
 
@@ -39,16 +39,16 @@ from train import STAGES, Guess, label_loss, score
 
 from gatonegro import AutoModelForSequenceClassification, AutoModelForTokenClassification, AutoTokenizer
 from gatonegro.batching import plan
-from gatonegro.models import Model, initialise
+from gatonegro.models import Model, init_weights
 from gatonegro.packing import Packed, pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fast_training, fit, has_bf16, layer_groups, mixed_batches
+from gatonegro.training import fit, has_bf16, layerwise_lr_groups, length_grouped_batches, optimize_for_training
 
-Batch = tuple[str, list[int]]  # whose turn it is, and which of its rows
+Batch = tuple[str, list[int]]  # task, and indices of its rows
 
 
 class Three(Guess):
-    """The sentiment model, and beside its head one for entities, which reads a lower layer."""
+    """Sentiment model with a second head for entities, which reads a lower layer."""
 
     def __init__(self, model: Model, layer: int):
         super().__init__(model, kinds=1)
@@ -56,14 +56,14 @@ class Three(Guess):
         self.entities = nn.Linear(model.config.hidden_size, len(entities.TAGS))
 
     def lower(self, packed: Packed) -> Tensor:
-        """What the layer that entities and vectors read gives. (t, hidden)"""
+        """Return the output of the layer that entities and vectors read: (t, hidden)."""
         with first_layers(self.model, self.layer), torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
             return self.model.encode(packed).float()
 
 
 @contextmanager
 def first_layers(model: Model, count: int):
-    """The model with its lowest layers alone."""
+    """Return the model truncated to its lowest layers."""
     layers = model.encoder.layers
     model.encoder.layers = layers[:count]
     try:
@@ -89,9 +89,9 @@ def main(argv: list[str] | None = None) -> None:
     rng = random.Random(args.seed)
     torch.manual_seed(args.seed)
     tokenizer = AutoTokenizer.from_pretrained(args.base)
-    model = fast_training(AutoModelForSequenceClassification.from_pretrained(args.base))
+    model = optimize_for_training(AutoModelForSequenceClassification.from_pretrained(args.base))
     whole, stage = Three(model, args.layer), replace(STAGES["third"], rdrop=0.0)
-    initialise(whole.entities, model.config.initializer_range)
+    init_weights(whole.entities, model.config.initializer_range)
 
     rows = labelled(args.data / "sentiment", args.open)
     seen: list[Row] = one_pass(rows, args.passes, rng) + own_phrases(rng)
@@ -104,11 +104,11 @@ def main(argv: list[str] | None = None) -> None:
     pairs = rng.sample(pairs, min(args.pairs, len(pairs)))
     sides = [encode(tokenizer, list(side)) for side in zip(*pairs, strict=True)]
 
-    batches: list[Batch] = [("labels", b) for b in mixed_batches([len(ids) for ids in texts], TOKENS, rng)]
+    batches: list[Batch] = [("labels", b) for b in length_grouped_batches([len(ids) for ids in texts], TOKENS, rng)]
     for _ in range(args.tagged):
-        batches += [("entities", b) for b in mixed_batches([len(ids) for ids, _ in tagged], TOKENS, rng)]
+        batches += [("entities", b) for b in length_grouped_batches([len(ids) for ids, _ in tagged], TOKENS, rng)]
     lengths = [len(a) + len(b) for a, b in zip(*sides, strict=True)]
-    batches += [("vectors", b) for b in mixed_batches(lengths, 2 * TOKENS, rng)]
+    batches += [("vectors", b) for b in length_grouped_batches(lengths, 2 * TOKENS, rng)]
     rng.shuffle(batches)
     print(
         f"{len(seen)} texts, {len(tagged)} tagged sentences, {len(pairs)} pairs: {len(batches)} steps", file=sys.stderr
@@ -117,12 +117,12 @@ def main(argv: list[str] | None = None) -> None:
     def loss(batch: Batch) -> Tensor:
         kind, some = batch
         if kind == "labels":
-            packed = pack([texts[i] for i in some], model.config, multiple=64)
+            packed = pack([texts[i] for i in some], model.config, pad_to_multiple_of=64)
             with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
                 x = model.encode(packed)
-            return label_loss(whole, stage, x[packed.firsts[: len(some)]], [seen[i] for i in some], weights)[0]
+            return label_loss(whole, stage, x[packed.first_tokens[: len(some)]], [seen[i] for i in some], weights)[0]
         if kind == "entities":
-            packed = pack([tagged[i][0] for i in some], model.config, multiple=64)
+            packed = pack([tagged[i][0] for i in some], model.config, pad_to_multiple_of=64)
             tags = torch.tensor([t for i in some for t in tagged[i][1]])
             english = torch.tensor([known[i].lang == "en" for i in some for _ in tagged[i][1]])
             x = nn.functional.dropout(whole.lower(packed)[: len(tags)], 0.1, whole.training)
@@ -133,33 +133,33 @@ def main(argv: list[str] | None = None) -> None:
         whole,
         batches,
         loss,
-        layer_groups(whole, stage.lr, 5e-4, decay=0.95),
+        layerwise_lr_groups(whole, stage.lr, 5e-4, decay=0.95),
         out=args.out,
         seed=args.seed,
         evaluate=lambda: measure(whole, tokenizer, dev, args.data),
-        average=0.99,
+        ema_decay=0.99,
         stop_after=args.stop_after,
     )
     save(whole, tokenizer, args.out)
 
 
 def vectors_of(whole: Three, ids: list[list[int]]) -> Tensor:
-    """Of each text, its vector. (n, hidden)"""
-    packed = pack(ids, whole.model.config, multiple=64)
+    """Return the vector of each text. (n, hidden)"""
+    packed = pack(ids, whole.model.config, pad_to_multiple_of=64)
     lengths = tuple(map(len, ids))
     return vectors.means(whole.lower(packed)[: sum(lengths)], lengths)
 
 
 @torch.inference_mode()
 def measure(whole: Three, tokenizer: Tokenizer, dev: list[entities.Tagged], data: Path) -> dict[str, float]:
-    """Of all three: the sets of `train.py`; span F1 of entities; how often the nearest of 2,000 is the translation."""
+    """Measure all tasks: the sets of `train.py`, span F1 of entities, and retrieval of translations among 2,000."""
     out = score(whole.model, tokenizer, dev_rows(data / "sentiment"))
     for lang, kinds in (("es", entities.KINDS), ("en", entities.KINDS[:3])):
         some = [entities.encode(tokenizer, one) for one in dev if one.lang == lang]
         gold: list[list[int]] = [[]] * len(some)
         found: list[list[int]] = [[]] * len(some)
         for batch in plan([len(ids) for ids, _ in some], 4096):
-            packed = pack([some[i][0] for i in batch], whole.model.config, multiple=64)
+            packed = pack([some[i][0] for i in batch], whole.model.config, pad_to_multiple_of=64)
             answers = whole.entities(whole.lower(packed)).argmax(1).split(packed.lengths)
             for i, answer in zip(batch, answers[: len(batch)], strict=True):
                 at = [j for j, tag in enumerate(some[i][1]) if tag != entities.SKIPPED]
@@ -177,7 +177,7 @@ def measure(whole: Three, tokenizer: Tokenizer, dev: list[entities.Tagged], data
 
 
 def save(whole: Three, tokenizer: Tokenizer, out: Path) -> None:
-    """`model`, and `entities`: the layers that entities read, as a checkpoint of their own."""
+    """Save `model`, and `entities`: the layers that entities read, as a separate checkpoint."""
     model = whole.model
     model.save_pretrained(out / "model")
     config = replace(model.config.with_labels(list(entities.TAGS)), num_hidden_layers=whole.layer)

@@ -1,5 +1,6 @@
-"""Back-translation: sentences of one language with what the model of today makes of them in the other, as examples
-whose written side a person wrote (Sennrich et al. 2016, https://aclanthology.org/P16-1009).
+"""Back-translation: translate sentences with the current model, as examples with a human-written target.
+
+Sennrich et al. 2016, https://aclanthology.org/P16-1009.
 
     python recipes/translation/back.py --data ../shared/data --model FOLDER -o runs/back.tsv.gz
     python recipes/translation --back runs/back.tsv.gz …
@@ -17,8 +18,8 @@ from rich.progress import track
 
 from gatonegro import pipeline
 
-PART = 2048  # sentences asked at once
-IMDB = 3  # of the reviews of films every third sentence, or they would be two thirds of all English
+PART = 2048  # sentences per call
+IMDB = 3  # use every third sentence of film reviews, otherwise they would be two thirds of all English
 
 
 def write(data: Path, model: str, out: Path) -> None:
@@ -37,7 +38,7 @@ def write(data: Path, model: str, out: Path) -> None:
 
 
 def read(path: Path) -> list[Example]:
-    """Examples, without those whose read side is much shorter or longer than the written one: loops and losses."""
+    """Read examples, without those whose source is much shorter or longer than its target: loops and losses."""
     rows = [Example(r["source"], r["target"], r["to"]) for r in lines(path)]
     return [e for e in rows if 0.5 < len(e.source) / len(e.target) < 2 and e.source != e.target]
 

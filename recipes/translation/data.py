@@ -1,4 +1,4 @@
-"""What the translator learns from: sentence pairs, cleaned and varied, and sentences of one language to translate back.
+"""Training data of the translator: cleaned and varied sentence pairs, and sentences to translate back.
 
 Only what `recipes/licences.tsv` allows is taken: the licences of `train.tsv.gz` stand in `PAIRS`, those of
 `more.tsv.gz` row by row in the table itself, those of single sentences in `MONO`.
@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 
 Direction = Literal["es-en", "en-es"]
 DIRECTIONS: tuple[Direction, Direction] = ("es-en", "en-es")
-SHORT = 90  # characters; two such texts may be glued into one example
+SHORT = 90  # characters; two texts of this length may be joined into one example
 PAIRS = {
     "tatoeba": "CC BY 2.0 FR",
     "opensubtitles": "CC BY 4.0",
@@ -35,8 +35,8 @@ PAIRS = {
 }
 # of these kinds a pass takes a share, drawn anew each time; of all others the whole
 SHARES = {"manual": 1 / 3, "bible": 0.08}
-NAMED = ("tatoeba", "opensubtitles", "ud-pud", "xquad", "europarl-20k")  # has names of people and places in it
-NEAR = 0.6  # of the five-letter sequences of two texts, in common: then they are nearly the same text
+NAMED = ("tatoeba", "opensubtitles", "ud-pud", "xquad", "europarl-20k")  # sources with names of people and places
+NEAR = 0.6  # share of five-letter sequences in common from which two texts are near-duplicates
 
 # windows-1252 that was read as latin-1; no width at all; an accent in the place of quotes
 MISREAD = str.maketrans({"\x91": "'", "\x92": "'", "\x93": '"', "\x94": '"', "\x96": "–", "\u200b": "", "¨": '"'})
@@ -78,12 +78,12 @@ def lines(path: Path) -> list[dict[str, str]]:
 
 
 def key(text: str) -> str:
-    """What two texts share that differ in case and punctuation only."""
+    """Return the key of a text, which ignores case and punctuation."""
     return re.sub(r"\W+", " ", text.lower()).strip()
 
 
 def mend(pair: Pair) -> Pair:
-    """What can be put right.
+    """Return a pair with the source's known errors corrected.
 
     tatoeba        clean; a dozen strange letters
     python-docs    `*name*` and `` `link`_ `` are kept, of both sides or none; Spanish adds the English term in
@@ -103,7 +103,7 @@ def mend(pair: Pair) -> Pair:
 
 
 def sound(pair: Pair) -> bool:
-    """Whether the two sides can be each other's translation, as far as their looks go."""
+    """Return True if two texts look like translations of each other."""
     short, long = sorted((len(pair.en), len(pair.es)))
     if not key(pair.en) or not key(pair.es):
         return False
@@ -118,7 +118,7 @@ def sound(pair: Pair) -> bool:
         speaks = len(re.findall(r"[.?!]+\s", pair.en)) == len(re.findall(r"[.?!]+\s", pair.es))
         return asks and counts and speaks
     if pair.source == "python-docs":
-        # what is copied must be copied: names in *asterisks* that were translated are a coin tossed
+        # both sides must keep names in *asterisks*; a translated one teaches the model to guess
         return sorted(MARK.findall(pair.en)) == sorted(MARK.findall(pair.es))
     return True
 
@@ -135,7 +135,7 @@ def clean(rows: Iterable[Pair]) -> Iterator[Pair]:
 
 @cache
 def allowed_licences() -> frozenset[str]:
-    """The licences of texts that shipped models may learn from."""
+    """Return the licences that shipped models may learn from."""
     return frozenset(r["licence"] for r in lines(HERE.parent / "licences.tsv") if r["allowed"] == "yes")
 
 
@@ -144,7 +144,7 @@ def _read(path: Path) -> Iterator[Pair]:
 
 
 def licensed(folder: Path) -> Iterator[Pair]:
-    """The pairs of `train.tsv.gz` and `more.tsv.gz` whose licence is allowed."""
+    """Return the pairs of `train.tsv.gz` and `more.tsv.gz` with an allowed licence."""
     for row in lines(folder / "parallel" / "train.tsv.gz"):
         if PAIRS.get(row["source"]) in allowed_licences():
             yield Pair(row["en"], row["es"], row["source"])
@@ -155,8 +155,7 @@ def licensed(folder: Path) -> Iterator[Pair]:
 
 
 class Near:
-    """Says of a text to which of those given it is nearly the same: of the five-letter sequences of the richer of the
-    two, `NEAR` stand in both."""
+    """Index of near-duplicates: two texts match if they share `NEAR` of the five-letter sequences of the richer one."""
 
     def __init__(self, texts: Iterable[str]):
         self.known = [grams(text) for text in texts]
@@ -167,12 +166,12 @@ class Near:
                 self.at.setdefault(gram, []).append(i)
 
     def _rarest(self, some: frozenset[str]) -> list[str]:
-        """So many of the rarest that two texts which share `NEAR` of the richer one share at least one of these."""
+        """Return so many of the rarest features that texts sharing `NEAR` of the richer one share at least one."""
         least = len(some) - math.ceil(NEAR * len(some)) + 1
         return sorted(some, key=lambda gram: (self.counts[gram], gram))[:least]
 
     def __call__(self, text: str) -> set[int]:
-        """Which of the texts are nearly the same, by number."""
+        """Return the indices of the texts that are near-duplicates."""
         mine = grams(text)
         shared = mine & self.counts.keys()
         if len(shared) < NEAR * len(mine):
@@ -192,13 +191,15 @@ def grams(text: str) -> frozenset[str]:
 
 
 def dev_pairs(folder: Path) -> list[Pair]:
-    """As they are: what is measured is not cleaned."""
+    """Return the dev pairs, not cleaned."""
     return list(_read(folder / "parallel" / "dev.tsv"))
 
 
 def unseen_pairs(folder: Path) -> list[Pair]:
-    """Of dev, what no pair of `train.tsv.gz` is nearly the same as, on either side: what the first weights learned from
-    had such pairs."""
+    """Return the dev pairs without near-duplicates in `train.tsv.gz`, on either side.
+
+    The first weights were trained on such pairs.
+    """
     dev = dev_pairs(folder)
     near = {lang: Near(getattr(p, lang) for p in dev) for lang in ("en", "es")}
     seen = {i for p in _read(folder / "parallel" / "train.tsv.gz") for i in near["en"](p.en) | near["es"](p.es)}
@@ -206,7 +207,7 @@ def unseen_pairs(folder: Path) -> list[Pair]:
 
 
 def pairs(folder: Path) -> list[Pair]:
-    """Training pairs: no side nearly the same as one of dev, none that the suite of everyday sentences asks for."""
+    """Return the training pairs, without near-duplicates of dev pairs and texts of the everyday suite."""
     dev, asked = dev_pairs(folder), everyday_texts()
     near = {lang: Near(getattr(p, lang) for p in dev) for lang in ("en", "es")}
     return [
@@ -221,15 +222,14 @@ def everyday_texts() -> frozenset[str]:
 
 
 def own_pairs(count: int, rng: random.Random) -> list[Pair]:
-    """What is written by us, twice, and `count` pairs made of tables, without what the suite of everyday sentences asks
-    for."""
+    """Return the hand-written pairs, twice, and `count` generated pairs, without those of the everyday suite."""
     rows = [as_typed(*pair, rng) for pair in written() * 2] + made(count, rng)
     asked = everyday_texts()
     return [Pair(en, es, "own", "own") for en, es in rows if key(en) not in asked and key(es) not in asked]
 
 
 def keep(rows: Iterable[Pair], path: Path) -> None:
-    """Write prepared pairs, to be read by `kept`: preparing takes minutes."""
+    """Write prepared pairs for `kept` to read; preparing takes minutes."""
     beside = path.with_suffix(".tmp")
     with gzip.open(beside, "wt", encoding="utf-8", newline="") as f:
         table = csv.writer(f, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
@@ -250,7 +250,7 @@ def both(pair: Pair, change: Callable[[str], str]) -> Pair:
 
 
 def plain(text: str, rng: random.Random) -> str:
-    """Spanish as people type it in haste: no accents, no ¿¡; of those, both or one, and ñ in half."""
+    """Return Spanish as typed in haste: without accents, without ¿¡ (one or both), and half of the time without ñ."""
     kind = rng.random()
     if kind < 0.75:
         marks = "\u0301\u0308\u0303" if rng.random() < 0.5 else "\u0301\u0308"
@@ -265,7 +265,7 @@ def plain(text: str, rng: random.Random) -> str:
 
 
 def without_stop(pair: Pair) -> Pair:
-    """No full stop; no question or exclamation marks, if there is but one and Spanish opens with its pair."""
+    """Remove the full stop; also a single question or exclamation mark, if Spanish has its pair."""
     ends = pair.en[-1:], pair.es[-1:]
     if ends == (".", ".") and not pair.en.endswith("..") and not pair.es.endswith(".."):
         return both(pair, lambda t: t[:-1].rstrip() or t)
@@ -323,7 +323,7 @@ def placeholder(rng: random.Random) -> str:
 
 
 def with_copy(pair: Pair, rng: random.Random) -> Pair:
-    """Something that is no language, at the same place of both sides: before, after, around, or for a name."""
+    """Insert the same text that is not language into both sides: before, after, around, or for a name."""
     names = [n for n in NAMES if pair.en.count(n) == pair.es.count(n) == 1]
     if names and rng.random() < 0.4:
         made = placeholder(rng)
@@ -346,14 +346,16 @@ def with_copy(pair: Pair, rng: random.Random) -> Pair:
 
 
 def names(pairs: Iterable[Pair]) -> list[str]:
-    """Words that stand with a capital within both sides of a pair: names that both languages spell alike."""
+    """Return the capitalised words that occur within both sides of a pair: names that both languages spell alike."""
     some = (p for p in pairs if p.source in NAMED)
     return sorted({name for p in some for name in set(NAME.findall(p.en)) & set(NAME.findall(p.es))})
 
 
 def name_of(known: list[str], rng: random.Random) -> str:
-    """One of the known names, or, since there are others, the front of one and the rest of another. Few of them have an
-    accent, which must be copied too, so some get one."""
+    """Return a known name, or the front of one with the rest of another.
+
+    Few names have an accent, which must be copied too, so some get one.
+    """
     name = rng.choice(known)
     if rng.random() < 0.3:
         other = rng.choice(known)
@@ -366,8 +368,10 @@ def name_of(known: list[str], rng: random.Random) -> str:
 
 
 def with_names(pair: Pair, rng: random.Random, known: list[str]) -> Pair:
-    """Tatoeba speaks of Tom and Mary, a sixth of it, and of Boston; other people and places exist, and a translator
-    has to copy what they are called. And 30 is not the only number."""
+    """Replace the names and numbers of a pair by others.
+
+    A sixth of Tatoeba is about Tom and Mary, but a translator must copy any name, and any number.
+    """
     for name, others in NAMES.items():
         if name in pair.en and rng.random() < 0.5:
             there = "María" if name == "Mary" and name not in pair.es else name
@@ -391,8 +395,10 @@ def with_names(pair: Pair, rng: random.Random, known: list[str]) -> Pair:
 
 
 def vary(pair: Pair, rng: random.Random, direction: Direction, known: list[str]) -> Pair:
-    """The same pair as people also type it; what is done is done to both sides, but for accents: no one wants a
-    translation without them."""
+    """Return a variant of a pair as people type it.
+
+    Both sides change, except for accents: a translation always keeps them.
+    """
     if pair.source in NAMED:
         pair = with_names(pair, rng, known)
     kind = rng.random()
@@ -425,9 +431,11 @@ def one_pass(
     own: Sequence[Pair] = (),
     back: Sequence[Example] = (),
 ) -> list[Example]:
-    """Pairs both ways, varied anew and shuffled, of some kinds a share (`SHARES`), and our own. A share has one or two
-    more short pairs glued to it, so that the model goes on after a full stop. `back` is what was translated back, in
-    one direction and as it is."""
+    """Return the pairs of one pass, in both directions, varied and shuffled, with our own pairs and back-translations.
+
+    Some kinds are sampled (`SHARES`). A share has one or two more short pairs appended, so that the model continues
+    after a full stop. `back` has one direction and is not varied.
+    """
     known = names(pairs) + OFTEN * PLACES.split()
     short = [p for p in pairs if can_glue(p)]
     share = glued * len(pairs) / max(1, len(short))
@@ -481,7 +489,7 @@ SPLIT = re.compile(r"(?<=[.?!…])[\"”»')\]]*\s+(?=[¿¡\"“«('\[-]*[A-ZÁ�
 
 
 def detokenise(text: str) -> str:
-    """Tokens with spaces between them, as a person writes them: `( EFE ) .` becomes `(EFE).`, `do n't` `don't`."""
+    """Return a tokenized text as a person writes it: `( EFE ) .` becomes `(EFE).`, `do n't` `don't`."""
     text = text.replace("``", '"').replace("''", '"').replace("-lrb-", "(").replace("-rrb-", ")").replace("` ", "'")
     text = re.sub(r" (n't|'(?:s|m|re|ve|ll|d)\b)", r"\1", text)
     text = re.sub(r"\s+([,.;:?!%)\]}»”…]|\.\.\.)", r"\1", text)
@@ -491,7 +499,7 @@ def detokenise(text: str) -> str:
 
 
 def sentences(text: str) -> Iterator[str]:
-    """Roughly: cut after a full stop before a capital, not after "Sr." or an initial."""
+    """Split a text roughly into sentences: after a full stop before a capital, not after "Sr." or an initial."""
     start = 0
     for cut in SPLIT.finditer(text):
         if not ABBREVIATED.search(text[start : cut.start()]):
@@ -511,7 +519,7 @@ def _conll(path: Path) -> Iterator[str]:
 
 
 def _fragments(texts: list[str]) -> Iterator[str]:
-    """SST-2 is phrases of phrases: the longest of each, those whose first five words no longer one holds."""
+    """Return the longest of SST-2's nested phrases: those whose first five words no longer phrase has."""
     seen: set[tuple[str, ...]] = set()
     for text in sorted(texts, key=len, reverse=True):
         words = text.split()
@@ -537,7 +545,7 @@ def _texts(path: Path, lang: str, sources: tuple[str, ...]) -> Iterator[tuple[st
 
 
 def mono(folder: Path, lang: str) -> Iterator[Sentence]:
-    """Sentences of 5 to 40 words, each once; `MONO` says of which texts and under which terms; only allowed ones."""
+    """Return distinct sentences of 5 to 40 words from the texts in `MONO` with an allowed licence."""
     seen = set()
     for table in (table for table in MONO[lang] if table.licence in allowed_licences()):
         for text, source in _texts(folder / table.path, lang, table.sources):

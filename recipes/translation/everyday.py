@@ -1,5 +1,4 @@
-"""How the translator does with what people try first: 300 words and sentences of every day, each with the answers that
-are accepted.
+"""Measure the translator on 300 words and sentences of every day, each with its accepted answers.
 
     python recipes/translation/everyday.py --model translate-es-en --failures
 
@@ -26,18 +25,18 @@ def rows() -> list[dict[str, str]]:
         return list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def said(text: str, kind: str) -> str:
-    """The words of an answer, its case only where that is asked for."""
+def normalized(text: str, kind: str) -> str:
+    """Return the words of an answer; case counts only if the expected answer is in capitals."""
     found = " ".join(re.findall(r"[\w€$°]+", text.replace("’", "'").replace("'", "")))
     return found if kind == "capitals" else found.lower()
 
 
 def adequate(row: dict[str, str], answer: str) -> bool:
-    return said(answer, row["kind"]) in {said(a, row["kind"]) for a in row["accepted"].split("|")}
+    return normalized(answer, row["kind"]) in {normalized(a, row["kind"]) for a in row["accepted"].split("|")}
 
 
 def everyday(model: str | Path, beams: int = 4) -> tuple[dict[str, tuple[int, int]], list[str]]:
-    """Adequate and all of a kind, those of all under "all"; the failures, in words."""
+    """Return (adequate, all) by kind, with a total under "all", and the failures as text."""
     translate, suite = pipeline("translation", model, num_beams=beams), rows()
     answers: dict[int, str] = {}
     for to, of in (("en", "es"), ("es", "en")):

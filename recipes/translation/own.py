@@ -1,5 +1,7 @@
-"""Pairs of our own for what corpora have little of: words that stand alone, greetings, letters, headings, signs, units,
-abbreviations (`own.tsv`: en, es, kind), and numbers, dates, times and names put together here: `made`."""
+"""Hand-written and generated pairs for what corpora lack (`own.tsv`: en, es, kind; `made`).
+
+Single words, greetings, letters, headings, signs, units and abbreviations; numbers, dates, times and names.
+"""
 
 from __future__ import annotations
 
@@ -154,7 +156,7 @@ TO_ALL = [
 
 
 def in_english(n: int) -> str:
-    """0 to 999,999 in words."""
+    """Write 0 to 999,999 in English words."""
     if n >= 1000:
         rest = n % 1000
         return f"{in_english(n // 1000)} thousand" + (f" {in_english(rest)}" if rest else "")
@@ -167,7 +169,7 @@ def in_english(n: int) -> str:
 
 
 def in_spanish(n: int, before: str = "") -> str:
-    """0 to 999,999 in words; before a noun ("m" or "f") "uno" and the hundreds agree with it."""
+    """Write 0 to 999,999 in Spanish words; before a noun ("m" or "f"), "uno" and the hundreds agree with it."""
     if n >= 1000:
         thousands = "" if n // 1000 == 1 else in_spanish(n // 1000, "m") + " "
         return f"{thousands}mil" + (f" {in_spanish(n % 1000, before)}" if n % 1000 else "")
@@ -188,19 +190,19 @@ def in_spanish(n: int, before: str = "") -> str:
 
 
 def ordinal(n: int) -> str:
-    """1st, 22nd, 13th"""
+    """Return 1st, 22nd, 13th."""
     return f"{n}{'th' if 10 < n % 100 < 14 else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
 
 
 def written() -> list[tuple[str, str]]:
-    """The pairs of `own.tsv`; a word also with a capital, and a full stop."""
+    """Return the pairs of `own.tsv`; words also with a capital and a full stop."""
     with Path(__file__).with_name("own.tsv").open(encoding="utf-8", newline="") as f:
         rows = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
     return [(r["en"], r["es"]) for r in rows]
 
 
 def as_typed(en: str, es: str, rng: random.Random) -> tuple[str, str]:
-    """With a capital, or a full stop that it had not, or neither."""
+    """Return a pair with a capital, an added full stop, or neither."""
     draw = rng.random()
     if draw < 0.4:
         en, es = en[0].upper() + en[1:], es[0].upper() + es[1:]
@@ -275,5 +277,5 @@ MAKERS = (_number, _number, _unit, _ordinal, _date, _date, _hour, _name, _name)
 
 
 def made(count: int, rng: random.Random) -> list[tuple[str, str]]:
-    """(en, es), as many as are asked for, some of them twice."""
+    """Return `count` generated (en, es) pairs, some of them twice."""
     return [rng.choice(MAKERS)(rng) for _ in range(count)]

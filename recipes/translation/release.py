@@ -1,4 +1,4 @@
-"""From a run of `train.py` to what is shipped: int8 weights, tokenizer, and a card with measured figures.
+"""Release a run of `train.py`: int8 weights, tokenizer, and a card with measured figures.
 
     python recipes/translation/release.py --data ../shared/data
 
@@ -53,7 +53,7 @@ TITLES = {
 
 
 def finished(run: Path) -> LanguageModel:
-    """The model that a run left or, if it is not finished, the mean of its weights so far."""
+    """Return the model of a run or, if it is not finished, the running mean of its weights."""
     if (run / "model" / "config.json").exists():
         model = AutoModelForSeq2SeqLM.from_pretrained(run / "model")
     else:
@@ -71,7 +71,7 @@ def records(path: Path) -> list[dict[str, float]]:
 
 
 def measure(folder: Path, rows: list[Pair], beams: int) -> dict[str, Any]:
-    """BLEU and chrF of each set, both ways."""
+    """Return BLEU and chrF per set, in both directions."""
     translate = pipeline("translation", folder, num_beams=beams, precision="int8", local_files_only=True)
     out: dict[str, Any] = {}
     for name in TITLES:
@@ -91,7 +91,7 @@ def measure(folder: Path, rows: list[Pair], beams: int) -> dict[str, Any]:
 
 
 def all_of(folder: Path, rows: list[Pair]) -> dict[str, Any]:
-    """All figures of a saved model."""
+    """Return all figures of a saved model."""
     counts, _ = everyday(folder)
     return {
         "beam 4": measure(folder, rows, 4),
@@ -110,13 +110,13 @@ def table(figures: dict[str, Any]) -> str:
 
 
 def kinds(counts: dict[str, list]) -> str:
-    """The suite of everyday sentences, by kind."""
+    """Return the results of the suite of everyday sentences, by kind."""
     rows = [f"| {kind} | {count} | {share:.2f} |" for kind, (_, count, share) in counts.items()]
     return "\n".join(["| kind | asked | right |", "|---|---:|---:|", *rows])
 
 
 def curve(log: list[dict[str, float]]) -> str:
-    """Loss and chrF by step, as a picture."""
+    """Return an SVG of loss and chrF by step."""
     width, height, left, bottom = 720, 320, 50, 40
     last = max(record["step"] for record in log)
     series = {

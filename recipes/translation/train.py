@@ -37,15 +37,15 @@ from gatonegro.generation import GenerationConfig
 from gatonegro.models import LanguageModel
 from gatonegro.packing import Layout, Packed, pack
 from gatonegro.tokenization import Tokenizer
-from gatonegro.training import fast_training, fit, has_bf16, mixed_batches
+from gatonegro.training import fit, has_bf16, length_grouped_batches, optimize_for_training
 
 START, PAD, END = SPECIAL.index("</s>"), SPECIAL.index("<pad>"), SPECIAL.index("</s>")
-LAYERS = 8  # of the base's twelve: the last ones make one vector of a text, which is not wanted here
-COPIED = (1, 4, 7)  # of them, where the decoder's begin
-TOKENS = 8192  # a step, read and written
-MULTIPLE = 256  # of tokens: kernels that are compiled for a shape then meet few
+LAYERS = 8  # of the base's twelve: the last ones compute a text's vector, which is not needed here
+COPIED = (1, 4, 7)  # of these, the layers that initialise the decoder's
+TOKENS = 8192  # per step, source and target
+MULTIPLE = 256  # pad batches to a multiple of so many tokens: few shapes to compile for
 SMOOTHING = 0.1
-LONGEST = 200  # tokens of a side
+MAX_SIDE_TOKENS = 200
 
 CONFIG = {
     "model_type": "bart",
@@ -77,14 +77,14 @@ CONFIG = {
 
 @dataclass(frozen=True)
 class Step:
-    """Sequences of ids that are read, and those that are written for them, without the token that both end with."""
+    """Batch of source and target sequences of ids, without the final token."""
 
     read: list[list[int]]
     written: list[list[int]]
 
 
 class Steps(Sequence[Step]):
-    """Passes through the pairs, each varied and cut into pieces anew when its turn comes; all of one length."""
+    """Sequence of all training steps; each pass varies and tokenizes the pairs anew."""
 
     def __init__(self, passes: int, seed: int, examples, sampler: Sampler):
         self.passes, self.seed, self.examples, self.sampler = passes, seed, examples, sampler
@@ -104,23 +104,22 @@ class Steps(Sequence[Step]):
     def _make(self, number: int) -> None:
         rng = random.Random(self.seed * 1009 + number)
         rows = [encode(one, self.sampler, rng) for one in self.examples(rng)]
-        rows = [(a, b) for a, b in rows if max(len(a), len(b)) <= LONGEST]
-        plan = mixed_batches([len(a) + len(b) for a, b in rows], TOKENS, rng)
+        rows = [(a, b) for a, b in rows if max(len(a), len(b)) <= MAX_SIDE_TOKENS]
+        plan = length_grouped_batches([len(a) + len(b) for a, b in rows], TOKENS, rng)
         steps = [sorted((rows[i] for i in batch), key=lambda row: (len(row[0]), len(row[1]))) for batch in plan]
         self.steps = [Step(*map(list, zip(*step, strict=True))) for step in steps]  # type: ignore[arg-type]
         self.made = number
 
 
 def encode(one: Example, sampler: Sampler, rng: random.Random | None = None) -> tuple[list[int], list[int]]:
-    """What is read, `>>en<< … </s>`, and what is written, without the end. Half of the texts are cut as they will be
-    in use."""
+    """Return the ids of source (`>>en<< … </s>`) and target (without its end); half of the texts are sampled."""
     draw = rng if rng is not None and rng.random() < 0.5 else None
     front = sampler.tokenizer.token_to_id(TO[one.to])
     return [front, *sampler(one.source, draw), END], sampler(one.target, draw)
 
 
 def packed(step: Step, model: LanguageModel) -> tuple[Packed, Packed, Layout, Tensor]:
-    """Both sides, with a pair of pads behind them that fills them up; where each looks; and what is to be written."""
+    """Return both sides packed and padded by a pair of pads, the layout of cross-attention, and the labels."""
     read, written = step.read, [[START, *ids] for ids in step.written]
     wanted = torch.tensor([i for ids in step.written for i in (*ids, END)])
     fill = [[PAD] * (MULTIPLE - sum(map(len, side)) % MULTIPLE) for side in (read, written)]
@@ -129,16 +128,16 @@ def packed(step: Step, model: LanguageModel) -> tuple[Packed, Packed, Layout, Te
 
 
 def loss_of(model: LanguageModel, step: Step, smoothing: float = SMOOTHING) -> tuple[Tensor, Tensor]:
-    """The mean loss of the tokens to be written, and the scores of all pieces for each of them."""
+    """Return the mean loss of the target's tokens, and the logits of all pieces for each of them."""
     read, written, cross, wanted = packed(step, model)
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bf16()):
         x = model.decode(written, model.encode(read), cross)[: len(wanted)]
-        scores = model.next(x, written)
+        scores = model.logits(x, written)
     return F.cross_entropy(scores.float(), wanted, label_smoothing=smoothing), scores
 
 
 def begin(base: str | Path, rows: list[int], scratch: bool) -> LanguageModel:
-    """A BART whose encoder is the base's, with the base's vectors for the pieces that were kept."""
+    """Return a BART with the base's encoder layers and the base's vectors of the pieces that were kept."""
     config = read_config(family_of("bart"), {**CONFIG, "vocab_size": len(rows)})
     model = AutoModelForSeq2SeqLM.from_config(config)
     assert isinstance(model, LanguageModel)
@@ -149,7 +148,7 @@ def begin(base: str | Path, rows: list[int], scratch: bool) -> LanguageModel:
         old = source.embeddings
         new = torch.stack([old.tokens.weight[i] if i >= 0 else old.tokens.weight.mean(0) for i in rows])
         model.embeddings.tokens.weight.copy_(new)
-        places = old.positions.weight + old.segments.weight[0]
+        places = old.positions.weight + old.token_types.weight[0]
         for part in (model.embeddings, model.decoder_embeddings):
             part.positions.weight.zero_()
             part.positions.weight[2:].copy_(places[: len(part.positions.weight) - 2])
@@ -199,7 +198,7 @@ def main(argv: list[str] | None = None) -> None:
         (start / "tokenizer_config.json").write_text(json.dumps(TOKENIZER, indent=2) + "\n", encoding="utf-8")
     model = AutoModelForSeq2SeqLM.from_pretrained(start)
     assert isinstance(model, LanguageModel)
-    fast_training(model)
+    optimize_for_training(model)
     tokenizer = AutoTokenizer.from_pretrained(start)
     sampler = Sampler(tokenizer.backend_tokenizer)
 
@@ -237,9 +236,9 @@ def main(argv: list[str] | None = None) -> None:
         seed=args.seed,
         evaluate=evaluate,
         evaluate_every=max(50, steps.length // 2 // 50 * 50),
-        average=0.999 if len(steps) > 2000 else 0.99,
+        ema_decay=0.999 if len(steps) > 2000 else 0.99,
         rdrop=args.rdrop,
-        warmup=0.04,
+        warmup_ratio=0.04,
         stop_after=args.stop_after,
     )
     model.save_pretrained(args.out / "model")
@@ -260,7 +259,7 @@ TOKENIZER = {
 
 
 def dev_steps(data: Path, sampler: Sampler, most: int = 400) -> dict[str, list[Step]]:
-    """Some pairs of each source of the development set, both ways, as steps."""
+    """Return some pairs of each source of the dev set as steps, in both directions."""
     rows = dev_pairs(data)
     few = [row for source in sorted({r.source for r in rows}) for row in [r for r in rows if r.source == source][:most]]
     out = {}
@@ -279,7 +278,7 @@ def mean_loss(model: LanguageModel, steps: list[Step]) -> float:
 
 
 def chrf(model: LanguageModel, tokenizer: Tokenizer, data: Path, to: str, most: int = 60) -> float:
-    """Of some pairs of each source of the development set, written greedily."""
+    """Return chrF of greedy translations of some pairs of each source of the dev set."""
     rows = dev_pairs(data)
     few = [row for source in sorted({r.source for r in rows}) for row in [r for r in rows if r.source == source][:most]]
     few.sort(key=lambda row: len(row.en))
@@ -288,7 +287,7 @@ def chrf(model: LanguageModel, tokenizer: Tokenizer, data: Path, to: str, most: 
 
 
 def everyday(model: LanguageModel, tokenizer: Tokenizer) -> float:
-    """The share of the suite of everyday sentences that is adequate, written greedily."""
+    """Return the share of adequate greedy translations in the suite of everyday sentences."""
     right, suite = 0, everyday_rows()
     for to in TO:
         some = [row for row in suite if row["to"] == to]
@@ -298,9 +297,9 @@ def everyday(model: LanguageModel, tokenizer: Tokenizer) -> float:
 
 
 def written(model: LanguageModel, tokenizer: Tokenizer, texts: list[str], to: str) -> list[str]:
-    """What the model writes greedily for texts, in the language that is wanted."""
+    """Return greedy translations of texts into a language."""
     ids = tokenizer([f"{TO[to]} {text}" for text in texts], truncation=True)["input_ids"]
-    found = model.write(ids, options=GenerationConfig(max_new_tokens=100, eos_token_id=END, pad_token_id=PAD))
+    found = model.generate_ids(ids, options=GenerationConfig(max_new_tokens=100, eos_token_id=END, pad_token_id=PAD))
     return [tokenizer.decode(some[0].ids, skip_special_tokens=True) for some in found]
 
 

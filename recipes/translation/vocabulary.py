@@ -1,4 +1,4 @@
-"""The translator's vocabulary: those of the base's pieces that it uses, so that their rows can be taken over."""
+"""Vocabulary of the translator: the pieces of the base's vocabulary that it uses, whose embeddings are reused."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
-TO = {"es": ">>es<<", "en": ">>en<<"}  # in front of a source, the language it is wanted in, as Marian has it
+TO = {"es": ">>es<<", "en": ">>en<<"}  # tag of the target language in front of a source, as in Marian
 ROUNDS = 4
 SCRIPTS = ("LATIN", "GREEK SMALL", "GREEK CAPITAL", "CYRILLIC SMALL", "CYRILLIC CAPITAL")
 GAP = "▁"
 
 
 def words(tokenizer: Tokenizer, texts: Iterable[str]) -> Counter[str]:
-    """How often each word comes, spelled as the model of the tokenizer sees it: pieces never span two."""
+    """Count words, as the tokenizer's model sees them; pieces never cross words."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(split(tokenizer, text))
@@ -34,8 +34,10 @@ def split(tokenizer: Tokenizer, text: str) -> list[str]:
 
 
 def lone(piece: str) -> bool:
-    """A single character worth a place: of our scripts, a sign or an emoji. Letters of other scripts make a third of
-    the base's pieces of one character, and nothing that could be translated."""
+    """Return True for a single character that is kept: one of our scripts, a sign or an emoji.
+
+    A third of the base's single characters are letters of other scripts.
+    """
     letter = piece.removeprefix(GAP) if len(piece) == 2 else piece
     if len(letter) != 1:
         return False
@@ -46,7 +48,7 @@ def lone(piece: str) -> bool:
 
 
 def build(pieces: list[tuple[str, float]], parts: dict) -> Tokenizer:
-    """A tokenizer of `pieces`, the first four of them special; normalizer, pre-tokenizer and decoder are the base's."""
+    """Build a tokenizer of `pieces`, the first four special; normalizer, pre-tokenizer and decoder are the base's."""
     added = [(i, name) for i, name in enumerate(SPECIAL)]
     added += [(len(pieces) + i, name) for i, name in enumerate(TO.values())]
     plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
@@ -69,7 +71,7 @@ def build(pieces: list[tuple[str, float]], parts: dict) -> Tokenizer:
 
 
 def cut(base: Path, texts: Iterable[str], size: int = 16000) -> tuple[Tokenizer, list[int]]:
-    """The `size` tokens that `texts` use most, and of each its id in the base, -1 for those that are new.
+    """Return the `size` tokens that `texts` use most, with their ids in the base; -1 for new tokens.
 
     Rare pieces go in rounds, and what is left is counted anew: who loses a piece leans on others. Scores are kept, so a
     piece means what it meant to the base. Counting the base's own scores beside the texts was tried: texts of other
@@ -91,25 +93,25 @@ def cut(base: Path, texts: Iterable[str], size: int = 16000) -> tuple[Tokenizer,
         for name, encoding in zip(spelled, encode_words(tokenizer, spelled), strict=True):
             for piece in encoding:
                 counts[piece] += seen[name]
-        room = goal + (len(kept) - goal) * left // (left + 1)
+        n_kept = goal + (len(kept) - goal) * left // (left + 1)
         ranked = sorted(kept, key=lambda p: (p[0] not in must, -counts[p[0]], ids[p[0]]))
-        chosen = {p for p, _ in ranked[:room]}
+        chosen = {p for p, _ in ranked[:n_kept]}
         kept = [p for p in kept if p[0] in chosen]
         tokenizer = build(kept, parts)
     return tokenizer, [ids[p] for p, _ in kept] + [-1] * len(TO)
 
 
 def encode_words(tokenizer: Tokenizer, spelled: list[str]) -> list[list[str]]:
-    """The pieces of words that are already spelled."""
+    """Return the pieces of words in the model's spelling."""
     return [[t.value for t in tokenizer.model.tokenize(word)] for word in spelled]
 
 
 class Sampler:
-    """Subword regularisation, https://arxiv.org/abs/1804.10959: of the `best` ways to cut a word, one drawn by its
-    probability to the power of `alpha`. The Rust tokenizer of late samples too, but takes no seed.
+    """Subword regularisation (https://arxiv.org/abs/1804.10959): sample one of the `best` ways to split each word.
 
-    At 0.5 texts come out a tenth longer, at 0.3 a quarter, at 0.1 two thirds. Words are cut one by one and remembered,
-    so a text costs a look-up a word.
+    A way is drawn with its probability to the power of `alpha`. The Rust tokenizer samples too, but takes no seed. With
+    alpha 0.5 texts are a tenth longer, with 0.3 a quarter, with 0.1 two thirds. Words are split one by one and cached,
+    so a text costs one look-up per word.
     """
 
     def __init__(self, tokenizer: Tokenizer, alpha: float = 0.5, best: int = 8) -> None:
@@ -122,7 +124,7 @@ class Sampler:
         self.known: dict[str, tuple[list[list[int]], list[float]]] = {}
 
     def ways(self, word: str) -> list[tuple[float, list[int]]]:
-        """The best ways to cut a word, with their scores, the best first."""
+        """Return the best ways to split a word with their scores, best first."""
         at: list[list[tuple[float, list[int]]]] = [[(0.0, [])]]
         for end in range(1, len(word) + 1):
             found: list[tuple[float, list[int]]] = []
@@ -144,11 +146,11 @@ class Sampler:
         return paths, list(accumulate(w / total for w in weights))
 
     def _fused(self, path: list[int]) -> list[int]:
-        """Unknown characters that follow each other are one <unk>, as the Rust code has it."""
+        """Merge consecutive unknown characters into one <unk>, as the Rust code does."""
         return [i for at, i in enumerate(path) if i != self.unk or at == 0 or path[at - 1] != self.unk]
 
     def __call__(self, text: str, rng: random.Random | None = None) -> list[int]:
-        """Ids without </s>; the best way to cut each word if there is no `rng`."""
+        """Return ids without </s>; without `rng`, the best way to split each word."""
         ids: list[int] = []
         for word in split(self.tokenizer, text):
             found = self.known.get(word)

@@ -1,4 +1,4 @@
-"""Transformer text models in Spanish and English: offline, fast on a CPU, every number open to view.
+"""Transformer text models for Spanish and English that run offline and fast on a CPU, with every number visible.
 
 Public names are imported on first use, so `import gatonegro` is fast.
 """

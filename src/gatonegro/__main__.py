@@ -1,4 +1,4 @@
-"""Run the command line: `python -m gatonegro` is the same as `gatonegro`."""
+"""Entry point of `python -m gatonegro`, which runs the command line as `gatonegro` does."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Batch planning by tokens, and growing windows of a stream. This module does not import torch."""
+"""Grouping of sequences into batches by number of tokens, and of a stream's items into growing lists."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 
 def plan(lengths: Sequence[int], max_tokens: int, batch_size: int | None = None) -> list[list[int]]:
-    """Sort sequences by length and group them into batches.
+    """Sort sequences by length and group them into batches of at most `max_tokens` tokens.
 
     Args:
         lengths: tokens per sequence.
@@ -32,7 +32,7 @@ def plan(lengths: Sequence[int], max_tokens: int, batch_size: int | None = None)
 
 
 def windows(items: Iterable[Item], first_size: int, max_size: int) -> Iterator[list[Item]]:
-    """Yield consecutive lists of items: first `first_size` long, then twice as long each time, up to `max_size`."""
+    """Yield lists of consecutive items, the first of `first_size` items, each next twice as long up to `max_size`."""
     source, size = iter(items), first_size
     while True:
         window: list[Item] = []

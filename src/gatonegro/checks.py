@@ -26,20 +26,20 @@ def short(value: Any, limit: int = 80) -> str:
 
 @dataclass(frozen=True)
 class Check:
-    """A condition on a value, with a description for error messages: "name must be <expected>"."""
+    """Condition on an option's value, with a description for error messages such as "name must be <expected>"."""
 
     test: Callable[[Any], bool]
     expected: Message
 
     def message(self, name: str, value: Any) -> Message:
-        """Return the error message for an invalid value: `raise ConfigError(*check.message(name, value))`."""
-        given = short(value)
+        """Return the error message, in English and Spanish, for a value that does not meet a check's condition."""
+        actual = short(value)
         return Message(
-            f"{name} must be {self.expected.en}, not {given}.", f"{name} debe ser {self.expected.es}, no {given}."
+            f"{name} must be {self.expected.en}, not {actual}.", f"{name} debe ser {self.expected.es}, no {actual}."
         )
 
     def __call__(self, name: str, value: Any) -> Any:
-        """Return the value; raise OptionError if it does not meet the condition."""
+        """Return an option's value, or raise OptionError if it does not meet the check's condition."""
         if not self.test(value):
             raise OptionError(*self.message(name, value))
         return value
@@ -47,21 +47,21 @@ class Check:
 
 @dataclass(frozen=True)
 class Option:
-    """An option of a task: its default value, and the check of its values."""
+    """Option of a pipeline's task: its default value and the check that other values must pass."""
 
     default: Any
     check: Check = Check(lambda value: True, Message("anything", "cualquier cosa"))
 
 
 def whole(low: int, high: int | None = None) -> Check:
-    """Return a check for an integer from `low` to `high`, both included; a bool fails."""
+    """Return a check that accepts integers, but not bools, from `low` to `high`, both included."""
     top = math.inf if high is None else high
     expected = _range(Message("a whole number", "un número entero"), low, top)
     return Check(lambda x: isinstance(x, int) and not isinstance(x, bool) and low <= x <= top, expected)
 
 
 def number(low: float = -math.inf, high: float = math.inf, *, open_low: bool = False) -> Check:
-    """Return a check for a number from `low` (excluded with `open_low`) to `high` (included); bool and NaN fail."""
+    """Return a check that accepts numbers from `low` to `high`, excluding `low` itself with `open_low`."""
 
     def test(x: Any) -> bool:
         real = isinstance(x, int | float) and not isinstance(x, bool) and x == x
@@ -81,7 +81,7 @@ def _range(kind: Message, low: float, high: float, open_low: bool = False) -> Me
 
 
 def one_of(*values: Any) -> Check:
-    """Return a check for one of the values; 1 equals 1.0, but not True."""
+    """Return a check that accepts only the given values, where 1 equals 1.0 but not True."""
 
     def equal(x: Any, value: Any) -> bool:
         numbers = isinstance(x, int | float) and isinstance(value, int | float)
@@ -93,7 +93,7 @@ def one_of(*values: Any) -> Check:
 
 
 def optional(check: Check) -> Check:
-    """Return a check that accepts None and whatever `check` accepts."""
+    """Return a check that accepts None and all values that another check accepts."""
     expected = Message(f"{check.expected.en}, or None", f"{check.expected.es}, o None")
     return Check(lambda x: x is None or check.test(x), expected)
 
@@ -107,7 +107,7 @@ TEXT = Check(
 
 
 def surrogate_problem(text: str) -> Message | None:
-    """Return a description of a str's first lone surrogate, to follow "has" or "with"; None if it has none."""
+    """Return a phrase for error messages that describes a str's first lone surrogate, or None if it has none."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -122,13 +122,13 @@ def surrogate_problem(text: str) -> Message | None:
 
 
 def is_missing(value: Any) -> bool:
-    """Return True for None, NaN, and pandas' NA and NaT."""
+    """Return True if a value is None, NaN, or pandas' NA or NaT."""
     nan = isinstance(value, float) and value != value
     return value is None or nan or type(value).__name__ in ("NAType", "NaTType")
 
 
 def text_problem(value: Any, what: Message = A_TEXT) -> Message | None:
-    """Return the error message for a value that is not a valid text; None for a valid text."""
+    """Return the error message for a value that is not a valid text, or None for a valid text."""
     en, es = what
     if isinstance(value, str):
         bad = surrogate_problem(value)
@@ -156,12 +156,12 @@ def check_text(value: Any, what: Message = A_TEXT) -> None:
 
 
 def row_error(problem: Message, item: int | None = None) -> RowError:
-    """Return the error of a row from a problem: "a list where …" → "item 3" + "is a list where a text is wanted"."""
+    """Return the RowError of an input row for a problem such as "a list where a text is wanted"."""
     return RowError(f"is {problem.en}", f"es {problem.es}", item=item)
 
 
 def check_row_text(value: Any, what: Message = A_TEXT) -> None:
-    """Raise RowError for a value that is not a valid text."""
+    """Raise RowError for an input row, or a part of one, that is not a valid text."""
     if problem := text_problem(value, what):
         raise row_error(problem)
 
@@ -173,16 +173,16 @@ NO_TOKEN = Message(
 
 
 def ids_problem(ids: Sequence[int], vocab_size: int) -> Message | None:
-    """Return the error message for ids that a model cannot read, a predicate: "has no token"; None for valid ids."""
+    """Return the error message for token ids that a model cannot read, or None for valid ids."""
     if not ids:
         return NO_TOKEN
     if (largest := max(ids)) < vocab_size:
         return None
-    known = vocab_size - 1
+    last = vocab_size - 1
     return Message(
-        f"has the token id {largest}, and the model's vocabulary is 0 … {known}: tokenizer and model belong to "
+        f"has the token id {largest}, and the model's vocabulary is 0 … {last}: tokenizer and model belong to "
         "different models; pass the model's own.",
-        f"tiene el token {largest}, y el vocabulario del modelo es 0 … {known}: tokenizador y modelo son de modelos "
+        f"tiene el token {largest}, y el vocabulario del modelo es 0 … {last}: tokenizador y modelo son de modelos "
         "distintos; pasa el del modelo.",
     )
 

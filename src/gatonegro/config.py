@@ -1,4 +1,4 @@
-"""`Config`: a model's sizes, and the values in which families differ.
+"""`Config`: a model's sizes, and the options in which model families such as BERT and T5 differ.
 
 Field names are keys of `config.json` in `transformers`, those of BERT where there are several; `families/` maps other
 families' keys to them. This module does not import torch.
@@ -35,12 +35,12 @@ FIELD_CHECKS: dict[str, Check] = {
     "initializer_range": number(0, 1_000_000),
     "problem_type": optional(one_of("regression", "single_label_classification", "multi_label_classification")),
 }  # fmt: skip
-MESSAGES = catalog(Path(__file__).with_name("config_messages.json"))  # the first are for values that exclude each other
+MESSAGES = catalog(Path(__file__).with_name("config_messages.json"))  # for values that exclude each other
 
 
 @dataclass(frozen=True)
 class Config:
-    """The configuration of a model: sizes, and the choices by which its layers, embeddings and heads are built.
+    """A model's configuration: its sizes, and the options by which its layers, embeddings and heads are built.
 
     One `Config` serves a whole model. `layer(i)` is the same `Config` with the values of layer `i`, for families
     whose layers differ (alternating windows, for example).
@@ -108,22 +108,22 @@ class Config:
                 raise ConfigError(*MESSAGES[key].format(c=self)).within("config.json")
 
     def layer(self, i: int) -> Config:
-        """Return the configuration of layer `i`, counted from 0."""
+        """Return the model's configuration with the values of layer `i`, counted from 0."""
         return replace(self, per_layer=(), **self.per_layer[i]) if self.per_layer else self
 
     @property
     def num_labels(self) -> int:
-        """The number of labels."""
+        """The number of labels of a classifier."""
         return len(self.id2label)
 
     @property
     def label2id(self) -> dict[str, int]:
-        """The index of each label."""
+        """The index of each label in a classifier's logits, by the label's name."""
         return {label: i for i, label in self.id2label.items()}
 
     @property
     def score_function(self) -> str:
-        """The function from a classifier's logits to its scores: "softmax", "sigmoid" or "none"."""
+        """The name of the function from a classifier's logits to scores: "softmax", "sigmoid" or "none"."""
         several = self.problem_type == "multi_label_classification" or self.num_labels == 1
         return "none" if self.problem_type == "regression" else "sigmoid" if several else "softmax"
 
@@ -134,16 +134,16 @@ class Config:
 
     @property
     def position_offset(self) -> int:
-        """The position of a row's first token; RoBERTa's models leave those up to the pad's id unused."""
+        """The position id of a sequence's first token, which is above 0 in models such as RoBERTa and BART."""
         return (self.pad_token_id or 0) + 1 if self.position_rule == "count" else self.first_position
 
     @property
     def max_tokens(self) -> int:
-        """The longest sequence in tokens, special ones included."""
+        """The maximum length of a sequence in tokens, special tokens included."""
         return self.max_position_embeddings - self.position_offset
 
     def with_labels(self, labels: int | Mapping[int, str] | list[str]) -> Config:
-        """Return the same configuration with other labels.
+        """Return a copy of the configuration with other classification labels.
 
         Args:
             labels: their number, a list of their names, or `{0: name, …}`.
@@ -154,8 +154,11 @@ class Config:
         if isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels <= MAX_LABELS:
             labels = [f"LABEL_{i}" for i in range(labels)]
         if not isinstance(labels, Mapping | list | tuple):
-            given, most = short(labels), format_int(MAX_LABELS)
-            raise ConfigError(*MESSAGES["labels"].format(most=most, given=given))
+            shown, most = short(labels), format_int(MAX_LABELS)
+            raise ConfigError(
+                f"labels must be a number from 1 to {most.en}, or a list of names, not {shown}.",
+                f"labels debe ser un número de 1 a {most.es}, o una lista de nombres, no {shown}.",
+            )
         if not isinstance(labels, Mapping):
             labels = dict(enumerate(labels))
         if not all(isinstance(label, str) for label in labels.values()):

@@ -33,7 +33,7 @@ B = TypeVar("B", bound="BilingualException")
 
 
 class BilingualException(Exception):
-    """Base of exceptions with a message in English and Spanish. The language is chosen when the message is shown.
+    """Base class of exceptions with a message in English and Spanish, shown in the user's language.
 
     Args:
         en: the message in English.
@@ -48,7 +48,7 @@ class BilingualException(Exception):
         self.item = item
 
     def in_(self, lang: str, place: Message | None = None) -> str:
-        """Return the message in a language.
+        """Return the exception's message in English or Spanish, with the name of the item that it concerns.
 
         Args:
             lang: a language code: "es", "es-MX" … for Spanish, any other for English.
@@ -62,7 +62,7 @@ class BilingualException(Exception):
         return f"{place.in_(lang)}{self.separator}{text}"
 
     def within(self: B, en: str, es: str | None = None) -> B:
-        """Return a copy of the error whose message starts with a place: `raise error.within(source.name)`."""
+        """Return a copy of the error whose message begins with the error's place, such as a file's name."""
         es = en if es is None else es
         return type(self)(f"{en}: {self.args[0]}", f"{es}: {self.args[1]}", item=self.item)
 
@@ -71,52 +71,52 @@ class BilingualException(Exception):
 
 
 def message_of(error: BaseException) -> Message:
-    """Return an error's message in both languages; for an error of another library, its text twice."""
+    """Return an exception's message in English and Spanish, with equal texts for exceptions of other libraries."""
     if isinstance(error, BilingualException):
         return Message(error.in_("en"), error.in_("es"))
     return Message.same(str(error))
 
 
 class GatonegroError(BilingualException):
-    """Base of all errors that this library raises on purpose."""
+    """Base class of all errors that this library raises on purpose."""
 
 
 class InputError(GatonegroError, ValueError):
-    """Invalid text, batch or argument."""
+    """Error for an invalid text, batch or argument."""
 
 
 class RowError(InputError):
-    """Invalid row among several. The message is a predicate of the item: "item 3" + "has no token"."""
+    """Error for one invalid input row, with a message such as "item 3 has no token"."""
 
-    separator = " "
+    separator = " "  # the message is a predicate of the item, such as "has no token"
 
 
 class LanguageMismatchError(RowError):
-    """Text in a language that the model does not support, raised with `language_check="error"`."""
+    """Error for a text in a language that the model does not support, raised with `language_check="error"`."""
 
 
 class ConfigError(GatonegroError, ValueError):
-    """Incomplete or contradictory `config.json`, or one of an unknown architecture."""
+    """Error for a `config.json` that is incomplete, contradictory or of an unknown architecture."""
 
 
 class CheckpointError(GatonegroError, ValueError):
-    """Unusable weights: damaged, incomplete, of a wrong shape or of another model."""
+    """Error for unusable weights: damaged, incomplete, of a wrong shape or of another model."""
 
 
 class PickleRefusedError(CheckpointError):
-    """Pickled weights, which can execute code when loaded; refused unless `allow_pickle=True`."""
+    """Error for pickled weights, which can execute code when loaded and need `allow_pickle=True`."""
 
 
 class MissingHeadError(CheckpointError):
-    """Checkpoint without weights for the requested head."""
+    """Error for a checkpoint without weights for the requested head."""
 
 
 class TokenizerError(GatonegroError, ValueError):
-    """Missing, damaged or inconsistent tokenizer files."""
+    """Error for missing, damaged or inconsistent tokenizer files."""
 
 
 class HubError(GatonegroError, OSError):
-    """Failure to find or download a model or one of its files."""
+    """Error for a model, or one of its files, that cannot be found or downloaded."""
 
     def __init__(self, en: str, es: str | None = None, *, item: int | None = None):
         super().__init__(en, es, item=item)
@@ -124,18 +124,18 @@ class HubError(GatonegroError, OSError):
 
 
 class MissingExtraError(GatonegroError, ImportError):
-    """Missing optional dependency; the message names the extra to install."""
+    """Error for a missing optional dependency, with a message that names the extra to install."""
 
 
 class OptionError(GatonegroError, TypeError):
-    """Unknown keyword argument, or a keyword argument with an invalid value."""
+    """Error for an unknown keyword argument, or one with an invalid value."""
 
 
 class GatonegroWarning(BilingualException, UserWarning):
-    """Warning about an answer, for example that its text was read in windows. The message is a predicate."""
+    """Warning about an answer, for example that its text was truncated."""
 
-    separator = " "
+    separator = " "  # the message is a predicate, as of RowError
 
 
 class LanguageMismatchWarning(GatonegroWarning):
-    """Warning about texts in a language that the model does not support, so that its answers are unreliable."""
+    """Warning that texts are in a language that the model does not support, so that its answers are unreliable."""

@@ -1,4 +1,4 @@
-"""Model files by name: from a local folder, a built-in model or a repository on the Hugging Face hub.
+"""Access to a model's files by name, in a local folder, a built-in model or a Hugging Face hub repository.
 
 No other module uses the network. Only files that are not in the cache are downloaded.
 https://huggingface.co/docs/huggingface_hub/guides/manage-cache
@@ -46,7 +46,7 @@ ERROR_ALIASES |= {"OfflineModeIsEnabled": "offline", "EACCES": "not_written", "E
 
 
 class Source:
-    """Location of a model's files.
+    """Location of a model's files: a local folder or a repository on the Hugging Face hub.
 
     Attributes:
         name: the model's name, as the user wrote it.
@@ -62,11 +62,11 @@ class Source:
 
     @property
     def location(self) -> Message:
-        """Description of the location, for messages."""
+        """The location of a model's files, described for error messages."""
         return Message(f"the folder {self.folder}", f"la carpeta {self.folder}")
 
     def file(self, filename: str) -> Path | None:
-        """Return the path of a file, downloaded if necessary; None if the model has no such file.
+        """Return the local path of a model's file, downloaded if necessary, or None if the model has no such file.
 
         Raises:
             HubError: the file cannot be downloaded, or its path leads out of the model's folder.
@@ -77,7 +77,7 @@ class Source:
         return self._file(filename)
 
     def json(self, filename: str) -> dict[str, Any] | None:
-        """Return a JSON file's object as a dict; None if the model has no such file.
+        """Return the object in a model's JSON file as a dict, or None if the model has no such file.
 
         Raises:
             ConfigError: the file cannot be read, or is not a JSON object.
@@ -116,7 +116,7 @@ class Source:
 
 
 class HubSource(Source):
-    """Location of a hub repository's files. All of them come from the commit of the first."""
+    """Location of a model's files in a Hugging Face hub repository, all taken from the same commit."""
 
     def __init__(self, name: str, revision: str | None, local_files_only: bool):
         from huggingface_hub import constants
@@ -138,7 +138,7 @@ class HubSource(Source):
 
     @property
     def commit(self) -> str:
-        """The commit if the cache has a file of it, else the revision."""
+        """The commit that the local cache has for the revision or, if it has none, the revision itself."""
         if self._commit is None:
             with suppress(OSError, ValueError):  # ValueError: the file is damaged
                 self._commit = (self.cache / "refs" / str(self.revision)).read_text(encoding="ascii").strip() or None
@@ -200,7 +200,7 @@ def _http_status(error: BaseException | None) -> int | None:
 
 
 def _message_key(error: BaseException) -> str | None:
-    """Return the key in `MESSAGES` for a download error, by its most specific class; None for other errors."""
+    """Return the key in `MESSAGES` of the message for a download error, or None for other kinds of error."""
     if "CERTIFICATE_VERIFY_FAILED" in str(error):  # httpx has no class for it
         return "SSLError"
     names = [kind.__name__ for kind in type(error).__mro__]
@@ -215,7 +215,7 @@ def _message_key(error: BaseException) -> str | None:
 
 
 def locate(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> Source:
-    """Find a model's files, without downloading: a folder wins over a built-in's short name, that over a hub name.
+    """Find a model by name, without downloading it: as a folder, else as a built-in model, else on the hub.
 
     Args:
         name: a folder, the short name of a built-in model, or a name on the hub.
@@ -227,10 +227,10 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
         OptionError: `name` or `revision` has a wrong type.
     """
     if not isinstance(name, str | os.PathLike) or not isinstance(text := os.fspath(name), str):
-        given = type(name).__name__
+        kind = type(name).__name__
         raise OptionError(
-            f"a model's name must be text or a path, not {given}.",
-            f"el nombre de un modelo debe ser un texto o una ruta, no {given}.",
+            f"a model's name must be text or a path, not {kind}.",
+            f"el nombre de un modelo debe ser un texto o una ruta, no {kind}.",
         )
     if (folder := _folder(text)) is not None:
         return Source(text, folder, revision)
@@ -272,7 +272,7 @@ def _folder(text: str) -> Path | None:
 
 
 def built_in_models() -> dict[str, Path]:
-    """Return the folders of the installed built-in models, by short name."""
+    """Return the folders of the installed built-in models, by the models' short names."""
     spec = find_spec(WEIGHTS_PACKAGE)  # does not import it
     roots = [Path(root) for root in (spec.submodule_search_locations if spec else None) or ()]
     return {name: root / name for name in BUILT_IN for root in roots if (root / name / "config.json").is_file()}

@@ -1,4 +1,4 @@
-"""Messages in English and Spanish, and the user's language: `print(localized(f"{n} files", f"{n} archivos"))`."""
+"""Messages in English and Spanish, and the choice between these languages for the user."""
 
 from __future__ import annotations
 
@@ -20,23 +20,22 @@ _chosen: Language | None = None  # the argument of `set_language`
 
 
 class Message(NamedTuple):
-    """A message in English and Spanish. `str()` returns the text in the user's language."""
+    """Message in English and Spanish, of which `str()` returns the text in the user's language."""
 
     en: str
     es: str
 
     def format(self, **values: object) -> Message:
-        """Fill in the fields of both texts, as `str.format` does; from a `Message`, the text of the same language."""
-        en, es = ({k: v.in_(lang) if isinstance(v, Message) else v for k, v in values.items()} for lang in ("en", "es"))
-        return Message(self.en.format(**en), self.es.format(**es))
+        """Return the message with its `{name}` placeholders replaced in both languages, as by `str.format`."""
+        return Message(self.en.format(**values), self.es.format(**values))
 
     def in_(self, lang: str) -> str:
-        """Return the text in "en" or "es"."""
+        """Return the message's text in Spanish for "es", or in English for any other language."""
         return self.es if lang == "es" else self.en
 
     @classmethod
     def same(cls, text: str) -> Message:
-        """Return a message with the same text in both languages, such as a name."""
+        """Create a message with the same text in English and Spanish, such as a name."""
         return cls(text, text)
 
     def __str__(self) -> str:
@@ -52,12 +51,12 @@ def catalog(path: Path) -> dict[str, Message]:
 
 
 def localized(en: str, es: str) -> str:
-    """Return one of two texts: the one in the user's language."""
+    """Return the English or the Spanish text, depending on the user's language."""
     return es if user_language() == "es" else en
 
 
 def user_language() -> Language:
-    """Return "es" or "en": the value of `set_language`, else of GATONEGRO_LANG, else of the locale.
+    """Return the user's language, "es" or "en", from `set_language`, else GATONEGRO_LANG, else the locale.
 
     It reads the environment on every call, so a change takes effect at once.
     """
@@ -67,7 +66,7 @@ def user_language() -> Language:
 
 
 def set_language(lang: str | None) -> None:
-    """Set the language of this process to "en" or "es"; None restores the environment's."""
+    """Set the language of messages to "en" or "es", or to the environment's language with None."""
     global _chosen
     if lang not in ("en", "es", None):
         raise ValueError(f"the language must be 'en' or 'es', not {lang!r:.80}")
@@ -76,7 +75,7 @@ def set_language(lang: str | None) -> None:
 
 @contextmanager
 def override_language(lang: str | None) -> Iterator[None]:
-    """Set the language within the `with` block, as `set_language` does; None changes nothing."""
+    """Set the language of messages within a `with` block, or leave it unchanged if the argument is None."""
     before = _chosen
     set_language(lang or before)
     try:
@@ -86,7 +85,7 @@ def override_language(lang: str | None) -> Iterator[None]:
 
 
 def format_int(n: int) -> Message:
-    """Format an integer with each language's thousands separator: 12,345 and 12 345."""
+    """Format an integer with the thousands separator of English, 12,345, and of Spanish, 12 345."""
     return Message(f"{n:,}", f"{n:,}".replace(",", "\N{NO-BREAK SPACE}") if n >= 10_000 else str(n))
 
 

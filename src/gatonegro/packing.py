@@ -1,7 +1,7 @@
-"""Sequences end to end, made of a padded batch and turned back into one.
+"""Packed batches: sequences end to end in one tensor without padding, converted from and to padded batches.
 
-Layers compute on `Packed`: it has no padding, hence no mask. One sentence is a batch of one. Tokens of sequence
-`n` are rows `sum(lengths[:n])` to `sum(lengths[:n + 1])`.
+Layers compute on `Packed`, which has no padding and hence no mask. One sentence is a batch of one. The tokens of
+sequence `n` are rows `sum(lengths[:n])` to `sum(lengths[:n + 1])`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,84 +18,70 @@ from torch import Tensor
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError
-from gatonegro.i18n import Message
+from gatonegro.i18n import Message, catalog
 
-_VOCABULARY = Message(
-    "has the id {wrong}, but may have 0 … {last} only; the vocabulary is that of another tokenizer.",
-    "contiene {wrong}, pero solo puede contener 0 … {last}; es el vocabulario de otro tokenizador.",
-)
-HINTS = {  # argument → what is wrong with its ids
-    "input_ids": _VOCABULARY,
-    "decoder_input_ids": _VOCABULARY,
-    "token_type_ids": Message(
-        "holds {wrong}, but may hold 0 … {last} only; the model has no other segments.",
-        "contiene {wrong}, pero solo puede contener 0 … {last}; el modelo no tiene otros segmentos.",
-    ),
-    "position_ids": Message(
-        "holds {wrong}, but may hold 0 … {last} only; the model has no other positions.",
-        "contiene {wrong}, pero solo puede contener 0 … {last}; el modelo no tiene otras posiciones.",
-    ),
-}
+MESSAGES = catalog(Path(__file__).with_name("packing.json"))
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The lengths of each sequence's packed queries and packed keys.
+    """The number of attention queries and keys of each sequence in a packed batch.
 
-    The two differ in cross-attention and with a cache. In self-attention `keys` is `queries`, unless some tokens are
-    queries only: then `rows` (u,) are the packed tokens that are keys.
+    The two differ in cross-attention and with a cache. In self-attention they are equal, unless some tokens are
+    queries only: then `key_rows` (u,) are the packed tokens that are keys.
 
-    With `places` (u,), the keys are those rows of a larger tensor: of a cache, for example, in which sequences share
-    their first tokens.
+    With `key_slots` (u,), the keys are those rows of a larger tensor, such as a cache in which sequences share their
+    first tokens.
     """
 
-    queries: tuple[int, ...]
-    keys: tuple[int, ...]
-    rows: Tensor | None = None
-    places: Tensor | None = None
+    query_lengths: tuple[int, ...]
+    key_lengths: tuple[int, ...]
+    key_rows: Tensor | None = None
+    key_slots: Tensor | None = None
 
     @cached_property
     def runs(self) -> list[tuple[int, int, int]]:
-        """Runs of neighbours with equal lengths: their number, query length and key length.
+        """The runs of adjacent sequences with equal lengths, as tuples (sequences, query length, key length).
 
-        Attention takes one call per run, so sorted sequences cost few calls; any order is right.
+        Attention makes one call per run, so sorted sequences take few calls. Any order is correct.
         """
-        pairs = zip(self.queries, self.keys, strict=True)
+        pairs = zip(self.query_lengths, self.key_lengths, strict=True)
         return [(len(list(group)), q, k) for (q, k), group in groupby(pairs)]
 
     @cached_property
-    def starts(self) -> tuple[Tensor, Tensor]:
-        """The first query and the first key of each sequence, and the end of the last one. (n + 1,) each"""
-        counts = (torch.tensor([0, *lengths]) for lengths in (self.queries, self.keys))
+    def cu_seqlens(self) -> tuple[Tensor, Tensor]:
+        """The cumulative sums of the sequences' query lengths and of their key lengths, each starting with 0."""
+        counts = (torch.tensor([0, *lengths]) for lengths in (self.query_lengths, self.key_lengths))
         queries, keys = (each.cumsum(0, dtype=torch.int32) for each in counts)
         return queries, keys
 
 
 @dataclass(frozen=True)
 class Packed:
-    """A batch without padding: `ids` (t,), `positions` (t,), `segments` (t,) or None, `lengths` of the sequences.
+    """A batch of sequences without padding: their token ids, positions and token types end to end, and their lengths.
 
-    `embeds` (t, hidden), where given, replaces the token embeddings. `looked_at` (t,), where given, is false for
-    query-only tokens, which are no keys.
+    `embeds` (t, hidden), if not None, replaces the token embeddings. `is_key` (t,), if not None, is false for tokens
+    that are queries only. The other tensors are (t,) too.
     """
 
     ids: Tensor
     positions: Tensor
     lengths: tuple[int, ...]
-    segments: Tensor | None = None
+    token_types: Tensor | None = None
     embeds: Tensor | None = None
-    looked_at: Tensor | None = None
+    is_key: Tensor | None = None
 
     @cached_property
     def layout(self) -> Layout:
-        if self.looked_at is None:
+        """The number of self-attention queries and keys of each sequence in the batch."""
+        if self.is_key is None:
             return Layout(self.lengths, self.lengths)
-        keys = tuple(int(part.sum()) for part in self.looked_at.split(self.lengths))
-        return Layout(self.lengths, keys, self.looked_at.nonzero().flatten())
+        keys = tuple(int(part.sum()) for part in self.is_key.split(self.lengths))
+        return Layout(self.lengths, keys, self.is_key.nonzero().flatten())
 
     @cached_property
-    def firsts(self) -> Tensor:
-        """The row of each sequence's first token. (n,)"""
+    def first_tokens(self) -> Tensor:
+        """The index of each sequence's first token in the packed batch."""
         lengths = torch.tensor(self.lengths, dtype=torch.long, device=self.ids.device)
         return lengths.cumsum(0) - lengths
 
@@ -106,25 +93,20 @@ class Packed:
 def pack(
     sequences: Sequence[Sequence[int]],
     config: Config,
-    segments: Sequence[Sequence[int]] | None = None,
+    token_types: Sequence[Sequence[int]] | None = None,
     *,
-    multiple: int = 1,
+    pad_to_multiple_of: int = 1,
 ) -> Packed:
-    """Pack token ids, and segment ids where the model has segments, of whole sequences.
+    """Pack sequences of token ids, and of token types if given, into one batch without padding.
 
-    With `multiple`, sequences of pads follow so that the number of tokens is a multiple of it: kernels that are
-    compiled for a shape then meet few shapes. They come last; drop their outputs.
+    With `pad_to_multiple_of`, sequences of pad tokens are appended until the number of tokens is a multiple of it, so
+    that kernels compiled per shape see few shapes. They come last; drop their outputs.
     """
     lengths = [len(s) for s in sequences]
     longest = max(lengths, default=0)
     if longest > config.max_tokens:
-        raise InputError(
-            f"a sequence of {longest} tokens is longer than the {config.max_tokens} that this model takes; "
-            "pass truncation=True, or split the text.",
-            f"una secuencia de {longest} tokens es más larga que los {config.max_tokens} que admite este modelo; "
-            "pasa truncation=True, o divide el texto.",
-        )
-    missing = -sum(lengths) % multiple
+        raise InputError(*MESSAGES["long_sequence"].format(longest=longest, max_tokens=config.max_tokens))
+    missing = -sum(lengths) % pad_to_multiple_of
     while missing:
         lengths.append(min(missing, config.max_tokens))
         missing -= lengths[-1]
@@ -132,45 +114,46 @@ def pack(
     ids = torch.full((total,), config.pad_token_id or 0)
     real = torch.tensor([i for s in sequences for i in s], dtype=torch.long)
     ids[: len(real)] = real
-    kinds = torch.zeros(total, dtype=torch.long) if segments is not None else None
-    if kinds is not None and segments is not None:
-        kinds[: len(real)] = torch.tensor([i for s in segments for i in s], dtype=torch.long)
+    types = None
+    if token_types is not None:
+        types = torch.zeros(total, dtype=torch.long)
+        types[: len(real)] = torch.tensor([i for s in token_types for i in s], dtype=torch.long)
     ends = torch.tensor(lengths, dtype=torch.long)
     firsts = (ends.cumsum(0) - ends).repeat_interleave(ends)  # (t,)
-    return Packed(ids, torch.arange(total) - firsts + start, tuple(lengths), kinds)
+    return Packed(ids, torch.arange(total) - firsts + start, tuple(lengths), types)
 
 
 @dataclass(frozen=True)
 class Padding:
-    """The padding that `from_padded` removed, so that results can be padded again."""
+    """The positions of tokens in a padded batch, by which outputs of the packed batch are padded again."""
 
-    keep: Tensor  # (b, s), true where the mask shows a token
+    mask: Tensor  # (b, s), true for tokens
     order: Tensor  # (n,), row of each packed sequence in the padded batch
-    rows: Tensor  # (t,), place of each packed token in the flattened padded batch
+    flat_indices: Tensor  # (t,), index of each packed token in the flattened padded batch
 
     def restore(self, x: Tensor) -> Tensor:
-        """Return packed tokens (t, …) as a padded batch (b, s, …), with zeros where there was padding."""
-        b, s = self.keep.shape
-        out = x.new_zeros((b * s, *x.shape[1:])).index_copy(0, self.rows, x).view(b, s, *x.shape[1:])
-        if len(self.rows) > int(self.keep.sum()):  # a query-only first token was packed too
-            out = out.masked_fill(~self.keep.view(b, s, *(1,) * (x.dim() - 1)), 0)
+        """Return outputs per packed token (t, …) as a padded batch (b, s, …), with zeros for padding."""
+        b, s = self.mask.shape
+        out = x.new_zeros((b * s, *x.shape[1:])).index_copy(0, self.flat_indices, x).view(b, s, *x.shape[1:])
+        if len(self.flat_indices) > int(self.mask.sum()):  # a query-only first token was packed too
+            out = out.masked_fill(~self.mask.view(b, s, *(1,) * (x.dim() - 1)), 0)
         return out
 
-    def restore_rows(self, x: Tensor) -> Tensor:
-        """Return one row per sequence in the order of the padded batch, with zeros for a row without tokens."""
-        return x.new_zeros((len(self.keep), *x.shape[1:])).index_copy(0, self.order, x)
+    def restore_sequences(self, x: Tensor) -> Tensor:
+        """Return outputs per sequence in the order of the padded batch's rows, with zeros for empty rows."""
+        return x.new_zeros((len(self.mask), *x.shape[1:])).index_copy(0, self.order, x)
 
-    def restore_square(self, blocks: Sequence[Tensor], heads: int, read: Padding | None = None) -> Tensor:
-        """Return one matrix (h, q, k) per sequence as (b, h, s, s), with zeros where there was padding.
+    def restore_attention(self, blocks: Sequence[Tensor], heads: int, key_padding: Padding | None = None) -> Tensor:
+        """Pad one attention matrix (h, q, k) per sequence with zeros, and return the batch (b, h, s, s).
 
-        With `read`, the keys are another batch's, padded as that was.
+        In cross-attention, `key_padding` is the padding of the keys' batch.
         """
-        keys_kept = (self if read is None else read).keep
-        (b, s), u = self.keep.shape, keys_kept.shape[1]
-        out = torch.zeros(b, heads, s, u, dtype=blocks[0].dtype if blocks else None, device=self.keep.device)
+        key_mask = (self if key_padding is None else key_padding).mask
+        (b, s), u = self.mask.shape, key_mask.shape[1]
+        out = torch.zeros(b, heads, s, u, dtype=blocks[0].dtype if blocks else None, device=self.mask.device)
         for row, block in zip(self.order.tolist(), blocks, strict=True):
-            queries, keys = self.keep[row].nonzero().flatten(), keys_kept[row].nonzero().flatten()
-            out[row][:, queries[:, None], keys] = block[:, block.shape[1] - len(queries) :]  # less a query-only one
+            queries, keys = self.mask[row].nonzero().flatten(), key_mask[row].nonzero().flatten()
+            out[row][:, queries[:, None], keys] = block[:, block.shape[1] - len(queries) :]  # drops a query-only token
         return out
 
 
@@ -182,162 +165,128 @@ def from_padded(
     position_ids: Tensor | None = None,  # (b, s) or (1, s)
     inputs_embeds: Tensor | None = None,  # (b, s, hidden)
     *,
-    first: bool = False,
+    keep_first: bool = False,
 ) -> tuple[Packed, Padding]:
-    """Remove the padding of a batch in the form of `transformers`.
+    """Pack a padded batch, as `transformers` takes it, and return it with the data for padding its results again.
 
-    Any mask is right (left padding, holes, an empty row): positions are computed before the padding goes, by the
-    family's rule. Rows are sorted by length, so that attention finds neighbours of equal length.
+    Any mask is allowed (left padding, holes, an empty row): positions follow the family's rule for padded batches.
+    Sequences are sorted by length, so that attention runs over equal lengths.
 
-    With `first`, the first column is packed even where it is masked, as a query-only token: a head that reads the
-    first token reads that one in the reference, padding or not.
+    With `keep_first`, the first column is packed even where it is masked, as a query-only token: a head that reads the
+    first token reads that column in the reference, padding or not.
     """
-    given = _given(config, input_ids, inputs_embeds)
-    b, s = given.shape[:2]
-    keep = _keep(attention_mask, given)
+    inputs = _validate_inputs(config, input_ids, inputs_embeds)
+    b, s = inputs.shape[:2]
+    mask = keep = _validate_mask(attention_mask, inputs)
     if token_type_ids is not None:
-        token_type_ids = ids_of("token_type_ids", token_type_ids, max(config.type_vocab_size, 1), (b, s))
+        token_type_ids = validate_ids("token_type_ids", token_type_ids, max(config.type_vocab_size, 1), (b, s))
     if position_ids is None:
-        position_ids = _positions(config, given)
-    position_ids = ids_of("position_ids", position_ids, config.max_position_embeddings, (b, s), (1, s)).expand(b, s)
-    mask = keep
-    if first and s:
+        position_ids = _position_ids(config, inputs)
+    position_ids = validate_ids("position_ids", position_ids, config.max_position_embeddings, (b, s), (1, s))
+    if keep_first and s:
         keep = keep.clone()
         keep[:, 0] = True
     counts = keep.sum(1)
     order = counts.argsort(descending=True, stable=True)
     order = order[counts[order] > 0]
-    flat = torch.arange(b * s, device=given.device).view(b, s)
-    rows = flat[order][keep[order]]
+    indices = torch.arange(b * s, device=inputs.device).view(b, s)[order][keep[order]]
     packed = Packed(
-        ids=given.reshape(-1)[rows] if input_ids is not None else rows,
-        positions=position_ids.reshape(-1)[rows],
+        ids=inputs.reshape(-1)[indices] if input_ids is not None else indices,
+        positions=position_ids.expand(b, s).reshape(-1)[indices],
         lengths=tuple(counts[order].tolist()),
-        segments=None if token_type_ids is None else token_type_ids.reshape(-1)[rows],
-        embeds=None if input_ids is not None else given.reshape(b * s, -1)[rows],
-        looked_at=None if keep is mask or bool((keep == mask).all()) else mask.reshape(-1)[rows],
+        token_types=None if token_type_ids is None else token_type_ids.reshape(-1)[indices],
+        embeds=None if input_ids is not None else inputs.reshape(b * s, -1)[indices],
+        is_key=None if keep is mask or bool((keep == mask).all()) else mask.reshape(-1)[indices],
     )
-    return packed, Padding(mask, order, rows)
+    return packed, Padding(mask, order, indices)
 
 
-def rows_of(name: str, ids: Tensor | None, mask: Tensor | None, vocabulary: int) -> list[list[int]]:
-    """Return the ids of each row of a padded batch that the mask shows; raise InputError for an empty row."""
-    ids = ids_of(name, ids, vocabulary)
+def unpad_ids(name: str, ids: Tensor | None, mask: Tensor | None, vocab_size: int) -> list[list[int]]:
+    """Return the token ids of each row of a padded batch without padding; raise InputError for an empty row."""
+    ids = validate_ids(name, ids, vocab_size)
     rows = ids.tolist()
     if mask is not None:
         _check_shape("attention_mask", _check_tensor("attention_mask", mask), ids.shape)
-        rows = [row[shown > 0].tolist() for row, shown in zip(ids, mask, strict=True)]
+        rows = [row[row_mask > 0].tolist() for row, row_mask in zip(ids, mask, strict=True)]
     if not all(rows):
-        raise InputError(
-            f"row {rows.index([])} of {name} has no token.",
-            f"la fila {rows.index([])} de {name} no tiene ningún token.",
-        )
+        raise InputError(*MESSAGES["empty_row"].format(row=rows.index([]), name=name))
     return rows
 
 
-def ids_of(name: str, ids: Tensor | None, count: int, *shapes: tuple[int, ...]) -> Tensor:
-    """Return ids as int64 or int32; raise InputError for other shapes, other types, or ids outside 0 … `count` - 1."""
+def validate_ids(name: str, ids: Tensor | None, count: int, *shapes: tuple[int, ...]) -> Tensor:
+    """Return a tensor of ids as int64 or int32; raise InputError if its shape, dtype or values are not valid."""
     ids = _check_tensor(name, ids)
     if ids.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
-        raise InputError(
-            f"{name} must be whole numbers, not {ids.dtype}.", f"{name} debe contener números enteros, no {ids.dtype}."
-        )
-    _check_form(name, ids, "(batch, length)", 2)
+        raise InputError(*MESSAGES["not_whole"].format(name=name, dtype=ids.dtype))
+    _check_ndim(name, ids, "(batch, length)", 2)
     _check_shape(name, ids, *shapes or (ids.shape,))
     if ids.numel():
         low, high = (int(x) for x in ids.aminmax())
         if low < 0 or high >= count:
-            problem = HINTS[name].format(wrong=low if low < 0 else high, last=count - 1)
+            problem = MESSAGES[name].format(wrong=low if low < 0 else high, last=count - 1)
             raise InputError(f"{name} {problem.en}", f"{name} {problem.es}")
     return ids if ids.dtype == torch.int32 else ids.long()
 
 
-def _given(config: Config, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
-    """Return the one of the two that was passed; raise InputError if it does not fit the model."""
+def _validate_inputs(config: Config, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
+    """Return token ids or input embeddings; raise InputError unless exactly one is given and fits the model."""
     if (input_ids is None) == (inputs_embeds is None):
-        raise InputError(
-            "pass input_ids or inputs_embeds, one of the two.", "pasa input_ids o inputs_embeds, uno de los dos."
-        )
+        raise InputError(*MESSAGES["ids_or_embeds"])
     if input_ids is not None:
-        return ids_of("input_ids", input_ids, config.vocab_size)
+        return validate_ids("input_ids", input_ids, config.vocab_size)
     embeds, wide = _check_tensor("inputs_embeds", inputs_embeds), config.hidden_size
-    _check_form("inputs_embeds", embeds, "(batch, length, hidden)", 3)
+    _check_ndim("inputs_embeds", embeds, "(batch, length, hidden)", 3)
     if embeds.shape[2] != wide or not embeds.is_floating_point():
-        raise InputError(
-            f"inputs_embeds must be floating point of width {wide}, got {embeds.dtype} of width {embeds.shape[2]}.",
-            f"inputs_embeds debe ser de coma flotante y de ancho {wide}, y es {embeds.dtype} de ancho "
-            f"{embeds.shape[2]}.",
-        )
+        raise InputError(*MESSAGES["embeds"].format(hidden=wide, dtype=embeds.dtype, width=embeds.shape[2]))
     return embeds
 
 
-def _keep(mask: Tensor | None, given: Tensor) -> Tensor:
+def _validate_mask(mask: Tensor | None, inputs: Tensor) -> Tensor:
     """Return the attention mask as booleans (b, s); raise InputError if it does not fit the batch."""
-    shape = given.shape[:2]
+    shape = inputs.shape[:2]
     if mask is None:
-        return torch.ones(shape, dtype=torch.bool, device=given.device)
+        return torch.ones(shape, dtype=torch.bool, device=inputs.device)
     _check_shape("attention_mask", _check_tensor("attention_mask", mask), shape)
     if not bool((mask >= 0).all()):
-        raise InputError(
-            "attention_mask has negative values or NaN; use 1 for tokens, 0 for padding.",
-            "attention_mask tiene valores negativos o NaN; usa 1 para los tokens y 0 para el relleno.",
-        )
+        raise InputError(*MESSAGES["negative_mask"])
     return mask != 0
 
 
-def _positions(config: Config, given: Tensor) -> Tensor:
-    """Return the positions (b, s) of ids, or of vectors, by the family's rule."""
-    b, s = given.shape[:2]
-    if config.position_rule == "column" or given.is_floating_point():
+def _position_ids(config: Config, inputs: Tensor) -> Tensor:
+    """Return the position ids (b, s) of token ids or input embeddings, by the rule of the model's family."""
+    b, s = inputs.shape[:2]
+    if config.position_rule == "column" or inputs.is_floating_point():
         first = config.position_offset
-        positions = torch.arange(first, first + s, device=given.device).expand(b, s)
+        positions = torch.arange(first, first + s, device=inputs.device).expand(b, s)
     else:
         pad = config.pad_token_id or 0
-        real = given != pad  # the ids, not the mask, decide, as in the reference
+        real = inputs != pad  # the ids, not the mask, decide, as in the reference
         # https://github.com/huggingface/transformers/blob/main/src/transformers/models/roberta/modeling_roberta.py
         positions = real.cumsum(1) * real + pad
     if positions.numel() and int(positions.max()) >= config.max_position_embeddings:
-        raise InputError(
-            f"a row of {s} tokens is longer than the {config.max_tokens} that this model takes; pass "
-            "truncation=True to the tokenizer, or split the text.",
-            f"una fila de {s} tokens es más larga que los {config.max_tokens} que admite este modelo; pasa "
-            "truncation=True al tokenizador, o divide el texto.",
-        )
+        raise InputError(*MESSAGES["long_row"].format(s=s, max_tokens=config.max_tokens))
     return positions
 
 
-def _check_form(name: str, tensor: Tensor, form: str, dimensions: int) -> None:
+def _check_ndim(name: str, tensor: Tensor, form: str, dimensions: int) -> None:
+    """Raise InputError, naming the expected axes, unless a tensor has the given number of dimensions."""
     if tensor.dim() != dimensions:
-        raise InputError(
-            f"{name} must be of shape {form}, not {tuple(tensor.shape)}; one text is a batch of one.",
-            f"{name} debe ser de forma {form}, no {tuple(tensor.shape)}; un solo texto es un lote de uno.",
-        )
+        raise InputError(*MESSAGES["dimensions"].format(name=name, form=form, shape=tuple(tensor.shape)))
 
 
 def _check_shape(name: str, tensor: Tensor, *shapes: tuple[int, ...]) -> None:
-    """Raise InputError for a tensor of none of these shapes, the first of which is the batch's."""
+    """Raise InputError unless a tensor has one of the given shapes, the first of which is the batch's."""
     if tensor.shape not in shapes:
-        raise InputError(
-            f"{name} is of shape {tuple(tensor.shape)}, but the batch is of shape {tuple(shapes[0])}.",
-            f"{name} es de forma {tuple(tensor.shape)}, pero el lote es de forma {tuple(shapes[0])}.",
-        )
+        raise InputError(*MESSAGES["shape"].format(name=name, shape=tuple(tensor.shape), batch=tuple(shapes[0])))
 
 
 def _check_tensor(name: str, value: object) -> Tensor:
-    """Return a strided tensor of real numbers; raise InputError for anything else."""
+    """Return a value if it is a strided tensor of real numbers; raise InputError for anything else."""
     if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_meta:
         kind = Message.same(type(value).__name__)
         if isinstance(value, Tensor):
-            kind = Message(f"{value.layout} tensor on {value.device}", f"tensor {value.layout} en {value.device}")
-        raise InputError(
-            f"{name} must be an ordinary torch tensor, not a {kind.en}; with the tokenizer's return_tensors='pt', a "
-            "batch is passed with two stars: model(**batch).",
-            f"{name} debe ser un tensor de torch corriente, no un {kind.es}; con return_tensors='pt' en el "
-            "tokenizador, un lote se pasa con dos asteriscos: model(**batch).",
-        )
+            kind = MESSAGES["tensor_on"].format(layout=value.layout, device=value.device)
+        raise InputError(*MESSAGES["not_tensor"].format(name=name, kind=kind))
     if value.is_complex():
-        raise InputError(
-            f"{name} must be real numbers, not {value.dtype}.",
-            f"{name} debe contener números reales, no {value.dtype}.",
-        )
+        raise InputError(*MESSAGES["not_real"].format(name=name, dtype=value.dtype))
     return value

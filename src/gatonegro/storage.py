@@ -1,4 +1,4 @@
-"""Atomic writes: a crash leaves the complete old file or the complete new one.
+"""Atomic writes of files: a crash leaves the complete old file or the complete new one.
 
 Disk errors are raised as the caller's class of error.
 """
@@ -21,7 +21,7 @@ ErrorType = type[GatonegroError]
 
 
 def output_folder(name: str | Path, error: ErrorType = OptionError) -> Path:
-    """Return the folder to write to as a Path; raise `error` if `name` is not a valid path."""
+    """Return a user's output folder as a Path, or raise `error` if it is not a valid path."""
     if not isinstance(name, str | os.PathLike) or not os.fspath(name) or "\0" in str(name):
         raise error(
             f"the folder to write to must be a path, such as './modelo', not {short(name)}.",
@@ -32,7 +32,7 @@ def output_folder(name: str | Path, error: ErrorType = OptionError) -> Path:
 
 @contextmanager
 def convert_disk_errors(folder: Path, error: ErrorType = CheckpointError) -> Iterator[None]:
-    """Raise disk errors from within the `with` block as `error`."""
+    """Convert disk errors that are raised within a `with` block to the exception class `error`."""
     try:
         yield
     except (OSError, SafetensorError) as failure:
@@ -48,7 +48,7 @@ def convert_disk_errors(folder: Path, error: ErrorType = CheckpointError) -> Ite
 
 @contextmanager
 def atomic_write(path: str | Path, error: ErrorType = CheckpointError) -> Iterator[Path]:
-    """Yield a temporary file to write to, then replace `path` with it; on failure, `path` stays as it was."""
+    """Yield a temporary file to write to, which then replaces `path` unless an error occurs."""
     path = Path(path)
     with convert_disk_errors(path.parent, error):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def write_text(path: str | Path, text: str, error: ErrorType = CheckpointError) 
 
 
 def copy(path: Path, to: Path, error: ErrorType = CheckpointError) -> None:
-    """Copy a file atomically, following links; raise `error` if both paths are the same file."""
+    """Copy a file atomically, or raise `error` if the source and the destination are the same file."""
     if to.exists() and to.samefile(path):
         raise error(
             f"{to.parent} is the model itself; name another folder.",

@@ -1,4 +1,4 @@
-"""What `pipeline` of transformers 4 gave, before v5 dropped these tasks: writes pipelines.json, beside this file.
+"""Record the answers of transformers 4's `pipeline`, before v5 dropped these tasks, in pipelines.json.
 
 Written once, with transformers 4.57.6, torch 2.13.0 (CPU), tokenizers 0.22.2 and sentencepiece 0.2.3, by
 
@@ -6,9 +6,9 @@ Written once, with transformers 4.57.6, torch 2.13.0 (CPU), tokenizers 0.22.2 an
     /tmp/hf4/bin/pip install torch==2.13.0 "transformers==4.57.*" sentencepiece numpy safetensors protobuf sacremoses
     OMP_NUM_THREADS=1 /tmp/hf4/bin/python tests/golden/make.py
 
-The file says what was asked, so that whoever reads it needs nothing of this script: `files`, what tests/generative.py
-has to write before anything else can be compared; `pipelines`, a call and its result or error each; `generate`, the ids
-beneath, of the padded `inputs`. Nothing in it is drawn.
+The file is complete without this script. `files` are those that tests/small_checkpoints.py must write before
+anything else can be compared; `pipelines` are calls with their results or errors; `generate` are the ids of the padded
+`inputs`. Nothing in it is random.
 """
 
 import functools
@@ -29,7 +29,7 @@ import sentencepiece
 import tokenizers
 import torch
 import transformers
-from generative import KINDS, make
+from small_checkpoints import KINDS, make
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
 
 ES = [
@@ -51,7 +51,7 @@ WRONG: tuple[Any, ...] = ([], "", ["", ES[1]], " ", 5, None, {"text": ES[0]}, [E
 
 
 def sequence_to_sequence(task: str, texts: list[str], low: list[list[int]]) -> Iterator[Call]:
-    """What all three tasks understand; `low` are ids that a plain answer has, to be forbidden."""
+    """Return the keywords that all three tasks accept; `low` are ids of a plain answer, to be forbidden."""
     one = texts[0]
     inputs: Any
     keywords: Keywords
@@ -200,7 +200,7 @@ def calls(kind: str, low: list[list[int]]) -> Iterator[Call]:
 
 
 def settings(low: list[list[int]]) -> Iterator[dict[str, Any]]:
-    """Keywords of `generate`; what they leave out, generation_config.json says."""
+    """Return keywords of `generate`; generation_config.json has the others."""
     keywords: Keywords
     plain: Keywords = {"max_new_tokens": 20, "do_sample": False}
     yield plain | {"num_beams": 1}
@@ -235,7 +235,7 @@ def settings(low: list[list[int]]) -> Iterator[dict[str, Any]]:
 
 
 def plain(value: Any) -> Any:
-    """Tensors as lists."""
+    """Convert tensors to lists."""
     if isinstance(value, torch.Tensor):
         return value.tolist()
     if isinstance(value, dict):
@@ -251,7 +251,7 @@ def outcome(ask: Callable[[str], Any], task: str, inputs: Any, keywords: dict[st
 
 
 def batches(kind: str, tokenizer: Any) -> list[dict[str, Any]]:
-    """One text alone, and three together: padded on the right, but on the left where the model goes on."""
+    """Return one text alone, and three padded together: on the left for decoder-only models, else on the right."""
     texts = PROMPTS if kind == "gpt2" else ES if kind == "marian" else EN
     if kind == "gpt2":
         tokenizer.pad_token, tokenizer.padding_side = tokenizer.eos_token, "left"
@@ -271,7 +271,7 @@ def generated(kind: str, model: Any, inputs: list[dict[str, Any]], low: list[lis
 
 
 def forbidden(kind: str, model: Any, tokenizer: Any) -> list[list[int]]:
-    """Two ids that a greedy answer to the first text has, one list each."""
+    """Return two ids of a greedy answer to the first text, one list each."""
     text = PROMPTS[0] if kind == "gpt2" else ES[0] if kind == "marian" else EN[0]
     inputs = tokenizer(text, return_tensors="pt")["input_ids"]
     ids = model.generate(inputs, max_new_tokens=20, min_length=8, num_beams=1, do_sample=False)[0]
@@ -288,9 +288,9 @@ def main() -> None:
     inputs: dict[str, Any] = {}
     pipelines: list[dict[str, Any]] = []
     generate: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as room:
+    with tempfile.TemporaryDirectory() as root:
         for kind in KINDS:
-            folder = make(kind, Path(room) / kind)
+            folder = make(kind, Path(root) / kind)
             files[kind] = {
                 path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in sorted(folder.iterdir())
             }

@@ -1,4 +1,4 @@
-"""Small tokenizers that the tests make themselves, one folder a kind of vocabulary file."""
+"""Fixtures of small tokenizers, one folder per kind of vocabulary file."""
 
 import json
 import warnings
@@ -34,20 +34,20 @@ def write(folder, **files):
 
 @pytest.fixture
 def make(tmp_path):
-    """`make(vocab__txt=…)` → a folder of those files."""
+    """Return `make(vocab__txt=…)`, which writes a folder with these files."""
     return lambda **files: write(tmp_path / str(len(list(tmp_path.iterdir()))), **files)
 
 
 @pytest.fixture(scope="session")
 def bert_folder(tmp_path_factory):
-    """A BERT of 8 positions."""
+    """Return the folder of a BERT of 8 positions."""
     config = {"model_type": "bert", "max_position_embeddings": 8, "vocab_size": len(WORDS)}
     return write(tmp_path_factory.mktemp("bert"), vocab__txt="\n".join(WORDS) + "\n", config__json=config)
 
 
 @pytest.fixture(scope="session")
 def bytes_folder(tmp_path_factory):
-    """RoBERTa's files: byte-level BPE."""
+    """Return a folder with RoBERTa's files: byte-level BPE."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -63,7 +63,7 @@ def bytes_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def json_folder(tmp_path_factory):
-    """One tokenizer.json of the class PreTrainedTokenizerFast, like RoBERTuito's: 10 positions for 8 tokens."""
+    """Return a folder with the tokenizer.json of a PreTrainedTokenizerFast: 10 positions, for 8 tokens."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -90,7 +90,7 @@ def json_folder(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def train_spm(tmp_path_factory):
-    """`train_spm(name, **options)` → the path of a SentencePiece model trained on TEXTS."""
+    """Return `train_spm(name, **options)`, which returns the path of a SentencePiece model trained on TEXTS."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sentencepiece = pytest.importorskip("sentencepiece")
@@ -119,7 +119,7 @@ def roberta(bytes_folder):
 
 @pytest.fixture
 def robertuito(json_folder):
-    """A fresh one: some tests change it."""
+    """Return a new tokenizer, since some tests change it."""
     return AutoTokenizer.from_pretrained(json_folder)
 
 
@@ -135,7 +135,7 @@ def texts():
 
 @pytest.fixture(scope="session")
 def shared():
-    """The research data beside the checkout."""
+    """Return the folder of research data beside the checkout."""
     if not SHARED.is_dir():
         pytest.skip("the research data (../shared) is not beside this checkout")
     return SHARED / "data"
@@ -143,7 +143,7 @@ def shared():
 
 @pytest.fixture(scope="session")
 def hf():
-    """The reference library."""
+    """Return the module `transformers`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import transformers

@@ -1,4 +1,4 @@
-"""safetensors ↔ state dict: single files and shards, the int8 form, and writing that survives a crash.
+"""Reading and crash-safe writing of checkpoints as safetensors: one file or shards, also with int8 matrices.
 
 https://github.com/huggingface/safetensors#format
 """

@@ -1,4 +1,4 @@
-"""The int8 form of checkpoints: matrices as int8 rows with one fp16 scale each, a quarter of the size."""
+"""Int8 checkpoints, a quarter of the size of fp32: each matrix as int8 numbers with an fp16 scale per matrix row."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MIN_PACKED_NUMBERS = 4096  # smaller matrices stay fp32
 
 
 def pack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return matrices (rows, columns) as int8 with `NAME.row_scale`, a fp16 scale per row (rows,); the rest as fp32.
+    """Return a state dict with its large matrices as int8 and an fp16 scale per matrix row, and the rest as fp32.
 
-    The error of a number is at most half its row's scale, and packing unpacked tensors returns the same bits.
-    Matrices with a row too large or too small for a fp16 scale become fp32.
+    The scales of a matrix NAME are `NAME.row_scale`. A number's error is at most half its row's scale, and packing
+    unpacked tensors returns the same bits. A matrix with a row too large or small for an fp16 scale becomes fp32.
     """
     out: dict[str, Tensor] = {}
     for name, tensor in state.items():
@@ -40,7 +40,7 @@ def pack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _scales(largest: Tensor) -> Tensor | None:
-    """Return fp16 scales of which each row's `largest` number is at most 127; None if one does not fit fp16."""
+    """Return an fp16 scale for each row of an int8 matrix, from its largest number; None if one does not fit fp16."""
     exact = largest / 127
     near = exact.half()
     # rounded up; the bits of positive numbers count up with their value
@@ -54,7 +54,7 @@ def _scales(largest: Tensor) -> Tensor | None:
 
 
 def unpack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return tensors with int8 matrices, as `pack_int8` returns them, in fp32.
+    """Return a state dict with its int8 matrices converted back to fp32, by the scales that `pack_int8` stored.
 
     Raises:
         CheckpointError: an int8 matrix has no scales that fit it.
@@ -68,7 +68,7 @@ def unpack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def row_scales(state: Mapping[str, Tensor], name: str) -> Tensor:
-    """Return the fp16 scales (rows,) of an int8 matrix (rows, columns) in a state that `pack_int8` returned."""
+    """Return the fp16 scales, one per matrix row, of an int8 matrix in a state dict that `pack_int8` returned."""
     matrix, scale = state[name], state.get(name + SCALE_SUFFIX)
     if scale is None:
         raise CheckpointError(*MESSAGES["no_scales"].format(name=name, scales=name + SCALE_SUFFIX))

@@ -1,4 +1,4 @@
-"""Reading a checkpoint: tensors by name from safetensors, shards or, on request, pickled weights, all checked."""
+"""Reading of checkpoints: tensors by name from safetensors files, shards or, on request, pickled weights."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16
 def read(
     source: Source, *, allow_pickle: bool = False, unpack: bool = True, checked: bool = False
 ) -> dict[str, Tensor]:
-    """Return all tensors of a checkpoint by name, in their dtypes on disk; safetensors are memory-mapped.
+    """Return all tensors of a checkpoint by name, in the dtypes in which they are stored.
 
     Args:
-        source: the model's files.
+        source: the model's files; safetensors are memory-mapped.
         allow_pickle: read pickled weights too.
         unpack: return the int8 form as fp32; else as int8 matrices (rows, columns), whose scales `row_scales` returns.
         checked: the files were checked before, so unused tensors need not be read.
@@ -66,7 +66,7 @@ def read(
 
 
 def weight_files(source: Source) -> list[Path]:
-    """Return a model's weight files and, for shards, their index; those not on this machine are fetched.
+    """Return the paths of a model's weight files and shard index, after downloading those that are missing.
 
     Raises:
         CheckpointError: there are none, or a shard is missing.
@@ -76,7 +76,7 @@ def weight_files(source: Source) -> list[Path]:
 
 
 def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | None, dict[str, str]]:
-    """Return the files to read and, for shards, their index and its {tensor: file name}."""
+    """Return a checkpoint's weight files, its index of shards or None, and the index as {tensor name: file name}."""
     for single, index in (
         (SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME),
         (PICKLED_WEIGHTS_NAME, PICKLED_WEIGHTS_INDEX_NAME),
@@ -101,16 +101,12 @@ def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | 
             for lang, word in (("en", " and "), ("es", " y "))
         )
         hint = Message(f" It has only {en}, which cannot be read here.", f" Solo tiene {es}; aquí no se leen.")
-    where, names = source.location, f"{SAFE_WEIGHTS_NAME}, {SAFE_WEIGHTS_INDEX_NAME}"
-    raise CheckpointError(
-        *MESSAGES["no_weights"].format(
-            name=source.name, where=where, names=names, pickled_weights_name=PICKLED_WEIGHTS_NAME, hint=hint
-        )
-    )
+    names = {"safe": SAFE_WEIGHTS_NAME, "index": SAFE_WEIGHTS_INDEX_NAME, "pickled": PICKLED_WEIGHTS_NAME}
+    raise CheckpointError(*MESSAGES["no_weights"].format(name=source.name, where=source.location, hint=hint, **names))
 
 
 def _weight_map(index: Path, suffix: str) -> dict[str, str]:
-    """Return {tensor: file name} of an index of shards; raise CheckpointError for an invalid one."""
+    """Return {tensor name: file name} from an index of shards, or raise CheckpointError if the index is invalid."""
     try:
         data = json.loads(index.read_text(encoding="utf-8"))
         files = data.get("weight_map") if isinstance(data, dict) else None
@@ -126,7 +122,7 @@ def _weight_map(index: Path, suffix: str) -> dict[str, str]:
 
 
 def _read_file(path: Path) -> tuple[dict[str, Tensor], str | None]:
-    """Return a file's tensors by name, and the form in its metadata: None or "int8"."""
+    """Return the tensors of a weight file by name, and the form named in its metadata ("int8"), or None."""
     if path.suffix == ".bin":
         return _unpickle(path), None
     if not os.access(path, os.R_OK):
@@ -138,12 +134,12 @@ def _read_file(path: Path) -> tuple[dict[str, Tensor], str | None]:
                 tensors = {name: tensor.clone() for name, tensor in tensors.items()}
             return tensors, (file.metadata() or {}).get("gatonegro")
     except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
-        why = _damage(path) or message_of(error)
+        why = _describe_damage(path) or message_of(error)
         raise CheckpointError(*MESSAGES["not_safetensors"].format(path=path, why=why)) from None
 
 
-def _damage(path: Path) -> Message | None:
-    """Return why a file is no valid safetensors file; None if safetensors' message is as good."""
+def _describe_damage(path: Path) -> Message | None:
+    """Return the reason why a safetensors file is invalid, or None to use the error of the `safetensors` library."""
     with suppress(OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError), path.open("rb") as file:
         size, start = path.stat().st_size, file.read(64)
         for signature, kind in FILE_SIGNATURES.items():
@@ -168,7 +164,7 @@ def _damage(path: Path) -> Message | None:
 
 
 def _unpickle(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a pickled state dict, without running code."""
+    """Return the tensors of a pickled PyTorch state dict, without running code from the file."""
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything

@@ -1,4 +1,4 @@
-"""Checks of a checkpoint's tensors, and the messages of this package."""
+"""Checks of the dtypes and values of a checkpoint's tensors, and the error messages about checkpoints."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUPPORTED_DTYPES = FLOAT_DTYPES | {torch.int64, torch.int32, torch.int16, torch.
 
 
 def check_tensors(path: Path, tensors: Mapping[str, Tensor], form: str | None) -> None:
-    """Raise CheckpointError for a tensor of an unsupported dtype, or with NaN or infinity; `form` is None or "int8"."""
+    """Raise CheckpointError if a checkpoint has a tensor with NaN, infinity or an unsupported dtype."""
     if form not in (None, "int8"):
         raise CheckpointError(*MESSAGES["later_form"].format(path=path, form=form))
     for name, tensor in tensors.items():

@@ -1,4 +1,4 @@
-"""Writing a checkpoint: new files are written beside the old ones, then replace them."""
+"""Writing of checkpoints that survives a crash: new files are written beside the old ones, then replace them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def write(
     metadata: Mapping[str, str] | None = None,
     max_shard_size: int | str = "5GB",
 ) -> None:
-    """Write tensors as `model.safetensors`, or as shards of at most `max_shard_size` bytes and their index.
+    """Write tensors as `model.safetensors`, or as shards and their index if larger than `max_shard_size`.
 
     New files are written beside the old ones and replace them in one last step: if the process dies, the folder has all
     old weights or all new ones. It may be the folder that a model was loaded from. Metadata is added for int8 tensors.
@@ -50,14 +50,14 @@ def write(
         folder.mkdir(parents=True, exist_ok=True)
         if len(shards) == 1:
             _save_file(shards[0], folder / SAFE_WEIGHTS_NAME, metadata)  # from here on, `read` reads it
-            written = {SAFE_WEIGHTS_NAME}
+            new_files = {SAFE_WEIGHTS_NAME}
         else:
-            written = _write_shards(folder, shards, metadata)
-    _remove_old_files(folder, written)
+            new_files = _write_shards(folder, shards, metadata)
+    _remove_old_files(folder, new_files)
 
 
 def _write_shards(folder: Path, shards: list[dict[str, Tensor]], metadata: dict[str, str]) -> set[str]:
-    """Write shards and their index; return the names of the files."""
+    """Write the shards of a checkpoint and their index, and return the names of all files written."""
     names = [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
     if any((folder / name).exists() for name in names):  # the old index may name them
         tag = secrets.token_hex(3)
@@ -73,17 +73,17 @@ def _write_shards(folder: Path, shards: list[dict[str, Tensor]], metadata: dict[
     return {SAFE_WEIGHTS_INDEX_NAME, *names}
 
 
-def _remove_old_files(folder: Path, written: set[str]) -> None:
-    """Remove files that are no longer read: old weights, and temporary files of a process that died."""
+def _remove_old_files(folder: Path, new_files: set[str]) -> None:
+    """Remove a checkpoint's obsolete files: old weights, and temporary files of a process that died."""
     long_ago = time.time() - 3600  # seconds; another process may be writing the younger ones
     for path in (folder / SAFE_WEIGHTS_INDEX_NAME, *folder.glob(SHARD_PATTERN), *folder.glob(".model*.tmp")):
         with suppress(OSError):  # on Windows, while a model is mapped from it
-            if path.name not in written and (path.suffix != ".tmp" or path.stat().st_mtime < long_ago):
+            if path.name not in new_files and (path.suffix != ".tmp" or path.stat().st_mtime < long_ago):
                 path.unlink()
 
 
 def _parse_size(size: int | str) -> int:
-    """Return a size in bytes, given as a number or a text such as "500MB" or "2GiB"."""
+    """Return a file size in bytes, given as a number or a text such as "500MB" or "2GiB"."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?) *(?:([kmg])(i?))?b?", str(size).strip(), re.IGNORECASE)
     if isinstance(size, bool) or match is None or not 0 < float(match[1]) < 1e18:
         raise OptionError(*MESSAGES["shard_size"].format(size=size))
@@ -91,18 +91,18 @@ def _parse_size(size: int | str) -> int:
 
 
 def _split_shards(state: Mapping[str, Tensor], limit: int) -> Iterator[dict[str, Tensor]]:
-    """Yield shards of at most `limit` bytes; tied tensors are copied, since safetensors accepts no shared memory."""
+    """Yield a state dict's tensors in shards of at most `limit` bytes, with copies of tensors that share memory."""
     shard: dict[str, Tensor] = {}
-    left, seen = limit, set()
+    free, addresses = limit, set()
     for name, tensor in state.items():
         tensor = tensor.detach().cpu().contiguous()
         address = tensor.untyped_storage().data_ptr()
-        if shard and tensor.nbytes > left:
+        if shard and tensor.nbytes > free:
             yield shard
-            shard, left = {}, limit
-        shard[name] = tensor.clone() if address in seen else tensor
-        left -= tensor.nbytes
-        seen.add(address)
+            shard, free = {}, limit
+        shard[name] = tensor.clone() if address in addresses else tensor
+        free -= tensor.nbytes
+        addresses.add(address)
     yield shard
 
 

@@ -1,4 +1,4 @@
-"""The command line. Heavy modules, above all torch, are imported by the command that needs them."""
+"""Command line of gatonegro, which imports heavy modules such as torch only for the commands that need them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["COMMANDS", "main", "parser"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit status: 0, 1 for an error (on stderr), 2 for wrong usage, 130 for Ctrl-C."""
+    """Run a `gatonegro` command and return its exit status: 0, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
     words = sys.argv[1:] if argv is None else argv
     with _process(), override_language(requested_language(words)), localized_argparse():
         top = parser(words)
@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _process() -> Iterator[None]:
-    """Configure the process for a command, and restore it at the end for callers of `main` from Python."""
+    """Set up garbage collection and output streams for a command, and restore them when the command ends."""
     threshold = gc.get_threshold()
     streams = {stream: stream.errors for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)}
     gc.set_threshold(50_000)  # imports create many objects that stay, and each collection would visit them

@@ -1,4 +1,4 @@
-"""Arguments shared by several commands, and the help texts of all commands, from `help.json`."""
+"""Command-line arguments shared by several commands, and the help texts of all commands from `help.json`."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def add_lang(parser: ArgumentParser) -> None:
 
 
 def source_of(args: Namespace) -> dict[str, Any]:
-    """Return the options of `add_source` as keyword arguments of `from_pretrained` and `pipeline`."""
+    """Return `--revision` and `--offline` as keyword arguments of `from_pretrained` and `pipeline`."""
     return {"revision": args.revision, "local_files_only": args.offline}
 
 
 def positive_int(text: str) -> int:
-    """Parse an argument that is an integer of at least 1."""
+    """Parse a command-line argument that must be an integer of at least 1."""
     if text.isdecimal() and int(text) >= 1:
         return int(text)
     en, es = f"must be a whole number of at least 1, not {text!r}", f"debe ser un número entero, 1 o más, no {text!r}"

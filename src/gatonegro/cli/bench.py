@@ -55,11 +55,11 @@ def run(args: Namespace) -> None:
     rows = [
         {
             "precision": precision,
-            "texts_per_s": round(len(texts) / many, 1),
-            "ms_for_one": round(one * 1000, 1),
+            "texts_per_s": round(len(texts) / batch_s, 1),
+            "ms_for_one": round(one_s * 1000, 1),
             "auto": precision == chosen,
         }
-        for precision, (many, one) in best.items()
+        for precision, (batch_s, one_s) in best.items()
     ]
     if args.json:
         print_json({"model": str(model), "cores": cores(), "texts": len(texts), "precisions": rows})

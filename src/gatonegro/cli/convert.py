@@ -1,4 +1,4 @@
-"""`gatonegro convert`: convert a model to safetensors, in its precision or in int8."""
+"""`gatonegro convert`: convert a model to safetensors, in its stored precision or in int8."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ def run(args: Namespace) -> None:
     from gatonegro.glassbox.diagnose import diagnose
 
     for n, text in enumerate(chain.from_iterable(read_texts(args.texts))):
-        found = diagnose(text, args.model, **source_of(args))
+        diagnosis = diagnose(text, args.model, **source_of(args))
         if args.json:
-            print_json(found.to_dict())
+            print_json(diagnosis.to_dict())
             continue
         if n:
             print()  # an empty line between texts
-        title, *lines = str(found).split("\n  ")
+        title, *lines = str(diagnosis).split("\n  ")
         lines = [line.translate(CONTROL_PICTURES) for line in lines]
         if not sys.stdout.isatty():
             print(one_line(title), *lines, sep="\n  ", flush=True)

@@ -1,4 +1,4 @@
-"""`gatonegro explain`: show every step from a text to an answer."""
+"""`gatonegro explain`: show every computation of a model from a text to its answer."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ def run(args: Namespace) -> None:
             )
         saver_of(args.output)  # raises for a wrong suffix, before the model runs
     for n, text in enumerate(chain.from_iterable(parts)):
-        found = explain(text, args.model, max_new_tokens=args.max_new_tokens, **source_of(args))
+        explanation = explain(text, args.model, max_new_tokens=args.max_new_tokens, **source_of(args))
         if args.output:
-            path = found.save(args.output)
+            path = explanation.save(args.output)
             print_message(f"written to {path}", f"escrito en {path}")
         elif args.json:
-            print_json(found.to_dict())
+            print_json(explanation.to_dict())
         else:
             if n:
                 print()  # an empty line between texts
             if sys.stdout.isatty():
                 from rich.console import Console
 
-                show(found, Console(highlight=False), args.layers)
+                show(explanation, Console(highlight=False), args.layers)
             else:
-                print(to_text(found, args.layers), flush=True)
+                print(to_text(explanation, args.layers), flush=True)

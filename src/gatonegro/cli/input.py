@@ -1,4 +1,4 @@
-"""Texts from arguments or standard input."""
+"""Reading of input texts from command-line arguments or standard input."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ CHUNK_BYTES = 1 << 17  # bytes of standard input per read: about a thousand line
 
 
 def read_texts(arguments: list[str]) -> Iterator[list[str]]:
-    """Return the texts of the command line or, if there are none, the lines of standard input, in parts.
+    """Return lists of texts from the command line or, if it has none, of lines from standard input as they arrive.
 
-    A part has the lines that are available without waiting.
+    Each list has the lines that are available without waiting.
 
     Raises:
         InputError: a text or a line is not UTF-8; for a line, after the lines before it.
@@ -77,8 +77,8 @@ def _decoded(lines: list[bytes], n_done: int) -> Iterator[list[str]]:
 def _not_utf8(name: Message, text: str) -> InputError:
     bad = SURROGATE.search(text)
     encoding = "utf-16" if text.startswith(("\udcff\udcfe", "\udcfe\udcff")) else "latin1"
-    at = bad.start() + 1 if bad else 0
+    i = bad.start() + 1 if bad else 0
     return InputError(
-        f"{name.en} is not UTF-8 (character {at}); convert it first, with iconv -f {encoding} -t utf-8, for example.",
-        f"{name.es} no es UTF-8 (carácter {at}); conviértelo antes, con iconv -f {encoding} -t utf-8, por ejemplo.",
+        f"{name.en} is not UTF-8 (character {i}); convert it first, with iconv -f {encoding} -t utf-8, for example.",
+        f"{name.es} no es UTF-8 (carácter {i}); conviértelo antes, con iconv -f {encoding} -t utf-8, por ejemplo.",
     )

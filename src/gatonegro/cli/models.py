@@ -1,4 +1,4 @@
-"""`gatonegro models`: list the built-in models with the metrics of their cards, or copy a model into a folder."""
+"""`gatonegro models`: list the built-in models with the metrics of their model cards, or copy a model to a folder."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def run(args: Namespace) -> None:
 
 
 def get(args: Namespace) -> None:
-    """Copy a model into a new folder below `--to`, from which `--model` reads it without a network."""
+    """Copy a model's files into a new subfolder of the folder given by `--to`, for use without a network."""
     from gatonegro.models import copy_to
 
     name = Path(args.get).name
@@ -77,11 +77,11 @@ def _show(record: dict[str, Any]) -> None:
             rows.append((title, f"{name:<{width}}  {shown}"))
             title = ""
     else:
-        how = localized(
+        hint = localized(
             f"not installed: pip install {WEIGHTS_DISTRIBUTION} (from a checkout: pip install ./models)",
             f"sin instalar: pip install {WEIGHTS_DISTRIBUTION} (desde una copia del repositorio: pip install ./models)",
         )
-        rows.append((localized("weights", "pesos"), how))
+        rows.append((localized("weights", "pesos"), hint))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     console.print(Text(record["name"], "bold"))
     for name, value in rows:
@@ -89,7 +89,7 @@ def _show(record: dict[str, Any]) -> None:
 
 
 def _card(folder: Path) -> dict[str, Any]:
-    """Return languages, licence and metrics from a card's front matter, and the size of the files in MB."""
+    """Return a built-in model's languages, licence and metrics from its model card, and its size in MB."""
     from huggingface_hub import ModelCard, ModelCardData
 
     card = folder / "README.md"

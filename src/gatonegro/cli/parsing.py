@@ -1,4 +1,4 @@
-"""The argument parser: argparse in two languages, with suggestions for mistyped words."""
+"""Command-line parser: argparse in English and Spanish, with suggestions for mistyped words."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ COMMANDS = ("sentiment", "translate", "diagnose", "explain", "tokens", "models",
 
 
 class Parser(argparse.ArgumentParser):
-    """Argument parser with help texts from help.json."""
+    """Argument parser that takes its help texts from `help.json` and suggests corrections of mistyped words."""
 
     def add_argument(self, *flags: str, **settings: Any) -> argparse.Action:
-        """Add an argument with the help of "COMMAND FLAG" or "FLAG" in help.json, and a translated metavar."""
+        """Add an argument whose help text and translated metavar are looked up in `help.json`."""
         flag, metavar = flags[-1], settings.get("metavar")
         if "help" not in settings:
             command = self.prog.partition(" ")[2]
@@ -37,7 +37,7 @@ class Parser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
     def exit_unknown(self, words: Sequence[str]) -> None:
-        """Exit with an error for unrecognized words, and suggest a correction."""
+        """Exit with an error that lists unrecognized command-line words and suggests a correction."""
         word = next((word for word in words if word.startswith("-")), words[0])
         options = [flag for action in self._actions for flag in action.option_strings]
         close = close_matches(word.partition("=")[0], options)
@@ -52,14 +52,14 @@ class Parser(argparse.ArgumentParser):
 
 
 def close_matches(word: str, known: Iterable[str]) -> list[str]:
-    """Return a list with the known word closest to a mistyped one; empty if none is close."""
+    """Return the known word closest to a mistyped one in a list, which is empty if no known word is close."""
     from difflib import get_close_matches
 
     return get_close_matches(word, list(known), 1)
 
 
 def parser(words: Sequence[str] = COMMANDS) -> Parser:
-    """Return the parser of all commands, in the user's language. Only commands in `words` are imported."""
+    """Return the command-line parser in the user's language, importing only the commands named in `words`."""
     top = Parser(
         prog="gatonegro", allow_abbrev=False, description=str(HELP["gatonegro"]), epilog=str(HELP["gatonegro more"])
     )
@@ -86,7 +86,7 @@ def parser(words: Sequence[str] = COMMANDS) -> Parser:
 
 
 def requested_language(words: Sequence[str]) -> str | None:
-    """Return the value of `--lang` before parsing: the parser's messages depend on it."""
+    """Return the value of `--lang` in unparsed arguments, since the parser's own messages depend on it."""
     for i, word in enumerate(words):
         if word == "--":
             break
@@ -98,7 +98,7 @@ def requested_language(words: Sequence[str]) -> str | None:
 
 @contextmanager
 def localized_argparse() -> Iterator[None]:
-    """Translate argparse's messages, which use gettext, into the user's language within the `with` block."""
+    """Translate argparse's own messages into the user's language within a `with` block."""
     gettext = argparse._  # type: ignore[attr-defined]
     if user_language() == "es":
         spanish = {message.en: message.es for message in catalog(Path(__file__).with_name("argparse.json")).values()}

@@ -1,4 +1,4 @@
-"""`gatonegro sentiment`: print a label and a score per text."""
+"""`gatonegro sentiment`: print a sentiment label and its score for each text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def probability(text: str) -> float:
-    """Parse an argument that is a number from 0 to 1."""
+    """Parse a command-line argument that must be a number from 0 to 1."""
     try:
         value = float(text)
     except ValueError:
@@ -78,7 +78,7 @@ def _as_tabs(text: str, answers: list[dict[str, Any]]) -> None:
 
 
 def _terminal_printer(labels: Iterable[str]) -> Show:
-    """Return a function that prints one truncated text per line, and further labels below the first."""
+    """Return a function that prints a text's labels and scores, with the text beside the first, in a terminal."""
     from rich.cells import cell_len, set_cell_size
     from rich.console import Console
     from rich.text import Text

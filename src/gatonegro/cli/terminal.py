@@ -1,4 +1,4 @@
-"""Output of answers and messages to terminals, pipes and files; a progress bar."""
+"""Printing of answers, messages and a progress bar to terminals, pipes and files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONTROL_PICTURES = {c: 0x2400 + c for c in range(0x20)} | {0x7F: 0x2421} | dict.
 
 @contextmanager
 def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
-    """Yield a function that advances a progress bar by one text; there is a bar if texts come from a file."""
+    """Show a progress bar while texts are read from a file, and yield a function that advances it by one text."""
     size = 0
     if not arguments and sys.stdin and sys.stderr and sys.stderr.isatty() and not sys.stdout.isatty():
         status = os.fstat(sys.stdin.fileno())
@@ -45,7 +45,7 @@ def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
 def with_answers(
     arguments: list[str], parts: Iterable[list[str]], stream: Callable[[Iterable[list[str]]], Iterator[Any]]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield each text with its answer from a pipeline's `stream`, and advance the progress bar."""
+    """Yield each input text with its answer from a pipeline, and advance a progress bar."""
     parts, copy = tee(parts)
     with progress(arguments) as advance:
         for text, answer in zip(chain.from_iterable(parts), stream(copy), strict=True):
@@ -60,13 +60,13 @@ def print_json(record: dict[str, Any]) -> None:
 
 
 def print_tabs(*values: Any) -> None:
-    """Print values on one line, separated by tabs, for a pipe."""
+    """Print values on one line, separated by tabs, for other programs to read."""
     fields = (" ".join(re.split(r"[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]", str(value))) for value in values)
     print(*(field.translate(CONTROL_PICTURES) for field in fields), sep="\t", flush=True)
 
 
 def print_message(message: object, es: str | None = None) -> None:
-    """Print one line on stderr: a text in both languages, or an error or warning, whose item counts from 1."""
+    """Print a message, error or warning on one line of stderr, in the user's language."""
     if es is not None:
         message = localized(str(message), es)
     elif isinstance(message, BilingualException) and message.item is not None:
@@ -76,13 +76,13 @@ def print_message(message: object, es: str | None = None) -> None:
 
 
 def one_line(text: str, indented: bool = False) -> str:
-    """Return a text on one line, with single spaces and visible control characters; `indented` keeps its indent."""
+    """Join a text's lines into one, with single spaces and with symbols in place of control characters."""
     indent = text[: len(text) - len(text.lstrip(" \t"))].expandtabs(4) if indented else ""
     return indent + " ".join(text.split()).translate(CONTROL_PICTURES)
 
 
 def table(*columns: tuple[str, str]) -> Table:
-    """Return an empty table without lines. A column is a title and an alignment, "left" or "right"."""
+    """Create an empty terminal table without borders from the titles and alignments of its columns."""
     from rich.table import Table
 
     empty = Table(box=None, pad_edge=False)

@@ -48,8 +48,8 @@ def _print_table(text: str, tokens: list[str], ids: list[int], offsets: list[tup
     from rich.console import Console
     from rich.text import Text
 
-    place = localized("in the text", "en el texto")
-    shown = table(("#", "right"), ("id", "right"), ("token", "left"), (place, "left"))
+    span_title = localized("in the text", "en el texto")
+    shown = table(("#", "right"), ("id", "right"), ("token", "left"), (span_title, "left"))
     for n, (i, token, (a, b)) in enumerate(zip(ids, tokens, offsets, strict=True)):
         span = Text(f"{text[a:b]!r} {a}–{b}" if b > a else "—", "dim")
         shown.add_row(str(n), str(i), Text(one_line(token), "cyan"), span)

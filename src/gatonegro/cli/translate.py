@@ -68,7 +68,7 @@ def _as_json(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
 
 
 def _as_lines(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
-    """Print a translation per line: preceded by its score if there are several, followed by its alignment if any."""
+    """Print each translation on a line, with its score if there are several and its word alignment if requested."""
     for answer in answers:
         values = [answer["translation_text"]]  # keeps its line breaks and indents
         if several:
@@ -82,7 +82,7 @@ def _as_lines(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
 
 
 def _terminal_printer(apart: bool) -> Show:
-    """Return a function that prints translations, best first, with alignments, and below the text if `apart`."""
+    """Return a function that prints translations, best first, in a terminal, below their source text if `apart`."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""Fast inference: precision, int8, operators and threads; optimized modules replace those of a model's copy."""
+"""Fast inference: choice of precision and threads, and replacement of a model's modules by faster ones."""
 
 from gatonegro.engine.optimize import PRECISIONS, best_precision, replace_modules
 from gatonegro.engine.processor import cores, limit_threads, resolve_device

@@ -1,4 +1,4 @@
-"""Attention over all packed sequences in one kernel call, on a GPU or by the compiled CPU kernel."""
+"""Attention over all sequences of a packed batch in one kernel call, on a GPU or a CPU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gatonegro.packing import Layout
 
 
 class VarlenAttend(Attend):
-    """Variable-length attention in one GPU kernel call, https://arxiv.org/abs/2307.08691."""
+    """Attention over sequences of different lengths by one GPU kernel call, https://arxiv.org/abs/2307.08691."""
 
     def __init__(self, causal: bool = False, scale: float | None = None) -> None:
         super().__init__(0.0, causal, scale)
@@ -23,15 +23,15 @@ class VarlenAttend(Attend):
         self.kernel: Callable[..., Any] = varlen_attn
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
-        if self.causal or self.scale is not None or bias is not None or layout.places is not None:
+        if self.causal or self.scale is not None or bias is not None or layout.key_slots is not None:
             return super().forward(q, k, v, layout, bias)
-        queries, keys = (starts.to(q.device, non_blocking=True) for starts in layout.starts)  # (n + 1,) each
-        longest = max(layout.queries, default=0), max(layout.keys, default=0)
+        queries, keys = (starts.to(q.device, non_blocking=True) for starts in layout.cu_seqlens)  # (n + 1,) each
+        longest = max(layout.query_lengths, default=0), max(layout.key_lengths, default=0)
         return self.kernel(q.contiguous(), k.contiguous(), v.contiguous(), queries, keys, *longest)  # (t, h, d)
 
 
 def is_varlen_usable(device: torch.device, dtype: torch.dtype, heads: int, width: int) -> bool:
-    """Return True if `VarlenAttend` supports such heads and agrees with `attend`."""
+    """Return True if the GPU's variable-length attention supports the given heads and agrees with PyTorch's."""
     if device.type != "cuda" or dtype not in (torch.bfloat16, torch.float16):
         return False
     random = torch.Generator().manual_seed(0)
@@ -45,7 +45,7 @@ def is_varlen_usable(device: torch.device, dtype: torch.dtype, heads: int, width
 
 
 class KernelAttend(Attend):
-    """Attention over all sequences and heads in one CPU kernel call; with a bias, by PyTorch's operator."""
+    """Attention over all sequences and heads in one call of the compiled CPU kernel or, with a bias, by PyTorch."""
 
     def __init__(self, causal: bool = False, scale: float | None = None) -> None:
         super().__init__(0.0, causal, scale)

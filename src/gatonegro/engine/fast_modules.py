@@ -1,4 +1,4 @@
-"""Optimized copies of the modules in `nn`, with the same results by fewer and faster operators.
+"""Faster versions of a Transformer's modules, such as attention, which call fewer and faster operators.
 
 Each has the signature of the module that it replaces, so the forward pass stays the same code. Sublayers take the
 residual as `add`, and their last product adds it.
@@ -15,17 +15,17 @@ from torch import Tensor, nn
 
 from gatonegro.engine.attention import KernelAttend, VarlenAttend, is_varlen_usable
 from gatonegro.engine.kernels import Kernel, KernelNorm, supports_width
-from gatonegro.nn.attention import Attention, Bias, Kept, Keys
+from gatonegro.nn.attention import KV, Attention, Bias, KVCache
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
-from gatonegro.nn.heads import NextTokenHead
+from gatonegro.nn.heads import LMHead
 from gatonegro.packing import Layout, Packed
 
 MakeLinear = Callable[..., nn.Module]  # (weight, bias, *, source, act, input_act) → a linear layer
 
 
 class FastAttention(nn.Module):
-    """Attention with q, k and v by one product; in cross-attention, k and v by one."""
+    """Attention that computes queries, keys and values by one matrix product instead of three."""
 
     def __init__(self, source: Attention, make_linear: MakeLinear, dtype: torch.dtype, cross: bool = False):
         super().__init__()
@@ -41,7 +41,7 @@ class FastAttention(nn.Module):
             self.attend = KernelAttend(source.attend.causal, source.attend.scale)
         self.output = make_linear(source.output.weight, source.output.bias, source=source.output)
 
-    def keys_of(self, memory: Tensor) -> Keys:
+    def project_kv(self, memory: Tensor) -> KV:
         assert self.cross_kv is not None
         k, v = self.cross_kv(memory).view(-1, 2, self.heads, self.width).unbind(1)  # (u, h, d) each
         return k, v
@@ -51,16 +51,16 @@ class FastAttention(nn.Module):
         x: Tensor,
         layout: Layout,
         bias: Bias | None = None,
-        memory: Keys | None = None,
-        kept: Kept | None = None,
+        memory: KV | None = None,
+        kv_cache: KVCache | None = None,
         add: Tensor | None = None,
     ) -> Tensor:
         if memory is None:
             q, k, v = self.qkv(x).view(-1, 3, self.heads, self.width).unbind(1)  # (t, h, d) each
-            if layout.rows is not None:
-                k, v = k[layout.rows], v[layout.rows]  # (u, h, d)
-            if kept is not None:
-                k, v = kept.add(k, v)
+            if layout.key_rows is not None:
+                k, v = k[layout.key_rows], v[layout.key_rows]  # (u, h, d)
+            if kv_cache is not None:
+                k, v = kv_cache.update(k, v)
         else:
             q = self.qkv(x).view(-1, self.heads, self.width)  # (t, h, d)
             k, v = memory  # (u, h, d) each
@@ -68,13 +68,13 @@ class FastAttention(nn.Module):
 
 
 def _fuse(parts: Sequence[nn.Linear], make_linear: MakeLinear) -> nn.Module:
-    """Return one linear layer for several with the same input; its result is theirs side by side."""
+    """Return one linear layer in place of several that read the same input, with their outputs concatenated."""
     bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
     return make_linear(torch.cat([part.weight for part in parts]), bias, source=parts[0])
 
 
 class FastFeedForward(nn.Module):
-    """A feed-forward layer that fuses the activation into its first product and the residual into its second."""
+    """A feed-forward layer whose first matrix product applies the activation, and whose second adds the residual."""
 
     def __init__(self, source: FeedForward, make_linear: MakeLinear):
         super().__init__()
@@ -91,32 +91,32 @@ class FastFeedForward(nn.Module):
 
 
 def fast_norm(source: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """Return the norm by our kernel where it supports its width; else a copy of the norm in `dtype`."""
+    """Return a norm computed by the compiled CPU kernel or, where that is not possible, a copy converted to `dtype`."""
     if isinstance(source, nn.LayerNorm) and supports_width(source.weight.device, dtype, len(source.weight)):
         return KernelNorm(source)
     return copy.deepcopy(source).to(dtype)
 
 
 class FastAddNorm(nn.Module):
-    """norm(x + f(x)), or x + f(norm(x)) with pre-norm; f itself adds x."""
+    """The residual connection and norm around a sublayer, where the sublayer itself adds the residual."""
 
     def __init__(self, source: AddNorm, dtype: torch.dtype):
         super().__init__()
-        self.before = source.before
+        self.pre_norm = source.pre_norm
         self.norm = fast_norm(source.norm, dtype)
 
     def forward(self, x: Tensor, sublayer: nn.Module, *args: Any) -> Tensor:
-        if self.before:
+        if self.pre_norm:
             return sublayer(self.norm(x), *args, add=x)
         return self.norm(sublayer(x, *args, add=x))
 
 
 class FastLMHead(nn.Module):
-    """A language-model head in the fast precision, with fp32 logits."""
+    """A language-model head that computes in a given precision and returns fp32 logits."""
 
     per = "token"
 
-    def __init__(self, source: NextTokenHead, tokens: nn.Module, make_linear: MakeLinear, dtype: torch.dtype):
+    def __init__(self, source: LMHead, tokens: nn.Module, make_linear: MakeLinear, dtype: torch.dtype):
         super().__init__()
         weight: Tensor = (tokens if source.output is None else source.output).weight  # type: ignore[assignment]
         weight = weight if source.scale == 1.0 else weight * source.scale
@@ -130,7 +130,7 @@ class FastLMHead(nn.Module):
 
 
 class _Stack(nn.Module):
-    """An encoder's or decoder's layers in another precision; the modules around them stay in fp32."""
+    """Base class of encoders and decoders whose layers compute in a given precision, between modules in fp32."""
 
     def __init__(self, source: Encoder | Decoder, dtype: torch.dtype):
         nn.Module.__init__(self)
@@ -139,7 +139,7 @@ class _Stack(nn.Module):
 
 
 class FastEncoder(_Stack, Encoder):
-    """An encoder in another precision."""
+    """A stack of encoder layers that computes in a given precision, such as bf16."""
 
     @torch.no_grad()
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
@@ -148,21 +148,21 @@ class FastEncoder(_Stack, Encoder):
 
 
 class FastDecoder(_Stack, Decoder):
-    """A decoder in another precision."""
+    """A stack of decoder layers that computes in a given precision, such as bf16."""
 
     @torch.no_grad()
-    def keys_of(self, memory: Tensor) -> list[Keys]:
+    def project_memory(self, memory: Tensor) -> list[KV]:
         with torch.autocast(memory.device.type, enabled=False):
-            return super().keys_of(memory.to(self.dtype))
+            return super().project_memory(memory.to(self.dtype))
 
     @torch.no_grad()
     def forward(
         self,
         x: Tensor,
         layout: Layout,
-        memory: Sequence[Keys] | None = None,
+        memory: Sequence[KV] | None = None,
         cross: Layout | None = None,
-        kept: Sequence[Kept] | None = None,
+        kv_caches: Sequence[KVCache] | None = None,
     ) -> Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            return super().forward(x.to(self.dtype), layout, memory, cross, kept).to(x.dtype)  # (t, hidden)
+            return super().forward(x.to(self.dtype), layout, memory, cross, kv_caches).to(x.dtype)  # (t, hidden)

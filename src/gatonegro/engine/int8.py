@@ -1,4 +1,4 @@
-"""Linear layers and embeddings in int8, with activations quantised per token, and PyTorch's int8 operators.
+"""Linear layers and token embeddings in int8, by PyTorch's int8 operators.
 
 The operators are private to PyTorch: `optimize.is_usable` tries them before a model uses them.
 """
@@ -25,7 +25,7 @@ ACTIVATION_MINIMUM = {
 
 
 class Int8(nn.Module):
-    """A linear layer in int8, with one scale per row of the weights and one per input token.
+    """A linear layer in int8, with one scale per row of the weight matrix and one per input token.
 
     With a scale per token, a sentence has the same answer alone and in a batch.
 
@@ -59,15 +59,15 @@ class Int8(nn.Module):
 
     @staticmethod
     def narrow_sums() -> bool:
-        """Return True if the operator adds pairs of products in 16 bits, which can saturate."""
+        """Return True if the int8 operator adds pairs of products in 16-bit integers, which can saturate."""
         return not has_wide_sums()
 
     def pack(self, rows: Tensor, scales: Tensor) -> None:
-        """Pack int8 weights (n, k) and their scales (n,) for the operator."""
+        """Store int8 weights (n, k) and their scales (n,) in the form that the int8 operator reads."""
         raise NotImplementedError
 
     def multiply(self, q: Tensor) -> Tensor:
-        """Return the product (t, n) of inputs (t, k), quantised with the zero point `zero_point`."""
+        """Return the product (t, n) of the int8 weights and scaled inputs (t, k), which it rounds to 8 bits."""
         raise NotImplementedError
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
@@ -88,7 +88,7 @@ class Int8(nn.Module):
 
 
 class OnednnInt8(Int8):
-    """oneDNN's int8 operator, the faster one with 32-bit sums."""
+    """A linear layer by oneDNN's int8 operator, which is faster than FBGEMM's on processors with VNNI."""
 
     def pack(self, rows: Tensor, scales: Tensor) -> None:
         self.weight, self.scales = torch.ops.onednn.qlinear_prepack(rows, None), scales
@@ -105,7 +105,7 @@ class OnednnInt8(Int8):
 
 
 class FbgemmInt8(Int8):
-    """FBGEMM's int8 operator, the faster one with 16-bit sums; it also rounds the inputs."""
+    """A linear layer by FBGEMM's int8 operator, which is faster than oneDNN's on processors without VNNI."""
 
     def pack(self, rows: Tensor, scales: Tensor) -> None:
         zeros = torch.zeros(len(rows), dtype=torch.long)
@@ -117,12 +117,12 @@ class FbgemmInt8(Int8):
 
 
 def int8_operator() -> type[Int8]:
-    """Return the faster of PyTorch's int8 operators on this machine."""
+    """Return the class of int8 linear layer whose operator, oneDNN's or FBGEMM's, is faster on this machine."""
     return OnednnInt8 if has_wide_sums() else FbgemmInt8
 
 
 def quantise(weight: Tensor, narrow_sums: bool) -> tuple[Tensor, Tensor]:
-    """Return a matrix (n, k) as int8, and one scale per row (n,).
+    """Quantise a float matrix (n, k) to int8, and return it with one scale per row (n,).
 
     With `narrow_sums`, two neighbours of a row are at most 128 together: 255 · 128 fits 16 bits.
     """
@@ -135,7 +135,7 @@ def quantise(weight: Tensor, narrow_sums: bool) -> tuple[Tensor, Tensor]:
 
 
 class Int8Embedding(nn.Module):
-    """Token embeddings as int8 rows (v, hidden) with one scale per row (v,)."""
+    """Token embeddings that store each token's vector as int8 numbers and one scale."""
 
     rows: Tensor
     scales: Tensor
@@ -154,7 +154,7 @@ class Int8Embedding(nn.Module):
 
 
 def to_int8_embedding(source: nn.Embedding) -> Int8Embedding | None:
-    """Return the same embeddings as int8; None where int8 cannot hold them exactly, such as after training."""
+    """Return token embeddings stored as int8, or None where int8 cannot hold them exactly, such as after training."""
     parts = []
     for vectors in source.weight.detach().split(1024):  # rows that fit a processor's cache
         rows, scales = quantise(vectors, narrow_sums=False)
@@ -166,7 +166,7 @@ def to_int8_embedding(source: nn.Embedding) -> Int8Embedding | None:
 
 @cache
 def has_wide_sums() -> bool:
-    """Return True if PyTorch's int8 operators add products in 32 bits: with VNNI, not with AVX2 alone."""
+    """Return True if PyTorch's int8 operators add products in 32 bits, as on processors with VNNI."""
     k = 64
     x = torch.full((16, k), 255, dtype=torch.uint8)
     ones, zeros = torch.ones(16), torch.zeros(16, dtype=torch.long)

@@ -49,13 +49,13 @@ SIGNATURES = {  # as in kernels.cpp
 
 @cache
 def kernel_isa() -> str | None:
-    """Return the instruction set of the fastest library that this processor can run; None if there is none."""
+    """Return the instruction set of the fastest kernel library that this processor can run, or None."""
     return next((name for name, needs in ISA_CAPABILITIES.items() if needs <= cpu_capabilities()), None)
 
 
 @cache
 def library() -> ctypes.CDLL | None:
-    """Return the compiled library for this processor; None if none is installed."""
+    """Return the loaded library of compiled kernels for this processor, or None if none is installed."""
     spec = find_spec("gatonegro_kernels")
     if spec is None or spec.origin is None or kernel_isa() is None:
         return None
@@ -75,7 +75,7 @@ def library() -> ctypes.CDLL | None:
 
 @cache
 def available() -> bool:
-    """Return True if kernels for this processor are installed and agree with PyTorch; warn if they disagree."""
+    """Return True if compiled CPU kernels are installed and agree with PyTorch; warn if they disagree."""
     try:
         wrong = "" if library() is None else _disagreements()
         why = Message.same(wrong) if wrong else None
@@ -88,14 +88,14 @@ def available() -> bool:
 
 
 def supports_width(device: torch.device, dtype: torch.dtype, width: int) -> bool:
-    """Return True if the kernels support attention heads and norms of this dtype and width."""
+    """Return True if the compiled CPU kernels support attention heads and norms of this dtype and width."""
     supported = dtype in (torch.float32, torch.bfloat16) and width % WIDTH_MULTIPLE == 0
     return supported and device.type == "cpu" and available()
 
 
 @torch.inference_mode()
 def _disagreements() -> str:
-    """Return the names and relative errors of kernels that disagree with PyTorch; "" if none does."""
+    """Return a text that names the compiled kernels that disagree with PyTorch and their errors, or "" for none."""
     random = torch.Generator().manual_seed(0)
     x, weight, bias, add = (torch.randn(*size, generator=random) for size in ((70, 96), (80, 96), (80,), (70, 80)))
     layout, (q, k, v) = Layout((50, 20), (50, 20)), torch.randn(70, 3, 2, 32, generator=random).unbind(1)
@@ -120,14 +120,14 @@ def _disagreements() -> str:
 
 
 def prefers_kernel(dtype: torch.dtype) -> bool:
-    """Return True if our kernel is the fastest product in this dtype; with AMX, oneDNN's operator is."""
+    """Return True if our compiled kernel multiplies faster than PyTorch's operators in this dtype on this processor."""
     if dtype in (torch.bfloat16, torch.int8) and "amx_int8" in cpu_capabilities():
         return False
     return dtype in (torch.float32, torch.int8) or (dtype == torch.bfloat16 and kernel_isa() == "avx512_bf16")
 
 
 def pack_panels(weight: Tensor) -> Tensor:
-    """Return weights (n, k) as panels (n / wide, k / word, wide, word), in the order in which they are multiplied."""
+    """Return weights (n, k) reordered for the compiled kernel, as panels (n / wide, k / word, wide, word)."""
     wide, word = library().gatonegro_wide(), NUMBERS_PER_WORD[weight.dtype]  # type: ignore[union-attr]
     n, k = weight.shape
     if not k:
@@ -137,12 +137,12 @@ def pack_panels(weight: Tensor) -> Tensor:
 
 
 def pad_panels(vector: Tensor) -> Tensor:
-    """Return a vector (n,) in fp32, padded with zeros to the rows of `pack_panels`."""
+    """Return a bias or scale vector in fp32, padded with zeros to the row count of the reordered weights."""
     return F.pad(vector.float(), (0, -len(vector) % library().gatonegro_wide()))  # type: ignore[union-attr]
 
 
 def data_ptr(tensor: Tensor | None) -> int | None:
-    """Return the address of a tensor's data; None for no tensor."""
+    """Return the memory address of a tensor's data, or None for no tensor."""
     return None if tensor is None else tensor.data_ptr()
 
 
@@ -152,14 +152,14 @@ def is_bf16(tensor: Tensor) -> bool:
 
 
 def as_contiguous(x: Tensor, dtype: torch.dtype, *, width: int) -> Tensor:
-    """Return rows (…, width) as a contiguous tensor of `dtype`."""
+    """Return a tensor (…, width) as contiguous memory of `dtype`; raise InputError for another width."""
     if x.shape[-1] != width:
         raise InputError(*MESSAGES["width"].format(given=x.shape[-1], width=width))
     return (x if x.dtype == dtype else x.to(dtype)).contiguous()
 
 
 class Weights(ctypes.Structure):
-    """The struct of the same name in kernels.cpp."""
+    """The weights of a linear layer as a C struct, with the fields of `Weights` in kernels.cpp."""
 
     _fields_ = [
         *((name, PTR) for name in ("panels", "bias", "scale", "offset", "inv_smooth")),
@@ -168,7 +168,7 @@ class Weights(ctypes.Structure):
 
 
 class Kernel:
-    """Base class of the linear layers by a kernel: the weights as a C++ struct, and the call."""
+    """Base class of linear layers that a compiled kernel computes from weights in a C++ struct."""
 
     weights: Weights
     address: int  # address of `weights`
@@ -177,6 +177,7 @@ class Kernel:
     out_dtype: torch.dtype | None = None  # dtype of the result, if not the precision's
 
     def compute(self, x: Tensor, add: Tensor | None, dtype: torch.dtype, scratch: Tensor | None = None) -> Tensor:
+        """Call the compiled kernel for contiguous inputs (…, k), and return the linear layer's output (…, n)."""
         n, rows, dtype = self.out_features, x.shape[:-1].numel(), self.out_dtype or dtype
         y = torch.empty(*x.shape[:-1], n, dtype=dtype)
         add = None if add is None else as_contiguous(add.expand_as(y), dtype, width=n)
@@ -192,7 +193,7 @@ class Kernel:
 
 
 class KernelLinear(Kernel, nn.Module):
-    """A linear layer act(x·Wᵀ + b) + add in fp32 or bf16, by our kernel."""
+    """A linear layer act(x·Wᵀ + b) + add in fp32 or bf16, computed by the compiled CPU kernel."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, act: str | None = None):
         nn.Module.__init__(self)
@@ -208,7 +209,7 @@ class KernelLinear(Kernel, nn.Module):
 
 
 class KernelInt8(Kernel, Int8):
-    """A linear layer in int8, by our kernel. The result is fp32 with `add`, else bf16, which is quantised next."""
+    """A linear layer in int8 by the compiled CPU kernel, with results in bf16 or, if a residual is added, fp32."""
 
     @staticmethod
     def narrow_sums() -> bool:
@@ -231,23 +232,23 @@ class KernelInt8(Kernel, Int8):
 def attention(
     q: Tensor, k: Tensor, v: Tensor, layout: Layout, causal: bool = False, scale: float | None = None
 ) -> Tensor:
-    """Return the contexts (t, h, d) that `attend` returns without a bias, by one call for all sequences and heads."""
+    """Compute attention without a bias for all packed sequences and heads in one call of the compiled CPU kernel."""
     (_, heads, width), y = q.shape, torch.empty(q.shape, dtype=q.dtype)
-    assert len(layout.queries) == len(layout.keys)  # the C code checks no bounds
+    assert len(layout.query_lengths) == len(layout.key_lengths)  # the C code checks no bounds
     if any(x.stride()[1:] != (width, 1) for x in (q, k, v)) or k.stride(0) != v.stride(0):
         q, k, v = q.contiguous(), k.contiguous(), v.contiguous()
-    queries, keys = layout.starts
+    queries, keys = layout.cu_seqlens
     library().gatonegro_attend(  # type: ignore[union-attr]
         data_ptr(q), data_ptr(k), data_ptr(v), is_bf16(q), q.stride(0), k.stride(0),
-        data_ptr(queries), data_ptr(keys), data_ptr(layout.places),
-        len(layout.queries), heads, width, width**-0.5 if scale is None else scale, causal, data_ptr(y),
+        data_ptr(queries), data_ptr(keys), data_ptr(layout.key_slots),
+        len(layout.query_lengths), heads, width, width**-0.5 if scale is None else scale, causal, data_ptr(y),
         torch.get_num_threads(),
     )  # fmt: skip
     return y  # (t, h, d)
 
 
 def top_k(scores: Tensor, count: int, banned: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Return what `generation.topk.best` returns, for scores (rows, n) in fp32."""
+    """Return each row's `count` largest scores outside its banned indices, their indices, and the row's logsumexp."""
     rows, n = scores.shape
     starts = torch.tensor([0, *accumulate(map(len, banned or [()] * rows))], dtype=torch.int32)  # (rows + 1,)
     bans = torch.tensor([index for row in banned for index in row], dtype=torch.int32)
@@ -261,7 +262,7 @@ def top_k(scores: Tensor, count: int, banned: Sequence[Sequence[int]]) -> tuple[
 
 
 class KernelNorm(nn.Module):
-    """Layer norm in fp32 or bf16, by our kernel, https://arxiv.org/abs/1607.06450."""
+    """Layer norm in fp32 or bf16, computed by the compiled CPU kernel, https://arxiv.org/abs/1607.06450."""
 
     def __init__(self, source: nn.LayerNorm):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Linear layers in fp32 and bf16, act(x·Wᵀ + b) + add, by PyTorch's public operators or oneDNN's fused ones.
+"""Linear layers act(x·Wᵀ + b) + add in fp32 and bf16, by PyTorch's public operators or oneDNN's fused ones.
 
 oneDNN's operators are private to PyTorch: `optimize.is_usable` tries them before a model uses them.
 """
@@ -28,12 +28,12 @@ ONEDNN_ACTIVATIONS: dict[str | None, tuple[str, list, str]] = {
 
 
 def activate(act: str, y: Tensor) -> Tensor:
-    """Return act(y); `y` may be overwritten."""
+    """Apply the activation function of a given name to a tensor, possibly in place, and return the result."""
     return torch.ops.aten.gelu_(y) if act == "gelu" else ACTIVATIONS[act](y)
 
 
 class Linear(nn.Module):
-    """A linear layer by PyTorch's public operators, for any machine and device."""
+    """A linear layer computed by PyTorch's public operators, which run on every machine and device."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, act: str | None = None):
         super().__init__()
@@ -48,7 +48,7 @@ class Linear(nn.Module):
 
 
 class Prepacked(nn.Module):
-    """A linear layer in fp32 or bf16 by one fused oneDNN operator, with prepacked weights."""
+    """A linear layer in fp32 or bf16, computed by one fused oneDNN operator from weights packed in advance."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, act: str | None = None):
         super().__init__()

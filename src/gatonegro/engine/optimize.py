@@ -1,4 +1,4 @@
-"""Choice of the precision and the operators for a machine, and replacement of a model's modules by faster ones."""
+"""Choice of the fastest precision and operators, and replacement of a model's modules by faster ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gatonegro.errors import GatonegroWarning
 from gatonegro.nn.attention import Attention
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Embedding, Encoder, FeedForward
-from gatonegro.nn.heads import NextTokenHead
+from gatonegro.nn.heads import LMHead
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.float32}
 PRECISIONS = ("auto", *DTYPES)
@@ -28,7 +28,7 @@ CATCH_WARNINGS_LOCK = Lock()  # `catch_warnings` is for one thread at a time
 
 
 def best_precision(device: torch.device, stored_int8: bool) -> str:
-    """Return the precision that "auto" stands for on a device.
+    """Return the precision that `precision="auto"` stands for on a device, such as "bf16".
 
     It is this machine's in `tuned.json`, else the first of int8 and bf16 that the processor has instructions for; no
     precision is timed. int8 is for models stored as int8, whose accuracy in int8 was measured when they were made.
@@ -45,10 +45,10 @@ def best_precision(device: torch.device, stored_int8: bool) -> str:
 
 @torch.no_grad()
 def replace_modules(model: nn.Module, precision: str, stored_int8: bool, run: Callable[[], object]) -> None:
-    """Replace a model's modules by faster ones, in place: pass a copy that shares the weights.
+    """Replace a model's modules by faster ones, in place.
 
     Args:
-        model: the copy.
+        model: a copy that shares the weights of the original.
         precision: a key of `DTYPES`.
         stored_int8: the weights were stored as int8, so embeddings can stay int8 without loss.
         run: runs the model on some tokens, from which int8 takes the range of each channel.
@@ -57,7 +57,7 @@ def replace_modules(model: nn.Module, precision: str, stored_int8: bool, run: Ca
     linear_type, int8_embeddings = linear_class(precision, device), stored_int8 and device.type == "cpu"
     input_maxima = _input_maxima(model, run) if issubclass(linear_type, Int8) else {}
     make = partial(_make_linear, linear_type, dtype, input_maxima)
-    if isinstance(model.head, NextTokenHead):
+    if isinstance(model.head, LMHead):
         model.head = fast_modules.FastLMHead(model.head, model.embeddings.tokens, make, dtype)  # type: ignore[union-attr, arg-type]
     for parent in list(model.modules()):
         for name, child in list(parent.named_children()):
@@ -82,7 +82,7 @@ def replace_modules(model: nn.Module, precision: str, stored_int8: bool, run: Ca
 
 
 def linear_class(precision: str, device: torch.device) -> type[nn.Module]:
-    """Return the class of the fastest linear layer in a precision that is usable on a device."""
+    """Return the class of the fastest linear layer that is usable in a given precision on a given device."""
     if device.type != "cpu":
         return Linear
     dtype = torch.int8 if precision == "int8" else DTYPES[precision]
@@ -97,7 +97,7 @@ def linear_class(precision: str, device: torch.device) -> type[nn.Module]:
 
 @cache
 def is_usable(kind: type[nn.Module], dtype: torch.dtype = torch.float32) -> bool:
-    """Return True if a linear layer's operator exists and agrees with `Linear`; else warn, once."""
+    """Return True if a class of linear layer runs in this PyTorch and computes the right result, else warn once."""
     random = torch.Generator().manual_seed(0)
     x, weight = (torch.randn(n, 96, generator=random) for n in (70, 48))
     bias, add = (torch.randn(*size, generator=random) for size in ((48,), (70, 48)))
@@ -129,7 +129,7 @@ def _make_linear(
     act: str | None = None,
     input_act: str | None = None,
 ) -> nn.Module:
-    """Return a linear layer in place of `source`; its inputs are the outputs of the activation `input_act`."""
+    """Return a faster linear layer that replaces `source` and reads outputs of the activation `input_act`, if any."""
     # a copy of the bias: the mapped one would keep its whole file open
     weight, bias = weight.detach().to(dtype), None if bias is None else bias.detach().to(dtype, copy=True)
     if not issubclass(linear_type, Int8):
@@ -142,13 +142,13 @@ def _make_linear(
 
 
 def _input_maxima(model: nn.Module, run: Callable[[], object]) -> dict[nn.Module, Tensor]:
-    """Return the largest absolute input of each channel (k,) of each linear layer and of the head."""
+    """Run a model, and return the largest absolute value of each input channel of its linear layers and its head."""
     input_maxima: dict[nn.Module, Tensor] = {}
 
     def record(module: nn.Module, args: tuple[Tensor, ...]) -> None:
         input_maxima[module] = args[0].abs().amax(0).float()
 
-    parts = [part for part in model.modules() if isinstance(part, nn.Linear | NextTokenHead)]
+    parts = [part for part in model.modules() if isinstance(part, nn.Linear | LMHead)]
     hooks = [part.register_forward_pre_hook(record) for part in parts]
     try:
         run()

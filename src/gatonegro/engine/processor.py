@@ -1,4 +1,4 @@
-"""The machine: the processor's instruction sets, the cores of this process, memory, and the device."""
+"""Properties of the machine: instruction sets, cores that this process may use, memory, and devices."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CGROUP_ROOT, PROCESS_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 
 @cache
 def cpu_capabilities() -> frozenset[str]:
-    """Return the processor's capabilities that PyTorch may use, by PyTorch's names.
+    """Return the names of the processor features, such as "avx512_bf16", that PyTorch may use.
 
     `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA`, which limit PyTorch and oneDNN, are respected:
     https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html
@@ -59,7 +59,7 @@ def cpu_capabilities() -> frozenset[str]:
 
 @cache
 def fast_precisions() -> frozenset[str]:
-    """Return the precisions, of "bf16" and "int8", whose products are fast on this processor."""
+    """Return the precisions, out of "bf16" and "int8", in which this processor multiplies matrices fast."""
     if not torch.backends.mkldnn.is_available():
         return frozenset()
     has = cpu_capabilities()
@@ -67,7 +67,7 @@ def fast_precisions() -> frozenset[str]:
 
 
 def vector_bits() -> int:
-    """Return the width in bits of PyTorch's vectors: 512, 256, or 128 where PyTorch reports none."""
+    """Return the width in bits of the vector instructions that PyTorch uses: 512, 256 or 128."""
     level = torch.backends.cpu.get_cpu_capability()
     return 512 if level == "AVX512" else 256 if level in ("AVX2", "SVE256") else 128
 
@@ -79,7 +79,7 @@ def cores() -> int:
 
 
 def _cpu_quotas() -> Iterator[float]:
-    """Yield the CPU quota in cores of this process's cgroup and of each cgroup around it.
+    """Yield the CPU quota, in cores, of this process's cgroup and of each cgroup that contains it.
 
     https://docs.kernel.org/admin-guide/cgroup-v2.html, and for the first version cgroup-v1/sched-bwc
     """
@@ -105,7 +105,7 @@ def _cpu_quotas() -> Iterator[float]:
 
 @cache
 def limit_threads() -> int:
-    """Limit PyTorch's threads, once, to the cores of this process; return the number of threads.
+    """Limit PyTorch to as many threads as this process may use cores, and return the number of threads.
 
     More threads than cores wait for each other: two processes that both use all cores are many times slower. A number
     that the user set, by `OMP_NUM_THREADS` or `torch.set_num_threads`, is never raised.
@@ -116,7 +116,7 @@ def limit_threads() -> int:
 
 
 def trim_memory() -> None:
-    """Return free memory to the system, which glibc would keep: packing weights needs much for a moment."""
+    """Return freed memory that glibc keeps, such as after the packing of weights, to the operating system."""
     with suppress(OSError, AttributeError, TypeError):  # another C library
         ctypes.CDLL(None).malloc_trim(0)
 
@@ -127,7 +127,7 @@ def has_bf16() -> bool:
 
 
 def keep_memory() -> None:
-    """Make glibc keep freed memory for the next training step: new pages take up to half of a step's time.
+    """Make glibc keep freed memory for reuse, since fetching it anew takes up to half of a training step.
 
     https://man7.org/linux/man-pages/man3/mallopt.3.html
     """
@@ -139,7 +139,7 @@ def keep_memory() -> None:
 
 
 def resolve_device(device: int | str | torch.device) -> torch.device:
-    """Return the device for a name, a GPU's index (-1: the CPU), or "auto".
+    """Return the `torch.device` for a name such as "cuda", a GPU's index (-1 is the CPU), or "auto".
 
     Raises:
         OptionError: there is no such device, or nothing can be computed on it.

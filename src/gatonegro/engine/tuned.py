@@ -1,4 +1,4 @@
-"""A file with the precision that `gatonegro bench --tune` measured to be fastest on this machine."""
+"""The file that stores which precision `gatonegro bench --tune` measured to be fastest on this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gatonegro.storage import write_text
 
 
 def tuned_path() -> Path:
-    """Return the path of the file: in `GATONEGRO_CACHE`, else in the user's cache folder."""
+    """Return the path of the file that stores fastest precisions, in `GATONEGRO_CACHE` or the user's cache folder."""
     if folder := os.environ.get("GATONEGRO_CACHE"):
         return Path(folder) / "tuned.json"
     if sys.platform == "win32":
@@ -28,7 +28,7 @@ def tuned_path() -> Path:
 
 
 def machine_key() -> str:
-    """Return the machine's key in the file: host, processor, instruction sets, and PyTorch's version."""
+    """Return a text that identifies this machine: host, processor, instruction sets, and PyTorch's version."""
     precisions = "+".join(sorted(fast_precisions())) or "plain"
     isa = torch.backends.cpu.get_cpu_capability()
     compiled = f", {kernels.kernel_isa()} kernels" if kernels.available() else ""
@@ -36,7 +36,7 @@ def machine_key() -> str:
 
 
 def save_fastest(fastest: str, fastest_exact: str) -> Path:
-    """Save the fastest precision, and the fastest one without int8; return the path of the file.
+    """Save this machine's fastest precision, and its fastest one other than int8; return the file's path.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -48,7 +48,7 @@ def save_fastest(fastest: str, fastest_exact: str) -> Path:
 
 
 def load_fastest(stored_int8: bool) -> str | None:
-    """Return this machine's fastest precision, int8 only for models stored as int8; None if never measured."""
+    """Return the precision that was measured to be fastest on this machine, or None if none was measured."""
     try:
         measured = _read(tuned_path()).get(machine_key())
     except RuntimeError:  # the user has no home folder

@@ -1,4 +1,4 @@
-"""The supported families of checkpoints, by the `model_type` of their `config.json`."""
+"""The supported model families, such as BERT and T5, by the `model_type` in their `config.json`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def family_of(model_type: object) -> Family:
-    """Return the family of a `model_type`; raise ConfigError, which lists the supported ones, for any other."""
+    """Return the family that supports a `model_type`, or raise ConfigError with a list of the supported types."""
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         known = ", ".join(FAMILIES)
         raise ConfigError(*MESSAGES["model_type"].format(model_type=short(model_type), known=known))

@@ -1,4 +1,4 @@
-"""BART, https://arxiv.org/abs/1910.13461, and Marian, https://arxiv.org/abs/1804.00344: their names and values.
+"""Tensor and config names of BART, https://arxiv.org/abs/1910.13461, and Marian, https://arxiv.org/abs/1804.00344.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/bart/modeling_bart.py
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/marian/modeling_marian.py
@@ -18,7 +18,7 @@ SHARED_EMBEDDING_ROWS: tuple[NameRow, ...] = (  # encoder and decoder share one 
 
 
 def _layers(stack: str, attentions: dict[str, str]) -> tuple[NameRow, ...]:
-    """Return the names of an encoder's or a decoder's layers; `attentions` are {checkpoint's name: model's name}."""
+    """Return the table that maps a checkpoint's tensor names to the model's, for BART's encoder or decoder layers."""
     layer = f"{stack}.layers.{{i}}"  # in both
     parts = {"q_proj": "query", "k_proj": "key", "v_proj": "value", "out_proj": "output"}
     return (

@@ -1,4 +1,4 @@
-"""BERT, https://arxiv.org/abs/1810.04805: its names and values, most of which RoBERTa shares.
+"""Tensor names and `config.json` keys of BERT, https://arxiv.org/abs/1810.04805, which RoBERTa mostly shares.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/bert/modeling_bert.py
 """
@@ -8,7 +8,7 @@ from gatonegro.families.family import Family, Head, NameRow
 EMBEDDING_ROWS: tuple[NameRow, ...] = (
     ("embeddings.word_embeddings.weight", "embeddings.tokens.weight"),
     ("embeddings.position_embeddings.weight", "embeddings.positions.weight"),
-    ("embeddings.token_type_embeddings.weight", "embeddings.segments.weight"),
+    ("embeddings.token_type_embeddings.weight", "embeddings.token_types.weight"),
     ("embeddings.LayerNorm.*", "embeddings.norm.*"),
 )
 LAYER_ROWS: tuple[NameRow, ...] = (

@@ -1,4 +1,4 @@
-"""DistilBERT, https://arxiv.org/abs/1910.01108: BERT with half the layers, without token types and pooler.
+"""Tensor names and `config.json` keys of DistilBERT, a smaller BERT, https://arxiv.org/abs/1910.01108.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/distilbert/modeling_distilbert.py
 """

@@ -1,4 +1,4 @@
-"""GPT-2, https://openai.com/index/better-language-models: a decoder without an encoder.
+"""Tensor names and `config.json` keys of GPT-2, a decoder, https://openai.com/index/better-language-models.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/gpt2/modeling_gpt2.py
 """

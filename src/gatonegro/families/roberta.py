@@ -1,4 +1,4 @@
-"""RoBERTa, https://arxiv.org/abs/1907.11692, and XLM-RoBERTa and CamemBERT, which differ in name alone.
+"""Tensor names and config.json keys of RoBERTa, https://arxiv.org/abs/1907.11692, XLM-RoBERTa and CamemBERT.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/roberta/modeling_roberta.py
 """

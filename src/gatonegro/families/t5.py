@@ -1,4 +1,4 @@
-"""T5, https://arxiv.org/abs/1910.10683, and mT5: relative position bias, and linear layers without biases.
+"""Tensor names and `config.json` keys of T5, https://arxiv.org/abs/1910.10683, and mT5.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/t5/modeling_t5.py
 """
@@ -12,7 +12,7 @@ from gatonegro.families.family import Family, Head, NameRow
 
 
 def _layers(stack: str, attentions: dict[str, str]) -> tuple[NameRow, ...]:
-    """Return the names of an encoder's or a decoder's layers; `attentions` are {checkpoint's name: model's name}."""
+    """Return the table that maps a checkpoint's tensor names to the model's, for T5's encoder or decoder layers."""
     layer, rows = f"{stack}.layers.{{i}}", []
     for number, (name, target) in enumerate(attentions.items()):
         sublayer = f"{stack}.block.{{i}}.layer.{number}"

@@ -1,4 +1,4 @@
-"""The options of `generate`, named as in `transformers`, and their values in a model's files.
+"""`GenerationConfig`: the options of text generation, with checks and defaults, named as in `transformers`.
 
 https://huggingface.co/docs/transformers/main_classes/text_generation#transformers.GenerationConfig
 """
@@ -8,48 +8,50 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from gatonegro.checks import FLAG, Check, number, one_of, short, whole
 from gatonegro.errors import ConfigError, GatonegroError, OptionError
-from gatonegro.i18n import EMPTY, Message
+from gatonegro.i18n import EMPTY, Message, catalog
 
-DEFAULT_LENGTH = 20  # new tokens where no limit is set, as in the reference
-MANY = 1000  # largest number of beams, or of sequences per source: more would fill the memory
-# options that hold token ids: the first five one, the others lists, or lists of lists
-TOKENS = (
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))
+DEFAULT_NEW_TOKENS = 20  # where no limit is set, as in the reference
+MAX_SEQUENCES = 1000  # largest number of beams, or of sequences per source: more would fill the memory
+# options with token ids: a single id in the first five, lists, or lists of lists, in the others
+TOKEN_ID_OPTIONS = (
     "forced_bos_token_id", "forced_eos_token_id", "bos_token_id", "pad_token_id", "decoder_start_token_id",
     "eos_token_id", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens",
 )  # fmt: skip
-COUNT = whole(0, 2**31 - 1)
-IDS = Check(
-    lambda x: isinstance(x, list | tuple) and all(map(COUNT.test, x)),
+NON_NEGATIVE = whole(0, 2**31 - 1)
+TOKEN_IDS = Check(
+    lambda x: isinstance(x, list | tuple) and all(map(NON_NEGATIVE.test, x)),
     Message("a list of token ids", "una lista de ids de tokens"),
 )
-ALLOWED: dict[str, Check] = {  # the values of each field of `GenerationConfig`
+OPTION_CHECKS: dict[str, Check] = {  # by field of `GenerationConfig`
     **dict.fromkeys(("max_length", "max_new_tokens"), whole(1, 2**31 - 1)),
     **dict.fromkeys((
         "min_length", "min_new_tokens", "top_k", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "seed",
-        *TOKENS[:5],
-    ), COUNT),
-    **dict.fromkeys(("num_beams", "num_return_sequences"), whole(1, MANY)),
+        *TOKEN_ID_OPTIONS[:5],
+    ), NON_NEGATIVE),
+    **dict.fromkeys(("num_beams", "num_return_sequences"), whole(1, MAX_SEQUENCES)),
     "length_penalty": number(-100, 100),
     **dict.fromkeys(("repetition_penalty", "temperature"), number(0.0001, 10_000)),
     "top_p": number(0, 1, open_low=True),
     "early_stopping": one_of(True, False, "never"),
     **dict.fromkeys(("renormalize_logits", "do_sample", "stop_loops"), FLAG),
     "eos_token_id": Check(
-        lambda x: COUNT.test(x) or IDS.test(x),
+        lambda x: NON_NEGATIVE.test(x) or TOKEN_IDS.test(x),
         Message("the id of a token, or a list of them", "el id de un token, o una lista de ellos"),
     ),
     "bad_words_ids": Check(
-        lambda x: isinstance(x, list | tuple) and all(IDS.test(word) and word for word in x),
+        lambda x: isinstance(x, list | tuple) and all(TOKEN_IDS.test(word) and word for word in x),
         Message("a list of lists of token ids", "una lista de listas de ids de tokens"),
     ),
-    **dict.fromkeys(("suppress_tokens", "begin_suppress_tokens"), IDS),
+    **dict.fromkeys(("suppress_tokens", "begin_suppress_tokens"), TOKEN_IDS),
 }  # fmt: skip
 # the reference's options that are not supported, with the values that have no effect there
-IDLE: dict[str, Check] = {
+UNSUPPORTED_OPTIONS: dict[str, Check] = {
     name: one_of(*values, None) for name, values in {
     "num_beam_groups": (1,), "diversity_penalty": (0.0,), "penalty_alpha": (), "typical_p": (1.0,), "min_p": (),
     "epsilon_cutoff": (0.0,), "eta_cutoff": (0.0,), "guidance_scale": (1.0,),
@@ -64,10 +66,10 @@ IDLE: dict[str, Check] = {
 
 @dataclass(frozen=True)
 class GenerationConfig:
-    """The options of generation. None leaves a value to the model's files, or turns the option off."""
+    """The options of text generation, where None turns an option off or leaves it to the model's files."""
 
-    max_length: int | None = None  # tokens of the decoder, with its first ones
-    max_new_tokens: int | None = None  # wins over max_length
+    max_length: int | None = None  # tokens of the decoder, with the prompt
+    max_new_tokens: int | None = None  # overrides max_length
     min_length: int = 0
     min_new_tokens: int | None = None
     num_beams: int = 1
@@ -78,7 +80,7 @@ class GenerationConfig:
     temperature: float = 1.0
     top_k: int = 50  # 0: all
     top_p: float = 1.0
-    renormalize_logits: bool = False  # normalise log-probabilities after banned tokens are left out
+    renormalize_logits: bool = False  # normalise log-probabilities without masked tokens
     seed: int | None = None
     repetition_penalty: float = 1.0
     no_repeat_ngram_size: int = 0
@@ -98,64 +100,60 @@ class GenerationConfig:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is not None or field.default is not None:
-                ALLOWED[field.name](field.name, value)
+                OPTION_CHECKS[field.name](field.name, value)
 
     @property
-    def ends(self) -> list[int]:
-        """The ids of the tokens that end a sequence."""
+    def eos_ids(self) -> list[int]:
+        """The ids of the end-of-sequence tokens, as a list."""
         ids = self.eos_token_id
         return [] if ids is None else [ids] if isinstance(ids, int) else list(ids)
 
     def with_options(self, options: Mapping[str, Any]) -> GenerationConfig:
-        """Return the same with other values; None leaves an option as it is.
+        """Return a copy of the generation options with new values for some; None leaves an option unchanged.
 
         Raises:
-            OptionError: an option is not known, or has an impossible value.
+            OptionError: an option is unknown, or has an invalid value.
         """
         for name, value in options.items():
-            if name in IDLE:
-                IDLE[name](name, value)
-            elif name not in ALLOWED and value is not None:
-                close, given = next(iter(get_close_matches(name, ALLOWED, 1, 0.7)), None), short(value)
+            if name in UNSUPPORTED_OPTIONS:
+                UNSUPPORTED_OPTIONS[name](name, value)
+            elif name not in OPTION_CHECKS and value is not None:
+                close, shown = next(iter(get_close_matches(name, OPTION_CHECKS, 1, 0.7)), None), short(value)
                 hint = Message(f" Did you mean {close}?", f" ¿Querías decir {close}?") if close else EMPTY
                 raise OptionError(
-                    f"{name}={given} is not known here.{hint.en}", f"{name}={given} no se conoce aquí.{hint.es}"
+                    f"{name}={shown} is not known here.{hint.en}", f"{name}={shown} no se conoce aquí.{hint.es}"
                 )
-        named = {name: value for name, value in options.items() if name in ALLOWED and value is not None}
+        named = {name: value for name, value in options.items() if name in OPTION_CHECKS and value is not None}
         if "max_length" in named and "max_new_tokens" not in named:
-            named["max_new_tokens"] = None  # a call's limit, by either name, wins over a file's
+            named["max_new_tokens"] = None  # a call's limit, by either name, overrides a file's
         changed = replace(self, **named)
         if changed.num_return_sequences > changed.num_beams and not changed.do_sample:
             raise OptionError(
-                f"num_return_sequences={changed.num_return_sequences} needs as many beams, or do_sample=True: "
-                f"there are {changed.num_beams}.",
-                f"num_return_sequences={changed.num_return_sequences} necesita otros tantos haces (num_beams), o "
-                f"do_sample=True: hay {changed.num_beams}.",
+                *MESSAGES["num_beams"].format(
+                    num_return_sequences=changed.num_return_sequences, num_beams=changed.num_beams
+                )
             )
         return changed
 
-    def check_ids(self, vocabulary: int) -> None:
-        """Raise OptionError if an option has the id of a token that is not in the vocabulary."""
-        for name in TOKENS:
+    def check_ids(self, vocab_size: int) -> None:
+        """Raise OptionError if a generation option has a token id outside the vocabulary."""
+        for name in TOKEN_ID_OPTIONS:
             value = getattr(self, name)
             values = [value] if isinstance(value, int) else value or ()
             ids = (i for x in values for i in ([x] if isinstance(x, int) else x))
-            if wrong := [i for i in ids if i >= vocabulary]:
-                raise OptionError(
-                    f"{name}: there is no token {wrong[0]}; the model's vocabulary is 0 … {vocabulary - 1}.",
-                    f"{name}: no existe el token {wrong[0]}; el vocabulario del modelo es 0 … {vocabulary - 1}.",
-                )
+            if wrong := [i for i in ids if i >= vocab_size]:
+                raise OptionError(*MESSAGES["token_id"].format(name=name, token=wrong[0], last=vocab_size - 1))
 
-    def limit(self, begun: int) -> int:
-        """Return the largest length of a sequence that starts with `begun` tokens."""
+    def max_length_after(self, prompt_length: int) -> int:
+        """Return the maximum length of a generated sequence, including its prompt of `prompt_length` tokens."""
         if self.max_new_tokens is None and self.max_length is not None:
             return self.max_length
-        return begun + (DEFAULT_LENGTH if self.max_new_tokens is None else self.max_new_tokens)
+        return prompt_length + (DEFAULT_NEW_TOKENS if self.max_new_tokens is None else self.max_new_tokens)
 
 
 def generation_config(data: Mapping[str, Any]) -> GenerationConfig:
-    """Return the options of a `generation_config.json`, or an older `config.json`. Other keys are ignored."""
+    """Build a `GenerationConfig` from the data of a `generation_config.json` or `config.json`; ignore other keys."""
     try:
-        return GenerationConfig(**{k: v for k, v in data.items() if k in ALLOWED and v is not None})
+        return GenerationConfig(**{k: v for k, v in data.items() if k in OPTION_CHECKS and v is not None})
     except GatonegroError as error:
         raise ConfigError(*error.args).within("generation_config.json") from None

@@ -1,4 +1,4 @@
-"""The best scores per row, by our kernel where it is installed."""
+"""Selection of each row's largest logits, by the compiled CPU kernel where it is installed, and masking of logits."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from torch import Tensor
 from gatonegro.engine import kernels
 
 
-def best(scores: Tensor, count: int, banned: Sequence[Sequence[int]] = ()) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the `count` best scores per row (rows, n) outside of `banned`, the best first, their places, and the
-    log of the sum of all exponentials. (rows, count) twice, (rows,)
+def top_k(logits: Tensor, k: int, masked_ids: Sequence[Sequence[int]] = ()) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the `k` largest logits of each row in descending order, their token ids, and the row's logsumexp.
 
-    The scores may be changed in place.
+    The `masked_ids` of a row are left out of its top k, but not of the sum. The logits (rows, vocab) may change in
+    place. The results are (rows, k), (rows, k) and (rows,).
     """
-    count = min(count, scores.shape[1])
-    if scores.device.type == "cpu" and kernels.available():
-        return kernels.top_k(scores.float().contiguous(), count, banned)
-    sums = scores.logsumexp(-1)
-    ban(scores, banned)
-    return *scores.topk(count), sums
+    k = min(k, logits.shape[1])
+    if logits.device.type == "cpu" and kernels.available():
+        return kernels.top_k(logits.float().contiguous(), k, masked_ids)
+    sums = logits.logsumexp(-1)
+    mask_out(logits, masked_ids)
+    return *logits.topk(k), sums
 
 
-def ban(scores: Tensor, banned: Sequence[Sequence[int]]) -> None:
-    """Set each row's banned scores to -inf, in place."""
-    if any(banned):
-        rows, places = torch.tensor([(row, place) for row, some in enumerate(banned) for place in some]).T
-        scores[rows, places] = float("-inf")
+def mask_out(logits: Tensor, masked_ids: Sequence[Sequence[int]]) -> None:
+    """Set the logits of each row's masked token ids to -inf, in place."""
+    if any(masked_ids):
+        rows, ids = torch.tensor([(row, token) for row, some in enumerate(masked_ids) for token in some]).T
+        logits[rows, ids] = float("-inf")

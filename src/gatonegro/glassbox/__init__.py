@@ -1,4 +1,4 @@
-"""Explanations of a model's answer, number by number, in Spanish or English; diagnoses of its language fit.
+"""Explanations of a model's answers, number by number, and diagnoses of a model's fit to a text's language.
 
 `gatonegro.explain` and `gatonegro.diagnose` are public. Nothing is imported here, so that `diagnose` needs no torch.
 """

@@ -21,7 +21,7 @@ MAX_BATCH_TOKENS = 2048
 def attribute(
     model: Model, ids: list[int], label: int, special: set[int], n_steps: int = N_STEPS
 ) -> tuple[Tensor, float]:
-    """Compute the contribution of each token to a label's logit, relative to a baseline of pads and special tokens.
+    """Compute how much each input token contributes to a label's logit, compared with padding in its place.
 
     Returns:
         Attributions (t,), and the logit's difference from the baseline: their sum, up to the quadrature's error.

@@ -1,4 +1,4 @@
-"""`diagnose()`: the fit of a model to the language of a text, without weights and, for a name, without torch."""
+"""`diagnose()`, which tells whether a model fits a text's language, without loading the model's weights."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def diagnose(
 def diagnose(
     text_or_texts: str | list[str], model: Any = None, *, revision: str | None = None, local_files_only: bool = False
 ) -> Diagnosis | list[Diagnosis]:
-    """Diagnose the fit of a model to the language of a text, by its tokenizer, config and card.
+    """Diagnose whether a model fits the language of a text, from the model's tokenizer, config and card.
 
     Args:
         text_or_texts: a text or a list of texts.
@@ -74,7 +74,7 @@ def diagnose(
 
 
 def resolve(model: Any) -> Any:
-    """Return the argument `model` as a name (a str; the built-in's for None) or a pipeline; None for other types."""
+    """Convert a user's `model` argument to a model name or a pipeline, or return None for other types of value."""
     if model is None or isinstance(model, str | Path):
         return DEFAULT_MODELS["text-classification"] if model is None else str(model)
     from gatonegro.pipelines import Pipeline  # imported here, since it imports torch

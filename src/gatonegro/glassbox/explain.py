@@ -1,4 +1,4 @@
-"""`explain()`: every step of a model from a text to its answer, with the real numbers."""
+"""`explain()`, which records every computation of a model from a text to its answer, with the real numbers."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from gatonegro.language import (
     other_language,
     target_languages,
 )  # fmt: skip
-from gatonegro.models import LanguageModel, Model, head_of, load, share
-from gatonegro.nn.loss import FUNCTIONS
-from gatonegro.nn.watch import watch
+from gatonegro.models import LanguageModel, Model, head_of, load, shared_copy
+from gatonegro.nn.activations import record_activations
+from gatonegro.nn.loss import TENSOR_SCORE_FUNCTIONS
 from gatonegro.packing import Packed, pack
 from gatonegro.pipelines import Pipeline
 from gatonegro.preprocessing.transform import TextTransform, apply, resolve_transform
-from gatonegro.tasks.generating import prefix_of
+from gatonegro.tasks.generation import task_prefix
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
 MAX_ATTRIBUTED_TOKENS = 128  # attribution of longer texts is skipped; it costs about 200 forward passes
@@ -57,7 +57,7 @@ def explain(
     revision: str | None = None,
     local_files_only: bool = False,
 ) -> Explanation:
-    """Return every step from a text to an answer, with captions, formulas and the real numbers.
+    """Explain every computation of a model from a text to its answer, with captions, formulas and real numbers.
 
     For an optimized model, such as a pipeline's, the original weights are explained, with a note; in int8, for example,
     scores may differ in the second digit.
@@ -89,7 +89,7 @@ def explain(
     if model == "toy":
         return toy(text, lang)
     subject = _subject(model, tokenizer, {"revision": revision, "local_files_only": local_files_only})
-    source = share(subject.model.source, trainable=False).eval()  # the user's object stays in its mode
+    source = shared_copy(subject.model.source, trainable=False).eval()  # the user's object stays in its mode
     prompt = _prompt(text, source, subject, max_new_tokens)
     with torch.no_grad():
         if isinstance(source, LanguageModel):
@@ -106,7 +106,7 @@ def explain(
 
 @dataclass(frozen=True)
 class _Subject:
-    """Model to explain, with its tokenizer and preprocessing."""
+    """Model to be explained, with its tokenizer, languages and text preprocessing."""
 
     model: Model
     tokenizer: Tokenizer
@@ -134,7 +134,7 @@ def _subject(model: Any, tokenizer: Tokenizer | None, source_options: Mapping[st
 
 
 class _Prompt(NamedTuple):
-    """Text as a pipeline would pass it to the model."""
+    """Text that is preprocessed and tokenized as a pipeline would pass it to the model."""
 
     text: str  # preprocessed
     tag: str  # the language tag that was added in front; "" if the text has one, or the model has none
@@ -143,7 +143,7 @@ class _Prompt(NamedTuple):
 
 
 def _prompt(text: str, model: Model, subject: _Subject, max_new_tokens: int) -> _Prompt:
-    """Preprocess a text, prepend its task's prefix or a language tag, and tokenize it."""
+    """Preprocess a text, prepend the task prefix or language tag that the model expects, and tokenize it."""
     tokenizer, preprocess = subject.tokenizer, subject.preprocess
     text = text if preprocess is None else apply(text, preprocess)
     languages = target_languages(tokenizer, model.config)
@@ -154,7 +154,7 @@ def _prompt(text: str, model: Model, subject: _Subject, max_new_tokens: int) -> 
             f"the model has no {text_tag[0].strip()}; it has {tags}.",
             f"el modelo no tiene {text_tag[0].strip()}; tiene {tags}.",
         )
-    prefix, tag = prefix_of(model.config, subject.task), ""
+    prefix, tag = task_prefix(model.config, subject.task), ""
     if languages and not text_tag:
         tag = LANGUAGE_TAG.format(other_language(languages, detect_language(text) or languages[0]))
         prefix += tag + " "
@@ -173,7 +173,7 @@ def _prompt(text: str, model: Model, subject: _Subject, max_new_tokens: int) -> 
 
 
 def _notes(text: str, prompt: _Prompt, precision: str, cut: int, answered: bool) -> tuple[Message, ...]:
-    """Return the notes on the whole explanation, in order.
+    """Return the notes to show with an explanation, such as that its text was truncated.
 
     `cut` is the number of tokens after which the generated text was cut, 0 if it ended by itself; `answered` is True
     for a classifier, whose answer is attributed to words.
@@ -200,22 +200,22 @@ def _vectorization(
         "ids": packed.ids,
         "tokens": output_of(trace, f"{name}.tokens") if f"{name}.tokens" in trace else tokens,
         "positions": output_of(trace, f"{name}.positions") if f"{name}.positions" in trace else None,
-        "segment": None if part.segments is None else part.segments.weight[0],
+        "segment": None if part.token_types is None else part.token_types.weight[0],
         "x": output_of(trace, name),
     }
     formula = "E[id]" if part.scale == 1.0 else "√d·E[id]"
     formula += "" if part.positions is None else " + P[position]"
-    formula += "" if part.segments is None else " + S[segment]"
+    formula += "" if part.token_types is None else " + S[segment]"
     formula = f"x = {formula}" if part.norm is None else f"x = norm({formula})"
-    where = "" if name == "embeddings" else "decoder."
+    prefix = "" if name == "embeddings" else "decoder."
     variant = "relative_vectorization" if part.positions is None else ""
-    return step("vectorization", where, formula, variant, tensors=tensors, rows=tuple(rows))
+    return step("vectorization", prefix, formula, variant, tensors=tensors, rows=tuple(rows))
 
 
 def _encoder_fields(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[str, Any]:
-    """Run an encoder and its head; return the fields of an Explanation, such as `steps`."""
+    """Run an encoder and its head on token ids, and return the fields of an `Explanation`."""
     packed, names = pack([ids], model.config).to(model.device), tokenizer.convert_ids_to_tokens(ids)
-    with watch(model) as trace:
+    with record_activations(model) as trace:
         result = model.run(packed)
     if not result.isfinite().all():
         raise not_finite_error(model.dtype)
@@ -236,7 +236,7 @@ def _encoder_fields(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[
         id2label = model.config.id2label
         shown = tokenizer.convert_ids_to_tokens(words) if masked else [id2label[i] for i in words]
         return {"steps": (*steps, last), "words": dict(zip(words, shown, strict=True))}
-    probs = FUNCTIONS[model.config.score_function](result[0])
+    probs = TENSOR_SCORE_FUNCTIONS[model.config.score_function](result[0])
     tensors = {"z_0": z[0], **{part: x[0] for part, x in inner.items()}, "logits": result[0], "probs": probs}
     variant = {"softmax": ""}.get(model.config.score_function, f"{model.config.score_function}_head")
     steps.append(step("head", variant=variant, tensors=tensors, weights=weights))
@@ -252,15 +252,15 @@ def _encoder_fields(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[
 def _likeliest(
     logits: Tensor, kind: str, labels: RowLabels, tensors: Mapping[str, Tensor], variant: str = "", **more: Any
 ) -> tuple[Step, list[int]]:
-    """Return the step with the likeliest words or labels per token, and their ids. logits (t, words or labels)."""
-    probs, ids = logits.softmax(-1).topk(min(N_LIKELIEST, logits.shape[-1]))
+    """Return an explanation step with the likeliest words or labels for each token, and the ids of all of them."""
+    probs, ids = logits.softmax(-1).topk(min(N_LIKELIEST, logits.shape[-1]))  # logits (t, words or labels)
     tensors = {**tensors, "likeliest": ids, "probs": probs, "sum": logits.logsumexp(-1)}
     last = step(kind, variant=variant, tensors=tensors, rows=labels.tokens, columns=labels.next_tokens, **more)
     return last, sorted(set(ids.flatten().tolist()))
 
 
 def _generation_fields(model: LanguageModel, tokenizer: Tokenizer, ids: list[int], max_new: int) -> dict[str, Any]:
-    """Generate text greedily, then record one forward pass over it; return the fields of an Explanation.
+    """Generate text greedily, record a forward pass over it, and return the fields of an `Explanation`.
 
     In that pass every token attends to the same tokens as it did during generation.
     """
@@ -269,13 +269,14 @@ def _generation_fields(model: LanguageModel, tokenizer: Tokenizer, ids: list[int
         {"num_beams": 1, "do_sample": False, "max_new_tokens": max_new, "num_return_sequences": 1}
     )
     names = tokenizer.convert_ids_to_tokens
-    ((text,),) = model.write(None, [ids], config) if decoder is None else model.write([ids], options=config)
+    sources, prompts = (None, [ids]) if decoder is None else ([ids], None)
+    ((text,),) = model.generate_ids(sources, prompts, config)
     written = text.ids
     inputs = written[:-1] or written
     packed = pack([inputs], decoder or model.config).to(model.device)
     read = packed if decoder is None else pack([ids], model.config).to(model.device)
-    with watch(model) as trace:
-        logits = model.run(read, written=packed)
+    with record_activations(model) as trace:
+        logits = model.run(read, target=packed)
     if not logits.isfinite().all():
         raise not_finite_error(model.dtype)
     labels = RowLabels(tuple(names(inputs)), tuple(names(written))[1:])
@@ -289,7 +290,7 @@ def _generation_fields(model: LanguageModel, tokenizer: Tokenizer, ids: list[int
         steps.append(_vectorization(model.decoder_embeddings, trace, "decoder_embeddings", packed, labels.tokens, x))
         x = output_of(trace, "decoder_embeddings")
     steps += stack_steps(model.decoder, trace, x, "decoder", labels)
-    assert model.head is not None  # `write` raises without one
+    assert model.head is not None  # `generate_ids` raises without one
     formula = "p = softmax(z·{}{}{})".format(
         "" if model.head.scale == 1.0 else "d^(−½)·",
         "Eᵀ" if model.head.output is None else "W_output",

@@ -1,4 +1,4 @@
-"""`Explanation`, the result of `explain()`, and the formats to save it in."""
+"""`Explanation`, the result of `explain()`, and functions that save it in several file formats."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from gatonegro.storage import atomic_write, write_text
 
 @dataclass(frozen=True, repr=False)
 class Explanation(Record):
-    """Explanation of a model's answer: all steps in order, with methods to print and save them."""
+    """Explanation of a model's answer: all computations in order, which can be printed or saved to a file."""
 
     def save(self, path: str | Path) -> Path:
-        """Write the explanation to a file in the format of its suffix, and return the path.
+        """Save the explanation to a file, in the format given by the file's suffix, and return the path.
 
         `.html`: a page in both languages, which needs no network; `.json`: captions and numbers; `.safetensors` or
         `.npz`: the exact tensors by name; `.txt`: the text that `print` shows.
@@ -63,7 +63,7 @@ SAVERS: dict[str, Callable[[Record, Path], None]] = {
 
 
 def saver_of(path: str | Path) -> Callable[[Record, Path], None]:
-    """Return the function that writes a file with this suffix.
+    """Return the function that saves an explanation in the file format given by a path's suffix.
 
     Raises:
         OptionError: the suffix is unknown, or the path is a folder.

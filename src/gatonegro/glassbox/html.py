@@ -1,4 +1,4 @@
-"""HTML output of an explanation: one self-contained page. Its template, style and script are in `page/`."""
+"""HTML output of an explanation as one self-contained page, made from the template in `page/`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Strips = dict[str, dict[str, Any]]
 
 
 def page(record: Record) -> str:
-    """Return the page's HTML. Its data is JSON, escaped so that no tag in a text can end the script."""
+    """Render an explanation as an HTML page, with JSON data escaped so that no text can end the script."""
     data = json.dumps(_data(record), ensure_ascii=False, separators=(",", ":"))
     parts = {
         "css": (PAGE / "page.css").read_text(encoding="utf-8"),
@@ -52,22 +52,22 @@ def page(record: Record) -> str:
 
 
 def _data(record: Record) -> dict[str, Any]:
-    """Return the page's data; a message is [English, Spanish]."""
+    """Return an explanation's data for its HTML page, where a message is a pair of English and Spanish texts."""
     strips: Strips = {}  # by content: the output of a step is often the input of the next
     steps = [_step(step, record, strips) for step in record.steps]
-    most = max(len(record.tokens), len(record.written))
+    n_tokens = max(len(record.tokens), len(record.written))
     notes = list(record.notes)
-    if most > MAX_DRAWN_TOKENS:
-        notes.append(WORDS["long"].format(tokens=most, attention=MAX_ATTENTION_TOKENS, vectors=MAX_DRAWN_TOKENS))
+    if n_tokens > MAX_DRAWN_TOKENS:
+        notes.append(WORDS["long"].format(tokens=n_tokens, attention=MAX_ATTENTION_TOKENS, vectors=MAX_DRAWN_TOKENS))
     return {
         **{name: getattr(record, name) for name in ("text", "model", "lang", "written", "text_written")},
         "answer": [[label, round(score, 4)] for label, score in record.answer],
         "notes": notes,
-        "diagnosis": (found := record.mismatch)
+        "diagnosis": (diagnosis := record.mismatch)
         and {  # the notice of a mismatch, with its evidence
-            "advice": [text[:1].upper() + text[1:] for text in found.advices],
-            "rows": found.rows(),
-            "fragmented": [pieces for _, pieces in found.fragmented[:MAX_FRAGMENTED_WORDS]],
+            "advice": [text[:1].upper() + text[1:] for text in diagnosis.advices],
+            "rows": diagnosis.rows(),
+            "fragmented": [pieces for _, pieces in diagnosis.fragmented[:MAX_FRAGMENTED_WORDS]],
         },
         "steps": steps,
         "strips": list(strips.values()),
@@ -117,7 +117,7 @@ def _tensors(step: Step, record: Record, strips: Strips) -> Iterator[dict[str, A
 
 
 def _attention(name: str, x: Array, heads: bool) -> dict[str, Any]:
-    """Encode the attention of each head, or their mean, in 16 bits per number; `MASKED` for masked scores."""
+    """Encode attention scores or probabilities for the HTML page as 16-bit integers, per head or as their mean."""
     if not heads:
         x = x.mean(0, keepdims=True)[:, :MAX_ATTENTION_TOKENS, :MAX_ATTENTION_TOKENS]
     scale = 1000.0 if name == "probs" else 100.0
@@ -132,24 +132,24 @@ def _base64(x: Array) -> str:
 
 
 def _strips(x: Array, strips: Strips) -> dict[str, Any]:
-    """Encode vectors as 8-bit fractions of the largest number, with the first numbers of each as they are."""
+    """Encode vectors for the HTML page in 8 bits per number, and the first numbers of each vector as decimals."""
     # heads are concatenated: (h, t, d) becomes (t, h · d)
     rows = x.transpose(1, 0, 2).reshape(x.shape[1], -1) if x.ndim == 3 else x.reshape(-1, x.shape[-1])
     shape, rows = list(rows.shape), rows[:MAX_DRAWN_TOKENS]
     first = [[float(f"{n:.6g}") for n in row] for row in rows[:, :N_SHOWN_NUMBERS].tolist()]
-    every = -(-rows.shape[1] // MAX_STRIP_POINTS)
-    if every > 1:
-        some = np.pad(rows, ((0, 0), (0, -rows.shape[1] % every))).reshape(len(rows), -1, every)
-        rows = np.take_along_axis(some, np.abs(some).argmax(-1, keepdims=True), -1)[..., 0]
-    most = float(np.abs(rows).max()) or 1.0
-    eight = _base64(np.rint(rows / most * 127 + 128).astype(np.uint8))
-    new = {"number": len(strips), "width": rows.shape[1], "every": every, "most": most, "first": first, "bytes": eight}
-    number = strips.setdefault(f"{first} {most} {eight}", new)["number"]
+    group = -(-rows.shape[1] // MAX_STRIP_POINTS)
+    if group > 1:
+        groups = np.pad(rows, ((0, 0), (0, -rows.shape[1] % group))).reshape(len(rows), -1, group)
+        rows = np.take_along_axis(groups, np.abs(groups).argmax(-1, keepdims=True), -1)[..., 0]
+    peak = float(np.abs(rows).max()) or 1.0
+    data = _base64(np.rint(rows / peak * 127 + 128).astype(np.uint8))
+    new = {"number": len(strips), "width": rows.shape[1], "every": group, "most": peak, "first": first, "bytes": data}
+    number = strips.setdefault(f"{first} {peak} {data}", new)["number"]
     return {"shape": shape, "strip": number}
 
 
 def notebook(record: Record) -> str:
-    """Return HTML for notebooks: a static table, for viewers that remove scripts, and the page in a frame."""
+    """Return an explanation's HTML for notebooks: a summary for viewers that remove scripts, then the full page."""
     style = "width:100%;height:46rem;border:1px solid #8884;border-radius:.5rem"
     source = escape(page(record), quote=True)
     frame = f'<iframe title="gatonegro" sandbox="allow-scripts" style="{style}" srcdoc="{source}"></iframe>'
@@ -157,7 +157,7 @@ def notebook(record: Record) -> str:
 
 
 def _static_html(record: Record) -> str:
-    """Return HTML without scripts: the answer, its attribution, and the last layer's attention (mean of the heads)."""
+    """Summarize an explanation as HTML without scripts: answer, attributions and the last layer's attention."""
     lines = [f"<p><b>{escape(record.text[:300])}</b> · {escape(record.model)}</p>"]
     if record.mismatch:
         lines.append(f"<p>⚠ {escape(record.mismatch.advices.in_(record.lang))}</p>")
@@ -186,11 +186,11 @@ def _static_html(record: Record) -> str:
 
 
 def _colored(tokens: Sequence[str], x: Array) -> str:
-    """Return tokens as HTML, blue for positive and orange for negative attributions."""
-    most = float(np.abs(x).max()) or 1.0
+    """Render tokens as HTML, coloured blue for a positive attribution and orange for a negative one."""
+    largest = float(np.abs(x).max()) or 1.0
     words = []
     for token, n in zip(tokens, x.tolist(), strict=True):
-        shade = f"{BLUE if n > 0 else ORANGE}{abs(n) / most / 2:.2f})"
+        shade = f"{BLUE if n > 0 else ORANGE}{abs(n) / largest / 2:.2f})"
         style = f"padding:2px 5px;border-radius:4px;background:{shade}"
         words.append(f'<span style="{style}">{escape(token)} <small>{n:+.2f}</small></span>')
     return " ".join(words)

@@ -1,4 +1,4 @@
-"""Builders of an explanation's steps from a model's recorded activations."""
+"""Functions that build the steps of an explanation from a model's recorded activations."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from gatonegro.glassbox.steps import Array, Step, StepText
 from gatonegro.i18n import catalog
-from gatonegro.nn.attention import Seen
+from gatonegro.nn.attention import AttentionTrace
 
-Activations = Mapping[str, list[Tensor | list[Seen]]]  # module's name → its output at each call
+Activations = Mapping[str, list[Tensor | list[AttentionTrace]]]  # module's name → its output at each call
 CAPTIONS = catalog(Path(__file__).parent / "captions.json")
 STEP_NUMBERS = {  # number of the step in the course; 8 for all other kinds
     "vectorization": 1, "linear": 2, "attention": 3, "masked_attention": 3, "cross_attention": 3, "softmax": 4,
@@ -28,7 +28,7 @@ FORMULAS = json.loads((Path(__file__).parent / "formulas.json").read_text(encodi
 
 @dataclass(frozen=True)
 class RowLabels:
-    """Token labels of the rows of a stack's tensors.
+    """Tokens that label the rows of an encoder's or decoder's tensors in an explanation.
 
     In cross-attention the query of a token serves the next one, so the row is labelled with the next token.
     """
@@ -40,34 +40,34 @@ class RowLabels:
 
 
 def array(x: Tensor) -> Array:
-    """Return a tensor as a NumPy array; bf16, which NumPy lacks, and fp16 become fp32."""
+    """Convert a tensor to a NumPy array, which is fp32 for a tensor in bf16 (which NumPy lacks) or fp16."""
     x = x.detach().cpu()
     return np.asarray(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
 
 
-def step(kind: str, where: str = "", formula: str = "", variant: str = "", **more: Any) -> Step:
-    """Return a step of a kind with its caption; texts of `variant` replace those of the kind."""
+def step(kind: str, prefix: str = "", formula: str = "", variant: str = "", **more: Any) -> Step:
+    """Build an explanation step of a kind such as "softmax", with the caption and formula of its kind or variant."""
     caption = StepText(*(CAPTIONS.get(f"{variant}.{part}") or CAPTIONS[f"{kind}.{part}"] for part in StepText._fields))
     for part in ("tensors", "weights"):
         more[part] = {name: array(x) for name, x in more.get(part, {}).items() if x is not None}
     formula = formula or FORMULAS[variant or kind]
-    return Step(f"{where}{kind}", kind, STEP_NUMBERS.get(kind, 8), caption, formula, **more)
+    return Step(f"{prefix}{kind}", kind, STEP_NUMBERS.get(kind, 8), caption, formula, **more)
 
 
 def output_of(activations: Activations, name: str, call: int = 0) -> Tensor:
-    """Return the recorded output of a module at a call."""
+    """Return a module's recorded output, by the module's name and the index of its call."""
     x = activations[name][call]
     assert isinstance(x, Tensor)
     return x
 
 
 def stack_steps(stack: Any, activations: Activations, x: Tensor, name: str, labels: RowLabels) -> Iterator[Step]:
-    """Yield the steps of all layers of a stack and of its final norm. x (t, hidden); name: "encoder" or "decoder"."""
+    """Yield the explanation steps of all layers of an encoder or decoder, and of its final norm."""
     layers = list(stack.layers)
     for i, layer in enumerate(layers):
         call = sum(earlier is layer for earlier in layers[:i])  # ALBERT calls one layer many times
         yield from layer_steps(layer, activations, x, f"{name}.layers.{i}", i, labels, call)
-        x = output_of(activations, f"{name}.layers.{i}", call)
+        x = output_of(activations, f"{name}.layers.{i}", call)  # (t, hidden)
     if stack.norm is not None:
         yield norm_step(stack.norm, x, output_of(activations, f"{name}.norm"), f"{name}.", labels.tokens)
 
@@ -75,7 +75,7 @@ def stack_steps(stack: Any, activations: Activations, x: Tensor, name: str, labe
 def layer_steps(
     layer: Any, activations: Activations, x: Tensor, name: str, number: int, labels: RowLabels, index: int = 0
 ) -> Iterator[Step]:
-    """Yield the steps of one call of an encoder or decoder layer.
+    """Yield the explanation steps of one call of an encoder or decoder layer.
 
     Args:
         layer: the layer.
@@ -97,7 +97,7 @@ def layer_steps(
 
 @dataclass(frozen=True)
 class _LayerCall:
-    """Recorded call of a layer."""
+    """Recorded call of an encoder or decoder layer, with access to the outputs of the layer's modules."""
 
     activations: Activations
     prefix: str  # of the names of the layer's modules
@@ -114,19 +114,19 @@ class _LayerCall:
 
 
 def norm_step(
-    norm: nn.Module, x: Tensor, y: Tensor, where: str, rows: Sequence[str], layer: int | None = None,
+    norm: nn.Module, x: Tensor, y: Tensor, prefix: str, rows: Sequence[str], layer: int | None = None,
     name: str = "x",
 ) -> Step:  # fmt: skip
-    """Return the step of a norm with input x (t, hidden), which is displayed as `name`, and output y."""
+    """Return the explanation step of a layer or RMS norm, given its input, displayed as `name`, and its output."""
     centered, affine = isinstance(norm, nn.LayerNorm), dict(norm.named_parameters())
     r = "r" if name == "sum" else "x"
     formula = f"y = γ·({r} − mean) / √(variance + ε) + β" if centered else f"y = γ·{r} / √(mean({r}²) + ε)"
     weights = {"γ": affine.get("weight"), "β": affine.get("bias")}
-    return step("norm", where, formula, "norm" if centered else "rms_norm", layer=layer, rows=tuple(rows),
+    return step("norm", prefix, formula, "norm" if centered else "rms_norm", layer=layer, rows=tuple(rows),
                 tensors={name: x, "y": y}, weights=weights)  # fmt: skip
 
 
-def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, where: str) -> Iterator[Step]:
+def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, prefix: str) -> Iterator[Step]:
     part, add, labels = getattr(layer, name), getattr(layer, f"{name}_add"), call.labels
     cross = name == "cross_attention"
     traces = call.activations[f"{call.prefix}{name}.attend"][call.index]
@@ -134,14 +134,14 @@ def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, where: str) -
     trace = traces[0]  # of the only sequence
     norm = call.output(f"{name}_add.norm")
     more: dict[str, Any] = {"layer": call.number, "rows": labels.tokens}
-    if add.before:
-        yield norm_step(add.norm, x, norm, where + "before_", labels.tokens, call.number)
+    if add.pre_norm:
+        yield norm_step(add.norm, x, norm, prefix + "before_", labels.tokens, call.number)
     q, k, v = (
         call.output(f"{name}.{p}").unflatten(-1, (part.heads, -1)).transpose(0, 1) for p in ("query", "key", "value")
     )
     yield step(
-        "linear", where, variant="cross_linear" if cross else "", **more, columns=labels.source if cross else (),
-        tensors={"x": norm if add.before else x, "memory": labels.memory if cross else None, "Q": q, "K": k, "V": v},
+        "linear", prefix, variant="cross_linear" if cross else "", **more, columns=labels.source if cross else (),
+        tensors={"x": norm if add.pre_norm else x, "memory": labels.memory if cross else None, "Q": q, "K": k, "V": v},
         weights={
             f"{letter}_{p[0].upper()}": getattr(getattr(part, p), kind)
             for p in ("query", "key", "value") for letter, kind in (("W", "weight"), ("b", "bias"))
@@ -155,22 +155,22 @@ def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, where: str) -
     rows, columns = (labels.next_tokens, labels.source) if cross else (labels.tokens, labels.tokens)
     axes: dict[str, Any] = {"layer": call.number, "rows": rows, "columns": columns}
     scores = {"Q": q, "K": k, "B": bias, "scores": trace.scores}
-    yield step(kind, where, formula, **axes, tensors=scores)
+    yield step(kind, prefix, formula, **axes, tensors=scores)
     context = trace.context.transpose(0, 1)  # (h, q, d)
     mixed = {"scores": trace.scores, "probs": trace.probs, "V": v, "context": context}
-    yield step("softmax", where, **axes, tensors=mixed)
+    yield step("softmax", prefix, **axes, tensors=mixed)
     attention = call.output(f"{name}.output")
     total = x + attention.to(x.dtype)
-    yield step("add", where, **more, tensors={"x": x, "attention": attention, "sum": total},
+    yield step("add", prefix, **more, tensors={"x": x, "attention": attention, "sum": total},
                weights={"W_O": part.output.weight, "b_O": part.output.bias})  # fmt: skip
-    if not add.before:
-        yield norm_step(add.norm, total, norm, where, labels.tokens, call.number, "sum")
+    if not add.pre_norm:
+        yield norm_step(add.norm, total, norm, prefix, labels.tokens, call.number, "sum")
 
 
-def _feed_forward(call: _LayerCall, layer: Any, x: Tensor, where: str) -> Step:
+def _feed_forward(call: _LayerCall, layer: Any, x: Tensor, prefix: str) -> Step:
     ff, add = layer.feed_forward, layer.feed_forward_add
     parts = [name for name in ("up", "gate", "value", "activation", "down") if getattr(ff, name) is not None]
-    tensors: dict[str, Tensor] = {"x": x, "norm": call.output("feed_forward_add.norm")} if add.before else {"y": x}
+    tensors: dict[str, Tensor] = {"x": x, "norm": call.output("feed_forward_add.norm")} if add.pre_norm else {"y": x}
     tensors |= {name: call.output(f"feed_forward.{name}") for name in parts}
     tensors |= {"sum": x + call.output("feed_forward").to(x.dtype), "z": call.output("feed_forward_add")}
     weights = {
@@ -181,7 +181,7 @@ def _feed_forward(call: _LayerCall, layer: Any, x: Tensor, where: str) -> Step:
     }
     affine = dict(add.norm.named_parameters())
     weights |= {"γ": affine.get("weight"), "β": affine.get("bias")}
-    variant = "pre_feed_forward" if add.before else "feed_forward"
+    variant = "pre_feed_forward" if add.pre_norm else "feed_forward"
     formula = FORMULAS[variant if ff.up is not None else f"{variant}.gated"]
-    return step("feed_forward", where, formula, variant, layer=call.number, rows=call.labels.tokens, tensors=tensors,
+    return step("feed_forward", prefix, formula, variant, layer=call.number, rows=call.labels.tokens, tensors=tensors,
                 weights=weights)  # fmt: skip

@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 
 class StepText(NamedTuple):
-    """Caption of a kind of step."""
+    """Caption of a kind of explanation step: a title, a short title and a text, each in English and Spanish."""
 
     title: Message
     short: Message  # the title in a word or two
@@ -26,7 +26,7 @@ class StepText(NamedTuple):
 
 @dataclass(frozen=True)
 class Step:
-    """One step from a text to an answer.
+    """Step in the explanation of a model's answer: one computation, with its caption, formula and tensors.
 
     `tensors` are computed, `weights` are the model's; `work` is the arithmetic, written out in the toy model only.
     """
@@ -54,7 +54,7 @@ class Step:
         return self.caption.text.in_(self.lang)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the step as JSON data, with only the shapes of its weights."""
+        """Return the explanation step as a dict for JSON, with the shapes of the weights but not their values."""
         return {
             **{name: getattr(self, name) for name in ("name", "kind", "number", "layer", "title", "text", "formula")},
             "rows": self.rows,
@@ -68,7 +68,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Record:
-    """Steps from a text to an answer, in order, with the answer."""
+    """Data of an explanation: the steps from a text to a model's answer, in order, and the answer."""
 
     text: str
     model: str
@@ -83,7 +83,7 @@ class Record:
     words: Mapping[int, str] = field(default_factory=dict)  # words or labels of `likeliest` tensors, by id
 
     def __getitem__(self, name: str) -> Step:
-        """Return a step by its name or by a unique end of its name, such as "0.softmax"."""
+        """Return an explanation step by its name, or by an end that no other name has, such as "0.softmax"."""
         steps = [step for step in self.steps if step.name == name]
         steps = steps or [step for step in self.steps if step.name.endswith("." + name)]
         if len(steps) == 1:
@@ -96,20 +96,20 @@ class Record:
 
     @property
     def mismatch(self) -> Diagnosis | None:
-        """The diagnosis, if the model does not fit the text's language, else None."""
+        """The language diagnosis if the model does not fit the text's language, else None."""
         return self.diagnosis if self.diagnosis is not None and self.diagnosis.fits is False else None
 
     def likeliest(self, step: Step) -> list[list[tuple[str, float]]]:
-        """Return a step's likeliest words or labels per token, with their probabilities."""
+        """Return the likeliest words or labels of a step for each token, with their probabilities."""
         rows = zip(step.tensors["likeliest"].tolist(), step.tensors["probs"].tolist(), strict=True)
         return [[(self.words.get(i, str(i)), p) for i, p in zip(*row, strict=True)] for row in rows]
 
     def tensors(self) -> dict[str, Array]:
-        """Return all computed tensors by "step/tensor"."""
+        """Return all tensors computed in the explanation, as a dict with keys of the form "step/tensor"."""
         return {f"{step.name}/{name}": x for step in self.steps for name, x in step.tensors.items()}
 
     def weights(self) -> dict[str, Array]:
-        """Return the model's weights by "step/weight"; matrices are (out, in), as in PyTorch."""
+        """Return the model's weights, shaped (out, in) as in PyTorch, as a dict with keys such as "step/weight"."""
         return {f"{step.name}/{name}": x for step in self.steps for name, x in step.weights.items()}
 
     def to_dict(self) -> dict[str, Any]:
@@ -129,7 +129,7 @@ class Record:
 
 
 def _rounded(x: Any) -> Any:
-    """Round the floats in nested lists to six significant digits."""
+    """Round the floats in nested lists to six significant digits, with None for infinity, which JSON lacks."""
     if isinstance(x, list):
         return [_rounded(item) for item in x]
     if not isinstance(x, float):

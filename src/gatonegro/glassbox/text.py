@@ -1,4 +1,4 @@
-"""Text output of an explanation: for a file, a pipe or a terminal with colours."""
+"""Text output of an explanation, for a file, a pipe or a terminal with colours."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ SHADES = " ░▒▓█"
 
 
 def to_text(record: Record, layers: int | None = None, width: int = 100) -> str:
-    """Return the explanation as plain text, with the steps of the first `layers` layers only if given."""
+    """Return an explanation as plain text, limited to the model's first `layers` layers if that is given."""
     out = StringIO()
     show(record, Console(file=out, width=width, color_system=None, highlight=False), layers)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
 def printable(text: str) -> str:
-    """Replace the characters of a text that a terminal would interpret, such as escape sequences."""
+    """Replace a text's unprintable characters, such as escape characters, which a terminal would interpret."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def show(record: Record, console: Console, layers: int | None = None) -> None:
-    """Print the explanation to a console, with the steps of the first `layers` layers only if given."""
+    """Print an explanation to a `rich` console, limited to the model's first `layers` layers if that is given."""
     console.print(Text(printable(record.text), "bold"))
     model = Message("model: ", "modelo: ").in_(record.lang)
     console.print(Text(model + printable(record.model or "?"), "dim"))
@@ -53,9 +53,9 @@ def _step(step: Step, record: Record, console: Console) -> None:
     def show(line: RenderableType, indent: int) -> None:
         console.print(Padding(line, (0, 0, 0, indent)))
 
-    where = "" if step.layer is None else Message(" · layer ", " · capa ").in_(step.lang) + str(step.layer + 1)
+    layer = "" if step.layer is None else Message(" · layer ", " · capa ").in_(step.lang) + str(step.layer + 1)
     console.print()
-    console.print(Text(f"{step.number}. {step.title}{where}", "bold cyan"))
+    console.print(Text(f"{step.number}. {step.title}{layer}", "bold cyan"))
     show(Text(step.text), 3)
     show(Text(step.formula, "italic"), 3)
     for line in step.work:
@@ -71,7 +71,7 @@ def _step(step: Step, record: Record, console: Console) -> None:
 
 
 def _tensor(name: str, x: Array, step: Step, record: Record) -> RenderableType:
-    """Return a tensor's name and shape with its first numbers, or with a table (mean of the heads) for attention."""
+    """Render a tensor for a terminal: its name, shape and first numbers, or a table of attention probabilities."""
     shape = f"({'×'.join(map(str, x.shape))})" if x.ndim else ""
     head = Text.assemble((f"{name} ", "bold"), (shape, "dim"))
     if name == "probs" and x.ndim == 3 and max(x.shape[1:]) <= MAX_TABLE_TOKENS:
@@ -94,7 +94,7 @@ def _tensor(name: str, x: Array, step: Step, record: Record) -> RenderableType:
 
 
 def _words(step: Step, record: Record) -> RenderableType:
-    """Return a table of the likeliest words or labels for the first tokens."""
+    """Return a table of the words or labels that the model finds likeliest at each of the first tokens."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for token, words in zip(step.rows[:MAX_POSITIONS], record.likeliest(step), strict=False):
         table.add_row(Text(f"{printable(token)} →"), *(Text(f"{printable(word)} {p:.2f}") for word, p in words))
@@ -102,17 +102,17 @@ def _words(step: Step, record: Record) -> RenderableType:
 
 
 def _signed(tokens: Iterable[str], x: Array) -> RenderableType:
-    """Return tokens with their attributions; negative ones have another colour."""
-    most = float(np.abs(x).max()) or 1.0
+    """Render tokens with their attributions, in different colours for positive and negative ones."""
+    largest = float(np.abs(x).max()) or 1.0
     out = Text()
     for token, n in zip(tokens, x.tolist(), strict=True):
-        style = "" if abs(n) < most / 10 else "green" if n > 0 else "magenta"
-        out.append(f"{printable(token)} {n:+.2f}   ", style + (" bold" if abs(n) > most / 2 else ""))
+        style = "" if abs(n) < largest / 10 else "green" if n > 0 else "magenta"
+        out.append(f"{printable(token)} {n:+.2f}   ", style + (" bold" if abs(n) > largest / 2 else ""))
     return out
 
 
 def _some(x: Array) -> str:
-    """Format the first numbers of a tensor's first vector."""
+    """Format the first few numbers of a tensor's first vector as text."""
     first = x.reshape(-1, x.shape[-1])[0]
     numbers = [f"{n:.3f}" if x.dtype.kind == "f" else str(n) for n in first[:N_SHOWN_NUMBERS].tolist()]
     return "[" + ", ".join(numbers) + (", …" if len(first) > N_SHOWN_NUMBERS or x.ndim > 1 else "") + "]"

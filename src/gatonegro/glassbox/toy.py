@@ -1,6 +1,6 @@
-"""The course's worked example: three words, vectors of three numbers, one head, all arithmetic written out.
+"""Toy model with three words and vectors of three numbers, explained with all arithmetic written out.
 
-`EncoderLayer` computes it, with the weights below.
+It is the course's worked example; `EncoderLayer` computes it, with the weights below.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from gatonegro.glassbox.explanation import Explanation
 from gatonegro.glassbox.step_builders import CAPTIONS, RowLabels, layer_steps, step
 from gatonegro.glassbox.steps import Step
 from gatonegro.i18n import Message
+from gatonegro.nn.activations import record_activations
 from gatonegro.nn.encoder import EncoderLayer
-from gatonegro.nn.watch import watch
 from gatonegro.packing import Layout
 
 WORD_VECTORS = {"El": (1.0, 1.0, 1.0), "gato": (1.0, 2.0, 3.0), "negro": (2.0, 3.0, 4.0)}
@@ -31,7 +31,7 @@ Line = str | Message  # a line of arithmetic
 
 
 def make_layer() -> EncoderLayer:
-    """Build the encoder layer of the example."""
+    """Build the encoder layer of the three-word toy model."""
     config = Config(
         "toy", vocab_size=3, hidden_size=3, num_hidden_layers=1, num_attention_heads=1, intermediate_size=3,
         max_position_embeddings=3, hidden_act="relu", layer_norm_eps=NORM_EPS, hidden_dropout_prob=0.0,
@@ -51,7 +51,7 @@ def make_layer() -> EncoderLayer:
 
 
 def toy(text: str, lang: str) -> Explanation:
-    """Explain a text with the toy model, as `explain(text, model="toy")` does."""
+    """Explain a text with the three-word toy model, as `explain(text, model="toy")` does."""
     words = text.split()
     if not words or any(word not in WORD_VECTORS for word in words) or len(words) > 12:
         known = " ".join(WORD_VECTORS)
@@ -60,7 +60,7 @@ def toy(text: str, lang: str) -> Explanation:
             f"el modelo de juguete sabe tres palabras, {known}, y lee 12 como mucho; no {text!r:.60}.",
         )
     layer, x = make_layer(), torch.tensor([WORD_VECTORS[word] for word in words], dtype=torch.float64)  # (t, 3)
-    with torch.no_grad(), watch(layer) as activations:
+    with torch.no_grad(), record_activations(layer) as activations:
         layer(x, Layout((len(words),), (len(words),)))
     first = step("vectorization", formula="x = E[word]", variant="toy_vectorization", tensors={"x": x},
                  rows=tuple(words))  # fmt: skip
@@ -74,12 +74,12 @@ def toy(text: str, lang: str) -> Explanation:
 
 
 def _messages(lines: Iterable[Line]) -> tuple[Message, ...]:
-    """Convert lines to messages; a str is the same in both languages."""
+    """Convert lines of arithmetic to messages in English and Spanish, which are equal if the line is a str."""
     return tuple(Message.same(line) if isinstance(line, str) else line for line in lines)
 
 
 def _number(x: float) -> str:
-    """Format a number: 3, 0.3333, or 1.0e-05 for a very small one."""
+    """Format a number as 3 if it is whole, as 0.3333 if it is a fraction, or as 1.0e-05 if it is very small."""
     return f"{x:.0f}" if x == round(x) else f"{x:.4f}" if abs(x) >= 1e-3 else f"{x:.1e}"
 
 
@@ -88,12 +88,12 @@ def _row(x: object) -> str:
 
 
 def _times(a: object, b: object) -> str:
-    """Write out the dot product of a and b."""
+    """Write out the dot product of two vectors as text, such as "1·2 + 3·4"."""
     return " + ".join(f"{_number(float(m))}·{_number(float(n))}" for m, n in zip(a, b, strict=True))  # type: ignore
 
 
 def _work(step: Step, words: list[str]) -> Iterator[Line]:
-    """Yield the arithmetic of a step, with every product and exponential."""
+    """Yield the arithmetic of a toy model's step as lines of text, with every product and exponential."""
     tensors = step.tensors
     if step.kind == "linear":
         yield f"W_Q = W_K = W_V = {_matrix(W)},  b = 0"
@@ -142,8 +142,8 @@ def _work(step: Step, words: list[str]) -> Iterator[Line]:
 
 
 def _products(name: str, x: Any, weight: Sequence[Sequence[float]], y: Any) -> list[str]:
-    """Write out x·W, one line per number; weight is (in, out)."""
-    columns = zip(*weight, strict=True)
+    """Write out the product of a vector and a matrix as text, with one line per number of the result."""
+    columns = zip(*weight, strict=True)  # weight is (in, out)
     return [f"{name}_{j + 1} = {_times(x, w)} = {_number(y[j])}" for j, w in enumerate(columns)]
 
 
@@ -152,7 +152,7 @@ def _matrix(weight: Sequence[Sequence[float]]) -> str:
 
 
 def _normed(name: str, word: str, r: Any, y: Any) -> Iterator[Line]:
-    """Yield the mean, variance and result of a layer norm, written out."""
+    """Yield lines of text that write out the mean, variance and result of a layer norm for one word."""
     numbers = [float(n) for n in r]
     mean = sum(numbers) / len(numbers)
     variance = sum((n - mean) ** 2 for n in numbers) / len(numbers)

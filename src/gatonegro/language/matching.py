@@ -1,4 +1,4 @@
-"""The languages of a model, and the match of a text's language with them."""
+"""The languages that a model was made for, and the comparison of a text's language with them."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ MIXED_MIN_RATIO, MIXED_MIN_WORDS, MIXED_MIN_SHARE = 3.0, 2, 0.4
 
 @dataclass(frozen=True)
 class Languages:
-    """The languages that a model was made for."""
+    """The codes of the languages that a model was made for, and the source of this information."""
 
-    codes: tuple[str, ...]  # ISO 639; empty: it is for many, or they are not known
+    codes: tuple[str, ...]  # ISO 639; empty: many, or unknown
     source: str  # of `codes`: "config", "card" or "tokenizer"
 
 
 @dataclass(frozen=True)
 class LanguageMatch:
-    """The language of a text, and whether it is one of a model's."""
+    """The detected language of a text, and its comparison with the languages of a model."""
 
     language: str | None
     probability: float  # of `language`
@@ -55,23 +55,23 @@ class LanguageMatch:
 
 
 def language_names(*codes: str | None) -> Message:
-    """Return the names of languages, separated by commas; a code without a name stands for itself."""
+    """Return the English and Spanish names of language codes, joined by commas; an unknown code stays as it is."""
     names = [LANGUAGE_NAMES.get(code or "", Message.same(code or "?")) for code in codes]
     return Message(", ".join(name.en for name in names), ", ".join(name.es for name in names))
 
 
 def two_letter_code(code: str) -> str:
-    """Return a language's code of two letters: "pt" for "pt-BR" and "por"."""
+    """Return the two-letter form of a language code, such as "pt" for "pt-BR" or "por"."""
     first: str = re.split(r"[-_]", code.lower())[0]
     return TWO_LETTER_CODES.get(first, first)
 
 
 def languages_of(tokenizer: Tokenizer, config: Mapping[str, Any], source: Source | str | None = None) -> Languages:
-    """Return the languages of a model: those of its config.json (`languages`), its card, or its tokenizer.
+    """Return the languages of a model, from its config.json, its model card or, failing both, its tokenizer.
 
     Args:
         tokenizer: the model's.
-        config: config.json as a dict.
+        config: config.json as a dict, perhaps with a list `languages`.
         source: the model's files, or its name, which is searched for on this machine only.
     """
     listed = config.get("languages")
@@ -89,7 +89,7 @@ def languages_of(tokenizer: Tokenizer, config: Mapping[str, Any], source: Source
 
 
 def _card(source: Source | str | None) -> list[str]:
-    """Return the languages in the front matter of a model's card; empty without a card."""
+    """Return the language codes in the front matter of a model card, or an empty list without a card."""
     import yaml
     from huggingface_hub import ModelCard
 
@@ -106,19 +106,19 @@ def _card(source: Source | str | None) -> list[str]:
 
 @lru_cache(16)
 def best_fertility(tokenizer: Tokenizer) -> float:
-    """Return a tokenizer's tokens per word in its best language."""
+    """Return a tokenizer's average number of tokens per word in the language where it needs fewest."""
     return min(tokens_per_word(tokenizer, sample["sentences"], UNKNOWN_WEIGHT) for sample in samples().values())
 
 
 @cache
 def samples() -> dict[str, dict[str, Any]]:
-    """Return a few parallel sentences per language, with XLM-R's tokens per word, https://arxiv.org/abs/1911.02116."""
+    """Return sample sentences by language, with the tokens per word of XLM-R, https://arxiv.org/abs/1911.02116."""
     read: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "samples.json").read_text(encoding="utf-8"))
     return read
 
 
 def relative_fertility(tokenizer: Tokenizer) -> dict[str, float]:
-    """Return a tokenizer's tokens per word in each language as a multiple of XLM-R's, the least first."""
+    """Return a tokenizer's tokens per word by language, as a multiple of XLM-R's, in ascending order."""
     multiples = {
         code: tokens_per_word(tokenizer, sample["sentences"], UNKNOWN_WEIGHT) / sample["tokens_per_word"]
         for code, sample in samples().items()
@@ -127,14 +127,14 @@ def relative_fertility(tokenizer: Tokenizer) -> dict[str, float]:
 
 
 def tokens_per_word(tokenizer: Tokenizer, texts: list[str], unknown: int = 1) -> float:
-    """Return a tokenizer's tokens per word for texts; an unknown token counts `unknown` times."""
+    """Return the average number of tokens per word in texts, with each unknown token counted `unknown` times."""
     ids = (i for text in texts for i in tokenizer.convert_tokens_to_ids(tokenizer.tokenize(text)))
     tokens = sum(unknown if i == tokenizer.unk_token_id else 1 for i in ids)
     return tokens / max(1, sum(len(WORD.findall(text)) for text in texts))
 
 
 def match_language(text: str, languages: Languages, tokenizer: Tokenizer | None = None) -> LanguageMatch:
-    """Return a text's language, and whether it is one of a model's.
+    """Detect a text's language and compare it with the languages of a model.
 
     `fits` is False if none of the text's plausible languages is one of them. It is None if the text is too short, in a
     language related to one of them (Galician, say), or mixed with one of them, by the tokenizer's evidence.
@@ -166,7 +166,7 @@ def is_long_enough(text: str) -> bool:
 
 
 def _is_mixed(text: str, best: str, codes: set[str], tokenizer: Tokenizer) -> bool:
-    """Return True if many words of a text in `best` are in one of `codes`, as in "fue super smooth"."""
+    """Return True if a text mixes its main language with one of `codes`, as "fue super smooth" mixes in English."""
     words = [word for word in WORD.findall(text[:1000]) if len(word) > 3 and word.islower()]
     count = 0
     for word in words:

@@ -1,9 +1,8 @@
-"""The `Auto*` classes: a configuration, its weights and a head, with the API of `transformers`.
+"""Models, and the `Auto*` classes that load them by name, with the API of `transformers`.
 
 `Model.forward` packs a padded batch, computes on packed sequences, and pads the result.
 """
 
-from gatonegro.models.arrays import SCORE_FUNCTIONS, as_tensor, softmax, unit
 from gatonegro.models.auto import (
     AutoConfig,
     AutoModel,
@@ -13,14 +12,34 @@ from gatonegro.models.auto import (
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
 )
-from gatonegro.models.language import LanguageModel
-from gatonegro.models.loading import build, copy_to, head_of, load, load_config, load_fast, precision
-from gatonegro.models.model import Model, initialise, share
+from gatonegro.models.generative import LanguageModel
+from gatonegro.models.loading import build, copy_to, head_of, load, load_config, load_optimized, resolve_dtype
+from gatonegro.models.model import Model, init_weights, shared_copy
 from gatonegro.models.output import ModelOutput
+from gatonegro.models.scores import SCORE_FUNCTIONS, as_tensor, l2_normalize, softmax
 
 __all__ = [
-    "SCORE_FUNCTIONS", "AutoConfig", "AutoModel", "AutoModelForCausalLM", "AutoModelForMaskedLM",
-    "AutoModelForSeq2SeqLM", "AutoModelForSequenceClassification", "AutoModelForTokenClassification", "LanguageModel",
-    "Model", "ModelOutput", "as_tensor", "build", "copy_to", "head_of", "initialise", "load", "load_config",
-    "load_fast", "precision", "share", "softmax", "unit",
+    "SCORE_FUNCTIONS",
+    "AutoConfig",
+    "AutoModel",
+    "AutoModelForCausalLM",
+    "AutoModelForMaskedLM",
+    "AutoModelForSeq2SeqLM",
+    "AutoModelForSequenceClassification",
+    "AutoModelForTokenClassification",
+    "LanguageModel",
+    "Model",
+    "ModelOutput",
+    "as_tensor",
+    "build",
+    "copy_to",
+    "head_of",
+    "init_weights",
+    "l2_normalize",
+    "load",
+    "load_config",
+    "load_optimized",
+    "resolve_dtype",
+    "shared_copy",
+    "softmax",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The `Auto*` classes, named as in `transformers`."""
+"""`AutoConfig`, `AutoModel` and its subclasses, which load a model by name, as in `transformers`."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
 from gatonegro.models.loading import build, load, load_config
-from gatonegro.models.model import Model, initialise
+from gatonegro.models.model import MESSAGES, Model, init_weights
 
 
 class AutoConfig:
-    """`AutoConfig.from_pretrained(name)` → `Config`."""
+    """Namespace for `from_pretrained`, which loads a model's configuration by name or from a folder."""
 
     @staticmethod
     def from_pretrained(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> Config:
+        """Load a model's configuration by name or from a folder; for the arguments, see `AutoModel.from_pretrained`."""
         return load_config(hub.locate(name, revision=revision, local_files_only=local_files_only))
 
 
 class AutoModel:
-    """A model without its head: `last_hidden_state`, and `pooler_output` where the checkpoint has BERT's pooler."""
+    """Loads a model without a task head, which returns `last_hidden_state` and, with BERT's pooler, `pooler_output`."""
 
     head: ClassVar[str] = "pooler"
 
@@ -40,18 +41,24 @@ class AutoModel:
         dtype: torch.dtype | str | None = None,
         torch_dtype: torch.dtype | str | None = None,
     ) -> Model:
-        """Load a model from a folder, by a built-in's short name or from the hub, in evaluation mode.
+        """Load a model in evaluation mode from a folder, by a built-in's short name or from the Hugging Face Hub.
 
         Args:
             name: an existing folder, else the name of a built-in, else a name on the hub.
             revision: branch, tag or commit on the hub.
             local_files_only: never use the network.
             allow_pickle: also read `pytorch_model.bin`, with `torch.load(weights_only=True)`.
-            num_labels: start a new head with this number of labels if the checkpoint has none that fits.
-            dtype: fp32 by default; "auto" for the checkpoint's. `torch_dtype` is its older name.
+            num_labels: create a random head with this number of labels if the checkpoint has none that fits.
+            dtype: fp32 by default; "auto" for the checkpoint's.
+            torch_dtype: the older name of `dtype`.
 
         Raises:
-            HubError, ConfigError, CheckpointError, MissingHeadError, PickleRefusedError: see their texts.
+            HubError: the model is not found, or cannot be downloaded.
+            ConfigError: its config.json is missing, damaged or of an unknown family.
+            CheckpointError: its weights are missing, damaged, or do not fit the configuration.
+            PickleRefusedError: its weights are pickled, and `allow_pickle` is False.
+            MissingHeadError: it has no such head.
+            OptionError, InputError: `num_labels` or `dtype` is not possible.
         """
         return load(
             name,
@@ -65,42 +72,46 @@ class AutoModel:
 
     @classmethod
     def from_config(cls, config: Config) -> Model:
-        """Return a model with random weights, in training mode as in `transformers`."""
+        """Build a model with random weights from a configuration, in training mode as in `transformers`.
+
+        Args:
+            config: sizes and variants of the model.
+
+        Raises:
+            InputError: `config` is not a `Config`.
+        """
         if not isinstance(config, Config):
             kind = type(config).__name__
-            raise InputError(
-                f"config must be a Config, as AutoConfig.from_pretrained returns, not a {kind}.",
-                f"config debe ser un Config, como el que da AutoConfig.from_pretrained, no un {kind}.",
-            )
+            raise InputError(*MESSAGES["not_config"].format(kind=kind))
         bare = family_of(config.model_type).base_head
-        return initialise(build(config, bare if cls.head == "pooler" else cls.head), config.initializer_range)
+        return init_weights(build(config, bare if cls.head == "pooler" else cls.head), config.initializer_range)
 
 
 class AutoModelForSequenceClassification(AutoModel):
-    """An encoder with one score per label for the whole text."""
+    """Loads an encoder for text classification, which returns one logit per label for each text."""
 
     head = "sequence-classification"
 
 
 class AutoModelForTokenClassification(AutoModel):
-    """An encoder with one score per label for each token."""
+    """Loads an encoder for token classification, which returns one logit per label for each token."""
 
     head = "token-classification"
 
 
 class AutoModelForMaskedLM(AutoModel):
-    """An encoder with one score per vocabulary entry for each token."""
+    """Loads an encoder for masked-token prediction, which returns logits over the vocabulary for each token."""
 
     head = "masked-lm"
 
 
 class AutoModelForSeq2SeqLM(AutoModel):
-    """An encoder and a decoder with one score per vocabulary entry for the next token."""
+    """Loads an encoder–decoder, such as a translation model, which returns next-token logits over the vocabulary."""
 
     head = "seq2seq-lm"
 
 
 class AutoModelForCausalLM(AutoModel):
-    """A decoder with one score per vocabulary entry for the next token."""
+    """Loads a decoder-only language model such as GPT-2, which returns next-token logits over the vocabulary."""
 
     head = "causal-lm"

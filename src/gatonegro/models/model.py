@@ -1,11 +1,10 @@
-"""An encoder with a head: one packed forward pass, and the padded API of `transformers` around it."""
+"""`Model`, an encoder with a task head that computes on packed batches and has the API of `transformers`."""
 
 from __future__ import annotations
 
 import copy
 import json
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,20 +20,23 @@ from gatonegro.config import Config
 from gatonegro.engine import PRECISIONS, best_precision, limit_threads, replace_modules
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
-from gatonegro.families.family import to_checkpoint, write_config
-from gatonegro.i18n import format_int, localized
+from gatonegro.families.conversion import to_checkpoint
+from gatonegro.families.family import write_config
+from gatonegro.i18n import catalog, format_int, localized
 from gatonegro.models.output import ModelOutput
-from gatonegro.nn.attention import Seen
+from gatonegro.nn.activations import layer_attentions, layer_outputs, record_activations
+from gatonegro.nn.attention import AttentionTrace
 from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
-from gatonegro.nn.heads import HEADS, NextTokenHead
-from gatonegro.nn.loss import loss_of
-from gatonegro.nn.watch import layer_attentions, layer_outputs, watch
+from gatonegro.nn.heads import HEADS, LMHead
+from gatonegro.nn.loss import compute_loss
 from gatonegro.packing import Packed, Padding, from_padded, pack
+
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))
 
 
 class Model(nn.Module):
-    """An encoder with a head. Its one forward pass is `run`, on packed sequences."""
+    """A Transformer encoder with an optional task head, for padded batches (`forward`) or packed ones (`run`)."""
 
     def __init__(self, config: Config, head: str = "none"):
         super().__init__()
@@ -42,7 +44,7 @@ class Model(nn.Module):
         self.task_head = head
         self.name_or_path = ""
         self.precision = ""  # of an optimized copy, see `optimize`
-        self.stored_int8 = False  # whether the checkpoint holds int8 rows
+        self.stored_int8 = False  # True if the checkpoint holds int8 rows
         self._source: Callable[[], Model] | None = None  # a function, so that PyTorch registers no submodule
         self._build(config, head)
 
@@ -52,13 +54,13 @@ class Model(nn.Module):
         self.head = HEADS[head](config) if head in HEADS else None
 
     def encode(self, packed: Packed) -> Tensor:
-        """Return hidden states of the last layer. (t, hidden)"""
+        """Return the hidden states (t, hidden) of the last layer for a packed batch."""
         return self.encoder(self.embeddings(packed), packed.layout)
 
     def run(self, packed: Packed, at: Tensor | None = None) -> Tensor:
-        """Return the head's output per sequence (n, …) or per token (t, …); without a head, hidden states (t, hidden).
+        """Return the head's output for each sequence or token of a packed batch or, without a head, hidden states.
 
-        With `at` (m,), a head for tokens computes only those of the `t`: (m, …).
+        The output is (n, …) or (t, …). With `at` (m,), indices of tokens, a token head computes these only: (m, …).
         """
         x = self.encode(packed)
         if at is not None:
@@ -75,21 +77,20 @@ class Model(nn.Module):
         pad_to_multiple_of: int = 1,
         hidden: bool = False,
     ) -> list[np.ndarray]:
-        """Return the head's output per sequence, as float32 arrays: (labels,) or, without a head, (length, hidden).
+        """Return the head's output or, without a head, hidden states of each sequence, as float32 arrays.
 
         Args:
             ids: token ids per sequence.
-            token_types: per token, the index of its text in a pair.
-            queried: per sequence, the tokens whose outputs are returned; the arrays are then (queried, …).
+            token_types: token type ids per sequence.
+            queried: per sequence, indices of the tokens whose outputs are returned; the arrays are then (queried, …).
             pad_to_multiple_of: see `pack`.
-            hidden: return hidden states of the last layer instead of the head's output.
+            hidden: return hidden states (length, hidden) of the last layer instead of the head's output.
         """
-        packed = pack(ids, self.config, token_types, multiple=pad_to_multiple_of)
+        packed = pack(ids, self.config, token_types, pad_to_multiple_of=pad_to_multiple_of)
         rows = None
         if queried is not None:
-            firsts = packed.firsts.tolist()
-            places = [first + i for first, few in zip(firsts, queried, strict=False) for i in few]
-            rows = torch.tensor(places, dtype=torch.long, device=self.device)
+            pairs = zip(packed.first_tokens.tolist(), queried, strict=False)
+            rows = torch.tensor([first + i for first, tokens in pairs for i in tokens], device=self.device).long()
         packed = packed.to(self.device)
         if hidden:
             x = self.encode(packed)
@@ -98,12 +99,12 @@ class Model(nn.Module):
             x = self.run(packed, rows)
         out = x.float().cpu().numpy()
         if not hidden and self.head is not None and self.head.per == "sequence":
-            return list(out[: len(ids)])  # the rest are pads
+            return list(out[: len(ids)])  # the rest is padding
         counts = map(len, ids if queried is None else queried)
         return np.split(out, np.cumsum(list(counts)))[: len(ids)]
 
     def embed(self, ids: Sequence[Sequence[int]], **options: Any) -> list[np.ndarray]:
-        """Return hidden states of the last layer (length, hidden) of each sequence; see `predict`."""
+        """Return the last layer's hidden states (length, hidden) of each sequence, with the options of `predict`."""
         return self.predict(ids, hidden=True, **options)
 
     def forward(
@@ -118,16 +119,21 @@ class Model(nn.Module):
         output_hidden_states: bool = False,
         return_dict: bool | None = None,
     ) -> ModelOutput | tuple[Any, ...]:
-        """Return the output for a padded batch, as in `transformers`.
+        """Run the model on a padded batch of token ids and return its output, as in `transformers`.
 
         Args:
-            input_ids: (b, s) token ids; or `inputs_embeds` (b, s, hidden) instead.
+            input_ids: (b, s) token ids; or `inputs_embeds` instead.
             attention_mask: (b, s), 0 for padding, in any pattern.
-            token_type_ids: (b, s), the segment of each token.
+            token_type_ids: (b, s), the token type of each token.
             position_ids: (b, s); default: by the family's rule.
+            inputs_embeds: (b, s, hidden).
             labels: (b,) classes or (b, labels) for classification, (b, s) with -100 for "none" for token tasks.
-            output_attentions, output_hidden_states: also return each layer's.
+            output_attentions: also return each layer's attention probabilities.
+            output_hidden_states: also return each layer's hidden states.
             return_dict: False returns a tuple of the fields that are not None.
+
+        Raises:
+            InputError: an argument does not fit the model, or the others.
         """
         packed, padding = from_padded(
             self.config,
@@ -136,110 +142,107 @@ class Model(nn.Module):
             token_type_ids,
             position_ids,
             inputs_embeds,
-            first=self.head is not None and self.head.per == "sequence",
+            keep_first=self.head is not None and self.head.per == "sequence",
         )
-        watching: AbstractContextManager = watch(self) if output_attentions or output_hidden_states else nullcontext()
-        with watching as seen:
+        with record_activations(self, enabled=output_attentions or output_hidden_states) as activations:
             x = self.encode(packed)  # (t, hidden)
             result = None if self.head is None else self.head(x, packed, self.embeddings.tokens)
         out = ModelOutput()
         if self.head is not None and result is not None:
-            result = padding.restore_rows(result) if self.head.per == "sequence" else padding.restore(result)
+            result = padding.restore_sequences(result) if self.head.per == "sequence" else padding.restore(result)
         if self.task_head in ("none", "pooler"):
             out.last_hidden_state, out.pooler_output = padding.restore(x), result
         else:
             out.logits = result
         if output_hidden_states:
-            out.hidden_states = tuple(map(padding.restore, layer_outputs(self, seen)))
+            out.hidden_states = tuple(map(padding.restore, layer_outputs(self, activations)))
         if output_attentions:
-            out.attentions = padded_attentions(layer_attentions(self, seen), self.config, padding)
+            out.attentions = padded_attentions(layer_attentions(self, activations), self.config, padding)
         if labels is not None:
-            out.loss = loss_of(self.config, self.task_head, out.logits, labels)
+            out.loss = compute_loss(self.config, self.task_head, out.logits, labels)
         return out.to_tuple() if return_dict is False else out
 
     def optimize(self, precision: str = "auto") -> Model:
-        """Return a faster copy, in evaluation mode. This model stays as it is, and is the copy's `source`.
+        """Return a faster copy of the model for inference, and leave the model itself unchanged.
+
+        The copy, in evaluation mode, shares the weights that keep their layout. It cannot be trained or moved: do so
+        with its `source`, this model, and optimize that again. Saving it saves its source.
 
         Args:
-            precision: "fp32"; "bf16" or "fp16" for the layers' computations; "int8" for their products, with a scale
-                per token and a scale per row of weights; "auto" for the fastest of this machine, by a table.
-
-        The copy shares the weights that keep their layout. It cannot be trained or moved: do so with its `source`, and
-        optimize that again. Saving it saves its source.
+            precision: "fp32"; "bf16" or "fp16" for the layers' computations; "int8" for their products, with one scale
+                per token and per row of weights; "auto" for the fastest on this machine, by a table.
         """
         if self._source:
             return self.source.optimize(precision)
         one_of(*PRECISIONS)("precision", precision)
         limit_threads()
-        optimized = share(self, trainable=False).eval()
+        fast = shared_copy(self, trainable=False).eval()
         if precision == "auto" or (precision == "int8" and self.device.type != "cpu"):  # int8 is for CPUs
             precision = best_precision(self.device, self.stored_int8)
-        optimized.precision = precision
+        fast.precision = precision
         small = self.stored_int8 and self.task_head != "masked-lm"  # its head multiplies by the embeddings
-        replace_modules(optimized, precision, small, lambda: optimized.run(_sample(self.config).to(self.device)))
-        optimized._source = lambda: self
-        return optimized
+        replace_modules(fast, precision, small, lambda: fast.run(_calibration_tokens(self.config).to(self.device)))
+        fast._source = lambda: self
+        return fast
 
     @property
     def source(self) -> Model:
-        """The model of which this one is a faster copy; itself, if it is none."""
+        """The model of which this one is an optimized copy, or the model itself if it is not a copy."""
         return self._source() if self._source else self
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Copy and pickle a faster copy as its source, which is optimized again: its weights have no form on disk."""
+        """Pickle or copy an optimized model as its original, which is optimized again when it is loaded."""
         return (Model.optimize, (self.source, self.precision)) if self._source else super().__reduce_ex__(protocol)
 
     def train(self, mode: bool = True) -> Model:
+        """Set training or evaluation mode; raise InputError if an optimized copy is set to training mode."""
         if mode:
-            self._only_source()
+            self._check_not_optimized()
             self.stored_int8 = False  # training changes the weights
         return super().train(mode)
 
     def _apply(self, *args: Any, **options: Any) -> Model:
-        self._only_source()
+        self._check_not_optimized()
         return super()._apply(*args, **options)
 
-    def _only_source(self) -> None:
+    def _check_not_optimized(self) -> None:
         if self._source:
-            raise InputError(
-                "a faster copy cannot be trained, moved or changed; do so with model.source, and optimize that again.",
-                "una copia rápida no se puede entrenar, mover ni cambiar; hazlo con model.source, y optimízala de "
-                "nuevo.",
-            )
+            raise InputError(*MESSAGES["optimized"])
 
     def resize_token_embeddings(self, count: int) -> nn.Embedding:
-        """Grow or cut the vocabulary to `count` tokens: `len(tokenizer)` after `add_tokens`. New vectors are random.
+        """Resize the token embeddings to `count` tokens, such as `len(tokenizer)`, with random vectors for new ones.
 
-        Returns the token embeddings (count, hidden).
+        Returns:
+            The token embeddings. (count, hidden)
+
+        Raises:
+            InputError: `count` is no valid size, or the model is an optimized copy.
         """
         if not isinstance(count, int) or isinstance(count, bool) or not (self.config.pad_token_id or 0) < count < 2**31:
-            raise InputError(
-                f"the vocabulary cannot have {count!r:.80} tokens; pass len(tokenizer).",
-                f"el vocabulario no puede tener {count!r:.80} tokens; pasa len(tokenizer).",
-            )
-        self._only_source()
+            raise InputError(*MESSAGES["vocabulary"].format(count=count))
+        self._check_not_optimized()
         self.stored_int8 = False
-        kept, std = min(count, self.config.vocab_size), self.config.initializer_range
+        common, std = min(count, self.config.vocab_size), self.config.initializer_range
 
         def resized(weight: Tensor) -> Tensor:
             new = weight.new_empty(count, weight.shape[1]).normal_(std=std)
-            new[:kept] = weight.detach()[:kept]
+            new[:common] = weight.detach()[:common]
             return new
 
         words = self.embeddings.tokens
         words.weight, words.num_embeddings = nn.Parameter(resized(words.weight), words.weight.requires_grad), count
         bias = getattr(self.head, "bias", None)
         if isinstance(bias, Tensor):  # of a head that scores the vocabulary
-            longer = F.pad(bias.detach()[..., :kept], (0, count - kept))
-            self.head.bias = nn.Parameter(longer) if isinstance(bias, nn.Parameter) else longer  # type: ignore
-        if isinstance(self.head, NextTokenHead) and self.head.output is not None:
+            padded = F.pad(bias.detach()[..., :common], (0, count - common))
+            self.head.bias = nn.Parameter(padded) if isinstance(bias, nn.Parameter) else padded  # type: ignore
+        if isinstance(self.head, LMHead) and self.head.output is not None:
             output = self.head.output
             output.weight, output.out_features = nn.Parameter(resized(output.weight)), count
         self.config = replace(self.config, vocab_size=count)
         return words
 
     def num_parameters(self, only_trainable: bool = False) -> int:
-        """Return the number of parameters."""
+        """Return the number of the model's parameters, or only of trainable ones."""
         return sum(p.numel() for p in self.source.parameters() if p.requires_grad or not only_trainable)
 
     def __repr__(self) -> str:
@@ -252,21 +255,29 @@ class Model(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """The device on which the model's weights are."""
         return self._weight.device
 
     @property
     def dtype(self) -> torch.dtype:
+        """The data type of the model's weights."""
         return self._weight.dtype
 
     @property
     def _weight(self) -> Tensor:
-        """A tensor with the model's device and dtype."""
+        """Return a parameter or buffer that has the device and dtype of the model's weights."""
         return next(t for t in (*self.embeddings.parameters(), *self.embeddings.buffers()) if t.is_floating_point())
 
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int = 5 * 10**9, int8: bool = False) -> None:
-        """Write `config.json` and `model.safetensors`, which give the same logits in `transformers`.
+        """Write the model's `config.json` and `model.safetensors` to a folder, which `transformers` can load.
 
-        With `int8`, matrices are stored as int8 rows with a scale each: a quarter of the size, for this library only.
+        Args:
+            folder: an existing or new folder.
+            max_shard_size: maximum size of a weight file in bytes.
+            int8: store matrices as int8 rows with one scale each: a quarter of the size, readable by this library only.
+
+        Raises:
+            CheckpointError: the folder cannot be written, or a weight is NaN or infinite.
         """
         if self._source:
             return self.source.save_pretrained(folder, max_shard_size=max_shard_size, int8=int8)
@@ -281,12 +292,12 @@ class Model(nn.Module):
             metadata={"gatonegro": "int8"} if int8 else None,
             max_shard_size=max_shard_size,
         )
-        for name, content in self._other_files().items():
+        for name, content in self._extra_files().items():
             storage.write_text(folder / name, json.dumps(content, indent=2) + "\n")
         storage.write_text(folder / "config.json", text)
 
-    def _other_files(self) -> dict[str, dict[str, Any]]:
-        """Return the other files that `save_pretrained` writes: name → content."""
+    def _extra_files(self) -> dict[str, dict[str, Any]]:
+        """Return the contents of files that `save_pretrained` writes beside weights and configuration, by file name."""
         return {}
 
 
@@ -294,17 +305,17 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def padded_attentions(
-    layers: Sequence[Sequence[Seen]], config: Config, padding: Padding, read: Padding | None = None
+    layers: Sequence[Sequence[AttentionTrace]], config: Config, padding: Padding, key_padding: Padding | None = None
 ) -> tuple[Tensor, ...]:
-    """Return the probabilities of each layer's attention, padded: see `Padding.restore_square`."""
+    """Return the attention probabilities of each layer as one padded tensor (b, h, s, s) per layer."""
     heads = config.num_attention_heads
-    return tuple(padding.restore_square([each.probs for each in layer], heads, read) for layer in layers)
+    return tuple(padding.restore_attention([trace.probs for trace in layer], heads, key_padding) for layer in layers)
 
 
-def share(model: M, trainable: bool = True) -> M:
-    """Return a copy that shares the original's weights: to be in another mode, for example.
+def shared_copy(model: M, trainable: bool = True) -> M:
+    """Return a copy of a module that shares its weights, but can be in another mode, training or evaluation.
 
-    Unless `trainable`, the copy's parameters need no gradient.
+    Unless `trainable`, the copy's parameters require no gradient.
     """
     weights: dict[int, Tensor] = {id(t): t for t in model.buffers()}
     for t in model.parameters():
@@ -312,15 +323,15 @@ def share(model: M, trainable: bool = True) -> M:
     return copy.deepcopy(model, weights)
 
 
-def _sample(config: Config) -> Packed:
-    """Return random tokens, the same at each call."""
+def _calibration_tokens(config: Config) -> Packed:
+    """Return a batch of random tokens, always the same, on which int8 quantisation measures input ranges."""
     length = min(64, config.max_tokens, (config.decoder or config).max_tokens)
     ids = torch.randint(config.vocab_size, (1, length), generator=torch.Generator().manual_seed(0))
     return pack(ids.tolist(), config)
 
 
-def initialise(module: M, std: float) -> M:
-    """Draw weights as the reference does: normal matrices, zero biases."""
+def init_weights(module: M, std: float) -> M:
+    """Initialise a module's matrices with normal random numbers and its biases with zeros, and return the module."""
     for part in module.modules():
         if isinstance(part, nn.Linear | nn.Embedding):
             nn.init.normal_(part.weight, std=std)

@@ -1,4 +1,4 @@
-"""The one decoder layer of all families, with attention to an encoder's output where there is one, and the decoder."""
+"""The decoder and its layer, which all model families share, with cross-attention where there is an encoder."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from functools import cache
 from torch import Tensor, nn
 
 from gatonegro.config import Config
-from gatonegro.nn.attention import Attention, Bias, Kept, Keys, RelativeBias
-from gatonegro.nn.encoder import AddNorm, FeedForward, norm_of
+from gatonegro.nn.attention import KV, Attention, Bias, KVCache, RelativeBias
+from gatonegro.nn.encoder import AddNorm, FeedForward, build_norm
 from gatonegro.packing import Layout
 
 
 class DecoderLayer(nn.Module):
-    """Causal self-attention, cross-attention to the encoder's output, feed-forward."""
+    """A decoder layer: causal self-attention, cross-attention if there is an encoder, and a feed-forward network."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -31,46 +31,44 @@ class DecoderLayer(nn.Module):
         x: Tensor,
         layout: Layout,
         bias: Bias | None = None,
-        memory: Keys | None = None,
+        memory: KV | None = None,
         cross: Layout | None = None,
-        kept: Kept | None = None,
+        kv_cache: KVCache | None = None,
     ) -> Tensor:
-        x = self.attention_add(x, self.attention, layout, bias, None, kept)  # (t, hidden)
+        x = self.attention_add(x, self.attention, layout, bias, None, kv_cache)  # (t, hidden)
         if memory is not None:
             x = self.cross_attention_add(x, self.cross_attention, cross, None, memory)  # (t, hidden)
         return self.feed_forward_add(x, self.feed_forward)  # (t, hidden)
 
 
 class Decoder(nn.Module):
-    """Layer after layer."""
+    """A stack of decoder layers."""
 
     def __init__(self, config: Config):
         super().__init__()
         self.relative = RelativeBias(config, causal=True) if config.relative_attention_num_buckets else None
         self.layers = nn.ModuleList(DecoderLayer(config.layer(i)) for i in range(config.num_hidden_layers))
-        self.norm = norm_of(config) if config.final_norm else None
+        self.norm = build_norm(config) if config.final_norm else None
 
-    def keys_of(self, memory: Tensor) -> list[Keys]:
-        """Return each layer's keys and values (u, h, d) of an encoder's output (u, hidden): computed once per text."""
-        return [layer.cross_attention.keys_of(memory) for layer in self.layers]  # type: ignore
+    def project_memory(self, memory: Tensor) -> list[KV]:
+        """Return each layer's cross-attention keys and values of an encoder's output, to be computed once per text."""
+        return [layer.cross_attention.project_kv(memory) for layer in self.layers]  # type: ignore
 
     def forward(
         self,
         x: Tensor,
         layout: Layout,
-        memory: Sequence[Keys] | None = None,
+        memory: Sequence[KV] | None = None,
         cross: Layout | None = None,
-        kept: Sequence[Kept] | None = None,
+        kv_caches: Sequence[KVCache] | None = None,
     ) -> Tensor:
-        """Return hidden states of the last layer. (t, hidden)
+        """Return the hidden states (t, hidden) of the decoder's last layer, given token embeddings (t, hidden).
 
-        Args:
-            memory: the result of `keys_of`.
-            cross: a layout with the queries of `layout` and the keys in `memory`.
-            kept: a cache per layer, to which the keys and values of these tokens are added.
+        `memory` is the result of `project_memory`, `cross` the layout of queries of `layout` and keys in `memory`.
+        The keys and values of these tokens are appended to `kv_caches`, one per layer.
         """
         bias = None if self.relative is None else cache(self.relative)  # the same for all layers
         for i, layer in enumerate(self.layers):
-            keys, cache_ = None if memory is None else memory[i], None if kept is None else kept[i]
-            x = layer(x, layout, bias, keys, cross, cache_)
+            kv, kv_cache = None if memory is None else memory[i], None if kv_caches is None else kv_caches[i]
+            x = layer(x, layout, bias, kv, cross, kv_cache)
         return x if self.norm is None else self.norm(x)  # (t, hidden)

@@ -1,4 +1,4 @@
-"""The text of `print(model)`: the module tree and, beside each part, its shapes and a description."""
+"""The text of `print(model)`: PyTorch's module tree, with shapes and a description beside each module."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gatonegro.nn.attention import Attend, Attention
 from gatonegro.nn.encoder import Activation, AddNorm, Embedding, Embeddings, Encoder, EncoderLayer, FeedForward
 from gatonegro.nn.heads import MaskedLMHead, Pooler, SequenceClassificationHead, TokenClassificationHead
 
-# (part, size of a hidden state) → the part's shapes: t tokens of all sequences, n sequences, h heads, width d of a head
+# (module, hidden size) → the shapes of its input and output; letters as in the key that `describe` prints
 SHAPES: dict[type[nn.Module], Callable[[Any, int], str]] = {
     Embeddings: lambda m, x: f"ids (t) → (t, {x})",
     **dict.fromkeys(
@@ -31,12 +31,12 @@ SHAPES: dict[type[nn.Module], Callable[[Any, int], str]] = {
     Activation: lambda m, x: "(…) → (…)",
 }
 
-# a part's description, by the name of its class
+# descriptions of modules, by class name
 PARTS = catalog(Path(__file__).with_name("parts.json"))
 
 
 def describe(model: nn.Module, title: str, hidden: int) -> str:
-    """Return PyTorch's tree of a model, with a remark at the end of each line that names a part."""
+    """Return PyTorch's module tree of a model, with shapes and a description at the end of each module's line."""
     path: list[str] = []
     lines: list[tuple[str, str]] = []
     for line in nn.Module.__repr__(model).splitlines():

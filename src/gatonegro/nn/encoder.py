@@ -1,4 +1,4 @@
-"""Embeddings, feed-forward, the one encoder layer of all families, and the encoder."""
+"""The encoder and its parts, which all model families share: embeddings, feed-forward network, norms and layers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class Activation(nn.Module):
-    """A non-linearity of each value."""
+    """A module that applies an activation function, given by its name, such as "gelu"."""
 
     def __init__(self, name: str):
         super().__init__()
@@ -47,25 +47,25 @@ class Activation(nn.Module):
 
 
 @cache
-def _waves(places: int, width: int) -> Tensor:
-    """Return per position sines in the first half of a vector, cosines in the second, with falling frequencies.
+def _sinusoids(num_positions: int, width: int) -> Tensor:
+    """Return sinusoidal position embeddings: per position, a vector of sines, then cosines, of falling frequency.
 
     https://github.com/huggingface/transformers/blob/main/src/transformers/models/marian/modeling_marian.py
     """
-    slow = 10_000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
-    angle = torch.arange(places, dtype=torch.float64)[:, None] * slow  # (places, width / 2, rounded up)
-    return torch.cat([angle.sin(), angle[:, : width // 2].cos()], dim=-1).float()  # (places, width)
+    frequencies = 10_000.0 ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
+    angle = torch.arange(num_positions, dtype=torch.float64)[:, None] * frequencies  # (num_positions, ⌈width / 2⌉)
+    return torch.cat([angle.sin(), angle[:, : width // 2].cos()], dim=-1).float()  # (num_positions, width)
 
 
 class Sinusoids(nn.Module):
-    """A fixed vector per position, https://arxiv.org/abs/1706.03762 §3.5."""
+    """Sinusoidal position embeddings, which are not trained, https://arxiv.org/abs/1706.03762 §3.5."""
 
     def __init__(self, config: Config):
         super().__init__()
-        self.places, self.width = config.max_position_embeddings, config.hidden_size
+        self.num_positions, self.width = config.max_position_embeddings, config.hidden_size
 
     def forward(self, positions: Tensor) -> Tensor:
-        return _waves(self.places, self.width).to(positions.device)[positions]  # (t, hidden)
+        return _sinusoids(self.num_positions, self.width).to(positions.device)[positions]  # (t, hidden)
 
 
 POSITIONS: dict[str, Callable[[Config], nn.Module | None]] = {
@@ -75,39 +75,39 @@ POSITIONS: dict[str, Callable[[Config], nn.Module | None]] = {
 }
 
 
-def norm_of(config: Config) -> nn.Module:
-    """Return a layer norm, or the RMS norm, which does not subtract the mean."""
+def build_norm(config: Config) -> nn.Module:
+    """Build the norm that a model's configuration names: a layer norm or an RMS norm."""
     kind = nn.LayerNorm if config.norm == "layer" else nn.RMSNorm
     return kind(config.hidden_size, config.layer_norm_eps)
 
 
 class Embeddings(nn.Module):
-    """Vectors of token, position and segment, as far as the family has them, added and normalised."""
+    """A model's input embeddings: token, position and token-type vectors, if it has them, summed and normalised."""
 
     def __init__(self, config: Config, shared: bool = False):
         super().__init__()
         self.tokens: Embedding = None if shared else Embedding(config.vocab_size, config.hidden_size)  # type: ignore
         self.scale = config.hidden_size**0.5 if config.scale_embedding else 1.0
         self.positions = POSITIONS[config.position_embedding](config)
-        self.segments = Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
-        self.norm = norm_of(config) if config.embedding_norm else None
+        self.token_types = Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
+        self.norm = build_norm(config) if config.embedding_norm else None
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def forward(self, packed: Packed, tokens: nn.Module | None = None) -> Tensor:
-        """Return the vectors (t, hidden). `tokens` are the encoder's token embeddings, where a decoder shares them."""
+        """Return the embeddings (t, hidden) of a packed batch, with another table of token embeddings if given."""
         tokens = self.tokens if tokens is None else tokens
         x = tokens(packed.ids) if packed.embeds is None else packed.embeds.to(tokens.weight.dtype)  # type: ignore
         if self.scale != 1.0:
             x = x * self.scale
         if self.positions is not None:
             x = x + self.positions(packed.positions).to(x.dtype)
-        if self.segments is not None:
-            x = x + (self.segments.weight[0] if packed.segments is None else self.segments(packed.segments))
+        if self.token_types is not None:
+            x = x + (self.token_types.weight[0] if packed.token_types is None else self.token_types(packed.token_types))
         return self.dropout(x if self.norm is None else self.norm(x))  # (t, hidden)
 
 
 class FeedForward(nn.Module):
-    """Up, a non-linearity, down, for each token alone."""
+    """A layer's position-wise feed-forward network: two linear layers with an activation, or a gated one, between."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -126,22 +126,22 @@ class FeedForward(nn.Module):
 
 
 class AddNorm(nn.Module):
-    """norm(x + f(x)), or x + f(norm(x)): the residual, written once."""
+    """The residual connection and norm around a sublayer f: norm(x + f(x)), or x + f(norm(x)) for pre-norm."""
 
     def __init__(self, config: Config):
         super().__init__()
-        self.before = config.pre_norm
-        self.norm = norm_of(config)
+        self.pre_norm = config.pre_norm
+        self.norm = build_norm(config)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
     def forward(self, x: Tensor, sublayer: nn.Module, *args: Any) -> Tensor:
-        if self.before:
+        if self.pre_norm:
             return x + self.dropout(sublayer(self.norm(x), *args))
         return self.norm(x + self.dropout(sublayer(x, *args)))
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention, then feed-forward, each with its residual."""
+    """An encoder layer: self-attention and a feed-forward network, each with a residual connection and a norm."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -156,13 +156,13 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Layer after layer."""
+    """A stack of encoder layers."""
 
     def __init__(self, config: Config):
         super().__init__()
         self.relative = RelativeBias(config) if config.relative_attention_num_buckets else None
         self.layers = nn.ModuleList(EncoderLayer(config.layer(i)) for i in range(config.num_hidden_layers))
-        self.norm = norm_of(config) if config.final_norm else None
+        self.norm = build_norm(config) if config.final_norm else None
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         bias = None if self.relative is None else cache(self.relative)  # the same for all layers

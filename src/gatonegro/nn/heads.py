@@ -1,4 +1,4 @@
-"""Heads: from the last layer's hidden states to logits."""
+"""Task heads: modules that compute logits from the last layer's hidden states."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _classifier_dropout(config: Config) -> nn.Dropout:
 
 
 class Pooler(nn.Module):
-    """A linear map and tanh of the first token, as in BERT."""
+    """BERT's pooler: a linear layer and tanh on the hidden state of each sequence's first token."""
 
     per = "sequence"
 
@@ -27,11 +27,11 @@ class Pooler(nn.Module):
         self.activation = Activation("tanh")
 
     def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
-        return self.activation(self.dense(x[packed.firsts]))  # (n, hidden)
+        return self.activation(self.dense(x[packed.first_tokens]))  # (n, hidden)
 
 
 class SequenceClassificationHead(nn.Module):
-    """One score per label for the sequence, from its first token."""
+    """A head that computes one logit per label for each sequence, from its first token's hidden state."""
 
     per = "sequence"
 
@@ -43,12 +43,12 @@ class SequenceClassificationHead(nn.Module):
         self.output = nn.Linear(config.hidden_size, config.num_labels)
 
     def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
-        first = x[packed.firsts]  # (n, hidden)
+        first = x[packed.first_tokens]  # (n, hidden)
         return self.output(self.dropout(self.activation(self.dense(first))))  # (n, labels)
 
 
 class TokenClassificationHead(nn.Module):
-    """One score per label for every token."""
+    """A head that computes one logit per label for each token."""
 
     per = "token"
 
@@ -62,7 +62,7 @@ class TokenClassificationHead(nn.Module):
 
 
 class MaskedLMHead(nn.Module):
-    """One score per vocabulary entry for every token, by the token embeddings."""
+    """A masked-language-model head: for each token, logits over the vocabulary, computed with the token embeddings."""
 
     per = "token"
 
@@ -78,8 +78,8 @@ class MaskedLMHead(nn.Module):
         return F.linear(x, tokens.weight, self.bias)  # (t, vocab)
 
 
-class NextTokenHead(nn.Module):
-    """One score per vocabulary entry for the token that follows each token."""
+class LMHead(nn.Module):
+    """A language-model head: for each token, logits over the vocabulary for the token that follows."""
 
     per = "token"
     bias: Tensor | None
@@ -89,7 +89,7 @@ class NextTokenHead(nn.Module):
         self.scale = config.hidden_size**-0.5 if config.scale_decoder_outputs else 1.0
         size, tied = config.hidden_size, config.tie_word_embeddings
         self.output = None if tied else nn.Linear(size, config.vocab_size, bias=False)
-        # (1, vocab) and not trained, as in Marian and BART
+        # (1, vocab), not trained, as in Marian and BART
         self.register_buffer("bias", torch.zeros(1, config.vocab_size) if config.lm_head_bias else None)
 
     def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
@@ -102,6 +102,6 @@ HEADS: dict[str, type[nn.Module]] = {
     "sequence-classification": SequenceClassificationHead,
     "token-classification": TokenClassificationHead,
     "masked-lm": MaskedLMHead,
-    "seq2seq-lm": NextTokenHead,
-    "causal-lm": NextTokenHead,
+    "seq2seq-lm": LMHead,
+    "causal-lm": LMHead,
 }

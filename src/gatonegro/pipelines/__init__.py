@@ -1,4 +1,4 @@
-"""Pipelines: a task with a model and a tokenizer, and the loop that computes answers for all tasks."""
+"""Pipelines, which apply a model and its tokenizer to a task, and the loop that computes all tasks' answers."""
 
 from gatonegro.pipelines.base import Part, Pipeline
 from gatonegro.pipelines.factory import pipeline

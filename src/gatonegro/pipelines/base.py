@@ -1,4 +1,4 @@
-"""`Pipeline`: a task with its model and tokenizer, called as in `transformers`."""
+"""`Pipeline`: a model and tokenizer for a task, called with texts as in `transformers`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Part = tuple[Iterable[Any], Mapping[str, Any]]  # rows, and their options
 
 
 class Pipeline:
-    """A task with its model and tokenizer, called as in `transformers`.
+    """Model and tokenizer for one task, called with texts to get answers, as in `transformers`.
 
     Called with a text, it returns one answer; with a list, an array or a pandas Series, a list; with a generator, a
     generator. Batches are planned by tokens; `batch_size` is a further limit.
@@ -92,7 +92,7 @@ class Pipeline:
 
     @cached_property
     def languages(self) -> Languages:
-        """The model's languages, from its local files."""
+        """The languages that the model supports, according to its local files."""
         return languages_of(self.tokenizer, self.model.config.extra, self.tokenizer.name_or_path or None)
 
     def __call__(
@@ -104,7 +104,7 @@ class Pipeline:
         progress: bool | None = None,
         **options: Any,
     ) -> Any:
-        """Return the answer to one row, or a list or generator of the answers to several.
+        """Return the answer to one input, such as a text, or a list or generator of the answers to several inputs.
 
         Args:
             inputs: a row, such as a text, or a list, array, Series or generator of rows.
@@ -112,7 +112,7 @@ class Pipeline:
             language_check: treatment of texts in a language that the model does not support: "warn" (once per
                 pipeline), "error", "route" (use a built-in model for that language, and name the model in each answer)
                 or "off".
-            progress: True: show a progress bar on stderr; None: on a terminal only, for long work.
+            progress: show a progress bar on stderr; None: on a terminal only, for long work.
             **options: the task's options, for this call.
 
         Raises:
@@ -124,7 +124,7 @@ class Pipeline:
         settings = self._settings(options, batch_size, language_check)
         PROGRESS_CHECK("progress", progress)
         task, warner = self.task_record, NoticeWarner(self.warned_kinds)
-        if task.single(inputs, settings.options):
+        if task.is_single(inputs, settings.options):
             with ProgressBar(self.task, progress, PROGRESS_MIN_BATCHES) as bar:
                 (answer,) = self._values([([inputs], settings)], warner, on_batch=bar.update)
             warner.warn()
@@ -151,12 +151,12 @@ class Pipeline:
         return task.wrap(inputs, answers, options)
 
     def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:
-        """Yield the answers to all rows of a part before requesting the next part, which may block."""
+        """Yield an answer per input row, answering each list of rows before requesting the next, which may block."""
         settings = self._settings({})
         return self._values(((rows, settings) for rows in parts), NoticeWarner(self.warned_kinds), warn_at_once=True)
 
     def run(self, parts: Iterable[Part]) -> Iterator[Answer]:
-        """Yield one `Answer` per row, in order and in bounded memory. A row's error is returned, not raised.
+        """Yield one `Answer` per input row, in order and in bounded memory, with errors returned and not raised.
 
         All rows of a part are answered before the next part is requested. `error.item` counts rows over all parts.
 
@@ -172,7 +172,7 @@ class Pipeline:
         return self._run(map(self._validated_part, parts))
 
     def _validated_part(self, part: Part) -> tuple[Iterable[Any], Settings]:
-        """Return the rows of a part and their settings."""
+        """Check a pair of input rows and their options, and return the rows with their settings."""
         rows, options = part if isinstance(part, tuple | list) and len(part) == 2 else (None, None)
         is_rows = isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping)
         if not is_rows or not isinstance(options, Mapping):
@@ -199,7 +199,7 @@ class Pipeline:
         )
 
     def _rows(self, inputs: Any, options: Mapping[str, Any]) -> list[Any]:
-        """Return the rows of a list, an array or a Series; raise the first error of a row."""
+        """Return the input rows of a list, array or Series, or raise the error of the first invalid row."""
         kind = type(inputs).__name__
         if not isinstance(inputs, Iterable) or isinstance(inputs, bytes):
             if error := self.loop.check(inputs, options):
@@ -224,7 +224,7 @@ class Pipeline:
         on_batch: OnBatch | None = None,
         warn_at_once: bool = False,
     ) -> Iterator[Any]:
-        """Yield the values of answers and raise the first error. `warn_at_once`: warn per answer, not at the end."""
+        """Yield each answer's value or raise its error, and with `warn_at_once` issue its warnings immediately."""
         for answer in self._run(parts, is_sampled, on_batch):
             warner.add(answer.notices)
             if warn_at_once and answer.notices:
@@ -239,7 +239,7 @@ class Pipeline:
         is_checked: Callable[[int], bool] = lambda item: True,
         on_batch: OnBatch | None = None,
     ) -> Iterator[Answer]:
-        """Yield answers to parts. `is_checked` selects the rows whose language is checked in mode "warn"."""
+        """Yield an answer per input row, where `is_checked` selects the rows for the language check in mode "warn"."""
         item = 0
         for number, (rows, settings) in enumerate(parts):
             answers = self._part_answers(rows, settings, item, is_checked, on_batch)
@@ -255,7 +255,7 @@ class Pipeline:
         is_checked: Callable[[int], bool],
         on_batch: OnBatch | None,
     ) -> Iterator[Answer]:
-        """Yield the answers to a part. `item` is the index of its first row over all parts."""
+        """Yield the answers to a list of input rows, numbered from `item`, the number of rows in earlier lists."""
         generates = self.task_record.generate is not None
         first_size, max_size = GENERATE_WINDOW_ROWS if generates else (FIRST_WINDOW_ROWS, MAX_WINDOW_ROWS)
         if isinstance(rows, Iterator):  # the next row may block
@@ -279,7 +279,7 @@ def _recreate(function: Callable[..., Pipeline], arguments: Mapping[str, Any]) -
 
 
 def _check_shape(rows: Any) -> None:
-    """Raise InputError for a table or an array of several dimensions; iterating a table yields column names."""
+    """Raise InputError for a table or an array of several dimensions, which is not a list of input rows."""
     shape = getattr(rows, "shape", None)
     if isinstance(shape, tuple) and len(shape) != 1:
         kind = type(rows).__name__
@@ -290,7 +290,7 @@ def _check_shape(rows: Any) -> None:
 
 
 def _raise_if_none_succeeds(answers: Iterator[Answer]) -> Iterator[Answer]:
-    """Yield answers; raise the first CheckpointError if all of the first FIRST_WINDOW_ROWS are errors."""
+    """Yield answers, or raise the first CheckpointError if the first FIRST_WINDOW_ROWS answers are all errors."""
     first: list[Answer] = []
     for answer in islice(answers, FIRST_WINDOW_ROWS):
         first.append(answer)

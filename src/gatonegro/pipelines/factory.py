@@ -1,4 +1,4 @@
-"""`pipeline()`: the factory of pipelines, which resolves the task and loads the model and tokenizer."""
+"""`pipeline()`, which makes a pipeline for a task: it resolves the task and loads the model and tokenizer."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from gatonegro.errors import GatonegroError, InputError, OptionError
 from gatonegro.hub import DEFAULT_MODELS, built_in_models, locate
 from gatonegro.i18n import EMPTY, Message, localized
 from gatonegro.language import built_in_languages
-from gatonegro.models import Model, head_of, load, load_fast, share
-from gatonegro.models import precision as dtype_of
+from gatonegro.models import Model, head_of, load, load_optimized, resolve_dtype, shared_copy
 from gatonegro.pipelines.base import Pipeline
 from gatonegro.pipelines.loop import Loop
 from gatonegro.preprocessing.transform import TextTransform, resolve_transform
 from gatonegro.tasks import ALIASES, TASKS, Task
-from gatonegro.tasks.translation import NAMED, TRANSLATION
+from gatonegro.tasks.translation import TASK_NAME, TRANSLATION
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def pipeline(
     language_check: str = "warn",
     **options: Any,
 ) -> Pipeline:
-    """Return a `Pipeline`: a callable from texts to answers.
+    """Create a `Pipeline`: a model and tokenizer for a task, called with texts to get answers.
 
     Args:
         task: "sentiment-analysis" or "text-classification", "ner" or "token-classification", "fill-mask",
@@ -126,17 +125,17 @@ def pipeline(
 
 
 def _load_model(name: str | Path, head: str, device: Any, dtype: Any, precision: str | None, **source: Any) -> Model:
-    """Load a model onto its device: as it is if there is a dtype, else optimized."""
+    """Load a model onto a device, converted to a dtype if one is given or else optimized."""
     resolved = resolve_device("auto" if device is None else device)
     if dtype is None:
-        return load_fast(name, head, precision=precision or "auto", device=resolved, **source)
+        return load_optimized(name, head, precision=precision or "auto", device=resolved, **source)
     return load(name, head, dtype=dtype, **source).to(resolved).eval()
 
 
 def _resolve_task(
     task: Any, model: Any, options: dict[str, Any], revision: str | None, local_files_only: bool
 ) -> tuple[str, Task, dict[str, Any]]:
-    """Return the task's name, its record, and the options, with those in the name ("translation_es_to_en")."""
+    """Return a task's name, its `Task` record and its options, choosing the task by the model if none is named."""
     if task is None:
         if model is None:
             raise OptionError(f"name a task ({TASK_NAMES}) or a model.", f"di una tarea ({TASK_NAMES}) o un modelo.")
@@ -146,7 +145,7 @@ def _resolve_task(
         elif isinstance(model, str | Path):
             head = head_of(model, revision=revision, local_files_only=local_files_only) or head
         task = next((name for name, record in TASKS.items() if record.head == head), "feature-extraction")
-    if isinstance(task, str) and NAMED.fullmatch(task):
+    if isinstance(task, str) and TASK_NAME.fullmatch(task):
         options, task = {"direction": task, **options}, TRANSLATION.name
     record = TASKS.get(ALIASES.get(task, task)) if isinstance(task, str) else None
     if record is None:
@@ -160,12 +159,13 @@ def _resolve_task(
 
 
 def _default_model(task: str, record: Task) -> str:
-    """Return the name of a task's built-in model, and print it on stderr."""
+    """Return the name of the built-in model for a task, and tell the user on stderr that it was chosen."""
     if record.name not in DEFAULT_MODELS:
         raise OptionError(
-            f"{task} has no built-in model; pass model= a folder or a name on the hub, such as {record.example!r}.",
+            f"{task} has no built-in model; pass model= with a folder or a name on the hub, such as "
+            f"{record.example_model!r}.",
             f"{task} no tiene modelo incluido; pasa model= con una carpeta o un nombre del hub, como "
-            f"{record.example!r}.",
+            f"{record.example_model!r}.",
         )
     model = DEFAULT_MODELS[record.name]
     if sys.stderr is not None:  # None under pythonw
@@ -178,7 +178,7 @@ def _default_model(task: str, record: Task) -> str:
 
 
 def _check_head(task: str, record: Task, model: Model) -> None:
-    """Raise OptionError if a model's head does not fit the task, or the number of labels in its config."""
+    """Raise OptionError if a model's head does not fit the task or does not match the labels in the config."""
     if record.head not in ("none", model.task_head):
         raise OptionError(
             f"{task} needs a model with a {record.head} head, and this one has {model.task_head}.",
@@ -195,19 +195,19 @@ def _check_head(task: str, record: Task, model: Model) -> None:
 
 
 def _adapt_model(model: Model, device: Any, dtype: Any, precision: str | None) -> Model:
-    """Return a copy or view of a user's model, on a device and in a dtype or precision; the original is unchanged."""
+    """Return a copy or view of a user's model on a device and in a dtype or precision, without changing the model."""
     if dtype is not None or device is not None:
         model = copy.deepcopy(model.source)
         model = model.to(model.device if device is None else resolve_device(device))
-        model = model if dtype is None else model.to(dtype_of(dtype, model.dtype))
+        model = model if dtype is None else model.to(resolve_dtype(dtype, model.dtype))
     elif not model.precision and precision is None:
-        model = share(model)
+        model = shared_copy(model)
     model = model if precision is None else model.optimize(precision)
     return model if model.precision else model.eval()
 
 
 def _built_in_loop(head: str, arguments: dict[str, Any], language: str) -> Loop | None:
-    """Return the loop of a built-in model with this head for a language; None if there is no such model."""
+    """Return the pipeline loop of a built-in model with a given head and language, or None if there is none."""
     for name in built_in_models():
         if head_of(name) == head and language in built_in_languages(name):
             return pipeline(model=name, language_check="off", **arguments).loop

@@ -1,4 +1,4 @@
-"""The option `language_check`: notices, errors or another model for texts in an unsupported language."""
+"""The option `language_check`, which warns of texts in unsupported languages, rejects them or changes the model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Route = Callable[[str], Loop | None]  # from a language to the loop of a model f
 
 @dataclass(frozen=True)
 class Router:
-    """Language check of rows; in mode "route", each row is answered by a model for its language."""
+    """Checker of input rows' languages, which can send rows in unsupported languages to a suitable model."""
 
     loop: Loop
     languages: Languages  # of the loop's model
@@ -33,7 +33,7 @@ class Router:
     def answer(
         self, rows: Sequence[Any], settings: Settings, checked: Iterable[int], on_batch: OnBatch | None = None
     ) -> Iterator[Answer]:
-        """Yield answers as `Loop.answer` does. `checked` are the indices of the rows to check in mode "warn"."""
+        """Yield one answer per input row, after a language check: in mode "warn", only of rows in `checked`."""
         mode = settings.language_check
         unfit: dict[int, LanguageMatch] = {}
         for i in checked if mode == "warn" else range(len(rows)):
@@ -69,19 +69,19 @@ class Router:
 
 
 def is_sampled(item: int) -> bool:
-    """Return True if a call checks the language of the row with this index."""
+    """Return True if a pipeline call, which samples long inputs, checks the language of the row at this index."""
     return item < ALWAYS_CHECKED_ROWS or item % CHECK_INTERVAL_ROWS == 0
 
 
 def text_of_row(row: Any) -> str:
-    """Return the part of a row's text to detect its language by; "" if the row has no text."""
+    """Return the start of an input row's text, for language detection, or "" if the row has no text."""
     if isinstance(row, Mapping):
         row = " ".join(value for value in row.values() if isinstance(value, str))
     return row[:MAX_DETECT_CHARS] if isinstance(row, str) else ""
 
 
 def mismatch_notice(row: Any, matched: LanguageMatch, languages: Languages, model: str) -> Notice:
-    """Return the notice for a row in a language that its model does not support."""
+    """Return the notice that an input row is in a language that its model does not support."""
     text = text_of_row(row)
     text = text if len(text) <= 60 else text[:59] + "…"
     language, known = language_names(matched.language), language_names(*languages.codes)
@@ -90,7 +90,7 @@ def mismatch_notice(row: Any, matched: LanguageMatch, languages: Languages, mode
 
 
 def _with_model_name(answer: Any, model: str) -> Any:
-    """Return a copy of an answer with the model's name added."""
+    """Return a copy of a pipeline's answer with the model's name added to each of its dicts."""
     if isinstance(answer, list):
         return [_with_model_name(part, model) for part in answer]
     if isinstance(answer, dict):

@@ -1,4 +1,4 @@
-"""The loop of all tasks: it yields one answer per row, in order. The error of a row is part of its answer."""
+"""The loop that pipelines of all tasks share: it yields an answer or an error for each input row, in order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ OnBatch = Callable[[int, int], None]  # callback after each batch: (finished bat
 
 @dataclass(frozen=True)
 class Answer:
-    """Answer to one row: its value or its error, and its notices."""
+    """Answer to one input row: its value or an error, and notices such as that the text was truncated."""
 
     value: Any = None
     error: GatonegroError | None = None
@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings shared by the rows of a part."""
+    """Task options, batch size and language check that apply to a list of input rows."""
 
     options: Mapping[str, Any]  # all options of the task
     batch_size: int | None = None
@@ -46,7 +46,7 @@ class Settings:
 
 
 def without_traceback(error: E) -> E:
-    """Return a copy of an error without tracebacks, whose frames would keep all rows of the window in memory."""
+    """Return a copy of an error without tracebacks, which would keep many input rows in memory."""
     new = copy.copy(error)
     new.__cause__ = error.__cause__ and error.__cause__.with_traceback(None)
     return new
@@ -54,7 +54,7 @@ def without_traceback(error: E) -> E:
 
 @dataclass(frozen=True)
 class Loop:
-    """Loop of a task with its model and tokenizer."""
+    """Computation of a task's answers to input rows, with a model and its tokenizer."""
 
     task: Task
     model: Model
@@ -62,7 +62,7 @@ class Loop:
     preprocess: TextTransform | None = None
 
     def answer(self, rows: Sequence[Any], settings: Settings, on_batch: OnBatch | None = None) -> Iterator[Answer]:
-        """Yield one answer per row, in order. Batches are planned by length, and rows are decoded one by one.
+        """Yield one answer per input row, in order, after running the model on batches planned by length.
 
         Only errors that every row would cause are raised, such as OptionError or running out of memory.
         """
@@ -91,7 +91,7 @@ class Loop:
     def _readable(
         self, rows: Sequence[Any], options: Mapping[str, Any]
     ) -> tuple[dict[int, Any], dict[int, GatonegroError]]:
-        """Return the preprocessed rows that the task can read, by index, and the errors of the others."""
+        """Return the preprocessed input rows that the task can read, and the errors of the others, all by index."""
         readable: dict[int, Any] = {}
         errors: dict[int, GatonegroError] = {}
         for i, row in enumerate(rows):
@@ -105,7 +105,7 @@ class Loop:
         return readable, errors
 
     def check(self, row: Any, options: Mapping[str, Any]) -> GatonegroError | None:
-        """Return the error of a row that the task cannot read, else None. Exceptions of the row's methods count too."""
+        """Return the error of an input row that the task cannot read, or None if it can read the row."""
         try:
             self.task.check(row, options)
         except InputError as error:
@@ -126,15 +126,15 @@ class Loop:
         outputs: Mapping[int, Any],
         options: Mapping[str, Any],
     ) -> Answer:
-        """Return the answer to a row from the outputs for its windows."""
+        """Decode the model's outputs for an input row, one per window of a long text, to the row's answer."""
         row_outputs = [outputs[n] for n in windows]
         notices = list(encoded.notices.get(row, ()))
         if self.task.generate is not None:
             kinds = dict.fromkeys(out[0].unfinished for out in row_outputs)
             notices += [notice(kind) for kind in kinds if kind]
         elif len(windows) > 1:
-            notices.append(notice("windows", limit=encoded.limit, many=len(windows)))
-        note = None if encoded.notes is None else encoded.notes[row]
+            notices.append(notice("windows", limit=encoded.max_length, many=len(windows)))
+        note = None if encoded.row_data is None else encoded.row_data[row]
         output = RowOutput(value, row_outputs, [len(encoded.ids[n]) for n in windows], note, notices)
         value = self.task.decode(self.tokenizer, self.model.config, output, options)
         return Answer(value, notices=tuple(notices))
@@ -142,7 +142,7 @@ class Loop:
     def _encode(
         self, rows: Mapping[int, Any], options: Mapping[str, Any]
     ) -> tuple[Encoded, list[int], dict[int, GatonegroError]]:
-        """Return the encoded rows, their indices, and the errors of the other rows by index.
+        """Encode input rows as token ids, and return these, the rows' indices, and the errors of other rows.
 
         If encoding fails, the row that the error names is left out and the others are encoded again; rows that fail
         after that are found by bisection.
@@ -168,7 +168,7 @@ class Loop:
         return encoded, row_indices, errors
 
     def _check_ids(self, encoded: Encoded) -> None:
-        """Raise InputError if the tokenizer belongs to another model."""
+        """Raise InputError if token ids show that the tokenizer belongs to another model."""
         config = self.model.config
         if any(max(types, default=0) >= config.type_vocab_size for types in encoded.token_types or ()):
             raise InputError(
@@ -187,7 +187,7 @@ class Loop:
         batch_size: int | None,
         on_batch: OnBatch | None,
     ) -> dict[int, Any]:
-        """Return the model's output, or an error, by index of the sequence."""
+        """Run the model on batches of sequences, and return each sequence's output or error by its index."""
         tokens = BATCH_TOKENS.get(self.model.device.type, DEFAULT_BATCH_TOKENS)
         tokens = tokens if self.task.generate is None else GENERATE_BATCH_TOKENS
         sequences = [n for n in sequences if encoded.ids[n]]
@@ -207,8 +207,8 @@ class Loop:
                 return self.task.generate(self.model, self.tokenizer, ids, options)
             except CheckpointError as error:  # NaN in an unknown sequence of the batch
                 return [error] if len(batch) == 1 else [self._ask(encoded, [n], options)[0] for n in batch]
-        assert self.task.ask is not None
-        arrays = self.task.ask(
+        assert self.task.predict is not None
+        arrays = self.task.predict(
             self.model,
             ids,
             token_types=None if encoded.token_types is None else [encoded.token_types[n] for n in batch],
@@ -226,7 +226,7 @@ def _encode(task: Task, tokenizer: Tokenizer, model: Model, options: Mapping[str
 def _failing_rows(
     encode: Callable[[Sequence[Any]], Encoded], rows: Sequence[tuple[int, Any]], error: GatonegroError, named: bool
 ) -> Iterator[tuple[int, GatonegroError]]:
-    """Yield the rows that cause an error of encoding: with `named`, the row that it names, else by bisection."""
+    """Yield the input rows that cause an encoding error: the one that the error names, or those found by bisection."""
     if named and isinstance(error, RowError) and error.item is not None:
         yield rows[error.item][0], error
     elif len(rows) == 1:
@@ -241,5 +241,5 @@ def _failing_rows(
 
 
 def _pad_multiple(tokens: int) -> int:
-    """Return the multiple of tokens to pad a batch to, so that operators compile for few shapes."""
+    """Return the multiple to which a batch's tokens are padded, so that operators compile for few shapes."""
     return 64 if tokens > 256 else 8

@@ -1,4 +1,4 @@
-"""Warnings for notices, once per pipeline and kind."""
+"""Python warnings for the notices on a pipeline's answers, issued once per pipeline and kind of notice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CATEGORIES: dict[str, type[GatonegroWarning] | None] = {"language": LanguageMism
 
 
 class NoticeWarner:
-    """Counter of a call's notices, which warns once of each kind that the pipeline has not warned of yet."""
+    """Counter of the notices on a call's answers, which issues one warning per kind of notice and pipeline."""
 
     def __init__(self, warned_kinds: set[str]):
         self.warned_kinds = warned_kinds  # shared by all calls of the pipeline
@@ -24,14 +24,14 @@ class NoticeWarner:
         self.first: dict[str, tuple[int, Notice]] = {}
 
     def add(self, notices: Sequence[Notice]) -> None:
-        """Add the notices of the next row."""
+        """Count the notices on the answer to the next input row."""
         for notice in notices:
             self.count[notice.kind] += 1
             self.first.setdefault(notice.kind, (self.rows, notice))
         self.rows += 1
 
     def warn(self) -> None:
-        """Issue the warnings, with the line that called the caller."""
+        """Issue a warning for each new kind of notice, attributed to the line that called the pipeline."""
         for kind, (item, notice) in self.first.items():
             category = CATEGORIES.get(kind, GatonegroWarning)
             if kind in self.warned_kinds or category is None:

@@ -14,7 +14,7 @@ BAR_DELAY_SECONDS = 2.0  # after this time a bar appears on a terminal, even for
 
 
 class ProgressBar:
-    """Progress bar that appears only for long work.
+    """Progress bar on stderr that appears only for long work.
 
     Args:
         title: text in front of the bar.
@@ -32,7 +32,7 @@ class ProgressBar:
         return self
 
     def update(self, done: int, total: int) -> None:
-        """Show `done` of `total` steps."""
+        """Show on the progress bar that `done` of `total` steps are finished."""
         if not self.allowed:
             return
         if self.bar is None:

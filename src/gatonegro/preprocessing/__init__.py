@@ -1,4 +1,4 @@
-"""Preprocessing of texts before tokenization, as some models need it: tweets normalized, emoji spelled."""
+"""Preprocessing that some models need before tokenization: normalizing tweets, and replacing emoji by names."""
 
 from gatonegro.preprocessing.emoji import EMOJI, known_emoji, spell_emoji
 from gatonegro.preprocessing.transform import CONFIG_KEY, TRANSFORMS, preprocessing_name

@@ -1,4 +1,4 @@
-"""Emoji in texts, spelled as their names in Spanish or English."""
+"""Replacement of emoji in texts by their names in Spanish or English."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ TONES = dict.fromkeys(range(0x1F3FB, 0x1F400))
 
 
 def spell_emoji(text: str, known: Collection[str] = frozenset(), lang: str = "es") -> str:
-    """Return a text with its emoji replaced by their names, except those in `known` (see `known_emoji`).
+    """Replace emoji in a text by their Spanish or English names, except those in the set `known`.
 
     >>> spell_emoji("Qué asco🤮🤮, ¡no! 👍🏽", known={"👍"})
     'Qué asco cara vomitando cara vomitando , ¡no! 👍'
 
     Names are separated by single spaces. Skin tones are dropped; an emoji that is known without its tone is kept
-    without it. If nothing changes, the same object is returned.
+    without it. If nothing changes, the same object is returned. `known_emoji` returns a tokenizer's emoji.
 
     Raises:
         OptionError: `lang` is neither "es" nor "en".
@@ -62,13 +62,13 @@ def spell_emoji(text: str, known: Collection[str] = frozenset(), lang: str = "es
 
 
 def known_emoji(vocabulary: Iterable[str]) -> frozenset[str]:
-    """Return the emoji in a tokenizer's vocabulary, without the markers of its pieces (▁, Ġ, ##, </w>)."""
+    """Return the emoji in a tokenizer's vocabulary, stripped of subword markers such as ▁, Ġ and ##."""
     bare = {piece.removeprefix("##").removesuffix("</w>").strip("▁Ġ") for piece in vocabulary}
     return frozenset(piece for piece in bare if EMOJI.fullmatch(piece) and _name(piece, "en"))
 
 
 def check_language(lang: str) -> None:
-    """Raise OptionError for a language other than those of `LANGUAGES`."""
+    """Raise OptionError unless the language of emoji names or tweets is "es" or "en"."""
     if not isinstance(lang, str) or lang not in LANGUAGES:
         known = ", ".join(LANGUAGES)
         raise OptionError(*MESSAGES["lang"].format(lang=short(lang), known=known))
@@ -77,7 +77,7 @@ def check_language(lang: str) -> None:
 def spell_match(
     chars: str, lang: str, known: Collection[str] = frozenset(), *, tones: bool = True
 ) -> list[tuple[str, bool]]:
-    """Return the pieces of a match of `EMOJI`: (name, True), or (unchanged characters, False)."""
+    """Return an emoji's replacement as pieces of text: (name, True), or (unchanged characters, False)."""
     if known:
         plain = chars.translate(TONES | STYLES)
         for form in (chars, plain, plain + "\ufe0f"):
@@ -92,7 +92,7 @@ def spell_match(
 
 
 def _name(chars: str, lang: str) -> str | None:
-    """Return the name of an emoji; None if it has none."""
+    """Return the name of an emoji in a language, or None if it has no name."""
     return _look_up(chars, lang) if len(chars) <= MAX_EMOJI_CHARS else None
 
 

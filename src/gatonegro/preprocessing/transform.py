@@ -1,4 +1,4 @@
-"""Text transforms that models need before tokenization, and the way back from their offsets to the original text.
+"""Text transforms that some models need before tokenization, with offsets mapped back to the original text.
 
 A model trained on tweets whose mentions, links and emoji were replaced reads raw tweets badly, without an error.
 Every transform takes time linear in the length of its text.
@@ -26,7 +26,7 @@ NON_SPACE = re.compile(r"\S+")
 
 
 class PreprocessedText(str):
-    """A transformed text that maps its offsets back to the original."""
+    """A transformed text that can map its character offsets back to the original text."""
 
     original: str
     transform: TextTransform
@@ -38,10 +38,10 @@ class PreprocessedText(str):
 
     @cached_property
     def _words(self) -> tuple[list[int], list[tuple[int, int, bool]]]:
-        """Starts of the original's words in this text, and their (start, end, is unchanged) in the original.
+        """Return the start of each original word in the transformed text, and its span in the original text.
 
         A word of the original may be several here, or none. If the words, each transformed by itself, are not those of
-        the transformed text, the only entry is the whole text.
+        the transformed text, the only entry is the whole text. A span is (start, end, is unchanged).
         """
         words = list(NON_SPACE.finditer(self))
         starts: list[int] = []
@@ -61,7 +61,7 @@ class PreprocessedText(str):
         return [0], [(0, len(self.original), False)]
 
     def original_span(self, start: int, end: int) -> tuple[int, int]:
-        """Return the span in the original of `self[start:end]`; for part of a changed word, the whole word."""
+        """Map a span of the transformed text to the original; part of a changed word maps to the whole word."""
         starts, spans = self._words
         if not spans or start >= end:
             return 0, 0
@@ -77,7 +77,7 @@ class PreprocessedText(str):
 
 
 def apply(text: str, transform: TextTransform) -> str:
-    """Return the transformed text.
+    """Return a text transformed by a function, after checking that the result is a valid text.
 
     Raises:
         InputError: the transform raises an exception, or returns no text.
@@ -97,7 +97,7 @@ def apply(text: str, transform: TextTransform) -> str:
 
 
 def preprocessing_name(name_or_path: str, config_value: object = None) -> str | None:
-    """Return the name in `TRANSFORMS` of what a model needs, by its config, else by its name; None for nothing.
+    """Return the name of the text transform that a model needs, by its config or its name, or None for no transform.
 
     Raises:
         ConfigError: the config has an unknown name.
@@ -108,17 +108,14 @@ def preprocessing_name(name_or_path: str, config_value: object = None) -> str | 
     if isinstance(config_value, str) and config_value in TRANSFORMS:
         return config_value
     known = ", ".join(TRANSFORMS)
-    raise ConfigError(
-        *MESSAGES["unknown_name"].format(
-            name_or_path=name_or_path, config_value=short(config_value), known=known, config_key=CONFIG_KEY
-        )
-    )
+    problem, value = MESSAGES["unknown_name"], short(config_value)
+    raise ConfigError(*problem.format(name=name_or_path, value=value, known=known, key=CONFIG_KEY))
 
 
 def resolve_transform(
     preprocess: object, name_or_path: str, config: Mapping[str, Any], get_vocab: Callable[[], Iterable[str]]
 ) -> TextTransform | None:
-    """Return the transform that `preprocess=` names, or for "auto" the one that the model needs.
+    """Return the text transform for the option `preprocess=`, where "auto" selects the one that the model needs.
 
     Raises:
         OptionError: `preprocess` is neither "auto", None, a function nor a name in `TRANSFORMS`.
@@ -137,7 +134,7 @@ def resolve_transform(
 
 
 def transform_row(row: Any, transform: TextTransform) -> Any:
-    """Return a row with its text, or each text of a dict, transformed; a list of words stays as it is."""
+    """Apply a text transform to an input row, a text or the texts in a dict; a list of words stays unchanged."""
     if isinstance(row, str):
         return PreprocessedText(row, transform)
     if isinstance(row, Mapping):

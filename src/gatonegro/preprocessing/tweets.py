@@ -1,4 +1,4 @@
-"""Normalization of tweets, as RoBERTuito reads them: mentions, links, hashtags, emoji and laughter."""
+"""Normalization of mentions, links, hashtags, emoji and laughter in tweets, as the model RoBERTuito expects."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def preprocess_tweet(
     shorten: int | None = 3,
     normalize_laughter: bool = True,
 ) -> str:
-    """Return a tweet as RoBERTuito (`lang="es"`) and the English models of its authors read it.
+    """Normalize a tweet as RoBERTuito (`lang="es"`) or its authors' English models (`lang="en"`) expect it.
 
     Mentions, links, hashtags and emoji become words, letters repeat at most `shorten` times, laughter has one form.
 
@@ -121,7 +121,7 @@ def preprocess_tweet(
 
 
 def _link_length(url: str) -> int:
-    """Return the length of a link without the punctuation at its end and brackets that it did not open."""
+    """Return the length of a link without final punctuation and without unmatched closing brackets."""
     end, closing = len(url), url.count(")") - url.count("(")
     while url[end - 1] in SENTENCE_ENDS or (url[end - 1] == ")" and closing > 0):
         closing -= url[end - 1] == ")"

@@ -1,4 +1,4 @@
-"""The tasks by name."""
+"""Tasks of `pipeline`: for each task, how texts become token ids and how model outputs become answers."""
 
 from gatonegro.tasks.feature_extraction import FEATURE_EXTRACTION
 from gatonegro.tasks.fill_mask import FILL_MASK

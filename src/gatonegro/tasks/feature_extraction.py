@@ -1,4 +1,4 @@
-"""Feature extraction: a vector per token, or one per text."""
+"""Feature extraction: one vector per token, or one per text."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 from gatonegro.checks import FLAG, Check, Option, optional
 from gatonegro.config import Config
 from gatonegro.i18n import Message
-from gatonegro.models import Model, as_tensor, unit
-from gatonegro.tasks.task import LENGTH, Encoded, RowOutput, Task
-from gatonegro.tasks.tokens import check_str, encode_tokens
+from gatonegro.models import Model, as_tensor, l2_normalize
+from gatonegro.tasks.task import MAX_LENGTH, Encoded, RowOutput, Task
+from gatonegro.tasks.windows import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
 
-# from the vectors of a text's tokens (t, hidden) to that of the text; https://arxiv.org/abs/1908.10084 compares them
+# (vectors of a text's tokens (t, hidden)) → vector of the text (hidden,); compared in https://arxiv.org/abs/1908.10084
 POOLINGS = {
     "mean": lambda x: x.mean(0),
     "cls": lambda x: x[0],
@@ -24,24 +24,25 @@ POOLINGS = {
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
+    """Encode texts as token ids for feature extraction, splitting long texts into overlapping windows."""
     return encode_tokens(tokenizer, config, rows, options, lambda row, encoding: range(len(encoding)))
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> Any:
-    """Return a list of one list of vectors, as `transformers` does; with `pooling`, one vector."""
+    """Return the vectors of a text's tokens or, with `pooling`, one vector for the text, as lists or a tensor."""
     x = np.concatenate(output.answers)  # (t, hidden)
     pooling = options["pooling"]
     x = x[None] if pooling is None else POOLINGS[pooling](x)  # (1, t, hidden) or (hidden,)
     if options["normalize"]:
-        x = unit(x)
+        x = l2_normalize(x)
     return as_tensor(x) if options["return_tensors"] else x.tolist()
 
 
-POOLING = Check(
+POOLING_CHECK = Check(
     lambda name: isinstance(name, str) and name in POOLINGS,
     Message(f"one of {', '.join(POOLINGS)}", f"uno de {', '.join(POOLINGS)}"),
 )
-TENSORS = Check(
+TENSORS_CHECK = Check(
     lambda kind: kind is None or isinstance(kind, bool) or (isinstance(kind, str) and kind == "pt"),
     Message('True, False or "pt"', 'True, False o "pt"'),
 )
@@ -51,14 +52,14 @@ FEATURE_EXTRACTION = Task(
     head="none",
     check=check_str,
     encode=encode,
-    ask=Model.embed,
+    predict=Model.embed,
     decode=decode,
     options={
-        "pooling": Option(None, optional(POOLING)),
+        "pooling": Option(None, optional(POOLING_CHECK)),
         "normalize": Option(False, FLAG),  # to length 1, so that a dot product is the cosine
-        "return_tensors": Option(False, TENSORS),
+        "return_tensors": Option(False, TENSORS_CHECK),
         "truncation": Option(False, FLAG),
-        "max_length": Option(None, LENGTH),
+        "max_length": Option(None, MAX_LENGTH),
     },
-    example="intfloat/multilingual-e5-small",
+    example_model="intfloat/multilingual-e5-small",
 )

@@ -1,4 +1,4 @@
-"""`Task`: one record of pure functions. The loop that calls them is in `pipelines`."""
+"""`Task`, a record of the pure functions that define a task, which the loop in `pipelines` calls."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from gatonegro.i18n import EMPTY, Message, catalog
 from gatonegro.models import Model
 from gatonegro.tokenization import Tokenizer
 
-LENGTH = optional(whole(1))
-# options of transformers that have another name here
-HINTS = {
+MAX_LENGTH = optional(whole(1))
+# transformers' options that have another name here, and that name
+OPTION_HINTS = {
     "return_all_scores": "top_k=None",
     "grouped_entities": 'aggregation_strategy="simple"',
     "ignore_subwords": 'aggregation_strategy="first"',
@@ -27,17 +27,14 @@ HINTS = {
     "tokenizer_kwargs": "max_length= and truncation=",
     "tokenize_kwargs": "max_length= and truncation=",
 }
-
-
-NOTICES = catalog(Path(__file__).with_name("notices.json"))
+NOTICES, MESSAGES = (catalog(Path(__file__).with_name(f"{name}.json")) for name in ("notices", "messages"))
 
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that a reader of an answer should know: that the text was cut, for example.
+    """Remark on a pipeline's answer, such as that its text was truncated.
 
-    kind: what it is about; a pipeline warns once of each kind. `notice` makes one from `notices.json`.
-    message: a predicate, to follow "item 3".
+    A pipeline warns once of each `kind`. The `message` is a predicate, to follow "item 3".
     """
 
     kind: str
@@ -45,50 +42,50 @@ class Notice:
 
 
 def notice(kind: str, **values: Any) -> Notice:
-    """Return the notice of a kind, with the values that its message names."""
+    """Return a `Notice` of a kind in `notices.json`, with values filled into its message."""
     return Notice(kind, NOTICES[kind].format(**values))
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """The sequences of some rows. A row too long for the model is several sequences, its windows, in order."""
+    """Token sequences of input rows, where a text too long for the model is split into several sequences."""
 
     ids: Sequence[Sequence[int]]
-    row_of: Sequence[int]  # the row that each sequence is a window of
-    limit: int  # tokens that a sequence may have
+    row_of: Sequence[int]  # row of each sequence
+    max_length: int  # of a sequence, in tokens
     token_types: Sequence[Sequence[int]] | None = None
-    queried: Sequence[Sequence[int]] | None = None  # tokens of each sequence to answer for; None: it as a whole
-    notes: Sequence[Any] | None = None  # per row, what its `decode` must know
-    errors: Mapping[int, InputError] = field(default_factory=dict)  # rows that cannot be read; they own no sequence
+    queried: Sequence[Sequence[int]] | None = None  # tokens of each sequence that need an output; None: the whole
+    row_data: Sequence[Any] | None = None  # per row, data for `decode`
+    errors: Mapping[int, InputError] = field(default_factory=dict)  # of unreadable rows, which have no sequence
     notices: Mapping[int, Sequence[Notice]] = field(default_factory=dict)  # per row
 
 
 @dataclass(frozen=True)
 class RowOutput:
-    """The answers of a model for one row."""
+    """Model outputs for one input row, with the data needed to decode them to an answer."""
 
     row: Any
-    answers: list[Any]  # per window, what `generate` returned or an array: (labels,) or, of queried tokens, (m, …)
+    answers: list[Any]  # per window, the result of `generate`, or an array: (labels,) or, of queried tokens, (m, …)
     lengths: list[int]  # tokens per window
-    note: Any = None
-    notices: list[Notice] = field(default_factory=list)  # to which `decode` may add
+    data: Any = None  # the row's entry in `Encoded.row_data`
+    notices: list[Notice] = field(default_factory=list)  # `decode` may append to it
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task: the rows it reads, what it computes with a model, the answers it returns.
+    """Definition of a pipeline's task by pure functions that check, encode, run and decode input rows.
 
     `options`: keyword → default and check.
-    `single(inputs, options)`: whether what a user passes is one row, and not a list of rows.
+    `is_single(inputs, options)` → True if a user's input is one row, and not a list of rows.
     `check(row, options)` raises RowError for a row that the task cannot read.
-    `encode(tokenizer, config, rows, options)` → `Encoded`. Of a row that cannot be read, it puts the error there or
-    raises a RowError that names it.
-    `ask(model, ids, token_types=…, queried=…, pad_to_multiple_of=…)` → per sequence a float32 array, `Model.predict`
-    say; with `queried`, one entry per token that it names.
-    `generate(model, tokenizer, ids, options)` → per sequence a list of `Written`; in the place of `ask`.
-    `retry(tokenizer, config, encoded, answers, options)` → `Encoded` with further sequences behind, to be asked too.
-    `decode(tokenizer, config, output, options)` → what the user gets for one row.
-    `wrap(inputs, answers, called_with)` → what the user gets for all that was passed.
+    `encode(tokenizer, config, rows, options)` → `Encoded`. It stores the error of an unreadable row there, or raises a
+    RowError with the row's `item`.
+    `predict(model, ids, token_types=…, queried=…, pad_to_multiple_of=…)` → one float32 array per sequence, as
+    `Model.predict` does; with `queried`, one entry per queried token.
+    `generate(model, tokenizer, ids, options)` → a list of `Generated` per sequence; replaces `predict`.
+    `retry(tokenizer, config, encoded, answers, options)` → `Encoded` with further sequences appended, to be run too.
+    `decode(tokenizer, config, output, options)` → the user's answer for one row.
+    `wrap(inputs, answers, call_options)` → the user's answer for a whole call.
     """
 
     name: str
@@ -96,38 +93,36 @@ class Task:
     check: Callable[[Any, Mapping[str, Any]], None]
     encode: Callable[[Tokenizer, Config, Sequence[Any], Mapping[str, Any]], Encoded]
     decode: Callable[[Tokenizer, Config, RowOutput, Mapping[str, Any]], Any]
-    ask: Callable[..., list[np.ndarray]] | None = None
+    predict: Callable[..., list[np.ndarray]] | None = None
     generate: Callable[[Model, Tokenizer, Sequence[Sequence[int]], Mapping[str, Any]], list[Any]] | None = None
     retry: Callable[[Tokenizer, Config, Encoded, Mapping[int, Any], Mapping[str, Any]], Encoded] | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
-    example: str = ""  # a model on the hub, where there is no built-in one
-    single: Callable[[Any, Mapping[str, Any]], bool] = lambda inputs, options: isinstance(inputs, str | Mapping)
-    wrap: Callable[[Any, Any, Mapping[str, Any]], Any] = lambda inputs, answers, called_with: answers
+    example_model: str = ""  # a model on the hub, where no built-in one exists
+    is_single: Callable[[Any, Mapping[str, Any]], bool] = lambda inputs, options: isinstance(inputs, str | Mapping)
+    wrap: Callable[[Any, Any, Mapping[str, Any]], Any] = lambda inputs, answers, call_options: answers
 
     @property
     def defaults(self) -> dict[str, Any]:
+        """The default values of the task's options, by name."""
         return {name: option.default for name, option in self.options.items()}
 
     def validate_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the options; OptionError: one is not known, or cannot have its value."""
+        """Return a call's options as a dict, or raise OptionError if one is unknown or has an invalid value."""
         for name, value in options.items():
             if name not in self.options:
-                hint = HINTS.get(name) or next(iter(get_close_matches(name, self.options, 1)), None)
+                hint = OPTION_HINTS.get(name) or next(iter(get_close_matches(name, self.options, 1)), None)
                 known = ", ".join(sorted(self.options))
-                if len(self.options) > 30:  # of `generate`, say
+                if len(self.options) > 30:  # with those of generation
                     known = ", ".join([*get_close_matches(name, self.options, 6, 0.3), "…"])
                 close = Message(f"try {hint}; ", f"prueba {hint}; ") if hint else EMPTY
                 raise OptionError(
-                    f"{self.name} does not know the option {name!r:.80}; {close.en}it knows {known}, and pipeline() "
-                    "what its help says.",
-                    f"{self.name} no conoce la opción {name!r:.80}; {close.es}conoce {known}, y pipeline() lo que dice "
-                    "su ayuda.",
+                    *MESSAGES["unknown_option"].format(task=self.name, name=name, close=close, known=known)
                 )
             if value is not self.options[name].default:
                 self.options[name].check(name, value)
         return dict(options)
 
 
-def truncates(options: Mapping[str, Any]) -> bool:
-    """Return True if the user asked for long texts to be cut."""
+def wants_truncation(options: Mapping[str, Any]) -> bool:
+    """Return True if the options ask for long texts to be truncated."""
     return options["truncation"] not in (False, None, "do_not_truncate")

@@ -1,4 +1,4 @@
-"""Summarization and text-to-text generation with an encoder–decoder."""
+"""Summarization and text-to-text generation with an encoder–decoder model."""
 
 from __future__ import annotations
 
@@ -7,44 +7,46 @@ from functools import partial
 from typing import Any
 
 from gatonegro.config import Config
-from gatonegro.tasks.generating import OPTIONS, flat, generate, prefix_of, text_of
-from gatonegro.tasks.task import Encoded, RowOutput, Task, notice, truncates
-from gatonegro.tasks.tokens import check_str
+from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, generate, task_prefix
+from gatonegro.tasks.task import Encoded, RowOutput, Task, notice, wants_truncation
+from gatonegro.tasks.windows import check_str
 from gatonegro.tokenization import Tokenizer
 
-MAX_READ = 4096  # tokens of a text, where positions have no end
+MAX_SOURCE_TOKENS = 4096  # for models without a maximum number of positions
 
 
 def encode(
     tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any], *, task: str
 ) -> Encoded:
-    """Return one sequence per text, with the task's prefix; a text that is too long loses its end."""
-    limit, front = min(config.max_tokens, MAX_READ), prefix_of(config, task)
-    if truncates(options):
+    """Encode each text, after the task's prefix, as one sequence of token ids, truncated to the model's limit."""
+    limit, prefix = min(config.max_tokens, MAX_SOURCE_TOKENS), task_prefix(config, task)
+    if wants_truncation(options):
         limit = min(limit, tokenizer.model_max_length)
-    ids = tokenizer([front + row for row in rows], truncation=truncates(options), max_length=limit)["input_ids"]
-    long = [i for i, some in enumerate(ids) if len(some) > limit]
+    ids = tokenizer([prefix + row for row in rows], truncation=wants_truncation(options), max_length=limit)["input_ids"]
+    long = [i for i, row_ids in enumerate(ids) if len(row_ids) > limit]
     for i in long:
-        ids[i] = tokenizer(front + rows[i], truncation=True, max_length=limit)["input_ids"]
+        ids[i] = tokenizer(prefix + rows[i], truncation=True, max_length=limit)["input_ids"]
     return Encoded(ids, range(len(rows)), limit, notices={i: [notice("cut", limit=limit)] for i in long})
 
 
 def decode(
     tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any], *, key: str
 ) -> list[dict[str, Any]]:
-    (answers,) = output.answers
+    """Return one dict per generated sequence, with its text or its token ids."""
+    (sequences,) = output.answers
     out = []
-    for one in answers:
+    for sequence in sequences:
         if options["return_tensors"]:
-            out.append({f"{key}_token_ids": one.ids})
+            out.append({f"{key}_token_ids": sequence.ids})
         else:
-            out.append({f"{key}_text": text_of(tokenizer, one.ids, options)})
+            out.append({f"{key}_text": decode_text(tokenizer, sequence.ids, options)})
         if options["return_scores"]:
-            out[-1] |= {"score": one.score} | ({"unfinished": one.unfinished} if one.unfinished else {})
+            out[-1] |= {"score": sequence.score}
+            out[-1] |= {"unfinished": sequence.unfinished} if sequence.unfinished else {}
     return out
 
 
-def _task(name: str, key: str, example: str) -> Task:
+def _task(name: str, key: str, example_model: str) -> Task:
     return Task(
         name=name,
         head="seq2seq-lm",
@@ -52,9 +54,9 @@ def _task(name: str, key: str, example: str) -> Task:
         encode=partial(encode, task=name),
         generate=partial(generate, task=name),
         decode=partial(decode, key=key),
-        wrap=flat,
-        options=OPTIONS,
-        example=example,
+        wrap=flatten_single,
+        options=GENERATION_OPTIONS,
+        example_model=example_model,
     )
 
 

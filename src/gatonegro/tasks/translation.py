@@ -1,4 +1,4 @@
-"""Translation: a document is cut into sentences, and put together again as it was laid out."""
+"""Translation of documents sentence by sentence, with the text between sentences copied."""
 
 from __future__ import annotations
 
@@ -11,186 +11,188 @@ from typing import Any
 from gatonegro.checks import FLAG, TEXT, Check, Option, optional
 from gatonegro.config import Config
 from gatonegro.errors import OptionError
-from gatonegro.generation import Written
+from gatonegro.generation import Generated
 from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import LANGUAGE_TAG, detect_language, other_language, target_languages
 from gatonegro.models import LanguageModel, Model
-from gatonegro.segments import Segment, around, holds, segments
-from gatonegro.tasks.alignment import with_attention, word_links
-from gatonegro.tasks.generating import OPTIONS, flat, prefix_of, text_of
-from gatonegro.tasks.generating import generate as generate_text
-from gatonegro.tasks.task import Encoded, Notice, RowOutput, Task, notice, truncates
-from gatonegro.tasks.tokens import check_str
+from gatonegro.sentences import Segment, preserves_items, split_at_items, split_sentences
+from gatonegro.tasks.alignment import add_attention, word_links
+from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, task_prefix
+from gatonegro.tasks.generation import generate as generate_text
+from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, notice, wants_truncation
+from gatonegro.tasks.windows import check_str
 from gatonegro.tokenization import Tokenizer
 
-NAMED = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[A-Za-z]+)?)")
+TASK_NAME = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[A-Za-z]+)?)")
 
 
 @dataclass
 class Part:
-    """Part of a document: a sentence and its index among the document's sequences, or text that is copied."""
+    """Part of a document: a sentence to translate, with the index of its token sequence, or text to copy."""
 
     text: str
     sequence: int | None = None
-    instead: list[Part] = field(default_factory=list)  # the same in pieces, where the sentence lost something
+    pieces: list[Part] = field(default_factory=list)  # replace a sentence whose translation lost an item
 
 
 @dataclass
 class Document:
-    """A row: its parts, the prefix of its sentences, its source and target languages."""
+    """Document to translate: its parts, the prefix of its sentences, and its source and target languages."""
 
     parts: list[Part]
-    front: str
-    same: str = ""  # the wanted language, where some of it is in it already
-    source: str | None = None  # as far as it is known
+    prefix: str
+    copied_language: str = ""  # the target language, if sentences in it are copied
+    source: str | None = None  # None: unknown
     target: str | None = None
 
 
-def languages(options: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Return the source and target languages that the options name, or None."""
-    named = NAMED.fullmatch(options["direction"] or "")
+def named_languages(options: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the source and target languages that a call's options name, with None for one that is not named."""
+    named = TASK_NAME.fullmatch(options["direction"] or "")
     source, target = named.groups() if named else (None, None)
     return options["src_lang"] or source, options["tgt_lang"] or target
 
 
 def task_name(config: Config, options: Mapping[str, Any]) -> str:
-    """Return the task's name in config.json's `task_specific_params`."""
-    source, target = languages(options)
+    """Return the key of the translation task in the `task_specific_params` of a model's `config.json`."""
+    source, target = named_languages(options)
     if source is not None and target is not None:
         return f"translation_{source}_to_{target}"
     known = config.extra.get("task_specific_params")
-    names = [name for name in known if NAMED.fullmatch(str(name))] if isinstance(known, Mapping) else []
+    names = [name for name in known if TASK_NAME.fullmatch(str(name))] if isinstance(known, Mapping) else []
     return next((name for name in names if target is None or name.endswith(f"_to_{target}")), "translation")
 
 
-def ways(tokenizer: Tokenizer, known: list[str], options: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Return the source and target languages; OptionError: the model cannot translate so."""
-    source, target = languages(options)
-    own = tokenizer.marian.languages if tokenizer.marian else {}
-    if own and (source or target) and any(piece.startswith(">>") for piece in tokenizer.get_vocab()):
-        own = {}  # groups of languages; the text itself says which one is wanted
-    for lang, name, only in ((source, "src_lang", "source_lang"), (target, "tgt_lang", "target_lang")):
-        can = known or [own[only]] if only in own else known
-        if lang is not None and can and lang not in can:
+def resolve_languages(
+    tokenizer: Tokenizer, known: list[str], options: Mapping[str, Any]
+) -> tuple[str | None, str | None]:
+    """Return the source and target languages of a translation, or raise OptionError for an unsupported pair."""
+    source, target = named_languages(options)
+    fixed = tokenizer.marian.languages if tokenizer.marian else {}
+    if fixed and (source or target) and any(piece.startswith(">>") for piece in tokenizer.get_vocab()):
+        fixed = {}  # groups of languages; a tag in the text selects one
+    for lang, option, key in ((source, "src_lang", "source_lang"), (target, "tgt_lang", "target_lang")):
+        allowed = known or [fixed[key]] if key in fixed else known
+        if lang is not None and allowed and lang not in allowed:
             close = re.split(r"[-_]", lang.lower())[0]
-            hint = Message(f" Pass {close!r}.", f" Pasa {close!r}.") if close in can else EMPTY
+            hint = Message(f" Pass {close!r}.", f" Pasa {close!r}.") if close in allowed else EMPTY
             raise OptionError(
-                f"{name}={lang!r:.40} is not known to this model; it knows {', '.join(can)}.{hint.en}",
-                f"este modelo no conoce {name}={lang!r:.40}; conoce {', '.join(can)}.{hint.es}",
+                *MESSAGES["language"].format(option=option, lang=lang, allowed=", ".join(allowed), hint=hint)
             )
     if source is not None and source == target:
-        raise OptionError(
-            f"from {source} to {target} there is nothing to translate; name two languages.",
-            f"de {source} a {target} no hay nada que traducir; nombra dos idiomas.",
-        )
-    return (source, target) if known else (source or own.get("source_lang"), target or own.get("target_lang"))
+        raise OptionError(*MESSAGES["same_languages"].format(source=source, target=target))
+    return (source, target) if known else (source or fixed.get("source_lang"), target or fixed.get("target_lang"))
 
 
-Read = tuple[Segment, list[int]]  # a sentence and its ids, or what goes through and none
+EncodedSegment = tuple[Segment, list[int]]  # no ids: the segment is copied
 
 
-def read(
-    tokenizer: Tokenizer, front: str, whole: Sequence[Segment], limit: int, options: Mapping[str, Any]
-) -> list[Read]:
-    """Return sentences with their ids. A sentence that is too long is cut where that hurts least; one in letters that
-    the tokenizer lacks gets no ids and is copied."""
-    texts = [front + segment.text for segment in whole if segment.translate]
-    ids = iter(tokenizer(texts, truncation=truncates(options), max_length=limit)["input_ids"] if texts else ())
-    out: list[Read] = []
-    for segment in whole:
-        own = list(next(ids)) if segment.translate else []
-        if tokenizer.unk_token_id in own:
-            known = tokenizer.decode([i for i in own if i != tokenizer.unk_token_id], skip_special_tokens=True)
-            own = own if 2 * sum(map(str.isalpha, known)) >= sum(map(str.isalpha, segment.text)) else []
-        if len(own) > limit and len(segment.text) > 1:
-            longest = max(1, min(len(segment.text) // 2, len(segment.text) * limit // len(own) * 3 // 4))
-            out += read(tokenizer, front, segments(segment.text, longest), limit, options)
+def encode_segments(
+    tokenizer: Tokenizer, prefix: str, segments: Sequence[Segment], limit: int, options: Mapping[str, Any]
+) -> list[EncodedSegment]:
+    """Encode a document's sentences as token ids, each after a prefix, and split those longer than `limit` tokens.
+
+    A sentence gets no ids, and is copied, if most of its letters are unknown to the tokenizer.
+    """
+    texts = [prefix + segment.text for segment in segments if segment.translate]
+    rows = iter(tokenizer(texts, truncation=wants_truncation(options), max_length=limit)["input_ids"] if texts else ())
+    out: list[EncodedSegment] = []
+    for segment in segments:
+        ids = list(next(rows)) if segment.translate else []
+        if tokenizer.unk_token_id in ids:
+            known = tokenizer.decode([i for i in ids if i != tokenizer.unk_token_id], skip_special_tokens=True)
+            ids = ids if 2 * sum(map(str.isalpha, known)) >= sum(map(str.isalpha, segment.text)) else []
+        if len(ids) > limit and len(segment.text) > 1:
+            max_chars = max(1, min(len(segment.text) // 2, len(segment.text) * limit // len(ids) * 3 // 4))
+            out += encode_segments(tokenizer, prefix, split_sentences(segment.text, max_chars), limit, options)
         else:
-            out.append((segment, own))
+            out.append((segment, ids))
     return out
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
-    """Return the sentences of documents. Unless the source language is named, sentences that seem to be in the target
-    language are copied."""
+    """Encode the sentences of documents as token ids, leaving those already in the target language to be copied."""
     limit, known = min(config.max_tokens, tokenizer.model_max_length), target_languages(tokenizer, config)
-    prefix = prefix_of(config, task_name(config, options))
-    named, (from_, to) = languages(options)[0], ways(tokenizer, known, options)
+    task_text = task_prefix(config, task_name(config, options))
+    named, (from_, to) = named_languages(options)[0], resolve_languages(tokenizer, known, options)
     ids: list[list[int]] = []
     row_of: list[int] = []
-    notes: list[Document] = []
+    documents: list[Document] = []
     notices: dict[int, list[Notice]] = {}
     for i, row in enumerate(rows):
-        seems = named or detect_language(row)
+        detected = named or detect_language(row)
         source, target = from_, to
         if known:
-            target = target or other_language(known, seems if seems in known else known[0])
-            source = source or (other_language(known, target) if seems in known else None)
-        front = prefix + (LANGUAGE_TAG.format(target) + " " if known else "")
-        document = Document([], front, source=source, target=target)
-        # a streamer is told of one sequence, whatever becomes of it
-        at_once = options["streamer"] is not None or not options["sentences"]
-        whole = [Segment(row, True)] if at_once else segments(row)
+            target = target or other_language(known, detected if detected in known else known[0])
+            source = source or (other_language(known, target) if detected in known else None)
+        prefix = task_text + (LANGUAGE_TAG.format(target) + " " if known else "")
+        document = Document([], prefix, source=source, target=target)
+        at_once = options["streamer"] is not None or not options["sentences"]  # a streamer receives a single sequence
+        segments = [Segment(row, True)] if at_once else split_sentences(row)
         if named is None and target is not None and options["streamer"] is None:
-            done = {one for one in whole if one.translate and (detect_language(one.text) or seems) == target}
-            whole = [replace(one, translate=False) if one in done else one for one in whole]
-            document.same = target if done else ""
-            if done:
+            copied = {s for s in segments if s.translate and (detect_language(s.text) or detected) == target}
+            segments = [replace(s, translate=False) if s in copied else s for s in segments]
+            if copied:
+                document.copied_language = target
                 notices.setdefault(i, []).append(notice("same", language=target))
-        found, places = read(tokenizer, document.front, whole, limit, options), count()
-        document.parts = [Part(segment.text, next(places) if own else None) for segment, own in found]
-        if any(segment.translate and not own for segment, own in found):
+        encoded, indices = encode_segments(tokenizer, prefix, segments, limit, options), count()
+        document.parts = [Part(segment.text, next(indices) if tokens else None) for segment, tokens in encoded]
+        if any(segment.translate and not tokens for segment, tokens in encoded):
             notices.setdefault(i, []).append(notice("strange"))
-        notes.append(document)
-        ids += [own for _, own in found if own]
-        row_of += [i for _, own in found if own]
-    return Encoded(ids, row_of, limit, notes=notes, notices=notices)
+        documents.append(document)
+        ids += [tokens for _, tokens in encoded if tokens]
+        row_of += [i for _, tokens in encoded if tokens]
+    return Encoded(ids, row_of, limit, row_data=documents, notices=notices)
 
 
 def retry(
     tokenizer: Tokenizer, config: Config, encoded: Encoded, answers: Mapping[int, Any], options: Mapping[str, Any]
 ) -> Encoded:
-    """Add sequences for sentences whose translation lost a number, a link or a placeholder, or has one more: the pieces
-    between all of these."""
+    """Add token sequences for the pieces of sentences whose translation lost or changed links, numbers or the like."""
     ids, row_of = list(encoded.ids), list(encoded.row_of)
-    numbers = count()  # sequences stand in the order of their sentences
+    sequences = count()  # in the order of their sentences
     keep = options["keep"] and options["streamer"] is None
-    for row, document in enumerate(encoded.notes or () if keep else ()):
+    for row, document in enumerate(encoded.row_data or () if keep else ()):
         sentences = [part for part in document.parts if part.sequence is not None]
-        places = count(len(sentences))
+        indices = count(len(sentences))
         for part in sentences:
-            answer = answers.get(next(numbers))
-            if answer is None or holds(part.text, text_of(tokenizer, answer[0].ids, options)):
+            answer = answers.get(next(sequences))
+            if answer is None or preserves_items(part.text, decode_text(tokenizer, answer[0].ids, options)):
                 continue
-            for segment, own in read(tokenizer, document.front, around(part.text), encoded.limit, options):
-                part.instead.append(Part(segment.text, next(places) if own else None))
-                if own:
-                    ids.append(own)
+            segments = split_at_items(part.text)
+            for segment, tokens in encode_segments(tokenizer, document.prefix, segments, encoded.max_length, options):
+                part.pieces.append(Part(segment.text, next(indices) if tokens else None))
+                if tokens:
+                    ids.append(tokens)
                     row_of.append(row)
     return replace(encoded, ids=ids, row_of=row_of)
 
 
 def generate(
     model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any]
-) -> list[list[Written]]:
+) -> list[list[Generated]]:
+    """Generate translations of each source sequence, with attention to its tokens if `return_alignments` is set."""
     outputs = generate_text(model, tokenizer, ids, options, task_name(model.config, options))
     if not options["return_alignments"]:
         return outputs
     assert isinstance(model, LanguageModel)
-    prefix = tokenizer(prefix_of(model.config, task_name(model.config, options)).strip(), add_special_tokens=False)
-    tags = tokenizer.convert_tokens_to_ids(list(map(LANGUAGE_TAG.format, target_languages(tokenizer, model.config))))
+    task_ids = tokenizer(task_prefix(model.config, task_name(model.config, options)).strip(), add_special_tokens=False)
+    targets = target_languages(tokenizer, model.config)
+    tags = tokenizer.convert_tokens_to_ids([LANGUAGE_TAG.format(lang) for lang in targets])
     aligned = []
-    for source, some in zip(ids, outputs, strict=True):
-        front, back = source_prefix(source, tokenizer.all_special_ids, tags, prefix["input_ids"])
-        aligned.append([with_attention(model, source, output, front, back) for output in some])
+    for source, translations in zip(ids, outputs, strict=True):
+        prefix, reverse = source_prefix(source, tokenizer.all_special_ids, tags, task_ids["input_ids"])
+        aligned.append([add_attention(model, source, output, prefix, reverse) for output in translations])
     return aligned
 
 
 def source_prefix(
     ids: Sequence[int], special: Sequence[int], tags: Sequence[int], prefix: Sequence[int]
 ) -> tuple[int, list[int] | None]:
-    """Return the length of a source's prefix (special tokens, language tag or task prefix), and the prefix of the
-    reverse direction if there are exactly two tags."""
+    """Return the length of a source sequence's prefix, and the ids of the prefix for the reverse translation.
+
+    A prefix is special tokens and a language tag or task prefix. Its reverse is None unless there are two tags.
+    """
     first = next((i for i, token in enumerate(ids) if token not in special or token in tags), 0)
     if ids[first] in tags:
         others = [tag for tag in tags if tag != ids[first]]
@@ -199,18 +201,18 @@ def source_prefix(
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the translated documents: of the best sentences, of the second best, up to `num_return_sequences`."""
-    document: Document = output.note
-    parts = [piece for part in document.parts for piece in part.instead or [part]]
+    """Return a document's translations: the first joins its sentences' best translations, the next the second best."""
+    document: Document = output.data
+    parts = [piece for part in document.parts for piece in part.pieces or [part]]
     out: list[dict[str, Any]] = []
     for rank in range(max([1, *map(len, output.answers)])):
-        chosen = [None if part.sequence is None else ranked(output.answers[part.sequence], rank) for part in parts]
+        chosen = [None if part.sequence is None else at_rank(output.answers[part.sequence], rank) for part in parts]
         used = [sentence for sentence in chosen if sentence is not None]
         if options["return_tensors"]:
             out += [{"translation_token_ids": [i for sentence in used for i in sentence.ids]}] if used else []
             continue
         texts = [
-            part.text if sentence is None else text_of(tokenizer, sentence.ids, options)
+            part.text if sentence is None else decode_text(tokenizer, sentence.ids, options)
             for part, sentence in zip(parts, chosen, strict=True)
         ]
         out.append({"translation_text": "".join(texts)})
@@ -219,40 +221,41 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
                 out[-1]["unfinished"] = unfinished
             out[-1]["score"] = sum(sentence.score for sentence in used) / len(used) if used else None
         if options["return_languages"]:
-            out[-1] |= {"src_lang": document.source if used else document.same or document.source}
+            out[-1] |= {"src_lang": document.source if used else document.copied_language or document.source}
             out[-1] |= {"tgt_lang": document.target}
         if options["return_alignments"]:
-            out[-1]["alignments"] = aligned(tokenizer, parts, chosen, texts, options)
+            out[-1]["alignments"] = document_links(tokenizer, parts, chosen, texts, options)
     return out
 
 
-def ranked(some: Sequence[Written], rank: int) -> Written:
-    return some[min(rank, len(some) - 1)]
+def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
+    """Return the translation at a rank from a list sorted best first, or the last one if there are fewer."""
+    return translations[min(rank, len(translations) - 1)]
 
 
-def aligned(
+def document_links(
     tokenizer: Tokenizer,
     parts: Sequence[Part],
-    chosen: Sequence[Written | None],
+    chosen: Sequence[Generated | None],
     texts: Sequence[str],
     options: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """Return which words of a document come from which, at their places in the whole."""
-    found: list[dict[str, Any]] = []
+    """Return the word alignments of all sentences of a document, with character spans in the whole document."""
+    links: list[dict[str, Any]] = []
     source = target = 0
     for part, sentence, text in zip(parts, chosen, texts, strict=True):
         if sentence is not None and sentence.attention is not None:
             skip = options["skip_special_tokens"]
-            for link in word_links(tokenizer, part.text, sentence.new, text, sentence.attention, skip):
+            for link in word_links(tokenizer, part.text, sentence.new_ids, text, sentence.attention, skip):
                 link["source_span"] = [source + at for at in link["source_span"]]
                 link["target_span"] = [target + at for at in link["target_span"]]
-                found.append(link)
+                links.append(link)
         source, target = source + len(part.text), target + len(text)
-    return found
+    return links
 
 
-DIRECTION = Check(
-    lambda x: isinstance(x, str) and NAMED.fullmatch(x) is not None,
+DIRECTION_CHECK = Check(
+    lambda x: isinstance(x, str) and TASK_NAME.fullmatch(x) is not None,
     Message('as "translation_es_to_en"', 'como "translation_es_to_en"'),
 )
 
@@ -264,16 +267,16 @@ TRANSLATION = Task(
     generate=generate,
     retry=retry,
     decode=decode,
-    wrap=flat,
+    wrap=flatten_single,
     options={
-        **OPTIONS,
-        "direction": Option(None, optional(DIRECTION)),  # the task's name, where it says "translation_es_to_en"
+        **GENERATION_OPTIONS,
+        "direction": Option(None, optional(DIRECTION_CHECK)),  # a task's name such as "translation_es_to_en"
         "src_lang": Option(None, optional(TEXT)),
         "tgt_lang": Option(None, optional(TEXT)),
-        "sentences": Option(True, FLAG),  # documents are cut into sentences, which models are made for
+        "sentences": Option(True, FLAG),  # split documents into sentences, for which models are trained
         "return_languages": Option(False, FLAG),
-        "return_alignments": Option(False, FLAG),  # which word came from which
-        "keep": Option(True, FLAG),  # numbers, links, placeholders: a sentence that loses one is translated in pieces
+        "return_alignments": Option(False, FLAG),  # links between words
+        "keep": Option(True, FLAG),  # translate a sentence that lost protected items in pieces
     },
-    example="Helsinki-NLP/opus-mt-es-en",
+    example_model="Helsinki-NLP/opus-mt-es-en",
 )

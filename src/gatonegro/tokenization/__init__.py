@@ -1,4 +1,4 @@
-"""Tokenization: the Rust `tokenizers` library with the interface of `transformers`."""
+"""Tokenizers that wrap the Rust library `tokenizers` in the interface of `transformers`."""
 
 from gatonegro.tokenization.batch import BatchEncoding
 from gatonegro.tokenization.lengths import TruncationWarning

@@ -1,4 +1,4 @@
-"""`BatchEncoding`, the result of a tokenizer call: lists or tensors by name, and the characters of each token."""
+"""`BatchEncoding`, the result of a tokenizer call: token ids, attention mask and so on, as lists or tensors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gatonegro.tokenization.inputs import MESSAGES, as_list
 
 
 class BatchEncoding(dict[str, Any]):
-    """A dict of model inputs (`input_ids`, `attention_mask`, …), also available as attributes.
+    """A tokenizer's result: a dict of model inputs such as `input_ids`, whose values are also attributes.
 
     For a list of texts, each value has one row per text (with `return_overflowing_tokens=True` one per window, and
     `overflow_to_sample_mapping` is the text of each row); for one text without `return_tensors`, each value is a flat
@@ -40,36 +40,36 @@ class BatchEncoding(dict[str, Any]):
             ) from None
 
     def __getitem__(self, key: Any) -> Any:
-        """Return a value by its name, or the Rust `Encoding` of a row by its index."""
+        """Return a model input by its name, such as `input_ids`, or the Rust `Encoding` of a row by its index."""
         return self._row(key) if isinstance(key, int) else super().__getitem__(key)
 
     def to(self, device: Any) -> BatchEncoding:
-        """Move every tensor to `device`; return this same batch, as `transformers` does."""
+        """Move all tensors of the batch to `device`, in place, and return the batch."""
         self.update({name: value.to(device) for name, value in self.items() if hasattr(value, "to")})
         return self
 
     def tokens(self, batch_index: int = 0) -> list[str]:
-        """Return the tokens of a row, special tokens and padding included."""
+        """Return the tokens of an input row, including special tokens and padding."""
         return self.tokens_of(self._row(batch_index))
 
     def word_ids(self, batch_index: int = 0) -> list[int | None]:
-        """Return the word index of each token in a row; None for special tokens."""
+        """Return, for each token of an input row, the index of its word in the text, or None for special tokens."""
         words: list[int | None] = self._row(batch_index).word_ids
         return words
 
     def sequence_ids(self, batch_index: int = 0) -> list[int | None]:
-        """Return, for each token in a row, 0 for the text, 1 for its pair, None for special tokens."""
+        """Return, for each token of an input row, 0 for the text, 1 for its pair, or None for special tokens."""
         sequences: list[int | None] = self._row(batch_index).sequence_ids
         return sequences
 
     def char_to_token(self, row_or_char: int, char: int | None = None, sequence: int = 0) -> int | None:
-        """Return the index of a character's token, by `(char)` or `(row, char)`; None if it is in no token."""
+        """Return the index of the token that contains a character, called as `(char)` or `(row, char)`, or None."""
         row, char = (0, row_or_char) if char is None else (row_or_char, char)
         token: int | None = self._row(row).char_to_token(char, sequence)
         return token
 
     def token_to_chars(self, row_or_token: int, token: int | None = None) -> tuple[int, int] | None:
-        """Return a token's `(start, end)` in the text, by `(token)` or `(row, token)`."""
+        """Return the character offsets `(start, end)` of a token, called as `(token)` or `(row, token)`."""
         row, token = (0, row_or_token) if token is None else (row_or_token, token)
         span = self._row(row).token_to_chars(token)
         return span and tuple(span)
@@ -83,13 +83,13 @@ class BatchEncoding(dict[str, Any]):
 
 
 def columns_of(rows: Sequence[Any], names: Sequence[str]) -> dict[str, list[Any]]:
-    """Return the columns `names` of the Rust backend's rows."""
+    """Collect the columns `names`, such as `input_ids`, from the Rust tokenizer's encodings of a batch."""
     fields = {"input_ids": "ids", "token_type_ids": "type_ids", "offset_mapping": "offsets"}
     return {name: [getattr(row, fields.get(name, name)) for row in rows] for name in names}
 
 
 def as_columns(rows: Any) -> tuple[dict[str, Any], str | None]:
-    """Return {name: rows} of a dict of rows or a list of dicts, and their kind of tensors, "pt", "np" or None."""
+    """Convert a batch to {name: lists}, and return the kind of tensors that it had: "pt", "np" or None."""
     items = as_list(rows)
     names = items[0] if items else rows
     known = isinstance(names, Mapping) and "input_ids" in names
@@ -107,7 +107,7 @@ def _to_lists(values: Any) -> Any:
 
 
 def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
-    """Convert rows of numbers to int64 tensors `(rows, length)`; `kind` is "pt", "np" or "tf".
+    """Convert lists of numbers to tensors (rows, length) of PyTorch ("pt"), NumPy ("np") or TensorFlow ("tf").
 
     Raises:
         InputError: the rows differ in length.

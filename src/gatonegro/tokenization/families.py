@@ -1,4 +1,4 @@
-"""The families' tokenizers: a table of their differences, and a Rust tokenizer for each kind of vocabulary file.
+"""Tokenizers of the model families: a table of their differences, and a Rust tokenizer for each vocabulary format.
 
 Sources: https://github.com/huggingface/transformers/blob/main/src/transformers/convert_slow_tokenizer.py
 """
@@ -18,7 +18,7 @@ WITHOUT_TYPE_IDS = ("input_ids", "attention_mask")
 
 @dataclass(frozen=True)
 class TokenizerFamily:
-    """The special tokens, templates and model inputs of a family's tokenizer."""
+    """The special tokens, templates and model inputs that the tokenizers of a model family share."""
 
     kind: str  # of its files: wordpiece, bytes or pieces; json: tokenizer.json alone
     special: str  # "cls_token=[CLS] …", in the order in which missing ones are added
@@ -34,7 +34,7 @@ class TokenizerFamily:
 
     @property
     def special_tokens(self) -> dict[str, str]:
-        """The special tokens by name, such as "cls_token"."""
+        """The default special tokens of a model family by name, such as {"cls_token": "[CLS]"}."""
         return dict(entry.split("=") for entry in self.special.split())
 
 
@@ -78,7 +78,7 @@ TOKENIZER_FAMILIES = {  # by tokenizer class or model type, without capitals, da
 
 
 def wordpiece(vocab: dict[str, int], unk: str, lower: bool | None, accents: bool | None, chinese: bool) -> Tokenizer:
-    """Return BERT's tokenizer; case and accents are inferred from the vocabulary where they are None."""
+    """Return BERT's WordPiece tokenizer, with options for case and accents inferred from the vocabulary if None."""
     if lower is None:
         lower = not any(token != token.lower() for token in vocab if token[:1] not in "[<")
     if accents is None and lower:  # strip accents, as BERT does, unless an uncased vocabulary has "ñ"
@@ -93,7 +93,7 @@ def wordpiece(vocab: dict[str, int], unk: str, lower: bool | None, accents: bool
 
 
 def byte_level(vocab: dict[str, int], ranks: list[tuple[str, str]], prefix_space: bool) -> Tokenizer:
-    """Return GPT-2's and RoBERTa's tokenizer, byte-pair encoding over bytes, which has no unknown tokens."""
+    """Return a byte-level BPE tokenizer, as GPT-2 and RoBERTa use it, which has no unknown tokens."""
     tokenizer = Tokenizer(models.BPE(vocab, ranks, continuing_subword_prefix="", end_of_word_suffix=""))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space)
     tokenizer.decoder = decoders.ByteLevel()
@@ -101,7 +101,7 @@ def byte_level(vocab: dict[str, int], ranks: list[tuple[str, str]], prefix_space
 
 
 def from_pieces(spm: SentencePiece, family: TokenizerFamily, lower: bool = False, extra_ids: int = 100) -> Tokenizer:
-    """Return the tokenizer of a SentencePiece file, with the file's ids or the family's."""
+    """Return a Rust tokenizer for a SentencePiece file, with the ids of the file or those of the model family."""
     scores, unk_id = [(text, score) for text, score, _ in spm.pieces], spm.unk_id
     if family.first_pieces:
         scores, unk_id = [*family.first_pieces, *scores[family.num_replaced :], ("<mask>", 0.0)], 3
@@ -150,7 +150,7 @@ def from_pieces(spm: SentencePiece, family: TokenizerFamily, lower: bool = False
 def set_post_processor(
     tokenizer: Tokenizer, family: TokenizerFamily, special_tokens: dict[str, str], prefix_space: bool = False
 ) -> None:
-    """Set the post-processor that adds special tokens to a text, by the family's templates."""
+    """Make a Rust tokenizer add special tokens to each text or pair, by the templates of its model family."""
     names = {default: special_tokens.get(name, default) for name, default in family.special_tokens.items()}
     ids: dict[str, Any] = {token: (token, tokenizer.token_to_id(token)) for token in names.values()}
     if family.kind == "bytes" and family.single == "<s> $A </s>":  # RoBERTa's offsets exclude spaces

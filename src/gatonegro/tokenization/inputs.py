@@ -1,4 +1,4 @@
-"""Validation of a tokenizer's inputs before the Rust backend gets them; errors name the item and its type."""
+"""Validation of texts and options before the Rust tokenizer gets them, with errors that name the invalid item."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ THE_TOKEN = Message("the token", "el token")
 
 
 def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
-    """Return the inputs for the Rust backend, whether they are a batch, and whether they are pairs.
+    """Return a call's texts as a list for the Rust tokenizer, and two flags: True for a batch, True for pairs.
 
     With `words` (`is_split_into_words`), a text is a list of words, and a batch a list of lists.
     """
@@ -49,7 +49,7 @@ def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
 
 
 def encode_rows(encode: Callable[..., list[Any]], inputs: list[Any], words: bool, special: bool) -> list[Any]:
-    """Encode inputs by the Rust backend; raise its errors as InputError or TokenizerError with the reason."""
+    """Encode texts with the Rust tokenizer, converting its errors to InputError or TokenizerError with the reason."""
     try:
         return encode(inputs, is_pretokenized=words, add_special_tokens=special)
     except (KeyboardInterrupt, SystemExit, MemoryError):
@@ -64,7 +64,7 @@ def encode_rows(encode: Callable[..., list[Any]], inputs: list[Any], words: bool
 
 
 def shorten_pair(backend: Any, pair: tuple[str, str], limit: int, side: str) -> tuple[str, str]:
-    """Return a pair shortened to a few times the length to which `limit` tokens for both will truncate it.
+    """Cut the very long texts of a pair to a few times the maximum length, to save memory in truncation.
 
     When truncating a pair, the Rust backend makes all pairs of windows of the two: memory grows with the square of the
     length. The longer text must stay the longer one, since an odd token goes to it.
@@ -82,7 +82,7 @@ def shorten_pair(backend: Any, pair: tuple[str, str], limit: int, side: str) -> 
 
 
 def as_token(token: Any, where: Message = THE_TOKEN) -> str:
-    """Return the text of a str or AddedToken.
+    """Return the text of a token that is given as a str or an AddedToken.
 
     Raises:
         InputError: it is neither, or UTF-8 cannot encode it; the message begins with `where`.
@@ -95,29 +95,29 @@ def as_token(token: Any, where: Message = THE_TOKEN) -> str:
     return text
 
 
-def resolve_strategy(name: str, value: Any, known: Sequence[str]) -> str | None:
-    """Return the strategy in `padding=` or `truncation=`: the first of `known` for True, None for "do not"."""
+def resolve_strategy(name: str, value: Any, strategies: Sequence[str]) -> str | None:
+    """Return the strategy that `padding=` or `truncation=` selects, or None for no padding or truncation."""
     value = getattr(value, "value", value)  # transformers' PaddingStrategy and TruncationStrategy too
     if value is None or value is False or value in ("do_not_pad", "do_not_truncate"):
         return None
     if value is True:
-        return known[0]
-    if value not in known:
-        others = ", ".join(map(repr, known))
+        return strategies[0]
+    if value not in strategies:
+        others = ", ".join(map(repr, strategies))
         raise InputError(*MESSAGES["strategy"].format(name=name, value=short(value), others=others))
     return str(value)
 
 
 def as_int(name: str, value: Any, least: int) -> int:
-    """Return an argument as an int; raise InputError if it is no integer, or below `least`."""
+    """Convert an argument to int, or raise InputError if it is not an integer or is below `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
-        wanted, shown = checks.whole(least).expected, short(value)
-        raise InputError(*MESSAGES["integer"].format(name=name, shown=shown, wanted=wanted))
+        condition, shown = checks.whole(least).expected, short(value)
+        raise InputError(*MESSAGES["integer"].format(name=name, shown=shown, wanted=condition))
     return int(value)
 
 
 def as_ids(ids: Any) -> list[Any]:
-    """Return ids as a list of ints, or of such lists, from an int, lists, an array or a tensor."""
+    """Convert token ids, given as an int, lists, an array or a tensor, to a list of ints or a list of such lists."""
     ids = ids.tolist() if hasattr(ids, "tolist") else ids
     ids = ids if isinstance(ids, (list, tuple)) else [ids]
     if ids and all(isinstance(row, (list, tuple)) or getattr(row, "ndim", 0) for row in ids):
@@ -130,7 +130,7 @@ def as_ids(ids: Any) -> list[Any]:
 
 
 def as_list(value: Any) -> list[Any] | None:
-    """Return the items of a sequence or a column (numpy, pandas); None for text and anything else."""
+    """Return the items of a sequence, array or pandas column as a list, or None for a text or any other type."""
     if isinstance(value, (str, bytes, bytearray, dict)):
         return None
     if getattr(value, "ndim", 0) == 1 and hasattr(value, "tolist"):
@@ -157,7 +157,7 @@ def _words(value: Any, i: int) -> list[str]:
 
 
 def _type_error(where: Message, value: Any, remedy: Message = PASS_TEXTS) -> InputError:
-    """Return the error for a value of the wrong type: the name of the item, its type, and the remedy."""
+    """Return the error for an argument of the wrong type, which names the item, its type and the remedy."""
     kind = _type_name(value)
     return InputError(f"{where.en} is {kind.en}: {remedy.en}", f"{where.es} es {kind.es}: {remedy.es}")
 
@@ -167,7 +167,7 @@ def _text_name(i: int) -> Message:
 
 
 def _type_name(value: Any) -> Message:
-    """Return a description of a value's type, to follow "is"; of a number, with its value."""
+    """Return a description of a value's type for error messages, such as "of type dict" or "int 3"."""
     kind = type(value).__name__
     if is_missing(value):
         nan = Message("a float (nan)", "un float (nan)")
@@ -190,7 +190,7 @@ def _texts(item: Any) -> list[str]:
 
 @contextmanager
 def file_errors(en: str, es: str) -> Iterator[None]:
-    """Raise errors inside the `with` block as a TokenizerError that names the file."""
+    """Convert errors inside a `with` block to a TokenizerError that names the file being read."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit, MemoryError, HubError):

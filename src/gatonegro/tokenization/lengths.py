@@ -1,4 +1,4 @@
-"""Truncation and padding: the length, the padding of rows, and the warnings about truncated texts."""
+"""Truncation and padding of token sequences: maximum lengths, padded batches, and warnings about truncation."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from gatonegro.i18n import Message, format_int
 from gatonegro.tokenization.batch import as_columns
 from gatonegro.tokenization.inputs import MESSAGES, as_int, resolve_strategy
 
-NO_LIMIT = int(1e30)  # tokens; transformers writes this where no maximum length is known
-MAX_PADDED_LENGTH = 10_000_000  # tokens per row; with more, the Rust side can end the process
+NO_LIMIT = int(1e30)  # tokens; as transformers writes for an unknown maximum length
+MAX_PADDED_LENGTH = 10_000_000  # tokens per row; with more, the Rust backend can end the process
 
 
 class TruncationWarning(GatonegroWarning):
-    """A text was truncated to less than `max_length`, or is too long for the model and was not truncated."""
+    """A warning that a text was truncated below `max_length`, or is too long for the model and was not truncated."""
 
 
 @dataclass(frozen=True)
 class PadPolicy:
-    """The padding token, its id, and the side on which rows are padded."""
+    """The padding of a tokenizer call: the padding token, its id, and the side on which sequences are padded."""
 
     token: str | None
     id: int | None
@@ -31,7 +31,7 @@ class PadPolicy:
 def resolve_max_length(
     default: int, positions: int | None, cut: str | None, pad: str | None, max_length: int | None, multiple: int | None
 ) -> int | None:
-    """Return the length to truncate or pad to, `max_length` or else `default`; None for no limit.
+    """Return the length to truncate or pad to, `max_length` or by default the tokenizer's; None for no limit.
 
     Truncated rows are never longer than the model's number of `positions`.
     """
@@ -53,13 +53,13 @@ def resolve_max_length(
 
 
 def check_max_length(limit: int, special: int, stride: int) -> None:
-    """Raise InputError if special tokens alone fill a row, or if windows would not advance."""
+    """Raise InputError if the maximum length is too short for the special tokens and the overlap of windows."""
     if limit < special or stride >= max(1, limit - special):
         raise InputError(*MESSAGES["no_room"].format(limit=limit, stride=stride, special=special))
 
 
 def padded_length(policy: PadPolicy, rows: list[Any], length: int | None, multiple: int | None) -> int:
-    """Return the length to pad rows to: `length` or else the longest row's, rounded up to `multiple`.
+    """Return the length to pad sequences to: `length` or else that of the longest, rounded up to a multiple.
 
     Raises:
         InputError: there is no padding token, or the length is far too large.
@@ -76,7 +76,7 @@ def padded_length(policy: PadPolicy, rows: list[Any], length: int | None, multip
 
 
 def pad_rows(policy: PadPolicy, rows: list[Any], length: int | None, multiple: int | None) -> None:
-    """Pad the Rust backend's rows, in place, to `padded_length`."""
+    """Pad the Rust tokenizer's encodings in place, all to the same length."""
     length = padded_length(policy, rows, length, multiple)
     for row in rows:
         row.pad(length, direction=policy.side, pad_id=policy.id, pad_token=policy.token)
@@ -91,7 +91,7 @@ def pad_batch(
     multiple: int | None,
     mask: bool,
 ) -> tuple[dict[str, Any], str | None]:
-    """Pad a batch from tokenizer calls, with an attention mask if `mask`; columns that are no model inputs stay.
+    """Pad the model inputs of a batch, adding an attention mask if `mask` is set; other columns stay unchanged.
 
     Returns:
         The columns, and the kind of tensors in the batch ("pt", "np"), or None.
@@ -115,7 +115,7 @@ def pad_batch(
 
 
 def warn_of_truncation(rows: list[Any], max_length: int | None, limit: int | None, default: int, warned: bool) -> bool:
-    """Warn about texts truncated to less than `max_length` and, unless `warned`, about one too long for the model.
+    """Warn if texts were truncated below `max_length` or, unless `warned`, if one is too long for the model.
 
     Returns:
         True once the second warning has been shown.

@@ -1,4 +1,4 @@
-"""`AutoTokenizer`: loads a `Tokenizer` from a model's files, by their family."""
+"""`AutoTokenizer`, which loads a tokenizer from a model's files by the model's family."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ OVERRIDES = (  # arguments of `from_pretrained` that override the files
 
 
 class AutoTokenizer:
-    """The loader of tokenizers, without instances."""
+    """Namespace for `from_pretrained`, which loads a tokenizer by name or from a folder."""
 
     @staticmethod
     def from_pretrained(
@@ -56,7 +56,7 @@ class AutoTokenizer:
         add_prefix_space: bool | None = None,
         clean_up_tokenization_spaces: bool | None = None,
     ) -> Tokenizer:
-        """Return the tokenizer of a hub name, a folder or a built-in model.
+        """Load the tokenizer of a model, given by its hub name, a folder or a built-in model's name.
 
         The vocabulary is in `tokenizer.json`, `vocab.txt`, `vocab.json` + `merges.txt` or a SentencePiece file;
         settings are in `config.json`, `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
@@ -83,7 +83,7 @@ class AutoTokenizer:
 
 
 def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
-    """Return the tokenizer of a `hub.Source`; `settings` override those in the files."""
+    """Load a tokenizer from a model's files, with `settings` that override those in the files."""
     model = _json(source, "config.json")
     config = {**_json(source, "special_tokens_map.json"), **_json(source, "tokenizer_config.json"), **settings}
     kind = _tokenizer_class(config) or _normalize(model.get("model_type"))
@@ -96,7 +96,7 @@ def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
         backend = _load_backend(source, file, path, name, config)
     with file_errors(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}"):
         _add_missing(backend, config, _json(source, "added_tokens.json"))
-        special_tokens, more = _add_special_tokens(backend, name, file != "tokenizer.json", config)
+        special_tokens, additional = _add_special_tokens(backend, name, file != "tokenizer.json", config)
         if file != "tokenizer.json":
             space = bool(config.get("add_prefix_space"))
             families.set_post_processor(backend, TOKENIZER_FAMILIES[name], special_tokens, space)
@@ -111,7 +111,7 @@ def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
         return Tokenizer(
             backend,
             special_tokens=special_tokens,
-            additional=more,
+            additional=additional,
             model_input_names=list(config.get("model_input_names") or _model_inputs(config, model, name)),
             model_max_length=int(config.get("model_max_length") or NO_LIMIT),
             position_limit=_position_limit(model),
@@ -124,7 +124,7 @@ def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
 
 
 def _find_vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]:
-    """Return the first of the vocabulary files `files` that the source has, and its path."""
+    """Return the name and path of the first of the given vocabulary files that a model has."""
     folder = Path(source.folder or source.name)
     for file in files:
         if "*" not in file:
@@ -136,12 +136,12 @@ def _find_vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]
             raise TokenizerError(*MESSAGES["several"].format(name=source.name, file=file, several=several))
         if paths:
             return file, paths[0]
-    wanted = ", ".join(FAMILY_BY_FILE)
-    raise TokenizerError(*MESSAGES["no_tokenizer"].format(name=source.name, wanted=wanted))
+    names = ", ".join(FAMILY_BY_FILE)
+    raise TokenizerError(*MESSAGES["no_tokenizer"].format(name=source.name, wanted=names))
 
 
 def _family_name(source: Source, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
-    """Return a key of `TOKENIZER_FAMILIES`; "" for a tokenizer.json of an unknown family."""
+    """Return the name of a tokenizer's model family, or "" for a tokenizer.json of an unknown family."""
     kind = TOKENIZER_FAMILIES[FAMILY_BY_FILE[file]].kind if FAMILY_BY_FILE[file] else None
     for name in (_tokenizer_class(config), _normalize(model.get("model_type"))):
         if name in TOKENIZER_FAMILIES and kind in (None, TOKENIZER_FAMILIES[name].kind):
@@ -156,7 +156,7 @@ def _family_name(source: Source, config: dict[str, Any], model: dict[str, Any], 
 
 
 def _tokenizer_class(config: dict[str, Any]) -> str:
-    """Return the tokenizer class as a key of `TOKENIZER_FAMILIES`; "" for a generic class."""
+    """Return the short tokenizer class in a configuration, "bert" for "BertTokenizerFast", or "" if generic."""
     name = _normalize(config.get("tokenizer_class")).removesuffix("fast").removesuffix("tokenizer")
     return "" if name in ("pretrained", "tokenizersbackend") else name
 
@@ -202,7 +202,7 @@ def _load_backend(source: Source, file: str, path: Path, name: str, config: dict
 
 
 def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]) -> None:
-    """Add the tokens that the configuration adds to the vocabulary, in the order of their ids."""
+    """Add tokens that the tokenizer's configuration lists but its vocabulary lacks, in the order of their ids."""
     tokens = {int(i): _token(token) for i, token in (config.get("added_tokens_decoder") or {}).items()}
     tokens |= {int(i): _token(text) for text, i in added.items()}
     for i, token in sorted(tokens.items()):
@@ -215,7 +215,7 @@ def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]
 def _add_special_tokens(
     backend: Backend, name: str, raw: bool, config: dict[str, Any]
 ) -> tuple[dict[str, str], list[str]]:
-    """Add special tokens to the backend; return those with a name, by name, and the others.
+    """Add special tokens to a Rust tokenizer; return the named ones, such as "pad_token", and the additional ones.
 
     They are the configuration's, else the family's; without a family, those of the first whose tokens all exist.
     """
@@ -236,14 +236,14 @@ def _add_special_tokens(
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
     if raw and TOKENIZER_FAMILIES[name].has_extra_ids and not extra:
         extra = [f"<extra_id_{i}>" for i in range(int(config.get("extra_ids", 100)))]
-    more = [_token(value) for value in (extra.values() if isinstance(extra, dict) else extra)]
-    known = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
-    backend.add_special_tokens([token for token in (*tokens.values(), *more) if token.content not in known])
-    return {entry: token.content for entry, token in tokens.items()}, [token.content for token in more]
+    additional = [_token(value) for value in (extra.values() if isinstance(extra, dict) else extra)]
+    existing = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
+    backend.add_special_tokens([token for token in (*tokens.values(), *additional) if token.content not in existing])
+    return {entry: token.content for entry, token in tokens.items()}, [token.content for token in additional]
 
 
 def _model_inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> tuple[str, ...]:
-    """Return the names of the model inputs that a call returns.
+    """Return the names of the model inputs that a tokenizer call returns, such as `input_ids`.
 
     They include token_type_ids for a tokenizer.json of a generic class, as in transformers 4, unless the model accepts
     none.
@@ -256,7 +256,7 @@ def _model_inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> t
 
 
 def _position_limit(model: dict[str, Any]) -> int | None:
-    """Return the longest sequence that the model has positions for, in tokens; None if unlimited or unknown."""
+    """Return the maximum number of tokens that a model has positions for, or None if unlimited or unknown."""
     family = TOKENIZER_FAMILIES.get(_normalize(model.get("model_type")))
     rule = family.position_rule if family else "all"
     count = int(model.get("max_position_embeddings") or model.get("n_positions") or 0)
@@ -276,7 +276,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _token(value: Any) -> AddedToken:
-    """Return a token that a file stores as a string, or as an object with `content` and flags."""
+    """Return an AddedToken for a token stored in a file as a string or as an object with `content` and flags."""
     if isinstance(value, dict) and isinstance(value.get("content"), str):
         flags = {flag: bool(value.get(flag)) for flag in ("lstrip", "rstrip", "single_word", "normalized")}
         return AddedToken(value["content"], special=bool(value.get("special")), **flags)
@@ -286,5 +286,5 @@ def _token(value: Any) -> AddedToken:
 
 
 def _normalize(name: Any) -> str:
-    """Return the name of a class or type as `TOKENIZER_FAMILIES` spells it."""
+    """Return the name of a tokenizer class or model type in lower case, without dashes and underscores."""
     return str(name or "").lower().replace("-", "").replace("_", "")

@@ -1,4 +1,4 @@
-"""Marian's tokenizer: a SentencePiece file for each side, source and target, and one vocab.json with the ids of both.
+"""Marian's tokenizer: SentencePiece files for source and target texts, and a vocab.json with the ids of both.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/marian/tokenization_marian.py
 """
@@ -22,13 +22,13 @@ PRIVATE_CHAR = CODE_START[0]  # begins pieces that occur in no text
 
 
 def tokens_of(row: Any) -> list[str]:
-    """Return the tokens of a row from a `SideTokenizer`, as they are in vocab.json."""
+    """Return the tokens that a Marian `SideTokenizer` encoded, spelled as in vocab.json."""
     return [token.replace(CODE_START, ">>") for token in row.tokens]
 
 
 @dataclass(frozen=True)
 class SideTokenizer:
-    """The tokenizer of one side's texts. Its backend's ids differ from those in vocab.json."""
+    """A Marian tokenizer for either source or target texts, with a map of its own ids to those in vocab.json."""
 
     backend: Tokenizer
     unk: int  # the backend's id for unknown pieces
@@ -36,16 +36,16 @@ class SideTokenizer:
     vocab: dict[str, int]
 
     def vocab_ids(self, row: Any) -> list[int]:
-        """Return a row's ids in vocab.json; a piece unknown to this side may be one of the other's."""
+        """Return the vocab.json ids of an encoded text, also for pieces that its SentencePiece file does not have."""
         if self.unk not in (ids := row.ids):
             return [self.vocab_id[i] for i in ids]
-        unk, pairs = self.vocab_id[self.unk], zip(ids, row.tokens, strict=True)
+        unk, pairs = self.vocab_id[self.unk], zip(ids, row.tokens, strict=True)  # vocab.json may have the piece
         return [self.vocab.get(text, unk) if i == self.unk else self.vocab_id[i] for i, text in pairs]
 
 
 @dataclass
 class Marian:
-    """A Marian tokenizer's files by name, and the tokenizers of both sides, each built when it is first needed."""
+    """The files of a Marian tokenizer, and its tokenizers for source and target texts, each built at first use."""
 
     files: dict[str, bytes]
     languages: dict[str, str]  # "source_lang" and "target_lang"
@@ -53,7 +53,7 @@ class Marian:
     side_tokenizers: dict[str, SideTokenizer] = field(default_factory=dict)
 
     def side_tokenizer(self, side: str, vocabulary: Tokenizer, special_tokens: dict[str, str]) -> SideTokenizer:
-        """Return the tokenizer of `SOURCE` or `TARGET`."""
+        """Return Marian's tokenizer for source or target texts, which is built at the first call."""
         if side not in self.side_tokenizers:
             with file_errors(f"{side} of {self.name}", f"{side} de {self.name}"):
                 self.side_tokenizers[side] = _side_tokenizer(self.files[side], vocabulary, special_tokens)
@@ -61,7 +61,7 @@ class Marian:
 
 
 def vocabulary(vocab: dict[str, int], special: list[str]) -> Tokenizer:
-    """Return a tokenizer of ids and tokens alone, whose decoder puts spaces around special tokens."""
+    """Return a Rust tokenizer that converts Marian's tokens to ids and decodes ids, but cannot split texts."""
     tokenizer = Tokenizer(models.WordLevel(vocab))
     tokenizer.decoder = decoders.Sequence(
         [

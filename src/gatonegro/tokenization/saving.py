@@ -1,4 +1,4 @@
-"""Writing a tokenizer's files, from which `transformers` 4 and 5 get the same ids."""
+"""Saving of tokenizers in files from which `transformers` 4 and 5 get the same token ids."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def save(
     special_tokens: dict[str, Any],
     marian: Marian | None = None,
 ) -> tuple[str, ...]:
-    """Write a tokenizer's files; return their paths.
+    """Write a tokenizer's files to a folder, and return their paths.
 
     Args:
         save_directory: the folder.
@@ -61,7 +61,7 @@ def save(
 
 
 def _as_json(token: str, added: dict[str, Any]) -> Any:
-    """Return a token as a string, or as an object if it has flags."""
+    """Return a special token as JSON data: a string, or an object if it has flags such as `lstrip`."""
     flags = _flags(added.get(token))
     return {"__type": "AddedToken", "content": token, "special": True, **flags} if any(flags.values()) else token
 
@@ -75,7 +75,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _without_type(special: dict[str, Any]) -> dict[str, Any]:
-    """Return tokens without the keys that `transformers` expects in tokenizer_config.json only."""
+    """Return special tokens without the keys that `transformers` expects in tokenizer_config.json only."""
     return {
         name: {k: v for k, v in token.items() if k not in ("__type", "special")} if isinstance(token, dict) else token
         for name, token in special.items()

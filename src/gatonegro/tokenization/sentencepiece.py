@@ -1,4 +1,4 @@
-"""Parser of SentencePiece model files, without `sentencepiece` or `protobuf`.
+"""Parser of SentencePiece model files that needs neither the package `sentencepiece` nor `protobuf`.
 
 https://github.com/google/sentencepiece/blob/master/src/sentencepiece_model.proto
 """
@@ -19,9 +19,9 @@ NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6  # Sente
 
 @dataclass(frozen=True)
 class SentencePiece:
-    """A model file's contents: `(text, score, type)` of each piece, by id, and its normalization of texts."""
+    """The contents of a SentencePiece model file: its pieces in the order of their ids, and its normalization."""
 
-    pieces: list[tuple[str, float, int]]
+    pieces: list[tuple[str, float, int]]  # (text, score, type), by id
     model_type: int
     byte_fallback: bool
     charsmap: bytes
@@ -30,12 +30,12 @@ class SentencePiece:
 
     @property
     def unk_id(self) -> int:
-        """The id of the piece for unknown characters."""
+        """The id of the piece that stands for unknown characters."""
         return next((i for i, (_, _, kind) in enumerate(self.pieces) if kind == UNKNOWN), 0)
 
 
 def read(data: bytes) -> SentencePiece:
-    """Return the contents of a `.model` or `.spm` file; raise TokenizerError for other bytes."""
+    """Parse the bytes of a SentencePiece file (`.model` or `.spm`), or raise TokenizerError if they are invalid."""
     try:
         fields = list(_fields(data))
         pieces = [_piece(value) for field, value in fields if field == 1]
@@ -57,7 +57,7 @@ def read(data: bytes) -> SentencePiece:
 
 
 def merges(model: SentencePiece) -> list[tuple[str, str]]:
-    """Return the merges of a BPE model, best first.
+    """Return the merges of a SentencePiece BPE model as pairs of pieces, best first.
 
     The file has only scores: each way to make a piece of two others is a merge with the piece's score.
     """
@@ -79,7 +79,7 @@ def _piece(data: bytes) -> tuple[str, float, int]:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
-    """Yield the `(number, value)` of each protobuf field, https://protobuf.dev/programming-guides/encoding."""
+    """Yield each field of a protobuf message as (number, value), https://protobuf.dev/programming-guides/encoding."""
     offset = 0
     while offset < len(data):
         tag, offset = _varint(data, offset)

@@ -1,4 +1,4 @@
-"""`Tokenizer`: the Rust backend with the interface of `transformers`; calls change no state.
+"""`Tokenizer`, a Rust tokenizer with the interface of `transformers`, which many threads can call at once.
 
 https://huggingface.co/docs/transformers/main_classes/tokenizer
 """
@@ -25,7 +25,7 @@ SOURCE_ONLY_ARGUMENTS = ("self", "text", "text_pair", "text_target", "text_pair_
 
 
 class Tokenizer(Vocabulary):
-    """A converter of texts to ids and back, from `AutoTokenizer.from_pretrained`.
+    """A tokenizer that converts texts to token ids and back, loaded by `AutoTokenizer.from_pretrained`.
 
     Many threads may encode and decode at once. `add_tokens`, `add_special_tokens` and setting a special token change
     the tokenizer, so do that before sharing it.
@@ -86,9 +86,9 @@ class Tokenizer(Vocabulary):
         return_length: bool = False,
         _side: str = SOURCE,
     ) -> BatchEncoding:
-        """Encode a text, a list of texts, or pairs (`text_pair`, or a list of 2-tuples).
+        """Encode a text, a list of texts, or pairs of texts as model inputs, such as token ids.
 
-        The arguments are those of `transformers`; these need a note:
+        Pairs are 2-tuples, or come with `text_pair`. The arguments are those of `transformers`; these need a note:
 
         - `text_target`: the text that a model learns to generate. With `text`, its ids are the batch's `labels`.
         - `max_length`: in tokens, special ones included; `max_target_length` is that of `text_target`, if it differs.
@@ -169,7 +169,7 @@ class Tokenizer(Vocabulary):
         return_attention_mask: bool | None = None,
         return_tensors: str | None = None,
     ) -> BatchEncoding:
-        """Pad a batch from a call, or a list of batches of one row, as the collator of a data loader does.
+        """Pad encoded texts, given as a batch or as a list of single encodings, to the same length.
 
         Columns that are no model inputs, such as `labels`, stay as they are.
 
@@ -185,12 +185,12 @@ class Tokenizer(Vocabulary):
         return BatchEncoding(to_tensors(columns, kind) if kind else columns)
 
     def encode(self, text: Any, text_pair: Any = None, **options: Any) -> list[int]:
-        """Return the ids of one text (or pair), special tokens included; `options` are those of a call."""
+        """Return the token ids of a text or pair, with special tokens; `options` are the arguments of a call."""
         ids: list[int] = self(text, text_pair, **options)["input_ids"]
         return ids
 
     def tokenize(self, text: str, pair: str | None = None, add_special_tokens: bool = False) -> list[str]:
-        """Return the tokens of one text (or pair)."""
+        """Return the tokens, as strings, of a text or a pair of texts."""
         inputs, batched, _ = as_batch(text, pair, False)
         if batched:
             raise InputError(*MESSAGES["one_text"])
@@ -200,7 +200,7 @@ class Tokenizer(Vocabulary):
         return tokens_of(row) if marian_side else row.tokens
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
-        """Return the number of special tokens that a call adds to one text, or to a pair."""
+        """Return the number of special tokens that a call adds to a text, or to a pair of texts."""
         return self.backend_tokenizer.num_special_tokens_to_add(pair)
 
     def save_pretrained(self, save_directory: str | Path) -> tuple[str, ...]:
@@ -211,7 +211,7 @@ class Tokenizer(Vocabulary):
         return save(save_directory, self.backend_tokenizer, self.settings(), self.special_tokens_map, self.marian)
 
     def settings(self) -> dict[str, Any]:
-        """Return the values for tokenizer_config.json, without the special tokens."""
+        """Return the settings to store in tokenizer_config.json, such as `padding_side`, without special tokens."""
         names = ("model_max_length", "model_input_names", "padding_side", "truncation_side")
         return {name: getattr(self, name) for name in (*names, "clean_up_tokenization_spaces")}
 
@@ -222,7 +222,10 @@ class Tokenizer(Vocabulary):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_truncating": {}}  # for pickle and deepcopy; a copy makes them again when needed
+        return {
+            **self.__dict__,
+            "_truncation_backends": {},
+        }  # for pickle and deepcopy; a copy makes them again when needed
 
     def _clear_cache(self) -> None:
         self._truncation_backends.clear()
@@ -230,19 +233,19 @@ class Tokenizer(Vocabulary):
             self.marian.side_tokenizers.clear()
 
     def _side_tokenizer(self, side: str) -> SideTokenizer | None:
-        """Return Marian's tokenizer of a side's texts; None for other families."""
+        """Return Marian's tokenizer for source or target texts, or None if the model is not a Marian model."""
         return self.marian.side_tokenizer(side, self.backend_tokenizer, self.special_tokens) if self.marian else None
 
     def _pad_policy(self, backend: Backend, side: str | None) -> PadPolicy:
-        """Return the padding of a call, with the token's id in `backend`, which differs for a side of Marian's."""
+        """Return the padding token, its id in the Rust tokenizer `backend`, and the side, for a tokenizer call."""
         token, side = self.pad_token, resolve_strategy("padding_side", side or self.padding_side, ("right", "left"))
         return PadPolicy(token, token and backend.token_to_id(token), str(side))
 
     def _with_truncation(self, base: Backend, key: tuple[Any, ...]) -> Backend:
-        """Return a copy of `base` that truncates by `key`: (`_side`, length, stride, strategy, truncation side).
+        """Return a copy of a Rust tokenizer that truncates with the settings in `key`, from a cache if there.
 
         Truncation is a state of the Rust tokenizer, which cannot change while another thread encodes: each setting has
-        its own copy, around the same model.
+        its own copy, around the same model. `key` is (`_side`, length, stride, strategy, truncation side).
         """
         backend = self._truncation_backends.get(key)
         if backend is None:

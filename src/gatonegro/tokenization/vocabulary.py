@@ -1,4 +1,4 @@
-"""The vocabulary of a tokenizer: ids, special and added tokens, and decoding."""
+"""The vocabulary of a tokenizer: token ids, special and added tokens, and decoding."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOKEN_LIST = Check(lambda x: isinstance(x, list | tuple), Message("a list of tok
 
 
 class SpecialToken:
-    """A descriptor of `tokenizer.pad_token` or `tokenizer.pad_token_id`: a token of the vocabulary, or None."""
+    """A descriptor for attributes such as `tokenizer.pad_token` and `tokenizer.pad_token_id`, which may be None."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name, self.is_id = name.removesuffix("_id"), name.endswith("_id")
@@ -41,7 +41,7 @@ class SpecialToken:
 
 
 class Vocabulary:
-    """The base class of `Tokenizer`: conversion of ids to tokens and text, special and added tokens."""
+    """The base class of `Tokenizer` for its vocabulary: token ids, special and added tokens, and decoding."""
 
     SPECIAL_TOKEN_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
     bos_token, eos_token, unk_token, sep_token = SpecialToken(), SpecialToken(), SpecialToken(), SpecialToken()
@@ -54,18 +54,18 @@ class Vocabulary:
         self,
         backend: Backend,
         special_tokens: dict[str, str],
-        additional: Sequence[str],
+        others: Sequence[str],
         embeddings: int | None,
-        clean_up: bool,
+        clean: bool,
     ) -> None:
         self.backend_tokenizer = backend  # Marian's has only ids and tokens: see `SideTokenizer`
         self.special_tokens = special_tokens  # "pad_token" → "<pad>", for some of the names
-        self.additional_special_tokens = list(additional)
-        self.clean_up_tokenization_spaces = clean_up
+        self.additional_special_tokens = list(others)
+        self.clean_up_tokenization_spaces = clean
         self._embeddings = embeddings or len(self)  # rows of the model's embedding matrix
 
     def _clear_cache(self) -> None:
-        """Drop copies of the backend that were made before the vocabulary changed."""
+        """Drop cached copies of the Rust tokenizer that were made before its vocabulary changed."""
 
     def decode(
         self,
@@ -74,7 +74,7 @@ class Vocabulary:
         clean_up_tokenization_spaces: bool | None = None,
         spaces_between_special_tokens: bool = True,
     ) -> Any:
-        """Return the text of ids (an int, a list, an array or a tensor); a list of texts for rows of ids.
+        """Decode token ids (an int, a list, an array or a tensor) to a text, or a batch of them to a list of texts.
 
         `spaces_between_special_tokens` has no effect: as with all fast tokenizers, the decoder decides.
         """
@@ -89,60 +89,60 @@ class Vocabulary:
         return text
 
     def batch_decode(self, sequences: Any, skip_special_tokens: bool = False, **options: Any) -> list[str]:
-        """Return the text of each row of ids, as `decode` does."""
+        """Decode each sequence of token ids in a batch, and return the list of texts."""
         texts = self.decode(sequences, skip_special_tokens, **options) if len(sequences) else []
         return [texts] if isinstance(texts, str) else texts
 
     def convert_tokens_to_ids(self, tokens: Any) -> Any:
-        """Return the id of a token, or the ids of a list; `unk_token_id` for tokens not in the vocabulary."""
+        """Return the id of a token, or a list of ids for a list; unknown tokens get the id `unk_token_id`."""
         if isinstance(tokens, (list, tuple)):
             return [self.convert_tokens_to_ids(token) for token in tokens]
         index = self.backend_tokenizer.token_to_id(as_token(tokens))
         return self.unk_token_id if index is None else index
 
     def convert_ids_to_tokens(self, ids: Any, skip_special_tokens: bool = False) -> Any:
-        """Return the token of an id, or the tokens of a list; None for an id not in the vocabulary."""
+        """Return the token of an id, or a list of tokens for a list; an id not in the vocabulary gives None."""
         skipped = set(self.all_special_ids) if skip_special_tokens else ()
         tokens = [self.backend_tokenizer.id_to_token(index) for index in as_ids(ids) if index not in skipped]
         return tokens[0] if isinstance(ids, int) and tokens else tokens
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
-        """Return the text of a list of tokens."""
+        """Decode a list of tokens, given as strings, to a text."""
         decoder = self.backend_tokenizer.decoder
         return decoder.decode([as_token(token) for token in tokens]) if decoder else " ".join(tokens)
 
     def __len__(self) -> int:
-        """Return the number of tokens, added ones included."""
+        """Return the number of tokens in the vocabulary, including added tokens."""
         return self.backend_tokenizer.get_vocab_size(with_added_tokens=True)
 
     @property
     def vocab_size(self) -> int:
-        """The number of tokens, without the added ones."""
+        """The number of tokens in the vocabulary, without added tokens."""
         return self.backend_tokenizer.get_vocab_size(with_added_tokens=False)
 
     @property
     def all_special_tokens(self) -> list[str]:
-        """The special tokens with and without a name, each once."""
+        """The special tokens of the tokenizer, including additional ones, without duplicates."""
         return list(dict.fromkeys([*self.special_tokens.values(), *self.additional_special_tokens]))
 
     @property
     def all_special_ids(self) -> list[int]:
-        """The ids of `all_special_tokens`."""
+        """The token ids of all special tokens of the tokenizer."""
         ids: list[int] = self.convert_tokens_to_ids(self.all_special_tokens)
         return ids
 
     @property
     def special_tokens_map(self) -> dict[str, Any]:
-        """`{"pad_token": "<pad>", …}`."""
-        more = self.additional_special_tokens
-        return {**self.special_tokens, **({"additional_special_tokens": list(more)} if more else {})}
+        """The special tokens by name, such as {"pad_token": "<pad>"}, with any additional ones in a list."""
+        additional = self.additional_special_tokens
+        return {**self.special_tokens, **({"additional_special_tokens": list(additional)} if additional else {})}
 
     def get_vocab(self) -> dict[str, int]:
-        """Return {token: id}, added tokens included."""
+        """Return the vocabulary as {token: id}, including added tokens."""
         return self.backend_tokenizer.get_vocab(with_added_tokens=True)
 
     def add_tokens(self, new_tokens: Any, special_tokens: bool = False) -> int:
-        """Add tokens (str, AddedToken, or a list of them), which are never split; return the number of new ones."""
+        """Add tokens that are never split, as str or AddedToken, to the vocabulary; return the number of new ones."""
         tokens = list(new_tokens) if isinstance(new_tokens, (list, tuple)) else [new_tokens]
         for i, token in enumerate(tokens):
             if not as_token(token, Message(f"token {i}", f"el token {i}")):
@@ -156,9 +156,9 @@ class Vocabulary:
         return len(self) - before
 
     def add_special_tokens(self, special_tokens_dict: dict[str, Any]) -> int:
-        """Set special tokens, `{"pad_token": "[PAD]", "additional_special_tokens": […]}`, and add new ones.
+        """Set special tokens by name, such as {"pad_token": "[PAD]"}, and add those missing in the vocabulary.
 
-        Special tokens are never split, and `skip_special_tokens` leaves them out.
+        Special tokens are never split, and `skip_special_tokens` omits them. "additional_special_tokens" takes a list.
 
         Returns:
             The number of new tokens.
@@ -166,12 +166,12 @@ class Vocabulary:
         if not TOKEN_DICT.test(special_tokens_dict):
             raise InputError(*TOKEN_DICT.message("special_tokens_dict", special_tokens_dict))
         new: list[str | AddedToken] = []
-        special_tokens, more = dict(self.special_tokens), list(self.additional_special_tokens)
+        special_tokens, additional = dict(self.special_tokens), list(self.additional_special_tokens)
         for name, value in special_tokens_dict.items():
             if name in ("additional_special_tokens", "extra_special_tokens"):
                 if not TOKEN_LIST.test(value):
                     raise InputError(*TOKEN_LIST.message(name, value))
-                more += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
+                additional += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
                 new += value
             elif name not in self.SPECIAL_TOKEN_NAMES:
                 known = ", ".join(self.SPECIAL_TOKEN_NAMES)
@@ -182,5 +182,5 @@ class Vocabulary:
                 special_tokens[name] = as_token(value, Message.same(name))
                 new.append(value)
         added = self.add_tokens(new, special_tokens=True)  # raises for an empty one, before anything changes
-        self.special_tokens, self.additional_special_tokens = special_tokens, list(dict.fromkeys(more))
+        self.special_tokens, self.additional_special_tokens = special_tokens, list(dict.fromkeys(additional))
         return added

@@ -1,6 +1,12 @@
-"""Training: one loop, and batches of similar length, for the recipes."""
+"""A training loop, batches of texts of similar length, and modules that train faster, for the recipes."""
 
 from gatonegro.engine.processor import has_bf16
-from gatonegro.training.loop import disagreement, fast_training, fit, layer_groups, mixed_batches
+from gatonegro.training.loop import (
+    fit,
+    layerwise_lr_groups,
+    length_grouped_batches,
+    optimize_for_training,
+    symmetric_kl,
+)
 
-__all__ = ["disagreement", "fast_training", "fit", "has_bf16", "layer_groups", "mixed_batches"]
+__all__ = ["fit", "has_bf16", "layerwise_lr_groups", "length_grouped_batches", "optimize_for_training", "symmetric_kl"]

@@ -1,0 +1,163 @@
+"""Conversion of tensors between the names in a checkpoint and the names in the model, by a `Family`'s tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from gatonegro.config import Config
+from gatonegro.errors import CheckpointError, MissingHeadError
+from gatonegro.families.family import BASE_HEADS, MESSAGES, Family, NameRow
+from gatonegro.i18n import EMPTY
+
+
+@dataclass(frozen=True)
+class MappedName:
+    """A tensor's name in a checkpoint, its name or names in the model, and the operation that converts it."""
+
+    checkpoint_name: str
+    model_names: tuple[str, ...]
+    operation: str
+
+
+def name_map(family: Family, config: Config, head: str | None) -> list[MappedName]:
+    """Return a `MappedName` for each tensor of a model's checkpoint: its name there and its names in the model."""
+    rows = family.heads[head].rows if head is not None and head in family.heads else ()
+    return [*_expand_rows(family.rows, config, family.prefix), *_expand_rows(rows, config, "")]
+
+
+def _expand_rows(rows: tuple[NameRow, ...], config: Config, prefix: str) -> Iterator[MappedName]:
+    for name, target, *operation in rows:
+        targets = target if isinstance(target, tuple) else (target,) if target is not None else ()
+        stack = config.decoder or config if "".join(targets).startswith("decoder.") else config
+        for i in range(stack.num_hidden_layers) if "{i}" in name + "".join(targets) else (0,):
+            for end in ("weight", "bias") if "*" in name else ("",):
+                filled = tuple(x.replace("{i}", str(i)).replace("*", end) for x in (prefix + name, *targets))
+                yield MappedName(filled[0], filled[1:], operation[0] if operation else "")
+
+
+def from_checkpoint(
+    family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor], required: set[str]
+) -> dict[str, Tensor]:
+    """Convert a checkpoint's tensors to the model's names, after checking that they are complete and consistent.
+
+    The checkpoint's names are those of `normalize_names`; the result must have all names in `required`.
+
+    Raises:
+        MissingHeadError: the checkpoint has the encoder but not the head.
+        CheckpointError: a tensor is missing, unknown, or contradicts another.
+    """
+    table = name_map(family, config, head if _allows_head(family, config, head) else None)
+    out: dict[str, Tensor] = {}
+    for entry in sorted(table, key=lambda entry: entry.operation == "tie"):
+        if (name := entry.checkpoint_name) not in tensors:
+            continue
+        tensor, count = _transpose(entry, tensors[name]), len(entry.model_names)
+        if entry.operation.endswith("split"):
+            if not tensor.dim() or len(tensor) % count:
+                shape = tuple(tensor.shape)
+                raise CheckpointError(*MESSAGES["no_split"].format(name=name, shape=shape, count=count))
+            out.update(zip(entry.model_names, tensor.chunk(count), strict=True))
+        else:
+            for target in entry.model_names:
+                if entry.operation == "tie" and target in out and not torch.equal(out[target], tensor):
+                    raise CheckpointError(*MESSAGES["untied"].format(name=name, target=target))
+                out[target] = tensor
+    _check_names(family, config, head, tensors, sorted(required - out.keys()))
+    return out
+
+
+def _check_names(
+    family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor], missing: Sequence[str]
+) -> None:
+    """Raise CheckpointError if a checkpoint lacks tensors that the model needs, or has unknown ones."""
+    if missing:
+        names = {
+            name: entry.checkpoint_name
+            for entry in reversed(name_map(family, config, head))
+            for name in entry.model_names
+        }
+        if all(name.startswith("head.") for name in missing):
+            others = [h for h in family.heads if h not in BASE_HEADS and has_head(family, config, h, tensors)]
+            raise _missing_head_error(head, names.get(missing[0], missing[0]), ", ".join(others))
+        first = names.get(missing[0], missing[0])
+        raise CheckpointError(*MESSAGES["incomplete"].format(count=len(missing), first=first))
+    expected = {entry.checkpoint_name for h in (None, *family.heads) for entry in name_map(family, config, h)}
+    unknown = sorted(n for n in tensors.keys() - expected if not any(n.endswith(end) for end in family.ignored))
+    if unknown:
+        problem, kind = MESSAGES["no_place"], config.model_type
+        raise CheckpointError(*problem.format(count=len(unknown), kind=kind, first=unknown[0]))
+
+
+def _missing_head_error(head: str | None, first: str, others: str) -> MissingHeadError:
+    """Return the error for a checkpoint without the tensors of a head, which lists the heads that it has."""
+    has = MESSAGES["heads" if others else "no_head"].format(heads=others)
+    new = MESSAGES["new_head"] if str(head).endswith("classification") else EMPTY
+    return MissingHeadError(*MESSAGES["missing_head"].format(head=head, first=first, has=has, new=new))
+
+
+def normalize_names(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a checkpoint's tensors with the family's prefix, such as "bert.", and PyTorch's names of layer norms."""
+    for old, new in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):  # TensorFlow's
+        tensors = {name.replace(old, new): tensor for name, tensor in tensors.items()}
+    if any(name.startswith(family.prefix) for name in tensors):
+        return dict(tensors)
+    names = {entry.checkpoint_name for head in (None, *BASE_HEADS) for entry in name_map(family, config, head)}
+    return {family.prefix + k if family.prefix + k in names else k: v for k, v in tensors.items()}
+
+
+def resolve_tying(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> Config:
+    """Return the configuration with `tie_word_embeddings=False` if input and output embeddings differ.
+
+    For T5 v1.1, `transformers` 5 writes that its two vocabularies are tied, and stores both.
+    """
+    rows = family.heads["seq2seq-lm"].rows if "seq2seq-lm" in family.heads else ()
+    output = next((tensors.get(name) for name, target, *_ in rows if target == "head.output.weight"), None)
+    shared = tensors.get(family.prefix + "shared.weight")
+    if not config.tie_word_embeddings or output is None or shared is None or torch.equal(output, shared):
+        return config
+    return replace(config, tie_word_embeddings=False)
+
+
+def has_head(family: Family, config: Config, head: str, tensors: Mapping[str, Tensor]) -> bool:
+    """Return True if a checkpoint, after `normalize_names`, has all tensors of the given head."""
+    rows = _expand_rows(family.heads[head].rows, config, "")
+    complete = all(entry.checkpoint_name in tensors for entry in rows if entry.operation != "tie")
+    return complete and _allows_head(family, config, head)
+
+
+def _allows_head(family: Family, config: Config, head: str | None) -> bool:
+    """Return True unless the `architectures` in a checkpoint's config.json declare only heads for other tasks.
+
+    BERT's two classification heads have the same tensor name, `classifier`.
+    """
+    declared = declared_heads(family, config)
+    return not declared or head in (*declared, *BASE_HEADS, None)
+
+
+def declared_heads(family: Family, config: Config) -> list[str]:
+    """Return the task heads, such as "seq2seq-lm", that the `architectures` in config.json declare."""
+    classes = config.extra.get("architectures") or ()
+    return [name for name, head in family.heads.items() if name not in BASE_HEADS and head.architecture in classes]
+
+
+def to_checkpoint(family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Convert a model's tensors to the names that `transformers` writes, the inverse of `from_checkpoint`."""
+    out: dict[str, Tensor] = {}
+    for entry in name_map(family, config, head):
+        names, name = entry.model_names, entry.checkpoint_name
+        if entry.operation == "tie" or not names or any(target not in tensors for target in names):
+            continue
+        if head in BASE_HEADS:  # a base model's tensors are written without the prefix
+            name = name.removeprefix(family.prefix)
+        tensor = torch.cat([tensors[target] for target in names]) if len(names) > 1 else tensors[names[0]]
+        out[name] = _transpose(entry, tensor)
+    return out
+
+
+def _transpose(entry: MappedName, tensor: Tensor) -> Tensor:
+    """Transpose a tensor if its conversion between checkpoint and model includes the operation "transpose"."""
+    return tensor.transpose(0, -1) if entry.operation.startswith("transpose") else tensor

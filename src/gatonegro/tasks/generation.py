@@ -1,0 +1,113 @@
+"""Common parts of the tasks that generate text: options, defaults, streaming and decoding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from gatonegro.checks import FLAG, TEXT, Check, Option, one_of, optional
+from gatonegro.config import Config
+from gatonegro.errors import OptionError
+from gatonegro.generation import OPTION_CHECKS, UNSUPPORTED_OPTIONS, Generated, GenerationConfig
+from gatonegro.i18n import Message
+from gatonegro.models import LanguageModel, Model, as_tensor
+from gatonegro.tasks.task import MESSAGES
+from gatonegro.tokenization import Tokenizer
+
+# where neither the model nor the user sets them, as in `transformers` 4
+DEFAULT_NEW_TOKENS, DEFAULT_BEAMS = 256, 4
+STREAMER_CHECK = Check(
+    lambda x: callable(getattr(x, "put", None)) and callable(getattr(x, "end", None)),
+    Message("an object with put() and end()", "un objeto con put() y end()"),
+)
+GENERATION_OPTIONS: dict[str, Option] = {
+    **{name: Option(None, optional(check)) for name, check in OPTION_CHECKS.items()},
+    **{name: Option(None, check) for name, check in UNSUPPORTED_OPTIONS.items()},
+    "return_tensors": Option(False, FLAG),  # ids instead of text
+    "return_text": Option(True, FLAG),
+    "return_scores": Option(False, FLAG),
+    "stop_sequence": Option(None, optional(TEXT)),  # ends a sequence, instead of the eos token
+    "skip_special_tokens": Option(True, FLAG),
+    "clean_up_tokenization_spaces": Option(None, one_of(True, False, None)),
+    "truncation": Option(False, one_of(True, False, None, "only_first", "longest_first", "do_not_truncate")),
+    "streamer": Option(None, optional(STREAMER_CHECK)),  # like `transformers`' TextStreamer
+}
+
+
+def task_params(model_config: Config, task: str) -> Mapping[str, Any]:
+    """Return a task's entry in the `task_specific_params` of a model's `config.json`, or an empty dict."""
+    tasks = model_config.extra.get("task_specific_params")
+    params = tasks.get(task) if isinstance(tasks, Mapping) else None
+    return params if isinstance(params, Mapping) else {}
+
+
+def task_prefix(model_config: Config, task: str) -> str:
+    """Return the prefix that a model expects before source texts, such as T5's "translate English to German: "."""
+    prefix = task_params(model_config, task).get("prefix", model_config.extra.get("prefix"))
+    return prefix if isinstance(prefix, str) else ""
+
+
+def generation_options(
+    model: LanguageModel, tokenizer: Tokenizer, task: str, options: Mapping[str, Any], num_beams: int = DEFAULT_BEAMS
+) -> GenerationConfig:
+    """Merge generation options from defaults, the model's files and the call, where later ones take precedence."""
+    stored = model.generation_config
+    defaults: dict[str, Any] = {"num_beams": num_beams if stored.num_beams == 1 else None}
+    if stored.max_length is None and stored.max_new_tokens is None:
+        defaults["max_new_tokens"] = DEFAULT_NEW_TOKENS
+    params = {name: value for name, value in task_params(model.config, task).items() if name in OPTION_CHECKS}
+    passed = {name: value for name, value in options.items() if name in OPTION_CHECKS}
+    if options["stop_sequence"] is not None:
+        stop = tokenizer(options["stop_sequence"], add_special_tokens=False)["input_ids"]
+        passed["eos_token_id"] = stop[:1] if model.config.decoder is not None else stop
+    config = stored.with_options(defaults).with_options(params)
+    count = passed.get("num_return_sequences") or 1
+    if passed.get("num_beams") is None and not passed.get("do_sample") and count > config.num_beams:
+        passed["num_beams"] = count
+    return config.with_options(passed)
+
+
+def generate(
+    model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any], task: str
+) -> list[list[Generated]]:
+    """Generate token sequences for each source sequence with an encoder–decoder model."""
+    assert isinstance(model, LanguageModel)
+    config = generation_options(model, tokenizer, task, options)
+    with streaming(options, [[model.start_token_for(config)]] * len(ids), config) as on_token:
+        return model.generate_ids(ids, options=config, on_token=on_token)
+
+
+@contextmanager
+def streaming(
+    options: Mapping[str, Any], prompts: Sequence[Sequence[int]], config: GenerationConfig
+) -> Iterator[Callable[[int], None] | None]:
+    """Yield a function that passes a generated token to the user's streamer, or None if there is no streamer."""
+    streamer = options["streamer"]
+    if streamer is None:
+        yield None
+        return
+    if len(prompts) != 1 or config.num_beams != 1 or config.num_return_sequences != 1:
+        raise OptionError(*MESSAGES["streamer"])
+    try:
+        streamer.put(as_tensor([list(prompts[0])]))
+        yield lambda token: streamer.put(as_tensor([token]))
+    finally:
+        streamer.end()
+
+
+def decode_text(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, Any]) -> str:
+    """Decode token ids to text, with the call's options for special tokens and spaces."""
+    text: str = tokenizer.decode(
+        list(ids),
+        skip_special_tokens=options["skip_special_tokens"],
+        clean_up_tokenization_spaces=options["clean_up_tokenization_spaces"],
+    )
+    return text
+
+
+def flatten_single(inputs: Any, answers: Any, call_options: Mapping[str, Any]) -> Any:
+    """Unpack the lists of generated texts of several input rows if each list has a single element."""
+    if isinstance(inputs, str) or not all(len(row_answers) == 1 for row_answers in answers):
+        return answers
+    return [row_answers[0] for row_answers in answers]

@@ -1,0 +1,94 @@
+"""`gatonegro convert`: int8 and back, pickles, folders that cannot be written."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from commands import CARD
+from safetensors.torch import load_file
+from small_checkpoints import make
+
+TEXTS = ["El profesor es bueno, todo será sencillo", "", "¿una clase 😀 mala?", "no\0no", "el gato y el perro"]
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def answers(run, folder) -> list[float]:
+    return [one["score"] for one in lines(run("sentiment", "--json", "-m", folder, *TEXTS)[0])]
+
+
+def same_tensors(a, b) -> None:
+    a, b = load_file(a), load_file(b)
+    assert a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_convert_to_int8_and_back(wide, run, tmp_path, no_socket):
+    small, back, again = tmp_path / "new" / "small", tmp_path / "back", tmp_path / "again"
+    assert run("convert", wide, "-o", small, "--int8") == (f"{small}\n", "")
+    assert run("convert", small, "-o", back) == (f"{back}\n", "")
+    assert run("convert", back, "-o", again, "--int8") == (f"{again}\n", "")
+    weights = [folder / "model.safetensors" for folder in (wide, small, back, again)]
+    size = [file.stat().st_size for file in weights]
+    assert size[1] < 0.5 * size[0] and abs(size[2] - size[0]) < 2000
+    same_tensors(weights[1], weights[3])
+    assert answers(run, small) == pytest.approx(answers(run, wide), abs=0.1)
+    assert answers(run, small) == pytest.approx(answers(run, back), abs=1e-6)
+    assert (back / "README.md").read_text(encoding="utf-8") == CARD
+    assert json.loads((back / "config.json").read_text()) == json.loads((wide / "config.json").read_text())
+
+
+def test_convert_of_a_pickled_model(wide, run, refused, tmp_path):
+    before = answers(run, wide)
+    torch.save(
+        {name: tensor.clone() for name, tensor in load_file(wide / "model.safetensors").items()},
+        wide / "pytorch_model.bin",
+    )
+    (wide / "model.safetensors").unlink()
+    assert f"gatonegro convert {wide} -o FOLDER" in refused("sentiment", "-m", wide, "hola")
+    run("convert", wide, "-o", tmp_path / "out")
+    run("convert", wide, "-o", wide)  # onto its own folder
+    assert answers(run, tmp_path / "out") == answers(run, wide) == before
+
+
+def test_convert_onto_its_own_folder(wide, run, tmp_path):
+    before = answers(run, wide)
+    run("convert", wide, "-o", wide)
+    assert answers(run, wide) == before
+    run("convert", wide, "-o", wide, "--int8")
+    once = shutil.copy(wide / "model.safetensors", tmp_path)
+    run("convert", wide, "-o", wide, "--int8")
+    same_tensors(wide / "model.safetensors", once)
+    assert answers(run, wide) == pytest.approx(before, abs=0.1)
+    assert (wide / "README.md").read_text(encoding="utf-8") == CARD
+
+
+def test_convert_without_a_tokenizer(wide, run, tmp_path):
+    for name in ("vocab.txt", "tokenizer_config.json"):
+        (wide / name).unlink()
+    out, err = run("convert", wide, "-o", tmp_path / "out")
+    assert out == f"{tmp_path / 'out'}\n"
+    assert err.startswith("gatonegro: no tokenizer was written: ") and err.count("\n") == 1
+    assert (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_convert_to_where_nothing_can_be_written(tiny, refused, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("mine")
+    assert "is no folder to write to" in refused("convert", tiny, "-o", file)
+    assert "is no folder to write to" in refused("convert", tiny, "-o", "")
+    assert "cannot be written" in refused("convert", tiny, "-o", file / "below")
+    assert file.read_text() == "mine"
+
+
+@pytest.fixture(scope="session")
+def translator(tmp_path_factory):
+    return make("marian", tmp_path_factory.mktemp("marian"))
+
+
+def test_convert_keeps_how_a_model_writes(run, translator, tmp_path):
+    run("convert", translator, "-o", tmp_path / "out")
+    kept = json.loads((tmp_path / "out" / "generation_config.json").read_text(encoding="utf-8"))
+    assert kept == json.loads((translator / "generation_config.json").read_text(encoding="utf-8"))

@@ -1,0 +1,38 @@
+"""`gatonegro translate`: directions, layout, models without a decoder."""
+
+import json
+
+import pytest
+from small_checkpoints import make
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def translator(tmp_path_factory):
+    return make("marian", tmp_path_factory.mktemp("marian"))
+
+
+def test_translate(run, translator):
+    text = "El gato negro duerme."
+    line = run("translate", "-m", translator, text)[0]
+    assert line.count("\n") == 1
+    (one,) = lines(run("translate", "-m", translator, "--json", "--align", "--from", "es", "--to", "en", text)[0])
+    assert one["text"] == text and one["translation"] + "\n" == line and (one["from"], one["to"]) == ("es", "en")
+    assert one["score"] < 0 and all(link["source"] in text for link in one["alignments"])
+    (three,) = lines(run("translate", "-m", translator, "--json", "--nbest", "3", text)[0])
+    assert three["translations"][0]["translation"] == one["translation"]
+    lines_ = run("translate", "-m", translator, "--nbest", "3", "--beam", "6", text)[0].splitlines()
+    scores = [float(line.split("\t")[0]) for line in lines_]
+    assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+
+
+def test_translate_keeps_its_lines(run, translator):
+    out = run("translate", "-m", translator, stdin="El gato.\n\n-\n🐈\nhttps://ejemplo.org\n".encode())[0]
+    assert out.splitlines()[1:] == ["", "-", "🐈", "https://ejemplo.org"]
+
+
+def test_translate_with_a_model_without_a_decoder(run, tiny):
+    assert "seq2seq" in run("translate", "-m", tiny, "hola", status=1)[1]

@@ -1,0 +1,55 @@
+"""How tests run commands."""
+
+import argparse
+import gc
+import os
+import subprocess
+import sys
+import warnings
+from contextlib import contextmanager
+
+from gatonegro.i18n import user_language
+
+CARD = """---
+language: [es, en]
+license: other
+license_name: some-terms
+model-index:
+- name: sentiment-es-en
+  results:
+  - task: {type: text-classification}
+    dataset: {type: umsab, name: UMSAB es}
+    metrics: [{type: f1, name: macro-F1, value: 0.71234}]
+  - task: {type: text-classification}
+    dataset: {type: opener, name: OpeNER hotels es}
+    metrics: [{type: accuracy, name: accuracy, value: 0.95}]
+---
+A card.
+"""
+
+
+def process() -> dict:
+    """Return the settings that a command changes in its process."""
+    return {
+        "argparse": argparse._,
+        "usage": argparse.ArgumentParser("other").format_help(),
+        "gc": gc.get_threshold(),
+        "streams": [(stream, stream.errors) for stream in (sys.stdout, sys.stderr)],
+        "warnings": (warnings.filters[:], warnings.showwarning),
+        "language": user_language(),
+        "environment": dict(os.environ),
+    }
+
+
+@contextmanager
+def start(*arguments, **streams):
+    """Run gatonegro in a process within the `with` block."""
+    settings = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONIOENCODING": "utf-8", "TERM": "xterm-256color"}
+    settings.pop("NO_COLOR", None)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+    command = [sys.executable, "-m", "gatonegro", *map(str, arguments)]
+    with subprocess.Popen(command, bufsize=0, env=settings, **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()

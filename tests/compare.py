@@ -1,0 +1,21 @@
+"""State dicts to write and compare."""
+
+import torch
+
+
+def state(seed: int = 0) -> dict[str, torch.Tensor]:
+    made = torch.Generator().manual_seed(seed)
+    return {
+        "embeddings.weight": torch.randn(70, 64, generator=made),
+        "dense.weight": torch.randn(64, 64, generator=made).half(),
+        "dense.bias": torch.randn(64, generator=made).bfloat16(),
+        "position_ids": torch.arange(8)[None],
+        "scalar": torch.tensor(1.5),
+        "none": torch.zeros(0, 4),
+    }
+
+
+def same(a, b) -> bool:
+    return a.keys() == b.keys() and all(
+        a[n].dtype == b[n].dtype and a[n].shape == b[n].shape and torch.equal(a[n], b[n]) for n in a
+    )

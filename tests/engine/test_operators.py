@@ -1,0 +1,94 @@
+"""PyTorch's private operators: missing or wrong ones are replaced."""
+
+import json
+
+import pytest
+import torch
+from small import random_ids, wide_model
+
+from gatonegro import pipeline
+from gatonegro.engine import kernels, processor
+from gatonegro.engine.int8 import FbgemmInt8, Int8, OnednnInt8, has_wide_sums
+from gatonegro.engine.linear import Linear, Prepacked
+from gatonegro.engine.optimize import is_usable
+from gatonegro.errors import GatonegroWarning
+from gatonegro.packing import pack
+
+pytestmark = pytest.mark.usefixtures("quiet", "operators")
+
+BOUNDS = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 1e-2, "int8": 1e-1}  # of a logit, where logits are about 1
+
+
+@torch.inference_mode()
+def logits(model, sequences):
+    return model.run(pack(sequences, model.config)).float()
+
+
+both_int8 = pytest.mark.parametrize("kind", [OnednnInt8, FbgemmInt8, kernels.KernelInt8])
+
+SCRIPT = """
+import json, sys, warnings
+warnings.simplefilter("ignore")
+from gatonegro import pipeline
+found = {}
+for precision in ("auto", "fp32", "int8", "bf16"):
+    clf = pipeline("sentiment-analysis", model=sys.argv[1], precision=precision)
+    found[precision] = [clf.model.precision, [one["score"] for one in clf(["el gato es bueno", "no", "la casa " * 9])]]
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.parametrize("switch", [{"ATEN_CPU_CAPABILITY": "default"}, {"ONEDNN_MAX_CPU_ISA": "SSE41"}, {}])
+def test_a_machine_without_the_means_answers_rightly(tiny, python, switch):
+    ran = python("-c", SCRIPT, tiny, env=switch)
+    assert ran.returncode == 0, ran.stderr.decode()
+    found = json.loads(ran.stdout)
+    wanted = [one["score"] for one in pipeline("sentiment-analysis", model=tiny, dtype="float32")(
+        ["el gato es bueno", "no", "la casa " * 9])]  # fmt: skip
+    for precision, (_, scores) in found.items():
+        assert scores == pytest.approx(wanted, abs=1e-5 if precision == "fp32" else 0.1)
+    if switch:
+        assert found["auto"][0] == "fp32"
+
+
+def test_an_operator_that_is_gone_or_wrong_is_replaced_and_this_is_said(monkeypatch, operators):
+    class Wrong(Linear):
+        def forward(self, x, add=None):
+            return super().forward(x, add) * 1.5
+
+    class Gone(Linear):
+        def forward(self, x, add=None):
+            raise AttributeError("'_OpNamespace' 'onednn' object has no attribute 'qlinear_pointwise'")
+
+    for kind, why in ((Wrong, "0.5"), (Gone, "no attribute")):
+        with pytest.warns(GatonegroWarning, match="slower one takes its place") as told:
+            assert not is_usable.__wrapped__(kind)
+        assert why in str(told[0].message)
+    monkeypatch.setattr("gatonegro.engine.optimize.is_usable", lambda *_: False)
+    model, sequences = wide_model(), random_ids([30, 4])
+    for precision, bound in BOUNDS.items():
+        optimized = model.optimize(precision)
+        ours = kernels.KernelInt8 if operators == "kernels" else ()
+        fast = [part for part in optimized.modules() if isinstance(part, Prepacked | Int8)]
+        assert all(isinstance(part, ours) for part in fast)
+        wanted = logits(model, sequences)
+        assert (wanted - logits(optimized, sequences)).abs().max() <= bound * max(1, wanted.abs().max())
+
+
+@both_int8
+@pytest.mark.parametrize("low", [None, -0.17])
+@pytest.mark.parametrize("rows", [1, 7, 300])
+def test_int8_products(kind, low, rows):
+    generator = torch.Generator().manual_seed(0)
+    x, weight = torch.randn(rows, 96, generator=generator), torch.randn(40, 96, generator=generator)
+    x = x if low is None else torch.nn.functional.gelu(x)
+    bias, add = torch.randn(40, generator=generator), torch.randn(rows, 40, generator=generator)
+    wanted = Linear(weight, bias, "gelu")(x, add.clone())
+    found = kind(weight, bias, "gelu", input_min=low)(x, add.clone())
+    assert (wanted - found).abs().mean() < 0.01 * wanted.abs().max()
+    assert is_usable(kind)
+
+
+def test_saturation_is_noticed(monkeypatch):
+    assert isinstance(has_wide_sums(), bool)
+    assert has_wide_sums() or not {"avx512_vnni", "avx_vnni"} & processor.cpu_capabilities()

@@ -1,0 +1,72 @@
+"""Small models with random weights that tests make themselves, and ids for them."""
+
+from pathlib import Path
+
+import torch
+
+from gatonegro import Config
+from gatonegro.families import FAMILIES
+from gatonegro.families.family import read_config
+from gatonegro.models import Model, build, init_weights
+
+ROOT = Path(__file__).parents[1]
+ENCODERS = [name for name in FAMILIES if "sequence-classification" in FAMILIES[name].heads]
+# wide enough for the compiled kernels, whose heads have a multiple of 16 numbers
+WIDE = {
+    "vocab_size": 200, "hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 3, "intermediate_size": 160,
+    "max_position_embeddings": 70, "type_vocab_size": 2,
+}  # fmt: skip
+BART = {
+    "d_model": 96, "encoder_layers": 2, "decoder_layers": 3, "encoder_attention_heads": 3, "decoder_attention_heads": 6,
+    "encoder_ffn_dim": 160, "decoder_ffn_dim": 128, "max_position_embeddings": 70,
+}  # fmt: skip
+T5 = {"d_model": 96, "d_kv": 16, "num_heads": 5, "d_ff": 160, "num_layers": 2, "num_decoder_layers": 3}
+GATED = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+GENERATORS = {  # kind → family, and its config.json
+    "marian": ("marian", BART | {"activation_function": "swish", "scale_embedding": True, "pad_token_id": 199}),
+    "bart": ("bart", BART),
+    "t5": ("t5", T5),
+    "t5-v1.1": ("t5", T5 | GATED),
+    "mt5": ("mt5", T5 | GATED),
+    "gpt2": ("gpt2", {"n_embd": 96, "n_layer": 3, "n_head": 6, "n_positions": 70}),
+}
+
+
+def config(family: str = "bert", **values) -> Config:
+    """Return the configuration of a small encoder."""
+    sizes = {"hidden_size": 24, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 40}
+    fields = {"vocab_size": 60, "max_position_embeddings": 40, "type_vocab_size": 2 if family == "bert" else 0}
+    pad = {"pad_token_id": FAMILIES[family].defaults["pad_token_id"]}
+    return Config(family, **{**sizes, **fields, **pad, **FAMILIES[family].fixed, **values})
+
+
+def model(family: str = "bert", head: str = "sequence-classification", std: float = 0.3, **values) -> Model:
+    """Return a small encoder with random weights, the same ones for the same arguments."""
+    torch.manual_seed(0)
+    return init_weights(Model(config(family, **values), head), std).eval()
+
+
+def wide_model(family: str = "bert", head: str = "sequence-classification", **values) -> Model:
+    """Return an encoder that is wide enough for the compiled kernels."""
+    return model(family, head, 0.1, **{**WIDE, **values})
+
+
+def generator_config(kind: str, **values) -> Config:
+    """Return the configuration of a small model that generates text, a key of `GENERATORS`."""
+    family, data = GENERATORS[kind]
+    return read_config(FAMILIES[family], {"model_type": family, "vocab_size": 200, **data, **values})
+
+
+def generator(kind: str) -> Model:
+    """Return a small model that generates text, with random weights."""
+    torch.manual_seed(0)
+    model = init_weights(build(generator_config(kind), "causal-lm" if kind == "gpt2" else "seq2seq-lm"), 0.1).eval()
+    if model.head.bias is not None:
+        model.head.bias.normal_()
+    return model
+
+
+def random_ids(lengths, seed: int = 0) -> list[list[int]]:
+    """Return sequences of random ids from 3 to 199."""
+    random = torch.Generator().manual_seed(seed)
+    return [torch.randint(3, 200, (n,), generator=random).tolist() for n in lengths]
