@@ -255,7 +255,12 @@ def predict(model: Model, tokenizer: Tokenizer, texts: list[str]) -> Tensor:
 
 
 def self_labelled(
-    teachers: Sequence[Model], tokenizer: Tokenizer, folder: Path, only_open: bool, rng: random.Random
+    teachers: Sequence[Model],
+    tokenizer: Tokenizer,
+    folder: Path,
+    only_open: bool,
+    rng: random.Random,
+    tweets: int = UNLABELLED["emoji"].count,
 ) -> list[Row]:
     """Label texts with the mean answer of teachers, corrected by signs such as the emoji of a tweet.
 
@@ -268,7 +273,8 @@ def self_labelled(
         (r["text"], r["emotions"], r["lang"], r["source"]) for r in lines(folder / "sentiment" / "emotions.tsv.gz")
     ]
     rng.shuffle(rows)
-    left = {name: texts.count if texts.open or not only_open else 0 for name, texts in UNLABELLED.items()}
+    counts = {name: texts.count for name, texts in UNLABELLED.items()} | {"emoji": tweets}
+    left = {name: counts[name] if texts.open or not only_open else 0 for name, texts in UNLABELLED.items()}
     kept = []
     for row in rows:
         left[row[3]] -= 1

@@ -37,6 +37,7 @@ from data import (
     shorten,
     vary,
 )
+from soup import soup
 from torch import nn
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
@@ -58,11 +59,15 @@ class Stage:
     rare: float
     emoji: float = 0.0  # share of tweets used for predicting their emoji, see `ModelWithEmojiHead`
     phrases: int = 0  # repetitions of each of our own
-    unlabelled: bool = False  # also train on texts labelled by the previous stage
+    # number of unlabelled tweets to train on, labelled by `--teachers` or by the previous stage; if any, other
+    # unlabelled texts are added
+    tweets: int = 0
     smoothing: float = 0.0  # label smoothing
     decay: float = 1.0  # factor of the learning rate from a layer to the one below
     rdrop: float = 0.0  # weight of R-Drop: agreement of two answers with different dropout
     average: float = 0.0  # decay of an exponential moving average of the weights; 0 turns it off
+    # earlier stages and their shares of the weights to start from; they also label the unlabelled texts
+    mixed: tuple[tuple[str, float], ...] = ()
 
 
 STAGES = {
@@ -74,7 +79,7 @@ STAGES = {
         rare=-1.0,
         emoji=0.05,
         phrases=2,
-        unlabelled=True,
+        tweets=5_000,
         smoothing=0.05,
         decay=0.93,
         average=0.99,
@@ -89,6 +94,18 @@ STAGES = {
         decay=0.93,
         rdrop=1.0,
         average=0.98,
+    ),
+    "fourth": Stage(
+        passes=0.3,
+        lr=6e-5,
+        head_lr=2e-4,
+        rare=-1.0,
+        phrases=2,
+        tweets=16_000,
+        smoothing=0.03,
+        decay=0.93,
+        average=0.99,
+        mixed=(("first", 0.3), ("third", 0.7)),
     ),
 }
 
@@ -120,8 +137,12 @@ def main(argv: list[str] | None = None) -> None:
     base = args.base
     for number, name in enumerate(STAGES):
         if name in args.stages:
-            seed = args.seed + number
-            train(STAGES[name], base, args.data, out / name, seed, args.open, args.stop_after, args.teachers)
+            stage, seed, teachers = STAGES[name], args.seed + number, args.teachers
+            earlier = [out / one / "model" for one, _ in stage.mixed]
+            if earlier and all(folder.exists() for folder in earlier):
+                soup(earlier, out / f"before-{name}", [share for _, share in stage.mixed])
+                base, teachers = out / f"before-{name}" / "model", teachers or earlier
+            train(stage, base, args.data, out / name, seed, args.open, args.stop_after, teachers)
             base = out / name / "model"
 
 
@@ -149,9 +170,9 @@ def train(
     seen += rng.sample(emoji, round(stage.emoji * len(emoji)))
     if stage.phrases:
         seen += own_phrases(rng) * stage.phrases
-    if stage.unlabelled:
+    if stage.tweets:
         known = [AutoModelForSequenceClassification.from_pretrained(one) for one in teachers] or [model]
-        seen += self_labelled(known, tokenizer, data, only_open, rng)
+        seen += self_labelled(known, tokenizer, data, only_open, rng, stage.tweets)
     whole = ModelWithEmojiHead(model, kinds)
     init_weights(whole.emoji, model.config.initializer_range)
 
