@@ -222,7 +222,7 @@ class Tokenizer(Vocabulary):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_truncation_backends": {}}  # for pickle and deepcopy; a copy makes them again when needed
+        return {**self.__dict__, "_truncation_backends": {}}  # a copy makes them again when needed
 
     def _clear_cache(self) -> None:
         self._truncation_backends.clear()
