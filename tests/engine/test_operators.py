@@ -61,7 +61,7 @@ def test_an_operator_that_is_gone_or_wrong_is_replaced_and_this_is_said(monkeypa
             raise AttributeError("'_OpNamespace' 'onednn' object has no attribute 'qlinear_pointwise'")
 
     for kind, why in ((Wrong, "0.5"), (Gone, "no attribute")):
-        with pytest.warns(GatonegroWarning, match="slower one takes its place") as told:
+        with pytest.warns(GatonegroWarning, match="slower one is used instead") as told:
             assert not is_usable.__wrapped__(kind)
         assert why in str(told[0].message)
     monkeypatch.setattr("gatonegro.engine.optimize.is_usable", lambda *_: False)
