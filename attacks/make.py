@@ -137,8 +137,8 @@ SCALE = entry("F16", (2,), 4)
 
 ATTACKS: dict[str, Attack] = {
     # the file as a whole
-    "nothing": Attack("no weights at all", "there are no weights", lambda folder: None),
-    "tensorflow": Attack("weights of another library", r"TensorFlow \(tf_model\.h5\)", plain("", "tf_model.h5")),
+    "nothing": Attack("no weights at all", "found no weights", lambda folder: None),
+    "tensorflow": Attack("weights of another tool", r"TensorFlow weights \(tf_model\.h5\)", plain("", "tf_model.h5")),
     "empty": Attack("a file of no bytes", "too few for its own header", plain("")),
     "five-bytes": Attack("a file of five bytes", "too few for its own header", plain("12345")),
     "no-tensors": Attack("a whole file without tensors", "holds no tensor", raw({})),
@@ -150,13 +150,13 @@ ATTACKS: dict[str, Attack] = {
     "folder": Attack("a folder where the file should be", "no weights", lambda folder: (folder / SINGLE).mkdir()),
     # the header
     "cut-off": Attack("a download that stopped", "'w' should end at byte .* has", raw(W, floats(1, 2))),
-    "too-long": Attack("bytes that belong to no tensor", "is no whole safetensors", raw(W, floats(1, 2, 3, 4, 5))),
+    "too-long": Attack("bytes that belong to no tensor", "not a complete safetensors", raw(W, floats(1, 2, 3, 4, 5))),
     "long-header": Attack("a header longer than the file", "too few", raw(W, floats(*GOOD), length=2**40)),
     "negative-header": Attack("a header of 2^63 bytes", "too few", raw(W, floats(*GOOD), length=2**63)),
-    "no-json": Attack("a header that is no JSON", "is no whole safetensors", raw(b"weights: all")),
-    "deep-json": Attack("a header nested 100,000 deep", "is no whole safetensors", raw(b'{"a":' * 100_000)),
-    "list-header": Attack("a header that is a list", "is no whole safetensors", raw([1, 2])),
-    "number-metadata": Attack("metadata that is no text", "no whole safetensors", raw({"__metadata__": {"a": 1}, **W})),
+    "no-json": Attack("a header that is no JSON", "is not a complete safetensors", raw(b"weights: all")),
+    "deep-json": Attack("a header nested 100,000 deep", "is not a complete safetensors", raw(b'{"a":' * 100_000)),
+    "list-header": Attack("a header that is a list", "is not a complete safetensors", raw([1, 2])),
+    "number-metadata": Attack("metadata that is no text", "complete safetensors", raw({"__metadata__": {"a": 1}, **W})),
     "outside": Attack("offsets outside the file", "'w' should end at", raw({"w": entry(begin=100)}, floats(*GOOD))),
     "overlap": Attack(
         "two tensors in the same bytes", "tensor `b`", raw({"a": entry(), "b": entry(begin=8)}, floats(*GOOD, 5, 6))
@@ -170,7 +170,7 @@ ATTACKS: dict[str, Attack] = {
     "overflow": Attack(
         "a shape of 2^96 numbers", "'w' is F32", raw({"w": entry(shape=(2**32,) * 3, end=16)}, floats(*GOOD))
     ),
-    "negative-shape": Attack("a shape below zero", "no whole", raw({"w": entry(shape=(-2, -2))}, floats(*GOOD))),
+    "negative-shape": Attack("a shape below zero", "not a complete", raw({"w": entry(shape=(-2, -2))}, floats(*GOOD))),
     "unknown-type": Attack("a type that nobody knows", "XX", raw({"w": entry("XX", end=16)}, floats(*GOOD))),
     # the numbers
     "nan": Attack("a number that is none", "'w' holds NaN", raw(W, floats(1, float("nan"), 3, 4))),
@@ -186,11 +186,11 @@ ATTACKS: dict[str, Attack] = {
     "uint16": Attack("a type without arithmetic", "'w' is torch.uint16", raw({"w": entry("U16", (2,))}, b"1234")),
     "int8-unmarked": Attack("int8 of another program", "'w' is torch.int8", raw({"w": entry("I8")}, b"1234")),
     # shards
-    "index-no-json": Attack("an index that is no JSON", "no index of shards", plain("{", INDEX)),
-    "index-list": Attack("an index that is a list", "no index of shards", plain("[]", INDEX)),
-    "index-bytes": Attack("an index that is no text", "no index of shards", plain(b"\xff\xfe\x00", INDEX)),
-    "index-deep": Attack("an index nested 100,000 deep", "no index of shards", plain("[" * 100_000, INDEX)),
-    "index-empty": Attack("an index of nothing", "no index of shards", sharded({})),
+    "index-no-json": Attack("an index that is no JSON", "not a shard index", plain("{", INDEX)),
+    "index-list": Attack("an index that is a list", "not a shard index", plain("[]", INDEX)),
+    "index-bytes": Attack("an index that is no text", "not a shard index", plain(b"\xff\xfe\x00", INDEX)),
+    "index-deep": Attack("an index nested 100,000 deep", "not a shard index", plain("[" * 100_000, INDEX)),
+    "index-empty": Attack("an index of nothing", "not a shard index", sharded({})),
     "index-number": Attack("an index with a number for a file", "'w' into '3'", sharded({"w": 3})),
     "index-leads-out": Attack("a shard in another folder", r"\.\./outside.*refused", leads_out),
     "index-absolute": Attack("a shard at an absolute path", "refused", sharded({"w": "/tmp/a.safetensors"})),
@@ -222,7 +222,7 @@ ATTACKS: dict[str, Attack] = {
             b"1234" + struct.pack("<4e", 1, 1, 1, 1)),
     ),
     "later-form": Attack(
-        "a form of a later version", "'int4', which a later gatonegro wrote",
+        "a form of a later version", "'int4' of a later gatonegro",
         raw({"__metadata__": {"gatonegro": "int4"}, **W}, floats(*GOOD)),
     ),
     # pickles

@@ -25,3 +25,8 @@ def near(ours, theirs, tolerance=1e-4) -> bool:
     if isinstance(theirs, float):
         return abs(ours - theirs) <= tolerance
     return ours == theirs
+
+
+def put_answers(pipe, rows, queue) -> None:
+    """Put the values and errors of a pipeline's answers into a queue, from a spawned process."""
+    queue.put([(answer.value, answer.error and answer.error.args) for answer in pipe.run([(rows, {})])])

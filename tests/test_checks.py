@@ -49,12 +49,12 @@ def test_a_number_that_python_does_not_write_out():
 @pytest.mark.parametrize(
     ("value", "en", "es"),
     [
-        (None, "None, a missing value, where a text is wanted", "None, un valor que falta, donde hace falta un texto"),
+        (None, "None, a missing value; expected a text", "None, un valor que falta; se esperaba un texto"),
         (math.nan, "nan, a missing value", "nan, un valor que falta"),
-        (b"x", "bytes where a text is wanted", "bytes donde hace falta un texto"),
-        (7, "int 7 where a text is wanted", "int 7 donde hace falta un texto"),
-        (10**30, "int where a text", "int donde hace falta"),
-        (["x"], "list where a text is wanted", "list donde hace falta un texto"),
+        (b"x", "bytes; expected a text", "bytes; se esperaba un texto"),
+        (7, "int 7; expected a text", "int 7; se esperaba un texto"),
+        (10**30, "int; expected a text", "int; se esperaba"),
+        (["x"], "list; expected a text", "list; se esperaba un texto"),
         ("a\ud83d", "a text with a lone surrogate, '\\ud83d', at character 1", "un texto con un surrogate suelto"),
     ],
 )

@@ -2,8 +2,8 @@
 
     python recipes/sentiment/soup.py runs/seed-1/third/model runs/seed-2/third/model -o runs/soup
 
-Saves the averaged model in `OUTPUT/model`, with the first model's tokenizer. `--shares` weights the models: a share of an
-earlier stage recovers some of what a later one lost (https://arxiv.org/abs/2109.01903).
+Saves the averaged model in `OUTPUT/model`, with the first model's tokenizer. `--shares` weights the models: a share of
+an earlier stage recovers some of what a later one lost (https://arxiv.org/abs/2109.01903).
 """
 
 from __future__ import annotations

@@ -135,28 +135,28 @@ def text_problem(value: Any, what: Message = A_TEXT) -> Message | None:
         return bad and Message(f"{en} with {bad.en}", f"{es} con {bad.es}")
     if is_missing(value):
         return Message(
-            f"{value!r}, a missing value, where {en} is wanted; drop the row, or pass ''.",
-            f"{value!r}, un valor que falta, donde hace falta {es}; quita la fila, o pasa ''.",
+            f"{value!r}, a missing value; expected {en}: drop the row, or pass ''.",
+            f"{value!r}, un valor que falta; se esperaba {es}: quita la fila, o pasa ''.",
         )
     if isinstance(value, bytes):
         return Message(
-            f"bytes where {en} is wanted; decode them first: value.decode('utf-8').",
-            f"bytes donde hace falta {es}; descodifícalos antes: value.decode('utf-8').",
+            f"bytes; expected {en}. Decode them first: value.decode('utf-8').",
+            f"bytes; se esperaba {es}. Descodifícalos antes: value.decode('utf-8').",
         )
     kind = type(value).__name__
     if isinstance(value, int | float) and abs(value) < 1e18:
         kind += f" {value}"[:40]
-    return Message(f"{kind} where {en} is wanted; pass a str.", f"{kind} donde hace falta {es}; pasa un str.")
+    return Message(f"{kind}; expected {en}: pass a str.", f"{kind}; se esperaba {es}: pasa un str.")
 
 
 def check_text(value: Any, what: Message = A_TEXT) -> None:
     """Raise InputError for a value that is not a valid text."""
     if problem := text_problem(value, what):
-        raise InputError(*problem)
+        raise InputError(f"got {problem.en}", f"se ha recibido {problem.es}")
 
 
 def row_error(problem: Message, item: int | None = None) -> RowError:
-    """Return the RowError of an input row for a problem such as "a list where a text is wanted"."""
+    """Return the RowError of an input row for a problem such as "a list; expected a text"."""
     return RowError(f"is {problem.en}", f"es {problem.es}", item=item)
 
 
@@ -167,8 +167,8 @@ def check_row_text(value: Any, what: Message = A_TEXT) -> None:
 
 
 NO_TOKEN = Message(
-    "has no token, so there is nothing to read; the tokenizer adds none of its own.",
-    "no tiene ningún token: no hay nada que leer, y el tokenizador no añade ninguno suyo.",
+    "is empty: it has no tokens, and the tokenizer adds no special ones.",
+    "está vacío: no tiene tokens, y el tokenizador no añade ninguno especial.",
 )
 
 
@@ -190,8 +190,8 @@ def ids_problem(ids: Sequence[int], vocab_size: int) -> Message | None:
 def not_finite_error(dtype: object) -> CheckpointError:
     """Return the error for NaN or infinite outputs of a model that computes in `dtype`."""
     return CheckpointError(
-        f"the model's answer is NaN (no number) or infinite: its weights are broken, or too large for {dtype}. Try "
-        "dtype='float32', or take another checkpoint.",
-        f"la respuesta del modelo es NaN (no es un número) o infinita: sus pesos están rotos, o son demasiado grandes "
+        f"the model's answer is NaN or infinite: its weights are broken, or too large for {dtype}. Try "
+        "dtype='float32', or use another checkpoint.",
+        f"la respuesta del modelo es NaN o infinita: sus pesos están rotos, o son demasiado grandes "
         f"para {dtype}. Prueba dtype='float32', o usa otro checkpoint.",
     )

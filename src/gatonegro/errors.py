@@ -86,9 +86,9 @@ class InputError(GatonegroError, ValueError):
 
 
 class RowError(InputError):
-    """Error for one invalid input row, with a message such as "item 3 has no token"."""
+    """Error for one invalid input row, with a message such as "item 3 is empty"."""
 
-    separator = " "  # the message is a predicate of the item, such as "has no token"
+    separator = " "  # the message is a predicate of the item, such as "is empty"
 
 
 class LanguageMismatchError(RowError):

@@ -101,8 +101,8 @@ class Source:
         if not isinstance(data, dict):
             kind = type(data).__name__
             raise ConfigError(
-                f"{path}: should be a JSON object, and is a {kind}.",
-                f"{path}: debería ser un objeto JSON, y es de tipo {kind}.",
+                f"{path}: should be a JSON object, but is a {kind}.",
+                f"{path}: debería ser un objeto JSON, pero es de tipo {kind}.",
             )
         return data
 
@@ -132,7 +132,7 @@ class HubSource(Source):
     def location(self) -> Message:
         if self.offline:
             return Message(
-                f"the cache ({self.cache}; the network was not asked)", f"la caché ({self.cache}; sin usar la red)"
+                f"the cache ({self.cache}; the network was not used)", f"la caché ({self.cache}; sin usar la red)"
             )
         return Message(f"{self.name} on the hub", f"{self.name} del hub")
 

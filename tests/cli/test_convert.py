@@ -77,8 +77,8 @@ def test_convert_without_a_tokenizer(wide, run, tmp_path):
 def test_convert_to_where_nothing_can_be_written(tiny, refused, tmp_path):
     file = tmp_path / "file"
     file.write_text("mine")
-    assert "is no folder to write to" in refused("convert", tiny, "-o", file)
-    assert "is no folder to write to" in refused("convert", tiny, "-o", "")
+    assert "is not a folder" in refused("convert", tiny, "-o", file)
+    assert "is not a folder" in refused("convert", tiny, "-o", "")
     assert "cannot be written" in refused("convert", tiny, "-o", file / "below")
     assert file.read_text() == "mine"
 

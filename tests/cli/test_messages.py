@@ -174,10 +174,10 @@ def test_no_command(run):
     ("name", "message"),
     [
         ("./nowhere", "no such folder"),
-        ("", "no folder here"),
-        ("no such/model", "no name on the hub"),
-        ("caf\udce9", "no name on the hub"),
-        ("nobody/nothing", "the network may not be asked"),
+        ("", "neither a local folder"),
+        ("no such/model", "nor a hub name"),
+        ("caf\udce9", "nor a hub name"),
+        ("nobody/nothing", "network access is off"),
     ],
 )
 def test_unknown_model(refused, no_socket, tmp_path, command, name, message):
@@ -200,9 +200,9 @@ def test_folders_that_are_no_model(tiny, make_folder, refused, tmp_path):
     (tmp_path / "config.json").write_text('{"model_type":\n')
     assert "is not valid JSON" in refused("sentiment", "-m", tmp_path, "hola")
     shutil.copy(tiny / "config.json", tmp_path)
-    assert "there are no weights" in refused("sentiment", "-m", tmp_path, "hola")
+    assert "found no weights" in refused("sentiment", "-m", tmp_path, "hola")
     (tmp_path / "model.safetensors").write_bytes((tiny / "model.safetensors").read_bytes()[:-9])
-    assert "is no whole safetensors file" in refused("sentiment", "-m", tmp_path, "hola")
+    assert "is not a complete safetensors file" in refused("sentiment", "-m", tmp_path, "hola")
     assert "is a file" in refused("sentiment", "-m", tiny / "config.json", "hola")
     assert "head" in refused("sentiment", "-m", make_folder("masked-lm"), "hola")
 

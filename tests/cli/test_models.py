@@ -108,7 +108,7 @@ def test_get_does_not_mix_two_models(wide, tiny, run, refused, tmp_path):
     (folder,) = run("models", "--get", tmp_path / "other" / "x", "--to", tmp_path / "usb")[0].splitlines()
     shutil.copytree(tiny, tmp_path / "x")
     (tmp_path / "x" / "model.safetensors").rename(tmp_path / "x" / "pytorch_model.bin")
-    assert "holds something else (model.safetensors)" in refused(
+    assert "holds other files (model.safetensors)" in refused(
         "models", "--get", tmp_path / "x", "--to", tmp_path / "usb"
     )
     assert answers(run, folder) == answers(run, wide)
@@ -118,7 +118,7 @@ def test_get_keeps_what_is_not_a_models(wide, run, refused, tmp_path):
     theirs = tmp_path / "usb" / wide.name / "README.md"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("mine")
-    assert "holds something else (README.md)" in refused("models", "--get", wide, "--to", tmp_path / "usb")
+    assert "holds other files (README.md)" in refused("models", "--get", wide, "--to", tmp_path / "usb")
     assert theirs.read_text() == "mine"
 
 

@@ -190,7 +190,7 @@ def test_kernels_are_given_whatever_tensors():
         assert torch.allclose(small(same, add), expected, atol=0.5)
     assert torch.allclose(exact(x, torch.ones(20)), Linear(weight, None)(x, torch.ones(4, 6, 20)), atol=1e-5)
     for product in (exact, small, kernels.KernelNorm(torch.nn.LayerNorm(32))):
-        with pytest.raises(ValueError, match="rows of 31 numbers"):
+        with pytest.raises(ValueError, match="input width 31, expected 32"):
             product(torch.randn(3, 31))
     layout, (q, k, v) = Layout((5,), (5,)), torch.randn(3, 2, 5, 16).transpose(1, 2)
     assert torch.allclose(KernelAttend()(q, k, v, layout), attend(q, k, v, layout), atol=1e-6)
@@ -211,7 +211,7 @@ def test_kernels_of_another_form_are_refused(monkeypatch):
     monkeypatch.setattr(kernels, "ABI_VERSION", 99)
     kernels.library.cache_clear()
     try:
-        with pytest.warns(GatonegroWarning, match="of form 2, and 99 is wanted"):
+        with pytest.warns(GatonegroWarning, match="interface version 2, expected 99"):
             assert not look_anew()
     finally:
         kernels.library.cache_clear()

@@ -61,7 +61,7 @@ def test_an_operator_that_is_missing_or_wrong_is_replaced_with_a_warning(monkeyp
             raise AttributeError("'_OpNamespace' 'onednn' object has no attribute 'qlinear_pointwise'")
 
     for kind, why in ((Wrong, "0.5"), (Gone, "no attribute")):
-        with pytest.warns(GatonegroWarning, match="slower one takes its place") as warned:
+        with pytest.warns(GatonegroWarning, match="slower one is used instead") as warned:
             assert not is_usable.__wrapped__(kind)
         assert why in str(warned[0].message)
     monkeypatch.setattr("gatonegro.engine.optimize.is_usable", lambda *_: False)

@@ -140,4 +140,4 @@ class TestBuiltIn:
         done = subprocess.run([*run, "El gato", "-o", tmp_path / "x.json"], capture_output=True, text=True, check=True)
         assert json.loads((tmp_path / "x.json").read_text(encoding="utf-8"))["text"] == "El gato" and not done.stdout
         done = subprocess.run([*run, "-m", "toy", "perro"], capture_output=True, text=True, check=False)
-        assert done.returncode == 1 and "knows three words" in done.stderr
+        assert done.returncode == 1 and "has three words" in done.stderr

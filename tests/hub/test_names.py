@@ -35,7 +35,7 @@ def test_home(tmp_path, monkeypatch):
 def test_no_file_leads_out(tmp_path, filename, no_socket):
     (tmp_path.parent / "x").write_text("secret")
     for source in (hub.locate(tmp_path), hub.locate(NAME)):
-        with pytest.raises(HubError, match="leads out"):
+        with pytest.raises(HubError, match="is outside"):
             source.file(filename)
 
 
@@ -64,7 +64,7 @@ def test_file_instead_of_folder(tmp_path):
 
 @pytest.mark.parametrize("name", ["", "a b", "a--b", ".hidden/../x", "x" * 5000, "a\0b", "modelo.git", "¿qué?"])
 def test_name_of_wrong_form(name, no_socket):
-    with pytest.raises(HubError, match=r"no name on the hub|no such folder"):
+    with pytest.raises(HubError, match=r"nor a hub name|no such folder"):
         hub.locate(name)
 
 
@@ -144,7 +144,7 @@ def test_a_json_file_is_an_object_or_an_error(tmp_path):
         assert source.json("config.json") == value
     for data, message in (
         (b"{", "is not valid JSON"),
-        (b"[1]", "should be a JSON object, and is a list"),
+        (b"[1]", "should be a JSON object, but is a list"),
         (b'{"a": "\\uD83d"}', "is not valid JSON"),  # half of a character, which no file can hold
         (b'"\xff"', "is not valid JSON"),
         (b"[" * 100_000, "is not valid JSON"),

@@ -170,7 +170,7 @@ def test_messages_of_a_file_have_the_same_things_in_them(path):
 def test_a_missing_folder(spanish):
     with pytest.raises(HubError, match=r"'\./no-hay': no existe esa carpeta \(desde .*Comprueba que esté bien escrita"):
         AutoTokenizer.from_pretrained("./no-hay")
-    with pytest.raises(HubError, match=r"no es ninguna carpeta de aquí, ni un nombre del hub"):
+    with pytest.raises(HubError, match=r"no es una carpeta local ni un nombre del hub"):
         AutoTokenizer.from_pretrained("a b")
 
 
@@ -217,7 +217,7 @@ def test_warnings(spanish):
     backend = Backend(WordLevel({"gato": 0}, "gato"))
     tokenizer = Tokenizer(backend, special_tokens={}, model_max_length=2, position_limit=2)
     tokenizer.backend_tokenizer.add_tokens(["a", "b", "c"])
-    with pytest.warns(TruncationWarning, match="un texto tiene 3 tokens y el modelo admite 2: se ha dejado entero"):
+    with pytest.warns(TruncationWarning, match="un texto tiene 3 tokens y el modelo admite 2: no se ha cortado"):
         tokenizer("abc")
     with pytest.warns(TruncationWarning, match="cortados a 2 tokens, no a max_length=9: 1 de 1; el modelo tiene 2 pos"):
         tokenizer("abc", truncation=True, max_length=9)
@@ -240,7 +240,7 @@ def test_models_and_their_files(spanish, tiny, make_folder, tmp_path):
         AutoModelForSequenceClassification.from_pretrained(tmp_path)
     (tmp_path / "tf_model.h5").touch()
     (tmp_path / "flax_model.msgpack").touch()
-    with pytest.raises(CheckpointError, match=r"Solo tiene los de TensorFlow \(tf_model\.h5\) y los de Flax"):
+    with pytest.raises(CheckpointError, match=r"Solo tiene pesos de TensorFlow \(tf_model\.h5\) y pesos de Flax"):
         AutoModelForSequenceClassification.from_pretrained(tmp_path)
     (tmp_path / "pytorch_model.bin").touch()
     with pytest.raises(
@@ -248,7 +248,7 @@ def test_models_and_their_files(spanish, tiny, make_folder, tmp_path):
     ):
         AutoModelForSequenceClassification.from_pretrained(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"<html>")
-    with pytest.raises(CheckpointError, match="no es un archivo safetensors entero: es una página web, no los pesos"):
+    with pytest.raises(CheckpointError, match="no es un archivo safetensors completo: es una página web, no los pesos"):
         AutoModelForSequenceClassification.from_pretrained(tmp_path)
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ConfigError, match="no es JSON válido"):

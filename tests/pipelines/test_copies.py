@@ -8,17 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 import pytest
-from rows import near
+from rows import near, put_answers
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, hub, pipeline
 from gatonegro.errors import (
     InputError,
 )
 from gatonegro.pipelines import Answer
-
-
-def spawned(pipe, rows, queue):
-    queue.put([(answer.value, answer.error and answer.error.args) for answer in pipe.run([(rows, {})])])
 
 
 @pytest.mark.filterwarnings("ignore::gatonegro.errors.GatonegroWarning")
@@ -40,7 +36,7 @@ def test_a_pipeline_answers_the_same_in_a_spawned_process(tiny, monkeypatch, tmp
     rows = ["el gato es bueno", None, "la casa"]
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
-    process = context.Process(target=spawned, args=(pipe, rows, queue))
+    process = context.Process(target=put_answers, args=(pipe, rows, queue))
     process.start()
     answers = queue.get(timeout=120)
     process.join(60)

@@ -115,8 +115,8 @@ def test_dtypes(tiny, classify, keyword):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"task": "sentiment"}, OptionError, "'sentiment' is not known. Did you mean 'sentiment-analysis'"),
-        ({"task": 3}, OptionError, "3 is not known"),
+        ({"task": "sentiment"}, OptionError, "'sentiment' is not supported. Did you mean 'sentiment-analysis'"),
+        ({"task": 3}, OptionError, "3 is not supported"),
         ({}, OptionError, "name a task"),
         ({"task": "sentiment-analysis", "model": 3}, InputError, "not an? int"),
         ({"task": "sentiment-analysis", "model": "./no/such/folder"}, HubError, "no such folder"),
@@ -168,7 +168,7 @@ def test_a_model_object_elsewhere_or_in_another_precision(model, tokenizer, clas
 def test_a_model_object_with_labels_for_another_head(model, tokenizer):
     model = copy.copy(model)
     model.config = model.config.with_labels([f"L{i}" for i in range(model.config.num_labels + 1)])
-    with pytest.raises(OptionError, match=r"names \d labels, and its head gives \d"):
+    with pytest.raises(OptionError, match=r"names \d labels, but its head has \d"):
         pipeline("sentiment-analysis", model=model, tokenizer=tokenizer)
 
 

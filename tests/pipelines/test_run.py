@@ -177,7 +177,7 @@ def test_an_error_that_does_not_name_its_row_is_found(tiny):
 @pytest.mark.parametrize(
     ("prepare", "message"),
     [
-        (lambda text: None, "gave NoneType"),
+        (lambda text: None, "returned NoneType"),
         (lambda text: 1 / 0, "failed for the text 'casa'"),
         (lambda text: "\ud83d", "lone"),
     ],

@@ -332,5 +332,5 @@ def test_which_preprocessing_a_model_wants():
     assert preprocessing_name("sentiment-es-en", "spell-emoji") == "spell-emoji"
     assert preprocessing_name("pysentimiento/robertuito-base-uncased", "spell-emoji") == "spell-emoji"
     for unknown in ("Robertuito", ""):
-        with pytest.raises(ConfigError, match=r"^\./modelo: .*Known are robertuito, spell-emoji: correct config.json"):
+        with pytest.raises(ConfigError, match=r"^\./modelo: .*Supported: robertuito, spell-emoji. Correct config.json"):
             preprocessing_name("./modelo", unknown)

@@ -87,9 +87,9 @@ def test_a_max_length_that_is_no_length(tokenizer, value):
         ({"max_length": 1, "truncation": True}, "special tokens take 2"),
         ({"max_length": 4, "truncation": True, "stride": 2}, "stride must be smaller"),
         ({"max_length": 4, "truncation": True, "stride": -1}, "stride=-1: it must be a whole number"),
-        ({"truncation": "longest"}, "truncation='longest' is not known"),
-        ({"padding": "max"}, "padding='max' is not known"),
-        ({"padding": True, "padding_side": "up"}, "padding_side='up' is not known"),
+        ({"truncation": "longest"}, "truncation='longest' is not supported"),
+        ({"padding": "max"}, "padding='max' is not supported"),
+        ({"padding": True, "padding_side": "up"}, "padding_side='up' is not supported"),
     ],
 )
 def test_options_that_are_not_known(bert, options, message):

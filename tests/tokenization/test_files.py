@@ -174,7 +174,7 @@ def test_added_tokens_of_the_files(make):
         ({"vocab__txt": VOCAB, "config__json": "{"}, "config.json of .* cannot be used: damaged"),
         ({"vocab__txt": VOCAB, "config__json": "[" * 100_000}, "config.json of .* cannot be used: damaged"),
         ({"vocab__txt": VOCAB, "config__json": {"max_position_embeddings": "many"}}, "the configuration of"),
-        ({"vocab__txt": VOCAB, "tokenizer_config__json": "3"}, "should be a JSON object, and is a int"),
+        ({"vocab__txt": VOCAB, "tokenizer_config__json": "3"}, "should be a JSON object, but is a int"),
         ({"vocab__txt": VOCAB, "tokenizer_config__json": {"cls_token": 3}}, "3 should be a token"),
         ({"vocab__txt": VOCAB, "tokenizer_config__json": {"cls_token": "[BOS]"}}, r"the vocabulary has no \[BOS\]"),
         ({"vocab__txt": VOCAB, "tokenizer_config__json": {"padding_side": "up"}}, "'right' or 'left'"),
@@ -183,7 +183,7 @@ def test_added_tokens_of_the_files(make):
         ({"vocab__txt": VOCAB, "added_tokens__json": {"perro": "x"}}, "the special tokens of"),
         ({"vocab__txt": VOCAB, "tokenizer_config__json": {"tokenizer_class": "RobertaTokenizer"}}, "vocab.txt is not enough"),  # noqa: E501
         ({"spiece__model": "x", "config__json": {"model_type": "albert"}}, "spiece.model is not enough .* 'albert'"),
-        ({"spiece__model": "x"}, "no SentencePiece model"),
+        ({"spiece__model": "x"}, "not a SentencePiece model"),
         ({"one__spm": "x", "two__spm": "x"}, "several"),
     ],
 )  # fmt: skip

@@ -27,8 +27,8 @@ def run(args: Namespace) -> None:
     out = Path(args.output)
     if not args.output or out.is_file():
         raise CheckpointError(
-            f"{args.output!r} is no folder to write to; name one, new or old.",
-            f"{args.output!r} no es una carpeta donde escribir; nombra una, nueva o no.",
+            f"{args.output!r} is not a folder; name a new or an existing one.",
+            f"{args.output!r} no es una carpeta; nombra una, nueva o ya creada.",
         )
     source = hub.locate(args.name, **source_of(args))
     load_config(source)  # raises if the source is not a model

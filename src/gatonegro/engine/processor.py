@@ -151,12 +151,12 @@ def resolve_device(device: int | str | torch.device) -> torch.device:
         device = "cpu" if device < 0 else f"cuda:{device}"
     try:
         if isinstance(device, bool) or not isinstance(device, str | torch.device):
-            raise OptionError("it is no name of a device", "no es el nombre de un dispositivo")
+            raise OptionError("not a device name", "no es el nombre de un dispositivo")
         resolved = torch.device(device)
         torch.zeros(1, device=resolved).item()  # fails on "meta", whose tensors have no numbers
     except (RuntimeError, AssertionError, ValueError, ImportError, NotImplementedError, OptionError) as error:
         why = Message(*(text.splitlines()[0][:150] for text in message_of(error)))
         if why.en.startswith("Expected one of"):  # a list of all kinds that PyTorch can be built for
-            why = Message("there is no such kind", "no hay dispositivos de ese tipo")
+            why = Message("no such device type", "no hay dispositivos de ese tipo")
         raise OptionError(*MESSAGES["device"].format(name=name, why=why)) from None
     return resolved

@@ -121,7 +121,7 @@ class GenerationConfig:
                 close, shown = next(iter(get_close_matches(name, OPTION_CHECKS, 1, 0.7)), None), short_repr(value)
                 hint = Message(f" Did you mean {close}?", f" ¿Querías decir {close}?") if close else EMPTY
                 raise OptionError(
-                    f"{name}={shown} is not known here.{hint.en}", f"{name}={shown} no se conoce aquí.{hint.es}"
+                    f"{name}={shown} is not supported.{hint.en}", f"{name}={shown} no se admite.{hint.es}"
                 )
         named = {name: value for name, value in options.items() if name in OPTION_CHECKS and value is not None}
         if "max_length" in named and "max_new_tokens" not in named:

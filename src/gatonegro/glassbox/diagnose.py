@@ -46,7 +46,7 @@ def diagnose(
     """
     if not isinstance(text_or_texts, str | list | tuple):
         kind = type(text_or_texts).__name__
-        raise InputError(f"{kind} where a text or a list is wanted.", f"{kind} donde hace falta un texto o una lista.")
+        raise InputError(f"expected a text or a list, got {kind}.", f"se esperaba un texto o una lista, no {kind}.")
     texts: list[str] = [text_or_texts] if isinstance(text_or_texts, str) else list(text_or_texts)
     for i, text in enumerate(texts):
         if problem := text_problem(text):

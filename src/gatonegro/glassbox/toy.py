@@ -56,8 +56,8 @@ def toy(text: str, lang: str) -> Explanation:
     if not words or any(word not in WORD_VECTORS for word in words) or len(words) > 12:
         known = " ".join(WORD_VECTORS)
         raise InputError(
-            f"the toy model knows three words, {known}, and reads 12 at most; not {text!r:.60}.",
-            f"el modelo de juguete sabe tres palabras, {known}, y lee 12 como mucho; no {text!r:.60}.",
+            f"the toy model has three words, {known}, and reads 12 at most; not {text!r:.60}.",
+            f"el modelo de juguete tiene tres palabras, {known}, y lee 12 como mucho; no {text!r:.60}.",
         )
     layer, x = make_layer(), torch.tensor([WORD_VECTORS[word] for word in words], dtype=torch.float64)  # (t, 3)
     with torch.no_grad(), record_activations(layer) as activations:

@@ -250,7 +250,7 @@ class Model(nn.Module):
         count = format_int(self.num_parameters())
         title = localized(f"{name}{count} parameters", f"{name}{count} parámetros")
         if self._source:
-            title += localized(f"; a faster copy, in {self.precision}", f"; una copia rápida, en {self.precision}")
+            title += localized(f"; optimized copy in {self.precision}", f"; copia optimizada, en {self.precision}")
         return describe(self.source, title, self.config.hidden_size)
 
     @property

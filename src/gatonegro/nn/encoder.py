@@ -34,8 +34,8 @@ class Activation(nn.Module):
         if not isinstance(name, str) or name not in ACTIVATIONS:
             known = ", ".join(ACTIVATIONS)
             raise ConfigError(
-                f"config.json: the activation (hidden_act) {name!r} is not known; known are {known}.",
-                f"config.json: no se conoce la activación (hidden_act) {name!r}; se conocen {known}.",
+                f"config.json: the activation (hidden_act) {name!r} is not supported; supported: {known}.",
+                f"config.json: no se admite la activación (hidden_act) {name!r}; se admiten {known}.",
             )
         self.name = name
 

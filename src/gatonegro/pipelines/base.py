@@ -206,8 +206,8 @@ class Pipeline:
                 error.item = 0
                 raise error
             raise InputError(
-                f"{kind} where a text, a list of texts or a generator is wanted.",
-                f"{kind} donde hace falta un texto, una lista de textos o un generador.",
+                f"expected a text, a list of texts or a generator, got {kind}.",
+                f"se esperaba un texto, una lista de textos o un generador, no {kind}.",
             )
         _check_shape(inputs)
         rows = list(inputs)
@@ -284,8 +284,8 @@ def _check_shape(rows: Any) -> None:
     if isinstance(shape, tuple) and len(shape) != 1:
         kind = type(rows).__name__
         raise InputError(
-            f"a {kind} of shape {shape} where a list is wanted; pass a column.",
-            f"{kind} de forma {shape} donde hace falta una lista; pasa una columna.",
+            f"expected a list, got a {kind} of shape {shape}; pass a column.",
+            f"se esperaba una lista, no {kind} de forma {shape}; pasa una columna.",
         )
 
 

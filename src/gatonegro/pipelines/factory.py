@@ -153,8 +153,8 @@ def _resolve_task(
         close = next(iter(get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.65)), None)
         hint = Message(f"Did you mean {close!r}? ", f"¿Querías decir {close!r}? ") if close else EMPTY
         raise OptionError(
-            f"the task {task!r:.80} is not known. {hint.en}Known are {TASK_NAMES}.",
-            f"no se conoce la tarea {task!r:.80}. {hint.es}Hay {TASK_NAMES}.",
+            f"the task {task!r:.80} is not supported. {hint.en}Supported: {TASK_NAMES}.",
+            f"no se admite la tarea {task!r:.80}. {hint.es}Se admiten {TASK_NAMES}.",
         )
     return task, record, options
 
@@ -188,9 +188,9 @@ def _check_head(task: str, record: Task, model: Model) -> None:
     labels, outputs = model.config.num_labels, getattr(getattr(model.head, "output", None), "out_features", None)
     if record.head.endswith("classification") and outputs not in (None, labels):
         raise OptionError(
-            f"the model's config names {labels} labels, and its head gives {outputs}; name as many: "
+            f"the model's config names {labels} labels, but its head has {outputs} outputs; name as many: "
             "model.config = model.config.with_labels([…]).",
-            f"el config del modelo nombra {labels} etiquetas, y su cabeza da {outputs}; nombra otras tantas: "
+            f"el config del modelo nombra {labels} etiquetas, pero su cabeza tiene {outputs} salidas; nombra tantas: "
             "model.config = model.config.with_labels([…]).",
         )
 

@@ -92,7 +92,7 @@ def apply(text: str, transform: TextTransform) -> str:
         kind = type(new).__name__
         raise InputError(*MESSAGES["no_str"].format(kind=kind, text=text))
     if bad := surrogate_problem(new):
-        raise InputError(f"preprocess= gave a text with {bad.en}", f"preprocess= dio un texto con {bad.es}")
+        raise InputError(f"preprocess= returned a text with {bad.en}", f"preprocess= devolvió un texto con {bad.es}")
     return new
 
 

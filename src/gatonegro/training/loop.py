@@ -210,7 +210,7 @@ def _resume(
     saved = torch.load(state, weights_only=True, mmap=True)
     if saved["plan"] != plan:
         raise OptionError(
-            f"{state} is of another run ({saved['plan']}, and this one is {plan}); name another folder, or delete it.",
+            f"{state} belongs to another run ({saved['plan']}; this one is {plan}); name another folder, or delete it.",
             f"{state} es de otro entrenamiento ({saved['plan']}, y este es {plan}); nombra otra carpeta, o bórralo.",
         )
     model.load_state_dict(saved["model"])
