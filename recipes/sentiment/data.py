@@ -187,13 +187,13 @@ def words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
-def vary(text: str, rng: random.Random) -> str:
+def vary(text: str, rng: random.Random, capitals: float = 0.06) -> str:
     """Return a variant of a text as people type it: other case, no accents, no full stop, anonymous users and links."""
     if rng.random() < 0.5:
         text = LINK.sub("http", USER.sub("@user", text))
     if rng.random() < 0.10:
         text = text.lower()
-    elif rng.random() < 0.06:
+    elif rng.random() < capitals:
         text = text.upper()
     if rng.random() < 0.12:
         marks = (c for c in unicodedata.normalize("NFD", text) if c not in "\u0301\u0308")

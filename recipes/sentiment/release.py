@@ -1,6 +1,6 @@
 """Release a finished run of `train.py`: int8 weights, tokenizer, and cards with measured figures.
 
-    python recipes/sentiment/release.py --data ../shared/data --run runs/sentiment-open/fourth
+    python recipes/sentiment/release.py --data ../shared/data --run runs/sentiment-open/fifth
 
 Writes the folder of the model, `figures.json` beside this file, and two cards from `card.open.md` and
 `card.research.md`, in which `{{name}}` stands for a figure: that of the model, and that of `sentiment-es-en-research`,
@@ -139,7 +139,7 @@ def finished(run: Path, rows: list[Row]) -> tuple[Model, Tokenizer, float]:
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with sentiment/")
-    parser.add_argument("--run", type=Path, default=Path("runs/sentiment-open/fourth"), help="a stage of train.py")
+    parser.add_argument("--run", type=Path, default=Path("runs/sentiment-open/fifth"), help="a stage of train.py")
     parser.add_argument("--research", default=str(RESEARCH), help="folder of the model that is measured beside")
     parser.add_argument("--to", type=Path, default=SHIPPED)
     args = parser.parse_args(argv)

@@ -66,6 +66,7 @@ class Stage:
     decay: float = 1.0  # factor of the learning rate from a layer to the one below
     rdrop: float = 0.0  # weight of R-Drop: agreement of two answers with different dropout
     average: float = 0.0  # decay of an exponential moving average of the weights; 0 turns it off
+    capitals: float = 0.06  # share of texts in capitals
     # earlier stages and their shares of the weights to start from; they also label the unlabelled texts
     mixed: tuple[tuple[str, float], ...] = ()
 
@@ -106,6 +107,19 @@ STAGES = {
         decay=0.93,
         average=0.99,
         mixed=(("first", 0.3), ("third", 0.7)),
+    ),
+    "fifth": Stage(
+        passes=0.4,
+        lr=4e-5,
+        head_lr=1e-4,
+        rare=-1.0,
+        phrases=2,
+        tweets=10_000,
+        smoothing=0.03,
+        decay=0.93,
+        average=0.99,
+        capitals=0.15,
+        mixed=(("first", 0.1), ("third", 0.3), ("fourth", 0.6)),
     ),
 }
 
@@ -176,7 +190,7 @@ def train(
     whole = ModelWithEmojiHead(model, kinds)
     init_weights(whole.emoji, model.config.initializer_range)
 
-    encoded = [shorten(ids) for ids in encode(tokenizer, [vary(r.text, rng) for r in seen])]
+    encoded = [shorten(ids) for ids in encode(tokenizer, [vary(r.text, rng, stage.capitals) for r in seen])]
     steps = length_grouped_batches([len(ids) for ids in encoded], TOKENS, rng)
     weights = class_weights(rows)
     print(f"{out}: {len(seen)} texts, {sum(map(len, encoded))} tokens, {len(steps)} steps", file=sys.stderr)
