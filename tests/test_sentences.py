@@ -266,6 +266,7 @@ def test_around_keeps_all(text):
     assert not any(protected_items(part.text) == [part.text] for part in split_at_items(text) if part.translate)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit", ["a.a.a.", "<", "<a ", "(", "https://", " ", "https://a ", ". ", "\n ", "1,", "🎉"], ids=ascii
 )
@@ -279,6 +280,7 @@ HOSTILE = """{ {{a %( %- $a `a @ a@ a@a. # #1 :a :a: &a a- a.com a.com/ www. [1]
     a|b。 (_ ‍"""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", HOSTILE.split(), ids=ascii)
 def test_more_long_texts_take_one_pass(unit):
     text = unit.replace("_", " ") * (SIZE // 10 // len(unit)) + "x"

@@ -120,6 +120,7 @@ def bert():
     return transformers.BertModel(config).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["5GB", "10KB"])
 def test_with_transformers(tmp_path, bert, size):
     """Each reads the other's files, single and sharded."""

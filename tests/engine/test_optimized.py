@@ -117,6 +117,7 @@ def test_optimized_models_that_generate(kind, precision):
     assert not any(isinstance(part, torch.nn.Linear) for part in optimized.modules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", GENERATORS)
 def test_optimized_models_generate_the_same(kind):
     """With a cache, in beams, and where sources leave: the same ids and scores as the whole model's."""

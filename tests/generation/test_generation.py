@@ -47,6 +47,7 @@ def writers(request, models, monkeypatch):
     return models if request.param == "the model itself" else {k: m.optimize("fp32") for k, m in models.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_ids_and_scores_are_the_references(writers, kind):
     models, scored = writers, 0

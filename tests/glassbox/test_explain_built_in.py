@@ -102,6 +102,7 @@ class TestBuiltIn:
         text = str(explanation)
         assert "<script>alert(1)</script>" in text and "[red]x[/red]" in text and "\x1b" not in text
 
+    @pytest.mark.slow
     def test_it_is_kept(self, tmp_path):
         from safetensors.numpy import load_file
 
@@ -122,6 +123,7 @@ class TestBuiltIn:
         with pytest.raises(KeyError, match="softmax"):
             explanation["softmax"]
 
+    @pytest.mark.slow
     def test_a_notebook_shows_it_with_and_without_scripts(self):
         explanation = explain("<b>El</b> gato & negro", lang="es")
         shown = explanation._repr_html_()

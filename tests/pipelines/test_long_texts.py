@@ -47,6 +47,7 @@ def test_the_end_of_a_long_text_counts(classify):
     assert same(*classify([LONG + "todo bueno", LONG + "¿ una casa ? ¿ una casa ?"], truncation=True, top_k=None))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("sentiment-es-en" not in hub.built_in_models(), reason="the built-in model is not installed")
 @pytest.mark.parametrize(
     ("body", "end"),

@@ -45,6 +45,7 @@ def answer(parts, record):
         return pipeline(record["task"], model, tokenizer)(record["args"], **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", sorted({record["task"] for record in GOLDEN}))
 def test_answers_are_those_of_transformers_4(parts, task):
     for record in (r for r in GOLDEN if r["task"] == task and "result" in r and not apart(r)):

@@ -130,6 +130,7 @@ def test_odd_text_has_an_answer(tokenizer, text):
     assert all(0 <= start <= end <= len(text) for start, end in batch.offset_mapping)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["a" * 10**6, "ab" * 500_000, "a" + "\u0301" * 100_000, "😀" * 300_000], ids=["a", "ab", "accents", "emoji"]
 )
