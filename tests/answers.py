@@ -21,3 +21,13 @@ def same(ours, theirs) -> bool:
             and ours["score"] == pytest.approx(theirs["score"], abs=1e-5)
         )
     return type(ours) is type(theirs) and len(ours) == len(theirs) and all(map(same, ours, theirs))
+
+
+def label(answer) -> str:
+    return (answer[0] if isinstance(answer, list) else answer)["label"]
+
+
+LONG = "el gato es bueno y el perro no es nada " * 20
+
+
+PAIRS = [{"text": "el gato", "text_pair": "el perro"}, {"text": "es bueno"}, {"text": "", "text_pair": "no"}]

@@ -2,11 +2,14 @@
 
 import argparse
 import gc
+import json
 import os
 import subprocess
 import sys
 import warnings
 from contextlib import contextmanager
+
+import pytest
 
 from gatonegro.i18n import user_language
 
@@ -53,3 +56,20 @@ def start(*arguments, **streams):
             yield process
         finally:
             process.kill()
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+TEXTS = ["El profesor es bueno, todo será sencillo", "", "¿una clase 😀 mala?", "no\0no", "el gato y el perro"]
+
+
+def answers(run, folder) -> list[float]:
+    return [answer["score"] for answer in lines(run("sentiment", "--json", "-m", folder, *TEXTS)[0])]
+
+
+LONG = "el gato es bueno y el perro no es nada " * 20
+
+
+posix = pytest.mark.skipif(os.name == "nt", reason="has no such pipes, signals or terminals")

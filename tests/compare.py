@@ -1,6 +1,13 @@
 """State dicts to write and compare."""
 
+from pathlib import Path
+
 import torch
+
+from gatonegro import hub
+from gatonegro.checkpoints import (
+    read,
+)
 
 
 def state(seed: int = 0) -> dict[str, torch.Tensor]:
@@ -19,3 +26,11 @@ def same(a, b) -> bool:
     return a.keys() == b.keys() and all(
         a[n].dtype == b[n].dtype and a[n].shape == b[n].shape and torch.equal(a[n], b[n]) for n in a
     )
+
+
+def load(folder, **options):
+    return read(hub.locate(folder), **options)
+
+
+def names(folder) -> set[str]:
+    return {path.name for path in Path(folder).iterdir()}

@@ -65,3 +65,9 @@ def agree(theirs, ours, x, **more) -> bool:
     with torch.no_grad():
         a, b = outputs(theirs(**x, **more)), outputs(ours(**x, **more))
     return close(a[real], b[real]) if a.dim() == 3 else close(a, b)
+
+
+HEADS = ["Model", "ModelForSequenceClassification", "ModelForTokenClassification", "ModelForMaskedLM"]
+
+
+KINDS = ["bert", "distilbert", "roberta"]  # segments and columns, columns alone, positions by count

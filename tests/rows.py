@@ -1,5 +1,9 @@
 """Rows for `Pipeline.run`, good and bad."""
 
+import pytest
+
+from gatonegro import hub
+
 LONG = "el gato es bueno " * 40
 
 TEXTS = ["el gato es bueno", "", "la casa no es nada", LONG, "¿ perro ?", "todo", "una película " * 9]
@@ -30,3 +34,10 @@ def near(ours, theirs, tolerance=1e-4) -> bool:
 def put_answers(pipe, rows, queue) -> None:
     """Put the values and errors of a pipeline's answers into a queue, from a spawned process."""
     queue.put([(answer.value, answer.error and answer.error.args) for answer in pipe.run([(rows, {})])])
+
+
+BUILT_IN = pytest.mark.skipif("demo-en" not in hub.built_in_models(), reason="the built-in models are not installed")
+
+
+def kinds(answers):
+    return [[notice.kind for notice in answer.notices] for answer in answers]

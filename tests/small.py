@@ -8,6 +8,7 @@ from gatonegro import Config
 from gatonegro.families import FAMILIES
 from gatonegro.families.family import read_config
 from gatonegro.models import Model, build, init_weights
+from gatonegro.packing import pack
 
 ROOT = Path(__file__).parents[1]
 ENCODERS = [name for name in FAMILIES if "sequence-classification" in FAMILIES[name].heads]
@@ -70,3 +71,11 @@ def random_ids(lengths, seed: int = 0) -> list[list[int]]:
     """Return sequences of random ids from 3 to 199."""
     random = torch.Generator().manual_seed(seed)
     return [torch.randint(3, 200, (n,), generator=random).tolist() for n in lengths]
+
+
+BOUNDS = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 1e-2, "int8": 1e-1}  # of a logit, where logits are about 1
+
+
+@torch.inference_mode()
+def logits(model, sequences):
+    return model.run(pack(sequences, model.config)).float()

@@ -3,25 +3,19 @@
 import hypothesis.strategies as st
 import pytest
 import torch
-from compare import same, state
+from compare import load, same, state
 from hypothesis import given, settings
 from safetensors import safe_open
 
-from gatonegro import hub
 from gatonegro.checkpoints import (
     SAFE_WEIGHTS_NAME,
     SCALE_SUFFIX,
     pack_int8,
-    read,
     row_scales,
     unpack_int8,
     write,
 )
 from gatonegro.errors import CheckpointError
-
-
-def load(folder, **options):
-    return read(hub.locate(folder), **options)
 
 
 def test_int8_round_trip(tmp_path):

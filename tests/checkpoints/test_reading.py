@@ -2,12 +2,11 @@
 
 import json
 import runpy
-from pathlib import Path
 
 import hypothesis.strategies as st
 import pytest
 import torch
-from compare import same, state
+from compare import load, names, same, state
 from hypothesis import given, settings
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -23,14 +22,6 @@ from gatonegro.checkpoints import (
 from gatonegro.errors import CheckpointError
 
 ATTACKS = runpy.run_path(str(ROOT / "attacks" / "make.py"))
-
-
-def load(folder, **options):
-    return read(hub.locate(folder), **options)
-
-
-def names(folder) -> set[str]:
-    return {path.name for path in Path(folder).iterdir()}
 
 
 @pytest.mark.parametrize("name", ATTACKS["ATTACKS"])

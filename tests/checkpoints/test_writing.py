@@ -10,26 +10,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from compare import same, state
+from compare import load, names, same, state
 from safetensors import SafetensorError
 
-from gatonegro import checkpoints, hub
+from gatonegro import checkpoints
 from gatonegro.checkpoints import (
     SAFE_WEIGHTS_INDEX_NAME,
     SAFE_WEIGHTS_NAME,
-    read,
     write,
 )
 from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.storage import write_text
-
-
-def load(folder, **options):
-    return read(hub.locate(folder), **options)
-
-
-def names(folder) -> set[str]:
-    return {path.name for path in Path(folder).iterdir()}
 
 
 @pytest.mark.parametrize("sizes", [(50_000, 50_000), (50_000, 9000), (9000, 50_000), (9000, 9000), (9000, 16_000)])

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from commands import CARD
+from small_checkpoints import make
 
 from gatonegro import cli
 
@@ -67,3 +68,8 @@ def wide(make_folder):
     folder = make_folder(hidden_size=64, intermediate_size=128)
     (folder / "README.md").write_text(CARD, encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="session")
+def translator(tmp_path_factory):
+    return make("marian", tmp_path_factory.mktemp("marian"))

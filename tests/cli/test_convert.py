@@ -5,19 +5,8 @@ import shutil
 
 import pytest
 import torch
-from commands import CARD
+from commands import CARD, answers
 from safetensors.torch import load_file
-from small_checkpoints import make
-
-TEXTS = ["El profesor es bueno, todo será sencillo", "", "¿una clase 😀 mala?", "no\0no", "el gato y el perro"]
-
-
-def lines(text: str) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines()]
-
-
-def answers(run, folder) -> list[float]:
-    return [answer["score"] for answer in lines(run("sentiment", "--json", "-m", folder, *TEXTS)[0])]
 
 
 def same_tensors(a, b) -> None:
@@ -81,11 +70,6 @@ def test_convert_to_where_nothing_can_be_written(tiny, refused, tmp_path):
     assert "is not a folder" in refused("convert", tiny, "-o", "")
     assert "cannot be written" in refused("convert", tiny, "-o", file / "below")
     assert file.read_text() == "mine"
-
-
-@pytest.fixture(scope="session")
-def translator(tmp_path_factory):
-    return make("marian", tmp_path_factory.mktemp("marian"))
 
 
 def test_convert_keeps_the_generation_config(run, translator, tmp_path):

@@ -1,24 +1,18 @@
 """Help, warnings and errors of the command line, in both languages."""
 
-import json
 import os
 import re
 import shutil
 import warnings
 
 import pytest
+from commands import LONG, lines
 
 from gatonegro import __version__, cli
 from gatonegro.cli import parsing
 from gatonegro.cli.terminal import print_message
 from gatonegro.errors import GatonegroWarning, InputError, RowError
 from gatonegro.i18n import override_language
-
-LONG = "el gato es bueno y el perro no es nada " * 20
-
-
-def lines(text: str) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines()]
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,12 @@
 """`gatonegro models`: the list, and `--get`."""
 
-import json
 import shutil
 
 import pytest
 import torch
-from commands import CARD
+from commands import CARD, answers, lines
 
 from gatonegro import hub, pipeline
-
-TEXTS = ["El profesor es bueno, todo será sencillo", "", "¿una clase 😀 mala?", "no\0no", "el gato y el perro"]
 
 
 @pytest.fixture
@@ -25,10 +22,6 @@ def built_in(tmp_path, monkeypatch, tiny):
         return folder
 
     return install
-
-
-def lines(text: str) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_models(built_in, run, terminal, no_socket):
@@ -79,10 +72,6 @@ def test_the_built_in_is_named_and_opens_no_socket(built_in, run, no_socket):
     out, err = run("sentiment", "--json", "el gato")
     assert lines(out)[0]["label"] and err == "gatonegro: no model was named, so this is the built-in sentiment-es-en.\n"
     assert run("tokens", "el gato")[1] == ""
-
-
-def answers(run, folder) -> list[float]:
-    return [answer["score"] for answer in lines(run("sentiment", "--json", "-m", folder, *TEXTS)[0])]
 
 
 def test_get_copies_a_model_that_is_then_used_from_there(wide, run, tmp_path, no_socket):

@@ -9,14 +9,12 @@ from contextlib import suppress
 from functools import partial
 
 import pytest
-from commands import process, start
+from commands import posix, process, start
 
 from gatonegro import cli
 from gatonegro.i18n import set_language
 
 pytestmark = pytest.mark.slow
-
-posix = pytest.mark.skipif(os.name == "nt", reason="has no such pipes, signals or terminals")
 
 
 @pytest.mark.parametrize("chosen", [None, "en", "es"])

@@ -6,18 +6,11 @@ import re
 import sys
 
 import pytest
+from commands import LONG, TEXTS, lines
 from rich.cells import cell_len
 
 from gatonegro import cli, pipeline
 from gatonegro.cli import input as cli_input
-
-LONG = "el gato es bueno y el perro no es nada " * 20
-
-TEXTS = ["El profesor es bueno, todo será sencillo", "", "¿una clase 😀 mala?", "no\0no", "el gato y el perro"]
-
-
-def lines(text: str) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def labels(texts: list[str], folder, **options) -> list:
@@ -186,10 +179,6 @@ def test_a_long_text_gives_one_plain_warning(tiny, run, monkeypatch):
     out, err = run("sentiment", "-m", tiny, stdin=f"uno\ndos\ntres\n{LONG}\n{LONG}\n".encode())
     assert len(out.splitlines()) == 5
     assert err.startswith("gatonegro: text 4 is longer than the 64 tokens") and err.count("\n") == 1
-
-
-def answers(run, folder) -> list[float]:
-    return [answer["score"] for answer in lines(run("sentiment", "--json", "-m", folder, *TEXTS)[0])]
 
 
 def test_sentiment_in_a_precision(tiny, run):

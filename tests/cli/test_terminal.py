@@ -1,18 +1,11 @@
 """The command line in a real terminal: progress bars and lines as they come."""
 
-import json
 import os
 
 import pytest
-from commands import start
+from commands import lines, posix, start
 
 pytestmark = pytest.mark.slow
-
-posix = pytest.mark.skipif(os.name == "nt", reason="has no such pipes, signals or terminals")
-
-
-def lines(text: str) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines()]
 
 
 class Screen:

@@ -1,14 +1,8 @@
 """`gatonegro tokens`: the table of tokens."""
 
-import json
+from commands import LONG, lines
 
 from gatonegro import AutoTokenizer
-
-LONG = "el gato es bueno y el perro no es nada " * 20
-
-
-def lines(text: str) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_tokens(tiny, run, terminal):

@@ -1,18 +1,6 @@
 """`gatonegro translate`: directions, layout, models without a decoder."""
 
-import json
-
-import pytest
-from small_checkpoints import make
-
-
-def lines(text: str) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines()]
-
-
-@pytest.fixture(scope="session")
-def translator(tmp_path_factory):
-    return make("marian", tmp_path_factory.mktemp("marian"))
+from commands import lines
 
 
 def test_translate(run, translator):

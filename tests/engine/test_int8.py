@@ -2,21 +2,13 @@
 
 import pytest
 import torch
-from small import random_ids, wide_model
+from small import BOUNDS, logits, random_ids, wide_model
 
 from gatonegro.engine import kernels
 from gatonegro.engine.int8 import FbgemmInt8, OnednnInt8, quantise
 from gatonegro.engine.linear import Linear
-from gatonegro.packing import pack
 
 pytestmark = pytest.mark.usefixtures("quiet", "operators")
-
-BOUNDS = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 1e-2, "int8": 1e-1}  # of a logit, where logits are about 1
-
-
-@torch.inference_mode()
-def logits(model, sequences):
-    return model.run(pack(sequences, model.config)).float()
 
 
 both_int8 = pytest.mark.parametrize("kind", [OnednnInt8, FbgemmInt8, kernels.KernelInt8])

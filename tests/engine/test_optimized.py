@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 import torch
-from small import GENERATORS, generator, random_ids, wide_model
+from small import BOUNDS, GENERATORS, generator, logits, random_ids, wide_model
 
 from gatonegro import AutoModelForSequenceClassification
 from gatonegro.engine.attention import VarlenAttend, is_varlen_usable
@@ -19,7 +19,6 @@ from gatonegro.packing import Layout, pack
 
 pytestmark = pytest.mark.usefixtures("quiet", "operators")
 
-BOUNDS = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 1e-2, "int8": 1e-1}  # of a logit, where logits are about 1
 
 CPU = torch.device("cpu")
 
@@ -29,11 +28,6 @@ def next_words(model, sequences, written):
     if model.config.decoder is None:
         return model.run(pack(written, model.config))
     return model.run(pack(sequences, model.config), target=pack(written, model.config.decoder))
-
-
-@torch.inference_mode()
-def logits(model, sequences):
-    return model.run(pack(sequences, model.config)).float()
 
 
 @pytest.mark.parametrize("precision", BOUNDS)

@@ -5,6 +5,7 @@ import os
 
 import pytest
 import torch
+from small import BOUNDS
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, pipeline
 from gatonegro.engine import best_precision, processor, tuned_precision
@@ -12,7 +13,6 @@ from gatonegro.errors import OptionError
 
 pytestmark = pytest.mark.usefixtures("quiet", "operators")
 
-BOUNDS = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 1e-2, "int8": 1e-1}  # of a logit, where logits are about 1
 
 CPU = torch.device("cpu")
 

@@ -27,11 +27,6 @@ from gatonegro.nn.recording import record_activations
 from gatonegro.packing import Layout, pack
 
 
-@pytest.fixture(scope="module")
-def toy():
-    return explain("El gato negro", model="toy", lang="es")
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_explanations_of_generative_models_show_what_they_compute(parts, kind):
     model, tokenizer = parts[kind]

@@ -21,11 +21,6 @@ built_in = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def toy():
-    return explain("El gato negro", model="toy", lang="es")
-
-
 @built_in
 class TestBuiltIn:
     def test_a_translator_translates_to_the_other_language(self):

@@ -12,11 +12,6 @@ from gatonegro.errors import InputError
 from gatonegro.glassbox.toy import WORD_VECTORS, W
 
 
-@pytest.fixture(scope="module")
-def toy():
-    return explain("El gato negro", model="toy", lang="es")
-
-
 def test_the_worked_example_is_the_courses(toy):
     assert [step.number for step in toy.steps] == [1, 2, 3, 4, 5, 6, 7]
     linear = toy["linear"].tensors

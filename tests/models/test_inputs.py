@@ -2,15 +2,9 @@
 
 import pytest
 import torch
-from reference import FAMILIES, agree, batch, close, outputs
+from reference import FAMILIES, HEADS, KINDS, agree, batch, close, outputs
 
 from gatonegro.errors import InputError
-
-hf = pytest.importorskip("transformers")
-
-HEADS = ["Model", "ModelForSequenceClassification", "ModelForTokenClassification", "ModelForMaskedLM"]
-
-KINDS = ["bert", "distilbert", "roberta"]  # segments and columns, columns alone, positions by count
 
 
 @pytest.mark.parametrize("family", FAMILIES)

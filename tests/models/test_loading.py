@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from reference import FAMILIES, agree, batch, close, outputs, reference
+from reference import FAMILIES, HEADS, agree, batch, close, outputs, reference
 from safetensors.torch import load_file, save_file
 
 from gatonegro import (
@@ -17,8 +17,6 @@ from gatonegro import (
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, MissingHeadError
 
 hf = pytest.importorskip("transformers")
-
-HEADS = ["Model", "ModelForSequenceClassification", "ModelForTokenClassification", "ModelForMaskedLM"]
 
 
 def test_a_checkpoint_without_the_head_says_what_it_has(pair):

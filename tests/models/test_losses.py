@@ -2,13 +2,9 @@
 
 import pytest
 import torch
-from reference import TOLERANCE, batch, close
+from reference import KINDS, TOLERANCE, batch, close
 
 from gatonegro.errors import InputError
-
-hf = pytest.importorskip("transformers")
-
-KINDS = ["bert", "distilbert", "roberta"]  # segments and columns, columns alone, positions by count
 
 LOSSES = {
     "single": ("ModelForSequenceClassification", {"num_labels": 5}, torch.tensor([0, 4, 2, 1, 1, 3])),

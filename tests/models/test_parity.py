@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from reference import COMMON, FAMILIES, agree, batch, close, outputs, reference
+from reference import COMMON, FAMILIES, HEADS, KINDS, agree, batch, close, outputs, reference
 from safetensors.torch import load_file
 
 import gatonegro
@@ -17,10 +17,6 @@ from gatonegro import (
 )
 
 hf = pytest.importorskip("transformers")
-
-HEADS = ["Model", "ModelForSequenceClassification", "ModelForTokenClassification", "ModelForMaskedLM"]
-
-KINDS = ["bert", "distilbert", "roberta"]  # segments and columns, columns alone, positions by count
 
 
 @pytest.mark.parametrize("family", FAMILIES)

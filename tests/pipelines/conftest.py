@@ -3,7 +3,10 @@
 import pytest
 from rows import BAD, LONG, MASKED, SENTENCES, TEXTS
 
-from gatonegro import pipeline
+from gatonegro import (
+    AutoTokenizer,
+    pipeline,
+)
 from gatonegro.pipelines import base
 
 
@@ -53,3 +56,13 @@ def theirs():
     """Return `theirs(folder, **options)`, the pipeline of `transformers` on a folder."""
     hf = pytest.importorskip("transformers")
     return lambda folder, **options: hf.pipeline("sentiment-analysis", model=str(folder), device="cpu", **options)
+
+
+@pytest.fixture(scope="module")
+def classify(tiny):
+    return pipeline("sentiment-analysis", model=tiny)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny):
+    return AutoTokenizer.from_pretrained(tiny)

@@ -3,9 +3,9 @@
 from itertools import chain
 
 import pytest
-from rows import LONG, SENTENCES
+from rows import BUILT_IN, LONG, SENTENCES, kinds
 
-from gatonegro import hub, pipeline
+from gatonegro import pipeline
 from gatonegro.errors import (
     GatonegroWarning,
     InputError,
@@ -14,12 +14,6 @@ from gatonegro.errors import (
     RowError,
 )
 from gatonegro.pipelines import Notice
-
-BUILT_IN = pytest.mark.skipif("demo-en" not in hub.built_in_models(), reason="the built-in models are not installed")
-
-
-def kinds(answers):
-    return [[notice.kind for notice in answer.notices] for answer in answers]
 
 
 def test_every_answer_carries_its_notices(tiny, parts):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from answers import TEXTS, same
+from answers import TEXTS, label, same
 
 from gatonegro import (
     AutoModel,
@@ -34,23 +34,9 @@ CLASSES = {
 }
 
 
-@pytest.fixture(scope="module")
-def classify(tiny):
-    return pipeline("sentiment-analysis", model=tiny)
-
-
 @pytest.fixture
 def model(tiny):
     return AutoModelForSequenceClassification.from_pretrained(tiny)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tiny):
-    return AutoTokenizer.from_pretrained(tiny)
-
-
-def label(answer) -> str:
-    return (answer[0] if isinstance(answer, list) else answer)["label"]
 
 
 @pytest.mark.parametrize(

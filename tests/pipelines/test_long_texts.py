@@ -1,34 +1,15 @@
 """Texts longer than the model: windows, and how they are combined."""
 
 import pytest
-from answers import TEXTS, same
+from answers import LONG, PAIRS, TEXTS, label, same
 
 from gatonegro import (
-    AutoTokenizer,
     hub,
     pipeline,
 )
 from gatonegro.errors import (
     GatonegroWarning,
 )
-
-PAIRS = [{"text": "el gato", "text_pair": "el perro"}, {"text": "es bueno"}, {"text": "", "text_pair": "no"}]
-
-LONG = "el gato es bueno y el perro no es nada " * 20
-
-
-@pytest.fixture(scope="module")
-def classify(tiny):
-    return pipeline("sentiment-analysis", model=tiny)
-
-
-@pytest.fixture(scope="module")
-def tokenizer(tiny):
-    return AutoTokenizer.from_pretrained(tiny)
-
-
-def label(answer) -> str:
-    return (answer[0] if isinstance(answer, list) else answer)["label"]
 
 
 def test_a_long_text_is_read_whole_with_one_warning(classify, recwarn):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from answers import TEXTS, same
+from answers import LONG, PAIRS, TEXTS, label, same
 
 from gatonegro import (
     pipeline,
@@ -14,10 +14,6 @@ from gatonegro.errors import (
     InputError,
     OptionError,
 )
-
-PAIRS = [{"text": "el gato", "text_pair": "el perro"}, {"text": "es bueno"}, {"text": "", "text_pair": "no"}]
-
-LONG = "el gato es bueno y el perro no es nada " * 20
 
 REGRESSION = {"id2label": {0: "STARS"}, "problem_type": "regression"}
 
@@ -32,15 +28,6 @@ PROBLEMS = {
     "one label": {"id2label": {0: "toxic"}},
     "regression, two": {"problem_type": "regression", "id2label": {0: "valence", 1: "arousal"}},
 }
-
-
-@pytest.fixture(scope="module")
-def classify(tiny):
-    return pipeline("sentiment-analysis", model=tiny)
-
-
-def label(answer) -> str:
-    return (answer[0] if isinstance(answer, list) else answer)["label"]
 
 
 @pytest.mark.parametrize("problem", PROBLEMS)

@@ -10,9 +10,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows import SENTENCES, TEXTS, near
+from rows import BUILT_IN, SENTENCES, TEXTS, near
 
-from gatonegro import hub, pipeline
+from gatonegro import pipeline
 from gatonegro.engine import kernels
 from gatonegro.errors import (
     CheckpointError,
@@ -25,8 +25,6 @@ from gatonegro.errors import (
 )
 from gatonegro.pipelines import Answer, base
 from gatonegro.pipelines.loop import Settings
-
-BUILT_IN = pytest.mark.skipif("demo-en" not in hub.built_in_models(), reason="the built-in models are not installed")
 
 CASES = ["classes", "all scores", "tokens", "words", "masks", "vectors", "translation", "T5", "prompts"]
 
@@ -301,10 +299,6 @@ def test_bf16_answers_alike(tiny):
         warnings.simplefilter("ignore", GatonegroWarning)
         expected = pipe(TEXTS)
     assert near([answer.value for answer in pipe.run([(rows, {})])][: len(TEXTS)], expected, 1e-2)
-
-
-def kinds(answers):
-    return [[notice.kind for notice in answer.notices] for answer in answers]
 
 
 def test_tasks_get_arrays_and_never_tensors(make_pipeline, monkeypatch):

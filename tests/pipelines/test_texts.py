@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from answers import same
+from answers import label, same
 
 from gatonegro import (
     hub,
@@ -16,16 +16,6 @@ from gatonegro.errors import (
     GatonegroWarning,
     InputError,
 )
-
-
-@pytest.fixture(scope="module")
-def classify(tiny):
-    return pipeline("sentiment-analysis", model=tiny)
-
-
-def label(answer) -> str:
-    return (answer[0] if isinstance(answer, list) else answer)["label"]
-
 
 COURSE = [
     "Me encantan las clases de Nechu, explica genial",

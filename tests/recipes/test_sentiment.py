@@ -18,8 +18,6 @@ from gatonegro import AutoModelForSequenceClassification, AutoModelForTokenClass
 
 pytestmark = pytest.mark.slow
 
-STEPS = 40
-
 
 def same(a: nn.Module, b: nn.Module) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))

@@ -7,10 +7,6 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from small import ROOT
-
-RECIPE = ROOT / "recipes" / "translation"
-
 
 def test_cleaning(data):
     rows = [
