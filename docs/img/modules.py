@@ -19,7 +19,7 @@ INK, GREY, LINE, PAPER = "#1b1e25", "#5b606c", "#c9ccd3", "#ffffff"
 GROUPS = {  # colour → the modules of a kind
     "#fdf1dc": "cli glassbox pipelines tasks training",
     "#dff3ef": "models generation engine families nn",
-    "#ece6fb": "language checkpoints packing preprocessing sentences tokenization",
+    "#ece6fb": "language checkpoints packing preprocessing documents tokenization",
     "#eef0f3": "batching config hub storage checks errors i18n",
 }
 CONTENTS = {
@@ -37,7 +37,7 @@ CONTENTS = {
     "checkpoints": "safetensors, shards",
     "packing": "Packed, Layout",
     "preprocessing": "tweets, emoji",
-    "sentences": "document ↔ sentences",
+    "documents": "sentences, protected items",
     "tokenization": "AutoTokenizer, windows",
     "batching": "plan by tokens",
     "config": "Config: sizes, variants",

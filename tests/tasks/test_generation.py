@@ -10,9 +10,9 @@ import pytest
 from small import ROOT
 
 from gatonegro import pipeline
+from gatonegro.documents import lost_items
 from gatonegro.errors import GatonegroError, GatonegroWarning, InputError, OptionError
 from gatonegro.language import detect_language
-from gatonegro.sentences import lost_items
 
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "pipelines.json").read_text(encoding="utf-8"))["pipelines"]
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from gatonegro.checks import FLAG, TEXT, Check, Option, optional
 from gatonegro.config import Config
+from gatonegro.documents import Segment, preserves_items, split_at_items, split_sentences
 from gatonegro.errors import OptionError
 from gatonegro.generation import Generated
 from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import LANGUAGE_TAG, detect_language, other_language, target_languages
 from gatonegro.models import LanguageModel, Model
-from gatonegro.sentences import Segment, preserves_items, split_at_items, split_sentences
 from gatonegro.tasks.alignment import add_attention, word_links
 from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, task_prefix
 from gatonegro.tasks.generation import generate as generate_text

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gatonegro.documents import Segment, lost_items, preserves_items, protected_items, split_at_items, split_sentences
 from gatonegro.errors import OptionError
-from gatonegro.sentences import Segment, lost_items, preserves_items, protected_items, split_at_items, split_sentences
 
 SIZE = 1_000_000  # characters
 
@@ -289,5 +289,5 @@ def test_more_long_texts_take_one_pass(unit):
 
 
 def test_it_needs_no_torch(python):
-    code = "import sys, gatonegro.sentences as s; s.split_sentences('Hola.'); sys.exit('torch' in sys.modules)"
+    code = "import sys, gatonegro.documents as s; s.split_sentences('Hola.'); sys.exit('torch' in sys.modules)"
     assert python("-c", code).returncode == 0

@@ -1,0 +1,6 @@
+"""Documents for translation: their sentences, and the items that no translation may lose."""
+
+from gatonegro.documents.items import lost_items, preserves_items, protected_items
+from gatonegro.documents.sentences import Segment, split_at_items, split_sentences
+
+__all__ = ["Segment", "lost_items", "preserves_items", "protected_items", "split_at_items", "split_sentences"]
