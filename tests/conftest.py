@@ -50,6 +50,18 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
 
 
+NO_DATA = "the research data (../shared) is not beside this checkout"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Give all skips for lack of research data one place, so that the summary counts them in one line."""
+    report = yield
+    if report.skipped and isinstance(report.longrepr, tuple) and NO_DATA in report.longrepr[2]:
+        report.longrepr = (__file__, 0, report.longrepr[2])
+    return report
+
+
 PIPELINES: WeakSet[Pipeline] = WeakSet()
 original_init = Pipeline.__init__
 
@@ -74,7 +86,7 @@ def shared() -> Path:
     """Return the folder of research data beside the checkout."""
     folder = Path(__file__).resolve().parents[2] / "shared"
     if not (folder / "data").is_dir():
-        pytest.skip(f"no research data in {folder}")
+        pytest.skip(NO_DATA)
     return folder
 
 

@@ -2,14 +2,12 @@
 
 import json
 import warnings
-from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from gatonegro import AutoTokenizer
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
 TEXTS = [
     "El gato negro duerme en la casa.",
     "The black cat sleeps in the house.",
@@ -134,11 +132,9 @@ def texts():
 
 
 @pytest.fixture(scope="session")
-def shared():
-    """Return the folder of research data beside the checkout."""
-    if not SHARED.is_dir():
-        pytest.skip("the research data (../shared) is not beside this checkout")
-    return SHARED / "data"
+def shared(shared):
+    """Return the data in the folder of research data beside the checkout."""
+    return shared / "data"
 
 
 @pytest.fixture(scope="session")
