@@ -18,7 +18,7 @@ SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 # Q(gato)_1, A(El, gato), W_Q, (y·W_up)(El)_2, E[El]
 LABEL = re.compile(r"(?:[^\W\d_]+(?:_[A-Za-z]+)?(?:\(\w+(?:, \w+)?\))?|\([\w·+ ]+\)\(\w+\))(?:_\d)?|E\[\w+\]")
 # lines that compute nothing
-SENTENCES = {"en": ("The largest score", "f(x) = ReLU(x) = max(0, x)"), "es": ("A cada puntuación", "f(x) = ReLU(x) = max(0, x)")}  # fmt: skip
+SENTENCES = ("The largest score", "A cada puntuación", "f(x) = ReLU(x) = max(0, x)")
 
 
 def normalized(line: str, lang: str) -> str:
@@ -56,12 +56,12 @@ class Reader:
         return np.asarray(eval(text, {"__builtins__": {}}, {**tools, **names}), dtype=float)
 
     def read(self, line: str) -> None:
-        if any(line.startswith(sentence) for sentence in SENTENCES[self.lang]):
+        if any(line.startswith(sentence) for sentence in SENTENCES):
             return
         if re.match(r"W_O = ", line):
             line = line.split(": ")[0]
         for equation in normalized(line, self.lang).split(",  "):
-            if not any(equation.startswith(sentence) for sentence in SENTENCES[self.lang]):
+            if not any(equation.startswith(sentence) for sentence in SENTENCES):
                 self.equation(equation)
 
     def equation(self, equation: str) -> None:
@@ -146,19 +146,19 @@ def test_printed_numbers_are_those_of_the_tables(lang):
     toy = explain("El gato negro", model="toy", lang=lang)
     names = read_all([[line.in_(lang) for line in step.work] for step in toy.steps], lang).names
     context = "contexto" if lang == "es" else "context"
-    words = toy.tokens
-    tensors = {"Q": toy["linear"].tensors["Q"][0], "K": toy["linear"].tensors["K"][0], context: toy["softmax"].tensors["context"][0],
-               "r": toy["add"].tensors["sum"], "y": toy["norm"].tensors["y"], "z": toy["feed_forward"].tensors["z"],
-               "f": toy["feed_forward"].tensors["activation"]}  # fmt: skip
+    words, of = toy.tokens, {step.kind: step.tensors for step in toy.steps}
+    tensors = {"Q": of["linear"]["Q"][0], "K": of["linear"]["K"][0], context: of["softmax"]["context"][0]}
+    tensors |= {"r": of["add"]["sum"], "y": of["norm"]["y"], "z": of["feed_forward"]["z"]}
     for name, tensor in tensors.items():
         for word, row in zip(words, tensor, strict=True):
             np.testing.assert_array_equal(names[f"{name}({word})"], row)
     for name, kind, tensor in (("S", "attention", "scores"), ("A", "softmax", "probs")):
         for a, row in zip(words, toy[kind].tensors[tensor][0], strict=True):
             assert [names[f"{name}({a}, {b})"] for b in words] == row.tolist()
-    strips = {strip["number"]: strip for strip in _data(toy)["strips"]}
-    shown = next(each for each in _data(toy)["steps"] if each["kind"] == "add")["tensors"][-1]
-    assert strips[shown["strip"]]["first"] == toy["add"].tensors["sum"].tolist() and [7, 5, 9] in strips[shown["strip"]]["first"]
+    page = _data(toy)
+    (shown,) = [step["tensors"][-1] for step in page["steps"] if step["kind"] == "add"]
+    first = page["strips"][shown["strip"]]["first"]
+    assert first == of["add"]["sum"].tolist() and [7, 5, 9] in first
 
 
 TEXTS = [words for n in range(1, 5) for words in combinations_with_replacement(WORD_VECTORS, n)]

@@ -1,8 +1,11 @@
 """Tests of the numbers, bars and steps that the page shows, in a real Chromium."""
 
+import re
+
 import pytest
 
 from gatonegro import explain
+from gatonegro.i18n import format_number
 
 pytestmark = pytest.mark.slow
 
@@ -11,7 +14,8 @@ return [...document.querySelectorAll('.bars')].map((list) => [...list.querySelec
   const [track, bar] = ['i', 'b'].map((name) => item.querySelector(name).getBoundingClientRect());
   const line = getComputedStyle(item.querySelector('i'), '::before');
   const zero = track.left + parseFloat(line.left) + parseFloat(line.width) / 2;
-  return [bar.left - zero, bar.right - zero, parseFloat(line.width), track.left - 0.5 <= bar.left && bar.right <= track.right + 2.5];
+  const inside = track.left - 0.5 <= bar.left && bar.right <= track.right + 2.5;
+  return [bar.left - zero, bar.right - zero, parseFloat(line.width), inside];
 }))"""
 
 
@@ -54,3 +58,75 @@ def test_bars_stand_on_a_zero_line(browser, make_folder, tmp_path, logits, probl
         assert abs(start) < 1 and end > 0  # the bar begins at the line, and ends on the number's side of it
     for value, (left, right, *_) in zip(ranked, signed[2], strict=True):
         assert problem or abs(left) < 1 < right + 1, value  # shares begin at the left
+
+
+@pytest.mark.case("N9")
+def test_the_page_formats_numbers_as_python_does(browser, tmp_path):
+    """`number` in web/page.js and `format_number` are one rule."""
+    numbers = [
+        0.0,
+        3.0,
+        6.9999,
+        0.70710678,
+        5.989,
+        6.26e-6,
+        9.99e-5,
+        1e-4,
+        5e-5,
+        0.03125,
+        0.125,
+        0.995,
+        1234.5,
+        99999.5,
+    ]
+    numbers += [99999.99999, 123456.0, 125000.0, 1e6, 3e38, 0.004, 0.005, 1 / 3]
+    numbers += [-n for n in numbers]
+    browser.get(explain("El", model="toy").save(tmp_path / "x.html").as_uri())
+    for lang in ("es", "en"):
+        browser.execute_script("document.getElementById(arguments[0]).click()", lang)
+        for decimals in (2, 4):
+            for sign in (False, True):
+                how = "return arguments[0].map((n) => gatonegro.number(n, arguments[1], arguments[2]))"
+                mine = [format_number(n, decimals, sign).in_(lang) for n in numbers]
+                assert browser.execute_script(how, numbers, decimals, sign) == mine
+
+
+VISIBLE = """
+const seen = [];
+for (const lang of ['es', 'en']) {
+  document.getElementById(lang).click();
+  for (const [i, step] of gatonegro.data.steps.entries()) {
+    gatonegro.go(i);
+    document.querySelectorAll('details').forEach((one) => { one.open = true; });
+    const names = ['#answer', '#title', '#body'];
+    seen.push([lang, step.name, names.map((name) => document.querySelector(name)?.innerText ?? '').join('\\n')]);
+  }
+}
+return seen"""
+
+
+def foreign(text: str, lang: str) -> list[str]:
+    """Return what is no number of a language in a text."""
+    separator = r"\d\.\d" if lang == "es" else r"\d,\d"
+    return re.findall(rf"{separator}|(?<![\w–])-\d|\de[-+]\d|−0(?![.,\d]|[.,]\d*[1-9])|[+−] −|NaN|undefined", text)
+
+
+@pytest.mark.case("N9")
+@pytest.mark.parametrize("kind", ["toy", "bert", "bart", "t5", "gpt2"])
+def test_all_numbers_have_the_format_of_their_language(browser, parts, make_folder, tmp_path, kind):
+    if kind == "toy":
+        explanations = [explain("El gato negro", model="toy", lang=lang) for lang in ("es", "en")]
+    elif kind == "bert":
+        folder = str(make_folder("sequence-classification"))
+        explanations = [explain("the black cat", folder, lang=lang) for lang in ("es", "en")]
+    else:
+        model, tok = parts[kind]
+        explanations = [
+            explain("El gato negro", model, tokenizer=tok, max_new_tokens=5, lang=lang) for lang in ("es", "en")
+        ]
+    browser.get(explanations[0].save(tmp_path / "x.html").as_uri())
+    for lang, name, text in browser.execute_script(VISIBLE):
+        assert not foreign(text, lang), (lang, name, foreign(text, lang))
+    for explanation in explanations:
+        for shown in (str(explanation), re.sub("<[^>]*>", "", explanation._repr_html_().split("<iframe")[0])):
+            assert not foreign(shown, explanation.lang), foreign(shown, explanation.lang)

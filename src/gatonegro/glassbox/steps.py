@@ -57,6 +57,11 @@ class Step:
     def formula(self) -> str:
         return self.formulas.in_(self.lang)
 
+    @property
+    def share_decimals(self) -> int:
+        """Decimals of scores and shares in tables: two, but as many as in the arithmetic where that is written out."""
+        return 4 if self.work else 2
+
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation step as a dict for JSON, with the shapes of the weights but not their values."""
         return {

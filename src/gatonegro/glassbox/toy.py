@@ -110,7 +110,7 @@ def _rounded(x: float) -> float:
 
 
 def _softmax(scores: Array) -> tuple[Array, float, Array]:
-    """Return the exponentials of a row of scores, their sum and the shares, all rounded, the first two to six places."""
+    """Return the exponentials of a row of scores and their sum, to six decimals, and the shares."""
     exact = np.exp(_rounded(scores - max(scores)))
     powers, total = np.array([float(f"{n:.1e}" if n < NOISE else f"{n:.6f}") for n in exact]), round(exact.sum(), 6)
     return powers, total, _rounded(powers / total)
