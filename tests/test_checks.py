@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 
-from gatonegro import i18n
 from gatonegro.checks import FLAG, TEXT, check_text, number, one_of, optional, short_repr, text_problem, whole
 from gatonegro.errors import InputError, OptionError
 

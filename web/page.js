@@ -93,18 +93,19 @@ function place(event) {  // what a word means stays within the window
 }
 
 function glossed(at, text) {  // its words, those of the glossary with what they mean, told on hover and on focus
-  const glossary = data.glossary[state.lang], names = Object.keys(glossary).sort((a, b) => b.length - a.length);
-  const plain = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
-  const found = new RegExp(`(?<![\\p{L}\\p{N}-])(${plain})(?:e?s)?(?![\\p{L}\\p{N}-])`, "giu"), seen = new Set();
+  const terms = Object.entries(data.glossary[state.lang]).map(([name, meaning]) => [name.replace(/ \(.*\)$/, ""), meaning]);  // without the English
+  terms.sort(([a], [b]) => b.length - a.length);
+  const plural = (name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/ón$/, "[oó]n").replace(/ |$/g, "(?:e?s)?$&");
+  const found = new RegExp(`(?<![\\p{L}\\p{N}-])(?:${terms.map(([name]) => `(${plural(name)})`).join("|")})(?![\\p{L}\\p{N}-])`, "giu"), seen = new Set();
   let end = 0;
   for (const match of text.matchAll(found)) {
-    const name = names.find((one) => one.toLowerCase() === match[1].toLowerCase());
+    const [name, meaning] = terms[match.findIndex((part, i) => i && part !== undefined) - 1];
     if (seen.has(name)) continue;  // once a paragraph
     seen.add(name);
     const id = `gloss-${state.glosses++}`;
     at.append("span").text(text.slice(end, match.index));
     const term = at.append("span").attr("class", "term").attr("tabindex", 0).attr("aria-describedby", id).text(match[0]);
-    term.append("span").attr("class", "gloss").attr("role", "tooltip").attr("id", id).text(glossary[name]);
+    term.append("span").attr("class", "gloss").attr("role", "tooltip").attr("id", id).text(meaning);
     term.on("mouseenter focus", place).on("keydown", (event) => { if (event.key === "Escape") event.target.blur(); });
     end = match.index + match[0].length;
   }
@@ -379,7 +380,7 @@ function answered(at) {
   if (why < 0) return;
   box.append("h3").text(`${told(data.steps[why].title)}: ${data.answer[0][0]}`);
   signed(box, data.steps[why].rows, data.steps[why].tensors[0].values);
-  box.append("p").attr("class", "soft small").text(say("signed"));
+  glossed(box.append("p").attr("class", "soft small"), say("signed"));
 }
 
 function chips(at, items, key) {  // buttons with names before some of them; what has the focus stays
@@ -433,7 +434,7 @@ function draw() {
   state.glosses = 0;
   document.title = `${data.text} · gatonegro`;
   select("#model").text(`${say("model")}: ${data.model}`);
-  select("footer").text(say("foot"));
+  select("footer").text(`${say("foot")} ${say("counts")}`);
   select("#keys").text(say("keys"));
   select("#theme").attr("aria-label", say("theme")).attr("title", say("theme"));
   for (const lang of ["es", "en"]) select(`#${lang}`).attr("aria-pressed", lang === state.lang);

@@ -30,13 +30,19 @@ PAGE_TEXTS, GLOSSARY = (catalog(PAGE / f"{name}.json") for name in ("words", "gl
 DRAWN_TENSORS = {kind: names.split() for kind, names in {
     "vectorization": "ids tokens positions x", "linear": "x memory Q K V", "attention": "scores",
     "masked_attention": "scores", "cross_attention": "scores", "softmax": "probs context", "add": "x attention sum",
-    "norm": "sum x y", "feed_forward": "x y activation z", "head": "z_0 activation logits probs",
+    "norm": "sum x y", "feed_forward": "x y activation z", "head": "z_1 activation logits probs",
     "attribution": "attribution", "next": "likeliest", "tokens": "likeliest", "vectors": "z pooled",
 }.items()}  # fmt: skip
-# names of tensors on the page, where they differ
-TENSOR_ALIASES = {"vectorization/x": "made", "norm/x": "sum", "norm/y": "normed", "feed_forward/y": "normed"}
+# names of tensors in words.json, where they differ
+TENSOR_ALIASES = {"vectorization/x": "made", "norm/x": "sum", "norm/y": "normed", "feed_forward/y": "normed",
+                  "attribution/sum": "total", "next/sum": "logsumexp", "tokens/sum": "logsumexp"}  # fmt: skip
 KEY_TENSORS = ("K", "V", "memory")  # their rows are labelled by `columns`
 Strips = dict[str, dict[str, Any]]
+
+
+def tensor_caption(step: Step, name: str) -> str:
+    """Return what a step's tensor is called for people, such as "Q: queries" for Q."""
+    return PAGE_TEXTS[f"tensors.{TENSOR_ALIASES.get(f'{step.kind}/{name}', name)}"].in_(step.lang)
 
 
 def page(record: Record) -> str:

@@ -10,6 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gatonegro.glassbox.html import tensor_caption
 from gatonegro.glassbox.step_builders import symbols
 from gatonegro.glassbox.steps import Array, Record, Step
 from gatonegro.i18n import Message, format_number, format_vector
@@ -74,7 +75,7 @@ def _step(step: Step, record: Record, console: Console) -> None:
 def _tensor(name: str, x: Array, step: Step, record: Record) -> RenderableType:
     """Render a tensor for a terminal: its name, shape and first numbers, or a table of attention probabilities."""
     shape = f"({'×'.join(map(str, x.shape))})" if x.ndim else ""
-    head = Text.assemble((f"{name} ", "bold"), (shape, "dim"))
+    head = Text.assemble((f"{tensor_caption(step, name)} ", "bold"), (shape, "dim"))
     if name == "probs" and x.ndim == 3 and max(x.shape[1:]) <= MAX_TABLE_TOKENS:
         if len(x) > 1:
             mean = Message(f" · mean of {len(x)} heads", f" · media de {len(x)} cabezas")
