@@ -120,6 +120,12 @@ function region(at, label) {  // what is too wide is moved sideways, by the keyb
   return at.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", label);
 }
 
+function captioned(at, text) {  // a table under its caption, which stays in sight when the table is moved sideways
+  const box = at.append("div").attr("class", "captioned"), id = `caption-${state.glosses++}`;
+  box.append("p").attr("class", "soft small").attr("id", id).text(text);
+  return region(box, text).append("table").attr("aria-labelledby", id);
+}
+
 // ---- one word, or all of them
 
 const LOOKED_AT = ["K", "V", "memory"];  // whose rows are looked at, so they are there whichever word looks
@@ -182,8 +188,7 @@ function thumbnails(at, heads, shade, scores) {  // all heads side by side, to l
 }
 
 function heat(at, rows, columns, values, { scores, shade, decimals }) {
-  const table = region(at, say("looks")).append("table").attr("class", "heat");
-  table.append("caption").text(say(scores ? "agrees" : "looks"));
+  const table = captioned(at, say(scores ? "agrees" : "looks")).attr("class", "heat");
   const top = table.append("thead").append("tr");
   top.append("td");
   columns.forEach((token, c) => top.append("th").attr("scope", "col").attr("data-c", c).text(token));
@@ -221,8 +226,7 @@ function lines(at, rows, columns, values) {  // the same once more, for the eye 
 }
 
 function alignment(at, rows, columns, values) {  // each word that was written, and what of the source it came from
-  const table = region(at, say("aligned")).append("table").attr("class", "alignment");
-  table.append("caption").text(say("aligned"));
+  const table = captioned(at, say("aligned")).attr("class", "alignment");
   const top = table.append("thead").append("tr");
   for (const name of ["writes", "from"]) top.append("th").attr("scope", "col").text(say(name));
   const body = table.append("tbody");
@@ -314,8 +318,7 @@ function signed(at, tokens, values) {
 
 function likeliest(at, step, tensor) {
   const shade = shades();
-  const table = region(at, say("likeliest")).append("table").attr("class", "likeliest");
-  table.append("caption").text(say("likeliest"));
+  const table = captioned(at, say("likeliest")).attr("class", "likeliest");
   const body = table.append("tbody");
   shown(tensor.values).forEach((r) => {
     const row = body.append("tr");
@@ -460,7 +463,7 @@ function draw() {
     const work = card.append("details").attr("open", "");
     work.append("summary").text(say("work"));
     const list = work.append("ul").attr("class", "work").attr("tabindex", 0);
-    for (const line of step.work) list.append("li").text(told(line));
+    for (const line of step.work) list.append("li").text(told(line).replace(/\[[^\]]*\]/g, (vector) => vector.replaceAll(" ", "\u00a0")));  // a vector is not broken
   }
   words(card, step);
   if (step.weights.length && !step.work.length) weights(card, step);

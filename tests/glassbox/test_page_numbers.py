@@ -130,3 +130,45 @@ def test_all_numbers_have_the_format_of_their_language(browser, parts, make_fold
     for explanation in explanations:
         for shown in (str(explanation), re.sub("<[^>]*>", "", explanation._repr_html_().split("<iframe")[0])):
             assert not foreign(shown, explanation.lang), foreign(shown, explanation.lang)
+
+
+@pytest.mark.case("N15")
+@pytest.mark.parametrize("width", [320, 390, 1280])
+def test_captions_are_whole_and_the_glossary_is_in_line(browser, parts, tmp_path, width):
+    model, tokenizer = parts["bart"]
+    explanation = explain("El gato negro " * 4, model, tokenizer=tokenizer, max_new_tokens=5, lang="es")
+    browser.get(explanation.save(tmp_path / "x.html").as_uri())
+    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for name in ("encoder.0.attention", "encoder.0.softmax", "decoder.1.cross.softmax", "next"):
+            browser.execute_script(
+                "gatonegro.go(gatonegro.data.steps.findIndex((one) => one.name === arguments[0]))", name
+            )
+            edges = """return [...document.querySelectorAll('.captioned p')].map((caption) => {
+                const range = document.createRange();
+                range.selectNodeContents(caption);
+                return [range.getBoundingClientRect().right, caption.closest('.card').getBoundingClientRect().right];
+            })"""
+            captions = browser.execute_script(edges)
+            assert captions and all(right < edge for right, edge in captions), name
+        lefts = "return ['#glossary', '#step'].map((name) => document.querySelector(name).getBoundingClientRect().left)"
+        assert len(set(browser.execute_script(lefts))) == 1
+        footer = browser.find_element("css selector", "footer").text
+        assert "se cuentan desde 1; en Python, desde 0" in footer
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.case("N15")
+def test_logits_are_in_the_glossary_wherever_they_are_named(browser, make_folder, tmp_path):
+    open_at(
+        browser, explain("the cat", str(make_folder("sequence-classification")), lang="es"), tmp_path / "x.html", "head"
+    )
+    for place in ("#answer", "#body"):
+        terms = [term.text.split("\n")[0].lower() for term in browser.find_elements("css selector", f"{place} .term")]
+        assert any(term.startswith("logit") for term in terms), place
+    title = "return document.querySelector('#title').textContent"
+    browser.execute_script("gatonegro.go(gatonegro.data.steps.findIndex((one) => one.kind === 'softmax'))")
+    assert "vectores de contexto" in browser.execute_script(title)
+    assert any("vectores de contexto" in term.text for term in browser.find_elements("css selector", "#title .term"))
