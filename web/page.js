@@ -271,14 +271,19 @@ function weights(at, step) {  // what the model brings to the step: the shapes, 
   table(more, step.weights.map(([name, shape, first]) => [name, shape, ...first, "…"]));
 }
 
-function bars(at, labels, values, signs = false) {
-  const most = signs ? Math.max(...values.map(Math.abs)) || 1 : 1;
-  const list = at.append("ul").attr("class", "bars");
+const spread = (values) => [Math.min(0, ...values), Math.max(0, ...values)];
+
+const scale = (scores) => scores.some((score) => score < 0 || score > 1) ? spread(scores) : [0, 1];  // the former: a regression
+
+function bars(at, labels, values, [least, most] = spread(values)) {  // from a zero line: negative to the left, positive to the right
+  const list = at.append("ul").attr("class", "bars"), percent = (value) => `${(100 * value / (most - least || 1)).toFixed(1)}%`;
+  list.style("--zero", percent(-least));
   labels.forEach((label, i) => {
-    const bar = list.append("li");
-    bar.append("span").text(label);
-    bar.append("i").attr("data-sign", values[i] < 0 ? "-" : "+").style("--width", `${(100 * Math.abs(values[i]) / most).toFixed(1)}%`);
-    bar.append("span").text(fixed(values[i], 3));
+    const item = list.append("li");
+    item.append("span").text(label);
+    item.append("i").append("b").attr("data-sign", values[i] < 0 ? "-" : "+")
+      .style("left", percent(Math.min(0, values[i]) - least)).style("width", percent(Math.abs(values[i])));
+    item.append("span").text(fixed(values[i], 3));
   });
 }
 
@@ -316,8 +321,8 @@ function ids(at, step, tensor) {
 
 const drawers = {
   probs: attention, scores: attention,
-  shares: (at, _, tensor) => { glossed(at.append("h3"), caption(tensor.name)); bars(at, tensor.labels, tensor.values, tensor.values.some((one) => one < 0 || one > 1)); },
-  logits: (at, _, tensor) => { glossed(at.append("h3"), caption(tensor.name)); bars(at, tensor.labels, tensor.values, true); },
+  shares: (at, _, tensor) => { glossed(at.append("h3"), caption(tensor.name)); bars(at, tensor.labels, tensor.values, scale(tensor.values)); },
+  logits: (at, _, tensor) => { glossed(at.append("h3"), caption(tensor.name)); bars(at, tensor.labels, tensor.values); },
   signed: (at, step, tensor) => signed(at, step.rows, tensor.values),
   ids,
   next: likeliest,
@@ -350,7 +355,7 @@ function answered(at) {
   const box = at.append("section").attr("class", "card").attr("id", "answer"), why = data.steps.findIndex((step) => step.kind === "attribution");
   box.append("h2").text(say(data.answer.length ? "answer" : "written"));
   const [labels, scores] = [0, 1].map((i) => data.answer.slice(0, FEW).map((one) => one[i]));
-  if (labels.length) bars(box, labels, scores, scores.some((score) => score < 0 || score > 1));  // of a regression
+  if (labels.length) bars(box, labels, scores, scale(scores));
   else {
     box.append("p").attr("class", "big").text(data.text_written);
     box.append("ul").attr("class", "tokens").selectAll("li").data(data.written).join("li").text((token) => token);
