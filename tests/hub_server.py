@@ -19,7 +19,7 @@ def blob_id(body: bytes) -> str:
 
 
 class Hub(ThreadingHTTPServer):
-    """State of the fake hub: branches, commits, files; `refuse = status, headers` makes it refuse, `lie` changes answers."""
+    """State of the fake hub: branches, commits, files; `refuse = status, headers` makes it refuse, `lie` lie."""
 
     daemon_threads = True
 

@@ -199,7 +199,8 @@ class HubSource(Source):
         try:
             headers, location = _request("HEAD", hf_hub_url(self.name, filename, revision=self.commit))
         except EntryNotFoundError as error:
-            if commit := error.response and error.response.headers.get("X-Repo-Commit"):
+            response = getattr(error, "response", None)
+            if response is not None and (commit := response.headers.get("X-Repo-Commit")):
                 marker = self.cache / ".no_exist" / self._check_commit(commit, filename) / filename
                 marker.parent.mkdir(parents=True, exist_ok=True)
                 marker.touch()
@@ -300,7 +301,7 @@ def _request(method: str, url: str, start: int = 0) -> tuple[Any, str]:
     """
     from huggingface_hub import constants, get_session, get_token
     from huggingface_hub.errors import FileMetadataError
-    from huggingface_hub.utils import hf_raise_for_status
+    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
 
     # without the library's own headers, for which it asks the hub what program this runs in, and sends the answer
     headers = {"User-Agent": "gatonegro", "Accept-Encoding": "identity"} | (
