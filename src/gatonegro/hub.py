@@ -7,15 +7,21 @@ https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import re
+import secrets
+import shutil
+import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from gatonegro.checks import Check
 from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError
@@ -37,11 +43,22 @@ REVISION_CHECK = Check(
 # strings that are paths and not hub names: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors
 LOCAL_PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safetensors|bin|json)", re.DOTALL)
 
+# names that the hub gives, which become names of files: a commit; an ETag, perhaps quoted or weak; digests
+COMMIT, ETAG = re.compile(r"[\w-]{1,128}", re.ASCII), re.compile(r'(?:W/)?"?([\w-]{1,128})"?', re.ASCII)
+FULL_HASH, HEX = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-fA-F]+")
+PASSING_STATUSES = (429, 500, 502, 503, 504)
+MAX_RETRIES, MAX_WAIT, MAX_REDIRECTS = 2, 5, 8  # of a request; seconds between two; MAX_REDIRECTS includes retries
+PROGRESS_BYTES = 2**23  # of a download with a progress bar, and between two breaks that count as progress
+
 # error messages; keys of download errors are the class (of huggingface_hub or its HTTP library), status or errno
 MESSAGES = catalog(Path(__file__).with_name("hub.json"))
 # names of httpx's and requests' exceptions; which of the two is used depends on the version of huggingface_hub
 NETWORK_ERRORS = ("HTTPError", "RequestException", "ConnectionError", "TimeoutError", "gaierror")
 ERROR_ALIASES = dict.fromkeys(NETWORK_ERRORS, "network")
+# the hub's answer cannot be read: no HTTP, or a redirect to no address
+ERROR_ALIASES |= dict.fromkeys(
+    ("ProtocolError", "DecodingError", "InvalidURL", "UnsupportedProtocol"), "FileMetadataError"
+)
 ERROR_ALIASES |= {"OfflineModeIsEnabled": "offline", "EACCES": "not_written", "EROFS": "not_written"}
 
 
@@ -126,7 +143,6 @@ class HubSource(Source):
         self.offline = local_files_only or constants.HF_HUB_OFFLINE
         self.cache = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model"))
         self._commit: str | None = None
-        self._is_reachable = False
 
     @property
     def location(self) -> Message:
@@ -141,12 +157,13 @@ class HubSource(Source):
         """The commit that the local cache has for the revision or, if it has none, the revision itself."""
         if self._commit is None:
             with suppress(OSError, ValueError):  # ValueError: the file is damaged
-                self._commit = (self.cache / "refs" / str(self.revision)).read_text(encoding="ascii").strip() or None
+                commit = (self.cache / "refs" / str(self.revision)).read_text(encoding="ascii").strip()
+                self._commit = commit if COMMIT.fullmatch(commit) else None
         return self._commit or str(self.revision)
 
     def _file(self, filename: str) -> Path | None:
         from huggingface_hub import try_to_load_from_cache
-        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+        from huggingface_hub.errors import EntryNotFoundError
 
         path = try_to_load_from_cache(self.name, filename, revision=self.commit)
         if path is not None:  # a path, or a marker that the commit has no such file
@@ -159,29 +176,111 @@ class HubSource(Source):
             raise self._error("offline", filename)
         try:
             return self._fetch(filename)
+        except EntryNotFoundError:
+            return None
+        except HubError:
+            raise
         except Exception as error:  # classes of network errors differ by HTTP library
-            if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
-                return None
-            failure = (error.__cause__ or error) if isinstance(error, LocalEntryNotFoundError) else error
-            cause = _message_key(failure)
+            cause = _message_key(error)
             if cause is None:  # an error of neither the network nor the disk
                 raise
             if not (cached and cause == "network"):
-                raise self._error(cause, filename, failure) from None
+                raise self._error(cause, filename, error) from None
         self.offline = True
         warning = GatonegroWarning(*MESSAGES["only_cached"].format(name=self.name, filename=filename))
         warnings.warn(warning, stacklevel=2)
         return None
 
     def _fetch(self, filename: str) -> Path:
-        from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-        from huggingface_hub.errors import HfHubHTTPError
+        """Download a file into the cache, as huggingface_hub does; what the hub names is checked before it is used."""
+        from huggingface_hub import hf_hub_url
+        from huggingface_hub.errors import EntryNotFoundError
 
-        if not self._is_reachable:  # without a network this fails at once, while hf_hub_download retries for minutes
-            with suppress(HfHubHTTPError):  # hf_hub_download raises it again
-                get_hf_file_metadata(hf_hub_url(self.name, filename, revision=self.commit))
-            self._is_reachable = True
-        return Path(hf_hub_download(self.name, filename, revision=self.commit, library_name="gatonegro"))
+        try:
+            headers, location = _request("HEAD", hf_hub_url(self.name, filename, revision=self.commit))
+        except EntryNotFoundError as error:
+            response = getattr(error, "response", None)
+            if response is not None and (commit := response.headers.get("X-Repo-Commit")):
+                marker = self.cache / ".no_exist" / self._check_commit(commit, filename) / filename
+                marker.parent.mkdir(parents=True, exist_ok=True)
+                marker.touch()
+                self._set_commit(commit)
+            raise
+        commit = self._check_commit(headers.get("X-Repo-Commit") or "", filename)
+        etag = ETAG.fullmatch(headers.get("X-Linked-Etag") or headers.get("ETag") or "")
+        if etag is None:
+            raise self._error("bad_id", filename)
+        blob, pointer = self.cache / "blobs" / etag[1], self.cache / "snapshots" / commit / filename
+        for folder in (blob.parent, pointer.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not blob.is_file():
+            length = headers.get("X-Linked-Size") or (
+                headers.get("Content-Length") if "Location" not in headers else ""
+            )
+            size = int(length) if length and length.isdecimal() and len(length) < 20 else None
+            if size and size > shutil.disk_usage(blob.parent).free:
+                raise self._error("ENOSPC", filename)
+            temporary = blob.with_name(f"{etag[1]}.{secrets.token_hex(4)}.incomplete")
+            try:
+                self._download(location, temporary, filename, size)
+                if not _has_digest(temporary, etag[1]):
+                    raise self._error("wrong_content", filename)
+                temporary.replace(blob)
+            finally:
+                temporary.unlink(missing_ok=True)
+        pointer.unlink(missing_ok=True)
+        try:
+            pointer.symlink_to(os.path.relpath(blob, pointer.parent))
+        except OSError:  # Windows without developer mode
+            shutil.copyfile(blob, pointer)
+        self._set_commit(commit)
+        return pointer
+
+    def _check_commit(self, commit: str, filename: str) -> str:
+        """Return the commit that the hub names for a file, or raise HubError unless it can be the requested one."""
+        if not commit:
+            raise self._error("FileMetadataError", filename)
+        if not COMMIT.fullmatch(commit) or (FULL_HASH.fullmatch(self.commit) and commit != self.commit):
+            raise self._error("bad_id", filename)
+        return commit
+
+    def _set_commit(self, commit: str) -> None:
+        """Store the commit of the revision in the cache, so that all files are taken from it."""
+        if commit != self.commit:
+            path = self.cache / "refs" / str(self.revision)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(commit, encoding="ascii")
+        self._commit = commit
+
+    def _download(self, url: str, path: Path, filename: str, size: int | None) -> None:
+        """Write a file of the hub to a path, resuming it where the connection breaks."""
+        from huggingface_hub import constants
+        from tqdm import tqdm
+
+        failures, mark = 0, 0
+        hidden = bool(constants.HF_HUB_DISABLE_PROGRESS_BARS) or (size or 0) < PROGRESS_BYTES
+        with path.open("wb") as file, tqdm(desc=filename, total=size, unit="B", unit_scale=True, disable=hidden) as bar:
+            while failures <= MAX_RETRIES:
+                if failures:
+                    time.sleep(1)
+                if (done := file.tell()) >= mark + PROGRESS_BYTES:  # less is no progress
+                    failures, mark = 0, done
+                try:
+                    for chunk in _chunks(url, done):
+                        if not chunk:  # it starts anew
+                            file.seek(0)
+                            file.truncate()
+                        elif size is not None and file.tell() + len(chunk) > size:
+                            raise self._error("wrong_content", filename)
+                        bar.update(file.write(chunk))
+                except Exception as error:
+                    if _message_key(error) not in ("network", "FileMetadataError") or failures == MAX_RETRIES:
+                        raise
+                else:
+                    if size is None or file.tell() == size:
+                        return
+                failures += 1
+        raise self._error("OSError", filename)
 
     def _error(self, cause: str, filename: str, error: BaseException | None = None) -> HubError:
         from huggingface_hub import constants
@@ -193,6 +292,81 @@ class HubSource(Source):
         )  # fmt: skip
         tail = f" [{type(error).__name__}: {detail}]" if detail else ""
         return HubError(f"{self.name!r}: {text.en}{tail}", f"{self.name!r}: {text.es}{tail}")
+
+
+def _request(method: str, url: str, start: int = 0) -> tuple[Any, str]:
+    """Send a request to the hub; return the headers, or for "GET" the open response, and the address of the contents.
+
+    Tokens are sent to the hub alone. Statuses that may pass are tried again, as soon as the hub says, or not at all.
+    """
+    from huggingface_hub import constants, get_session, get_token
+    from huggingface_hub.errors import FileMetadataError
+    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
+
+    # without the library's own headers, for which it asks the hub what program this runs in, and sends the answer
+    headers = {"User-Agent": "gatonegro", "Accept-Encoding": "identity"} | (
+        {"Range": f"bytes={start}-"} if start else {}
+    )
+    token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+    session: Any = get_session()
+    failures = 0
+    for _ in range(MAX_REDIRECTS):
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise FileMetadataError(f"a redirect to {url:.80}")
+        is_hub = parts[:2] == urlsplit(constants.ENDPOINT)[:2]
+        sent = headers | ({"Authorization": f"Bearer {token}"} if token and is_hub else {})
+        if hasattr(session, "build_request"):  # httpx
+            request = session.build_request(method, url, headers=sent, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
+            response = session.send(request, stream=True, follow_redirects=False)
+        else:  # requests
+            options = {"stream": True, "allow_redirects": False, "timeout": constants.HF_HUB_DOWNLOAD_TIMEOUT}
+            response = session.request(method, url, headers=sent, **options)
+        with ExitStack() as stack:
+            stack.callback(response.close)
+            if response.status_code in PASSING_STATUSES and failures < MAX_RETRIES:
+                wait = response.headers.get("Retry-After") or "1"
+                if not wait.isdecimal() or len(wait) > 9 or int(wait) <= MAX_WAIT:
+                    failures += 1
+                    time.sleep(int(wait) if wait.isdecimal() else 1)
+                    continue
+            hf_raise_for_status(response)
+            target = response.headers.get("Location") if response.status_code // 100 == 3 else None
+            target = target and urljoin(url, target)
+            if target and not (method == "HEAD" and urlsplit(target)[:2] != parts[:2]):
+                url = target
+                continue
+            if method == "HEAD":  # another host has the contents; what the hub knows of them comes with the redirect
+                return response.headers, target or url
+            stack.pop_all()
+            return response, url
+    raise FileMetadataError("too many redirects")
+
+
+def _chunks(url: str, start: int) -> Iterator[bytes]:
+    """Yield the bytes of a file from a position on; the first chunk is empty if the server starts at the beginning."""
+    from huggingface_hub.errors import FileMetadataError
+
+    response, _ = _request("GET", url, start)
+    with closing(response):
+        if response.status_code not in (200, 206):
+            raise FileMetadataError(f"status {response.status_code}")
+        if response.status_code == 200:
+            yield b""
+        yield from response.iter_bytes() if hasattr(response, "iter_bytes") else response.iter_content(2**16)
+
+
+def _has_digest(path: Path, etag: str) -> bool:
+    """Return True unless an ETag is a digest, and not the one of a file: SHA-256, a Git blob's SHA-1, or SHA-1."""
+    names = {64: ["sha256"], 40: ["sha1", "sha1"]}.get(len(etag), []) if HEX.fullmatch(etag) else []
+    digests = [hashlib.new(name, usedforsecurity=False) for name in names]
+    for digest in digests[1:]:
+        digest.update(b"blob %d\0" % path.stat().st_size)
+    with path.open("rb") as file:
+        while digests and (chunk := file.read(2**20)):
+            for digest in digests:
+                digest.update(chunk)
+    return not digests or etag.lower() in [digest.hexdigest() for digest in digests]
 
 
 def _http_status(error: BaseException | None) -> int | None:

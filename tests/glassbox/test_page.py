@@ -328,3 +328,41 @@ def test_the_page_is_built_from_its_source(tmp_path):
     made = tmp_path / "src/gatonegro/glassbox/page/page.js"
     subprocess.run(["node", "build.mjs"], cwd=there, check=True)
     assert made.read_bytes() == (PAGE / "page.js").read_bytes()
+
+
+@pytest.mark.case("S15")
+@pytest.mark.parametrize("where", ["file", "notebook"])
+def test_no_script_but_its_own_may_run(browser, explanation, tmp_path, where):
+    """Inline scripts, handlers, javascript: links, bases and forms that a text could bring in do nothing."""
+    if where == "file":
+        path = explanation.save(tmp_path / "x.html")
+    else:
+        path = tmp_path / "notebook.html"
+        path.write_text(f'<!doctype html><meta charset="utf-8">{explanation._repr_html_()}', encoding="utf-8")
+    browser.get(path.as_uri())
+    if where == "notebook":
+        browser.switch_to.frame(browser.find_element("css selector", "iframe"))
+    assert browser.find_element("id", "title").text, "the page's own script ran"
+    policy = browser.find_element("css selector", "meta[http-equiv]").get_attribute("content")
+    assert "base-uri 'none'; form-action 'none'" in policy and "script-src 'sha256-" in policy
+    browser.get_log("browser")
+    browser.execute_script(
+        """
+        window.ran = [];
+        const put = (html) => document.body.insertAdjacentHTML("beforeend", html);
+        const script = document.createElement("script");
+        script.textContent = "window.ran.push('script')";
+        document.body.append(script);
+        put('<img src="data:x" onerror="window.ran.push(1)"><svg onload="window.ran.push(2)"></svg>');
+        put('<button id="b" onclick="window.ran.push(3)">x</button><a id="a" href="javascript:window.ran.push(4)">x</a>');
+        put('<base href="https://example.org/"><form id="f" action="https://example.org/"><input name="x"></form>');
+        document.getElementById("b").click();
+        document.getElementById("a").click();
+        document.getElementById("f").submit();
+        """
+    )
+    browser.execute_async_script("setTimeout(arguments[0], 100)")
+    assert browser.execute_script("return [window.ran, document.baseURI.startsWith('https')]") == [[], False]
+    browser.switch_to.default_content()
+    assert browser.current_url == path.as_uri()
+    browser.get_log("browser")

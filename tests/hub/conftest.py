@@ -1,10 +1,12 @@
 """Fixtures of the tests in tests/hub/."""
 
 import socket
+import threading
 import time
 
 import huggingface_hub
 import pytest
+from hub_server import Hub, point
 from huggingface_hub import constants
 
 
@@ -33,3 +35,14 @@ def no_socket(monkeypatch):
         raise AssertionError("a socket was opened")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with Hub() as server:
+        point(monkeypatch, server.endpoint)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()

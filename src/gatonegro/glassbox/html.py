@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator
 from html import escape
@@ -48,9 +49,11 @@ def tensor_caption(step: Step, name: str) -> str:
 def page(record: Record) -> str:
     """Render an explanation as an HTML page, with JSON data escaped so that no text can end the script."""
     data = json.dumps(_data(record), ensure_ascii=False, separators=(",", ":"))
+    script = (PAGE / "page.js").read_text(encoding="utf-8")
     parts = {
         "css": (PAGE / "page.css").read_text(encoding="utf-8"),
-        "js": (PAGE / "page.js").read_text(encoding="utf-8"),
+        "js": script,
+        "hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),  # the one script that may run
         "data": data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"),
     }
     html = (PAGE / "page.html").read_text(encoding="utf-8")

@@ -28,8 +28,12 @@ MAX_OWN_RATIO, MAX_FERTILITY = 1.35, 2.0
 UNKNOWN_WEIGHT = 8  # tokens that an unknown token counts for, since it loses a word
 # ISO 639 codes of three letters, which cards use → of two, which detectors return
 TWO_LETTER_CODES: dict[str, str] = json.loads((Path(__file__).parent / "codes.json").read_text(encoding="utf-8"))
+# The front matter of a model card: only the entry `language` is parsed, since the others may be long, or no YAML.
+MAX_CARD_CHARS, MAX_LANGUAGE_CHARS = 1_000_000, 10_000
+LANGUAGE_ENTRY = re.compile(r"^language[ \t]*:.*(?:\n(?:[ \t#-].*)?)*", re.MULTILINE)
+LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_]\w{1,16})*|multilingual")
 MIN_LOWERCASE_LETTERS = 8  # in words without a capital; with fewer, a text is a list of names
-NON_WORDS = re.compile(r"\S+://\S+|www\.\S+|\S+@\S+|[@#]\w+")  # links, addresses, mentions
+LINK_IN_WORD, MENTION = re.compile(r".://.|.@."), re.compile(r"www\.\S+|[@#]\w+")  # mail addresses are links too
 WORD_PATTERN = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 # A word is in the model's language if it is MIXED_MIN_RATIO times as likely there, and its tokenizer does not split it.
 # A text is mixed if at least MIXED_MIN_WORDS words, and MIXED_MIN_SHARE of its long ones, are.
@@ -89,19 +93,26 @@ def languages_of(tokenizer: Tokenizer, config: Mapping[str, Any], source: Source
 
 
 def _card(source: Source | str | None) -> list[str]:
-    """Return the language codes in the front matter of a model card, or an empty list without a card."""
+    """Return the language codes in the front matter of a model card, or an empty list if it cannot be read."""
     import yaml
-    from huggingface_hub import ModelCard
 
     try:
         if isinstance(source, str):
             source = locate(source, local_files_only=True)
         path = source.file("README.md") if source else None
-        codes = ModelCard.load(path).data.get("language") if path else None
-    except (GatonegroError, ValueError, OSError, yaml.YAMLError):  # the card cannot be read
+        if path is None:
+            return []
+        with path.open(encoding="utf-8-sig") as file:
+            start = file.read(MAX_CARD_CHARS).lstrip()
+        front, end, _ = f"{start}\n".partition("\n---\n")
+        entry = LANGUAGE_ENTRY.search(front) if end and front.startswith("---\n") else None
+        if entry is None or len(entry[0]) > MAX_LANGUAGE_CHARS:
+            return []
+        codes = yaml.load(entry[0], yaml.BaseLoader)["language"]  # to which all scalars are text: `no` is Norwegian
+    except (GatonegroError, ValueError, OSError, yaml.YAMLError, RecursionError):
         return []
-    codes = [codes] if isinstance(codes, str) else codes
-    return [two_letter_code(code) for code in codes if isinstance(code, str)] if isinstance(codes, list) else []
+    codes = codes if isinstance(codes, list) else [codes]
+    return [two_letter_code(code) for code in codes if isinstance(code, str) and LANGUAGE_CODE.fullmatch(code)]
 
 
 @lru_cache(16)
@@ -139,7 +150,7 @@ def match_language(text: str, languages: Languages, tokenizer: Tokenizer | None 
     `fits` is False if none of the text's plausible languages is one of them. It is None if the text is too short, in a
     language related to one of them (Galician, say), or mixed with one of them, by the tokenizer's evidence.
     """
-    text = NON_WORDS.sub(" ", text)
+    text = remove_links(text)
     probabilities = language_probabilities(text)
     best = next(iter(probabilities), None)
     if best is None or not languages.codes or (languages.source == "tokenizer" and best not in samples()):
@@ -158,9 +169,14 @@ def match_language(text: str, languages: Languages, tokenizer: Tokenizer | None 
     return LanguageMatch(best, p, False)
 
 
+def remove_links(text: str) -> str:
+    """Return a text without links, mail addresses, mentions and hashtags, and with single spaces."""
+    return MENTION.sub(" ", " ".join(word for word in text.split() if not LINK_IN_WORD.search(word)))
+
+
 def is_long_enough(text: str) -> bool:
     """Return True if a text has enough letters, outside names, numbers, links and emoji, to detect its language."""
-    words = WORD_PATTERN.findall(NON_WORDS.sub(" ", text))
+    words = WORD_PATTERN.findall(remove_links(text))
     no_names = text.isupper() or sum(len(word) for word in words if not word.istitle()) >= MIN_LOWERCASE_LETTERS
     return (no_names and sum(map(len, words)) >= MIN_LETTERS) or any(ord(c) > 0x2E80 and c.isalpha() for c in text)
 
