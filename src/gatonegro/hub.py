@@ -7,7 +7,6 @@ https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import warnings
@@ -20,6 +19,7 @@ from typing import Any
 from gatonegro.checks import Check
 from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError
 from gatonegro.i18n import Message, catalog, format_int
+from gatonegro.storage import read_json
 
 # short name → task; the weights are a separate distribution with one folder per model
 BUILT_IN = {
@@ -84,27 +84,7 @@ class Source:
             HubError: the file cannot be downloaded.
         """
         path = self.file(filename)
-        if path is None:
-            return None
-        try:
-            text = path.read_text(encoding="utf-8")
-            data = json.loads(text)
-            if "\\ud" in text.lower():  # a lone surrogate cannot be encoded
-                json.dumps(data, ensure_ascii=False).encode()
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(
-                f"{path}: is not valid JSON ({error!s:.200}).", f"{path}: no es JSON válido ({error!s:.200})."
-            ) from error
-        except OSError as error:
-            why = error.strerror or error
-            raise ConfigError(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from None
-        if not isinstance(data, dict):
-            kind = type(data).__name__
-            raise ConfigError(
-                f"{path}: should be a JSON object, but is a {kind}.",
-                f"{path}: debería ser un objeto JSON, pero es de tipo {kind}.",
-            )
-        return data
+        return None if path is None else read_json(path, ConfigError)
 
     def _file(self, filename: str) -> Path | None:
         path = (self.folder or Path()) / filename
