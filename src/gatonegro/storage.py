@@ -1,23 +1,41 @@
-"""Atomic writes of files: a crash leaves the complete old file or the complete new one.
+"""Bounded reads and atomic writes of files: a crash leaves the complete old file or the complete new one.
 
 Disk errors are raised as the caller's class of error.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 
 from gatonegro.checks import short_repr
 from gatonegro.errors import CheckpointError, GatonegroError, OptionError
+from gatonegro.i18n import format_int
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
 
 ErrorType = type[GatonegroError]
+MIB = 2**20
+# largest size in bytes of the files that are read whole, by the end of their name; the first that fits counts
+MAX_FILE_BYTES = {
+    **dict.fromkeys(("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", ".spm", ".model"), 256 * MIB),
+    ".index.json": 64 * MIB,
+    "": 16 * MIB,
+}
+MAX_JSON_DEPTH = 64  # of objects and lists within each other; functions of the standard library recurse into them
+_locked = threading.local()  # the folders that this thread has locked
 
 
 def output_folder(name: str | Path, error: ErrorType = OptionError) -> Path:
@@ -46,24 +64,102 @@ def convert_disk_errors(folder: Path, error: ErrorType = CheckpointError) -> Ite
         ) from failure
 
 
+class Staging:
+    """New files of a folder, written beside the old ones, and the order in which they replace them."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.steps: list[tuple[str, Path | None]] = []  # name, temporary file; None: the file is removed
+        self._mode = 0
+
+    def file(self, name: str) -> Path:
+        """Return a temporary file to write to, which will replace the folder's file of a given name."""
+        temporary = self.folder / f".{name}.{secrets.token_hex(4)}.tmp"
+        self.steps.append((name, temporary))
+        temporary.touch()
+        self._mode = temporary.stat().st_mode  # safetensors' save_file would make it readable by its owner only
+        return temporary
+
+    def text(self, name: str, text: str) -> None:
+        """Write text, as UTF-8, that will replace the folder's file of a given name."""
+        self.file(name).write_bytes(text.encode())
+
+    def remove(self, name: str) -> None:
+        """Remove a file of the folder, if there is one, after the replacements that were added before."""
+        self.steps.append((name, None))
+
+    @property
+    def temporary_files(self) -> list[Path]:
+        """The temporary files, in the order in which they were added."""
+        return [temporary for _, temporary in self.steps if temporary is not None]
+
+    def replace(self) -> None:
+        """Replace and remove the folder's files, in the order in which they were added."""
+        for temporary in self.temporary_files:
+            temporary.chmod(self._mode)
+            _sync(temporary, os.O_RDWR)  # else the new name could reach the disk before the data
+        for name, new in self.steps:
+            if new is None:
+                (self.folder / name).unlink(missing_ok=True)
+            else:
+                new.replace(self.folder / name)
+        if os.name != "nt":  # Windows cannot open a folder; without it, a power cut could bring back the old files
+            _sync(self.folder, os.O_RDONLY)
+
+
+@contextmanager
+def replace_files(folder: Path, error: ErrorType = CheckpointError) -> Iterator[Staging]:
+    """Yield a `Staging`, whose files replace the folder's in a row at the end of the block, unless an error occurs."""
+    with convert_disk_errors(folder, error):
+        folder.mkdir(parents=True, exist_ok=True)
+        staging = Staging(folder)
+        try:
+            yield staging
+            staging.replace()
+        finally:
+            for temporary in staging.temporary_files:
+                temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def lock_folder(folder: Path, error: ErrorType = CheckpointError) -> Iterator[None]:
+    """Make a folder, and hold its lock within a `with` block, so that other processes wait before they write to it.
+
+    The operating system's lock on the folder itself leaves no file, and ends with the process. Where there is none, as
+    on some network drives, writing goes on without it.
+    """
+    with convert_disk_errors(folder, error):
+        folder.mkdir(parents=True, exist_ok=True)
+        resolved, held = folder.resolve(), _locked.__dict__.setdefault("folders", set())
+    if resolved in held:
+        yield
+        return
+    held.add(resolved)
+    try:
+        if fcntl is None:
+            from filelock import FileLock
+
+            with FileLock(folder / ".gatonegro.lock"):
+                yield
+            return
+        with convert_disk_errors(folder, error):
+            file = os.open(folder, os.O_RDONLY)
+        try:
+            with suppress(OSError):
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(file)
+    finally:
+        held.remove(resolved)
+
+
 @contextmanager
 def atomic_write(path: str | Path, error: ErrorType = CheckpointError) -> Iterator[Path]:
     """Yield a temporary file to write to, which then replaces `path` unless an error occurs."""
     path = Path(path)
-    with convert_disk_errors(path.parent, error):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            temporary.touch()
-            mode = temporary.stat().st_mode  # safetensors' save_file would make it readable by its owner only
-            yield temporary
-            temporary.chmod(mode)
-            _sync(temporary, os.O_RDWR)  # else the new name could reach the disk before the data
-            temporary.replace(path)
-            if os.name != "nt":  # Windows cannot open a folder; without it, a power cut could bring back the old file
-                _sync(path.parent, os.O_RDONLY)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with replace_files(path.parent, error) as staging:
+        yield staging.file(path.name)
 
 
 def write_bytes(path: str | Path, data: bytes, error: ErrorType = CheckpointError) -> None:
@@ -79,13 +175,66 @@ def write_text(path: str | Path, text: str, error: ErrorType = CheckpointError) 
 
 def copy(path: Path, to: Path, error: ErrorType = CheckpointError) -> None:
     """Copy a file atomically, or raise `error` if the source and the destination are the same file."""
+    check_not_same(path, to, error)
+    with atomic_write(to, error) as temporary:
+        shutil.copyfile(path, temporary)
+
+
+def check_not_same(path: Path, to: Path, error: ErrorType = CheckpointError) -> None:
+    """Raise `error` if the source and the destination of a copy are the same file."""
     if to.exists() and to.samefile(path):
         raise error(
             f"{to.parent} is the model itself; name another folder.",
             f"{to.parent} es el propio modelo; nombra otra carpeta.",
         )
-    with atomic_write(to, error) as temporary:
-        shutil.copyfile(path, temporary)
+
+
+def read_bytes(path: Path, error: ErrorType) -> bytes:
+    """Return the contents of a file, or raise `error` if it cannot be read or is larger than such a file may be."""
+    try:
+        limit = next(limit for end, limit in MAX_FILE_BYTES.items() if path.name.endswith(end))
+        if (size := path.stat().st_size) <= limit:
+            return path.read_bytes()
+    except OSError as failure:
+        why = failure.strerror or failure
+        raise error(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from None
+    mib, at_most = format_int(size // MIB), limit // MIB
+    raise error(
+        f"{path}: has {mib.en} MiB; a file of its kind may have at most {at_most}.",
+        f"{path}: tiene {mib.es} MiB; un archivo de su clase puede tener {at_most} como mucho.",
+    )
+
+
+def read_json(path: Path, error: ErrorType) -> dict[str, Any]:
+    """Return the object in a JSON file as a dict, or raise `error` if it cannot be read or is no JSON object."""
+    try:
+        text = read_bytes(path, error).decode()
+        data = json.loads(text)
+        if "\\ud" in text.lower():  # a lone surrogate cannot be encoded
+            json.dumps(data, ensure_ascii=False).encode()
+        if _is_deeper(data, MAX_JSON_DEPTH):
+            raise RecursionError(f"more than {MAX_JSON_DEPTH} levels")
+    except (ValueError, RecursionError) as failure:
+        if isinstance(failure, GatonegroError):
+            raise
+        raise error(
+            f"{path}: is not valid JSON ({failure!s:.200}).", f"{path}: no es JSON válido ({failure!s:.200})."
+        ) from failure
+    if not isinstance(data, dict):
+        kind = type(data).__name__
+        raise error(
+            f"{path}: should be a JSON object, but is a {kind}.",
+            f"{path}: debería ser un objeto JSON, pero es de tipo {kind}.",
+        )
+    return data
+
+
+def _is_deeper(data: Any, depth: int) -> bool:
+    """Return True if a JSON value has more than `depth` objects and lists within each other."""
+    parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else None
+    return parts is not None and (
+        not depth or any(_is_deeper(part, depth - 1) for part in parts if isinstance(part, dict | list))
+    )
 
 
 def _sync(path: Path, flags: int) -> None:

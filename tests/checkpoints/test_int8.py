@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from safetensors import safe_open
 
 from gatonegro.checkpoints import (
-    SAFE_WEIGHTS_NAME,
+    INT8_WEIGHTS_NAME,
     SCALE_SUFFIX,
     pack_int8,
     row_scales,
@@ -29,9 +29,9 @@ def test_int8_round_trip(tmp_path):
         write(tmp_path / str(size), packed, max_shard_size=size)
         assert same(load(tmp_path / str(size), unpack=False), packed)
         assert same(load(tmp_path / str(size)), unpack_int8(packed))
-    with safe_open(tmp_path / "5GB" / SAFE_WEIGHTS_NAME, "pt") as file:
+    with safe_open(tmp_path / "5GB" / INT8_WEIGHTS_NAME, "pt") as file:
         assert file.metadata() == {"format": "pt", "gatonegro": "int8"}
-    assert (tmp_path / "5GB" / SAFE_WEIGHTS_NAME).stat().st_size < 11_000  # 8,576 numbers and 134 scales
+    assert (tmp_path / "5GB" / INT8_WEIGHTS_NAME).stat().st_size < 11_000  # 8,576 numbers and 134 scales
 
 
 def test_int8_names_that_collide():

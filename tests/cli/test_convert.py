@@ -19,14 +19,17 @@ def test_convert_to_int8_and_back(wide, run, tmp_path, no_socket):
     assert run("convert", wide, "-o", small, "--int8") == (f"{small}\n", "")
     assert run("convert", small, "-o", back) == (f"{back}\n", "")
     assert run("convert", back, "-o", again, "--int8") == (f"{again}\n", "")
-    weights = [folder / "model.safetensors" for folder in (wide, small, back, again)]
+    weights = [next(folder.glob("model*.safetensors")) for folder in (wide, small, back, again)]
+    assert [file.name for file in weights] == ["model.safetensors", "model.int8.safetensors"] * 2
     size = [file.stat().st_size for file in weights]
     assert size[1] < 0.5 * size[0] and abs(size[2] - size[0]) < 2000
     same_tensors(weights[1], weights[3])
     assert answers(run, small) == pytest.approx(answers(run, wide), abs=0.1)
     assert answers(run, small) == pytest.approx(answers(run, back), abs=1e-6)
     assert (back / "README.md").read_text(encoding="utf-8") == CARD
-    assert json.loads((back / "config.json").read_text()) == json.loads((wide / "config.json").read_text())
+    config = json.loads((back / "config.json").read_text())
+    assert len(config.pop("gatonegro_save_id")) == 16
+    assert config == json.loads((wide / "config.json").read_text())
 
 
 def test_convert_of_a_pickled_model(wide, run, refused, tmp_path):
@@ -47,9 +50,10 @@ def test_convert_onto_its_own_folder(wide, run, tmp_path):
     run("convert", wide, "-o", wide)
     assert answers(run, wide) == before
     run("convert", wide, "-o", wide, "--int8")
-    once = shutil.copy(wide / "model.safetensors", tmp_path)
+    once = shutil.copy(wide / "model.int8.safetensors", tmp_path)
     run("convert", wide, "-o", wide, "--int8")
-    same_tensors(wide / "model.safetensors", once)
+    same_tensors(wide / "model.int8.safetensors", once)
+    assert not (wide / "model.safetensors").exists()
     assert answers(run, wide) == pytest.approx(before, abs=0.1)
     assert (wide / "README.md").read_text(encoding="utf-8") == CARD
 

@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from gatonegro import storage
 from gatonegro.checkpoints.int8 import unpack_int8
 from gatonegro.checkpoints.validation import MESSAGES, check_tensors
 from gatonegro.errors import CheckpointError, PickleRefusedError, message_of
@@ -20,7 +21,17 @@ from gatonegro.hub import Source
 from gatonegro.i18n import EMPTY, Message, catalog, format_int
 
 SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME = "model.safetensors", "model.safetensors.index.json"
+# of the int8 form, under a name of its own, so that other programs do not take its steps for weights
+INT8_WEIGHTS_NAME, INT8_WEIGHTS_INDEX_NAME = "model.int8.safetensors", "model.int8.safetensors.index.json"
 PICKLED_WEIGHTS_NAME, PICKLED_WEIGHTS_INDEX_NAME = "pytorch_model.bin", "pytorch_model.bin.index.json"
+SAFE_FILES = (
+    SAFE_WEIGHTS_NAME,
+    SAFE_WEIGHTS_INDEX_NAME,
+    INT8_WEIGHTS_NAME,
+    INT8_WEIGHTS_INDEX_NAME,
+)  # the first counts
+SAVE_ID = "gatonegro_save_id"  # in config.json and in the metadata of weight files: equal if one save wrote them
+MAX_SHARDS = 10_000
 
 # first bytes of files that are mistaken for weights → their description
 FILE_SIGNATURES = {start.encode(): kind for start, kind in catalog(Path(__file__).with_name("signatures.json")).items()}
@@ -30,7 +41,12 @@ DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16
 
 
 def read(
-    source: Source, *, allow_pickle: bool = False, unpack: bool = True, checked: bool = False
+    source: Source,
+    *,
+    allow_pickle: bool = False,
+    unpack: bool = True,
+    checked: bool = False,
+    save_id: object = None,
 ) -> dict[str, Tensor]:
     """Return all tensors of a checkpoint by name, in the dtypes in which they are stored.
 
@@ -39,15 +55,22 @@ def read(
         allow_pickle: read pickled weights too.
         unpack: return the int8 form as fp32; else as int8 matrices (rows, columns), whose scales `row_scales` returns.
         checked: the files were checked before, so unused tensors need not be read.
+        save_id: the value of `SAVE_ID` in config.json, if any; the weights must have the same, or none.
 
     Raises:
         PickleRefusedError: there are only pickled weights, and `allow_pickle` is not set.
-        CheckpointError: a file is damaged, or a tensor is missing, of an unsupported dtype, or has NaN or infinity.
+        CheckpointError: a file is damaged or of another save, or a tensor is missing, of an unsupported dtype, or has
+            NaN or infinity.
     """
     paths, index, files = _find_files(source, allow_pickle)
     tensors: dict[str, Tensor] = {}
+    save_ids = {save_id} if isinstance(save_id, str) else set()
     for path in paths:
-        shard, form = _read_file(path)
+        shard, metadata = _read_file(path)
+        form = metadata.get("gatonegro")
+        save_ids |= {metadata[SAVE_ID]} if SAVE_ID in metadata else set()
+        if len(save_ids) > 1:
+            raise CheckpointError(*MESSAGES["half_saved"].format(path=path))
         if not checked:
             check_tensors(path, shard, form)
         missing = sorted({name for name, file in files.items() if file == path.name} - shard.keys())
@@ -79,6 +102,7 @@ def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | 
     """Return a checkpoint's weight files, its index of shards or None, and the index as {tensor name: file name}."""
     for single, index in (
         (SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME),
+        (INT8_WEIGHTS_NAME, INT8_WEIGHTS_INDEX_NAME),
         (PICKLED_WEIGHTS_NAME, PICKLED_WEIGHTS_INDEX_NAME),
     ):
         path = source.file(single) or source.file(index)
@@ -88,7 +112,7 @@ def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | 
             raise PickleRefusedError(*MESSAGES["pickled"].format(name=source.name, file=path.name))
         if path.name == single:
             return [path], None, {}
-        files, paths = _weight_map(path, Path(single).suffix), []
+        files, paths = weight_map(path, Path(single).suffix), []
         for shard in sorted(set(files.values())):
             if (shard_path := source.file(shard)) is None:
                 raise CheckpointError(*MESSAGES["no_shard"].format(path=path, shard=shard))
@@ -105,26 +129,27 @@ def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | 
     raise CheckpointError(*MESSAGES["no_weights"].format(name=source.name, where=source.location, hint=hint, **names))
 
 
-def _weight_map(index: Path, suffix: str) -> dict[str, str]:
+def weight_map(index: Path, suffix: str = ".safetensors") -> dict[str, str]:
     """Return {tensor name: file name} from an index of shards, or raise CheckpointError if the index is invalid."""
     try:
-        data = json.loads(index.read_text(encoding="utf-8"))
-        files = data.get("weight_map") if isinstance(data, dict) else None
+        files = storage.read_json(index, CheckpointError).get("weight_map")
         if not isinstance(files, dict) or not files:
             raise CheckpointError(*MESSAGES["no_weight_map"])
-    except (OSError, ValueError, RecursionError) as error:
+    except CheckpointError as error:
         why = message_of(error)
         raise CheckpointError(*MESSAGES["no_index"].format(index=index, why=why)) from None
     for name, shard in files.items():
         if not isinstance(shard, str) or not re.fullmatch(r"[^/\\:\0]+" + re.escape(suffix), shard):
             raise CheckpointError(*MESSAGES["outside"].format(index=index, name=name, shard=str(shard), suffix=suffix))
+    if (count := len(set(files.values()))) > MAX_SHARDS:
+        raise CheckpointError(*MESSAGES["many_shards"].format(index=index, count=count, most=MAX_SHARDS))
     return files
 
 
-def _read_file(path: Path) -> tuple[dict[str, Tensor], str | None]:
-    """Return the tensors of a weight file by name, and the form named in its metadata ("int8"), or None."""
+def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors of a weight file by name, and its metadata, such as {"gatonegro": "int8"}."""
     if path.suffix == ".bin":
-        return _unpickle(path), None
+        return _unpickle(path), {}
     if not os.access(path, os.R_OK):
         raise CheckpointError(*MESSAGES["permissions"].format(path=path))
     try:
@@ -132,7 +157,7 @@ def _read_file(path: Path) -> tuple[dict[str, Tensor], str | None]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
             if COPY_MAPPED_TENSORS:
                 tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-            return tensors, (file.metadata() or {}).get("gatonegro")
+            return tensors, file.metadata() or {}
     except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
         why = _describe_damage(path) or message_of(error)
         raise CheckpointError(*MESSAGES["not_safetensors"].format(path=path, why=why)) from None

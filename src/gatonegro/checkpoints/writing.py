@@ -9,17 +9,18 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from gatonegro.checkpoints.reading import SAFE_WEIGHTS_INDEX_NAME, SAFE_WEIGHTS_NAME
+from gatonegro.checkpoints.reading import SAFE_FILES, SAVE_ID, weight_map
 from gatonegro.checkpoints.validation import MESSAGES, check_tensors
 from gatonegro.errors import CheckpointError, OptionError
-from gatonegro.storage import atomic_write, convert_disk_errors, write_text
+from gatonegro.storage import Staging, convert_disk_errors, lock_folder, read_json, replace_files, write_text
 
-SHARD_PATTERN = "model-*-of-*.safetensors"
 INT8_METADATA = {"gatonegro": "int8"}  # of a file in the int8 form
 
 
@@ -27,58 +28,105 @@ def write(
     folder: str | Path,
     state: Mapping[str, Tensor],
     *,
+    files: Mapping[str, Mapping[str, Any]] | None = None,
     metadata: Mapping[str, str] | None = None,
     max_shard_size: int | str = "5GB",
 ) -> None:
     """Write tensors as `model.safetensors`, or as shards and their index if larger than `max_shard_size`.
 
-    New files are written beside the old ones and replace them in one last step: if the process dies, the folder has all
-    old weights or all new ones. It may be the folder that a model was loaded from. Metadata is added for int8 tensors.
+    New files are written beside the old ones and replace them in a row, while other processes wait for the folder's
+    lock: if the process dies, the folder has all old weights or all new ones. It may be the folder that a model was
+    loaded from. int8 tensors, with metadata of their own, are written as `model.int8.safetensors`.
+
+    With a `config.json` in `files`, it and the weights get a save id. If the process dies between the two, the ids
+    differ, and `read` refuses the folder.
+
+    Args:
+        folder: an existing or new folder.
+        state: tensors by name.
+        files: JSON files of the same save, {name: contents}; they replace the old ones after the weights.
+        metadata: metadata of the weight files.
+        max_shard_size: maximum size of a weight file, in bytes or as "500MB".
 
     Raises:
         CheckpointError: the folder cannot be written, or a tensor holds NaN or infinity; the old weights stay.
         OptionError: `max_shard_size` is not a size.
     """
-    folder, limit = Path(folder), _parse_size(max_shard_size)
+    folder, limit, files = Path(folder), _parse_size(max_shard_size), dict(files or {})
     packed = any(tensor.dtype == torch.int8 for tensor in state.values())
     if not state:
         raise CheckpointError(*MESSAGES["no_tensors_to_write"].format(folder=folder))
     check_tensors(folder, state, "int8" if packed else None)
     metadata = {"format": "pt", **(INT8_METADATA if packed else {}), **(metadata or {})}
+    if "config.json" in files:
+        metadata[SAVE_ID] = secrets.token_hex(8)
+        files["config.json"] = {**files["config.json"], SAVE_ID: metadata[SAVE_ID]}
     shards = list(_split_shards(state, limit))
-    with convert_disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if len(shards) == 1:
-            _save_file(shards[0], folder / SAFE_WEIGHTS_NAME, metadata)  # from here on, `read` reads it
-            new_files = {SAFE_WEIGHTS_NAME}
-        else:
-            new_files = _write_shards(folder, shards, metadata)
-    _remove_old_files(folder, new_files)
+    single, index = SAFE_FILES[2:] if packed else SAFE_FILES[:2]
+    with lock_folder(folder), convert_disk_errors(folder):
+        old_shards = _old_shards(folder)
+        if "config.json" in files:
+            _complete_config(folder, [*SAFE_FILES[::2], *old_shards])
+        with replace_files(folder) as staging:
+            names = [single] if len(shards) == 1 else _shard_names(folder, single, len(shards))
+            for name, shard in zip(names, shards, strict=True):
+                save_file(shard, staging.file(name), metadata)
+            if len(shards) > 1:
+                _write_index(staging, index, dict(zip(names, shards, strict=True)))
+            top = staging.steps[-1][0]  # from its replacement on, `read` reads the new weights,
+            for name in SAFE_FILES[: SAFE_FILES.index(top)]:
+                staging.remove(name)  # unless there is one of these
+            for name, content in files.items():
+                staging.text(name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        _remove_old_files(folder, (old_shards | {*SAFE_FILES}) - {top, *names})
 
 
-def _write_shards(folder: Path, shards: list[dict[str, Tensor]], metadata: dict[str, str]) -> set[str]:
-    """Write the shards of a checkpoint and their index, and return the names of all files written."""
-    names = [f"model-{i:05}-of-{len(shards):05}.safetensors" for i in range(1, len(shards) + 1)]
+def _shard_names(folder: Path, single: str, count: int) -> list[str]:
+    stem, suffix = single.removesuffix(".safetensors"), ".safetensors"
+    names = [f"{stem}-{i:05}-of-{count:05}{suffix}" for i in range(1, count + 1)]
     if any((folder / name).exists() for name in names):  # the old index may name them
         tag = secrets.token_hex(3)
-        names = [name.replace("model-", f"model-{tag}-") for name in names]
-    for name, shard in zip(names, shards, strict=True):
-        _save_file(shard, folder / name, metadata)
-    index = {
-        "metadata": {"total_size": sum(tensor.nbytes for shard in shards for tensor in shard.values())},
-        "weight_map": {tensor: name for name, shard in zip(names, shards, strict=True) for tensor in shard},
+        names = [name.replace(f"{stem}-", f"{stem}-{tag}-") for name in names]
+    return names
+
+
+def _write_index(staging: Staging, index: str, shards: Mapping[str, dict[str, Tensor]]) -> None:
+    content = {
+        "metadata": {"total_size": sum(tensor.nbytes for shard in shards.values() for tensor in shard.values())},
+        "weight_map": {tensor: name for name, shard in shards.items() for tensor in shard},
     }
-    write_text(folder / SAFE_WEIGHTS_INDEX_NAME, json.dumps(index, indent=2) + "\n")
-    (folder / SAFE_WEIGHTS_NAME).unlink(missing_ok=True)  # `read` prefers it; from here on, it reads the shards
-    return {SAFE_WEIGHTS_INDEX_NAME, *names}
+    staging.text(index, json.dumps(content, indent=2) + "\n")
 
 
-def _remove_old_files(folder: Path, new_files: set[str]) -> None:
+def _old_shards(folder: Path) -> set[str]:
+    """Return the names of the shards that a folder's indexes name."""
+    names: set[str] = set()
+    for index in SAFE_FILES[1::2]:
+        with suppress(CheckpointError):  # there is none, or it is damaged
+            names |= set(weight_map(folder / index).values())
+    return names
+
+
+def _complete_config(folder: Path, weights: list[str]) -> None:
+    """Give a folder's config.json that has no save id that of its weights, so that new weights will not fit it."""
+    with suppress(CheckpointError):  # there is none, or it is damaged
+        if SAVE_ID not in (data := read_json(folder / "config.json", CheckpointError)):
+            data[SAVE_ID] = next(filter(None, (_save_id(folder / name) for name in weights)), secrets.token_hex(8))
+            write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def _save_id(path: Path) -> str | None:
+    with suppress(Exception), safe_open(path, "pt") as file:  # there is none, or it is damaged
+        return (file.metadata() or {}).get(SAVE_ID)
+    return None
+
+
+def _remove_old_files(folder: Path, names: set[str]) -> None:
     """Remove a checkpoint's obsolete files: old weights, and temporary files of a process that died."""
-    long_ago = time.time() - 3600  # seconds; another process may be writing the younger ones
-    for path in (folder / SAFE_WEIGHTS_INDEX_NAME, *folder.glob(SHARD_PATTERN), *folder.glob(".model*.tmp")):
+    long_ago = time.time() - 3600  # seconds; a process without the lock may be writing the younger ones
+    for path in (*(folder / name for name in names), *folder.glob(".model*.tmp")):
         with suppress(OSError):  # on Windows, while a model is mapped from it
-            if path.name not in new_files and (path.suffix != ".tmp" or path.stat().st_mtime < long_ago):
+            if path.suffix != ".tmp" or path.stat().st_mtime < long_ago:
                 path.unlink()
 
 
@@ -104,8 +152,3 @@ def _split_shards(state: Mapping[str, Tensor], limit: int) -> Iterator[dict[str,
         free -= tensor.nbytes
         addresses.add(address)
     yield shard
-
-
-def _save_file(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
-    with atomic_write(path) as temporary:
-        save_file(tensors, temporary, metadata)

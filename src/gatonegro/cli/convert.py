@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -31,21 +30,21 @@ def run(args: Namespace) -> None:
             f"{args.output!r} no es una carpeta; nombra una, nueva o ya creada.",
         )
     source = hub.locate(args.name, **source_of(args))
-    load_config(source)  # raises if the source is not a model
-    tensors = checkpoints.read(source, allow_pickle=True)
-    checkpoints.write(out, checkpoints.pack_int8(tensors) if args.int8 else tensors)
+    config = load_config(source).extra  # raises if the source is not a model
+    tensors = checkpoints.read(source, allow_pickle=True, save_id=config.get(checkpoints.SAVE_ID))
+    with storage.lock_folder(out):
+        state = checkpoints.pack_int8(tensors) if args.int8 else tensors
+        generation = source.json("generation_config.json")
+        others = {} if generation is None else {"generation_config.json": generation}
+        checkpoints.write(out, state, files={**others, "config.json": config})
+        try:
+            AutoTokenizer.from_pretrained(args.name, **source_of(args)).save_pretrained(out)
+        except TokenizerError as error:
+            print_message(error.within("no tokenizer was written", "no se escribió ningún tokenizador"))
+        card = source.file("README.md")
+        if card is not None and not (out / "README.md").exists():  # never overwrite the user's README
+            storage.copy(card, out / "README.md")
     form = "int8" if args.int8 else ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors.values()}))
-    config = json.dumps(source.json("config.json"), indent=2, ensure_ascii=False)
-    storage.write_text(out / "config.json", config + "\n")
-    try:
-        AutoTokenizer.from_pretrained(args.name, **source_of(args)).save_pretrained(out)
-    except TokenizerError as error:
-        print_message(error.within("no tokenizer was written", "no se escribió ningún tokenizador"))
-    if (generation := source.file("generation_config.json")) is not None:
-        storage.copy(generation, out / "generation_config.json")
-    card = source.file("README.md")
-    if card is not None and not (out / "README.md").exists():  # never overwrite the user's README
-        storage.copy(card, out / "README.md")
     megabytes = sum(file.stat().st_size for file in out.glob("*.safetensors")) / 1e6
     if sys.stderr.isatty():
         print_message(

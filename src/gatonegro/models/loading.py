@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -64,7 +65,8 @@ def load(
     config = load_config(source, head)
     if num_labels is not None and num_labels != config.num_labels:
         config = config.with_labels(num_labels)
-    tensors = checkpoints.read(source, allow_pickle=allow_pickle, unpack=False, checked=checked)
+    save_id = config.extra.get(checkpoints.SAVE_ID)
+    tensors = checkpoints.read(source, allow_pickle=allow_pickle, unpack=False, checked=checked, save_id=save_id)
     stored_int8 = any(tensor.dtype == torch.int8 for tensor in tensors.values())
     try:
         tensors = checkpoints.unpack_int8(tensors)
@@ -102,7 +104,7 @@ def copy_to(
 ) -> list[Path]:
     """Copy a model's files into a folder, downloading them if necessary, and return the paths of the copies.
 
-    Weights and configuration are written last, so that an incomplete copy cannot be loaded.
+    The configuration is written last, so that an incomplete copy cannot be loaded.
     """
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source)  # fails before a long download
@@ -113,16 +115,22 @@ def copy_to(
         if (path := source.file(file)) is not None
     ]
     files += checkpoints.weight_files(source)
-    others = sorted(_model_files(folder) - {path.name for path in files})
-    if not others and (folder / "README.md").exists() and not (folder / "config.json").exists():
-        others = ["README.md"]  # not the card of an earlier copy
-    if others:  # they would be read instead of the copy's
-        raise CheckpointError(*MESSAGES["other_files"].format(folder=folder, files=", ".join(others)))
-    for path in files:
-        storage.copy(path, folder / path.name)
-    preprocessing = preprocessing_name(source.name, config.extra.get(CONFIG_KEY))  # the copy's name may not imply it
-    data = dict(config.extra) | ({CONFIG_KEY: preprocessing} if preprocessing else {})
-    storage.write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    with storage.lock_folder(folder):
+        others = sorted(_model_files(folder) - {path.name for path in files})
+        if not others and (folder / "README.md").exists() and not (folder / "config.json").exists():
+            others = ["README.md"]  # not the card of an earlier copy
+        if others:  # they would be read instead of the copy's
+            raise CheckpointError(*MESSAGES["other_files"].format(folder=folder, files=", ".join(others)))
+        preprocessing = preprocessing_name(
+            source.name, config.extra.get(CONFIG_KEY)
+        )  # the copy's name may not imply it
+        data = dict(config.extra) | ({CONFIG_KEY: preprocessing} if preprocessing else {})
+        with storage.replace_files(folder) as staging:
+            staging.remove("config.json")  # until all files are there, the folder is no model
+            for path in files:
+                storage.check_not_same(path, folder / path.name)
+                shutil.copyfile(path, staging.file(path.name))
+            staging.text("config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
     return [*(folder / path.name for path in files), folder / "config.json"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -271,10 +270,13 @@ class Model(nn.Module):
     def save_pretrained(self, folder: str | Path, *, max_shard_size: int = 5 * 10**9, int8: bool = False) -> None:
         """Write the model's `config.json` and `model.safetensors` to a folder, which `transformers` can load.
 
+        The files replace older ones together, at the end; a second process that saves into the folder waits.
+
         Args:
             folder: an existing or new folder.
             max_shard_size: maximum size of a weight file in bytes.
-            int8: store matrices as int8 rows with one scale each: a quarter of the size, readable by this library only.
+            int8: store matrices as int8 rows with one scale each: a quarter of the size, readable by this library
+                only, in `model.int8.safetensors`.
 
         Raises:
             CheckpointError: the folder cannot be written, or a weight is NaN or infinite.
@@ -284,17 +286,13 @@ class Model(nn.Module):
         family = family_of(self.config.model_type)
         tensors = to_checkpoint(family, self.config, self.task_head, self.state_dict())
         data = write_config(family, self.config, self.task_head) | {"dtype": str(self.dtype).removeprefix("torch.")}
-        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        folder = storage.output_folder(folder)
         checkpoints.write(
-            folder,
+            storage.output_folder(folder),
             checkpoints.pack_int8(tensors) if int8 else tensors,
+            files={**self._extra_files(), "config.json": data},
             metadata={"gatonegro": "int8"} if int8 else None,
             max_shard_size=max_shard_size,
         )
-        for name, content in self._extra_files().items():
-            storage.write_text(folder / name, json.dumps(content, indent=2) + "\n")
-        storage.write_text(folder / "config.json", text)
 
     def _extra_files(self) -> dict[str, dict[str, Any]]:
         """Return the contents of files that `save_pretrained` writes beside weights and configuration, by file name."""

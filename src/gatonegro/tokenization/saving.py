@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from gatonegro.errors import InputError, TokenizerError
-from gatonegro.storage import output_folder, write_bytes
+from gatonegro.storage import lock_folder, output_folder, replace_files
 from gatonegro.tokenization.marian import Marian
 
 
@@ -55,8 +55,9 @@ def save(
         files = {"tokenizer.json": _bytes(backend.to_str(pretty=True))}
     files["tokenizer_config.json"] = _bytes(json.dumps(config, indent=2, ensure_ascii=False))
     files["special_tokens_map.json"] = _bytes(json.dumps(_without_type(special), indent=2, ensure_ascii=False))
-    for name, data in files.items():
-        write_bytes(folder / name, data, TokenizerError)
+    with lock_folder(folder, TokenizerError), replace_files(folder, TokenizerError) as staging:
+        for name, data in files.items():
+            staging.file(name).write_bytes(data)
     return tuple(str(folder / name) for name in files)
 
 
