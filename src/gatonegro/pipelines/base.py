@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.batching import windows
-from gatonegro.checks import one_of, optional, short_repr, whole
+from gatonegro.checks import is_missing, one_of, optional, short_repr, whole
 from gatonegro.errors import CheckpointError, InputError, OptionError
 from gatonegro.i18n import localized
 from gatonegro.language import Languages, languages_of
@@ -106,6 +106,8 @@ class Pipeline:
     ) -> Any:
         """Return the answer to one input, such as a text, or a list or generator of the answers to several inputs.
 
+        The answer to a missing row (None, NaN, pandas' NA), or to a dict with a missing text, is None.
+
         Args:
             inputs: a row, such as a text, or a list, array, Series or generator of rows.
             batch_size: largest number of sequences per batch, for this call.
@@ -123,6 +125,8 @@ class Pipeline:
         """
         settings = self._settings(options, batch_size, language_check)
         PROGRESS_CHECK("progress", progress)
+        if is_missing(inputs):
+            return None
         task, warner = self.task_record, NoticeWarner(self.warned_kinds)
         if task.is_single(inputs, settings.options):
             with ProgressBar(self.task, progress, PROGRESS_MIN_BATCHES) as bar:
@@ -151,9 +155,14 @@ class Pipeline:
         return task.wrap(inputs, answers, options)
 
     def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:
-        """Yield an answer per input row, answering each list of rows before requesting the next, which may block."""
+        """Yield an answer per input row, answering each list of rows before requesting the next, which may block.
+
+        Raises:
+            InputError: `parts` or one of them is not a list of rows, or the task cannot read a row.
+        """
         settings = self._settings({})
-        return self._values(((rows, settings) for rows in parts), NoticeWarner(self.warned_kinds), warn_at_once=True)
+        checked = ((_validated_rows(rows), settings) for rows in _validated_rows(parts))
+        return self._values(checked, NoticeWarner(self.warned_kinds), warn_at_once=True)
 
     def run(self, parts: Iterable[Part]) -> Iterator[Answer]:
         """Yield one `Answer` per input row, in order and in bounded memory, with errors returned and not raised.
@@ -169,13 +178,12 @@ class Pipeline:
             InputError: a part is not such a pair, or the tokenizer belongs to another model.
             CheckpointError: none of the first rows has a finite answer.
         """
-        return self._run(map(self._validated_part, parts))
+        return self._run(map(self._validated_part, _validated_rows(parts)))
 
     def _validated_part(self, part: Part) -> tuple[Iterable[Any], Settings]:
         """Check the options of a group of input rows, and return the rows with the checked settings."""
         rows, options = part if isinstance(part, tuple | list) and len(part) == 2 else (None, None)
-        is_rows = isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping)
-        if not is_rows or not isinstance(options, Mapping):
+        if not isinstance(options, Mapping):
             raise InputError(
                 f"a part is a tuple of rows, and a dict of options: run([(texts, {{}})]), not {short_repr(part)}.",
                 f"una parte es una tupla de filas y un dict de opciones: run([(textos, {{}})]), no {short_repr(part)}.",
@@ -185,8 +193,8 @@ class Pipeline:
                 f"names of options are str, and these are not: {short_repr(list(options))}.",
                 f"los nombres de las opciones son str, y estos no: {short_repr(list(options))}.",
             )
-        _check_shape(rows)
         loop = {name: options[name] for name in ("batch_size", "language_check") if name in options}
+        rows = _validated_rows(rows)
         return rows, self._settings({name: options[name] for name in options if name not in loop}, **loop)
 
     def _settings(
@@ -278,6 +286,17 @@ def _recreate(function: Callable[..., Pipeline], arguments: Mapping[str, Any]) -
     return function(**arguments)
 
 
+def _validated_rows(rows: Any) -> Iterable[Any]:
+    """Return a list, array, Series or generator of input rows, or raise InputError for anything else."""
+    if not isinstance(rows, Iterable) or isinstance(rows, str | bytes | Mapping):
+        raise InputError(
+            f"expected a list of rows, not {short_repr(rows)}; pass [{short_repr(rows)}].",
+            f"se esperaba una lista de filas, no {short_repr(rows)}; pasa [{short_repr(rows)}].",
+        )
+    _check_shape(rows)
+    return rows
+
+
 def _check_shape(rows: Any) -> None:
     """Raise InputError for a table or an array of several dimensions, which is not a list of input rows."""
     shape = getattr(rows, "shape", None)
@@ -293,8 +312,11 @@ def _raise_if_none_succeeds(answers: Iterator[Answer]) -> Iterator[Answer]:
     """Yield answers, or raise the first CheckpointError if the first FIRST_WINDOW_ROWS answers are all errors."""
     first: list[Answer] = []
     for answer in islice(answers, FIRST_WINDOW_ROWS):
+        if answer == Answer() and not first:  # of a missing row
+            yield answer
+            continue
         first.append(answer)
-        if answer.error is None:
+        if answer.value is not None:
             break
     else:
         errors = (answer.error for answer in first)
