@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.batching import windows
-from gatonegro.checks import is_missing, one_of, optional, short_repr, whole
+from gatonegro.checks import blank_as_missing, is_missing, one_of, optional, short_repr, whole
 from gatonegro.errors import CheckpointError, InputError, OptionError
 from gatonegro.i18n import localized
 from gatonegro.language import Languages, languages_of
 from gatonegro.models import Model
+from gatonegro.pipelines.frames import frame
 from gatonegro.pipelines.language_check import LANGUAGE_CHECK_MODE, Route, Router, is_sampled
 from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings, without_traceback
 from gatonegro.pipelines.notices import NoticeWarner
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 MAX_WINDOW_ROWS = 2048  # a window is the rows that are sorted by length together
 FIRST_WINDOW_ROWS = 256  # the first window is small, so that the first answers come soon
 GENERATE_WINDOW_ROWS = 64, 256  # first and largest window of tasks that generate text
-PROGRESS_MIN_ROWS, PROGRESS_MIN_BATCHES = 500, 20  # smallest amount of work with a progress bar; batches: of one text
 BATCH_SIZE_CHECK = optional(whole(1))
 PROGRESS_CHECK = one_of(True, False, None)
 Part = tuple[Iterable[Any], Mapping[str, Any]]  # rows, and their options
@@ -114,7 +114,7 @@ class Pipeline:
             language_check: treatment of texts in a language that the model does not support: "warn" (once per
                 pipeline), "error", "route" (use a built-in model for that language, and name the model in each answer)
                 or "off".
-            progress: show a progress bar on stderr; None: on a terminal only, for long work.
+            progress: show a progress bar on stderr; None: on a terminal only, for work of over two seconds.
             **options: the task's options, for this call.
 
         Raises:
@@ -129,20 +129,61 @@ class Pipeline:
             return None
         task, warner = self.task_record, NoticeWarner(self.warned_kinds)
         if task.is_single(inputs, settings.options):
-            with ProgressBar(self.task, progress, PROGRESS_MIN_BATCHES) as bar:
-                (answer,) = self._values([([inputs], settings)], warner, on_batch=bar.update)
+            (answer,) = self._answers([inputs], settings, warner, progress)
             warner.warn()
             return task.wrap(inputs, answer, options)
         if isinstance(inputs, Iterator):
             return self._values([(inputs, settings)], warner, warn_at_once=True)
+        answers = self._answers(self._rows(inputs, settings.options), settings, warner, progress)
+        warner.warn()
+        return task.wrap(inputs, answers, options)
+
+    def to_frame(
+        self,
+        inputs: Any,
+        *,
+        batch_size: int | None = None,
+        language_check: str | None = None,
+        progress: bool | None = None,
+        **options: Any,
+    ) -> Any:
+        """Return the answers as a pandas DataFrame with the index of a pandas Series, or a polars DataFrame for polars.
+
+        Columns are the answer's keys, such as "label" and "score"; with several answers per row, a column has lists.
+        Labels with `top_k` are a column each, with its scores. Entities and embeddings are one column. Missing and
+        blank texts are rows without values.
+
+        Args:
+            inputs: texts, or other rows of the task: a Series, list, array or generator.
+            batch_size: largest number of sequences per batch.
+            language_check: as in `__call__`.
+            progress: as in `__call__`.
+            **options: the task's options, for this call.
+
+        Raises:
+            InputError: the task cannot read a row; the message has the row's position.
+            MissingExtraError: pandas is not installed.
+            OptionError: an option is unknown, or has an invalid value.
+        """
+        settings = self._settings(options, batch_size, language_check)
+        PROGRESS_CHECK("progress", progress)
+        single = is_missing(inputs) or self.task_record.is_single(inputs, settings.options)
+        rows = list(map(blank_as_missing, [inputs] if single else _validated_rows(inputs)))
+        warner = NoticeWarner(self.warned_kinds)
+        answers = self._answers(self._rows(rows, settings.options), settings, warner, progress)
+        warner.warn()
+        columns, config = self.task_record.columns, self.model.config
+        return frame(inputs, [None if answer is None else columns(config, answer) for answer in answers])
+
+    def _answers(
+        self, rows: Sequence[Any], settings: Settings, warner: NoticeWarner, progress: bool | None
+    ) -> list[Any]:
+        """Return the answers to valid rows, with a progress bar; Ctrl-C raises with the answers so far."""
         answers: list[Any] = []
-        rows: list[Any] = []
         try:
-            rows = self._rows(inputs, settings.options)
-            with ProgressBar(self.task, progress, PROGRESS_MIN_ROWS) as bar:
-                for answer in self._values([(rows, settings)], warner):
-                    answers.append(answer)
-                    bar.update(len(answers), len(rows))
+            with ProgressBar(self.task, progress) as bar:
+                parts = [(rows, settings)]
+                answers.extend(self._values(parts, warner, on_batch=lambda done: bar.update(done, len(rows))))
         except KeyboardInterrupt as stop:
             stop.answers = answers  # type: ignore[attr-defined]
             text = localized(
@@ -151,8 +192,7 @@ class Pipeline:
             )
             stop.args = (text,)
             raise
-        warner.warn()
-        return task.wrap(inputs, answers, options)
+        return answers
 
     def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:
         """Yield an answer per input row, answering each list of rows before requesting the next, which may block.
@@ -183,7 +223,7 @@ class Pipeline:
     def _validated_part(self, part: Part) -> tuple[Iterable[Any], Settings]:
         """Check the options of a group of input rows, and return the rows with the checked settings."""
         rows, options = part if isinstance(part, tuple | list) and len(part) == 2 else (None, None)
-        if not isinstance(options, Mapping):
+        if not _is_rows(rows) or not isinstance(options, Mapping):
             raise InputError(
                 f"a part is a tuple of rows, and a dict of options: run([(texts, {{}})]), not {short_repr(part)}.",
                 f"una parte es una tupla de filas y un dict de opciones: run([(textos, {{}})]), no {short_repr(part)}.",
@@ -194,7 +234,7 @@ class Pipeline:
                 f"los nombres de las opciones son str, y estos no: {short_repr(list(options))}.",
             )
         loop = {name: options[name] for name in ("batch_size", "language_check") if name in options}
-        rows = _validated_rows(rows)
+        _check_shape(rows)
         return rows, self._settings({name: options[name] for name in options if name not in loop}, **loop)
 
     def _settings(
@@ -269,11 +309,12 @@ class Pipeline:
         if isinstance(rows, Iterator):  # the next row may block
             first_size = 1
         for window in windows(rows, first_size, max_size):
+            report = on_batch and partial(_report, on_batch, item, len(window))
             if settings.language_check == "off":
-                answers = self.loop.answer(window, settings, on_batch)
+                answers = self.loop.answer(window, settings, report)
             else:
                 checked = [n for n in range(len(window)) if is_checked(item + n)]
-                answers = self._router.answer(window, settings, checked, on_batch)
+                answers = self._router.answer(window, settings, checked, report)
             for answer in answers:
                 if answer.error is not None:
                     answer = replace(answer, error=without_traceback(answer.error))
@@ -282,19 +323,28 @@ class Pipeline:
                 item += 1
 
 
+def _report(on_batch: OnBatch, before: int, rows: int, share: float) -> None:
+    """Pass on how many rows are done, with `share` of a window of `rows` after the `before` rows ahead of it."""
+    on_batch(before + share * rows)
+
+
 def _recreate(function: Callable[..., Pipeline], arguments: Mapping[str, Any]) -> Pipeline:
     return function(**arguments)
 
 
+def _is_rows(rows: Any) -> bool:
+    return isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping)
+
+
 def _validated_rows(rows: Any) -> Iterable[Any]:
     """Return a list, array, Series or generator of input rows, or raise InputError for anything else."""
-    if not isinstance(rows, Iterable) or isinstance(rows, str | bytes | Mapping):
+    if not _is_rows(rows):
         raise InputError(
             f"expected a list of rows, not {short_repr(rows)}; pass [{short_repr(rows)}].",
             f"se esperaba una lista de filas, no {short_repr(rows)}; pasa [{short_repr(rows)}].",
         )
     _check_shape(rows)
-    return rows
+    return rows  # type: ignore[no-any-return]
 
 
 def _check_shape(rows: Any) -> None:

@@ -24,7 +24,7 @@ DEFAULT_BATCH_TOKENS = 32_768  # the same on other devices
 GENERATE_BATCH_TOKENS = 2048  # source tokens per batch of tasks that generate text
 E = TypeVar("E", bound=GatonegroError)
 ROW_ERRORS = (InputError, TokenizerError)  # errors of encoding that a single row may cause
-OnBatch = Callable[[int, int], None]  # callback after each batch: (finished batches, all batches)
+OnBatch = Callable[[float], None]  # callback after each batch, with the share of the work that is done
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Loop:
         if self.task.retry is not None:
             done, good = len(encoded.ids), {n: out for n, out in outputs.items() if not isinstance(out, GatonegroError)}
             encoded = self.task.retry(self.tokenizer, self.model.config, encoded, good, options)
-            outputs |= self._outputs(encoded, range(done, len(encoded.ids)), options, size, on_batch)
+            outputs |= self._outputs(encoded, range(done, len(encoded.ids)), options, size, None)
         windows: list[list[int]] = [[] for _ in row_indices]
         for n, row in enumerate(encoded.row_of):
             windows[row].append(n)
@@ -207,7 +207,7 @@ class Loop:
             batch = [sequences[i] for i in indices]
             outputs |= zip(batch, self._ask(encoded, batch, options), strict=True)
             if on_batch is not None:
-                on_batch(done, len(batches))
+                on_batch(done / len(batches))
         return outputs
 
     def _ask(self, encoded: Encoded, batch: Sequence[int], options: Mapping[str, Any]) -> Sequence[Any]:

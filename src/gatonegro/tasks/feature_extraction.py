@@ -54,6 +54,7 @@ FEATURE_EXTRACTION = Task(
     encode=encode,
     predict=Model.embed,
     decode=decode,
+    columns=lambda config, answer: {"embedding": answer},
     options={
         "pooling": Option(None, optional(POOLING_CHECK)),
         "normalize": Option(False, FLAG),  # to length 1, so that a dot product is the cosine

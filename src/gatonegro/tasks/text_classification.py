@@ -120,6 +120,17 @@ def wrap(inputs: Any, answers: Any, call_options: Mapping[str, Any]) -> Any:
     return [answers] if isinstance(inputs, str) and "top_k" not in call_options else answers
 
 
+def columns(config: Config, answer: Any) -> Mapping[str, Any]:
+    """Return a text's answer as a row of a table; with several labels, each is a column with its score."""
+    if isinstance(answer, Mapping):
+        return answer
+    if len(answer) == 1:
+        return answer[0]  # type: ignore[no-any-return]
+    scores = {label["label"]: label["score"] for label in answer}
+    marks = {name: value for label in answer for name, value in label.items() if name not in ("label", "score")}
+    return {label: scores.get(label) for label in config.id2label.values()} | marks
+
+
 TRUNCATION_CHECK = one_of(True, False, None, "longest_first", "only_first", "only_second", "do_not_truncate")
 FUNCTION_CHECK = Check(
     lambda name: isinstance(name, str) and name.lower() in SCORE_FUNCTIONS,
@@ -134,6 +145,7 @@ TEXT_CLASSIFICATION = Task(
     predict=Model.predict,
     decode=decode,
     wrap=wrap,
+    columns=columns,
     options={
         "top_k": Option(NOT_GIVEN, optional(whole(0))),
         "function_to_apply": Option(None, optional(FUNCTION_CHECK)),
