@@ -217,6 +217,8 @@ def _message_key(error: BaseException) -> str | None:
 def locate(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> Source:
     """Find a model by name, without downloading it: as a folder, else as a built-in model, else on the hub.
 
+    A folder with the name of a built-in model counts only if it has a config.json; ./NAME always names the folder.
+
     Args:
         name: a folder, the short name of a built-in model, or a name on the hub.
         revision: branch, tag or commit of a hub name.
@@ -232,7 +234,8 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
             f"a model's name must be text or a path, not {kind}.",
             f"el nombre de un modelo debe ser un texto o una ruta, no {kind}.",
         )
-    if (folder := _folder(text)) is not None:
+    folder = _folder(text)
+    if folder is not None and (text not in BUILT_IN or (folder / "config.json").is_file()):
         return Source(text, folder, revision)
     if revision is not None:
         REVISION_CHECK("revision", revision)

@@ -31,6 +31,11 @@ def run(args: Namespace) -> None:
             f"{args.output!r} no es una carpeta; nombra una, nueva o ya creada.",
         )
     source = hub.locate(args.name, **source_of(args))
+    if source.folder is not None and out.is_dir() and out.samefile(source.folder):
+        raise CheckpointError(
+            f"{args.output!r} is the folder of the model itself, which would be overwritten; name another folder.",
+            f"{args.output!r} es la carpeta del propio modelo, que se perdería; nombra otra carpeta.",
+        )
     load_config(source)  # raises if the source is not a model
     tensors = checkpoints.read(source, allow_pickle=True)
     checkpoints.write(out, checkpoints.pack_int8(tensors) if args.int8 else tensors)

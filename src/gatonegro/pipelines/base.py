@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
 MAX_WINDOW_ROWS = 2048  # a window is the rows that are sorted by length together
+CPU_WINDOW_ROWS = 256  # the most on a CPU, where more is no faster, and answers come later
 FIRST_WINDOW_ROWS = 256  # the first window is small, so that the first answers come soon
 GENERATE_WINDOW_ROWS = 64, 256  # first and largest window of tasks that generate text
 BATCH_SIZE_CHECK = optional(whole(1))
@@ -306,6 +307,8 @@ class Pipeline:
         """Yield the answers to a list of input rows, numbered from `item`, the number of rows in earlier lists."""
         generates = self.task_record.generate is not None
         first_size, max_size = GENERATE_WINDOW_ROWS if generates else (FIRST_WINDOW_ROWS, MAX_WINDOW_ROWS)
+        if self.device.type == "cpu":
+            max_size = min(max_size, CPU_WINDOW_ROWS)
         if isinstance(rows, Iterator):  # the next row may block
             first_size = 1
         for window in windows(rows, first_size, max_size):

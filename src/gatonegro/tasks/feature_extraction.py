@@ -63,4 +63,5 @@ FEATURE_EXTRACTION = Task(
         "max_length": Option(None, MAX_LENGTH),
     },
     example_model="intfloat/multilingual-e5-small",
+    precision="fp32",  # vectors are stored, and compared with those of other machines and libraries
 )

@@ -87,6 +87,7 @@ class Task:
     """Definition of a pipeline's task by pure functions that check, encode, run and decode input rows.
 
     `options`: keyword → default and check.
+    `precision`: the default of `pipeline(…, precision=)`.
     `is_single(inputs, options)` → True if a user's input is one row, and not a list of rows.
     `check(row, options)` raises RowError for a row that the task cannot read.
     `encode(tokenizer, config, rows, options)` → `Encoded`. It stores the error of an unreadable row there, or raises a
@@ -110,6 +111,7 @@ class Task:
     retry: Callable[[Tokenizer, Config, Encoded, Mapping[int, Any], Mapping[str, Any]], Encoded] | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     example_model: str = ""  # a model on the hub, where no built-in one exists
+    precision: str = "auto"
     is_single: Callable[[Any, Mapping[str, Any]], bool] = lambda inputs, options: isinstance(inputs, str | Mapping)
     wrap: Callable[[Any, Any, Mapping[str, Any]], Any] = lambda inputs, answers, call_options: answers
     columns: Callable[[Config, Any], Mapping[str, Any]] = lambda config, answer: columns(answer)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, short_repr, whole
+from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, short_repr, text_problem, whole
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError, RowError
 from gatonegro.i18n import Message
@@ -35,8 +35,9 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
         if "text" not in row or not row.keys() <= {"text", "text_pair"}:
             keys = short_repr(list(row))
             raise RowError(*MESSAGES["dict_keys"].format(keys=keys))
-        for value in row.values():
-            check_row_text(value)
+        for name, value in row.items():
+            if problem := text_problem(value):
+                raise RowError(f"has a {name} that is {problem.en}", f"tiene un {name} que es {problem.es}")
     elif isinstance(row, list | tuple):
         kind = type(row).__name__
         raise RowError(*MESSAGES["not_text_or_pair"].format(kind=kind))
@@ -104,6 +105,8 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     """Return a text's best label with its score or, with `top_k`, a list of its best labels with their scores."""
     name = options["function_to_apply"]
     name = config.score_function if name is None else str(name).lower()
+    if name != "none" and options["min_score"] is not None:
+        number(0, 1)("min_score", options["min_score"])
     logits = output.answers[0] if len(output.answers) == 1 else combine_windows(output.answers, output.lengths)
     scores = SCORE_FUNCTIONS[name](logits).tolist()  # labels
     top_k, min_score = options["top_k"], options["min_score"]
@@ -147,7 +150,7 @@ TEXT_CLASSIFICATION = Task(
     wrap=wrap,
     columns=columns,
     options={
-        "top_k": Option(NOT_GIVEN, optional(whole(0))),
+        "top_k": Option(NOT_GIVEN, optional(whole(1))),
         "function_to_apply": Option(None, optional(FUNCTION_CHECK)),
         "min_score": Option(None, optional(number())),  # below it, the best label has "unsure": True
         "truncation": Option(False, TRUNCATION_CHECK),
