@@ -13,12 +13,13 @@ import re
 import warnings
 from contextlib import suppress
 from difflib import get_close_matches
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from gatonegro.checks import Check
-from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError
+from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError, is_notebook, warn
 from gatonegro.i18n import Message, catalog, format_int
 
 # short name → task; the weights are a separate distribution with one folder per model
@@ -170,7 +171,7 @@ class HubSource(Source):
                 raise self._error(cause, filename, failure) from None
         self.offline = True
         warning = GatonegroWarning(*MESSAGES["only_cached"].format(name=self.name, filename=filename))
-        warnings.warn(warning, stacklevel=2)
+        warn(warning, stacklevel=2)
         return None
 
     def _fetch(self, filename: str) -> Path:
@@ -234,6 +235,10 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
             f"a model's name must be text or a path, not {kind}.",
             f"el nombre de un modelo debe ser un texto o una ruta, no {kind}.",
         )
+    if is_notebook():  # huggingface_hub imports tqdm, which warns of a progress bar that it would like better
+        with warnings.catch_warnings(), suppress(ImportError):
+            warnings.simplefilter("ignore")
+            import_module("tqdm.auto")
     folder = _folder(text)
     if folder is not None and (text not in BUILT_IN or (folder / "config.json").is_file()):
         return Source(text, folder, revision)

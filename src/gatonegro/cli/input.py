@@ -18,7 +18,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")  # represent bytes that are not UTF-8
 CHUNK_BYTES = 1 << 17  # bytes of standard input per read: about a thousand lines
 CHUNK_ROWS = 1000  # rows of a CSV per list of texts
 DELIMITERS = ",;\t|"
-COLUMN_NAME = re.compile(r"\w([\w .()/-]{0,38}[\w)])?")  # in prose, a space follows a comma
+COLUMN_NAME = re.compile(r"[^\W\d]([\w .()/-]{0,38}[\w)])?")  # in prose, a space follows a comma
 
 
 def read_texts(arguments: list[str], column: str | None = None) -> Iterator[list[str]]:

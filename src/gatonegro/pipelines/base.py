@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from gatonegro.batching import windows
 from gatonegro.checks import blank_as_missing, is_missing, one_of, optional, short_repr, whole
@@ -17,7 +18,7 @@ from gatonegro.models import Model
 from gatonegro.pipelines.frames import frame
 from gatonegro.pipelines.language_check import LANGUAGE_CHECK_MODE, Route, Router, is_sampled
 from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings, without_traceback
-from gatonegro.pipelines.notices import NoticeWarner
+from gatonegro.pipelines.notices import WARNED_KINDS, NoticeWarner
 from gatonegro.pipelines.progress import ProgressBar
 from gatonegro.preprocessing.transform import TextTransform
 from gatonegro.tasks import Task
@@ -64,7 +65,7 @@ class Pipeline:
         self.batch_size = BATCH_SIZE_CHECK("batch_size", batch_size)
         self.options = {**task.defaults, **task.validate_options(options or {})}
         self.language_check = LANGUAGE_CHECK_MODE("language_check", language_check)
-        self.warned_kinds: set[str] = set()  # kinds of notices that have been shown
+        self.key = uuid4().hex  # of the pipeline and its copies
         self._route, self._maker = route, maker
 
     def __repr__(self) -> str:
@@ -77,11 +78,16 @@ class Pipeline:
                 "este Pipeline no lo hizo pipeline(), así que no se puede copiar ni guardar; usa pipeline(…).",
             )
         function, arguments = self._maker
-        return _recreate, (function, dict(arguments))
+        return _recreate, (function, dict(arguments), self.key)
 
     @property
     def device(self) -> torch.device:
         return self.model.device
+
+    @property
+    def warned_kinds(self) -> dict[str, object]:
+        """The kinds of notices that were shown, by this pipeline or a copy of it."""
+        return WARNED_KINDS.setdefault(self.key, {})
 
     @cached_property
     def _router(self) -> Router:
@@ -128,7 +134,7 @@ class Pipeline:
         PROGRESS_CHECK("progress", progress)
         if is_missing(inputs):
             return None
-        task, warner = self.task_record, NoticeWarner(self.warned_kinds)
+        task, warner = self.task_record, NoticeWarner(self.key)
         if task.is_single(inputs, settings.options):
             (answer,) = self._answers([inputs], settings, warner, progress)
             warner.warn()
@@ -170,7 +176,7 @@ class Pipeline:
         PROGRESS_CHECK("progress", progress)
         single = is_missing(inputs) or self.task_record.is_single(inputs, settings.options)
         rows = list(map(blank_as_missing, [inputs] if single else _validated_rows(inputs)))
-        warner = NoticeWarner(self.warned_kinds)
+        warner = NoticeWarner(self.key)
         answers = self._answers(self._rows(rows, settings.options), settings, warner, progress)
         warner.warn()
         columns, config = self.task_record.columns, self.model.config
@@ -203,7 +209,7 @@ class Pipeline:
         """
         settings = self._settings({})
         checked = ((_validated_rows(rows), settings) for rows in _validated_rows(parts))
-        return self._values(checked, NoticeWarner(self.warned_kinds), warn_at_once=True)
+        return self._values(checked, NoticeWarner(self.key), warn_at_once=True)
 
     def run(self, parts: Iterable[Part]) -> Iterator[Answer]:
         """Yield one `Answer` per input row, in order and in bounded memory, with errors returned and not raised.
@@ -331,8 +337,10 @@ def _report(on_batch: OnBatch, before: int, rows: int, share: float) -> None:
     on_batch(before + share * rows)
 
 
-def _recreate(function: Callable[..., Pipeline], arguments: Mapping[str, Any]) -> Pipeline:
-    return function(**arguments)
+def _recreate(function: Callable[..., Pipeline], arguments: Mapping[str, Any], key: str) -> Pipeline:
+    copy = function(**arguments)
+    copy.key = key
+    return copy
 
 
 def _is_rows(rows: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import sys
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache, partial
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.engine import limit_threads, resolve_device
-from gatonegro.errors import GatonegroError, InputError, OptionError
+from gatonegro.errors import GatonegroError, InputError, OptionError, print_notice
 from gatonegro.hub import DEFAULT_MODELS, built_in_models, locate
 from gatonegro.i18n import EMPTY, Message, localized
 from gatonegro.language import built_in_languages
@@ -185,12 +184,12 @@ def _default_model(task: str, record: Task) -> str:
             f"{record.example_model!r}.",
         )
     model = DEFAULT_MODELS[record.name]
-    if sys.stderr is not None:  # None under pythonw
-        text = localized(
+    print_notice(
+        localized(
             f"no model was named, so this is the built-in {model}.",
             f"no se nombró ningún modelo, así que este es el incluido, {model}.",
         )
-        print(f"gatonegro: {text}", file=sys.stderr)
+    )
     return model
 
 
