@@ -94,9 +94,7 @@ CELLS = {
     "import": "import warnings, sys, logging\nfrom gatonegro import pipeline\nLONG = 'el gato es bueno ' * 40",
     "calm": "clf = pipeline('sentiment-analysis', FOLDER)\nanswer = clf(LONG)",
     "once": "answer = clf(LONG)\nanswer = clf([LONG])",
-    "ignored": "with warnings.catch_warnings():
-    warnings.filterwarnings('ignore', category=UserWarning)
-"
+    "ignored": "with warnings.catch_warnings():\n    warnings.filterwarnings('ignore', category=UserWarning)\n"
     "    answer = new()(LONG)",
     "error": "with warnings.catch_warnings():\n    warnings.simplefilter('error')\n    try:\n        new()(LONG)\n"
     "    except UserWarning as warning:\n        print('raised')",
