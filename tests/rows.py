@@ -8,7 +8,7 @@ LONG = "el gato es bueno " * 40
 
 TEXTS = ["el gato es bueno", "", "la casa no es nada", LONG, "¿ perro ?", "todo", "una película " * 9]
 
-BAD = [None, float("nan"), 3, b"hola", "hola \ud83d", ["hola"], object()]
+BAD = [True, 3.5, 3, b"hola", "hola \ud83d", ["hola"], object()]
 
 MASKED = [f"{text[:200]} [MASK]" for text in TEXTS]
 

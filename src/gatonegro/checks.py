@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from reprlib import Repr
 from typing import Any
@@ -122,9 +122,24 @@ def surrogate_problem(text: str) -> Message | None:
 
 
 def is_missing(value: Any) -> bool:
-    """Return True if a value is None, NaN, or pandas' NA or NaT."""
-    nan = isinstance(value, float) and value != value
-    return value is None or nan or type(value).__name__ in ("NAType", "NaTType")
+    """Return True if a value is None, NaN, NaT or pandas' NA: of the scalars, only these do not equal themselves."""
+    if value is None or hasattr(value, "__len__"):  # a text or a collection
+        return value is None
+    try:
+        return type(value).__name__ == "NAType" or bool(value != value)  # pandas' NA has no truth value
+    except Exception:
+        return False
+
+
+def is_missing_row(row: Any) -> bool:
+    """Return True if an input row, or one of the texts of a dict, is missing."""
+    return is_missing(row) or (isinstance(row, Mapping) and any(map(is_missing, row.values())))
+
+
+def blank_as_missing(row: Any) -> Any:
+    """Return None for a text, and for a dict one of whose texts, has nothing but white space, or else the row."""
+    texts = row.values() if isinstance(row, Mapping) else [row]
+    return None if any(isinstance(text, str) and not text.strip() for text in texts) else row
 
 
 def text_problem(value: Any, what: Message = A_TEXT) -> Message | None:
@@ -135,8 +150,8 @@ def text_problem(value: Any, what: Message = A_TEXT) -> Message | None:
         return bad and Message(f"{en} with {bad.en}", f"{es} con {bad.es}")
     if is_missing(value):
         return Message(
-            f"{value!r}, a missing value; expected {en}: drop the row, or pass ''.",
-            f"{value!r}, un valor que falta; se esperaba {es}: quita la fila, o pasa ''.",
+            f"{value!r}, a missing value; expected {en}: leave it out.",
+            f"{value!r}, un valor que falta; se esperaba {es}: quítalo.",
         )
     if isinstance(value, bytes):
         return Message(

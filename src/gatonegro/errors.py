@@ -25,7 +25,11 @@ Each class also derives from the built-in exception that `transformers` raises i
 
 from __future__ import annotations
 
-from typing import TypeVar
+import html
+import sys
+import types
+import warnings
+from typing import Any, TypeVar
 
 from gatonegro.i18n import Message, user_language
 
@@ -139,3 +143,33 @@ class GatonegroWarning(BilingualException, UserWarning):
 
 class LanguageMismatchWarning(GatonegroWarning):
     """Warning that texts are in a language that the model does not support, so that its answers are unreliable."""
+
+
+def warn(warning: GatonegroWarning, stacklevel: int = 1) -> None:
+    """Issue a warning as `warnings.warn` does, but as plain output in a notebook, where stderr looks like an error."""
+    # other code receives the warnings: by catch_warnings(record=True), or by a function in place of showwarning
+    recorded = isinstance(getattr(warnings, "_showwarnmsg_impl", None), types.BuiltinMethodType)
+    replaced = getattr(warnings.showwarning, "__module__", "") not in ("warnings", "_py_warnings")
+    if recorded or replaced or not is_notebook():
+        warnings.warn(warning, stacklevel=stacklevel + 1)
+        return
+    with warnings.catch_warnings(record=True) as shown:  # by the user's filters
+        warnings.warn(warning, stacklevel=stacklevel + 1)
+    for item in shown:
+        print_notice(str(item.message))
+
+
+def print_notice(text: str) -> None:
+    """Print a message for the user to stderr, or show it as plain output in a notebook."""
+    if is_notebook():
+        style = "border-left: 3px solid #888; padding-left: 8px; white-space: pre-wrap"
+        page = f'<div style="{style}">gatonegro: {html.escape(text)}</div>'
+        sys.modules["IPython"].display.display({"text/plain": f"gatonegro: {text}", "text/html": page}, raw=True)
+    elif sys.stderr is not None:  # None under pythonw
+        print(f"gatonegro: {text}", file=sys.stderr)
+
+
+def is_notebook() -> bool:
+    """Return True if this code runs in a kernel of Jupyter, Colab or the like."""
+    ipython: Any = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

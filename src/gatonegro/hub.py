@@ -18,13 +18,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from difflib import get_close_matches
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from gatonegro.checks import Check
-from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError
+from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError, is_notebook, warn
 from gatonegro.i18n import Message, catalog, format_int
 
 # short name → task; the weights are a separate distribution with one folder per model
@@ -188,7 +189,7 @@ class HubSource(Source):
                 raise self._error(cause, filename, error) from None
         self.offline = True
         warning = GatonegroWarning(*MESSAGES["only_cached"].format(name=self.name, filename=filename))
-        warnings.warn(warning, stacklevel=2)
+        warn(warning, stacklevel=2)
         return None
 
     def _fetch(self, filename: str) -> Path:
@@ -391,6 +392,8 @@ def _message_key(error: BaseException) -> str | None:
 def locate(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> Source:
     """Find a model by name, without downloading it: as a folder, else as a built-in model, else on the hub.
 
+    A folder with the name of a built-in model counts only if it has a config.json; ./NAME always names the folder.
+
     Args:
         name: a folder, the short name of a built-in model, or a name on the hub.
         revision: branch, tag or commit of a hub name.
@@ -406,7 +409,12 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
             f"a model's name must be text or a path, not {kind}.",
             f"el nombre de un modelo debe ser un texto o una ruta, no {kind}.",
         )
-    if (folder := _folder(text)) is not None:
+    if is_notebook():  # huggingface_hub imports tqdm, which warns of a progress bar that it would like better
+        with warnings.catch_warnings(), suppress(ImportError):
+            warnings.simplefilter("ignore")
+            import_module("tqdm.auto")
+    folder = _folder(text)
+    if folder is not None and (text not in BUILT_IN or (folder / "config.json").is_file()):
         return Source(text, folder, revision)
     if revision is not None:
         REVISION_CHECK("revision", revision)

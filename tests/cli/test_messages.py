@@ -86,10 +86,10 @@ def test_all_of_the_help_is_in_two_languages(monkeypatch, capsys):
             texts.setdefault(lang, set()).update(words)
     same = texts["en"] & texts["es"]
     assert same <= {
-        "align", "auto", "beam", "bench", "commit", "convert", "cuda", "device", "diagnose", "error", "explain",
-        "float", "from", "gatonegro", "help", "html", "json", "lang", "layers", "matrices", "model", "models",
-        "nbest", "offline", "output", "pickle", "precision", "ransformer", "revision", "safetensors", "score",
-        "sentiment", "text", "tokens", "transformers", "translate", "tune", "version",
+        "align", "auto", "beam", "bench", "check", "column", "commit", "convert", "cuda", "device", "diagnose", "error",
+        "explain", "float", "from", "gatonegro", "help", "html", "json", "lang", "language", "layers", "matrices",
+        "model", "models", "nbest", "offline", "output", "pickle", "precision", "ransformer", "revision", "route",
+        "safetensors", "score", "sentiment", "text", "tokens", "transformers", "translate", "tune", "version", "warn",
     }, same  # fmt: skip
 
 
@@ -146,6 +146,28 @@ def test_unsure_answers_are_marked(tiny, run, terminal):
         (["convert", "x"], "required: -o/--output"),
         (["convert", "-o", "x"], "required: NAME"),
         (["sentimento", "x"], "there is no 'sentimento'; did you mean sentiment?"),
+        *(
+            ([word], f"there is no {word!r}; did you mean {command}?")
+            for word, command in (
+                ("sentimiento", "sentiment"),
+                ("traducir", "translate"),
+                ("translation", "translate"),
+                ("list", "models"),
+                ("tokenize", "tokens"),
+                ("text-classification", "sentiment"),
+            )
+        ),
+        *(
+            ([word], f'there is no command for {word!r}; in Python: gatonegro.pipeline("{task}", model=…)')
+            for word, task in (
+                ("ner", "ner"),
+                ("embeddings", "feature-extraction"),
+                ("fill-mask", "fill-mask"),
+                ("resumir", "summarization"),
+                ("generate", "text-generation"),
+            )
+        ),
+        *((["sentiment", flag, "x"], "--column NAME < FILE") for flag in ("--file", "--csv", "--input", "-f", "-i")),
     ],
 )
 def test_wrong_usage(arguments, message, capsys):

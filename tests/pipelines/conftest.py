@@ -23,7 +23,7 @@ def make_pipeline(tiny, tagger, make_folder, parts):
         "all scores": (("sentiment-analysis", tiny), TEXTS, BAD, {"top_k": None}),
         "tokens": (("ner", tagger), TEXTS, BAD, {"ignore_labels": []}),
         "words": (
-            ("ner", tagger), [["el", "gato"], ("casa",), []], ["el gato", None, ["el", 3]],
+            ("ner", tagger), [["el", "gato"], ("casa",), []], ["el gato", 5, ["el", 3], ["el", None]],
             {"is_split_into_words": True, "ignore_labels": []},
         ),
         "masks": (("fill-mask", make_folder("masked-lm", seed=4)), MASKED, [*BAD, "no mask", ""]),

@@ -33,7 +33,7 @@ def test_a_pipeline_answers_the_same_in_a_spawned_process(tiny, monkeypatch, tmp
     monkeypatch.chdir(tiny.parent)
     pipe = pipeline("sentiment-analysis", tiny.name, top_k=2)  # by a relative path
     monkeypatch.chdir(tmp_path)
-    rows = ["el gato es bueno", None, "la casa"]
+    rows = ["el gato es bueno", 5, "la casa"]
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
     process = context.Process(target=put_answers, args=(pipe, rows, queue))
@@ -42,7 +42,7 @@ def test_a_pipeline_answers_the_same_in_a_spawned_process(tiny, monkeypatch, tmp
     process.join(60)
     assert process.exitcode == 0
     assert [value for value, _ in answers] == [answer.value for answer in pipe.run([(rows, {})])]
-    assert answers[1][1][0].startswith("is None") and answers[1][1][1].startswith("es None")
+    assert answers[1][1][0].startswith("is int 5") and answers[1][1][1].startswith("es int 5")
 
 
 def test_a_copy_has_a_model_and_folders_of_its_own(tiny, monkeypatch, tmp_path):
@@ -76,7 +76,7 @@ def test_eight_threads_run_one_pipeline(tiny):
 
     def work(number):
         start.wait()
-        rows = list(chain.from_iterable((text, None) for text in good[number:] + good[:number]))
+        rows = list(chain.from_iterable((text, 5) for text in good[number:] + good[:number]))
         return list(pipe.run([(rows[i : i + 10], {}) for i in range(0, len(rows), 10)]))
 
     with ThreadPoolExecutor(8) as pool:

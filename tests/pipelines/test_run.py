@@ -123,7 +123,7 @@ def broken(pipe, monkeypatch, only):
 
 def test_an_answer_that_is_not_finite_is_its_rows_error(tiny, monkeypatch):
     pipe = pipeline("sentiment-analysis", tiny)
-    rows = ["el gato", "el gato es bueno", None, "la casa"]
+    rows = ["el gato", "el gato es bueno", 3, "la casa"]
     broken(pipe, monkeypatch, lambda length: length == 6)
     answers = list(pipe.run([(rows, {})]))
     assert [type(answer.error) for answer in answers] == [type(None), CheckpointError, RowError, type(None)]
@@ -131,7 +131,7 @@ def test_an_answer_that_is_not_finite_is_its_rows_error(tiny, monkeypatch):
     with pytest.raises(CheckpointError, match="item 1"):
         pipe(rows[:2])
     with pytest.raises(CheckpointError):  # no row of the first window has an answer
-        list(pipe.run([(["el gato es bueno", None], {})]))
+        list(pipe.run([(["el gato es bueno", 3, None], {})]))
     assert [answer.error is None for answer in pipe.run([(iter(rows[1::-1]), {})])] == [False, True]
     later = list(pipe.run([(["el gato"], {}), (["el gato es bueno"], {})]))
     assert [answer.error is None for answer in later] == [True, False]
@@ -253,7 +253,7 @@ def test_an_error_keeps_no_row_in_memory(tiny):
     class Text(str):
         __slots__ = ("__weakref__",)
 
-    rows = [Text("gato"), None]
+    rows = [Text("gato"), 3]
     alive = weakref.ref(rows[0])
     gc.disable()
     try:
@@ -267,7 +267,7 @@ def test_an_error_keeps_no_row_in_memory(tiny):
 @BUILT_IN
 def test_routing_answers_good_rows_whatever_happens_to_the_others(monkeypatch):
     english = pipeline("sentiment-analysis", "demo-en")
-    texts = ["The teacher is good, everything is easy", "El profesor es bueno, todo será sencillo", None, 3] * 3
+    texts = ["The teacher is good, everything is easy", "El profesor es bueno, todo será sencillo", 5, 3] * 3
     monkeypatch.setattr(base, "FIRST_WINDOW_ROWS", 2)
     monkeypatch.setattr(base, "MAX_WINDOW_ROWS", 3)
     answers = list(english.run([(texts, {"language_check": "route"})]))

@@ -79,9 +79,6 @@ def test_nothing_in_nothing_out(classify):
 
 
 WRONG = {
-    "None": None,
-    "NaN": float("nan"),
-    "numpy's NaN": np.float64("nan"),
     "a whole number": 3,
     "a number": 3.5,
     "bool": True,
@@ -95,7 +92,8 @@ WRONG = {
     "empty dict": {},
     "dict with more": {"text": "hola", "label": "POS"},
     "dict of a number": {"text": 3},
-    "dict of None": {"text": None},
+    "dict of None and more": {"text": None, "label": "POS"},
+    "dict of None and a number": {"text": None, "text_pair": 3},
     "dict of a list": {"text": ["hola", "adiós"]},
     "dict with a wrong pair": {"text": "hola", "text_pair": 3},
     "lone surrogate": "hola \ud83d",
@@ -128,7 +126,6 @@ def test_what_is_no_text_is_refused_alone(classify, name):
 
 def test_messages_say_what_to_do(classify):
     for wrong, message in (
-        (None, "missing value.*drop the row"),
         (b"hola", "bytes.*decode"),
         (["hola", "adiós"], "flat list.*text_pair"),
         ({"texto": "hola"}, "texto.*'text'"),
@@ -138,11 +135,8 @@ def test_messages_say_what_to_do(classify):
             classify(["hola", wrong])
 
 
-def test_columns_with_missing_values_and_tables(classify):
+def test_tables(classify):
     pandas = pytest.importorskip("pandas")
-    for missing in (pandas.Series(["hola", None]), pandas.Series(["hola", pandas.NA], dtype="string")):
-        with pytest.raises(InputError, match=r"\bitem 1\b"):
-            classify(missing)
     with pytest.raises(InputError, match="DataFrame"):  # its items would be the names of its columns
         classify(pandas.DataFrame({"texto": ["hola"], "nota": [1]}))
 

@@ -11,8 +11,16 @@ from gatonegro.i18n import catalog, localized
 HELP = catalog(Path(__file__).with_name("help.json"))
 
 
+LANGUAGE_CHECKS = ("warn", "error", "route", "off")
+LANGUAGE_CODES = {
+    **dict.fromkeys(("español", "espanol", "castellano", "spanish"), "es"),
+    **dict.fromkeys(("inglés", "ingles", "english"), "en"),
+}
+
+
 def add_texts(parser: ArgumentParser) -> None:
     parser.add_argument("texts", nargs="*", metavar="TEXT")
+    parser.add_argument("--column", metavar="NAME")
 
 
 def add_model(parser: ArgumentParser, task: str = "text-classification", key: str = "--model") -> None:
@@ -24,6 +32,10 @@ def add_model(parser: ArgumentParser, task: str = "text-classification", key: st
 def add_engine(parser: ArgumentParser) -> None:
     parser.add_argument("--device", type=device, default="auto", metavar="DEVICE")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16", "int8"), default="auto")
+
+
+def add_language_check(parser: ArgumentParser) -> None:
+    parser.add_argument("--language-check", choices=LANGUAGE_CHECKS, default="warn")
 
 
 def add_json(parser: ArgumentParser) -> None:
@@ -50,6 +62,11 @@ def positive_int(text: str) -> int:
         return int(text)
     en, es = f"must be a whole number of at least 1, not {text!r}", f"debe ser un número entero, 1 o más, no {text!r}"
     raise ArgumentTypeError(localized(en, es))
+
+
+def language(text: str) -> str:
+    """Return the code of a language that is given by name, such as "es" for "Español", or else the text."""
+    return LANGUAGE_CODES.get(text.lower(), text.lower() if text.lower() in LANGUAGE_CODES.values() else text)
 
 
 def device(text: str) -> int | str:

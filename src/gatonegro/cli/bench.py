@@ -40,7 +40,12 @@ def run(args: Namespace) -> None:
     texts = [f"{i}. {sentence}" for i in range(N_COPIES) for sentence in BENCH_SENTENCES]
     model = args.model or DEFAULT_MODELS["text-classification"]
     precisions = [p for p in ("fp32", "bf16", "int8") if p != "bf16" or "bf16" in fast_precisions()]
-    engines = {p: pipeline(model=model, precision=p, device="cpu", **source_of(args)) for p in precisions}
+    print_message(
+        f"measuring {', '.join(precisions)} on {cores()} cores; this takes about a minute.",
+        f"midiendo {', '.join(precisions)} en {cores()} núcleos; tarda alrededor de un minuto.",
+    )
+    options = {"device": "cpu", "language_check": "off", **source_of(args)}
+    engines = {p: pipeline(model=model, precision=p, **options) for p in precisions}
     if engines["fp32"].task == "fill-mask":
         texts = [f"{text} {engines['fp32'].tokenizer.mask_token}" for text in texts]
     best: dict[str, list[float]] = {p: [float("inf")] * 2 for p in precisions}

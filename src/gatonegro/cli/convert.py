@@ -30,6 +30,11 @@ def run(args: Namespace) -> None:
             f"{args.output!r} no es una carpeta; nombra una, nueva o ya creada.",
         )
     source = hub.locate(args.name, **source_of(args))
+    if source.folder is not None and out.is_dir() and out.samefile(source.folder):
+        raise CheckpointError(
+            f"{args.output!r} is the folder of the model itself, which would be overwritten; name another folder.",
+            f"{args.output!r} es la carpeta del propio modelo, que se perdería; nombra otra carpeta.",
+        )
     config = load_config(source).extra  # raises if the source is not a model
     tensors = checkpoints.read(source, allow_pickle=True, save_id=config.get(checkpoints.SAVE_ID))
     with storage.lock_folder(out):

@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     from gatonegro.glassbox.diagnose import diagnose
 
-    for n, text in enumerate(chain.from_iterable(read_texts(args.texts))):
+    for n, text in enumerate(chain.from_iterable(read_texts(args.texts, args.column))):
         diagnosis = diagnose(text, args.model, **source_of(args))
         if args.json:
             print_json(diagnosis.to_dict())

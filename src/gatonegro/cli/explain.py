@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
-    parts = read_texts(args.texts)
+    parts = read_texts(args.texts, args.column)
     from gatonegro.glassbox.explain import explain
     from gatonegro.glassbox.explanation import saver_of
     from gatonegro.glassbox.text import show, to_text

@@ -1,37 +1,55 @@
-"""Reading of input texts from command-line arguments or standard input."""
+"""Reading of input texts from command-line arguments, or from lines or a CSV column of standard input."""
 
 from __future__ import annotations
 
+import csv
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 from gatonegro.cli.terminal import print_message
-from gatonegro.errors import InputError
+from gatonegro.errors import InputError, OptionError
 from gatonegro.i18n import Message
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # represent bytes that are not UTF-8
 CHUNK_BYTES = 1 << 17  # bytes of standard input per read: about a thousand lines
+CHUNK_ROWS = 1000  # rows of a CSV per list of texts
+DELIMITERS = ",;\t|"
+COLUMN_NAME = re.compile(r"[^\W\d]([\w .()/-]{0,38}[\w)])?")  # in prose, a space follows a comma
 
 
-def read_texts(arguments: list[str]) -> Iterator[list[str]]:
+def read_texts(arguments: list[str], column: str | None = None) -> Iterator[list[str]]:
     """Return lists of texts from the command line or, if it has none, of lines from standard input as they arrive.
 
-    Each list has the lines that are available without waiting.
+    Each list has the lines that are available without waiting. With `column`, standard input is a CSV or TSV file with
+    a header, and the texts are those of that column.
 
     Raises:
-        InputError: a text or a line is not UTF-8; for a line, after the lines before it.
+        InputError: a text or a line is not UTF-8; for a line, after the lines before it. Or the column does not exist.
+        OptionError: there are both texts and a column.
     """
+    if column is not None:
+        if arguments not in ([], ["-"]):
+            raise OptionError(
+                f"--column reads standard input: gatonegro … --column {column} < FILE",
+                f"--column lee la entrada estándar: gatonegro … --column {column} < ARCHIVO",
+            )
+        return _column(column)
     if arguments == ["-"]:
         return _lines()
     for n, text in enumerate(arguments, 1):
         if SURROGATE.search(text):
             raise _not_utf8(Message(f"text {n}", f"el texto {n}"), text)
         if _names_a_file(text):
+            table = Path(text).suffix.lower() in (".csv", ".tsv")
+            en, es = ("a column", "una columna") if table else ("its lines", "sus líneas")
+            option = Message("--column NAME ", "--column NOMBRE ") if table else Message.same("")
             print_message(
-                f"{text!r} is read as a text, though a file has that name; to read its lines: < {text}",
-                f"{text!r} se lee como un texto, aunque un archivo se llama así; para leer sus líneas: < {text}",
+                f"{text!r} is read as a text, though a file has that name; to read {en}: {option.en}< {text}",
+                f"{text!r} se lee como un texto, aunque un archivo se llama así; para leer {es}: {option.es}< {text}",
             )
     return iter([arguments]) if arguments else _lines()
 
@@ -44,12 +62,91 @@ def _names_a_file(text: str) -> bool:
 
 
 def _lines() -> Iterator[list[str]]:
+    parts = _line_parts()
+    for first in parts:
+        if table := find_columns(first):
+            names, longest = table
+            listed = ", ".join(names)
+            print_message(
+                f"standard input looks like a table with the columns {listed}; each line is read as one text, the "
+                f"header too. To read a column: --column {longest!r}",
+                f"la entrada estándar parece una tabla con las columnas {listed}; cada línea se lee como un texto, la "
+                f"cabecera también. Para leer una columna: --column {longest!r}",
+            )
+        yield first
+        break
+    yield from parts
+
+
+def find_columns(lines: Iterable[str]) -> tuple[list[str], str] | None:
+    """Return the names of a table's columns, and that of the longest texts, or None if the lines are no CSV or TSV.
+
+    A table has a header of short, different names, and rows of as many fields.
+    """
+    lines = list(islice(lines, 20))
+    for delimiter in DELIMITERS:
+        try:
+            header, *rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
+        except (csv.Error, ValueError):  # ValueError: no row
+            continue
+        named = all(COLUMN_NAME.fullmatch(name) for name in header[header[0] == "" :])  # "": the index of a DataFrame
+        full = [row for row in rows if len(row) == len(header)]
+        if len(header) > 1 == len(set(header)) / len(header) and named and rows and 3 * len(full) >= 2 * len(rows):
+            sizes = [sum(len(row[i]) for row in full) for i in range(len(header))]
+            return header, header[sizes.index(max(sizes))]
+    return None
+
+
+def _column(name: str) -> Iterator[list[str]]:
+    """Return lists of the texts in a column of the CSV or TSV file on standard input."""
+    binary = enumerate(_standard_input().buffer)
+    lines = (line.decode("utf-8" if n else "utf-8-sig", "surrogateescape") for n, line in binary)
+    first = next(lines, "")
+    headers = {delimiter: next(csv.reader([first], delimiter=delimiter), []) for delimiter in DELIMITERS}
+    delimiter = max(headers, key=lambda delimiter: (name in headers[delimiter], len(headers[delimiter])))
+    names = headers[delimiter]
+    if name not in names:
+        known = ", ".join(names)
+        raise InputError(
+            f"standard input has no column {name!r}; its columns, by its first line: {known}.",
+            f"la entrada estándar no tiene la columna {name!r}; sus columnas, según su primera línea: {known}.",
+        )
+    return _column_parts(csv.reader(lines, delimiter=delimiter), names.index(name))
+
+
+def _column_parts(rows: Iterator[list[str]], index: int) -> Iterator[list[str]]:
+    part: list[str] = []
+    n = 1
+    try:
+        for n, row in enumerate(filter(None, rows), 2):
+            text = row[index] if index < len(row) else ""
+            if SURROGATE.search(text):
+                yield part
+                raise _not_utf8(Message(f"row {n} of standard input", f"la fila {n} de la entrada estándar"), text)
+            part.append(text)
+            if len(part) == CHUNK_ROWS:
+                yield part
+                part = []
+    except csv.Error as error:
+        yield part
+        raise InputError(
+            f"standard input cannot be read as a table after row {n}: {error}.",
+            f"la entrada estándar no se puede leer como tabla tras la fila {n}: {error}.",
+        ) from None
+    yield part
+
+
+def _standard_input() -> TextIO:
     if sys.stdin is None:
         raise InputError(
             "there is no standard input; pass texts as arguments.",
             "no hay entrada estándar; pasa los textos como argumentos.",
         )
-    if sys.stdin.isatty():
+    return sys.stdin
+
+
+def _line_parts() -> Iterator[list[str]]:
+    if _standard_input().isatty():
         print_message("type one text per line; Ctrl-D ends.", "escribe un texto por línea; Ctrl-D termina.")
     n_done, rest = 0, []  # number of lines yielded; parts of an incomplete line
     while data := sys.stdin.buffer.read1(CHUNK_BYTES):  # type: ignore[union-attr]

@@ -46,7 +46,8 @@ def get(args: Namespace) -> None:
     to = Path(args.to or ".") / name
     files = copy_to(to, args.get, **source_of(args))
     megabytes = sum(path.stat().st_size for path in files) / 1e6
-    next_step = Message(f"To use it, without a network: -m {to}", f"Para usarlo, sin red: -m {to}")
+    shown = f"./{to}" if len(to.parts) == 1 else str(to)  # a path, where a name may be that of a built-in model
+    next_step = Message(f"To use it, without a network: -m {shown}", f"Para usarlo, sin red: -m {shown}")
     if any(path.suffix == ".bin" for path in files):
         next_step = Message(
             f"Its weights are pickled, which is not read by default. Convert them: gatonegro convert {to} -o FOLDER",

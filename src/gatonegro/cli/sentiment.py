@@ -8,7 +8,16 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from gatonegro.cli.arguments import add_engine, add_json, add_model, add_source, add_texts, positive_int, source_of
+from gatonegro.cli.arguments import (
+    add_engine,
+    add_json,
+    add_language_check,
+    add_model,
+    add_source,
+    add_texts,
+    positive_int,
+    source_of,
+)
 from gatonegro.cli.input import read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_tabs, with_answers
 from gatonegro.i18n import localized
@@ -26,6 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--top-k", type=positive_int, metavar="K")
     parser.add_argument("--min-score", type=probability, metavar="SCORE")
     add_engine(parser)
+    add_language_check(parser)
     add_json(parser)
     add_source(parser)
 
@@ -43,7 +53,7 @@ def probability(text: str) -> float:
 
 
 def run(args: Namespace) -> None:
-    parts = read_texts(args.texts)
+    parts = read_texts(args.texts, args.column)
     from gatonegro import pipeline
 
     classify = pipeline(
@@ -53,6 +63,7 @@ def run(args: Namespace) -> None:
         precision=args.precision,
         top_k=args.top_k or 1,
         min_score=args.min_score,
+        language_check=args.language_check,
         **source_of(args),
     )
     show: Show = _as_tabs
@@ -61,7 +72,7 @@ def run(args: Namespace) -> None:
     elif sys.stdout.isatty():
         show = _terminal_printer(classify.model.config.id2label.values())
     for text, answers in with_answers(args.texts, parts, classify.stream):
-        show(text, answers if text.strip() else NO_ANSWER)  # a blank text has no sentiment
+        show(text, NO_ANSWER if answers is None else answers)
 
 
 def _as_json(several: bool, text: str, answers: list[dict[str, Any]]) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from itertools import chain, tee
 from typing import TYPE_CHECKING, Any
 
+from gatonegro.checks import blank_as_missing
 from gatonegro.errors import BilingualException
 from gatonegro.i18n import Message, localized, user_language
 
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 
 # control character → its picture, such as ␛; a text must not move the cursor
 CONTROL_PICTURES = {c: 0x2400 + c for c in range(0x20)} | {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+
+# names of options in messages of the library, and in the shell
+FLAGS = {
+    "src_lang": "--from", "tgt_lang": "--to", "num_beams": "--beam", "num_return_sequences": "--nbest",
+    "local_files_only": "--offline", "model": "--model",
+    **{name: "--" + name.replace("_", "-") for name in ("device", "language_check", "min_score", "revision", "top_k")},
+}  # fmt: skip
+OPTION_IN_MESSAGE = re.compile(rf"\b({'|'.join(FLAGS)})(?:=(?:([\"'])(.*?)\2|(\w*)))")
 
 
 @contextmanager
@@ -43,12 +52,13 @@ def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
 
 
 def with_answers(
-    arguments: list[str], parts: Iterable[list[str]], stream: Callable[[Iterable[list[str]]], Iterator[Any]]
+    arguments: list[str], parts: Iterable[list[str]], stream: Callable[[Iterable[list[Any]]], Iterator[Any]]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield each input text with its answer from a pipeline, and advance a progress bar."""
+    """Yield each input text with its answer from a pipeline, None for a blank text, and advance a progress bar."""
     parts, copy = tee(parts)
+    rows = (list(map(blank_as_missing, part)) for part in copy)
     with progress(arguments) as advance:
-        for text, answer in zip(chain.from_iterable(parts), stream(copy), strict=True):
+        for text, answer in zip(chain.from_iterable(parts), stream(rows), strict=True):
             yield text, answer
             advance(text)
 
@@ -72,7 +82,10 @@ def print_message(message: object, es: str | None = None) -> None:
     elif isinstance(message, BilingualException) and message.item is not None:
         n = message.item + 1
         message = message.in_(user_language(), Message(f"text {n}", f"el texto {n}"))
-    print(f"gatonegro: {' '.join(str(message).splitlines()).translate(CONTROL_PICTURES)}", file=sys.stderr)
+    text = OPTION_IN_MESSAGE.sub(
+        lambda found: f"{FLAGS[found[1]]} {found[3] or found[4] or ''}".rstrip(), " ".join(str(message).splitlines())
+    )
+    print(f"gatonegro: {text.translate(CONTROL_PICTURES)}", file=sys.stderr)
 
 
 def one_line(text: str, indented: bool = False) -> str:

@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
-    source = read_texts(args.texts)
+    source = read_texts(args.texts, args.column)
     from gatonegro.tokenization import AutoTokenizer
 
     name = DEFAULT_MODELS["text-classification"] if args.model is None else args.model

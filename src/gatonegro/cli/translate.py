@@ -8,9 +8,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gatonegro.cli.arguments import add_engine, add_json, add_model, add_source, add_texts, positive_int, source_of
+from gatonegro.cli.arguments import (
+    add_engine,
+    add_json,
+    add_language_check,
+    add_model,
+    add_source,
+    add_texts,
+    language,
+    positive_int,
+    source_of,
+)
 from gatonegro.cli.input import read_texts
-from gatonegro.cli.terminal import one_line, print_json, print_tabs, with_answers
+from gatonegro.cli.terminal import one_line, print_json, print_message, print_tabs, with_answers
 
 Show = Callable[[str, list[dict[str, Any]]], None]
 
@@ -18,18 +28,19 @@ Show = Callable[[str, list[dict[str, Any]]], None]
 def add_arguments(parser: ArgumentParser) -> None:
     add_texts(parser)
     add_model(parser, "translation")
-    parser.add_argument("--to", metavar="LANG")
-    parser.add_argument("--from", dest="source", metavar="LANG")
+    parser.add_argument("--to", type=language, metavar="LANG")
+    parser.add_argument("--from", dest="source", type=language, metavar="LANG")
     parser.add_argument("--beam", type=positive_int, metavar="N")
     parser.add_argument("--nbest", type=positive_int, metavar="N")
     parser.add_argument("--align", action="store_true")
     add_engine(parser)
+    add_language_check(parser)
     add_json(parser)
     add_source(parser)
 
 
 def run(args: Namespace) -> None:
-    parts = read_texts(args.texts)
+    parts = read_texts(args.texts, args.column)
     from gatonegro import pipeline
 
     translate = pipeline(
@@ -44,17 +55,27 @@ def run(args: Namespace) -> None:
         return_scores=True,
         return_languages=True,
         return_alignments=args.align,
+        language_check=args.language_check,
         **source_of(args),
     )
     n_best = args.nbest or 1
     show: Show = partial(_as_json if args.json else _as_lines, n_best > 1)
     if sys.stdout.isatty() and not args.json:
         show = _terminal_printer(len(args.texts) != 1 and (n_best > 1 or args.align))
+    blank: dict[str, Any] = {"translation_text": None, "src_lang": None, "tgt_lang": None, "score": None}
+    blank |= {"alignments": []} if args.align else {}
+    n_short = 0
     for text, answers in with_answers(args.texts, parts, translate.stream):
         unique: dict[str, dict[str, Any]] = {}  # by translation: different tokens may spell the same words
-        for answer in answers:
+        for answer in answers or ():
             unique.setdefault(answer["translation_text"], answer)
-        show(text, list(unique.values()))
+        n_short += answers is not None and len(unique) < n_best
+        show(text, list(unique.values()) or [blank])
+    if n_short:
+        print_message(
+            f"{n_short} texts have fewer than {n_best} different translations; a wider --beam may find more.",
+            f"{n_short} textos tienen menos de {n_best} traducciones distintas; con un --beam mayor puede haber más.",
+        )
 
 
 def _as_json(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
@@ -63,14 +84,15 @@ def _as_json(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
     record |= {name: answers[0][name] for name in ("unfinished", "alignments") if name in answers[0]}
     if several:
         names = {"translation_text": "translation", "score": "score", "alignments": "alignments"}
-        record["translations"] = [{names[k]: v for k, v in answer.items() if k in names} for answer in answers]
+        found = [answer for answer in answers if answer["translation_text"] is not None]
+        record["translations"] = [{names[k]: v for k, v in answer.items() if k in names} for answer in found]
     print_json(record)
 
 
 def _as_lines(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
     """Print each translation on a line, with its score if there are several and its word alignment if requested."""
     for answer in answers:
-        values = [answer["translation_text"]]  # keeps its line breaks and indents
+        values = [text if answer["translation_text"] is None else answer["translation_text"]]  # with line breaks
         if several:
             values.insert(0, "" if answer["score"] is None else f"{answer['score']:.4f}")
         if "alignments" in answer:
@@ -93,7 +115,7 @@ def _terminal_printer(apart: bool) -> Show:
         if apart and text.strip():
             console.print(Text(one_line(text), "dim"))
         for i, answer in enumerate(answers):
-            lines = (one_line(line, indented=True) for line in answer["translation_text"].splitlines())
+            lines = (one_line(line, indented=True) for line in (answer["translation_text"] or "").splitlines())
             shown = Text("\n".join(lines), "" if i else "bold")
             if answer.get("alignments"):
                 pairs = (f"{one_line(link['source'])}→{one_line(link['target'])}" for link in answer["alignments"])

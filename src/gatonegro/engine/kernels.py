@@ -7,7 +7,6 @@ compile nothing for a new shape, and are as efficient for few tokens as for many
 from __future__ import annotations
 
 import ctypes
-import warnings
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -22,7 +21,7 @@ from torch import Tensor, nn
 from gatonegro.engine.int8 import Int8
 from gatonegro.engine.linear import Linear
 from gatonegro.engine.processor import MESSAGES, cpu_capabilities
-from gatonegro.errors import GatonegroWarning, InputError, MissingExtraError, message_of
+from gatonegro.errors import GatonegroWarning, InputError, MissingExtraError, message_of, warn
 from gatonegro.i18n import Message
 from gatonegro.nn.attention import attend
 from gatonegro.packing import Layout
@@ -83,7 +82,7 @@ def available() -> bool:
         why = message_of(failure)
     if why:
         warning = GatonegroWarning(*MESSAGES["kernels"].format(why=why))
-        warnings.warn(warning, stacklevel=2)
+        warn(warning, stacklevel=2)
     return why is None and library() is not None
 
 

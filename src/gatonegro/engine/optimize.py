@@ -15,7 +15,7 @@ from gatonegro.engine.int8 import ACTIVATION_MINIMUM, Int8, int8_operator, to_in
 from gatonegro.engine.linear import Linear, Prepacked
 from gatonegro.engine.processor import MESSAGES, fast_precisions, trim_memory
 from gatonegro.engine.tuned_precision import load_fastest
-from gatonegro.errors import GatonegroWarning
+from gatonegro.errors import GatonegroWarning, warn
 from gatonegro.nn.attention import Attention
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import AddNorm, Embedding, Encoder, FeedForward
@@ -114,7 +114,7 @@ def is_usable(kind: type[nn.Module], dtype: torch.dtype = torch.float32) -> bool
     if why:
         name = "int8" if issubclass(kind, Int8) else str(dtype).removeprefix("torch.")
         warning = GatonegroWarning(*MESSAGES["operator"].format(name=name, why=why))
-        warnings.warn(warning, stacklevel=2)
+        warn(warning, stacklevel=2)
     return not why
 
 

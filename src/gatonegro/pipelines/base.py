@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from gatonegro.batching import windows
-from gatonegro.checks import one_of, optional, short_repr, whole
+from gatonegro.checks import blank_as_missing, is_missing, one_of, optional, short_repr, whole
 from gatonegro.errors import CheckpointError, InputError, OptionError
 from gatonegro.i18n import localized
 from gatonegro.language import Languages, languages_of
 from gatonegro.models import Model
+from gatonegro.pipelines.frames import frame
 from gatonegro.pipelines.language_check import LANGUAGE_CHECK_MODE, Route, Router, is_sampled
 from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings, without_traceback
-from gatonegro.pipelines.notices import NoticeWarner
+from gatonegro.pipelines.notices import WARNED_KINDS, NoticeWarner
 from gatonegro.pipelines.progress import ProgressBar
 from gatonegro.preprocessing.transform import TextTransform
 from gatonegro.tasks import Task
@@ -26,9 +28,9 @@ if TYPE_CHECKING:
     import torch
 
 MAX_WINDOW_ROWS = 2048  # a window is the rows that are sorted by length together
+CPU_WINDOW_ROWS = 256  # the most on a CPU, where more is no faster, and answers come later
 FIRST_WINDOW_ROWS = 256  # the first window is small, so that the first answers come soon
 GENERATE_WINDOW_ROWS = 64, 256  # first and largest window of tasks that generate text
-PROGRESS_MIN_ROWS, PROGRESS_MIN_BATCHES = 500, 20  # smallest amount of work with a progress bar; batches: of one text
 BATCH_SIZE_CHECK = optional(whole(1))
 PROGRESS_CHECK = one_of(True, False, None)
 Part = tuple[Iterable[Any], Mapping[str, Any]]  # rows, and their options
@@ -63,7 +65,7 @@ class Pipeline:
         self.batch_size = BATCH_SIZE_CHECK("batch_size", batch_size)
         self.options = {**task.defaults, **task.validate_options(options or {})}
         self.language_check = LANGUAGE_CHECK_MODE("language_check", language_check)
-        self.warned_kinds: set[str] = set()  # kinds of notices that have been shown
+        self.key = uuid4().hex  # of the pipeline and its copies
         self._route, self._maker = route, maker
 
     def __repr__(self) -> str:
@@ -76,11 +78,16 @@ class Pipeline:
                 "este Pipeline no lo hizo pipeline(), así que no se puede copiar ni guardar; usa pipeline(…).",
             )
         function, arguments = self._maker
-        return _recreate, (function, dict(arguments))
+        return _recreate, (function, dict(arguments), self.key)
 
     @property
     def device(self) -> torch.device:
         return self.model.device
+
+    @property
+    def warned_kinds(self) -> dict[str, object]:
+        """The kinds of notices that were shown, by this pipeline or a copy of it."""
+        return WARNED_KINDS.setdefault(self.key, {})
 
     @cached_property
     def _router(self) -> Router:
@@ -106,13 +113,15 @@ class Pipeline:
     ) -> Any:
         """Return the answer to one input, such as a text, or a list or generator of the answers to several inputs.
 
+        The answer to a missing row (None, NaN, pandas' NA), or to a dict with a missing text, is None.
+
         Args:
             inputs: a row, such as a text, or a list, array, Series or generator of rows.
             batch_size: largest number of sequences per batch, for this call.
             language_check: treatment of texts in a language that the model does not support: "warn" (once per
                 pipeline), "error", "route" (use a built-in model for that language, and name the model in each answer)
                 or "off".
-            progress: show a progress bar on stderr; None: on a terminal only, for long work.
+            progress: show a progress bar on stderr; None: on a terminal only, for work of over two seconds.
             **options: the task's options, for this call.
 
         Raises:
@@ -123,22 +132,65 @@ class Pipeline:
         """
         settings = self._settings(options, batch_size, language_check)
         PROGRESS_CHECK("progress", progress)
-        task, warner = self.task_record, NoticeWarner(self.warned_kinds)
+        if is_missing(inputs):
+            return None
+        task, warner = self.task_record, NoticeWarner(self.key)
         if task.is_single(inputs, settings.options):
-            with ProgressBar(self.task, progress, PROGRESS_MIN_BATCHES) as bar:
-                (answer,) = self._values([([inputs], settings)], warner, on_batch=bar.update)
+            (answer,) = self._answers([inputs], settings, warner, progress)
             warner.warn()
             return task.wrap(inputs, answer, options)
         if isinstance(inputs, Iterator):
             return self._values([(inputs, settings)], warner, warn_at_once=True)
+        answers = self._answers(self._rows(inputs, settings.options), settings, warner, progress)
+        warner.warn()
+        return task.wrap(inputs, answers, options)
+
+    def to_frame(
+        self,
+        inputs: Any,
+        *,
+        batch_size: int | None = None,
+        language_check: str | None = None,
+        progress: bool | None = None,
+        **options: Any,
+    ) -> Any:
+        """Return the answers as a pandas DataFrame with the index of a pandas Series, or a polars DataFrame for polars.
+
+        Columns are the answer's keys, such as "label" and "score"; with several answers per row, a column has lists.
+        Labels with `top_k` are a column each, with its scores. Entities and embeddings are one column. Missing and
+        blank texts are rows without values.
+
+        Args:
+            inputs: texts, or other rows of the task: a Series, list, array or generator.
+            batch_size: largest number of sequences per batch.
+            language_check: as in `__call__`.
+            progress: as in `__call__`.
+            **options: the task's options, for this call.
+
+        Raises:
+            InputError: the task cannot read a row; the message has the row's position.
+            MissingExtraError: pandas is not installed.
+            OptionError: an option is unknown, or has an invalid value.
+        """
+        settings = self._settings(options, batch_size, language_check)
+        PROGRESS_CHECK("progress", progress)
+        single = is_missing(inputs) or self.task_record.is_single(inputs, settings.options)
+        rows = list(map(blank_as_missing, [inputs] if single else _validated_rows(inputs)))
+        warner = NoticeWarner(self.key)
+        answers = self._answers(self._rows(rows, settings.options), settings, warner, progress)
+        warner.warn()
+        columns, config = self.task_record.columns, self.model.config
+        return frame(inputs, [None if answer is None else columns(config, answer) for answer in answers])
+
+    def _answers(
+        self, rows: Sequence[Any], settings: Settings, warner: NoticeWarner, progress: bool | None
+    ) -> list[Any]:
+        """Return the answers to valid rows, with a progress bar; Ctrl-C raises with the answers so far."""
         answers: list[Any] = []
-        rows: list[Any] = []
         try:
-            rows = self._rows(inputs, settings.options)
-            with ProgressBar(self.task, progress, PROGRESS_MIN_ROWS) as bar:
-                for answer in self._values([(rows, settings)], warner):
-                    answers.append(answer)
-                    bar.update(len(answers), len(rows))
+            with ProgressBar(self.task, progress) as bar:
+                parts = [(rows, settings)]
+                answers.extend(self._values(parts, warner, on_batch=lambda done: bar.update(done, len(rows))))
         except KeyboardInterrupt as stop:
             stop.answers = answers  # type: ignore[attr-defined]
             text = localized(
@@ -147,13 +199,17 @@ class Pipeline:
             )
             stop.args = (text,)
             raise
-        warner.warn()
-        return task.wrap(inputs, answers, options)
+        return answers
 
     def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:
-        """Yield an answer per input row, answering each list of rows before requesting the next, which may block."""
+        """Yield an answer per input row, answering each list of rows before requesting the next, which may block.
+
+        Raises:
+            InputError: `parts` or one of them is not a list of rows, or the task cannot read a row.
+        """
         settings = self._settings({})
-        return self._values(((rows, settings) for rows in parts), NoticeWarner(self.warned_kinds), warn_at_once=True)
+        checked = ((_validated_rows(rows), settings) for rows in _validated_rows(parts))
+        return self._values(checked, NoticeWarner(self.key), warn_at_once=True)
 
     def run(self, parts: Iterable[Part]) -> Iterator[Answer]:
         """Yield one `Answer` per input row, in order and in bounded memory, with errors returned and not raised.
@@ -169,13 +225,12 @@ class Pipeline:
             InputError: a part is not such a pair, or the tokenizer belongs to another model.
             CheckpointError: none of the first rows has a finite answer.
         """
-        return self._run(map(self._validated_part, parts))
+        return self._run(map(self._validated_part, _validated_rows(parts)))
 
     def _validated_part(self, part: Part) -> tuple[Iterable[Any], Settings]:
         """Check the options of a group of input rows, and return the rows with the checked settings."""
         rows, options = part if isinstance(part, tuple | list) and len(part) == 2 else (None, None)
-        is_rows = isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping)
-        if not is_rows or not isinstance(options, Mapping):
+        if not _is_rows(rows) or not isinstance(options, Mapping):
             raise InputError(
                 f"a part is a tuple of rows, and a dict of options: run([(texts, {{}})]), not {short_repr(part)}.",
                 f"una parte es una tupla de filas y un dict de opciones: run([(textos, {{}})]), no {short_repr(part)}.",
@@ -185,8 +240,8 @@ class Pipeline:
                 f"names of options are str, and these are not: {short_repr(list(options))}.",
                 f"los nombres de las opciones son str, y estos no: {short_repr(list(options))}.",
             )
-        _check_shape(rows)
         loop = {name: options[name] for name in ("batch_size", "language_check") if name in options}
+        _check_shape(rows)
         return rows, self._settings({name: options[name] for name in options if name not in loop}, **loop)
 
     def _settings(
@@ -258,14 +313,17 @@ class Pipeline:
         """Yield the answers to a list of input rows, numbered from `item`, the number of rows in earlier lists."""
         generates = self.task_record.generate is not None
         first_size, max_size = GENERATE_WINDOW_ROWS if generates else (FIRST_WINDOW_ROWS, MAX_WINDOW_ROWS)
+        if self.device.type == "cpu":
+            max_size = min(max_size, CPU_WINDOW_ROWS)
         if isinstance(rows, Iterator):  # the next row may block
             first_size = 1
         for window in windows(rows, first_size, max_size):
+            report = on_batch and partial(_report, on_batch, item, len(window))
             if settings.language_check == "off":
-                answers = self.loop.answer(window, settings, on_batch)
+                answers = self.loop.answer(window, settings, report)
             else:
                 checked = [n for n in range(len(window)) if is_checked(item + n)]
-                answers = self._router.answer(window, settings, checked, on_batch)
+                answers = self._router.answer(window, settings, checked, report)
             for answer in answers:
                 if answer.error is not None:
                     answer = replace(answer, error=without_traceback(answer.error))
@@ -274,8 +332,30 @@ class Pipeline:
                 item += 1
 
 
-def _recreate(function: Callable[..., Pipeline], arguments: Mapping[str, Any]) -> Pipeline:
-    return function(**arguments)
+def _report(on_batch: OnBatch, before: int, rows: int, share: float) -> None:
+    """Pass on how many rows are done, with `share` of a window of `rows` after the `before` rows ahead of it."""
+    on_batch(before + share * rows)
+
+
+def _recreate(function: Callable[..., Pipeline], arguments: Mapping[str, Any], key: str) -> Pipeline:
+    copy = function(**arguments)
+    copy.key = key
+    return copy
+
+
+def _is_rows(rows: Any) -> bool:
+    return isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping)
+
+
+def _validated_rows(rows: Any) -> Iterable[Any]:
+    """Return a list, array, Series or generator of input rows, or raise InputError for anything else."""
+    if not _is_rows(rows):
+        raise InputError(
+            f"expected a list of rows, not {short_repr(rows)}; pass [{short_repr(rows)}].",
+            f"se esperaba una lista de filas, no {short_repr(rows)}; pasa [{short_repr(rows)}].",
+        )
+    _check_shape(rows)
+    return rows  # type: ignore[no-any-return]
 
 
 def _check_shape(rows: Any) -> None:
@@ -293,8 +373,11 @@ def _raise_if_none_succeeds(answers: Iterator[Answer]) -> Iterator[Answer]:
     """Yield answers, or raise the first CheckpointError if the first FIRST_WINDOW_ROWS answers are all errors."""
     first: list[Answer] = []
     for answer in islice(answers, FIRST_WINDOW_ROWS):
+        if answer == Answer() and not first:  # of a missing row
+            yield answer
+            continue
         first.append(answer)
-        if answer.error is None:
+        if answer.value is not None:
             break
     else:
         errors = (answer.error for answer in first)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gatonegro.checks import Check, one_of
+from gatonegro.checks import Check, is_missing_row, one_of
 from gatonegro.errors import GatonegroError, LanguageMismatchError, OptionError
 from gatonegro.i18n import Message
 from gatonegro.language import LanguageMatch, Languages, language_names, match_language
@@ -37,7 +37,7 @@ class Router:
         mode = settings.language_check
         unfit: dict[int, LanguageMatch] = {}
         for i in checked if mode == "warn" else range(len(rows)):
-            if self.loop.check(rows[i], settings.options) is None:
+            if self.loop.check(rows[i], settings.options) is None and not is_missing_row(rows[i]):
                 matched = match_language(text_of_row(rows[i]), self.languages, self.loop.tokenizer)
                 if matched.fits is False:
                     unfit[i] = matched
@@ -58,7 +58,7 @@ class Router:
                 yield Answer(error=LanguageMismatchError(*self._notice(row, unfit[i]).message))
                 continue
             answer = next(streams[id(loop)])
-            if mode == "route" and answer.error is None:
+            if mode == "route" and answer.value is not None:
                 answer = replace(answer, value=_with_model_name(answer.value, str(loop.model.name_or_path)))
             if i in unfit and loop is self.loop:
                 answer = replace(answer, notices=(*answer.notices, self._notice(row, unfit[i])))

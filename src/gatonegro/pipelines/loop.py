@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gatonegro.batching import plan
-from gatonegro.checks import NO_TOKEN, ids_problem, not_finite_error
+from gatonegro.checks import NO_TOKEN, ids_problem, is_missing, is_missing_row, not_finite_error
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, RowError, TokenizerError
 from gatonegro.models import Model
 from gatonegro.preprocessing.transform import TextTransform, transform_row
@@ -24,12 +24,15 @@ DEFAULT_BATCH_TOKENS = 32_768  # the same on other devices
 GENERATE_BATCH_TOKENS = 2048  # source tokens per batch of tasks that generate text
 E = TypeVar("E", bound=GatonegroError)
 ROW_ERRORS = (InputError, TokenizerError)  # errors of encoding that a single row may cause
-OnBatch = Callable[[int, int], None]  # callback after each batch: (finished batches, all batches)
+OnBatch = Callable[[float], None]  # callback after each batch, with the share of the work that is done
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Answer to one input row: its value or an error, and notices such as that the text was truncated."""
+    """Answer to one input row: its value or an error, and notices such as that the text was truncated.
+
+    A missing row (None, NaN, pandas' NA) has neither value nor error.
+    """
 
     value: Any = None
     error: GatonegroError | None = None
@@ -74,7 +77,7 @@ class Loop:
         if self.task.retry is not None:
             done, good = len(encoded.ids), {n: out for n, out in outputs.items() if not isinstance(out, GatonegroError)}
             encoded = self.task.retry(self.tokenizer, self.model.config, encoded, good, options)
-            outputs |= self._outputs(encoded, range(done, len(encoded.ids)), options, size, on_batch)
+            outputs |= self._outputs(encoded, range(done, len(encoded.ids)), options, size, None)
         windows: list[list[int]] = [[] for _ in row_indices]
         for n, row in enumerate(encoded.row_of):
             windows[row].append(n)
@@ -82,8 +85,8 @@ class Loop:
                 errors.setdefault(row_indices[row], out)
         encoded_rows = {i: row for row, i in enumerate(row_indices)}
         for i in range(len(rows)):
-            if i in errors:
-                yield Answer(error=errors[i])
+            if i in errors or i not in readable:
+                yield Answer(error=errors.get(i))
             else:
                 row = encoded_rows[i]
                 yield self._decode(encoded, row, readable[i], windows[row], outputs, options)
@@ -91,22 +94,29 @@ class Loop:
     def _readable(
         self, rows: Sequence[Any], options: Mapping[str, Any]
     ) -> tuple[dict[int, Any], dict[int, GatonegroError]]:
-        """Return the preprocessed input rows that the task can read, and the errors of the others, all by index."""
+        """Return the preprocessed input rows that the task can read, and the errors of others, by index.
+
+        A missing row is in neither.
+        """
         readable: dict[int, Any] = {}
         errors: dict[int, GatonegroError] = {}
         for i, row in enumerate(rows):
             try:
                 if error := self.check(row, options):
                     errors[i] = error
-                else:
+                elif not is_missing_row(row):
                     readable[i] = row if self.preprocess is None else transform_row(row, self.preprocess)
             except InputError as error:
                 errors[i] = without_traceback(error)
         return readable, errors
 
     def check(self, row: Any, options: Mapping[str, Any]) -> GatonegroError | None:
-        """Return the error of an input row that the task cannot read, or None if it can read the row."""
+        """Return the error of an input row that the task cannot read, or None for a readable or a missing row."""
         try:
+            if is_missing(row):
+                return None
+            if is_missing_row(row):  # the other texts are checked
+                row = {name: "" if is_missing(value) else value for name, value in row.items()}
             self.task.check(row, options)
         except InputError as error:
             return without_traceback(error)
@@ -197,7 +207,7 @@ class Loop:
             batch = [sequences[i] for i in indices]
             outputs |= zip(batch, self._ask(encoded, batch, options), strict=True)
             if on_batch is not None:
-                on_batch(done, len(batches))
+                on_batch(done / len(batches))
         return outputs
 
     def _ask(self, encoded: Encoded, batch: Sequence[int], options: Mapping[str, Any]) -> Sequence[Any]:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 
-from gatonegro.errors import GatonegroWarning, LanguageMismatchWarning
+from gatonegro.errors import GatonegroWarning, LanguageMismatchWarning, warn
 from gatonegro.pipelines.language_check import is_sampled
 from gatonegro.tasks.task import Notice
 
 # kind of notice → class of warning, by default GatonegroWarning; None: no warning, since the answer has a mark
 CATEGORIES: dict[str, type[GatonegroWarning] | None] = {"language": LanguageMismatchWarning, "unsure": None}
 
+# by a pipeline's key, the kinds that were shown; copies have the same key, such as those that a pool of processes makes
+WARNED_KINDS: dict[str, dict[str, object]] = {}
+
 
 class NoticeWarner:
-    """Collects the notices on a call's answers, and warns once per kind of notice."""
+    """Collects the notices on a call's answers, and warns once per pipeline and kind of notice."""
 
-    def __init__(self, warned_kinds: set[str]):
-        self.warned_kinds = warned_kinds  # shared by all calls of the pipeline
+    def __init__(self, key: str):
+        self.key = key  # of the pipeline
         self.rows = 0
         self.count: Counter[str] = Counter()
         self.first: dict[str, tuple[int, Notice]] = {}
@@ -34,7 +36,8 @@ class NoticeWarner:
         """Issue a warning for each new kind of notice, attributed to the line that called the pipeline."""
         for kind, (item, notice) in self.first.items():
             category = CATEGORIES.get(kind, GatonegroWarning)
-            if kind in self.warned_kinds or category is None:
+            warned, mark = WARNED_KINDS.setdefault(self.key, {}), object()
+            if category is None or warned.setdefault(kind, mark) is not mark:  # setdefault: once, whatever the thread
                 continue
             count, rows = self.count[kind], self.rows
             en, es = notice.message
@@ -43,5 +46,8 @@ class NoticeWarner:
             if rows > 1:
                 en, es = f"{en} ({count} of {rows} texts.)", f"{es} ({count} de {rows} textos.)"
             en, es = f"{en} Shown once per pipeline.", f"{es} Este aviso sale una vez por pipeline."
-            warnings.warn(category(en, es, item=item), stacklevel=3)
-            self.warned_kinds.add(kind)
+            try:
+                warn(category(en, es, item=item), stacklevel=3)
+            except Warning:  # raised by the user's filter, as often as it happens
+                del warned[kind]
+                raise

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-BAR_DELAY_SECONDS = 2.0  # after this time a bar appears on a terminal, even for few steps
+BAR_DELAY_SECONDS = 2.0  # after this time a bar appears on a terminal
 
 
 class ProgressBar:
@@ -18,12 +18,11 @@ class ProgressBar:
 
     Args:
         title: text in front of the bar.
-        shown: True: always; False: never; None: on a terminal, for `min_steps` steps or BAR_DELAY_SECONDS.
-        min_steps: smallest number of steps for which the bar appears at once.
+        shown: True: always; False: never; None: on a terminal, after BAR_DELAY_SECONDS.
     """
 
-    def __init__(self, title: str, shown: bool | None, min_steps: int):
-        self.title, self.shown, self.min_steps = title, shown, min_steps
+    def __init__(self, title: str, shown: bool | None):
+        self.title, self.shown = title, shown
         self.bar: Progress | None = None
         self.allowed = sys.stderr is not None and (shown or (shown is None and sys.stderr.isatty()))
         self.start = time.monotonic()
@@ -31,12 +30,12 @@ class ProgressBar:
     def __enter__(self) -> ProgressBar:
         return self
 
-    def update(self, done: int, total: int) -> None:
+    def update(self, done: float, total: int) -> None:
         """Show on the progress bar that `done` of `total` steps are finished."""
         if not self.allowed:
             return
         if self.bar is None:
-            if not (self.shown or total >= self.min_steps or time.monotonic() - self.start > BAR_DELAY_SECONDS):
+            if not (self.shown or time.monotonic() - self.start > BAR_DELAY_SECONDS):
                 return
             from rich.console import Console
             from rich.progress import Progress

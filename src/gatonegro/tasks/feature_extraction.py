@@ -54,6 +54,7 @@ FEATURE_EXTRACTION = Task(
     encode=encode,
     predict=Model.embed,
     decode=decode,
+    columns=lambda config, answer: {"embedding": answer},
     options={
         "pooling": Option(None, optional(POOLING_CHECK)),
         "normalize": Option(False, FLAG),  # to length 1, so that a dot product is the cosine
@@ -62,4 +63,5 @@ FEATURE_EXTRACTION = Task(
         "max_length": Option(None, MAX_LENGTH),
     },
     example_model="intfloat/multilingual-e5-small",
+    precision="fp32",  # vectors are stored, and compared with those of other machines and libraries
 )

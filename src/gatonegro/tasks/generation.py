@@ -108,6 +108,6 @@ def decode_text(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, 
 
 def flatten_single(inputs: Any, answers: Any, call_options: Mapping[str, Any]) -> Any:
     """Unpack the lists of generated texts of several input rows if each list has a single element."""
-    if isinstance(inputs, str) or not all(len(row_answers) == 1 for row_answers in answers):
+    if isinstance(inputs, str) or not all(row_answers is None or len(row_answers) == 1 for row_answers in answers):
         return answers
-    return [row_answers[0] for row_answers in answers]
+    return [row_answers and row_answers[0] for row_answers in answers]

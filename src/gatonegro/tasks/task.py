@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +72,22 @@ class RowOutput:
     notices: list[Notice] = field(default_factory=list)  # `decode` may append to it
 
 
+def columns(answer: Any) -> Mapping[str, Any]:
+    """Return an answer's dict as a row of a table; those of several answers are joined, with a list per column."""
+    if isinstance(answer, Mapping):
+        return answer
+    rows = [columns(part) for part in answer]
+    if len(rows) == 1:
+        return rows[0]
+    return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain(*rows))}
+
+
 @dataclass(frozen=True)
 class Task:
     """Definition of a pipeline's task by pure functions that check, encode, run and decode input rows.
 
     `options`: keyword → default and check.
+    `precision`: the default of `pipeline(…, precision=)`.
     `is_single(inputs, options)` → True if a user's input is one row, and not a list of rows.
     `check(row, options)` raises RowError for a row that the task cannot read.
     `encode(tokenizer, config, rows, options)` → `Encoded`. It stores the error of an unreadable row there, or raises a
@@ -86,6 +98,7 @@ class Task:
     `retry(tokenizer, config, encoded, answers, options)` → `Encoded` with further sequences appended, to be run too.
     `decode(tokenizer, config, output, options)` → the user's answer for one row.
     `wrap(inputs, answers, call_options)` → the user's answer for a whole call.
+    `columns(config, answer)` → the answer as a row of a table, by name of column.
     """
 
     name: str
@@ -98,8 +111,10 @@ class Task:
     retry: Callable[[Tokenizer, Config, Encoded, Mapping[int, Any], Mapping[str, Any]], Encoded] | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     example_model: str = ""  # a model on the hub, where no built-in one exists
+    precision: str = "auto"
     is_single: Callable[[Any, Mapping[str, Any]], bool] = lambda inputs, options: isinstance(inputs, str | Mapping)
     wrap: Callable[[Any, Any, Mapping[str, Any]], Any] = lambda inputs, answers, call_options: answers
+    columns: Callable[[Config, Any], Mapping[str, Any]] = lambda config, answer: columns(answer)
 
     @property
     def defaults(self) -> dict[str, Any]:

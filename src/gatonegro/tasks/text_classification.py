@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, short_repr, whole
+from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, short_repr, text_problem, whole
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError, RowError
 from gatonegro.i18n import Message
@@ -35,8 +35,9 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
         if "text" not in row or not row.keys() <= {"text", "text_pair"}:
             keys = short_repr(list(row))
             raise RowError(*MESSAGES["dict_keys"].format(keys=keys))
-        for value in row.values():
-            check_row_text(value)
+        for name, value in row.items():
+            if problem := text_problem(value):
+                raise RowError(f"has a {name} that is {problem.en}", f"tiene un {name} que es {problem.es}")
     elif isinstance(row, list | tuple):
         kind = type(row).__name__
         raise RowError(*MESSAGES["not_text_or_pair"].format(kind=kind))
@@ -104,6 +105,8 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     """Return a text's best label with its score or, with `top_k`, a list of its best labels with their scores."""
     name = options["function_to_apply"]
     name = config.score_function if name is None else str(name).lower()
+    if name != "none" and options["min_score"] is not None:
+        number(0, 1)("min_score", options["min_score"])
     logits = output.answers[0] if len(output.answers) == 1 else combine_windows(output.answers, output.lengths)
     scores = SCORE_FUNCTIONS[name](logits).tolist()  # labels
     top_k, min_score = options["top_k"], options["min_score"]
@@ -120,6 +123,17 @@ def wrap(inputs: Any, answers: Any, call_options: Mapping[str, Any]) -> Any:
     return [answers] if isinstance(inputs, str) and "top_k" not in call_options else answers
 
 
+def columns(config: Config, answer: Any) -> Mapping[str, Any]:
+    """Return a text's answer as a row of a table; with several labels, each is a column with its score."""
+    if isinstance(answer, Mapping):
+        return answer
+    if len(answer) == 1:
+        return answer[0]  # type: ignore[no-any-return]
+    scores = {label["label"]: label["score"] for label in answer}
+    marks = {name: value for label in answer for name, value in label.items() if name not in ("label", "score")}
+    return {label: scores.get(label) for label in config.id2label.values()} | marks
+
+
 TRUNCATION_CHECK = one_of(True, False, None, "longest_first", "only_first", "only_second", "do_not_truncate")
 FUNCTION_CHECK = Check(
     lambda name: isinstance(name, str) and name.lower() in SCORE_FUNCTIONS,
@@ -134,8 +148,9 @@ TEXT_CLASSIFICATION = Task(
     predict=Model.predict,
     decode=decode,
     wrap=wrap,
+    columns=columns,
     options={
-        "top_k": Option(NOT_GIVEN, optional(whole(0))),
+        "top_k": Option(NOT_GIVEN, optional(whole(1))),
         "function_to_apply": Option(None, optional(FUNCTION_CHECK)),
         "min_score": Option(None, optional(number())),  # below it, the best label has "unsure": True
         "truncation": Option(False, TRUNCATION_CHECK),

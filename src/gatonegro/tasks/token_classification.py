@@ -172,6 +172,7 @@ TOKEN_CLASSIFICATION = Task(
     encode=encode,
     predict=Model.predict,
     decode=decode,
+    columns=lambda config, answer: {"entities": answer},
     options={
         "aggregation_strategy": Option("none", STRATEGY_CHECK),
         "ignore_labels": Option(("O",), LABELS_CHECK),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
-from gatonegro.errors import GatonegroWarning, InputError
+from gatonegro.errors import GatonegroWarning, InputError, warn
 from gatonegro.i18n import Message, format_int
 from gatonegro.tokenization.batch import as_columns
 from gatonegro.tokenization.inputs import MESSAGES, as_int, resolve_strategy
@@ -132,4 +131,4 @@ def warn_of_truncation(rows: list[Any], max_length: int | None, limit: int | Non
 
 
 def _warn(message: Message) -> None:
-    warnings.warn(TruncationWarning(*message), stacklevel=4)
+    warn(TruncationWarning(*message), stacklevel=4)

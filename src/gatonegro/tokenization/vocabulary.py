@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from gatonegro.checks import Check, short_repr
-from gatonegro.errors import GatonegroWarning, InputError
+from gatonegro.errors import GatonegroWarning, InputError, warn
 from gatonegro.i18n import Message
 from gatonegro.tokenization.inputs import MESSAGES, as_ids, as_token
 
@@ -152,7 +151,7 @@ class Vocabulary:
         self._clear_cache()
         if before < len(self) > self._embeddings:
             notice = MESSAGES["few_embeddings"].format(tokens=len(self), rows=self._embeddings)
-            warnings.warn(GatonegroWarning(*notice), stacklevel=2)
+            warn(GatonegroWarning(*notice), stacklevel=2)
         return len(self) - before
 
     def add_special_tokens(self, special_tokens_dict: dict[str, Any]) -> int:

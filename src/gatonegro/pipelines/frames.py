@@ -1,0 +1,35 @@
+"""Answers as a pandas or polars table; both libraries are optional."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gatonegro.errors import MissingExtraError
+
+
+def frame(inputs: Any, records: Sequence[Mapping[str, Any] | None]) -> Any:
+    """Return the table of a call's answers: with the index of a pandas Series, or of polars for a polars Series.
+
+    Args:
+        inputs: what the pipeline was called with.
+        records: per input row, the values of its columns; None: a missing row.
+    """
+    names = dict.fromkeys(name for record in records for name in record or ())
+    columns: dict[str, list[Any]] = {name: [record and record.get(name) for record in records] for name in names}
+    for name, values in columns.items():  # marks, such as "unsure", which the other answers lack
+        if {type(value) for value in values} <= {bool, type(None)}:
+            columns[name] = [record and bool(value) for record, value in zip(records, values, strict=True)]
+    polars = sys.modules.get("polars")
+    if polars is not None and isinstance(inputs, polars.Series):
+        return polars.DataFrame(columns, strict=False)
+    try:
+        import pandas
+    except ImportError:
+        raise MissingExtraError(
+            "to_frame() needs pandas, which is not installed: pip install pandas",
+            "to_frame() necesita pandas, que no está instalado: pip install pandas",
+        ) from None
+    index = inputs.index if isinstance(inputs, pandas.Series) else range(len(records))
+    return pandas.DataFrame(columns, index=index)
