@@ -17,7 +17,7 @@ from pathlib import Path
 from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer
 from gatonegro.generation import Generated
 from gatonegro.models import LanguageModel
-from gatonegro.tasks.alignment import WORD_OR_MARK, add_attention, word_links
+from gatonegro.tasks.alignment import WORD_OR_MARK, add_attention, word_attention, word_links
 from gatonegro.tokenization import Tokenizer
 
 HERE = Path(__file__).resolve().parent
@@ -40,7 +40,7 @@ def predicted_links(model: LanguageModel, tokenizer: Tokenizer, source: str, tar
     places = [{match.start(): i for i, match in enumerate(WORD_OR_MARK.finditer(text))} for text in (source, target)]
     return {
         (places[0][link["source_span"][0]], places[1][link["target_span"][0]])
-        for link in word_links(tokenizer, source, ids, target, seen)
+        for link in word_links(word_attention(tokenizer, source, ids, target, seen))
     }
 
 

@@ -74,7 +74,8 @@ class Loop:
         encoded, row_indices, unreadable = self._encode(readable, options)
         errors |= unreadable
         outputs = self._outputs(encoded, range(len(encoded.ids)), options, size, on_batch)
-        if self.task.retry is not None:
+        done = -1
+        while self.task.retry is not None and done < len(encoded.ids):
             done, good = len(encoded.ids), {n: out for n, out in outputs.items() if not isinstance(out, GatonegroError)}
             encoded = self.task.retry(self.tokenizer, self.model.config, encoded, good, options)
             outputs |= self._outputs(encoded, range(done, len(encoded.ids)), options, size, None)
@@ -200,12 +201,18 @@ class Loop:
         """Run the model on batches of sequences, and return each sequence's output or error by its index."""
         tokens = BATCH_TOKENS.get(self.model.device.type, DEFAULT_BATCH_TOKENS)
         tokens = tokens if self.task.generate is None else GENERATE_BATCH_TOKENS
-        sequences = [n for n in sequences if encoded.ids[n]]
-        batches = plan([len(encoded.ids[n]) for n in sequences], tokens, batch_size)
+        groups: dict[tuple[tuple[str, Any], ...], list[int]] = {}  # sequences by their own options
+        for n in sequences:
+            if encoded.ids[n]:
+                groups.setdefault(tuple(encoded.options.get(n, {}).items()), []).append(n)
+        batches = [
+            ([group[i] for i in indices], {**options, **dict(changes)})
+            for changes, group in groups.items()
+            for indices in plan([len(encoded.ids[n]) for n in group], tokens, batch_size)
+        ]
         outputs: dict[int, Any] = {}
-        for done, indices in enumerate(batches, 1):
-            batch = [sequences[i] for i in indices]
-            outputs |= zip(batch, self._ask(encoded, batch, options), strict=True)
+        for done, (batch, batch_options) in enumerate(batches, 1):
+            outputs |= zip(batch, self._ask(encoded, batch, batch_options), strict=True)
             if on_batch is not None:
                 on_batch(done / len(batches))
         return outputs

@@ -59,6 +59,7 @@ class Encoded:
     row_data: Sequence[Any] | None = None  # per row, data for `decode`
     errors: Mapping[int, InputError] = field(default_factory=dict)  # of unreadable rows, which have no sequence
     notices: Mapping[int, Sequence[Notice]] = field(default_factory=dict)  # per row
+    options: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)  # of sequences that need others than the row
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ class Task:
     `predict(model, ids, token_types=…, queried=…, pad_to_multiple_of=…)` → one float32 array per sequence, as
     `Model.predict` does; with `queried`, one entry per queried token.
     `generate(model, tokenizer, ids, options)` → a list of `Generated` per sequence; replaces `predict`.
-    `retry(tokenizer, config, encoded, answers, options)` → `Encoded` with further sequences appended, to be run too.
+    `retry(tokenizer, config, encoded, answers, options)` → `Encoded` with further sequences appended, to be run too. It
+    is called again with their answers, until it appends none.
     `decode(tokenizer, config, output, options)` → the user's answer for one row.
     `wrap(inputs, answers, call_options)` → the user's answer for a whole call.
     `columns(config, answer)` → the answer as a row of a table, by name of column.

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import accumulate
 from typing import Any
 
 from gatonegro.checks import FLAG, TEXT, Check, Option, optional
 from gatonegro.config import Config
-from gatonegro.documents import Segment, preserves_items, split_at_items, split_sentences
+from gatonegro.documents import (
+    Mark,
+    Segment,
+    cut_marks,
+    insert_marks,
+    keeps_text_between,
+    lower_capitals,
+    preserves_items,
+    shifted,
+    split_at_items,
+    split_markup,
+    split_sentences,
+)  # fmt: skip
 from gatonegro.errors import OptionError
 from gatonegro.generation import Generated
 from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import LANGUAGE_TAG, detect_language, other_language, target_languages
 from gatonegro.models import LanguageModel, Model
-from gatonegro.tasks.alignment import add_attention, word_links
+from gatonegro.tasks.alignment import add_attention, covers_all_words, place_marks, word_attention, word_links
 from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, task_prefix
 from gatonegro.tasks.generation import generate as generate_text
 from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, notice, wants_truncation
@@ -30,9 +43,17 @@ TASK_NAME_PATTERN = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-
 class DocumentPart:
     """Part of a document: a sentence to translate, with the index of its token sequence, or text to copy."""
 
-    text: str
+    text: str  # without its marks, as the model reads it
+    marks: list[Mark] = field(default_factory=list)
     sequence: int | None = None
     pieces: list[DocumentPart] = field(default_factory=list)  # replace a sentence whose translation lost an item
+    is_piece: bool = False
+    is_checked: bool = False
+
+    @property
+    def needs_attention(self) -> bool:
+        """True if only the attention tells where the marks belong in the translation."""
+        return any(not covers_all_words(mark, self.text) for mark in self.marks)
 
 
 @dataclass
@@ -110,15 +131,48 @@ def encode_segments(
     return out
 
 
+def document_segments(text: str, options: Mapping[str, Any]) -> tuple[list[Segment], list[Mark]]:
+    """Return a document's sentences and what is to copy between them, without its marks, and the marks."""
+    if options["streamer"] is not None:  # a streamer receives a single sequence
+        return [Segment(text, True)], []
+    stretches, marks = split_markup(text)
+    segments: list[Segment] = []
+    for stretch in stretches:
+        prose = stretch.translate and options["sentences"]
+        segments += split_sentences(stretch.text) if prose else [stretch]
+    return segments, marks
+
+
+def lower_segments(segments: Sequence[Segment]) -> tuple[list[Segment], list[Mark]]:
+    """Return segments with their words in capitals in lower case, and the marks that raise these again."""
+    lowered: list[Segment] = []
+    marks: list[Mark] = []
+    start = 0
+    for segment in segments:
+        text, found = lower_capitals(segment.text) if segment.translate else (segment.text, [])
+        lowered.append(replace(segment, text=text))
+        marks += [replace(mark, start=mark.start + start, end=mark.end + start) for mark in found]
+        start += len(text)
+    return lowered, marks
+
+
+def document_parts(segments: Sequence[EncodedSegment], marks: Sequence[Mark]) -> list[DocumentPart]:
+    """Return the parts of a document, each with its marks, from its encoded segments."""
+    ends = list(accumulate(len(segment.text) for segment, _ in segments))
+    return [
+        DocumentPart(segment.text, cut_marks(marks, end - len(segment.text), end))
+        for (segment, _), end in zip(segments, ends, strict=True)
+    ]
+
+
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
     """Encode the sentences of documents as token ids, leaving those already in the target language to be copied."""
     limit, known = min(config.max_tokens, tokenizer.model_max_length), target_languages(tokenizer, config)
     task_text = task_prefix(config, task_name(config, options))
     named, (from_, to) = named_languages(options)[0], resolve_languages(tokenizer, known, options)
-    ids: list[list[int]] = []
-    row_of: list[int] = []
     documents: list[Document] = []
     notices: dict[int, list[Notice]] = {}
+    encoded = Sequences()
     for i, row in enumerate(rows):
         detected = named or detect_language(row)
         source, target = from_, to
@@ -127,45 +181,69 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             source = source or (other_language(known, target) if detected in known else None)
         prefix = task_text + (LANGUAGE_TAG.format(target) + " " if known else "")
         document = Document([], prefix, source=source, target=target)
-        at_once = options["streamer"] is not None or not options["sentences"]  # a streamer receives a single sequence
-        segments = [Segment(row, True)] if at_once else split_sentences(row)
+        segments, marks = document_segments(row, options)
         if named is None and target is not None and options["streamer"] is None:
             copied = {s for s in segments if s.translate and (detect_language(s.text) or detected) == target}
             segments = [replace(s, translate=False) if s in copied else s for s in segments]
             if copied:
                 document.copied_language = target
                 notices.setdefault(i, []).append(notice("same", language=target))
-        encoded, indices = encode_segments(tokenizer, prefix, segments, limit, options), count()
-        document.parts = [DocumentPart(segment.text, next(indices) if tokens else None) for segment, tokens in encoded]
-        if any(segment.translate and not tokens for segment, tokens in encoded):
+        if options["streamer"] is None:
+            segments, capitals = lower_segments(segments)
+            marks = [*marks, *capitals]
+        pairs = encode_segments(tokenizer, prefix, segments, limit, options)
+        document.parts = document_parts(pairs, marks)
+        if any(segment.translate and not tokens for segment, tokens in pairs):
             notices.setdefault(i, []).append(notice("strange"))
         documents.append(document)
-        ids += [tokens for _, tokens in encoded if tokens]
-        row_of += [i for _, tokens in encoded if tokens]
-    return Encoded(ids, row_of, limit, row_data=documents, notices=notices)
+        encoded.add(i, document.parts, [tokens for _, tokens in pairs])
+    return Encoded(encoded.ids, encoded.row_of, limit, row_data=documents, notices=notices, options=encoded.options)
+
+
+@dataclass
+class Sequences:
+    """Token sequences of the parts of documents, in the order in which they were added."""
+
+    ids: list[Sequence[int]] = field(default_factory=list)
+    row_of: list[int] = field(default_factory=list)
+    options: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    of_row: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))  # row → its sequences
+
+    def add(self, row: int, parts: Sequence[DocumentPart], ids: Sequence[Sequence[int]]) -> None:
+        """Add the sequences of a document's new parts, and note in each part which one is its own."""
+        for part, tokens in zip(parts, ids, strict=True):
+            if tokens:
+                part.sequence = len(self.of_row[row])
+                self.of_row[row].append(len(self.ids))
+                if part.needs_attention:
+                    self.options[len(self.ids)] = {"return_alignments": True}
+                self.ids.append(tokens)
+                self.row_of.append(row)
 
 
 def retry(
     tokenizer: Tokenizer, config: Config, encoded: Encoded, answers: Mapping[int, Any], options: Mapping[str, Any]
 ) -> Encoded:
     """Add token sequences for the pieces of sentences whose translation lost or changed links, numbers or the like."""
-    ids, row_of = list(encoded.ids), list(encoded.row_of)
-    sequences = count()  # in the order of their sentences
-    keep = options["keep"] and options["streamer"] is None
-    for row, document in enumerate(encoded.row_data or () if keep else ()):
-        sentences = [part for part in document.parts if part.sequence is not None]
-        indices = count(len(sentences))
-        for part in sentences:
-            answer = answers.get(next(sequences))
-            if answer is None or preserves_items(part.text, decode_text(tokenizer, answer[0].ids, options)):
+    if options["streamer"] is not None or not options["keep"]:
+        return encoded
+    more = Sequences(list(encoded.ids), list(encoded.row_of), dict(encoded.options))
+    for n, row in enumerate(encoded.row_of):
+        more.of_row[row].append(n)
+    for row, document in enumerate(encoded.row_data or ()):
+        for part in document.parts:
+            answer = None if part.sequence is None else answers.get(more.of_row[row][part.sequence])
+            if answer is None or part.is_checked:
+                continue
+            part.is_checked = True
+            translation = decode_text(tokenizer, answer[0].ids, options)
+            if preserves_items(part.text, translation) and keeps_text_between(part.text, translation):
                 continue
             segments = split_at_items(part.text)
-            for segment, tokens in encode_segments(tokenizer, document.prefix, segments, encoded.max_length, options):
-                part.pieces.append(DocumentPart(segment.text, next(indices) if tokens else None))
-                if tokens:
-                    ids.append(tokens)
-                    row_of.append(row)
-    return replace(encoded, ids=ids, row_of=row_of)
+            pairs = encode_segments(tokenizer, document.prefix, segments, encoded.max_length, options)
+            part.pieces = [replace(piece, is_piece=True) for piece in document_parts(pairs, part.marks)]
+            more.add(row, part.pieces, [tokens for _, tokens in pairs])
+    return replace(encoded, ids=more.ids, row_of=more.row_of, options=more.options)
 
 
 def generate(
@@ -211,11 +289,8 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
         if options["return_tensors"]:
             out += [{"translation_token_ids": [i for sentence in used for i in sentence.ids]}] if used else []
             continue
-        texts = [
-            part.text if sentence is None else decode_text(tokenizer, sentence.ids, options)
-            for part, sentence in zip(parts, chosen, strict=True)
-        ]
-        out.append({"translation_text": "".join(texts)})
+        translated = [translate_part(tokenizer, *pair, options) for pair in zip(parts, chosen, strict=True)]
+        out.append({"translation_text": "".join(part.target for part in translated)})
         if options["return_scores"]:
             if unfinished := next((sentence.unfinished for sentence in used if sentence.unfinished), None):
                 out[-1]["unfinished"] = unfinished
@@ -224,7 +299,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
             out[-1] |= {"src_lang": document.source if used else document.copied_language or document.source}
             out[-1] |= {"tgt_lang": document.target}
         if options["return_alignments"]:
-            out[-1]["alignments"] = document_links(tokenizer, parts, chosen, texts, options)
+            out[-1]["alignments"] = document_links(translated)
     return out
 
 
@@ -233,24 +308,48 @@ def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
     return translations[min(rank, len(translations) - 1)]
 
 
-def document_links(
-    tokenizer: Tokenizer,
-    parts: Sequence[DocumentPart],
-    chosen: Sequence[Generated | None],
-    texts: Sequence[str],
-    options: Mapping[str, Any],
-) -> list[dict[str, Any]]:
+@dataclass
+class TranslatedPart:
+    """Part of a document and its translation, both with their marks, and the links between their words."""
+
+    source: str
+    target: str
+    links: list[dict[str, Any]]
+
+
+def translate_part(
+    tokenizer: Tokenizer, part: DocumentPart, sentence: Generated | None, options: Mapping[str, Any]
+) -> TranslatedPart:
+    """Return a part of a document with its translation, in which its marks stand at their places."""
+    source, source_insertions = insert_marks(part.text, part.marks)
+    if sentence is None:
+        return TranslatedPart(source, source, [])
+    plain = decode_text(tokenizer, sentence.ids, options)
+    if part.is_piece and not any(map(str.isalpha, plain)):
+        return TranslatedPart(source, source, [])
+    words = None
+    if sentence.attention is not None:
+        skip = options["skip_special_tokens"]
+        words = word_attention(tokenizer, part.text, sentence.new_ids, plain, sentence.attention, skip)
+    target, insertions = insert_marks(plain, place_marks(part.marks, part.text, plain, words))
+    links = word_links(words) if words and options["return_alignments"] else []
+    for link in links:
+        link["source_span"] = shifted(link["source_span"], source_insertions)
+        link["target_span"] = shifted(link["target_span"], insertions)
+        link["source"], link["target"] = source[slice(*link["source_span"])], target[slice(*link["target_span"])]
+    return TranslatedPart(source, target, links)
+
+
+def document_links(parts: Sequence[TranslatedPart]) -> list[dict[str, Any]]:
     """Return the word alignments of all sentences of a document, with character spans in the whole document."""
     links: list[dict[str, Any]] = []
     source = target = 0
-    for part, sentence, text in zip(parts, chosen, texts, strict=True):
-        if sentence is not None and sentence.attention is not None:
-            skip = options["skip_special_tokens"]
-            for link in word_links(tokenizer, part.text, sentence.new_ids, text, sentence.attention, skip):
-                link["source_span"] = [source + at for at in link["source_span"]]
-                link["target_span"] = [target + at for at in link["target_span"]]
-                links.append(link)
-        source, target = source + len(part.text), target + len(text)
+    for part in parts:
+        for link in part.links:
+            link["source_span"] = [source + at for at in link["source_span"]]
+            link["target_span"] = [target + at for at in link["target_span"]]
+            links.append(link)
+        source, target = source + len(part.source), target + len(part.target)
     return links
 
 

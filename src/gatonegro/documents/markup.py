@@ -1,0 +1,312 @@
+"""Markup in texts for translation: its marks are taken out of the sentences, and put back into the translation.
+
+Blocks and inline marks of Markdown are found by markdown-it-py. Tags are found by a pattern: html.parser reads more
+than tags, "a < b" among it, and gives no end of what it read. In doubt, a character is text.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
+from itertools import pairwise
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.common.html_blocks import block_names
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+
+from gatonegro.documents.items import CODE_TAG_PATTERN, TAG_PATTERN
+from gatonegro.documents.sentences import Segment
+
+Span = tuple[int, int]
+Pair = tuple[int, int, int, int]  # start and end of an opening mark, start and end of its closing mark
+
+BREAKS = frozenset((*block_names, "br"))  # tags between sentences
+VERBATIM = re.compile(r"<(?:!--|(script|style|pre|textarea|svg|math)\b[^<>]*>)", re.IGNORECASE)
+TAG, CODE_TAG = re.compile(TAG_PATTERN), re.compile(CODE_TAG_PATTERN)
+TAG_NAME = re.compile(r"</?(\w[\w-]*)")
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+BLOCK_HINT = re.compile(r"```|~~~|\||\]:|^(?: {4}|\t)", re.MULTILINE)
+INLINE_HINT = re.compile(r"[*_~\[<]")
+NEW_BLOCK = re.compile(r"\s*(?:[-*+>#]|\d+[.)]|$)")
+# an indented line is code only if it looks like code
+CODE_HINT = re.compile(r"[={};\\$]|\w\(|^\s*(?:cd|def|from|git|import|npm|pip|return|sudo) ", re.MULTILINE)
+MARKDOWN_HINT = re.compile(r"^(?:#{1,6} |```|~~~)|\]\(|\*\*\w", re.MULTILINE)
+BAR = re.compile(r"(?<!\\)\|")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A stretch of a text that marks surround, as in **bold**, or that is in capitals."""
+
+    start: int
+    end: int
+    opening: str = ""
+    closing: str = ""
+    upper: bool = False
+
+
+def split_markup(text: str) -> tuple[list[Segment], list[Mark]]:
+    """Split a document into prose without its marks and what is to copy, such as code, and return its marks apart.
+
+    >>> split_markup("Un **gato**.")[0][0].text, split_markup("Un **gato**.")[1][0].start
+    ('Un gato.', 3)
+
+    Returns:
+        Segments, with `translate` for prose, and marks with positions in the joined texts of the segments. The marks,
+        put back by `insert_marks`, make the document again.
+    """
+    copied, pairs = _find_markup(text)
+    if not copied and not pairs:
+        return [Segment(text, True)], []
+    edits = sorted([(*span, True) for span in copied] + [(*p[i : i + 2], False) for p in pairs for i in (0, 2)])
+    segments: list[Segment] = []
+    shifts: dict[int, int] = {}  # start or end of a mark in the text → position without the marks
+    prose, at, length = "", 0, 0
+    for start, end, is_copied in edits:
+        prose += text[at:start]
+        length += start - at
+        if is_copied:
+            segments += [Segment(prose, True), Segment(text[start:end], False)]
+            prose, length = "", length + end - start
+        else:
+            shifts |= {start: length, end: length}
+        at = end
+    segments += [Segment(prose + text[at:], True)]
+    marks = [Mark(shifts[b], shifts[c], text[a:b], text[c:d]) for a, b, c, d in sorted(pairs)]
+    return [segment for segment in segments if segment.text], marks
+
+
+def cut_marks(marks: Sequence[Mark], start: int, end: int) -> list[Mark]:
+    """Return the marks of a part of a text. A mark that goes on beyond the part lacks its opening or closing there."""
+    return [
+        replace(
+            mark,
+            start=max(mark.start, start) - start,
+            end=min(mark.end, end) - start,
+            opening=mark.opening if mark.start >= start else "",
+            closing=mark.closing if mark.end <= end else "",
+        )
+        for mark in marks
+        if mark.start < end and mark.end > start
+    ]
+
+
+def insert_marks(text: str, marks: Sequence[Mark]) -> tuple[str, list[tuple[int, str]]]:
+    """Put marks, outer ones first, into a text, and return it with the insertions, each a position and a string."""
+    for mark in marks:
+        if mark.upper:
+            text = text[: mark.start] + upper(text[mark.start : mark.end]) + text[mark.end :]
+    closings = [(mark.end, mark.closing) for mark in reversed(marks) if mark.closing]
+    openings = [(mark.start, mark.opening) for mark in marks if mark.opening]
+    insertions = sorted([*closings, *openings], key=lambda insertion: insertion[0])  # a stable order
+    out, at = "", 0
+    for position, string in insertions:
+        out += text[at:position] + string
+        at = position
+    return out + text[at:], insertions
+
+
+def shifted(span: Sequence[int], insertions: Sequence[tuple[int, str]]) -> list[int]:
+    """Return a character span of a text as it is after insertions."""
+    start, end = span
+    return [
+        start + sum(len(string) for at, string in insertions if at <= start),
+        end + sum(len(string) for at, string in insertions if at < end),
+    ]
+
+
+def upper(text: str) -> str:
+    """Return a text in capitals of the same length: letters without a single capital, such as ß, stay."""
+    return "".join(char.upper() if len(char.upper()) == 1 else char for char in text)
+
+
+def _find_markup(text: str) -> tuple[list[Span], list[Pair]]:
+    """Return the spans of a document to copy, such as code, and the pairs of marks in the rest."""
+    if not (INLINE_HINT.search(text) or BLOCK_HINT.search(text)):
+        return [], []
+    environment: dict[str, Any] = {}
+    copied = [*_verbatim(text), *_blocks(text, environment)] if BLOCK_HINT.search(text) else [*_verbatim(text)]
+    copied = _disjoint(copied)
+    pairs: list[Pair] = []
+    breaks: list[Span] = []
+    for start, end in _paragraphs(text, copied):
+        if INLINE_HINT.search(text, start, end):
+            found, between = _inline(text[start:end], environment)
+            pairs += [(start + a, start + b, start + c, start + d) for a, b, c, d in found]
+            breaks += [(start + a, start + b) for a, b in between]
+    return _disjoint([*copied, *breaks]), pairs
+
+
+def _verbatim(text: str) -> Iterator[Span]:
+    """Yield the spans of scripts, styles and the like, and of comments over several lines."""
+    last = 0
+    missing: set[str] = set()  # closing tags that do not come any more
+    for match in VERBATIM.finditer(text):
+        closing = f"</{match[1]}>" if match[1] else "-->"
+        if match.start() < last or closing in missing:
+            continue
+        at = text.find(closing, match.end())
+        if at < 0:
+            missing.add(closing)
+        elif match[1] or not TAG.fullmatch(text, match.start(), at + len(closing)):
+            last = at + len(closing)
+            yield match.start(), last
+
+
+def _blocks(text: str, environment: dict[str, Any]) -> Iterator[Span]:
+    """Yield the spans of Markdown's code blocks, definitions of links, and bars and rules of tables."""
+    lines = [match.span() for match in LINE.finditer(text)]
+    is_markdown = MARKDOWN_HINT.search(text) is not None
+    for token in _block_parser().parse(text, environment):
+        if token.map is None:
+            continue
+        first, last = token.map[0], min(token.map[1], len(lines)) - 1
+        start, end = lines[first][0], lines[last][1]
+        if token.type == "fence":
+            if first < last and text[slice(*lines[last])].strip(" \t>\r\n").startswith(token.markup):
+                yield start, end
+        elif token.type == "code_block":
+            if is_markdown and CODE_HINT.search(text, start, end) and not NEW_BLOCK.match(text, start, end):
+                yield start, end
+        elif token.type == "table_open":
+            yield lines[first + 1]
+        elif token.type == "tr_open":
+            yield from (match.span() for match in BAR.finditer(text, *lines[first]))
+    for definition in environment.get("references", {}).values():
+        first, last = definition["map"]
+        yield lines[first][0], lines[last - 1][1]
+
+
+def _disjoint(spans: Iterable[Span]) -> list[Span]:
+    """Return spans in order, without those that begin inside an earlier one."""
+    kept: list[Span] = []
+    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if end > start and (not kept or start >= kept[-1][1]):
+            kept.append((start, end))
+    return kept
+
+
+def _paragraphs(text: str, copied: Sequence[Span]) -> Iterator[Span]:
+    """Yield the spans of a document in which pairs of marks are looked for: paragraphs, items of lists, cells."""
+    starts = [start for start, _ in copied]
+    lines = (match.start() for match in LINE.finditer(text) if NEW_BLOCK.match(text, *match.span()))
+    cuts = sorted({0, len(text), *lines, *(at for span in copied for at in span)})
+    for start, end in pairwise(cuts):
+        inside = bisect(starts, start) - 1
+        if inside < 0 or copied[inside][1] <= start:
+            yield start, end
+
+
+def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Span]]:
+    """Return the pairs of marks in a paragraph, and the spans between its sentences, such as an image's brackets."""
+    found = Inline()
+    tokens: list[Token] = []
+    parser = _inline_parser()
+    parser.inline.parse(text, parser, {**environment, "found": found}, tokens)
+    open_: list[Span] = []
+    for token in tokens:
+        at = token.meta.get("at")
+        if at is None:
+            continue
+        width = len(token.markup)
+        if token.nesting == 1:  # the second star of a pair opens, the first one closes
+            open_.append((at + 1 - width, at + 1) if token.tag == "strong" else (at, at + width))
+        elif token.nesting == -1 and open_:
+            found.pairs.append((*open_.pop(), at, at + width))
+    # in "2*3*4" or "a[i](x)", the marks are text
+    edges = f" {text} "
+    pairs = [p for p in found.pairs if not (edges[p[0]].isalnum() or edges[p[3] + 1].isalnum())]
+    skipped = _disjoint([*found.skipped, *(match.span() for match in CODE_TAG.finditer(text))])
+    tags = [match for match in TAG.finditer(text) if not any(a <= match.start() < b for a, b in skipped)]
+    breaks = [tag.span() for tag in tags if _tag_name(tag[0]) in BREAKS]
+    pairs += [p for p in _tag_pairs(tags) if not (_is_in_word(text, p[0], p[1]) or _is_in_word(text, p[2], p[3]))]
+    return list(_nested(p for p in pairs if text[p[1] : p[2]].strip())), [*found.breaks, *breaks]
+
+
+def _tag_pairs(tags: Sequence[re.Match[str]]) -> Iterator[Pair]:
+    open_: dict[str, list[Span]] = {}
+    for tag in tags:
+        name = _tag_name(tag[0])
+        if name in BREAKS or not name or tag[0].endswith("/>"):
+            continue
+        if tag[0][1] != "/":
+            open_.setdefault(name, []).append(tag.span())
+        elif open_.get(name):
+            yield (*open_[name].pop(), *tag.span())
+
+
+def _tag_name(tag: str) -> str:
+    name = TAG_NAME.match(tag)
+    return name[1].lower() if name else ""
+
+
+def _is_in_word(text: str, start: int, end: int) -> bool:
+    return text[max(0, start - 1) : start].isalnum() and text[end : end + 1].isalnum()
+
+
+def _nested(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """Yield pairs of marks, outer ones first, without those that overlap an earlier one and do not lie inside it."""
+    around: list[Pair] = []
+    for pair in sorted(pairs):
+        while around and around[-1][3] <= pair[0]:
+            around.pop()
+        if not around or (around[-1][1] <= pair[0] and pair[3] <= around[-1][2]):
+            around.append(pair)
+            yield pair
+
+
+@dataclass
+class Inline:
+    """What the rules of the inline parser find in a paragraph."""
+
+    pairs: list[Pair] = field(default_factory=list)
+    breaks: list[Span] = field(default_factory=list)
+    skipped: list[Span] = field(default_factory=list)  # code, and targets of links, where no tag is a tag
+
+
+@cache
+def _block_parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": True}).enable("table").disable("inline")
+
+
+@cache
+def _inline_parser() -> MarkdownIt:
+    """Return a parser whose rules tell where they found something: markdown-it-py keeps no positions within a line."""
+    parser = MarkdownIt("commonmark", {"html": True}).enable("strikethrough")
+    for rule, name in zip(parser.inline.ruler.getRules(""), parser.get_active_rules()["inline"], strict=True):
+        if name in ("autolink", "backticks", "emphasis", "image", "link", "strikethrough"):
+            parser.inline.ruler.at(name, partial(_locate, rule, name))
+    return parser
+
+
+def _locate(rule: Callable[[StateInline, bool], bool], name: str, state: StateInline, silent: bool) -> bool:
+    """Apply a rule of the inline parser, and record the place of what it finds."""
+    found: Inline = state.env["found"]
+    if name == "image":
+        state.env["found"] = Inline()  # its label is parsed by itself
+    start, count = state.pos, len(state.tokens)
+    is_found = rule(state, silent)
+    state.env["found"] = found
+    if not is_found or silent:
+        return is_found
+    end, new = state.pos, state.tokens[count:]
+    if name in ("emphasis", "strikethrough"):  # a token for each mark, behind the text before them
+        width = 1 if name == "emphasis" else 2
+        for i, token in enumerate(reversed(new), 1):
+            token.meta["at"] = end - i * width
+    elif name in ("autolink", "backticks"):
+        found.skipped.append((start, end))
+    else:
+        label = start + (2 if name == "image" else 1)
+        label_end = state.md.helpers.parseLinkLabel(state, label - 1, name == "link")
+        found.skipped.append((label_end, end))
+        if name == "link":
+            found.pairs.append((start, label, label_end, end))
+        else:
+            found.breaks += [(start, label), (label_end, end)]
+    return True
