@@ -15,16 +15,16 @@ SURROGATE = re.compile("[\ud800-\udfff]")  # represent bytes that are not UTF-8
 CHUNK_BYTES = 1 << 17  # bytes of standard input per read: about a thousand lines
 
 
-def read_texts(arguments: list[str]) -> Iterator[list[str]]:
+def read_texts(arguments: list[str], keep_ends: bool = False) -> Iterator[list[str]]:
     """Return lists of texts from the command line or, if it has none, of lines from standard input as they arrive.
 
-    Each list has the lines that are available without waiting.
+    Each list has the lines that are available without waiting, with `keep_ends` as they end in the input.
 
     Raises:
         InputError: a text or a line is not UTF-8; for a line, after the lines before it.
     """
     if arguments == ["-"]:
-        return _lines()
+        return _lines(keep_ends)
     for n, text in enumerate(arguments, 1):
         if SURROGATE.search(text):
             raise _not_utf8(Message(f"text {n}", f"el texto {n}"), text)
@@ -33,7 +33,7 @@ def read_texts(arguments: list[str]) -> Iterator[list[str]]:
                 f"{text!r} is read as a text, though a file has that name; to read its lines: < {text}",
                 f"{text!r} se lee como un texto, aunque un archivo se llama así; para leer sus líneas: < {text}",
             )
-    return iter([arguments]) if arguments else _lines()
+    return iter([arguments]) if arguments else _lines(keep_ends)
 
 
 def _names_a_file(text: str) -> bool:
@@ -43,7 +43,7 @@ def _names_a_file(text: str) -> bool:
         return False
 
 
-def _lines() -> Iterator[list[str]]:
+def _lines(keep_ends: bool) -> Iterator[list[str]]:
     if sys.stdin is None:
         raise InputError(
             "there is no standard input; pass texts as arguments.",
@@ -57,16 +57,17 @@ def _lines() -> Iterator[list[str]]:
         if b"\n" in data:
             *lines, last = b"".join(rest).split(b"\n")
             rest = [last]
-            yield from _decoded(lines, n_done)
+            yield from _decoded(lines, n_done, b"\n", keep_ends)
             n_done += len(lines)
     if any(rest):
-        yield from _decoded([b"".join(rest)], n_done)
+        yield from _decoded([b"".join(rest)], n_done, b"", keep_ends)
 
 
-def _decoded(lines: list[bytes], n_done: int) -> Iterator[list[str]]:
+def _decoded(lines: list[bytes], n_done: int, end: bytes, keep_ends: bool) -> Iterator[list[str]]:
     part: list[str] = []
     for n, line in enumerate(lines, n_done + 1):
-        text = line.rstrip(b"\r").decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
+        line = line + end if keep_ends else line.rstrip(b"\r")
+        text = line.decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
         if SURROGATE.search(text):
             yield part  # the lines before it are answered
             raise _not_utf8(Message(f"line {n} of standard input", f"la línea {n} de la entrada estándar"), text)

@@ -36,7 +36,7 @@ NEW_BLOCK = re.compile(r"\s*(?:[-*+>#]|\d+[.)]|$)")
 # an indented line is code only if it looks like code
 CODE_HINT = re.compile(r"[={};\\$]|\w\(|^\s*(?:cd|def|from|git|import|npm|pip|return|sudo) ", re.MULTILINE)
 MARKDOWN_HINT = re.compile(r"^(?:#{1,6} |```|~~~)|\]\(|\*\*\w", re.MULTILINE)
-BAR = re.compile(r"(?<!\\)\|")
+BAR, ROW = re.compile(r"(?<!\\)\|"), re.compile(r"\|.*\|.*\|")
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,7 @@ def _blocks(text: str, environment: dict[str, Any]) -> Iterator[Span]:
     """Yield the spans of Markdown's code blocks, definitions of links, and bars and rules of tables."""
     lines = [match.span() for match in LINE.finditer(text)]
     is_markdown = MARKDOWN_HINT.search(text) is not None
+    rows = {n for n, line in enumerate(lines) if ROW.fullmatch(text[slice(*line)].strip())}  # | a | b |
     for token in _block_parser().parse(text, environment):
         if token.map is None:
             continue
@@ -176,7 +177,9 @@ def _blocks(text: str, environment: dict[str, Any]) -> Iterator[Span]:
         elif token.type == "table_open":
             yield lines[first + 1]
         elif token.type == "tr_open":
-            yield from (match.span() for match in BAR.finditer(text, *lines[first]))
+            rows.add(first)
+    for row in rows:
+        yield from (match.span() for match in BAR.finditer(text, *lines[row]))
     for definition in environment.get("references", {}).values():
         first, last = definition["map"]
         yield lines[first][0], lines[last - 1][1]

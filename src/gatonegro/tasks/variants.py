@@ -28,8 +28,8 @@ def variants(source: str, translation: str, score: float) -> list[str]:
     words, copied = WORD.findall(source), is_copy(source, translation)
     stop = STOP.search(source)
     shared = set(map(str.casefold, words)) & set(WORD.findall(translation.casefold()))
-    is_capitalized = source != _with_first(source, lower)
-    is_weak = is_capitalized and len(words) <= MAX_WORDS and score < MIN_SCORE and (stop is None or shared)
+    is_spelled_otherwise = len(words) == 1 or source != _with_first(source, lower)
+    is_weak = is_spelled_otherwise and len(words) <= MAX_WORDS and score < MIN_SCORE and (stop is None or shared)
     if not any(map(str.isalpha, source)) or not (copied or is_weak):
         return []
     base = source[: stop.start()] if stop and stop[0] == "." else source
