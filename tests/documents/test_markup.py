@@ -157,9 +157,7 @@ def test_special_tokens_and_code_tags_are_kept_items():
     assert protected_items(text) == ["[MASK]", "[SEP]", "[ENT_1]", "[^2]", "<code>x y</code>", "H<sub>2</sub>O"]
 
 
-odd = st.sampled_from(
-    [*"*_~`[]()!<>/|#-\\\"' \n\r\tab1.&:{}=", "<b>", "</b>", "```\n", "<!--", "-->", "\u2028", "ß"]
-)
+odd = st.sampled_from([*"*_~`[]()!<>/|#-\\\"' \n\r\tab1.&:{}=", "<b>", "</b>", "```\n", "<!--", "-->", "\u2028", "ß"])
 
 
 @given(st.one_of(st.text(max_size=60), st.lists(odd, max_size=60).map("".join)))
