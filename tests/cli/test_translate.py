@@ -1,5 +1,6 @@
 """`gatonegro translate`: directions, layout, models without a decoder."""
 
+import pytest
 from commands import lines
 
 
@@ -25,3 +26,43 @@ def test_translate_keeps_its_lines(run, translator):
 
 def test_translate_with_a_model_without_a_decoder(run, tiny):
     assert "seq2seq" in run("translate", "-m", tiny, "hola", status=1)[1]
+
+
+@pytest.mark.case("F12")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-\r\n🐈\r\n",
+        "-\n🐈",
+        "-\n🐈\n",
+        "-\r\n\r\n🐈",
+        "\n\n-",
+        "12,5\r\nhttps://ejemplo.org\n-\n",
+        "",
+        "```py\ngato = 'El gato negro duerme.'\n```\n",
+        "-\n  ~~~\r\n  el gato\r\n  ~~~\r\n",
+        "|---|---|\r\n| 1 | 2 |",
+    ],
+)
+def test_translate_keeps_line_ends(run, translator, text):
+    for arguments in ((), ("-",)):
+        assert run("translate", "-m", translator, *arguments, stdin=text.encode())[0] == text
+
+
+@pytest.mark.case("F12")
+def test_only_a_document_has_its_own_line_ends(run, translator):
+    out = run("translate", "-m", translator, stdin=b"El gato.\r\nEl perro")[0]
+    assert out.count("\r\n") == out.count("\n") == 1 and not out.endswith("\n")
+    assert [line["text"] for line in lines(run("translate", "-m", translator, "--json", stdin=b"a\r\nb")[0])] == [
+        "a",
+        "b",
+    ]
+    assert run("translate", "-m", translator, "-")[0] == ""
+    assert run("translate", "-m", translator, "🐈")[0] == "🐈\n"
+
+
+@pytest.mark.case("F6")
+@pytest.mark.parametrize("end", ["\n", "", "x\n" * 1001])
+def test_a_code_block_without_an_end_is_text(run, translator, end):
+    out = run("translate", "-m", translator, stdin=f"```\n-\n{end}".encode())[0]
+    assert out.startswith("```\n-\n") and out.count("\n") == 2 + end.count("\n")

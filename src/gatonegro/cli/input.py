@@ -21,11 +21,11 @@ DELIMITERS = ",;\t|"
 COLUMN_NAME = re.compile(r"[^\W\d]([\w .()/-]{0,38}[\w)])?")  # in prose, a space follows a comma
 
 
-def read_texts(arguments: list[str], column: str | None = None) -> Iterator[list[str]]:
+def read_texts(arguments: list[str], column: str | None = None, keep_ends: bool = False) -> Iterator[list[str]]:
     """Return lists of texts from the command line or, if it has none, of lines from standard input as they arrive.
 
-    Each list has the lines that are available without waiting. With `column`, standard input is a CSV or TSV file with
-    a header, and the texts are those of that column.
+    Each list has the lines that are available without waiting, with `keep_ends` as they end in the input. With
+    `column`, standard input is a CSV or TSV file with a header, and the texts are those of that column.
 
     Raises:
         InputError: a text or a line is not UTF-8; for a line, after the lines before it. Or the column does not exist.
@@ -39,7 +39,7 @@ def read_texts(arguments: list[str], column: str | None = None) -> Iterator[list
             )
         return _column(column)
     if arguments == ["-"]:
-        return _lines()
+        return _lines(keep_ends)
     for n, text in enumerate(arguments, 1):
         if SURROGATE.search(text):
             raise _not_utf8(Message(f"text {n}", f"el texto {n}"), text)
@@ -51,7 +51,7 @@ def read_texts(arguments: list[str], column: str | None = None) -> Iterator[list
                 f"{text!r} is read as a text, though a file has that name; to read {en}: {option.en}< {text}",
                 f"{text!r} se lee como un texto, aunque un archivo se llama así; para leer {es}: {option.es}< {text}",
             )
-    return iter([arguments]) if arguments else _lines()
+    return iter([arguments]) if arguments else _lines(keep_ends)
 
 
 def _names_a_file(text: str) -> bool:
@@ -61,8 +61,8 @@ def _names_a_file(text: str) -> bool:
         return False
 
 
-def _lines() -> Iterator[list[str]]:
-    parts = _line_parts()
+def _lines(keep_ends: bool) -> Iterator[list[str]]:
+    parts = _line_parts(keep_ends)
     for first in parts:
         if table := find_columns(first):
             names, longest = table
@@ -145,7 +145,7 @@ def _standard_input() -> TextIO:
     return sys.stdin
 
 
-def _line_parts() -> Iterator[list[str]]:
+def _line_parts(keep_ends: bool) -> Iterator[list[str]]:
     if _standard_input().isatty():
         print_message("type one text per line; Ctrl-D ends.", "escribe un texto por línea; Ctrl-D termina.")
     n_done, rest = 0, []  # number of lines yielded; parts of an incomplete line
@@ -154,16 +154,17 @@ def _line_parts() -> Iterator[list[str]]:
         if b"\n" in data:
             *lines, last = b"".join(rest).split(b"\n")
             rest = [last]
-            yield from _decoded(lines, n_done)
+            yield from _decoded(lines, n_done, b"\n", keep_ends)
             n_done += len(lines)
     if any(rest):
-        yield from _decoded([b"".join(rest)], n_done)
+        yield from _decoded([b"".join(rest)], n_done, b"", keep_ends)
 
 
-def _decoded(lines: list[bytes], n_done: int) -> Iterator[list[str]]:
+def _decoded(lines: list[bytes], n_done: int, end: bytes, keep_ends: bool) -> Iterator[list[str]]:
     part: list[str] = []
     for n, line in enumerate(lines, n_done + 1):
-        text = line.rstrip(b"\r").decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
+        line = line + end if keep_ends else line.rstrip(b"\r")
+        text = line.decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
         if SURROGATE.search(text):
             yield part  # the lines before it are answered
             raise _not_utf8(Message(f"line {n} of standard input", f"la línea {n} de la entrada estándar"), text)

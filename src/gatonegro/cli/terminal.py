@@ -48,7 +48,7 @@ def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
     # without redirect_stdout=False, the answers would go to the bar's console
     with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task("gatonegro", total=size)
-        yield lambda text: bar.advance(task, len(text.encode()) + 1)
+        yield lambda text: bar.advance(task, len(text.encode()) + (not text.endswith("\n")))
 
 
 def with_answers(

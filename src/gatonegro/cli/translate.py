@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from gatonegro.cli.input import read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_message, print_tabs, with_answers
 
 Show = Callable[[str, list[dict[str, Any]]], None]
+MAX_CODE_LINES = 1000  # a longer block is no code: its end is lacking
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -40,7 +42,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
-    parts = read_texts(args.texts, args.column)
+    n_best, to_terminal = args.nbest or 1, sys.stdout.isatty()
+    keep_ends = not (args.json or args.align or n_best > 1 or to_terminal or args.column)
+    parts = read_texts(args.texts, args.column, keep_ends)
+    if keep_ends:
+        parts = _with_code(parts)
     from gatonegro import pipeline
 
     translate = pipeline(
@@ -58,9 +64,12 @@ def run(args: Namespace) -> None:
         language_check=args.language_check,
         **source_of(args),
     )
-    n_best = args.nbest or 1
     show: Show = partial(_as_json if args.json else _as_lines, n_best > 1)
-    if sys.stdout.isatty() and not args.json:
+    if keep_ends and args.texts in ([], ["-"]):
+        show = _as_document
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(newline="")  # a document's line ends stay
+    elif to_terminal and not args.json:
         show = _terminal_printer(len(args.texts) != 1 and (n_best > 1 or args.align))
     blank: dict[str, Any] = {"translation_text": None, "src_lang": None, "tgt_lang": None, "score": None}
     blank |= {"alignments": []} if args.align else {}
@@ -76,6 +85,27 @@ def run(args: Namespace) -> None:
             f"{n_short} texts have fewer than {n_best} different translations; a wider --beam may find more.",
             f"{n_short} textos tienen menos de {n_best} traducciones distintas; con un --beam mayor puede haber más.",
         )
+
+
+def _with_code(parts: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Join the lines of each code block between Markdown's fences to one text."""
+    block: list[str] = []
+    for part in parts:
+        texts: list[str] = []
+        for line in part:
+            start = line.strip()
+            if block:
+                block.append(line)
+                if start == block[0].strip()[:3]:
+                    texts, block = [*texts, "".join(block)], []
+                elif len(block) > MAX_CODE_LINES:
+                    texts, block = [*texts, *block], []
+            elif start[:3] in ("```", "~~~") and "`" not in start[3:]:
+                block = [line]
+            else:
+                texts.append(line)
+        yield texts
+    yield block
 
 
 def _as_json(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
@@ -101,6 +131,11 @@ def _as_lines(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
             print(*values, flush=True)
         else:
             print_tabs(*values)
+
+
+def _as_document(text: str, answers: list[dict[str, Any]]) -> None:
+    """Print the translation of a line of a document, which ends as the line does."""
+    print(answers[0]["translation_text"], end="", flush=True)
 
 
 def _terminal_printer(apart: bool) -> Show:

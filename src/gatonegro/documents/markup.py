@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import pairwise
+from operator import itemgetter
+from string import punctuation, whitespace
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -19,15 +21,15 @@ from markdown_it.common.html_blocks import block_names
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from gatonegro.documents.items import CODE_TAG_PATTERN, TAG_PATTERN
+from gatonegro.documents.items import CODE_TAG_PATTERN, PROTECTED, TAG_PATTERN
 from gatonegro.documents.sentences import Segment
 
 Span = tuple[int, int]
 Pair = tuple[int, int, int, int]  # start and end of an opening mark, start and end of its closing mark
 
-BREAKS = frozenset((*block_names, "br"))  # tags between sentences
-VERBATIM = re.compile(r"<(?:!--|(script|style|pre|textarea|svg|math)\b[^<>]*>)", re.IGNORECASE)
-TAG, CODE_TAG = re.compile(TAG_PATTERN), re.compile(CODE_TAG_PATTERN)
+BREAKS = frozenset((*block_names, "br")) - {"link"}  # tags between sentences; <link> is also a placeholder's name
+VERBATIM = re.compile(r"<(?:!--|(code|kbd|math|pre|samp|script|style|svg|textarea|tt)\b[^<>]*>)", re.IGNORECASE)
+TAG, CODE = re.compile(TAG_PATTERN), re.compile(rf"{CODE_TAG_PATTERN}|{TAG_PATTERN}")
 TAG_NAME = re.compile(r"</?(\w[\w-]*)")
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 BLOCK_HINT = re.compile(r"```|~~~|\||\]:|^(?: {4}|\t)", re.MULTILINE)
@@ -153,15 +155,17 @@ def _verbatim(text: str) -> Iterator[Span]:
         at = text.find(closing, match.end())
         if at < 0:
             missing.add(closing)
-        elif match[1] or not TAG.fullmatch(text, match.start(), at + len(closing)):
+        else:
             last = at + len(closing)
-            yield match.start(), last
+            if not CODE.fullmatch(text, match.start(), last):  # else an item within a sentence
+                yield match.start(), last
 
 
 def _blocks(text: str, environment: dict[str, Any]) -> Iterator[Span]:
     """Yield the spans of Markdown's code blocks, definitions of links, and bars and rules of tables."""
     lines = [match.span() for match in LINE.finditer(text)]
     is_markdown = MARKDOWN_HINT.search(text) is not None
+    rows = {n for n, line in enumerate(lines) if _is_row(text[slice(*line)].strip())}  # | a | b |
     for token in _block_parser().parse(text, environment):
         if token.map is None:
             continue
@@ -176,10 +180,16 @@ def _blocks(text: str, environment: dict[str, Any]) -> Iterator[Span]:
         elif token.type == "table_open":
             yield lines[first + 1]
         elif token.type == "tr_open":
-            yield from (match.span() for match in BAR.finditer(text, *lines[first]))
+            rows.add(first)
+    for row in rows:
+        yield from (match.span() for match in BAR.finditer(text, *lines[row]))
     for definition in environment.get("references", {}).values():
         first, last = definition["map"]
         yield lines[first][0], lines[last - 1][1]
+
+
+def _is_row(line: str) -> bool:
+    return line.startswith("|") and line.endswith("|") and line.count("|") > 2
 
 
 def _disjoint(spans: Iterable[Span]) -> list[Span]:
@@ -193,13 +203,17 @@ def _disjoint(spans: Iterable[Span]) -> list[Span]:
 
 def _paragraphs(text: str, copied: Sequence[Span]) -> Iterator[Span]:
     """Yield the spans of a document in which pairs of marks are looked for: paragraphs, items of lists, cells."""
-    starts = [start for start, _ in copied]
     lines = (match.start() for match in LINE.finditer(text) if NEW_BLOCK.match(text, *match.span()))
     cuts = sorted({0, len(text), *lines, *(at for span in copied for at in span)})
     for start, end in pairwise(cuts):
-        inside = bisect(starts, start) - 1
-        if inside < 0 or copied[inside][1] <= start:
+        if not _is_inside(start, copied):
             yield start, end
+
+
+def _is_inside(position: int, spans: Sequence[Span]) -> bool:
+    """Return True if one of several spans, which are in order and disjoint, contains a position."""
+    before = bisect(spans, position, key=itemgetter(0)) - 1
+    return before >= 0 and position < spans[before][1]
 
 
 def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Span]]:
@@ -209,6 +223,7 @@ def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Sp
     parser = _inline_parser()
     parser.inline.parse(text, parser, {**environment, "found": found}, tokens)
     open_: list[Span] = []
+    items = [(match.start() + 1, match.end()) for match in PROTECTED.finditer(text)]
     for token in tokens:
         at = token.meta.get("at")
         if at is None:
@@ -217,12 +232,16 @@ def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Sp
         if token.nesting == 1:  # the second star of a pair opens, the first one closes
             open_.append((at + 1 - width, at + 1) if token.tag == "strong" else (at, at + width))
         elif token.nesting == -1 and open_:
-            found.pairs.append((*open_.pop(), at, at + width))
+            start, end = open_.pop()
+            has_text = text[end:at].strip(punctuation + whitespace)
+            if has_text and not (_is_inside(start, items) or _is_inside(at, items)):  # as in https://a.es/_b_
+                found.pairs.append((start, end, at, at + width))
     # in "2*3*4" or "a[i](x)", the marks are text
     edges = f" {text} "
     pairs = [p for p in found.pairs if not (edges[p[0]].isalnum() or edges[p[3] + 1].isalnum())]
-    skipped = _disjoint([*found.skipped, *(match.span() for match in CODE_TAG.finditer(text))])
-    tags = [match for match in TAG.finditer(text) if not any(a <= match.start() < b for a, b in skipped)]
+    code = [match.span() for match in CODE.finditer(text) if not TAG.fullmatch(match[0])]
+    skipped = _disjoint([*found.skipped, *code])
+    tags = [match for match in TAG.finditer(text) if not _is_inside(match.start(), skipped)]
     breaks = [tag.span() for tag in tags if _tag_name(tag[0]) in BREAKS]
     pairs += [p for p in _tag_pairs(tags) if not (_is_in_word(text, p[0], p[1]) or _is_in_word(text, p[2], p[3]))]
     return list(_nested(p for p in pairs if text[p[1] : p[2]].strip())), [*found.breaks, *breaks]
