@@ -91,11 +91,16 @@ def number_values(text: str, language: str | None = None, decimal: str | None = 
     return [number.value for number in find_numbers(text, language, decimal) if number.certain]
 
 
+def mask_items(text: str) -> str:
+    """Return a text of the same length without links, tags, code and the like; its numbers stay."""
+    return PROTECTED.sub(lambda item: item[0] if AMOUNT_PATTERN.fullmatch(item[0]) else "\0" * len(item[0]), text)
+
+
 def find_numbers(text: str, language: str | None = None, decimal: str | None = None) -> list[Number]:
     """Return the numbers of a text in order, as `number_values` does, with their spans, and uncertain ones too."""
     decimal = SYMBOLS.get(base_language(language), " ")[0] if decimal is None else decimal
     languages = WORDS if language is None else [base_language(language)]
-    text = PROTECTED.sub(lambda item: item[0] if AMOUNT_PATTERN.fullmatch(item[0]) else "\0" * len(item[0]), text)
+    text = mask_items(text)
     found = [number for name in languages for read in (spelled_numbers, roman_numbers) for number in read(text, name)]
     found += _digit_numbers(text, decimal)
     found.sort(key=lambda number: (number.start, -number.end))

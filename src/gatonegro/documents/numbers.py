@@ -31,7 +31,7 @@ class Number:
     end: int
     value: str
     certain: bool = True
-    spelled: bool = False  # in words
+    kind: str = "digits"  # or word, ordinal, roman
 
 
 def _values(table: Mapping[str, str]) -> dict[str, int]:
@@ -40,7 +40,10 @@ def _values(table: Mapping[str, str]) -> dict[str, int]:
 
 def _language_words(data: Mapping[str, Any]) -> dict[str, Any]:
     tables = {name: _values(data[name]) for name in ("cardinals", "ordinals", "scales", "loose")}
-    lists = {name: frozenset(data[name].split()) for name in ("vague", "plural_scales", "roman_before", "roman_after")}
+    lists = {
+        name: frozenset(data[name].split())
+        for name in ("vague", "plural_scales", "idioms_after", "roman_before", "roman_after")
+    }
     return {"and": data["and"], **tables, **lists}
 
 
@@ -161,10 +164,12 @@ def _read_words(text: str, tokens: list[re.Match[str]], i: int, words: Mapping[s
             break
     if not used:
         if first in words["loose"]:
-            return Number(*tokens[i].span(), str(words["loose"][first]), certain=False, spelled=True), 1
+            return Number(*tokens[i].span(), str(words["loose"][first]), certain=False, kind="word"), 1
         return None, 1
-    value = plain(total + (group or 0))
-    return Number(tokens[i].start(), end, value, certain and value not in ("0", "1"), spelled=True), used
+    if used == 1 and first in scales and i + 1 < len(tokens) and tokens[i + 1][0].lower() in words["idioms_after"]:
+        certain = False  # mil gracias
+    value, kind = plain(total + (group or 0)), "ordinal" if tokens[i + used - 1][0].lower() in ordinals else "word"
+    return Number(tokens[i].start(), end, value, certain and value not in ("0", "1"), kind), used
 
 
 def _follows(group: Decimal | None, value: int, after_and: bool, is_spanish: bool, scaled: bool) -> bool:
@@ -202,4 +207,6 @@ def roman_numbers(text: str, language: str) -> Iterator[Number]:
         by_name = before and gap == " " and before[0][0].isupper() and not before[0].isupper() and value < 40
         by_century = after and after[0].lower() in words["roman_after"]
         if ((by_word or by_century) and value < 40) or by_name:
-            yield Number(*token.span(), str(value))
+            yield Number(*token.span(), str(value), kind="roman")
+        elif len(token[0]) > 1:
+            yield Number(*token.span(), str(value), certain=False, kind="roman")
