@@ -28,6 +28,7 @@ CODES_AFTER, NOT_NAMES, UNITS, TIMES = (frozenset(NUMBER_DATA[name].split()) for
 CENTURY_BEFORE = re.compile(r"(?:siglos?|\bss?\.) ?$")
 EXPANSION_DATA = json.loads(Path(__file__).with_name("expansions.json").read_text(encoding="utf-8"))
 WORD_BEFORE, WORD_AFTER = re.compile(r"([^\W\d_]+)\.? $"), re.compile(r" ?([^\W\d_][\w./]*)")
+CODE_BEFORE = re.compile(r"[^\W\d_]\w{0,9}-$")  # A4-1,500
 PHONE_BEFORE = re.compile(r"(?i:\b(?:tel|tfno|phone|call|ll[aá]m|móvil|movil|mobile|fax|whatsapp)|\+\d)[^\n]{0,20}$")
 
 
@@ -204,6 +205,8 @@ def _is_code(text: str, number: re.Match[str], decimal: str) -> bool:
         return True
     whole, fraction, grouped = read
     before, after = text[max(0, number.start() - 40) : number.start()], WORD_AFTER.match(text, number.end())
+    if CODE_BEFORE.search(before):
+        return True
     if len(whole + fraction) >= 7 and (before.endswith("+") or PHONE_BEFORE.search(before)):
         return True
     if len(re.findall(rf"[{SPACES}]\d{{3}}", digits)) == 2 and len(whole) == 9 and whole[0] in "6789":
