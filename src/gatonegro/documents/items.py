@@ -91,6 +91,11 @@ def number_values(text: str, language: str | None = None, decimal: str | None = 
     return [number.value for number in find_numbers(text, language, decimal) if number.certain]
 
 
+def has_words(text: str) -> bool:
+    """Return True if a text has letters outside its protected items."""
+    return any(map(str.isalpha, PROTECTED.sub("", text)))
+
+
 def mask_items(text: str) -> str:
     """Return a text of the same length without links, tags, code and the like; its numbers stay."""
     return PROTECTED.sub(lambda item: item[0] if AMOUNT_PATTERN.fullmatch(item[0]) else "\0" * len(item[0]), text)

@@ -32,19 +32,23 @@ CODE_BEFORE = re.compile(r"[^\W\d_]\w{0,9}-$")  # A4-1,500
 PHONE_BEFORE = re.compile(r"(?i:\b(?:tel|tfno|phone|call|ll[aá]m|móvil|movil|mobile|fax|whatsapp)|\+\d)[^\n]{0,20}$")
 
 
-def _expansions(units: Mapping[str, str], patterns: Sequence[tuple[str, str]]) -> Iterator[tuple[re.Pattern[str], str]]:
-    """Yield patterns of abbreviations, and of units after a number, with what they are spelled as."""
+def _units(units: Mapping[str, str]) -> Iterator[tuple[re.Pattern[str], str]]:
+    """Yield patterns of units after a number, with what they are spelled as."""
     for unit, words in units.items():
         one, many = words.split(" ")
         after_number = rf"([{SPACES}]{'?' * (len(unit) > 1)}{unit})(?![\w/²³'’-])"
         before = r"(?<![\w.,:'’/])" + r"(?<!\blas )" * (unit == "h")  # a las 3 h
         yield re.compile(rf"{before}1{after_number}"), " " + one.replace("|", " ")
         yield re.compile(rf"{before}(?:\d+[.,])*\d+{after_number}"), " " + many.replace("|", " ")
-    for pattern, expansion in patterns:
-        yield re.compile(pattern), expansion
 
 
-EXPANSIONS = {language: list(_expansions(**data)) for language, data in EXPANSION_DATA.items()}
+def _compiled(pairs: Sequence[tuple[str, str]]) -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(pattern), text) for pattern, text in pairs]
+
+
+EXPANSIONS = {lang: [*_units(data["units"]), *_compiled(data["patterns"])] for lang, data in EXPANSION_DATA.items()}
+RARE_EXPANSIONS = {lang: _compiled(data["rare_patterns"]) for lang, data in EXPANSION_DATA.items()}
+KEPT = {lang: _compiled(data["kept"]) for lang, data in EXPANSION_DATA.items()}
 
 
 @dataclass(frozen=True)
@@ -136,16 +140,20 @@ def readings(source: str, language: str | None, decimal: str, target: str | None
     """Return the forms of a sentence that a model may read, best first; the last one is the sentence itself.
 
     In the first, abbreviations and units that models misread are spelled out, and decimals get a point where the
-    translation has one. In the second, decimals stay; in the third, number words and centuries are digits.
+    translation has one. In the second, decimals stay; in the third, number words and centuries are digits; in the
+    fourth, abbreviations that models usually know are spelled out.
     """
     language = base_language(language)
     symbols = SYMBOLS.get(base_language(target), "")
     masked = mask_items(source)
-    expanded = [
-        (*found.span(pattern.groups), expansion)
-        for pattern, expansion in EXPANSIONS.get(language, ())
-        for found in pattern.finditer(masked)
-    ]
+    expanded, rare = (
+        [
+            (*found.span(pattern.groups), expansion)
+            for pattern, expansion in table.get(language, ())
+            for found in pattern.finditer(masked)
+        ]
+        for table in (EXPANSIONS, RARE_EXPANSIONS)
+    )
     numbers = [
         (*number.span(), _write(number[0], decimal, symbols))
         for number in _amounts(source)
@@ -158,8 +166,16 @@ def readings(source: str, language: str | None, decimal: str, target: str | None
         if n.certain and (n.kind == "word" or CENTURY_BEFORE.search(source, max(0, n.start - 8), n.start))
         if n.value.isdecimal() and not source[n.start].isdigit()
     ]
-    forms = [edit(source, edits) for edits in (numbers + expanded, expanded, digits + numbers + expanded, [])]
+    usual = numbers + expanded
+    forms = [edit(source, edits) for edits in (usual, expanded, digits + usual, rare + usual, [])]
     return [form for i, form in enumerate(forms) if form.text not in {other.text for other in forms[:i]}]
+
+
+def lost_units(source: str, translation: str, language: str | None) -> list[str]:
+    """Return the units and abbreviations of a source sentence, such as 3 kg, that its translation lacks."""
+    source = mask_items(source)
+    known = ((pattern.search(source), kept) for pattern, kept in KEPT.get(base_language(language), ()))
+    return [found[0] for found, kept in known if found and not re.search(kept, translation)]
 
 
 def _roman_repairs(translation: str, source: str) -> list[tuple[int, int, str]]:
@@ -213,7 +229,7 @@ def _is_code(text: str, number: re.Match[str], decimal: str) -> bool:
         return True  # 600 123 456
     if _is_measured(text, number) or (grouped and not fraction):
         return False
-    if after and after[1].lower() in TIMES and len(fraction) == 2:
+    if after and after[1].rstrip(".").lower() in TIMES and len(fraction) == 2:
         return True
     word = WORD_BEFORE.search(before)
     if word is None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatonegro.checks import optional, whole
-from gatonegro.documents.items import EMOJI_CHARS, EOL, PROTECTED, TAG_PATTERN, find_numbers
+from gatonegro.documents.items import EMOJI_CHARS, EOL, PROTECTED, TAG_PATTERN, find_numbers, has_words
 
 # "." ends no sentence after abbreviations in NON_FINAL. After RARELY_FINAL and initials ("J. K.", "U.S.", "EE. UU."),
 # it does only before one of OPENERS: not in "St. Mary", "pág. 12", "s. XIX".
@@ -112,6 +112,6 @@ def _split_long(sentence: str, max_chars: int | None) -> Iterator[str]:
 
 def _trim(text: str) -> list[Segment]:
     """Split a text into the spaces and emoji at its edges, to copy, and the sentence between them, to translate."""
-    match = TRIMMED_PATTERN.fullmatch(text) if any(map(str.isalpha, PROTECTED.sub("", text))) else None
+    match = TRIMMED_PATTERN.fullmatch(text) if has_words(text) else None
     parts = [Segment(match[i], i == 2) for i in (1, 2, 3)] if match else [Segment(text, False)]
     return [part for part in parts if part.text]

@@ -14,9 +14,10 @@ from gatonegro.documents import (
     EditedText,
     Segment,
     decimal_symbol,
+    has_words,
     localize_numbers,
     lost_numbers,
-    mask_items,
+    lost_units,
     preserves_items,
     readings,
     split_at_items,
@@ -66,12 +67,13 @@ class Document:
 
     def localize(self, part: DocumentPart, translation: str) -> EditedText:
         """Write the numbers of a part's translation by the rules of the target language."""
-        is_copied = part.sequence is None and (self.source is None or any(map(str.isalpha, mask_items(part.text))))
+        is_copied = part.sequence is None and (self.source is None or has_words(part.text))
         return localize_numbers(translation, part.text, "" if is_copied else self.decimal, self.target)
 
     def is_kept(self, text: str, translation: str) -> bool:
-        """Return True if the translation of a sentence has its numbers and protected items."""
-        return preserves_items(text, translation) and not lost_numbers(text, translation, self.language, self.target)
+        """Return True if the translation of a sentence has its numbers, units and protected items."""
+        lost = lost_numbers(text, translation, self.language, self.target)
+        return not lost and preserves_items(text, translation) and not lost_units(text, translation, self.language)
 
 
 def named_languages(options: Mapping[str, Any]) -> tuple[str | None, str | None]:
