@@ -19,6 +19,8 @@ VALUES = {
         "un millón doscientos mil": "1200000",
         "3 millones; 3.000 millones; 1,5 millones": "3000000 3000000000 1500000",
         "treinta y dos y tres": "32 3",
+        "mil y una noches, dos mil y tres mil": "1001 2000 3000",
+        "la vigésima quinta edición": "25",
         "una casa, un segundo, millones de años": "",
         "Mil gracias": "",
         "mil personas": "1000",
@@ -41,6 +43,8 @@ VALUES = {
         "Louis XIV, World War II, the XV century; I am": "14 2 15",
         "1,500 and 2.50 and 1.234": "1500 2.5 1.234",
         "one and two and three": "2 3",
+        "between two thousand and three thousand": "2000 3000",
+        "eleven and twelve; one million and five thousand": "11 12 1005000",
     },
 }
 
@@ -163,6 +167,47 @@ def test_other_readings_have_digits():
         "12 de 1.5 metros en el siglo 20",
         "Doce de 1,5 m en el siglo XX",
     ]
+
+
+SPANISH = (
+    "cero uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete "
+    "dieciocho diecinueve veinte veintiuno veintidós veintitrés veinticuatro veinticinco veintiséis veintisiete "
+    "veintiocho veintinueve treinta cuarenta cincuenta sesenta setenta ochenta noventa ciento doscientos trescientos "
+    "cuatrocientos quinientos seiscientos setecientos ochocientos novecientos"
+).split()
+ENGLISH = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety"
+).split()
+
+
+def in_spanish(n: int) -> str:
+    if n < 30 or n == 100:
+        return "cien" if n == 100 else SPANISH[n]
+    if n < 100:
+        return SPANISH[27 + n // 10] + (f" y {SPANISH[n % 10]}" if n % 10 else "")
+    size, name = next((size, name) for size, name in ((10**6, "millones"), (1000, "mil"), (100, "")) if n >= size)
+    many, rest = divmod(n, size)
+    head = SPANISH[36 + many] if size == 100 else f"{in_spanish(many)} {name}".replace("uno m", "un m")
+    head = {"un mil": "mil", "un millones": "un millón"}.get(head, head)
+    return f"{head} {in_spanish(rest)}" if rest else head
+
+
+def in_english(n: int) -> str:
+    if n < 20:
+        return ENGLISH[n]
+    if n < 100:
+        return ENGLISH[18 + n // 10] + (f"-{ENGLISH[n % 10]}" if n % 10 else "")
+    size, name = next(pair for pair in ((10**6, "million"), (1000, "thousand"), (100, "hundred")) if n >= pair[0])
+    many, rest = divmod(n, size)
+    head = f"{in_english(many)} {name}"
+    return f"{head}{' and' * (rest < 100)} {in_english(rest)}" if rest else head
+
+
+@given(st.integers(2, 3000) | st.integers(2, 10**9 - 1))
+def test_each_number_in_words_is_read(n):
+    assert number_values(in_spanish(n), "es") == number_values(in_english(n), "en") == [str(n)]
+    assert number_values(f"between {in_english(n)}, and two thousand houses", "en") == [str(n), "2000"]
 
 
 NUMBERS = st.builds(
