@@ -28,7 +28,7 @@ VALUES = {
         "Felipe VI nació en el s. XX; Juan Pablo II": "6 20 2",
         "MI VI DI CD": "",
         "1.500 y 2,50": "1500 2.5",
-        "a las 10:30 del 3.5.2026": "10:30 3.5.2026",
+        "a las 10:30 del 3.5.2026": "10.3 3.5.2026",
         "https://a.es/1.500 `doce` {tres}": "",
     },
     "en": {

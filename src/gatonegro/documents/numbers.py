@@ -22,8 +22,11 @@ SEPARATOR = re.compile(rf"[{SPACES}.,:'’]")
 TOKEN_PATTERN = re.compile(rf"{DIGITS}|[^\W\d_]+")
 WORD_GAPS = (" ", "-", "\u00a0", "\u2011")
 MAX_WORDS = 40  # of a number
-ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
-ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+ROMAN = {
+    ten + one: 10 * tens + ones
+    for tens, ten in enumerate(["", "X", "XX", "XXX"])
+    for ones, one in enumerate(["", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX"])
+}  # "" and up to XXXIX
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,8 @@ def read_digits(digits: str, decimal: str = "") -> tuple[str, str, bool] | None:
 
 
 def digits_value(digits: str, decimal: str = "") -> str:
-    """Return the value of a number in digits, as 1000 for 1,000 and 1.000, or 10:30 for 10:30."""
-    read = read_digits(digits, decimal)
+    """Return the value of a number in digits, as 1000 for 1,000 and 1.000, or 10.3 for 10:30."""
+    read = read_digits(digits.replace(":", "."), decimal)
     return digits if read is None else plain(Decimal(f"{read[0]}.{read[1] or 0}"))
 
 
@@ -206,27 +209,19 @@ class _Sum:
         return fits
 
 
-def roman_value(numeral: str) -> int:
-    """Return the value of a Roman numeral, or 0 if the letters are none."""
-    if not ROMAN.fullmatch(numeral):
-        return 0
-    values = [ROMAN_VALUES[letter] for letter in numeral]
-    return sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True))
-
-
 def roman_numbers(text: str, language: str) -> Iterator[Number]:
     """Yield the Roman numerals of a text that follow a name (Felipe VI) or stand by a word such as "century"."""
     words = WORDS.get(language, {})
     tokens = list(TOKEN_PATTERN.finditer(text)) if words else []
     for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
-        value = roman_value(token[0])
+        value = ROMAN.get(token[0])
         if not value or (token[0] == "I" and language == "en"):
             continue
         gap = text[before.end() : token.start()] if before else ""
         by_word = before and before[0].lower() in words["roman_before"] and gap in (" ", ". ", "\u00a0")
-        by_name = before and gap == " " and before[0][0].isupper() and not before[0].isupper() and value < 40
+        by_name = before and gap == " " and before[0][0].isupper() and not before[0].isupper()
         by_century = after and after[0].lower() in words["roman_after"]
-        if ((by_word or by_century) and value < 40) or by_name:
+        if (by_word or by_century) or by_name:
             yield Number(*token.span(), str(value), kind="roman")
         elif len(token[0]) > 1:
             yield Number(*token.span(), str(value), certain=False, kind="roman")
