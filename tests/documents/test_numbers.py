@@ -72,6 +72,8 @@ en es | Python 3.11, section 2.1, v2.0, 192.168.1.1, 192.168.100.200 | =
 en es | 1.2 Introduction of 3.5 things | 1.2 Introduction of 3,5 things
 en es | Call 555.123.4567 or 555.1234 at 5.30 pm on 3.5.2026. | =
 en es | The A4-1,500 costs -2.5 dollars. | The A4-1,500 costs -2,5 dollars.
+en es | He is 5'11", in chapter 2.5. | =
+es en | Bebe 1'5 litros. | Bebe 1.5 litros.
 en xx | There are 1,500 houses. | =
 xx en | There are 1,500 houses. | ="""
 

@@ -127,11 +127,12 @@ def readings(source: str, language: str | None, decimal: str, target: str | None
     """
     language = base_language(language)
     symbols = SYMBOLS.get(base_language(target), "")
+    masked = mask_items(source)
     expanded, rare = (
         [
             (*found.span(pattern.groups), expansion)
             for pattern, expansion in EXPANSIONS.get((language, name), ())
-            for found in pattern.finditer(mask_items(source))
+            for found in pattern.finditer(masked)
         ]
         for name in ("usual", "rare")
     )

@@ -87,7 +87,8 @@ def read_digits(digits: str, decimal: str = "") -> tuple[str, str, bool] | None:
     spaced = bool(groups)
     first, *parts = re.split(r"[.,:'’]", whole + "".join(groups))
     marks = "".join(re.findall(r"[.,:'’]", digits)).replace("’", "'")
-    if ":" in marks or (spaced and len(marks) > 1):
+    is_length = marks == "'" and decimal == "." and len(parts[0]) != 3  # 5'11"
+    if ":" in marks or (spaced and len(marks) > 1) or is_length:
         return None
     if not marks:
         return first, "", spaced
