@@ -1,12 +1,23 @@
-"""Documents for translation: their markup and sentences, and the items that no translation may lose."""
+"""Documents for translation: markup, sentences, and the items and numbers that no translation may lose."""
 
 from gatonegro.documents.capitals import lower, lower_capitals
-from gatonegro.documents.items import PROTECTED, keeps_text_between, lost_items, preserves_items, protected_items
+from gatonegro.documents.items import (
+    PROTECTED,
+    has_words,
+    keeps_text_between,
+    lost_items,
+    lost_numbers,
+    number_values,
+    preserves_items,
+    protected_items,
+)
+from gatonegro.documents.localization import EditedText, decimal_symbol, localize_numbers, lost_units, readings
 from gatonegro.documents.markup import Mark, cut_marks, insert_marks, shifted, split_markup, upper
 from gatonegro.documents.sentences import Segment, split_at_items, split_sentences
 
 __all__ = [
-    "PROTECTED", "Mark", "Segment", "cut_marks", "insert_marks", "keeps_text_between", "lost_items", "lower",
-    "lower_capitals", "preserves_items", "protected_items", "shifted", "split_at_items", "split_markup",
+    "PROTECTED", "EditedText", "Mark", "Segment", "cut_marks", "decimal_symbol", "has_words", "insert_marks",
+    "keeps_text_between", "localize_numbers", "lost_items", "lost_numbers", "lost_units", "lower", "lower_capitals",
+    "number_values", "preserves_items", "protected_items", "readings", "shifted", "split_at_items", "split_markup",
     "split_sentences", "upper",
 ]  # fmt: skip

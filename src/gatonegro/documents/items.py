@@ -7,15 +7,24 @@ import re
 from collections import Counter
 from pathlib import Path
 
+from gatonegro.documents.numbers import (
+    DIGITS,
+    SYMBOLS,
+    WORDS,
+    Number,
+    base_language,
+    digits_value,
+    roman_numbers,
+    spelled_numbers,
+)
+
 ITEM_DATA = json.loads(Path(__file__).with_name("items.json").read_text(encoding="utf-8"))
-NUMBER_WORDS = {word: str(n) for n, words in enumerate(ITEM_DATA["number_words"]) for word in words.split()}
 
 EOL = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"  # the line ends of str.splitlines
 EMOJI_CHARS = "\u200b\u200d\u20e3\u2190-\u2bff\ufe0e\ufe0f\ufeff\U0001f000-\U0001faff\U000e0020-\U000e007f"
 TAG_PATTERN = rf"<(?:!--|[!/]?\w)[^<>{EOL}]*>"
 CODE_TAG_PATTERN = rf"<(?:code|kbd|samp|tt)\b[^<>{EOL}]*>[^<>{EOL}]*</(?:code|kbd|samp|tt)>"
 HOST = r"(?<![\w.@-])(?:[\w-]+\.)+(?:com|edu|gov|io|net|org)\b"
-DIGITS = r"(?:\d{1,3}(?:[ \u00a0\u2009\u202f]\d{3}(?!\d))+|\d+)(?:[.,:'’]\d+)*"  # 1000  1,000  1.000,5  1 000  10:30
 PROTECTED = re.compile(
     rf"""{CODE_TAG_PATTERN} | {TAG_PATTERN} | \[(?:MASK|CLS|SEP|PAD|UNK|[A-Z]{{1,15}}_?\d{{1,9}}|\^\w{{1,31}})\]
     | (?<!\w)\w{{1,15}}<su[bp]>\w{{1,15}}</su[bp]>\w{{0,15}}
@@ -31,7 +40,8 @@ PROTECTED = re.compile(
 AMOUNT_PATTERN = re.compile(rf"([$£€]?) ?({DIGITS})[ \u00a0\u202f]?([%€£$]|°[CF]?|)")
 UNIT_WORDS = {sign: re.compile(words, re.IGNORECASE) for sign, words in ITEM_DATA["unit_words"].items()}
 LOOSE_WORDS = frozenset(ITEM_DATA["loose_words"].split())
-NUMBER, WORD_PATTERN = re.compile(DIGITS), re.compile(r"[^\W\d_]+")
+NUMBER = re.compile(DIGITS)
+ORDINAL_PATTERN = re.compile(r"(?<![\w.,])(\d{1,4})(?:st|nd|rd|th|\.?[ºª]|\.[oa])(?!\w)")  # 3rd  3.º  2.ª
 
 
 def protected_items(text: str) -> list[str]:
@@ -46,12 +56,12 @@ def protected_items(text: str) -> list[str]:
 def lost_items(source: str, translation: str) -> list[str]:
     """Return the numbers, links, tags and other protected items of a source text that its translation lacks.
 
-    Numbers are compared by value, so 1,000 equals 1.000 and 1 000. Numbers up to 12, and the unit of an amount, may be
-    spelled out. An item is returned as often as it is lacking.
+    Numbers are compared by value, so 1,000 equals 1.000 and 1 000. Numbers, and the unit of an amount, may be spelled
+    out. An item is returned as often as it is lacking.
     """
     available = Counter(map(_normalize, protected_items(translation)))
     available |= Counter(map(_normalize, NUMBER.findall(translation)))
-    available.update(NUMBER_WORDS[word] for word in WORD_PATTERN.findall(translation.lower()) if word in NUMBER_WORDS)
+    available.update(number.value for language in WORDS for number in spelled_numbers(translation, language))
     for sign, words in UNIT_WORDS.items():
         if words.search(translation):
             available |= Counter({number + sign: n for number, n in available.items()})
@@ -81,7 +91,9 @@ def keeps_text_between(source: str, translation: str) -> bool:
         return True
     edges = (0, len(before))
     return before == after and all(
-        _has_words(new) or not _has_words(old) or (i in edges and old.strip().lower() in LOOSE_WORDS)
+        any(map(str.isalpha, new))
+        or not any(map(str.isalpha, old))
+        or (i in edges and old.strip().lower() in LOOSE_WORDS)
         for i, (old, new) in enumerate(zip(between, translated, strict=True))
     )
 
@@ -93,8 +105,60 @@ def _around_items(text: str) -> tuple[list[str], list[str]]:
     return [m[0] for m in items], [text[a:b] for a, b in zip([0, *starts], [*ends, len(text)], strict=True)]
 
 
-def _has_words(text: str) -> bool:
-    return WORD_PATTERN.search(text) is not None
+def number_values(text: str, language: str | None = None, decimal: str | None = None) -> list[str]:
+    """Return the values of a text's numbers that no translation may lack, in order, as "1000", "2.5" or "10.3" (10:30).
+
+    These are numbers in digits, words and Roman numerals, and ordinals. Articles (un, one), words with other meanings
+    (segundo) and what stands in links, code and placeholders are left out.
+
+    Args:
+        text: a sentence or document.
+        language: language of its number words, such as "es"; None: Spanish and English.
+        decimal: its decimal symbol, "." or ","; None: the language's. Where it has none, 1.000 and 1,000 are both a
+            thousand.
+    """
+    return [number.value for number in find_numbers(text, language, decimal) if number.certain]
+
+
+def has_words(text: str) -> bool:
+    """Return True if a text has letters outside its protected items."""
+    return any(map(str.isalpha, PROTECTED.sub("", text)))
+
+
+def mask_items(text: str) -> str:
+    """Return a text of the same length without links, tags, code and the like; its numbers stay."""
+    return PROTECTED.sub(lambda item: item[0] if AMOUNT_PATTERN.fullmatch(item[0]) else "\0" * len(item[0]), text)
+
+
+def find_numbers(text: str, language: str | None = None, decimal: str | None = None) -> list[Number]:
+    """Return the numbers of a text in order, as `number_values` does, with their spans, and uncertain ones too."""
+    decimal = SYMBOLS.get(base_language(language), " ")[0] if decimal is None else decimal
+    languages = WORDS if language is None else [base_language(language)]
+    text = mask_items(text)
+    found = [number for name in languages for read in (spelled_numbers, roman_numbers) for number in read(text, name)]
+    found += [Number(*match.span(), digits_value(match[1])) for match in ORDINAL_PATTERN.finditer(text)]
+    found += [Number(*match.span(), digits_value(match[0], decimal)) for match in amounts(text)]
+    found.sort(key=lambda number: (number.start, -number.end))
+    apart: list[Number] = []
+    for number in found:
+        if not apart or number.start >= apart[-1].end:
+            apart.append(number)
+    return apart
+
+
+def amounts(text: str) -> list[re.Match[str]]:
+    """Return the matches of the numbers in digits of a text, outside links and the like."""
+    items = (item for item in PROTECTED.finditer(text) if AMOUNT_PATTERN.fullmatch(item[0]))
+    return [number for item in items if (number := NUMBER.search(text, *item.span()))]
+
+
+def lost_numbers(
+    source: str, translation: str, source_language: str | None = None, target_language: str | None = None
+) -> list[str]:
+    """Return the values of a source text's certain numbers, in digits or words, that its translation lacks."""
+    available = {number.value for number in find_numbers(translation, target_language, "")}
+    available |= set(re.findall(r"\d+", translation))  # 3:00
+    return [value for value in number_values(source, source_language, "") if value not in available]
 
 
 def _normalize(item: str) -> str:
@@ -102,11 +166,5 @@ def _normalize(item: str) -> str:
     number = NUMBER.search(item)
     if number is None or not AMOUNT_PATTERN.fullmatch(item):
         return item
-    first, *rest = re.split(r"\D", number[0])
-    if any(len(group) != 3 for group in rest[:1]) or len(first) > 3:
-        value = ".".join((first, *rest))  # a decimal fraction, a time, a date
-    elif len(rest[-1] if rest else "000") != 3:
-        value = "".join((first, *rest[:-1])) + "." + rest[-1]
-    else:
-        value = "".join((first, *rest))
-    return (value.lstrip("0") or "0") + "".join(AMOUNT_PATTERN.fullmatch(item).group(1, 3)).strip()  # type: ignore[union-attr]
+    value = digits_value(number[0])
+    return value + "".join(AMOUNT_PATTERN.fullmatch(item).group(1, 3)).strip()  # type: ignore[union-attr]

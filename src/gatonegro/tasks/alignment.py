@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from gatonegro.generation import Generated
 from gatonegro.models import LanguageModel
 from gatonegro.tokenization import Tokenizer
 
+MapSpan = Callable[[int, int], tuple[int, int]]
 WORD_OR_MARK = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 MIN_LINK_SHARE = 0.15  # of a target word's attention that links it to a source word
 LENGTH_PENALTY = 0.2  # for each word that a marked run of a translation is longer or shorter than in the source
@@ -41,12 +43,25 @@ def add_attention(
     return replace(output, attention=attention)
 
 
+class Word(NamedTuple):
+    """A word or punctuation mark of a text, with its character span."""
+
+    text: str
+    start: int
+    end: int
+
+    @property
+    def is_mark(self) -> bool:
+        """True if it is a punctuation mark."""
+        return not self.text[0].isalnum()
+
+
 @dataclass(frozen=True)
 class WordAttention:
     """Attention of a translation's words to the words of its source."""
 
-    source_words: list[re.Match[str]]
-    target_words: list[re.Match[str]]
+    source_words: list[Word]
+    target_words: list[Word]
     scores: np.ndarray  # (target words, source words); 0 between a word and a punctuation mark
 
     @property
@@ -54,6 +69,17 @@ class WordAttention:
         """The share of each source word in a target word's attention."""
         shares: np.ndarray = self.scores / np.maximum(self.scores.sum(1, keepdims=True), 1e-9)
         return shares
+
+    def moved(self, source_span: MapSpan, target_span: MapSpan) -> WordAttention:
+        """Return the same attention with the spans of the words mapped to another text on each side."""
+        source_words = [Word(word.text, *source_span(word.start, word.end)) for word in self.source_words]
+        target_words = [Word(word.text, *target_span(word.start, word.end)) for word in self.target_words]
+        return replace(self, source_words=source_words, target_words=target_words)
+
+
+def words_of(text: str, start: int = 0, end: int = sys.maxsize) -> list[Word]:
+    """Return the words and punctuation marks of a text or of a stretch of it."""
+    return [Word(match[0], *match.span()) for match in WORD_OR_MARK.finditer(text, start, end)]
 
 
 def word_attention(
@@ -66,7 +92,7 @@ def word_attention(
     source_spans = tokenizer(source, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
     ends = [len(tokenizer.decode(list(target_ids[: i + 1]), skip_special_tokens=skip)) for i in range(len(target_ids))]
     target_spans = list(zip([0, *ends], ends, strict=False))
-    source_words, target_words = (list(WORD_OR_MARK.finditer(text)) for text in (source, target))
+    source_words, target_words = (words_of(text) for text in (source, target))
     columns = np.zeros((attention.shape[1], len(source_words)), np.float32)  # (source tokens, words)
     rows = np.zeros((len(target_words), len(attention)), np.float32)  # (words, target tokens)
     for j, span in enumerate(source_spans[: attention.shape[1]]):
@@ -77,7 +103,7 @@ def word_attention(
             rows[word, i] = 1
     words = rows @ attention @ columns  # (words, words)
     # link marks only to marks, and words to words
-    is_mark = [np.array([not word[0][0].isalnum() for word in side], bool) for side in (target_words, source_words)]
+    is_mark = [np.array([word.is_mark for word in side], bool) for side in (target_words, source_words)]
     return WordAttention(source_words, target_words, words * (is_mark[0][:, None] == is_mark[1]))
 
 
@@ -89,10 +115,10 @@ def word_links(words: WordAttention) -> list[dict[str, Any]]:
     best = (shares == shares.max(1, keepdims=True)) | (words.scores == words.scores.max(0, keepdims=True))
     return [
         {
-            "source": words.source_words[s][0],
-            "target": words.target_words[t][0],
-            "source_span": list(words.source_words[s].span()),
-            "target_span": list(words.target_words[t].span()),
+            "source": words.source_words[s].text,
+            "target": words.target_words[t].text,
+            "source_span": [words.source_words[s].start, words.source_words[s].end],
+            "target_span": [words.target_words[t].start, words.target_words[t].end],
             "score": round(float(shares[t, s]), 4),
         }
         for t, s in np.argwhere(best & (shares >= MIN_LINK_SHARE)).tolist()
@@ -137,8 +163,8 @@ def _target_span(
 ) -> tuple[int, int]:
     low, high = outer.start, outer.end
     taken = [] if mark.upper else siblings
-    places = [word for word in WORD_OR_MARK.finditer(target, low, high) if word[0][0].isalnum()]
-    first, last = (places[0].start(), places[-1].end()) if places else (low, high)
+    places = [word for word in words_of(target, low, high) if not word.is_mark]
+    first, last = (places[0].start, places[-1].end) if places else (low, high)
     if words is None or covers_all_words(mark, source, *source_range):
         start, end = first, last
     else:
@@ -165,21 +191,21 @@ def _best_run(mark: Mark, words: WordAttention, low: int, high: int, taken: Sequ
     """
     shares = words.shares * words.scores / np.maximum(words.scores.sum(0, keepdims=True), 1e-9)
     shares /= np.maximum(shares.sum(1, keepdims=True), 1e-9)
-    inside = np.array([word.start() < mark.end and word.end() > mark.start for word in words.source_words], bool)
+    inside = np.array([word.start < mark.end and word.end > mark.start for word in words.source_words], bool)
     gains = 2 * shares @ inside - 1  # from 1, if a word attends to marked words only, to -1
-    length = sum(word[0][0].isalnum() for word, is_marked in zip(words.source_words, inside, strict=True) if is_marked)
+    length = sum(not word.is_mark for word, is_marked in zip(words.source_words, inside, strict=True) if is_marked)
     best = (-np.inf, high, high)
     runs: list[tuple[float, int, int]] = []  # that end with the word: their gain, start and number of words
     for word, gain in zip(words.target_words, gains.tolist(), strict=True):
-        if any(word.start() < other.end and word.end() > other.start for other in taken):
+        if any(word.start < other.end and word.end > other.start for other in taken):
             runs = []
-        elif low <= word.start() and word.end() <= high and word[0][0].isalnum():
-            runs = [(total + gain, start, n + 1) for total, start, n in [*runs, (0.0, word.start(), 0)]]
+        elif low <= word.start and word.end <= high and not word.is_mark:
+            runs = [(total + gain, start, n + 1) for total, start, n in [*runs, (0.0, word.start, 0)]]
             for total, start, n in runs:
-                best = max(best, (total - LENGTH_PENALTY * abs(n - length), start, word.end()), key=itemgetter(0))
+                best = max(best, (total - LENGTH_PENALTY * abs(n - length), start, word.end), key=itemgetter(0))
     return best[1:]
 
 
-def _word_index(words: Sequence[re.Match[str]], start: int, end: int) -> int | None:
+def _word_index(words: Sequence[Word], start: int, end: int) -> int | None:
     """Return the index of the first word that overlaps a token's character span, or None if no word does."""
-    return next((i for i, word in enumerate(words) if word.start() < end and word.end() > start), None)
+    return next((i for i, word in enumerate(words) if word.start < end and word.end > start), None)

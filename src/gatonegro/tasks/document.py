@@ -6,14 +6,22 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 from gatonegro.documents import (
+    EditedText,
     Mark,
     Segment,
     cut_marks,
+    has_words,
     insert_marks,
+    keeps_text_between,
+    localize_numbers,
+    lost_numbers,
+    lost_units,
     lower_capitals,
+    preserves_items,
+    readings,
     shifted,
     split_markup,
     split_sentences,
@@ -25,19 +33,26 @@ from gatonegro.tasks.task import wants_truncation
 from gatonegro.tasks.variants import best_variant, like_source
 from gatonegro.tokenization import Tokenizer
 
-EncodedSegment = tuple[Segment, list[int]]  # no ids: the segment is copied
+
+class EncodedSegment(NamedTuple):
+    """A segment of a document, the form of it that the model reads, and its token ids: none if it is copied."""
+
+    segment: Segment
+    reading: EditedText
+    ids: list[int]
 
 
 @dataclass
 class DocumentPart:
     """Part of a document: a sentence to translate, with the index of its token sequence, or text to copy."""
 
-    text: str  # without its marks, as the model reads it
+    text: str  # without its marks
+    reading: EditedText  # what the model reads in its place
     marks: list[Mark] = field(default_factory=list)
     sequence: int | None = None  # index among the sequences of its document
+    variants: list[DocumentPart] = field(default_factory=list)  # other readings of the text
     pieces: list[DocumentPart] = field(default_factory=list)  # replace a sentence whose translation lost an item
-    variants: list[DocumentPart] = field(default_factory=list)  # other spellings of a short sentence
-    source: str | None = None  # of a variant, the text of its sentence
+    is_respelled: bool = False  # a variant of a word or short phrase, which may add or drop its full stop
     is_piece: bool = False
     is_checked: bool = False
 
@@ -56,6 +71,31 @@ class Document:
     copied_language: str = ""  # the target language, if sentences in it are copied
     source: str | None = None  # None: unknown
     target: str | None = None
+    language: str | None = None  # the source language, or the one that a sentence is taken for
+    decimal: str = ""  # decimal symbol of its numbers; "": numbers are not converted
+
+    def readings(self, text: str) -> list[EditedText]:
+        """Return the forms of a sentence that the model may read, best first."""
+        return readings(text, self.language, self.decimal, self.target)
+
+    def translation(self, part: DocumentPart, text: str) -> EditedText:
+        """Return a part's translation with the numbers written by the rules of the target language."""
+        is_copied = part.sequence is None and (self.source is None or has_words(part.text))
+        if part.is_respelled:
+            text = like_source(part.text, text)
+        return localize_numbers(text, part.text, "" if is_copied else self.decimal, self.target)
+
+    def is_kept(self, part: DocumentPart, translation: str) -> bool:
+        """Return True if the translation of a part has its numbers, units and protected items, and words beside them.
+
+        Only what follows from the text is checked, not whether the translation is right.
+        """
+        return (
+            preserves_items(part.text, translation)
+            and keeps_text_between(part.text, translation)
+            and not lost_numbers(part.text, translation, self.language, self.target)
+            and not lost_units(part.text, translation, self.language)
+        )
 
 
 @dataclass
@@ -106,45 +146,55 @@ def lower_segments(segments: Sequence[Segment]) -> tuple[list[Segment], list[Mar
 
 def document_parts(segments: Sequence[EncodedSegment], marks: Sequence[Mark]) -> list[DocumentPart]:
     """Return the parts of a document, each with its marks, from its encoded segments."""
-    ends = list(accumulate(len(segment.text) for segment, _ in segments))
+    ends = list(accumulate(len(segment.text) for segment, _, _ in segments))
     return [
-        DocumentPart(segment.text, cut_marks(marks, end - len(segment.text), end))
-        for (segment, _), end in zip(segments, ends, strict=True)
+        DocumentPart(segment.text, reading, cut_marks(marks, end - len(segment.text), end))
+        for (segment, reading, _), end in zip(segments, ends, strict=True)
     ]
 
 
 def encode_segments(
-    tokenizer: Tokenizer, prefix: str, segments: Sequence[Segment], limit: int, options: Mapping[str, Any]
+    tokenizer: Tokenizer, document: Document, segments: Sequence[Segment], limit: int, options: Mapping[str, Any]
 ) -> list[EncodedSegment]:
-    """Encode a document's sentences as token ids, each after a prefix, and split those longer than `limit` tokens.
+    """Encode a document's sentences as token ids, each after the prefix, and split those longer than `limit` tokens.
 
     A sentence gets no ids, and is copied, if most of its letters are unknown to the tokenizer.
     """
-    texts = [prefix + segment.text for segment in segments if segment.translate]
+    forms = [document.readings(s.text)[0] if s.translate else EditedText(s.text) for s in segments]
+    texts = [document.prefix + form.text for s, form in zip(segments, forms, strict=True) if s.translate]
     rows = iter(tokenizer(texts, truncation=wants_truncation(options), max_length=limit)["input_ids"] if texts else ())
     out: list[EncodedSegment] = []
-    for segment in segments:
+    for segment, form in zip(segments, forms, strict=True):
         ids = list(next(rows)) if segment.translate else []
         if tokenizer.unk_token_id in ids:
             known = tokenizer.decode([i for i in ids if i != tokenizer.unk_token_id], skip_special_tokens=True)
             ids = ids if 2 * sum(map(str.isalpha, known)) >= sum(map(str.isalpha, segment.text)) else []
         if len(ids) > limit and len(segment.text) > 1:
             max_chars = max(1, min(len(segment.text) // 2, len(segment.text) * limit // len(ids) * 3 // 4))
-            out += encode_segments(tokenizer, prefix, split_sentences(segment.text, max_chars), limit, options)
+            out += encode_segments(tokenizer, document, split_sentences(segment.text, max_chars), limit, options)
         else:
-            out.append((segment, ids))
+            out.append(EncodedSegment(segment, form, ids))
     return out
 
 
-def best_of(
-    tokenizer: Tokenizer, part: DocumentPart, answers: Sequence[Sequence[Generated]], options: Mapping[str, Any]
-) -> DocumentPart:
-    """Return the one of a part and its variants that has the best translation."""
-    spellings = [part, *(variant for variant in part.variants if variant.sequence is not None)]
-    if len(spellings) == 1:
-        return part
-    best = [answers[spelling.sequence][0] for spelling in spellings if spelling.sequence is not None]
-    return spellings[best_variant(part.text, best, [decode_text(tokenizer, one.ids, options) for one in best])]
+def final_parts(
+    tokenizer: Tokenizer,
+    document: Document,
+    part: DocumentPart,
+    answers: Sequence[Sequence[Generated]],
+    options: Mapping[str, Any],
+) -> list[DocumentPart]:
+    """Return what stands for a part in the translation: its best reading, or its pieces if all readings lost items."""
+    readings = [part, *(variant for variant in part.variants if variant.sequence is not None)]
+    best = [answers[reading.sequence][0] for reading in readings if reading.sequence is not None]
+    texts = [decode_text(tokenizer, answer.ids, options) for answer in best]
+    if len(readings) > 1 and readings[1].is_respelled:
+        return [readings[best_variant(part.text, best, texts)]]
+    for reading, text in zip(readings[1:], texts[1:], strict=True):
+        if document.is_kept(reading, document.translation(reading, text).text):
+            return [reading]
+    pieces = [final_parts(tokenizer, document, piece, answers, options) for piece in part.pieces]
+    return [final for piece in pieces for final in piece] or [part]
 
 
 @dataclass
@@ -153,34 +203,39 @@ class TranslatedPart:
 
     source: str
     target: str
-    links: list[dict[str, Any]]
+    links: list[dict[str, Any]] = field(default_factory=list)
+    text: str = ""  # the translation without its marks; "" if it is copied
 
 
 def translate_part(
-    tokenizer: Tokenizer, part: DocumentPart, sentence: Generated | None, options: Mapping[str, Any]
+    tokenizer: Tokenizer,
+    document: Document,
+    part: DocumentPart,
+    sentence: Generated | None,
+    options: Mapping[str, Any],
 ) -> TranslatedPart:
     """Return a part of a document with its translation, in which its marks stand at their places."""
-    text = part.text if part.source is None else part.source
-    source, source_insertions = insert_marks(text, part.marks)
-    if sentence is None:
-        return TranslatedPart(source, source, [])
-    plain = decode_text(tokenizer, sentence.ids, options)
-    if part.is_piece and not any(map(str.isalpha, plain)):
-        return TranslatedPart(source, source, [])
-    words = None
+    source, source_insertions = insert_marks(part.text, part.marks)
+    plain = part.text if sentence is None else decode_text(tokenizer, sentence.ids, options)
+    if sentence is None or (part.is_piece and not any(map(str.isalpha, plain))):
+        copied = document.translation(part, part.text)
+        spans = [copied.from_original(mark.start, mark.end) for mark in part.marks]
+        marks = [replace(m, start=start, end=end) for m, (start, end) in zip(part.marks, spans, strict=True)]
+        return TranslatedPart(source, insert_marks(copied.text, marks)[0])
+    translation, words = document.translation(part, plain), None
     if sentence.attention is not None:
         skip = options["skip_special_tokens"]
-        words = word_attention(tokenizer, part.text, sentence.new_ids, plain, sentence.attention, skip)
-    if part.source is not None:
-        plain = like_source(part.source, plain)
-    target, insertions = insert_marks(plain, place_marks(part.marks, text, plain, words))
+        words = word_attention(tokenizer, part.reading.text, sentence.new_ids, plain, sentence.attention, skip)
+        words = words.moved(part.reading.to_original, translation.from_original)
+    target, insertions = insert_marks(translation.text, place_marks(part.marks, part.text, translation.text, words))
     links = word_links(words) if words and options["return_alignments"] else []
-    links = [link for link in links if link["source_span"][1] <= len(text) and link["target_span"][1] <= len(plain)]
+    ends = len(part.text), len(translation.text)  # a variant may have a full stop of its own
+    links = [link for link in links if link["source_span"][1] <= ends[0] and link["target_span"][1] <= ends[1]]
     for link in links:
         link["source_span"] = shifted(link["source_span"], source_insertions)
         link["target_span"] = shifted(link["target_span"], insertions)
         link["source"], link["target"] = source[slice(*link["source_span"])], target[slice(*link["target_span"])]
-    return TranslatedPart(source, target, links)
+    return TranslatedPart(source, target, links, translation.text)
 
 
 def document_links(parts: Sequence[TranslatedPart]) -> list[dict[str, Any]]:

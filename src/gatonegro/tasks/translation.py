@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gatonegro.checks import FLAG, TEXT, Check, Option, optional
+from gatonegro.checks import FLAG, TEXT, Check, Option, one_of, optional
 from gatonegro.config import Config
-from gatonegro.documents import Segment, keeps_text_between, preserves_items, split_at_items  # fmt: skip
+from gatonegro.documents import EditedText, decimal_symbol, keeps_text_between, preserves_items, split_at_items
 from gatonegro.errors import OptionError
 from gatonegro.generation import Generated
 from gatonegro.i18n import EMPTY, Message
@@ -20,11 +20,11 @@ from gatonegro.tasks.document import (
     Document,
     DocumentPart,
     Sequences,
-    best_of,
     document_links,
     document_parts,
     document_segments,
     encode_segments,
+    final_parts,
     lower_segments,
     translate_part,
 )
@@ -91,7 +91,10 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             target = target or other_language(known, detected if detected in known else known[0])
             source = source or (other_language(known, target) if detected in known else None)
         prefix = task_text + (LANGUAGE_TAG.format(target) + " " if known else "")
-        document = Document([], prefix, source=source, target=target)
+        language = source or (other_language(known, target) if len(known) == 2 else None)
+        convert = options["numbers"] == "convert" and options["streamer"] is None
+        decimal = decimal_symbol(row, language) if convert else ""
+        document = Document([], prefix, source=source, target=target, language=language, decimal=decimal)
         segments, marks = document_segments(row, options)
         if named is None and target is not None and options["streamer"] is None:
             copied = {s for s in segments if s.translate and (detect_language(s.text) or detected) == target}
@@ -102,19 +105,22 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         if options["streamer"] is None:
             segments, capitals = lower_segments(segments)
             marks = [*marks, *capitals]
-        pairs = encode_segments(tokenizer, prefix, segments, limit, options)
-        document.parts = document_parts(pairs, marks)
-        if any(segment.translate and not tokens for segment, tokens in pairs):
+        encoded_segments = encode_segments(tokenizer, document, segments, limit, options)
+        document.parts = document_parts(encoded_segments, marks)
+        if any(segment.translate and not tokens for segment, _, tokens in encoded_segments):
             notices.setdefault(i, []).append(notice("strange"))
         documents.append(document)
-        encoded.add(i, document.parts, [tokens for _, tokens in pairs])
+        encoded.add(i, document.parts, [tokens for _, _, tokens in encoded_segments])
     return Encoded(encoded.ids, encoded.row_of, limit, row_data=documents, notices=notices, options=encoded.options)
 
 
 def retry(
     tokenizer: Tokenizer, config: Config, encoded: Encoded, answers: Mapping[int, Any], options: Mapping[str, Any]
 ) -> Encoded:
-    """Add token sequences for pieces of sentences whose translation lost items, and for variants of short phrases."""
+    """Add token sequences for other readings of sentences whose translation lost something, and for their pieces.
+
+    A word or short phrase that was copied, or translated with a low score, is read in other spellings too.
+    """
     if options["streamer"] is not None or not options["keep"]:
         return encoded
     more = Sequences(list(encoded.ids), list(encoded.row_of), dict(encoded.options))
@@ -127,18 +133,25 @@ def retry(
             if answer is None or part.is_checked:
                 continue
             part.is_checked = True
-            translation = decode_text(tokenizer, answer[0].ids, options)
-            if not (preserves_items(part.text, translation) and keeps_text_between(part.text, translation)):
-                segments = split_at_items(part.text)
+            plain = decode_text(tokenizer, answer[0].ids, options)
+            if not document.is_kept(part, document.translation(part, plain).text):
+                forms, is_respelled = document.readings(part.text)[1:], False
+                segments = split_at_items(part.text, document.language)
+                keeps_items = preserves_items(part.text, plain) and keeps_text_between(part.text, plain)
+                if keeps_items and segments == split_at_items(part.text):
+                    segments = []  # only a number in words or a unit is lost
                 if len(segments) > 1:
-                    pairs = encode_segments(tokenizer, document.prefix, segments, encoded.max_length, options)
-                    part.pieces = [replace(piece, is_piece=True) for piece in document_parts(pairs, part.marks)]
-                    more.add(row, part.pieces, [tokens for _, tokens in pairs])
-            elif not options["do_sample"]:
-                segments = [Segment(text, True) for text in variants(part.text, translation, answer[0].score)]
-                pairs = encode_segments(tokenizer, document.prefix, segments, encoded.max_length, options)
-                part.variants = [DocumentPart(segment.text, part.marks, source=part.text) for segment, _ in pairs]
-                more.add(row, part.variants, [tokens for _, tokens in pairs])
+                    encoded_segments = encode_segments(tokenizer, document, segments, encoded.max_length, options)
+                    parts = document_parts(encoded_segments, part.marks)
+                    part.pieces = [replace(piece, is_piece=True) for piece in parts]
+                    more.add(row, part.pieces, [tokens for _, _, tokens in encoded_segments])
+            else:
+                spellings = [] if options["do_sample"] else variants(part.text, plain, answer[0].score)
+                forms, is_respelled = [EditedText(text) for text in spellings], True
+            if forms:
+                part.variants = [DocumentPart(part.text, form, part.marks, is_respelled=is_respelled) for form in forms]
+                ids = tokenizer([document.prefix + form.text for form in forms])["input_ids"]
+                more.add(row, part.variants, [tokens if len(tokens) <= encoded.max_length else [] for tokens in ids])
     return replace(encoded, ids=more.ids, row_of=more.row_of, options=more.options)
 
 
@@ -177,8 +190,8 @@ def source_prefix(
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Join the translations of a document's sentences to translations of the document."""
     document: Document = output.data
-    pieces = [piece for part in document.parts for piece in part.pieces or [part]]
-    parts = [best_of(tokenizer, piece, output.answers, options) for piece in pieces]
+    found = [final_parts(tokenizer, document, part, output.answers, options) for part in document.parts]
+    parts = [part for final in found for part in final]
     kinds = {output.answers[part.sequence][0].unfinished for part in parts if part.sequence is not None}
     output.notices[:] = [n for n in output.notices if n.kind not in ("loop", "limit") or n.kind in kinds]
     out: list[dict[str, Any]] = []
@@ -188,7 +201,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
         if options["return_tensors"]:
             out += [{"translation_token_ids": [i for sentence in used for i in sentence.ids]}] if used else []
             continue
-        translated = [translate_part(tokenizer, *pair, options) for pair in zip(parts, chosen, strict=True)]
+        translated = [translate_part(tokenizer, document, *pair, options) for pair in zip(parts, chosen, strict=True)]
         out.append({"translation_text": "".join(part.target for part in translated)})
         if options["return_scores"]:
             if unfinished := next((sentence.unfinished for sentence in used if sentence.unfinished), None):
@@ -229,6 +242,7 @@ TRANSLATION = Task(
         "sentences": Option(True, FLAG),  # split documents into sentences, for which models are trained
         "return_languages": Option(False, FLAG),
         "return_alignments": Option(False, FLAG),  # links between words
+        "numbers": Option("convert", one_of("convert", "keep")),  # write numbers by the target language's rules
         "keep": Option(True, FLAG),  # translate a sentence that lost protected items in pieces
     },
     example_model="Helsinki-NLP/opus-mt-es-en",
