@@ -91,7 +91,7 @@ def test_its_numbers_are_the_tensors(page, explanation):
     go(page, "encoder.5.softmax")
     probs = explanation["encoder.5.softmax"].tensors["probs"]
     cells = """return [...document.querySelectorAll('.heat tbody tr')].map(
-        (row) => [...row.querySelectorAll('td')].map((cell) => Number(cell.textContent.replace('−', '-'))))"""
+        (row) => [...row.querySelectorAll('td')].map((cell) => Number(cell.textContent.replace('−', '-').replace(',', '.'))))"""
     np.testing.assert_allclose(page.execute_script(cells), probs.mean(0), atol=0.0061)
     page.find_element("css selector", "[data-head='3']").click()
     np.testing.assert_allclose(page.execute_script(cells), probs[3], atol=0.0056)

@@ -15,7 +15,6 @@ RIVALS = {
     "propagación hacia adelante": r"prealimentada|feed-?forward",
     "vector de contexto": r"\bcontext\b",
     "lineal": r"aplicaci[oó]n(es)? lineal",
-    "posición": r"\blugar de (la palabra|un token)\b",
 }
 
 
