@@ -179,4 +179,4 @@ def test_a_board_computes_what_the_layer_computes(words):
     x = torch.tensor([WORD_VECTORS[word] for word in words], dtype=torch.float64)
     with torch.no_grad():
         z = make_layer()(x, Layout((len(words),), (len(words),)))
-    np.testing.assert_allclose(board_arithmetic(x.numpy())["feed_forward"]["z"], z, atol=1e-3)
+    np.testing.assert_allclose(board_arithmetic(x.numpy())["z"], z, atol=1e-3)

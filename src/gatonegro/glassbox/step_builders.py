@@ -48,7 +48,7 @@ def array(x: Tensor) -> Array:
 
 def symbols(text: str) -> Message:
     """Translate the words in a formula, a line of arithmetic or a weight's name, such as W_output and W_salida."""
-    english, spanish = spanish_numbers(text)
+    english, spanish = spanish_numbers(text.replace("+ −", "− ").replace("− −", "+ "))
     return Message(english, re.sub(r"[^\W\d_ᵀ]+", lambda word: SPANISH_WORDS.get(word[0], word[0]), spanish))
 
 
