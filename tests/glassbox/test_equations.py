@@ -10,7 +10,7 @@ import pytest
 
 from gatonegro import explain
 from gatonegro.glassbox.html import _data
-from gatonegro.glassbox.toy import WORD_VECTORS, board_arithmetic, make_layer
+from gatonegro.glassbox.toy import WORD_VECTORS, make_layer
 from gatonegro.packing import Layout
 
 NUMBER = r"\d+(?:\.\d+)?(?:\*10\*\*\(-?\d+\))?"
@@ -175,6 +175,8 @@ def test_equations_are_true_of_other_texts(words):
 @pytest.mark.parametrize("words", TEXTS, ids="-".join)
 def test_a_board_computes_what_the_layer_computes(words):
     import torch
+
+    from gatonegro.glassbox.toy import board_arithmetic
 
     x = torch.tensor([WORD_VECTORS[word] for word in words], dtype=torch.float64)
     with torch.no_grad():

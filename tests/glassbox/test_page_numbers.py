@@ -5,7 +5,6 @@ import re
 import pytest
 
 from gatonegro import explain
-from gatonegro.i18n import format_number
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +62,8 @@ def test_bars_stand_on_a_zero_line(browser, make_folder, tmp_path, logits, probl
 @pytest.mark.case("N9")
 def test_the_page_formats_numbers_as_python_does(browser, tmp_path):
     """`number` in web/page.js and `format_number` are one rule."""
+    from gatonegro.i18n import format_number
+
     numbers = [
         0.0,
         3.0,

@@ -42,7 +42,8 @@ Strips = dict[str, dict[str, Any]]
 
 def tensor_caption(step: Step, name: str) -> str:
     """Return what a step's tensor is called for people, such as "Q: queries" for Q."""
-    return PAGE_TEXTS[f"tensors.{TENSOR_ALIASES.get(f'{step.kind}/{name}', name)}"].in_(step.lang)
+    message = PAGE_TEXTS.get(f"tensors.{TENSOR_ALIASES.get(f'{step.kind}/{name}', name)}")
+    return name if message is None else message.in_(step.lang)
 
 
 def page(record: Record) -> str:
