@@ -103,7 +103,9 @@ def read_all(steps, lang: str) -> Reader:
     reader = Reader(lang)
     for lines in steps:
         # of r in one step, and of y + f·W_down in another
-        reader.names = {label: n for label, n in reader.names.items() if not re.match("me(an|dia)|varian", label)}
+        reader.names = {
+            label: n for label, n in reader.names.items() if not re.match("mean|media|variance|varianza", label)
+        }
         for line in lines:
             reader.read(line)
         for name in {label[:-2] for label in reader.names if label.endswith("_3")}:

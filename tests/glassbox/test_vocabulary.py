@@ -46,7 +46,7 @@ KINDS = [
 @pytest.mark.case("N14")
 @pytest.mark.parametrize("kind", [*KINDS, "pooler"])
 def test_spanish_explanations_have_no_english_words(parts, make_folder, kind):
-    from gatonegro.glassbox.html import tensor_caption
+    from gatonegro.glassbox.labels import tensor_caption
 
     explanation = explained(kind, parts, make_folder)
     named = {*explanation.tokens, *explanation.written, *explanation.words.values()}
