@@ -173,3 +173,16 @@ def test_logits_are_in_the_glossary_wherever_they_are_named(browser, make_folder
     browser.execute_script("gatonegro.go(gatonegro.data.steps.findIndex((one) => one.kind === 'softmax'))")
     assert "vectores de contexto" in browser.execute_script(title)
     assert any("vectores de contexto" in term.text for term in browser.find_elements("css selector", "#title .term"))
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_long_equations_do_not_stick_out(browser, tmp_path, width):
+    browser.get(explain("El gato negro " * 4, model="toy", lang="es").save(tmp_path / "x.html").as_uri())
+    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for i in range(7):
+            browser.execute_script("gatonegro.go(arguments[0])", i)
+            assert browser.execute_script("return document.documentElement.scrollWidth") == width, i
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
