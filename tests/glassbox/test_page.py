@@ -90,8 +90,9 @@ def test_steps_languages_and_themes(page):
 def test_its_numbers_are_the_tensors(page, explanation):
     go(page, "encoder.5.softmax")
     probs = explanation["encoder.5.softmax"].tensors["probs"]
-    cells = """return [...document.querySelectorAll('.heat tbody tr')].map(
-        (row) => [...row.querySelectorAll('td')].map((cell) => Number(cell.textContent.replace('−', '-'))))"""
+    cells = """const number = (cell) => Number(cell.textContent.replace('−', '-').replace(',', '.'));
+        const rows = [...document.querySelectorAll('.heat tbody tr')];
+        return rows.map((row) => [...row.querySelectorAll('td')].map(number))"""
     np.testing.assert_allclose(page.execute_script(cells), probs.mean(0), atol=0.0061)
     page.find_element("css selector", "[data-head='3']").click()
     np.testing.assert_allclose(page.execute_script(cells), probs[3], atol=0.0056)

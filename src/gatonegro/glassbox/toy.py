@@ -17,7 +17,8 @@ import torch
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.glassbox.explanation import Explanation
-from gatonegro.glassbox.step_builders import CAPTIONS, RowLabels, layer_steps, step, symbols
+from gatonegro.glassbox.labels import symbols
+from gatonegro.glassbox.step_builders import CAPTIONS, RowLabels, layer_steps, step
 from gatonegro.glassbox.steps import Array, Step
 from gatonegro.i18n import NOISE, Message, format_number, format_vector
 from gatonegro.nn.encoder import EncoderLayer
@@ -65,24 +66,19 @@ def toy(text: str, lang: str) -> Explanation:
         layer(x, Layout((len(words),), (len(words),)))
     first = step("vectorization", formula="x = E[word]", variant="toy_vectorization", tensors={"x": x},
                  rows=tuple(words))  # fmt: skip
-    lines = (f"x({word}) = E[{word}] = {_row(WORD_VECTORS[word])}" for word in words)
-    steps, board = [replace(first, work=_messages(lines))], board_arithmetic(x.numpy())
+    lines = (symbols(f"x({word}) = E[{word}] = {_row(WORD_VECTORS[word])}") for word in words)
+    steps, board = [replace(first, work=tuple(lines))], board_arithmetic(x.numpy())
     for each in layer_steps(layer, activations, x, "", 0, RowLabels(tuple(words))):
         course = CAPTIONS.get(f"{each.kind}.course")  # a note, where the course's arithmetic differs
-        each = replace(each, name=f"encoder.0.{each.name}", tensors=board[each.kind], notes=(course,) if course else ())
-        steps.append(replace(each, work=_messages(_work(each, words))))
+        tensors = {name: board.get(f"{each.kind}.{name}", board[name]) for name in each.tensors}
+        each = replace(each, name=f"encoder.0.{each.name}", tensors=tensors, notes=(course,) if course else ())
+        work = (line if isinstance(line, Message) else symbols(line) for line in _work(each, words))
+        steps.append(replace(each, work=tuple(work)))
     return Explanation(text, "toy", lang, tuple(words), tuple(replace(each, lang=lang) for each in steps))
 
 
-def board_arithmetic(x: Array) -> dict[str, dict[str, Array]]:
-    """Compute the steps' tensors as on a board, where each printed result is rounded before it is used.
-
-    Args:
-        x: the words' vectors. (t, 3)
-
-    Returns:
-        Tensors by name and kind of step, as of `make_layer()`, of which they differ by the rounding.
-    """
+def board_arithmetic(x: Array) -> dict[str, Array]:
+    """Compute the layer's tensors from its input (t, 3), by name; each result is rounded before it is used."""
     q = x @ np.array(W)
     scores = _rounded(q @ q.T / math.sqrt(x.shape[1]))
     probs = np.array([_softmax(row)[2] for row in scores])
@@ -91,16 +87,11 @@ def board_arithmetic(x: Array) -> dict[str, dict[str, Array]]:
     y = np.array([_layer_norm(r)[2] for r in total])
     relu = np.maximum(y, 0)
     down = relu @ np.array(SHIFT)
-    last = _rounded(y + down)
-    heads: dict[str, Array] = {"Q": q[None], "K": q[None], "V": q[None], "scores": scores[None]}
+    last = _rounded(y + down)  # also called sum, in the last step
     return {
-        "linear": {"x": x, **{name: heads[name] for name in "QKV"}},
-        "attention": {name: heads[name] for name in ("Q", "K", "scores")},
-        "softmax": {"scores": heads["scores"], "probs": probs[None], "V": heads["V"], "context": context[None]},
-        "add": {"x": x, "attention": context, "sum": total},
-        "norm": {"sum": total, "y": y},
-        "feed_forward": {"y": y, "up": y, "activation": relu, "down": down, "sum": last,
-                         "z": np.array([_layer_norm(r)[2] for r in last])},
+        "x": x, "Q": q[None], "K": q[None], "V": q[None], "scores": scores[None], "probs": probs[None],
+        "context": context[None], "attention": context, "sum": total, "y": y, "up": y, "activation": relu,
+        "down": down, "feed_forward.sum": last, "z": np.array([_layer_norm(r)[2] for r in last]),
     }  # fmt: skip
 
 
@@ -123,19 +114,8 @@ def _layer_norm(r: Array) -> tuple[float, float, Array]:
     return mean, variance, _rounded((r - mean) / math.sqrt(variance + NORM_EPS))
 
 
-def _messages(lines: Iterable[str | Message]) -> tuple[Message, ...]:
-    """Convert lines of arithmetic to messages in English and Spanish, with − in place of + − and + in place of − −."""
-    return tuple(
-        symbols(line.replace("+ −", "− ").replace("− −", "+ ")) if isinstance(line, str) else line for line in lines
-    )
-
-
 def _number(x: float) -> str:
     return format_number(x).en
-
-
-def _exponential(x: float) -> str:
-    return format_number(x, 6, small=True).en
 
 
 def _row(x: Iterable[float]) -> str:
@@ -165,12 +145,12 @@ def _work(step: Step, words: list[str]) -> Iterator[str | Message]:
             "A cada puntuación se le resta antes la mayor de su fila: las partes no cambian y los números son menores.",
         )
         for a, scores in zip(words, tensors["scores"][0], strict=True):
-            powers, total, probs = _softmax(scores)
+            powers, sum_, probs = _softmax(scores)
             exponentials = [f"e^({_number(s - max(scores))})" for s in scores]
             denominator = " + ".join(exponentials)
             for b, up, power, p in zip(words, exponentials, powers, probs, strict=True):
-                share = f"{_exponential(power)} / {_exponential(total)} = {_number(p)}"
-                yield f"A({a}, {b}) = {up} / ({denominator}) = {share}"
+                power, total = (format_number(n, 6, small=True).en for n in (power, sum_))
+                yield f"A({a}, {b}) = {up} / ({denominator}) = {power} / {total} = {_number(p)}"
         for word, probs, context in zip(words, tensors["probs"][0], tensors["context"][0], strict=True):
             parts = " + ".join(f"{_number(p)}·V({other})" for p, other in zip(probs, words, strict=True))
             yield f"context({word}) = {parts} = {_row(context)}"
@@ -180,7 +160,7 @@ def _work(step: Step, words: list[str]) -> Iterator[str | Message]:
         for word, x, y, r in zip(words, *(tensors[name] for name in ("x", "attention", "sum")), strict=True):
             yield f"r({word}) = {_row(x)} + {_row(y)} = {_row(r)}"
     elif step.kind == "norm":
-        yield f"γ = 1,  β = 0,  ε = {_exponential(NORM_EPS)}"
+        yield f"γ = 1,  β = 0,  ε = {format_number(NORM_EPS, small=True).en}"
         for word, r in zip(words, tensors["sum"], strict=True):
             yield from _norm_lines("y", word, r)
     elif step.kind == "feed_forward":
