@@ -1,4 +1,4 @@
-"""Command-line arguments shared by several commands, and the help texts of all commands from `help.json`."""
+"""Command-line arguments shared by several commands, and the texts of all commands from `help.json` and others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from gatonegro.i18n import catalog, localized
 
-HELP = catalog(Path(__file__).with_name("help.json"))
+HELP, MESSAGES = (catalog(Path(__file__).with_name(f"{name}.json")) for name in ("help", "messages"))
 
 
 LANGUAGE_CHECKS = ("warn", "error", "route", "off")
@@ -32,9 +32,6 @@ def add_model(parser: ArgumentParser, task: str = "text-classification", key: st
 def add_engine(parser: ArgumentParser) -> None:
     parser.add_argument("--device", type=device, default="auto", metavar="DEVICE")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16", "int8"), default="auto")
-
-
-def add_language_check(parser: ArgumentParser) -> None:
     parser.add_argument("--language-check", choices=LANGUAGE_CHECKS, default="warn")
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from gatonegro.cli.arguments import (
     add_engine,
     add_json,
-    add_language_check,
     add_model,
     add_source,
     add_texts,
@@ -35,7 +34,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--top-k", type=positive_int, metavar="K")
     parser.add_argument("--min-score", type=probability, metavar="SCORE")
     add_engine(parser)
-    add_language_check(parser)
     add_json(parser)
     add_source(parser)
 

@@ -9,9 +9,9 @@ from functools import partial
 from typing import Any
 
 from gatonegro.cli.arguments import (
+    MESSAGES,
     add_engine,
     add_json,
-    add_language_check,
     add_model,
     add_source,
     add_texts,
@@ -34,7 +34,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--nbest", type=positive_int, metavar="N")
     parser.add_argument("--align", action="store_true")
     add_engine(parser)
-    add_language_check(parser)
     add_json(parser)
     add_source(parser)
 
@@ -72,10 +71,7 @@ def run(args: Namespace) -> None:
         n_short += answers is not None and len(unique) < n_best
         show(text, list(unique.values()) or [blank])
     if n_short:
-        print_message(
-            f"{n_short} texts have fewer than {n_best} different translations; a wider --beam may find more.",
-            f"{n_short} textos tienen menos de {n_best} traducciones distintas; con un --beam mayor puede haber más.",
-        )
+        print_message(MESSAGES["few_translations"].format(count=n_short, nbest=n_best))
 
 
 def _as_json(several: bool, text: str, answers: list[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -318,7 +318,7 @@ class Pipeline:
         if isinstance(rows, Iterator):  # the next row may block
             first_size = 1
         for window in windows(rows, first_size, max_size):
-            report = on_batch and partial(_report, on_batch, item, len(window))
+            report = on_batch and (lambda share, n=item, rows=len(window): on_batch(n + share * rows))
             if settings.language_check == "off":
                 answers = self.loop.answer(window, settings, report)
             else:
@@ -330,11 +330,6 @@ class Pipeline:
                     answer.error.item = item  # type: ignore[union-attr]
                 yield answer
                 item += 1
-
-
-def _report(on_batch: OnBatch, before: int, rows: int, share: float) -> None:
-    """Pass on how many rows are done, with `share` of a window of `rows` after the `before` rows ahead of it."""
-    on_batch(before + share * rows)
 
 
 def _recreate(function: Callable[..., Pipeline], arguments: Mapping[str, Any], key: str) -> Pipeline:
