@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -149,8 +149,6 @@ class Pipeline:
         self,
         inputs: Any,
         *,
-        batch_size: int | None = None,
-        language_check: str | None = None,
         progress: bool | None = None,
         **options: Any,
     ) -> Any:
@@ -162,17 +160,14 @@ class Pipeline:
 
         Args:
             inputs: texts, or other rows of the task: a Series, list, array or generator.
-            batch_size: largest number of sequences per batch.
-            language_check: as in `__call__`.
             progress: as in `__call__`.
-            **options: the task's options, for this call.
+            **options: as in `__call__`.
 
         Raises:
             InputError: the task cannot read a row; the message has the row's position.
             MissingExtraError: pandas is not installed.
-            OptionError: an option is unknown, or has an invalid value.
         """
-        settings = self._settings(options, batch_size, language_check)
+        settings = self._split_settings(options)
         PROGRESS_CHECK("progress", progress)
         single = is_missing(inputs) or self.task_record.is_single(inputs, settings.options)
         rows = list(map(blank_as_missing, [inputs] if single else _validated_rows(inputs)))
@@ -240,9 +235,12 @@ class Pipeline:
                 f"names of options are str, and these are not: {short_repr(list(options))}.",
                 f"los nombres de las opciones son str, y estos no: {short_repr(list(options))}.",
             )
-        loop = {name: options[name] for name in ("batch_size", "language_check") if name in options}
         _check_shape(rows)
-        return rows, self._settings({name: options[name] for name in options if name not in loop}, **loop)
+        return rows, self._split_settings(options)
+
+    def _split_settings(self, options: Mapping[str, Any]) -> Settings:
+        loop = {name: options[name] for name in ("batch_size", "language_check") if name in options}
+        return self._settings({name: options[name] for name in options if name not in loop}, **loop)
 
     def _settings(
         self, options: Mapping[str, Any], batch_size: int | None = None, language_check: str | None = None
@@ -318,7 +316,7 @@ class Pipeline:
         if isinstance(rows, Iterator):  # the next row may block
             first_size = 1
         for window in windows(rows, first_size, max_size):
-            report = on_batch and (lambda share, n=item, rows=len(window): on_batch(n + share * rows))
+            report = None if on_batch is None else partial(_report, on_batch, item, len(window))
             if settings.language_check == "off":
                 answers = self.loop.answer(window, settings, report)
             else:
@@ -330,6 +328,10 @@ class Pipeline:
                     answer.error.item = item  # type: ignore[union-attr]
                 yield answer
                 item += 1
+
+
+def _report(on_batch: OnBatch, before: int, rows: int, share: float) -> None:
+    on_batch(before + share * rows)
 
 
 def _recreate(function: Callable[..., Pipeline], arguments: Mapping[str, Any], key: str) -> Pipeline:

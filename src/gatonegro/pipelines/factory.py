@@ -153,8 +153,8 @@ def _resolve_task(
         options, task = {"direction": task, **options}, TRANSLATION.name
     record = TASKS.get(ALIASES.get(task, task)) if isinstance(task, str) else None
     if record is None:
-        close = [name for name, words in TASK_WORDS.items() if str(task).lower() in words]
-        close = next(iter(close or get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.65)), None)
+        meant = [name for name, words in TASK_WORDS.items() if str(task).lower() in words]
+        close = next(iter(meant or get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.65)), None)
         hint = Message(f"Did you mean {close!r}? ", f"¿Querías decir {close!r}? ") if close else EMPTY
         raise OptionError(
             f"the task {task!r:.80} is not supported. {hint.en}Supported: {TASK_NAMES}.",
