@@ -3,8 +3,9 @@ import pandas as pd
 from gatonegro import pipeline
 
 clf = pipeline("sentiment-analysis")
-reviews = pd.DataFrame({"text": ["Me encantó el hotel", None, "La cena estaba fría", "  "], "stars": [5, 3, 1, 3]})
-kept = reviews[reviews.stars != 3.0]  # its index has gaps
+texts = ["El profesor es bueno, todo será sencillo", None, "The food was bad", "  "]
+reviews = pd.DataFrame({"text": texts, "stars": [5, 3, 1, 3]})
+kept = reviews[reviews.stars != 3]  # its index has gaps
 print(kept.join(clf.to_frame(kept.text))[["stars", "label"]])
 # →    stars label
 # → 0      5   POS

@@ -42,9 +42,7 @@ def test_vectors_are_fp32_by_default(tiny, monkeypatch):
 
 
 @pytest.mark.case("N19")
-@pytest.mark.parametrize(
-    "option", [{"top_k": -1}, {"min_score": 2}, {"min_score": -0.1}, {"min_score": 1.01}]
-)
+@pytest.mark.parametrize("option", [{"top_k": -1}, {"min_score": 2}, {"min_score": -0.1}, {"min_score": 1.01}])
 def test_options_that_the_command_line_refuses_are_refused_in_python(tiny, option):
     clf = pipeline("sentiment-analysis", tiny)
     with pytest.raises(OptionError, match=f"{next(iter(option))} must be a"):
