@@ -9,6 +9,7 @@ from rows import BUILT_IN, near
 
 from gatonegro import pipeline
 from gatonegro.errors import InputError, MissingExtraError, OptionError
+from gatonegro.pipelines.frames import frame
 
 TEXTS = ["el gato es bueno", None, "la casa no es nada", "  ", "todo"]
 INDEXES = {
@@ -111,6 +112,13 @@ def test_columns_of_every_task(make_pipeline, name, options, columns):
         assert frame.loc[5, columns[0]] == pytest.approx(expected[0][columns[0]])
     else:
         assert frame.loc[5, columns[0]] == pytest.approx([answer[columns[0]] for answer in expected])
+
+
+def test_values_of_columns():
+    records = [{"a": None, "flag": True}, None, {"a": None}, {}]
+    table = frame([], records)
+    assert table.a.isna().all() and table.flag.tolist() == [True, None, False, None]
+    assert frame([], [{"a": 1.5}, {}, None]).a.isna().tolist() == [False, True, True]
 
 
 @BUILT_IN

@@ -145,13 +145,7 @@ class Pipeline:
         warner.warn()
         return task.wrap(inputs, answers, options)
 
-    def to_frame(
-        self,
-        inputs: Any,
-        *,
-        progress: bool | None = None,
-        **options: Any,
-    ) -> Any:
+    def to_frame(self, inputs: Any, *, progress: bool | None = None, **options: Any) -> Any:
         """Return the answers as a pandas DataFrame with the index of a pandas Series, or a polars DataFrame for polars.
 
         Columns are the answer's keys, such as "label" and "score"; with several answers per row, a column has lists.
@@ -370,7 +364,7 @@ def _raise_if_none_succeeds(answers: Iterator[Answer]) -> Iterator[Answer]:
     """Yield answers, or raise the first CheckpointError if the first FIRST_WINDOW_ROWS answers are all errors."""
     first: list[Answer] = []
     for answer in islice(answers, FIRST_WINDOW_ROWS):
-        if answer == Answer() and not first:  # of a missing row
+        if answer.value is answer.error is None and not first:  # a missing row
             yield answer
             continue
         first.append(answer)
