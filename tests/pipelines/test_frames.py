@@ -9,7 +9,6 @@ from rows import BUILT_IN, near
 
 from gatonegro import pipeline
 from gatonegro.errors import InputError, MissingExtraError, OptionError
-from gatonegro.pipelines.frames import frame
 
 TEXTS = ["el gato es bueno", None, "la casa no es nada", "  ", "todo"]
 INDEXES = {
@@ -115,6 +114,8 @@ def test_columns_of_every_task(make_pipeline, name, options, columns):
 
 
 def test_values_of_columns():
+    from gatonegro.pipelines.frames import frame
+
     records = [{"a": None, "flag": True}, None, {"a": None}, {}]
     table = frame([], records)
     assert table.a.isna().all() and table.flag.tolist() == [True, None, False, None]

@@ -17,12 +17,10 @@ def frame(inputs: Any, records: Sequence[Mapping[str, Any] | None]) -> Any:
         records: per input row, the values of its columns; None: a missing row.
     """
     names = dict.fromkeys(name for record in records for name in record or ())
-    columns: dict[str, list[Any]] = {
-        name: [record.get(name) if record else None for record in records] for name in names
-    }
+    columns: dict[str, list[Any]] = {name: [row.get(name) if row else None for row in records] for name in names}
     for name, values in columns.items():  # marks, such as "unsure", which the other answers lack
         if {type(value) for value in values if value is not None} == {bool}:
-            columns[name] = [bool(value) if record else None for record, value in zip(records, values, strict=True)]
+            columns[name] = [bool(value) if row else None for row, value in zip(records, values, strict=True)]
     polars = sys.modules.get("polars")
     if polars is not None and isinstance(inputs, polars.Series):
         return polars.DataFrame(columns, strict=False)
