@@ -77,7 +77,7 @@ def find_columns(lines: Iterable[str]) -> tuple[list[str], str] | None:
             continue
         named = all(COLUMN_NAME.fullmatch(name) for name in header[header[0] == "" :])  # "": the index of a DataFrame
         full = [row for row in rows if len(row) == len(header)]
-        if len(header) > 1 == len(set(header)) / len(header) and named and rows and 3 * len(full) >= 2 * len(rows):
+        if named and 1 < len(header) == len(set(header)) and rows and 3 * len(full) >= 2 * len(rows):
             sizes = [sum(len(row[i]) for row in full) for i in range(len(header))]
             return header, header[sizes.index(max(sizes))]
     return None
