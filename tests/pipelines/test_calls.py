@@ -129,6 +129,7 @@ def test_a_progress_bar_is_shown_as_requested(tiny, terminal, monkeypatch, capsy
 
 def test_a_long_text_moves_the_bar_too(tiny, monkeypatch, capsys):
     pipe = pipeline("sentiment-analysis", tiny, max_length=10)
+    monkeypatch.setattr("gatonegro.pipelines.progress.BAR_DELAY_SECONDS", -1.0)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with pytest.warns(GatonegroWarning):
         pipe("el gato es bueno " * 8000)
