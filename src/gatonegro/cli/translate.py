@@ -8,17 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gatonegro.cli.arguments import (
-    MESSAGES,
-    add_engine,
-    add_json,
-    add_model,
-    add_source,
-    add_texts,
-    language,
-    positive_int,
-    source_of,
-)
+from gatonegro.cli.arguments import MESSAGES, add_model, add_pipeline, add_texts, language, positive_int, source_of
 from gatonegro.cli.input import read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_message, print_tabs, with_answers
 
@@ -33,9 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--beam", type=positive_int, metavar="N")
     parser.add_argument("--nbest", type=positive_int, metavar="N")
     parser.add_argument("--align", action="store_true")
-    add_engine(parser)
-    add_json(parser)
-    add_source(parser)
+    add_pipeline(parser)
 
 
 def run(args: Namespace) -> None:
