@@ -39,6 +39,6 @@ STARS = Task(
 TASKS["stars"] = STARS
 rate = pipeline("stars", "sentiment-es-en")
 print(rate("El profesor es bueno, todo será sencillo"))  # → {'stars': 4.…}
-for answer in rate.run([(["Una pérdida de tiempo", None], {"digits": 0})]):
+for answer in rate.run([(["Una pérdida de tiempo", 3], {"digits": 0})]):
     print(answer.value, answer.error)  # → {'stars': 1.0} None
-    # → None item 1 is None, a missing value; expected a text: drop the row, or pass ''.
+    # → None item 1 is int 3; expected a text: pass a str.

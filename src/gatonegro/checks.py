@@ -137,7 +137,7 @@ def is_missing_row(row: Any) -> bool:
 
 
 def blank_as_missing(row: Any) -> Any:
-    """Return None for a text, and for a dict one of whose texts, has nothing but white space, or else the row."""
+    """Return None for a blank text, or a dict with one, and any other input row as it is."""
     texts = row.values() if isinstance(row, Mapping) else [row]
     return None if any(isinstance(text, str) and not text.strip() for text in texts) else row
 

@@ -162,8 +162,7 @@ def warn(warning: GatonegroWarning, stacklevel: int = 1) -> None:
 def print_notice(text: str) -> None:
     """Print a message for the user to stderr, or show it as plain output in a notebook."""
     if is_notebook():
-        style = "border-left: 3px solid #888; padding-left: 8px; white-space: pre-wrap"
-        page = f'<div style="{style}">gatonegro: {html.escape(text)}</div>'
+        page = f'<div style="border-left: 3px solid #888; padding-left: 8px">gatonegro: {html.escape(text)}</div>'
         sys.modules["IPython"].display.display({"text/plain": f"gatonegro: {text}", "text/html": page}, raw=True)
     elif sys.stderr is not None:  # None under pythonw
         print(f"gatonegro: {text}", file=sys.stderr)

@@ -3,7 +3,7 @@
 import pytest
 from commands import lines
 
-from gatonegro.cli.input import find_columns
+from gatonegro.cli import input as cli_input
 
 TABLES = {
     "csv": b'id,texto,nota\n1,"el gato, bueno",5\n2,,3\n3,"muy\nmalo",1\n4,la casa,2\n',
@@ -60,7 +60,7 @@ def test_a_table_is_recognised(tiny, run, name):
     ],
 )
 def test_prose_is_no_table(text):
-    assert find_columns(text.split("\n")) is None
+    assert cli_input.find_columns(text.split("\n")) is None
 
 
 @pytest.mark.case("N5")

@@ -82,6 +82,8 @@ def test_examples_print_what_they_say(example, capsys, monkeypatch, tmp_path):
     text = example.read_text(encoding="utf-8")
     if (BUILT_IN in text or "pipeline(" in text) and BUILT_IN not in hub.built_in_models():
         pytest.skip(f"the built-in {BUILT_IN} is not installed: pip install ./models")
+    if "import polars" in text:
+        pytest.importorskip("polars")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(TASKS, "stars", None)  # so that it is taken away again
     with override_language("es" if example.parent.name == "es" else "en"):

@@ -106,7 +106,9 @@ def test_built_in(data_package, monkeypatch, tmp_path, no_socket):
     assert source.file("config.json") == source.folder / "config.json"
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sentiment-es-en").mkdir()
-    assert hub.locate("sentiment-es-en").folder == Path("sentiment-es-en")  # an existing folder wins
+    assert hub.locate("sentiment-es-en").folder == package / "sentiment-es-en"  # the folder has no model
+    (tmp_path / "sentiment-es-en" / "config.json").touch()
+    assert hub.locate("sentiment-es-en").folder == Path("sentiment-es-en")  # a folder with one wins
 
 
 @pytest.mark.parametrize("older", [False, True])

@@ -3,7 +3,7 @@
 from itertools import chain
 
 import pytest
-from rows import BUILT_IN, LONG, SENTENCES, kinds
+from rows import BUILT_IN, LONG, SENTENCES, kinds, near
 
 from gatonegro import pipeline
 from gatonegro.errors import (
@@ -13,7 +13,7 @@ from gatonegro.errors import (
     OptionError,
     RowError,
 )
-from gatonegro.pipelines import Notice
+from gatonegro.pipelines import Notice, base
 
 
 def test_every_answer_carries_its_notices(tiny, parts):
@@ -66,7 +66,9 @@ def test_rows_in_another_language(monkeypatch):
     assert not any(answer.notices for answer in answers)
 
 
-def test_ctrl_c_leaves_what_there_is_in_reach(tiny, monkeypatch):
+@pytest.mark.case("N4")
+@pytest.mark.parametrize("done", [0, 1, 3])
+def test_ctrl_c_leaves_what_there_is_in_reach(tiny, monkeypatch, done):
     pipe = pipeline("sentiment-analysis", tiny)
     texts = ["el gato"] * 1000
     whole, answer = pipe(texts), pipe.loop.answer
@@ -75,14 +77,40 @@ def test_ctrl_c_leaves_what_there_is_in_reach(tiny, monkeypatch):
 
     def interrupted(rows, settings, on_batch):
         calls.append(len(rows))
-        if len(calls) > 1:
+        if len(calls) > done:
             raise KeyboardInterrupt
         return answer(rows, settings, on_batch)
 
     object.__setattr__(pipe.loop, "answer", interrupted)
-    with pytest.raises(KeyboardInterrupt, match="256 of 1000 rows") as caught:
-        pipe(texts)
-    assert caught.value.answers == whole[:256]
+    for method in (pipe, pipe.to_frame):
+        calls.clear()
+        with pytest.raises(KeyboardInterrupt, match=f"{256 * done} of 1000 rows") as caught:
+            method(texts)
+        assert near(caught.value.answers, whole[: 256 * done])
+
+
+@pytest.mark.case("N4")
+def test_a_generator_is_read_at_most_a_window_ahead(tiny, monkeypatch):
+    read = []
+    rows = (read.append(n) or "el gato" for n in range(1500))
+    for answered, _ in enumerate(pipeline("sentiment-analysis", tiny)(rows), 1):
+        assert len(read) - answered < 256
+    assert len(read) == answered == 1500
+
+
+@pytest.mark.case("N4")
+@pytest.mark.parametrize("count", [1, 40, 700])
+def test_a_bar_appears_by_time_and_moves_with_every_batch(tiny, monkeypatch, capsys, count):
+    pipe, moves = pipeline("sentiment-analysis", tiny), []
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    for delay, shown in ((1e9, False), (-1.0, True)):
+        monkeypatch.setattr("gatonegro.pipelines.progress.BAR_DELAY_SECONDS", delay)
+        pipe(["el gato es bueno y la casa no"] * count)
+        assert ("text-classification" in capsys.readouterr().err) is shown
+    monkeypatch.setattr(base.ProgressBar, "update", lambda bar, done, total: moves.append((done, total)))
+    pipe(["el gato es bueno y la casa no"] * count)
+    assert moves == sorted(moves) and moves[-1] == (count, count)
+    assert len(moves) >= max(1, count // 100)  # a batch has about a hundred of these texts
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -101,6 +129,7 @@ def test_a_progress_bar_is_shown_as_requested(tiny, terminal, monkeypatch, capsy
 
 def test_a_long_text_moves_the_bar_too(tiny, monkeypatch, capsys):
     pipe = pipeline("sentiment-analysis", tiny, max_length=10)
+    monkeypatch.setattr("gatonegro.pipelines.progress.BAR_DELAY_SECONDS", -1.0)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with pytest.warns(GatonegroWarning):
         pipe("el gato es bueno " * 8000)

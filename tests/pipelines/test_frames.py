@@ -113,6 +113,15 @@ def test_columns_of_every_task(make_pipeline, name, options, columns):
         assert frame.loc[5, columns[0]] == pytest.approx([answer[columns[0]] for answer in expected])
 
 
+def test_values_of_columns():
+    from gatonegro.pipelines.frames import frame
+
+    records = [{"a": None, "flag": True}, None, {"a": None}, {}]
+    table = frame([], records)
+    assert table.a.isna().all() and table.flag.tolist() == [True, None, False, None]
+    assert frame([], [{"a": 1.5}, {}, None]).a.isna().tolist() == [False, True, True]
+
+
 @BUILT_IN
 def test_the_model_of_a_routed_row_is_a_column():
     english = pipeline("sentiment-analysis", "demo-en", language_check="route")

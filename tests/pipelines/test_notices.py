@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from rows import LONG
 
-from gatonegro import pipeline
-from gatonegro.errors import GatonegroWarning, warn
+from gatonegro import errors, pipeline
+from gatonegro.errors import GatonegroWarning
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_warning_names_the_line_that_called(clf):
         clf(LONG)
     assert caught[0].filename == __file__
     with pytest.warns(GatonegroWarning) as caught:
-        warn(GatonegroWarning("a", "b"))
+        errors.warn(GatonegroWarning("a", "b"))
     assert caught[0].filename == __file__
 
 

@@ -145,13 +145,13 @@ def test_an_endless_generator_is_read_in_bounded_memory(classify):
         ahead = max(ahead, taken - given)
         if given == 5000:
             break
-    assert ahead <= 2048
+    assert ahead <= 256
 
 
 def test_an_error_in_a_generator_is_raised_when_it_is_reached(classify):
-    answers = classify(iter(["no"] * 70 + [None] + ["no"]))
+    answers = classify(iter(["no"] * 70 + [5] + ["no"]))
     assert [label(next(answers)) for _ in range(63)]
-    with pytest.raises(InputError, match="item 70 is None"):
+    with pytest.raises(InputError, match="item 70 is int 5"):
         list(answers)
     with pytest.raises(ZeroDivisionError):  # an error of the source's own is left alone
         list(classify(1 / i for i in range(3)))
@@ -165,10 +165,11 @@ def test_progress_is_shown_for_long_lists_on_a_terminal_alone(classify, monkeypa
     expected = classify(texts)
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert classify(texts) == expected and capsys.readouterr().err == ""  # it takes less than two seconds
+    monkeypatch.setattr("gatonegro.pipelines.progress.BAR_DELAY_SECONDS", -1.0)
     assert classify(texts) == expected
     shown = capsys.readouterr()
     assert "text-classification" in shown.err and shown.out == ""
-    assert classify(texts[:20]) == expected[:20] and capsys.readouterr().err == ""
 
 
 def test_unsure(classify):

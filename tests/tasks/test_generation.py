@@ -190,7 +190,7 @@ def test_scores_and_alignments(parts):
 
 def test_what_is_refused(parts):
     translate = pipeline("translation", *parts["marian"])
-    for wrong in (5, None, {"text": "a"}, ["a", 5], [["a"]]):
+    for wrong in (5, True, {"text": "a"}, ["a", 5], [["a"]]):
         with pytest.raises(InputError):
             translate(wrong)
     for options in ({"num_beams": 0}, {"max_new_tokens": "4"}, {"surprise": 1}, {"temperature": -1.0}, {"top_p": 2}):

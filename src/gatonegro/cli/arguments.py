@@ -1,4 +1,4 @@
-"""Command-line arguments shared by several commands, and the help texts of all commands from `help.json`."""
+"""Command-line arguments shared by several commands, and the texts of all commands from `help.json` and others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from gatonegro.i18n import catalog, localized
 
-HELP = catalog(Path(__file__).with_name("help.json"))
+HELP, MESSAGES = (catalog(Path(__file__).with_name(f"{name}.json")) for name in ("help", "messages"))
 
 
 LANGUAGE_CHECKS = ("warn", "error", "route", "off")
@@ -29,15 +29,6 @@ def add_model(parser: ArgumentParser, task: str = "text-classification", key: st
     parser.add_argument("-m", "--model", metavar="NAME", help=str(HELP[key].format(default=DEFAULT_MODELS[task])))
 
 
-def add_engine(parser: ArgumentParser) -> None:
-    parser.add_argument("--device", type=device, default="auto", metavar="DEVICE")
-    parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16", "int8"), default="auto")
-
-
-def add_language_check(parser: ArgumentParser) -> None:
-    parser.add_argument("--language-check", choices=LANGUAGE_CHECKS, default="warn")
-
-
 def add_json(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true")
 
@@ -45,6 +36,14 @@ def add_json(parser: ArgumentParser) -> None:
 def add_source(parser: ArgumentParser) -> None:
     parser.add_argument("--revision", metavar="REV")
     parser.add_argument("--offline", action="store_true")
+
+
+def add_pipeline(parser: ArgumentParser) -> None:
+    parser.add_argument("--device", type=device, default="auto", metavar="DEVICE")
+    parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16", "int8"), default="auto")
+    parser.add_argument("--language-check", choices=LANGUAGE_CHECKS, default="warn")
+    add_json(parser)
+    add_source(parser)
 
 
 def add_lang(parser: ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from gatonegro.cli.arguments import add_json, add_model, add_source, source_of
+from gatonegro.cli.arguments import MESSAGES, add_json, add_model, add_source, source_of
 from gatonegro.cli.terminal import print_json, print_message, print_tabs, table
 from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.hub import DEFAULT_MODELS
@@ -40,10 +40,7 @@ def run(args: Namespace) -> None:
     texts = [f"{i}. {sentence}" for i in range(N_COPIES) for sentence in BENCH_SENTENCES]
     model = args.model or DEFAULT_MODELS["text-classification"]
     precisions = [p for p in ("fp32", "bf16", "int8") if p != "bf16" or "bf16" in fast_precisions()]
-    print_message(
-        f"measuring {', '.join(precisions)} on {cores()} cores; this takes about a minute.",
-        f"midiendo {', '.join(precisions)} en {cores()} núcleos; tarda alrededor de un minuto.",
-    )
+    print_message(MESSAGES["bench"].format(precisions=", ".join(precisions), cores=cores()))
     options = {"device": "cpu", "language_check": "off", **source_of(args)}
     engines = {p: pipeline(model=model, precision=p, **options) for p in precisions}
     if engines["fp32"].task == "fill-mask":

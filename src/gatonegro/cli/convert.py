@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from gatonegro.cli.arguments import add_source, source_of
+from gatonegro.cli.arguments import MESSAGES, add_source, source_of
 from gatonegro.cli.terminal import print_message
 
 
@@ -31,10 +31,7 @@ def run(args: Namespace) -> None:
         )
     source = hub.locate(args.name, **source_of(args))
     if source.folder is not None and out.is_dir() and out.samefile(source.folder):
-        raise CheckpointError(
-            f"{args.output!r} is the folder of the model itself, which would be overwritten; name another folder.",
-            f"{args.output!r} es la carpeta del propio modelo, que se perdería; nombra otra carpeta.",
-        )
+        raise CheckpointError(*MESSAGES["own_folder"].format(folder=args.output))
     config = load_config(source).extra  # raises if the source is not a model
     tensors = checkpoints.read(source, allow_pickle=True, save_id=config.get(checkpoints.SAVE_ID))
     with storage.lock_folder(out):

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
+from gatonegro.cli.arguments import MESSAGES
 from gatonegro.cli.terminal import print_message
 from gatonegro.errors import InputError, OptionError
 from gatonegro.i18n import Message
@@ -33,10 +34,7 @@ def read_texts(arguments: list[str], column: str | None = None, keep_ends: bool 
     """
     if column is not None:
         if arguments not in ([], ["-"]):
-            raise OptionError(
-                f"--column reads standard input: gatonegro … --column {column} < FILE",
-                f"--column lee la entrada estándar: gatonegro … --column {column} < ARCHIVO",
-            )
+            raise OptionError(*MESSAGES["column_and_texts"].format(column=column))
         return _column(column)
     if arguments == ["-"]:
         return _lines(keep_ends)
@@ -44,13 +42,8 @@ def read_texts(arguments: list[str], column: str | None = None, keep_ends: bool 
         if SURROGATE.search(text):
             raise _not_utf8(Message(f"text {n}", f"el texto {n}"), text)
         if _names_a_file(text):
-            table = Path(text).suffix.lower() in (".csv", ".tsv")
-            en, es = ("a column", "una columna") if table else ("its lines", "sus líneas")
-            option = Message("--column NAME ", "--column NOMBRE ") if table else Message.same("")
-            print_message(
-                f"{text!r} is read as a text, though a file has that name; to read {en}: {option.en}< {text}",
-                f"{text!r} se lee como un texto, aunque un archivo se llama así; para leer {es}: {option.es}< {text}",
-            )
+            is_table = Path(text).suffix.lower() in (".csv", ".tsv")
+            print_message(MESSAGES["table_file" if is_table else "file"].format(text=text))
     return iter([arguments]) if arguments else _lines(keep_ends)
 
 
@@ -63,18 +56,11 @@ def _names_a_file(text: str) -> bool:
 
 def _lines(keep_ends: bool) -> Iterator[list[str]]:
     parts = _line_parts(keep_ends)
-    for first in parts:
-        if table := find_columns(first):
-            names, longest = table
-            listed = ", ".join(names)
-            print_message(
-                f"standard input looks like a table with the columns {listed}; each line is read as one text, the "
-                f"header too. To read a column: --column {longest!r}",
-                f"la entrada estándar parece una tabla con las columnas {listed}; cada línea se lee como un texto, la "
-                f"cabecera también. Para leer una columna: --column {longest!r}",
-            )
-        yield first
-        break
+    first = next(parts, [])
+    if table := find_columns(first):
+        names, longest = table
+        print_message(MESSAGES["table"].format(names=", ".join(names), longest=longest))
+    yield first
     yield from parts
 
 
@@ -91,7 +77,7 @@ def find_columns(lines: Iterable[str]) -> tuple[list[str], str] | None:
             continue
         named = all(COLUMN_NAME.fullmatch(name) for name in header[header[0] == "" :])  # "": the index of a DataFrame
         full = [row for row in rows if len(row) == len(header)]
-        if len(header) > 1 == len(set(header)) / len(header) and named and rows and 3 * len(full) >= 2 * len(rows):
+        if named and 1 < len(header) == len(set(header)) and rows and 3 * len(full) >= 2 * len(rows):
             sizes = [sum(len(row[i]) for row in full) for i in range(len(header))]
             return header, header[sizes.index(max(sizes))]
     return None
@@ -102,15 +88,13 @@ def _column(name: str) -> Iterator[list[str]]:
     binary = enumerate(_standard_input().buffer)
     lines = (line.decode("utf-8" if n else "utf-8-sig", "surrogateescape") for n, line in binary)
     first = next(lines, "")
+    if SURROGATE.search(first):
+        raise _not_utf8(MESSAGES["row"].format(n=1), first)
     headers = {delimiter: next(csv.reader([first], delimiter=delimiter), []) for delimiter in DELIMITERS}
     delimiter = max(headers, key=lambda delimiter: (name in headers[delimiter], len(headers[delimiter])))
     names = headers[delimiter]
     if name not in names:
-        known = ", ".join(names)
-        raise InputError(
-            f"standard input has no column {name!r}; its columns, by its first line: {known}.",
-            f"la entrada estándar no tiene la columna {name!r}; sus columnas, según su primera línea: {known}.",
-        )
+        raise InputError(*MESSAGES["no_column"].format(name=name, names=", ".join(names)))
     return _column_parts(csv.reader(lines, delimiter=delimiter), names.index(name))
 
 
@@ -122,26 +106,20 @@ def _column_parts(rows: Iterator[list[str]], index: int) -> Iterator[list[str]]:
             text = row[index] if index < len(row) else ""
             if SURROGATE.search(text):
                 yield part
-                raise _not_utf8(Message(f"row {n} of standard input", f"la fila {n} de la entrada estándar"), text)
+                raise _not_utf8(MESSAGES["row"].format(n=n), text)
             part.append(text)
             if len(part) == CHUNK_ROWS:
                 yield part
                 part = []
     except csv.Error as error:
         yield part
-        raise InputError(
-            f"standard input cannot be read as a table after row {n}: {error}.",
-            f"la entrada estándar no se puede leer como tabla tras la fila {n}: {error}.",
-        ) from None
+        raise InputError(*MESSAGES["no_table"].format(row=n, error=error)) from None
     yield part
 
 
 def _standard_input() -> TextIO:
     if sys.stdin is None:
-        raise InputError(
-            "there is no standard input; pass texts as arguments.",
-            "no hay entrada estándar; pasa los textos como argumentos.",
-        )
+        raise InputError(*MESSAGES["no_stdin"])
     return sys.stdin
 
 

@@ -3,42 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gatonegro.cli.arguments import HELP, add_lang
+from gatonegro.cli.arguments import HELP, MESSAGES, add_lang
 from gatonegro.i18n import catalog, localized, user_language
 
 # each is a module of this package with `add_arguments(parser)` and `run(args)`; its texts are in help.json
 COMMANDS = ("sentiment", "translate", "diagnose", "explain", "tokens", "models", "bench", "convert")
 
-# words for a command in other programs and languages, for tasks without a command, and for a file
-COMMAND_HINTS = {
-    **dict.fromkeys(
-        ("sentiment-analysis", "text-classification", "classify", "sentimiento", "sentimientos", "clasificar"),
-        "sentiment",
-    ),
-    **dict.fromkeys(("translation", "traducir", "traduce", "traducción", "traduccion"), "translate"),
-    **dict.fromkeys(("tokenize", "tokenizar", "tokenizer"), "tokens"),
-    **dict.fromkeys(("download", "list", "get", "modelos", "descargar"), "models"),
-    "explicar": "explain",
-    "diagnosticar": "diagnose",
-    "benchmark": "bench",
-    "export": "convert",
-}
-PYTHON_TASKS = {
-    **{
-        name: name
-        for name in ("ner", "token-classification", "fill-mask", "feature-extraction", "summarization",
-                     "text2text-generation", "text-generation")
-    },
-    "entities": "ner", "entidades": "ner", "summarize": "summarization", "resumir": "summarization",
-    **dict.fromkeys(("embed", "embeddings"), "feature-extraction"),
-    **dict.fromkeys(("generate", "generar"), "text-generation"),
-}  # fmt: skip
+# words of other programs for a command, the commands for tasks, and names of options for a file
+COMMAND_WORDS = {"tokenize": "tokens", "list": "models", "download": "models", "export": "convert"}
+COMMAND_OF_TASK = {"sentiment-analysis": "sentiment", "text-classification": "sentiment", "translation": "translate"}
 FILE_FLAGS = ("--file", "--input", "--csv", "--path", "-f", "-i")
 
 
@@ -56,12 +36,14 @@ class Parser(argparse.ArgumentParser):
         return super().add_argument(*flags, **settings)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
-        if action.dest == "command" and value in PYTHON_TASKS:
-            task = PYTHON_TASKS[value]
-            en, es = f"there is no command for {value!r}; in Python", f"no hay una orden para {value!r}; en Python"
-            raise argparse.ArgumentError(None, f'{localized(en, es)}: gatonegro.pipeline("{task}", model=…)')
-        known = COMMAND_HINTS.get(str(value).lower()) if action.dest == "command" else None
-        close = [known] if known else close_matches(str(value), action.choices or ())
+        close = close_matches(str(value), action.choices or ())
+        if action.dest == "command" and value not in COMMANDS:
+            words = json.loads((Path(__file__).parents[1] / "tasks" / "words.json").read_text(encoding="utf-8"))
+            task = next((task for task in words if value.lower() in (task, *words[task])), None)
+            if task is not None and task not in COMMAND_OF_TASK:
+                raise argparse.ArgumentError(None, str(MESSAGES["python_task"].format(word=value, task=task)))
+            known = COMMAND_WORDS.get(value) or COMMAND_OF_TASK.get(str(task))
+            close = [known] if known else close
         if action.choices is not None and value not in action.choices and close:
             en, es = f"there is no {value!r}; did you mean {close[0]}?", f"no hay {value!r}; ¿querías decir {close[0]}?"
             raise argparse.ArgumentError(None, localized(en, es))
@@ -74,12 +56,7 @@ class Parser(argparse.ArgumentParser):
         close = close_matches(word.partition("=")[0], options)
         hint = localized(f"; did you mean {close[0]}?", f"; ¿querías decir {close[0]}?") if close else ""
         if word.partition("=")[0] in FILE_FLAGS:
-            hint = localized(
-                f"; to read the lines of a file: {self.prog} < FILE; a column of a CSV: "
-                f"{self.prog} --column NAME < FILE",
-                f"; para leer las líneas de un archivo: {self.prog} < ARCHIVO; una columna de un CSV: "
-                f"{self.prog} --column NOMBRE < ARCHIVO",
-            )
+            hint = str(MESSAGES["file_flag"].format(prog=self.prog))
         elif not close and word.startswith("-"):
             hint = localized(
                 f"; for a text that begins with a dash, write -- before it: {self.prog} -- {word!r}",

@@ -8,16 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from gatonegro.cli.arguments import (
-    add_engine,
-    add_json,
-    add_language_check,
-    add_model,
-    add_source,
-    add_texts,
-    positive_int,
-    source_of,
-)
+from gatonegro.cli.arguments import add_model, add_pipeline, add_texts, positive_int, source_of
 from gatonegro.cli.input import read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_tabs, with_answers
 from gatonegro.i18n import localized
@@ -34,10 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--top-k", type=positive_int, metavar="K")
     parser.add_argument("--min-score", type=probability, metavar="SCORE")
-    add_engine(parser)
-    add_language_check(parser)
-    add_json(parser)
-    add_source(parser)
+    add_pipeline(parser)
 
 
 def probability(text: str) -> float:

@@ -29,7 +29,10 @@ FLAGS = {
     "local_files_only": "--offline", "model": "--model",
     **{name: "--" + name.replace("_", "-") for name in ("device", "language_check", "min_score", "revision", "top_k")},
 }  # fmt: skip
-OPTION_IN_MESSAGE = re.compile(rf"\b({'|'.join(FLAGS)})(?:=(?:([\"'])(.*?)\2|(\w*)))")
+OPTION_IN_MESSAGE = re.compile(
+    rf"\b(?:({'|'.join(FLAGS)})=(?:([\"'])(.*?)\2|True\b|(\w*))|({'|'.join(flag for flag in FLAGS if '_' in flag)})\b)"
+)
+FUNCTION_IN_MESSAGE = re.compile(r"gatonegro\.(diagnose|explain)\([^()]*\)")
 
 
 @contextmanager
@@ -82,9 +85,8 @@ def print_message(message: object, es: str | None = None) -> None:
     elif isinstance(message, BilingualException) and message.item is not None:
         n = message.item + 1
         message = message.in_(user_language(), Message(f"text {n}", f"el texto {n}"))
-    text = OPTION_IN_MESSAGE.sub(
-        lambda found: f"{FLAGS[found[1]]} {found[3] or found[4] or ''}".rstrip(), " ".join(str(message).splitlines())
-    )
+    text = FUNCTION_IN_MESSAGE.sub(r"gatonegro \1", " ".join(str(message).splitlines()))
+    text = OPTION_IN_MESSAGE.sub(lambda m: f"{FLAGS[m[1] or m[5]]} {m[3] or m[4] or ''}".rstrip(), text)
     print(f"gatonegro: {text.translate(CONTROL_PICTURES)}", file=sys.stderr)
 
 

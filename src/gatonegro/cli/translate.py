@@ -9,17 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from gatonegro.cli.arguments import (
-    add_engine,
-    add_json,
-    add_language_check,
-    add_model,
-    add_source,
-    add_texts,
-    language,
-    positive_int,
-    source_of,
-)
+from gatonegro.cli.arguments import MESSAGES, add_model, add_pipeline, add_texts, language, positive_int, source_of
 from gatonegro.cli.input import read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_message, print_tabs, with_answers
 
@@ -36,10 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--nbest", type=positive_int, metavar="N")
     parser.add_argument("--numbers", choices=("convert", "keep"), default="convert")
     parser.add_argument("--align", action="store_true")
-    add_engine(parser)
-    add_language_check(parser)
-    add_json(parser)
-    add_source(parser)
+    add_pipeline(parser)
 
 
 def run(args: Namespace) -> None:
@@ -83,10 +70,7 @@ def run(args: Namespace) -> None:
         n_short += answers is not None and len(unique) < n_best
         show(text, list(unique.values()) or [blank])
     if n_short:
-        print_message(
-            f"{n_short} texts have fewer than {n_best} different translations; a wider --beam may find more.",
-            f"{n_short} textos tienen menos de {n_best} traducciones distintas; con un --beam mayor puede haber más.",
-        )
+        print_message(MESSAGES["few_translations"].format(count=n_short, nbest=n_best))
 
 
 def _with_code(parts: Iterable[list[str]]) -> Iterator[list[str]]:

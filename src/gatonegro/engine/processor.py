@@ -158,9 +158,6 @@ def resolve_device(device: int | str | torch.device) -> torch.device:
         why = Message(*(text.splitlines()[0][:150] for text in message_of(error)))
         if why.en.startswith("Expected one of"):  # a list of all kinds that PyTorch can be built for
             why = Message("no such device type", "no hay dispositivos de ese tipo")
-        cuda = [Message.same("'cuda'"), Message("a GPU's number", "el número de una GPU")]
-        usable = [*(cuda if torch.cuda.is_available() else ()), Message.same("'cpu'")]
-        usable += [Message.same("'mps'")] if torch.backends.mps.is_available() else []
-        devices = Message(*(", ".join(texts) for texts in zip(*usable, strict=True)))
-        raise OptionError(*MESSAGES["device"].format(name=name, why=why, devices=devices)) from None
+        kind = "gpu" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        raise OptionError(*MESSAGES["device"].format(name=name, why=why, devices=MESSAGES[kind])) from None
     return resolved

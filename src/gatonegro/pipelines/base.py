@@ -145,15 +145,7 @@ class Pipeline:
         warner.warn()
         return task.wrap(inputs, answers, options)
 
-    def to_frame(
-        self,
-        inputs: Any,
-        *,
-        batch_size: int | None = None,
-        language_check: str | None = None,
-        progress: bool | None = None,
-        **options: Any,
-    ) -> Any:
+    def to_frame(self, inputs: Any, *, progress: bool | None = None, **options: Any) -> Any:
         """Return the answers as a pandas DataFrame with the index of a pandas Series, or a polars DataFrame for polars.
 
         Columns are the answer's keys, such as "label" and "score"; with several answers per row, a column has lists.
@@ -162,17 +154,14 @@ class Pipeline:
 
         Args:
             inputs: texts, or other rows of the task: a Series, list, array or generator.
-            batch_size: largest number of sequences per batch.
-            language_check: as in `__call__`.
             progress: as in `__call__`.
-            **options: the task's options, for this call.
+            **options: as in `__call__`.
 
         Raises:
             InputError: the task cannot read a row; the message has the row's position.
             MissingExtraError: pandas is not installed.
-            OptionError: an option is unknown, or has an invalid value.
         """
-        settings = self._settings(options, batch_size, language_check)
+        settings = self._split_settings(options)
         PROGRESS_CHECK("progress", progress)
         single = is_missing(inputs) or self.task_record.is_single(inputs, settings.options)
         rows = list(map(blank_as_missing, [inputs] if single else _validated_rows(inputs)))
@@ -240,9 +229,12 @@ class Pipeline:
                 f"names of options are str, and these are not: {short_repr(list(options))}.",
                 f"los nombres de las opciones son str, y estos no: {short_repr(list(options))}.",
             )
-        loop = {name: options[name] for name in ("batch_size", "language_check") if name in options}
         _check_shape(rows)
-        return rows, self._settings({name: options[name] for name in options if name not in loop}, **loop)
+        return rows, self._split_settings(options)
+
+    def _split_settings(self, options: Mapping[str, Any]) -> Settings:
+        loop = {name: options[name] for name in ("batch_size", "language_check") if name in options}
+        return self._settings({name: options[name] for name in options if name not in loop}, **loop)
 
     def _settings(
         self, options: Mapping[str, Any], batch_size: int | None = None, language_check: str | None = None
@@ -318,7 +310,7 @@ class Pipeline:
         if isinstance(rows, Iterator):  # the next row may block
             first_size = 1
         for window in windows(rows, first_size, max_size):
-            report = on_batch and partial(_report, on_batch, item, len(window))
+            report = None if on_batch is None else partial(_report, on_batch, item, len(window))
             if settings.language_check == "off":
                 answers = self.loop.answer(window, settings, report)
             else:
@@ -333,7 +325,6 @@ class Pipeline:
 
 
 def _report(on_batch: OnBatch, before: int, rows: int, share: float) -> None:
-    """Pass on how many rows are done, with `share` of a window of `rows` after the `before` rows ahead of it."""
     on_batch(before + share * rows)
 
 
@@ -373,7 +364,7 @@ def _raise_if_none_succeeds(answers: Iterator[Answer]) -> Iterator[Answer]:
     """Yield answers, or raise the first CheckpointError if the first FIRST_WINDOW_ROWS answers are all errors."""
     first: list[Answer] = []
     for answer in islice(answers, FIRST_WINDOW_ROWS):
-        if answer == Answer() and not first:  # of a missing row
+        if answer.value is answer.error is None and not first:  # a missing row
             yield answer
             continue
         first.append(answer)

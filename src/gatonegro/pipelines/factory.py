@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gatonegro import tasks
 from gatonegro.engine import limit_threads, resolve_device
 from gatonegro.errors import GatonegroError, InputError, OptionError, print_notice
 from gatonegro.hub import DEFAULT_MODELS, built_in_models, locate
@@ -26,20 +28,7 @@ if TYPE_CHECKING:
     import torch
 
 TASK_NAMES = ", ".join([*ALIASES, *TASKS])
-TASK_HINTS = {  # other words for a task, and its name
-    word: name
-    for name, words in {
-        "sentiment-analysis": "sentiment sentiments sentimiento sentimientos polaridad",
-        "text-classification": "classify classification clasificación clasificacion clasificar",
-        "translation": "translate traducción traduccion traducir",
-        "summarization": "summary summarize resumen resumir",
-        "ner": "entities entidades pos",
-        "feature-extraction": "embedding embeddings vectores sentence-similarity",
-        "fill-mask": "mask máscara mascara masked-lm",
-        "text-generation": "generate generation generación generacion generar",
-    }.items()
-    for word in words.split()
-}
+TASK_WORDS = json.loads(Path(tasks.__file__).with_name("words.json").read_text(encoding="utf-8"))  # task → other words
 
 
 def pipeline(
@@ -164,8 +153,8 @@ def _resolve_task(
         options, task = {"direction": task, **options}, TRANSLATION.name
     record = TASKS.get(ALIASES.get(task, task)) if isinstance(task, str) else None
     if record is None:
-        words = TASK_HINTS.get(str(task).lower())
-        close = words or next(iter(get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.65)), None)
+        meant = [name for name, words in TASK_WORDS.items() if str(task).lower() in words]
+        close = next(iter(meant or get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.65)), None)
         hint = Message(f"Did you mean {close!r}? ", f"¿Querías decir {close!r}? ") if close else EMPTY
         raise OptionError(
             f"the task {task!r:.80} is not supported. {hint.en}Supported: {TASK_NAMES}.",

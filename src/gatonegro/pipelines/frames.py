@@ -17,10 +17,10 @@ def frame(inputs: Any, records: Sequence[Mapping[str, Any] | None]) -> Any:
         records: per input row, the values of its columns; None: a missing row.
     """
     names = dict.fromkeys(name for record in records for name in record or ())
-    columns: dict[str, list[Any]] = {name: [record and record.get(name) for record in records] for name in names}
+    columns: dict[str, list[Any]] = {name: [row.get(name) if row else None for row in records] for name in names}
     for name, values in columns.items():  # marks, such as "unsure", which the other answers lack
-        if {type(value) for value in values} <= {bool, type(None)}:
-            columns[name] = [record and bool(value) for record, value in zip(records, values, strict=True)]
+        if {type(value) for value in values if value is not None} == {bool}:
+            columns[name] = [bool(value) if row else None for row, value in zip(records, values, strict=True)]
     polars = sys.modules.get("polars")
     if polars is not None and isinstance(inputs, polars.Series):
         return polars.DataFrame(columns, strict=False)

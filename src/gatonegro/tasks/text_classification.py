@@ -150,7 +150,7 @@ TEXT_CLASSIFICATION = Task(
     wrap=wrap,
     columns=columns,
     options={
-        "top_k": Option(NOT_GIVEN, optional(whole(1))),
+        "top_k": Option(NOT_GIVEN, optional(whole(0))),
         "function_to_apply": Option(None, optional(FUNCTION_CHECK)),
         "min_score": Option(None, optional(number())),  # below it, the best label has "unsure": True
         "truncation": Option(False, TRUNCATION_CHECK),

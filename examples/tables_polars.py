@@ -1,0 +1,8 @@
+import polars as pl
+
+from gatonegro import pipeline
+
+clf = pipeline("sentiment-analysis")
+reviews = pl.DataFrame({"text": ["El profesor es bueno, todo será sencillo", None, "The food was bad"]})
+labelled = reviews.hstack(clf.to_frame(reviews["text"]))  # polars has no index: rows keep their order
+print(labelled["label"].to_list())  # → ['POS', None, 'NEG']
