@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gatonegro.checks import Check
+from gatonegro.checks import FLAG, Check, optional
 from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError
 from gatonegro.i18n import Message, catalog, format_int
 from gatonegro.storage import read_json
@@ -33,6 +33,7 @@ REVISION_CHECK = Check(
     lambda x: isinstance(x, str),
     Message("the name of a branch, tag or commit", "el nombre de una rama, un tag o un commit"),
 )
+LOCAL_CHECK = optional(FLAG)  # of `local_files_only`
 
 # strings that are paths and not hub names: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors
 LOCAL_PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safetensors|bin|json)", re.DOTALL)
@@ -212,6 +213,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
             f"a model's name must be text or a path, not {kind}.",
             f"el nombre de un modelo debe ser un texto o una ruta, no {kind}.",
         )
+    LOCAL_CHECK("local_files_only", local_files_only)
     if (folder := _folder(text)) is not None:
         return Source(text, folder, revision)
     if revision is not None:

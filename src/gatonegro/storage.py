@@ -197,7 +197,7 @@ def read_bytes(path: Path, error: ErrorType) -> bytes:
             return path.read_bytes()
     except OSError as failure:
         why = failure.strerror or failure
-        raise error(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from None
+        raise error(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from failure
     mib, at_most = format_int(size // MIB), limit // MIB
     raise error(
         f"{path}: has {mib.en} MiB; a file of its kind may have at most {at_most}.",

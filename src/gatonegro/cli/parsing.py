@@ -36,6 +36,11 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(None, localized(en, es))
         super()._check_value(action, value)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help or usage; argparse's own method hides that a disk is full."""
+        if message and file is not None:
+            file.write(message)
+
     def exit_unknown(self, words: Sequence[str]) -> None:
         """Exit with an error that lists unrecognized command-line words and suggests a correction."""
         word = next((word for word in words if word.startswith("-")), words[0])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatonegro.engine import limit_threads, resolve_device
 from gatonegro.errors import GatonegroError, InputError, OptionError
-from gatonegro.hub import DEFAULT_MODELS, built_in_models, locate
+from gatonegro.hub import DEFAULT_MODELS, LOCAL_CHECK, built_in_models, locate
 from gatonegro.i18n import EMPTY, Message, localized
 from gatonegro.language import built_in_languages
 from gatonegro.models import Model, head_of, load, load_optimized, resolve_dtype, shared_copy
@@ -101,6 +101,7 @@ def pipeline(
         _check_head(name, record, model)
         running = _adapt_model(model, device, dtype, precision)
     elif isinstance(model, str | Path):
+        LOCAL_CHECK("local_files_only", local_files_only)
         if language_check != "off" and not local_files_only:
             with suppress(GatonegroError):  # the card lists the model's languages; without it, they are estimated
                 locate(model, revision=revision).file("README.md")
@@ -129,7 +130,9 @@ def _load_model(name: str | Path, head: str, device: Any, dtype: Any, precision:
     """Load a model onto a device, converted to a dtype if one is given or else optimized."""
     resolved = resolve_device("auto" if device is None else device)
     if dtype is None:
-        return load_optimized(name, head, precision=precision or "auto", device=resolved, **source)
+        return load_optimized(
+            name, head, precision="auto" if precision is None else precision, device=resolved, **source
+        )
     return load(name, head, dtype=dtype, **source).to(resolved).eval()
 
 

@@ -77,8 +77,8 @@ class BatchEncoding(dict[str, Any]):
     def _row(self, index: int) -> Any:
         if self.encodings is None:
             raise InputError(*MESSAGES["no_encodings"])
-        if not -len(self.encodings) <= index < len(self.encodings):
-            raise InputError(*MESSAGES["no_row"].format(rows=len(self.encodings), index=index))
+        if not isinstance(index, int) or not -len(self.encodings) <= index < len(self.encodings):
+            raise InputError(*MESSAGES["no_row"].format(rows=len(self.encodings), index=short_repr(index)))
         return self.encodings[index]
 
 

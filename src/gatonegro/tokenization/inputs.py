@@ -9,7 +9,7 @@ from typing import Any
 
 from gatonegro import checks
 from gatonegro.checks import is_missing, short_repr, surrogate_problem
-from gatonegro.errors import HubError, InputError, TokenizerError, message_of
+from gatonegro.errors import GatonegroError, HubError, InputError, TokenizerError, message_of
 from gatonegro.i18n import EMPTY, Message, catalog
 
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))
@@ -197,7 +197,8 @@ def file_errors(en: str, es: str) -> Iterator[None]:
         raise
     except BaseException as error:  # a Rust panic is a BaseException
         why = message_of(error)
-        hint = EMPTY if isinstance(error, TokenizerError) else Message("damaged? ", "¿dañado? ")
+        known = isinstance(error, GatonegroError | OSError) and not isinstance(error.__cause__, ValueError)
+        hint = EMPTY if known else Message("damaged? ", "¿dañado? ")
         raise TokenizerError(
             f"{en} cannot be used: {hint.en}{why.en}", f"no se puede usar {es}: {hint.es}{why.es}"
         ) from None

@@ -11,7 +11,9 @@ from typing import Any
 
 from tokenizers import Tokenizer as Backend
 
+from gatonegro.checks import FLAG, Check, one_of, whole
 from gatonegro.errors import InputError
+from gatonegro.i18n import Message
 from gatonegro.tokenization import lengths
 from gatonegro.tokenization.batch import BatchEncoding, columns_of, to_tensors
 from gatonegro.tokenization.inputs import MESSAGES, as_batch, as_int, encode_rows, resolve_strategy, shorten_pair
@@ -22,6 +24,18 @@ from gatonegro.tokenization.vocabulary import Vocabulary
 
 # arguments of a call that do not apply to its `text_target`
 SOURCE_ONLY_ARGUMENTS = ("self", "text", "text_pair", "text_target", "text_pair_target", "max_target_length", "_side")
+
+
+SIDE = one_of("right", "left")
+ATTRIBUTE_CHECKS = {
+    "model_max_length": whole(1),
+    **dict.fromkeys(("padding_side", "truncation_side"), SIDE),
+    "model_input_names": Check(
+        lambda x: isinstance(x, list) and all(isinstance(name, str) for name in x),
+        Message("a list of names", "una lista de nombres"),
+    ),
+    "clean_up_tokenization_spaces": FLAG,
+}
 
 
 class Tokenizer(Vocabulary):
@@ -60,6 +74,11 @@ class Tokenizer(Vocabulary):
         self.name_or_path = name_or_path
         self._truncation_backends: dict[tuple[Any, ...], Backend] = {}
         self._warned_too_long = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ATTRIBUTE_CHECKS and not ATTRIBUTE_CHECKS[name].test(value):
+            raise InputError(*ATTRIBUTE_CHECKS[name].message(name, value))
+        super().__setattr__(name, value)
 
     def __call__(
         self,
@@ -201,6 +220,8 @@ class Tokenizer(Vocabulary):
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """Return the number of special tokens that a call adds to a text, or to a pair of texts."""
+        if not FLAG.test(pair):
+            raise InputError(*FLAG.message("pair", pair))
         return self.backend_tokenizer.num_special_tokens_to_add(pair)
 
     def save_pretrained(self, save_directory: str | Path) -> tuple[str, ...]:
