@@ -197,7 +197,7 @@ def file_errors(en: str, es: str) -> Iterator[None]:
         raise
     except BaseException as error:  # a Rust panic is a BaseException
         why = message_of(error)
-        known = isinstance(error, GatonegroError | OSError) and not isinstance(error.__cause__, ValueError)
+        known = isinstance(error, GatonegroError | OSError) and not isinstance(error.__cause__, ValueError | RecursionError)
         hint = EMPTY if known else Message("damaged? ", "¿dañado? ")
         raise TokenizerError(
             f"{en} cannot be used: {hint.en}{why.en}", f"no se puede usar {es}: {hint.es}{why.es}"

@@ -193,7 +193,10 @@ def _load_backend(source: Source, file: str, path: Path, name: str, config: dict
                 setattr(backend, part, step)
         return backend
     if file == "vocab.txt":
-        vocab = {token: i for i, token in enumerate(_lines(path))}
+        lines = _lines(path)
+        vocab = {token: i for i, token in enumerate(lines)}
+        # the first of two equal lines keeps its id, by a name that no word has; a new token would get an id twice
+        vocab |= {f"{token} {i}": i for i, token in enumerate(lines) if vocab[token] != i}
         unk = _token(config.get("unk_token") or TOKENIZER_FAMILIES[name].special_tokens["unk_token"]).content
         chinese = bool(config.get("tokenize_chinese_chars", True))
         return families.wordpiece(vocab, unk, lower, config.get("strip_accents"), chinese)
