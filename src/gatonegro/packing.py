@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gatonegro.checks import whole
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.i18n import Message, catalog
@@ -85,6 +86,15 @@ class Packed:
         lengths = torch.tensor(self.lengths, dtype=torch.long, device=self.ids.device)
         return lengths.cumsum(0) - lengths
 
+    def indices(self, queried: Sequence[Sequence[int]]) -> Tensor:
+        """Return the indices in the packed batch of some tokens of each sequence, given by their indices there."""
+        parts = zip(self.first_tokens.tolist(), self.lengths, queried, strict=False)
+        try:
+            found = [first + _flat_ids("queried", [tokens], length) for first, length, tokens in parts]
+        except TypeError:
+            raise InputError(*MESSAGES["not_ids"].format(name="queried", kind=type(queried).__name__)) from None
+        return torch.cat(found) if found else torch.zeros(0, dtype=torch.long)
+
     def to(self, device: torch.device | str) -> Packed:
         moved: dict[str, Any] = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
         return replace(self, **{k: v for k, v in moved.items() if k in self.__dataclass_fields__})
@@ -107,7 +117,7 @@ def pack(
     longest = max(lengths, default=0)
     if longest > config.max_tokens:
         raise InputError(*MESSAGES["long_sequence"].format(longest=longest, max_tokens=config.max_tokens))
-    missing = -sum(lengths) % pad_to_multiple_of
+    missing = -sum(lengths) % whole(1)("pad_to_multiple_of", pad_to_multiple_of)
     while missing:
         lengths.append(min(missing, config.max_tokens))
         missing -= lengths[-1]

@@ -240,7 +240,7 @@ def test_int8_is_no_file_that_transformers_opens(make_folder, tmp_path):
     folder = saved(wide, tmp_path / "a", int8=True)
     assert {path.name for path in folder.iterdir()} == {"config.json", "model.int8.safetensors"}
     for their in (Reference, BertForSequenceClassification):
-        with pytest.raises(OSError, match="model.safetensors"):
+        with pytest.raises(OSError, match=r"model\.safetensors"):
             their.from_pretrained(folder, local_files_only=True)
     model = AutoModelForSequenceClassification.from_pretrained(folder)
     assert model.stored_int8
@@ -290,7 +290,7 @@ def test_a_copy_that_is_cut_short_is_no_model(tiny, tmp_path, monkeypatch):
         patch.setattr(Path, "replace", die)
         with pytest.raises(KeyboardInterrupt):
             copy_to(tmp_path / "out", tiny)
-    with pytest.raises(GatonegroError, match="no config.json"):
+    with pytest.raises(GatonegroError, match=r"no config\.json"):
         AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")
     copy_to(tmp_path / "out", tiny)
     AutoModelForSequenceClassification.from_pretrained(tmp_path / "out")

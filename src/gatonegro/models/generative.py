@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gatonegro.checks import check_flags
 from gatonegro.config import Config
 from gatonegro.errors import InputError, MissingHeadError
 from gatonegro.generation import Generated, GenerationConfig, generate
@@ -115,6 +116,7 @@ class LanguageModel(Model):
         Raises:
             InputError: an argument does not fit the model, or the others.
         """
+        check_flags(output_attentions=output_attentions, output_hidden_states=output_hidden_states)
         if labels is not None:
             labels = validate_ids("labels", labels, self.config.vocab_size, ignored=-100)
         packed, source_padding = from_padded(self.config, input_ids, attention_mask, None, position_ids, inputs_embeds)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gatonegro import checkpoints, hub, storage
+from gatonegro.checks import check_flags
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, MissingHeadError, OptionError
 from gatonegro.families import family_of
@@ -63,7 +64,8 @@ def load(
         raise OptionError(*MESSAGES["num_labels"].format(head=head))
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source, head)
-    if num_labels is not None and num_labels != config.num_labels:
+    check_flags(allow_pickle=allow_pickle)
+    if num_labels is not None and not (isinstance(num_labels, int) and num_labels == config.num_labels):
         config = config.with_labels(num_labels)
     save_id = config.extra.get(checkpoints.SAVE_ID)
     tensors = checkpoints.read(source, allow_pickle=allow_pickle, unpack=False, checked=checked, save_id=save_id)

@@ -17,6 +17,7 @@ from gatonegro.i18n import EMPTY, Message, localized
 from gatonegro.language import built_in_languages
 from gatonegro.models import Model, head_of, load, load_optimized, resolve_dtype, shared_copy
 from gatonegro.pipelines.base import Pipeline
+from gatonegro.pipelines.language_check import LANGUAGE_CHECK_MODE
 from gatonegro.pipelines.loop import Loop
 from gatonegro.preprocessing.transform import TextTransform, resolve_transform
 from gatonegro.tasks import ALIASES, TASKS, Task
@@ -102,6 +103,7 @@ def pipeline(
         running = _adapt_model(model, device, dtype, precision)
     elif isinstance(model, str | Path):
         LOCAL_CHECK("local_files_only", local_files_only)
+        LANGUAGE_CHECK_MODE("language_check", language_check)
         if language_check != "off" and not local_files_only:
             with suppress(GatonegroError):  # the card lists the model's languages; without it, they are estimated
                 locate(model, revision=revision).file("README.md")

@@ -11,7 +11,7 @@ from typing import Any
 
 from tokenizers import Tokenizer as Backend
 
-from gatonegro.checks import FLAG, Check, one_of, whole
+from gatonegro.checks import FLAG, Check, check_flags, one_of, optional, whole
 from gatonegro.errors import InputError
 from gatonegro.i18n import Message
 from gatonegro.tokenization import lengths
@@ -20,7 +20,7 @@ from gatonegro.tokenization.inputs import MESSAGES, as_batch, as_int, encode_row
 from gatonegro.tokenization.lengths import NO_LIMIT, PadPolicy
 from gatonegro.tokenization.marian import SOURCE, TARGET, Marian, SideTokenizer, tokens_of
 from gatonegro.tokenization.saving import save
-from gatonegro.tokenization.vocabulary import Vocabulary
+from gatonegro.tokenization.vocabulary import TOKEN_DICT, TOKEN_LIST, Vocabulary
 
 # arguments of a call that do not apply to its `text_target`
 SOURCE_ONLY_ARGUMENTS = ("self", "text", "text_pair", "text_target", "text_pair_target", "max_target_length", "_side")
@@ -35,6 +35,9 @@ ATTRIBUTE_CHECKS = {
         Message("a list of names", "una lista de nombres"),
     ),
     "clean_up_tokenization_spaces": FLAG,
+    "additional_special_tokens": TOKEN_LIST,
+    "special_tokens": TOKEN_DICT,
+    "position_limit": optional(whole(1)),
 }
 
 
@@ -120,6 +123,16 @@ class Tokenizer(Vocabulary):
         Warns:
             TruncationWarning: a text is truncated to less than `max_length`, or is too long for the model.
         """
+        check_flags(
+            add_special_tokens=add_special_tokens,
+            is_split_into_words=is_split_into_words,
+            return_token_type_ids=return_token_type_ids,
+            return_attention_mask=return_attention_mask,
+            return_overflowing_tokens=return_overflowing_tokens,
+            return_special_tokens_mask=return_special_tokens_mask,
+            return_offsets_mapping=return_offsets_mapping,
+            return_length=return_length,
+        )
         if text_target is not None:
             options = {name: value for name, value in locals().items() if name not in SOURCE_ONLY_ARGUMENTS}
             options["max_length"] = max_length if max_target_length is None else max_target_length
@@ -172,7 +185,7 @@ class Tokenizer(Vocabulary):
             data["overflow_to_sample_mapping"] = sample_mapping
         elif not batched and return_tensors is None:
             data = {name: values[0] for name, values in data.items()}
-        data = to_tensors(data, return_tensors) if return_tensors else data
+        data = data if return_tensors is None else to_tensors(data, return_tensors)
         batch = BatchEncoding(data, None if fast else rows, *([tokens_of] if marian_side else []))
         if text_target is not None:
             batch["labels"] = labels["input_ids"]
@@ -200,7 +213,7 @@ class Tokenizer(Vocabulary):
         columns, kind = lengths.pad_batch(
             policy, encoded_inputs, padding, self.model_max_length, max_length, pad_to_multiple_of, mask
         )
-        kind = return_tensors or kind
+        kind = kind if return_tensors is None else return_tensors
         return BatchEncoding(to_tensors(columns, kind) if kind else columns)
 
     def encode(self, text: Any, text_pair: Any = None, **options: Any) -> list[int]:
