@@ -88,8 +88,8 @@ class Packed:
 
     def indices(self, queried: Sequence[Sequence[int]]) -> Tensor:
         """Return the indices in the packed batch of some tokens of each sequence, given by their indices there."""
-        parts = zip(self.first_tokens.tolist(), self.lengths, queried, strict=False)
         try:
+            parts = zip(self.first_tokens.tolist(), self.lengths, queried, strict=False)
             found = [first + _flat_ids("queried", [tokens], length) for first, length, tokens in parts]
         except TypeError:
             raise InputError(*MESSAGES["not_ids"].format(name="queried", kind=type(queried).__name__)) from None
@@ -137,6 +137,8 @@ def _flat_ids(name: str, sequences: Sequence[Sequence[int]], count: int) -> Tens
     """Return the ids of all sequences end to end; raise InputError if they are no ids, or outside 0 … count - 1."""
     try:
         ids = torch.tensor([i for s in sequences for i in s], dtype=torch.long)
+        if ids.dim() != 1:
+            raise TypeError
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(*MESSAGES["not_ids"].format(name=name, kind=type(sequences).__name__)) from None
     _check_range(name, ids, count)

@@ -15,8 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
 from gatonegro.checks import short_repr
 from gatonegro.errors import CheckpointError, GatonegroError, OptionError
 from gatonegro.i18n import format_int
@@ -53,7 +51,9 @@ def convert_disk_errors(folder: Path, error: ErrorType = CheckpointError) -> Ite
     """Convert disk errors that are raised within a `with` block to the exception class `error`."""
     try:
         yield
-    except (OSError, SafetensorError) as failure:
+    except Exception as failure:
+        if not isinstance(failure, OSError) and type(failure).__name__ != "SafetensorError":  # whose import takes time
+            raise
         raise error(
             f"{folder}: cannot be written ({failure}). The disk may be full, the folder not yours, a file in its "
             "place or, on Windows, a loaded model may hold the old file open: write to another folder. What was there "

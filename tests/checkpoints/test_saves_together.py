@@ -89,20 +89,19 @@ def dying(step, size, **options):
     save(2, size, **options)
 for before in SIZES:
     for after in SIZES:
-        for idless in (False, True):
-            for int8 in (False, True):
-                for step in range(99):
-                    save(1, before)
-                    if idless:
-                        config = json.loads((folder / "config.json").read_text())
-                        del config["gatonegro_save_id"]
-                        (folder / "config.json").write_text(json.dumps(config))
-                    whole = wait(child(lambda: dying(step, after, int8=int8))) == 0
-                    print(before, after, idless, int8, step, load())
-                    save(3, after)  # what the dead one left is no hindrance
-                    assert load() == 3
-                    if whole:
-                        break
+        for idless, int8 in ((False, False), (True, True)):
+            for step in range(99):
+                save(1, before)
+                if idless:
+                    config = json.loads((folder / "config.json").read_text())
+                    del config["gatonegro_save_id"]
+                    (folder / "config.json").write_text(json.dumps(config))
+                whole = wait(child(lambda: dying(step, after, int8=int8))) == 0
+                print(before, after, idless, int8, step, load())
+                save(3, after)  # what the dead one left is no hindrance
+                assert load() == 3
+                if whole:
+                    break
 """
 RANDOM_KILLS = """
 started = time.perf_counter()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gatonegro.engine import limit_threads, resolve_device
 from gatonegro.errors import GatonegroError, InputError, OptionError
-from gatonegro.hub import DEFAULT_MODELS, LOCAL_CHECK, built_in_models, locate
+from gatonegro.hub import DEFAULT_MODELS, built_in_models, locate
 from gatonegro.i18n import EMPTY, Message, localized
 from gatonegro.language import built_in_languages
 from gatonegro.models import Model, head_of, load, load_optimized, resolve_dtype, shared_copy
@@ -102,11 +102,9 @@ def pipeline(
         _check_head(name, record, model)
         running = _adapt_model(model, device, dtype, precision)
     elif isinstance(model, str | Path):
-        LOCAL_CHECK("local_files_only", local_files_only)
-        LANGUAGE_CHECK_MODE("language_check", language_check)
-        if language_check != "off" and not local_files_only:
+        if LANGUAGE_CHECK_MODE("language_check", language_check) != "off":
             with suppress(GatonegroError):  # the card lists the model's languages; without it, they are estimated
-                locate(model, revision=revision).file("README.md")
+                locate(model, revision=revision, local_files_only=local_files_only).file("README.md")
         source = {"revision": revision, "local_files_only": local_files_only, "allow_pickle": allow_pickle}
         running = _load_model(model, record.head, device, dtype, precision, **source)
     else:

@@ -232,7 +232,7 @@ def _check_ids(backend: Backend, file: str, embeddings: int) -> None:
     """Raise TokenizerError unless a vocabulary's ids are 0, 1, 2 and so on, each of one token and one embedding."""
     vocab = backend.get_vocab(with_added_tokens=False)
     if len(set(vocab.values())) < len(vocab):
-        id, (first, second) = next((i, two) for i, two in _by_id(vocab).items() if len(two) > 1)
+        id, first, second = next((i, *sorted(two)[:2]) for i, two in _by_id(vocab).items() if len(two) > 1)
         raise TokenizerError(*MESSAGES["same_id"].format(id=id, first=first, second=second))
     all_ids = set(backend.get_vocab(with_added_tokens=True).values())
     if (gap := next((i for i in range(len(all_ids)) if i not in all_ids), None)) is not None:
