@@ -206,6 +206,7 @@ def test_each_save_has_an_id_of_its_own(tiny, tmp_path):
     assert len(ids) == 2
 
 
+@pytest.mark.slow
 def test_transformers_reads_the_folder_and_saves_it_again(tiny, tmp_path):
     from transformers import AutoModelForSequenceClassification as Reference
 
@@ -231,6 +232,7 @@ def test_only_what_the_old_index_names_is_tidied(tiny, tmp_path):
     assert names == {"config.json", "model.safetensors", mine.name}
 
 
+@pytest.mark.slow
 def test_int8_is_no_file_that_transformers_opens(make_folder, tmp_path):
     from transformers import AutoModelForSequenceClassification as Reference
     from transformers import BertForSequenceClassification
