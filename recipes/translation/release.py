@@ -27,7 +27,7 @@ from data import Pair, unseen_pairs
 from everyday import everyday
 from train import CONFIG, END, PAD, START
 
-from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
+from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer, checkpoints, pipeline
 from gatonegro.generation import GenerationConfig
 from gatonegro.models import LanguageModel
 
@@ -185,7 +185,7 @@ def main(argv: list[str] | None = None) -> None:
         "sacrebleu": sacrebleu.__version__,
         "signature": "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp",
         "parameters": model.num_parameters(),
-        "bytes": (args.to / "model.safetensors").stat().st_size,
+        "bytes": (args.to / checkpoints.INT8_WEIGHTS_NAME).stat().st_size,
         **all_of(args.to, rows),
         "training": {"steps": log[-1]["step"], "loss": log[-1]["loss"]},
     }

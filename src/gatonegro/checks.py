@@ -98,6 +98,13 @@ def optional(check: Check) -> Check:
     return Check(lambda x: x is None or check.test(x), expected)
 
 
+def check_flags(**flags: Any) -> None:
+    """Raise OptionError for an option that is none of True, False (or 1 and 0) and None, such as an array."""
+    for name, value in flags.items():
+        if not isinstance(value, bool | int | None):
+            raise OptionError(*FLAG.message(name, value))
+
+
 A_TEXT = Message("a text", "un texto")
 FLAG = one_of(True, False)
 TEXT = Check(

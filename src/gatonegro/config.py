@@ -15,18 +15,20 @@ from gatonegro.checks import Check, number, one_of, optional, short_repr, whole
 from gatonegro.errors import ConfigError
 from gatonegro.i18n import Message, catalog, format_int
 
-MAX_SIZE = 2**31 - 1  # of any dimension or number of entries
+MAX_SIZE = 2**31 - 1  # of numbers that size no weight
+MAX_COMPUTED = 2**26  # numbers of a table that is not in the weight file
 MAX_LABELS = 1_000_000
 FIELD_CHECKS: dict[str, Check] = {
-    **dict.fromkeys((
-        "vocab_size", "hidden_size", "num_attention_heads", "intermediate_size", "max_position_embeddings",
-        "relative_attention_max_distance",
-    ), whole(1, MAX_SIZE)),
+    "vocab_size": whole(1, 2**28),
+    "hidden_size": whole(1, 2**20),
+    "num_attention_heads": whole(1, 2**16),
+    "intermediate_size": whole(1, 2**24),
+    **dict.fromkeys(("max_position_embeddings", "relative_attention_max_distance"), whole(1, MAX_SIZE)),
     "num_hidden_layers": Check(
         whole(1, 9_999).test,
         Message("a positive whole number below 10,000", "un número entero positivo menor que 10\N{NO-BREAK SPACE}000"),
     ),
-    "type_vocab_size": whole(0, MAX_SIZE),
+    "type_vocab_size": whole(0, 2**16),
     "d_kv": optional(whole(1, 2**20)),
     "relative_attention_num_buckets": whole(0, 2**20),
     "pad_token_id": optional(whole(0, MAX_SIZE)),
@@ -99,6 +101,8 @@ class Config:
             # half of the buckets hold one distance each
             "relative_attention_num_buckets": buckets and not 2 <= buckets // 2 < self.relative_attention_max_distance,
             "max_position_embeddings": self.max_tokens < 1,
+            "sinusoid": self.position_embedding == "sinusoid"
+            and self.max_position_embeddings * self.hidden_size > MAX_COMPUTED,
             "hidden_size": self.d_kv is None and self.hidden_size % self.num_attention_heads,
             "id2label": not count or sorted(self.id2label) != list(range(count)),
             "per_layer": self.per_layer and len(self.per_layer) != self.num_hidden_layers,

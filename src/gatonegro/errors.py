@@ -31,7 +31,7 @@ import types
 import warnings
 from typing import Any, TypeVar
 
-from gatonegro.i18n import Message, user_language
+from gatonegro.i18n import MAX_MESSAGE, Message, shorten, user_language
 
 B = TypeVar("B", bound="BilingualException")
 
@@ -48,7 +48,8 @@ class BilingualException(Exception):
     separator = ": "  # between the item and the message
 
     def __init__(self, en: str, es: str | None = None, *, item: int | None = None):
-        super().__init__(en, en if es is None else es)
+        # a message may quote a file or another library's error, of any length
+        super().__init__(*(shorten(text, MAX_MESSAGE) for text in (en, en if es is None else es)))
         self.item = item
 
     def in_(self, lang: str, place: Message | None = None) -> str:

@@ -24,7 +24,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from gatonegro.checks import Check
+from gatonegro.checks import FLAG, Check, optional
 from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError, is_notebook, warn
 from gatonegro.i18n import Message, catalog, format_int
 
@@ -40,6 +40,7 @@ REVISION_CHECK = Check(
     lambda x: isinstance(x, str),
     Message("the name of a branch, tag or commit", "el nombre de una rama, un tag o un commit"),
 )
+LOCAL_CHECK = optional(FLAG)  # of `local_files_only`
 
 # strings that are paths and not hub names: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors
 LOCAL_PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safetensors|bin|json)", re.DOTALL)
@@ -409,6 +410,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
             f"a model's name must be text or a path, not {kind}.",
             f"el nombre de un modelo debe ser un texto o una ruta, no {kind}.",
         )
+    LOCAL_CHECK("local_files_only", local_files_only)
     if is_notebook():  # huggingface_hub imports tqdm, which warns of a progress bar that it would like better
         with warnings.catch_warnings(), suppress(ImportError):
             warnings.simplefilter("ignore")

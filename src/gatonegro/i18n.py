@@ -20,7 +20,14 @@ NOISE = 1e-4  # numbers below are shown as 0
 MAX_FIXED = 1e5  # larger numbers are shown with a power of ten
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
+MAX_MESSAGE, MAX_VALUE = 2000, 500  # characters of a message, of a value that it quotes
+
 _chosen: Language | None = None  # the argument of `set_language`
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return a text with "…" in place of its middle if it is longer than `limit` characters."""
+    return text if len(text) <= limit else f"{text[: limit // 2]}…{text[-(limit // 2) :]}"
 
 
 class Message(NamedTuple):
@@ -30,7 +37,13 @@ class Message(NamedTuple):
     es: str
 
     def format(self, **values: object) -> Message:
-        """Return the message with its `{name}` placeholders replaced in both languages, as by `str.format`."""
+        """Return the message with its `{name}` placeholders replaced in both languages, as by `str.format`.
+
+        Long str values, which may come from a file, are cut.
+        """
+        values = {
+            name: shorten(value, MAX_VALUE) if isinstance(value, str) else value for name, value in values.items()
+        }
         return Message(self.en.format(**values), self.es.format(**values))
 
     def in_(self, lang: str) -> str:

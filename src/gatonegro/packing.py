@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gatonegro.checks import whole
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.i18n import Message, catalog
@@ -85,6 +86,15 @@ class Packed:
         lengths = torch.tensor(self.lengths, dtype=torch.long, device=self.ids.device)
         return lengths.cumsum(0) - lengths
 
+    def indices(self, queried: Sequence[Sequence[int]]) -> Tensor:
+        """Return the indices in the packed batch of some tokens of each sequence, given by their indices there."""
+        try:
+            parts = zip(self.first_tokens.tolist(), self.lengths, queried, strict=False)
+            found = [first + _flat_ids("queried", [tokens], length) for first, length, tokens in parts]
+        except TypeError:
+            raise InputError(*MESSAGES["not_ids"].format(name="queried", kind=type(queried).__name__)) from None
+        return torch.cat(found) if found else torch.zeros(0, dtype=torch.long)
+
     def to(self, device: torch.device | str) -> Packed:
         moved: dict[str, Any] = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
         return replace(self, **{k: v for k, v in moved.items() if k in self.__dataclass_fields__})
@@ -102,25 +112,37 @@ def pack(
     With `pad_to_multiple_of`, sequences of pad tokens are appended until the number of tokens is a multiple of it, so
     that kernels compiled per shape see few shapes. They come last; drop their outputs.
     """
+    ids_in_order = _flat_ids("input_ids", sequences, config.vocab_size)
     lengths = [len(s) for s in sequences]
     longest = max(lengths, default=0)
     if longest > config.max_tokens:
         raise InputError(*MESSAGES["long_sequence"].format(longest=longest, max_tokens=config.max_tokens))
-    missing = -sum(lengths) % pad_to_multiple_of
+    missing = -sum(lengths) % whole(1)("pad_to_multiple_of", pad_to_multiple_of)
     while missing:
         lengths.append(min(missing, config.max_tokens))
         missing -= lengths[-1]
     total, start = sum(lengths), config.position_offset
     ids = torch.full((total,), config.pad_token_id or 0)
-    real = torch.tensor([i for s in sequences for i in s], dtype=torch.long)
-    ids[: len(real)] = real
+    ids[: len(ids_in_order)] = ids_in_order
     types = None
     if token_types is not None:
         types = torch.zeros(total, dtype=torch.long)
-        types[: len(real)] = torch.tensor([i for s in token_types for i in s], dtype=torch.long)
+        types[: len(ids_in_order)] = _flat_ids("token_type_ids", token_types, max(config.type_vocab_size, 1))
     ends = torch.tensor(lengths, dtype=torch.long)
     firsts = (ends.cumsum(0) - ends).repeat_interleave(ends)  # (t,)
     return Packed(ids, torch.arange(total) - firsts + start, tuple(lengths), types)
+
+
+def _flat_ids(name: str, sequences: Sequence[Sequence[int]], count: int) -> Tensor:
+    """Return the ids of all sequences end to end; raise InputError if they are no ids, or outside 0 … count - 1."""
+    try:
+        ids = torch.tensor([i for s in sequences for i in s], dtype=torch.long)
+        if ids.dim() != 1:
+            raise TypeError
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        raise InputError(*MESSAGES["not_ids"].format(name=name, kind=type(sequences).__name__)) from None
+    _check_range(name, ids, count)
+    return ids
 
 
 @dataclass(frozen=True)
@@ -213,19 +235,30 @@ def unpad_ids(name: str, ids: Tensor | None, mask: Tensor | None, vocab_size: in
     return rows
 
 
-def validate_ids(name: str, ids: Tensor | None, count: int, *shapes: tuple[int, ...]) -> Tensor:
-    """Return a tensor of ids as int64 or int32; raise InputError if its shape, dtype or values are not valid."""
+def validate_ids(
+    name: str, ids: Tensor | None, count: int, *shapes: tuple[int, ...], ignored: int | None = None
+) -> Tensor:
+    """Return a tensor of ids as int64 or int32; raise InputError if its shape, dtype or values are not valid.
+
+    The id `ignored`, such as -100 in labels, is valid too.
+    """
     ids = _check_tensor(name, ids)
     if ids.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
         raise InputError(*MESSAGES["not_whole"].format(name=name, dtype=ids.dtype))
     _check_ndim(name, ids, "(batch, length)", 2)
     _check_shape(name, ids, *shapes or (ids.shape,))
+    ids = ids if ids.dtype == torch.int32 else ids.long()
+    _check_range(name, ids if ignored is None else ids[ids != ignored], count)
+    return ids
+
+
+def _check_range(name: str, ids: Tensor, count: int) -> None:
+    """Raise InputError if an id is outside 0 … count - 1."""
     if ids.numel():
         low, high = (int(x) for x in ids.aminmax())
         if low < 0 or high >= count:
             problem = MESSAGES[name].format(wrong=low if low < 0 else high, last=count - 1)
             raise InputError(f"{name} {problem.en}", f"{name} {problem.es}")
-    return ids if ids.dtype == torch.int32 else ids.long()
 
 
 def _validate_inputs(config: Config, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:

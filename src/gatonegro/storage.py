@@ -15,8 +15,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
 from gatonegro.checks import short_repr
 from gatonegro.errors import CheckpointError, GatonegroError, OptionError
 from gatonegro.i18n import format_int
@@ -53,7 +51,9 @@ def convert_disk_errors(folder: Path, error: ErrorType = CheckpointError) -> Ite
     """Convert disk errors that are raised within a `with` block to the exception class `error`."""
     try:
         yield
-    except (OSError, SafetensorError) as failure:
+    except Exception as failure:
+        if not isinstance(failure, OSError) and type(failure).__name__ != "SafetensorError":  # whose import takes time
+            raise
         raise error(
             f"{folder}: cannot be written ({failure}). The disk may be full, the folder not yours, a file in its "
             "place or, on Windows, a loaded model may hold the old file open: write to another folder. What was there "
@@ -197,7 +197,7 @@ def read_bytes(path: Path, error: ErrorType) -> bytes:
             return path.read_bytes()
     except OSError as failure:
         why = failure.strerror or failure
-        raise error(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from None
+        raise error(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from failure
     mib, at_most = format_int(size // MIB), limit // MIB
     raise error(
         f"{path}: has {mib.en} MiB; a file of its kind may have at most {at_most}.",

@@ -114,6 +114,56 @@ def test_streams_that_are_closed_or_full(tiny, redirect, message):
     assert done.stderr.startswith("gatonegro: ") and message in done.stderr and done.stderr.count("\n") == 1
 
 
+full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")  # noqa: PTH110
+
+
+@posix
+@full
+@pytest.mark.case("S14")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("redirect", ["> /dev/full", ">&-"])
+@pytest.mark.parametrize("words", ["--version", "--help", "sentiment --help", "models", "models --json"])
+def test_nothing_can_be_printed(words, redirect, unbuffered):
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -m gatonegro {words} {redirect}', sys.executable],
+        capture_output=True, text=True, env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("gatonegro: ") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.case("S14")
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (MemoryError(), 1, "out of memory"),
+        (
+            RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory"),
+            1,
+            "out of memory",
+        ),
+        (KeyboardInterrupt(), 130, ""),
+        (BrokenPipeError(32, "Broken pipe"), 141, ""),
+        (OSError(28, "No space left on device"), 1, "No space left on device"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_errors_of_the_machine(monkeypatch, capsys, error, status, message):
+    def run(args):
+        raise error
+
+    monkeypatch.setattr("gatonegro.cli.models.run", run)
+    assert cli.main(["models", "--lang", "en"]) == status
+    shown = capsys.readouterr().err
+    assert message in shown and shown.count("\n") == bool(message) and "Traceback" not in shown
+
+
+def test_an_error_of_the_program_is_not_hidden(monkeypatch):
+    monkeypatch.setattr("gatonegro.cli.models.run", lambda args: [][0])
+    with pytest.raises(IndexError):
+        cli.main(["models"])
+
+
 @posix
 def test_answers_come_before_input_ends_and_ctrl_c_is_no_accident(tiny):
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background jobs are started deaf to it
@@ -134,7 +184,7 @@ def test_a_reader_that_has_seen_enough(tiny):
         process.stdout.close()
         with suppress(BrokenPipeError):
             process.stdin.write(b"hola\n" * 1000)
-        assert process.wait(60) == 0
+        assert process.wait(60) == 141
         assert process.stderr.read() == b""
 
 

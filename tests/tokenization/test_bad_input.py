@@ -173,11 +173,9 @@ def test_tokens_that_are_no_tokens(bert):
 def test_what_the_rust_side_raises_comes_out_as_an_error_of_this_library(make):
     from gatonegro import AutoTokenizer
 
-    # a WordPiece whose unknown token is not in its vocabulary: it loads, and fails at the first unknown word
-    model = {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "vocab": {"a": 0}}
-    broken = AutoTokenizer.from_pretrained(
-        make(tokenizer__json={"version": "1.0", "model": model | {"max_input_chars_per_word": 100}})
-    )
+    # a BPE whose unknown token is not in its vocabulary: it loads, and fails at the first unknown letter
+    model = {"type": "BPE", "unk_token": "[UNK]", "vocab": {"a": 0}, "merges": []}
+    broken = AutoTokenizer.from_pretrained(make(tokenizer__json={"version": "1.0", "model": model}))
     assert broken("a").input_ids == [0]
     with pytest.raises(TokenizerError, match="cannot encode this batch of 1") as caught:
         broken("b")

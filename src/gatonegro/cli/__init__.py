@@ -7,7 +7,6 @@ import io
 import os
 import sys
 import warnings
-from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -19,22 +18,14 @@ __all__ = ["COMMANDS", "main", "parser"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a `gatonegro` command and return its exit status: 0, 1 for an error, 2 for wrong usage, 130 for Ctrl-C."""
+    """Run a `gatonegro` command and return its exit status.
+
+    It is 0; 1 for an error; 2 for wrong usage; 130 for Ctrl-C; 141, without a message, if the reader of its output,
+    such as `head`, has closed the pipe.
+    """
     words = sys.argv[1:] if argv is None else argv
     with _process(), override_language(requested_language(words)), localized_argparse():
-        top = parser(words)
-        args, rest = top.parse_known_args(words)
-        if rest:
-            getattr(args, "parser", top).exit_unknown(rest)
-        if args.version:
-            from gatonegro import __version__
-
-            print(f"gatonegro {__version__}")
-            return 0
-        if args.command is None:
-            top.print_help(sys.stderr)
-            return 2
-        return _run(args)
+        return _with_exit_status(words)
 
 
 @contextmanager
@@ -54,35 +45,73 @@ def _process() -> Iterator[None]:
                 stream.reconfigure(errors=errors)
 
 
-def _run(args: Namespace) -> int:
-    from gatonegro.cli.terminal import print_message
-    from gatonegro.errors import GatonegroError, OptionError
-
+def _with_exit_status(words: Sequence[str]) -> int:
+    """Run a command, and return its exit status after a message for each error that a user can meet."""
     try:
-        if sys.stdout is None:
-            raise OptionError(
-                "standard output is closed, so nothing can be printed.",
-                "la salida estándar está cerrada, así que no hay dónde escribir.",
-            )
-        with warnings.catch_warnings():
-            warnings.simplefilter("default", UserWarning)
-            warnings.showwarning = lambda message, *place, **more: print_message(message)
-            import_module(f"gatonegro.cli.{args.command}").run(args)
-        sys.stdout.flush()
-    except GatonegroError as error:
-        print_message(error)
-        return 1
+        try:
+            if sys.stdout is None:
+                from gatonegro.errors import OptionError
+
+                raise OptionError(
+                    "standard output is closed, so nothing can be printed.",
+                    "la salida estándar está cerrada, así que no hay dónde escribir.",
+                )
+            return _run(words)
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # within reach of the clauses below, also for --help, which exits
     except KeyboardInterrupt:
         return 130
-    except OSError as error:
+    except (Exception, MemoryError) as error:
+        return _report(error)
+
+
+def _report(error: Exception) -> int:
+    """Print the message of an error that a user can meet, and return the exit status; raise any other error."""
+    from gatonegro.cli.terminal import print_message
+    from gatonegro.errors import GatonegroError
+
+    with suppress(OSError, AttributeError):  # AttributeError: it is None
         try:
             sys.stdout.flush()
         except OSError:  # without this, Python would print another error at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):  # the reader, such as `head`, has closed the pipe
-            print_message(
-                f"reading or writing failed: {error}. Is the disk full, or do you lack permission?",
-                f"no se pudo leer o escribir: {error}. ¿Está lleno el disco, o te falta permiso?",
-            )
-            return 1
+    if isinstance(error, BrokenPipeError):
+        return 141
+    if isinstance(error, GatonegroError):
+        print_message(error)
+    elif isinstance(error, MemoryError) or "allocate memory" in str(error):  # PyTorch's is a RuntimeError
+        print_message(
+            "out of memory; try fewer or shorter texts at a time, or a smaller model.",
+            "no hay memoria suficiente; prueba con menos textos o más cortos cada vez, o con un modelo más pequeño.",
+        )
+    elif isinstance(error, OSError):
+        print_message(
+            f"reading or writing failed: {error}. Is the disk full, or do you lack permission?",
+            f"no se pudo leer o escribir: {error}. ¿Está lleno el disco, o te falta permiso?",
+        )
+    else:
+        raise error
+    return 1
+
+
+def _run(words: Sequence[str]) -> int:
+    top = parser(words)
+    args, rest = top.parse_known_args(words)
+    if rest:
+        getattr(args, "parser", top).exit_unknown(rest)
+    if args.version:
+        from gatonegro import __version__
+
+        print(f"gatonegro {__version__}")
+        return 0
+    if args.command is None:
+        top.print_help(sys.stderr)
+        return 2
+    from gatonegro.cli.terminal import print_message
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = lambda message, *place, **more: print_message(message)
+        import_module(f"gatonegro.cli.{args.command}").run(args)
     return 0

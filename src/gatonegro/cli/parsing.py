@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from gatonegro.cli.arguments import HELP, MESSAGES, add_lang
-from gatonegro.i18n import catalog, localized, user_language
+from gatonegro.i18n import MAX_MESSAGE, catalog, localized, shorten, user_language
 
 # each is a module of this package with `add_arguments(parser)` and `run(args)`; its texts are in help.json
 COMMANDS = ("sentiment", "translate", "diagnose", "explain", "tokens", "models", "bench", "convert")
@@ -48,6 +48,15 @@ class Parser(argparse.ArgumentParser):
             en, es = f"there is no {value!r}; did you mean {close[0]}?", f"no hay {value!r}; ¿querías decir {close[0]}?"
             raise argparse.ArgumentError(None, localized(en, es))
         super()._check_value(action, value)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help or usage; argparse's own method hides that a disk is full."""
+        if message and file is not None:
+            file.write(message)
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with a usage error, whose message may quote an argument of any length."""
+        super().error(shorten(message, MAX_MESSAGE))
 
     def exit_unknown(self, words: Sequence[str]) -> None:
         """Exit with an error that lists unrecognized command-line words and suggests a correction."""

@@ -145,7 +145,7 @@ def resolve_device(device: int | str | torch.device) -> torch.device:
         OptionError: there is no such device, or nothing can be computed on it.
     """
     name = short_repr(device)
-    if device == "auto":
+    if isinstance(device, str) and device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if isinstance(device, int) and not isinstance(device, bool):
         device = "cpu" if device < 0 else f"cuda:{device}"

@@ -38,6 +38,7 @@ def generate(
         return BeamSearch(model, sources, prompt_ids, max_lengths, options).run()
     repeated = [i for i in range(len(prompt_ids)) for _ in range(options.num_return_sequences)]
     hyps = [Hypothesis(list(prompt_ids[i]), len(prompt_ids[i]), i) for i in repeated]
+    started, finished = hyps, {}  # type: tuple[list[Hypothesis], dict[int, Generated]]
     processors = logits_processors(options, prompt_ids if sources is None else sources, max_lengths)
     rng = torch.Generator().manual_seed(options.seed) if options.seed is not None else None
     eos_ids, out = set(options.eos_ids), [[] for _ in prompt_ids]  # type: tuple[set[int], list[list[Generated]]]
@@ -66,10 +67,12 @@ def generate(
             max_length = max_lengths[hyp.source]
             if token in eos_ids or len(hyp.ids) >= max_length or stops_repeating(hyp, options):
                 score = hyp.score / (len(hyp.ids) - hyp.prompt_length) ** options.length_penalty
-                out[hyp.source].append(finish(hyp, score, token in eos_ids, max_length, options))
+                finished[id(hyp)] = finish(hyp, score, token in eos_ids, max_length, options)
             else:
                 running.append(i)
         if not running:
+            for hyp in started:  # those that ended first are not the first
+                out[hyp.source].append(finished[id(hyp)])
             return out
         hyps = [hyps[i] for i in running]
         state.select(running, running)

@@ -86,7 +86,7 @@ def explain(
     lang = user_language() if lang is None else lang
     one_of("es", "en")("lang", lang)
     check_text(text)
-    if model == "toy":
+    if isinstance(model, str) and model == "toy":
         return toy(text, lang)
     subject = _subject(model, tokenizer, {"revision": revision, "local_files_only": local_files_only})
     source = shared_copy(subject.model.source, trainable=False).eval()  # the user's object stays in its mode

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gatonegro.checks import check_flags
 from gatonegro.config import Config
 from gatonegro.errors import InputError, MissingHeadError
 from gatonegro.generation import Generated, GenerationConfig, generate
@@ -21,7 +22,7 @@ from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
 from gatonegro.nn.recording import layer_attentions, layer_outputs, record_activations
-from gatonegro.packing import Layout, Packed, Padding, from_padded, pack, unpad_ids
+from gatonegro.packing import Layout, Packed, Padding, from_padded, pack, unpad_ids, validate_ids
 
 
 class LanguageModel(Model):
@@ -115,6 +116,9 @@ class LanguageModel(Model):
         Raises:
             InputError: an argument does not fit the model, or the others.
         """
+        check_flags(output_attentions=output_attentions, output_hidden_states=output_hidden_states)
+        if labels is not None:
+            labels = validate_ids("labels", labels, self.config.vocab_size, ignored=-100)
         packed, source_padding = from_padded(self.config, input_ids, attention_mask, None, position_ids, inputs_embeds)
         out, decoder, target, padding = ModelOutput(), self.config.decoder, packed, source_padding
         if decoder is not None:
@@ -123,6 +127,9 @@ class LanguageModel(Model):
                     raise InputError(*MESSAGES["no_target"])
                 decoder_input_ids = self.shift_right(labels)
             target, padding = from_padded(decoder, decoder_input_ids, decoder_attention_mask)
+            if not padding.mask.shape[1]:
+                most = decoder.max_tokens - 1
+                raise InputError(*MESSAGES["prompt_length"].format(row=0, length=0, most=most))
             _check_row_counts(len(source_padding.mask), len(padding.mask))
         with record_activations(self, enabled=output_attentions or output_hidden_states) as activations:
             if decoder is None:

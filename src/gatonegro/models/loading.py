@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gatonegro import checkpoints, hub, storage
+from gatonegro.checks import check_flags
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, MissingHeadError, OptionError
 from gatonegro.families import family_of
@@ -63,7 +64,8 @@ def load(
         raise OptionError(*MESSAGES["num_labels"].format(head=head))
     source = hub.locate(name, revision=revision, local_files_only=local_files_only)
     config = load_config(source, head)
-    if num_labels is not None and num_labels != config.num_labels:
+    check_flags(allow_pickle=allow_pickle)
+    if num_labels is not None and not (isinstance(num_labels, int) and num_labels == config.num_labels):
         config = config.with_labels(num_labels)
     save_id = config.extra.get(checkpoints.SAVE_ID)
     tensors = checkpoints.read(source, allow_pickle=allow_pickle, unpack=False, checked=checked, save_id=save_id)
@@ -153,6 +155,9 @@ def _assemble(
     if head not in (*BASE_HEADS, *family.heads):
         known = ", ".join(name for name in family.heads if name not in BASE_HEADS)
         raise MissingHeadError(*MESSAGES["unknown_head"].format(model_type=config.model_type, head=head, known=known))
+    layers = config.num_hidden_layers + (config.decoder.num_hidden_layers if config.decoder else 0)
+    if layers > len(tensors):  # before they are built
+        raise CheckpointError(*MESSAGES["few_tensors"].format(layers=layers, count=len(tensors)))
     tensors = normalize_names(family, config, tensors)
     if head == "pooler" and not ("pooler" in family.heads and has_head(family, config, "pooler", tensors)):
         head = "none"  # BERT's pooler is optional
@@ -182,9 +187,9 @@ def _assemble(
 
 def resolve_dtype(dtype: torch.dtype | str | None, stored: torch.dtype) -> torch.dtype:
     """Return the torch dtype for a user's `dtype`: fp32 for None, the checkpoint's for "auto", or the one named."""
-    if dtype == "auto":
+    if isinstance(dtype, str) and dtype == "auto":
         return stored
     known = getattr(torch, dtype, None) if isinstance(dtype, str) else torch.float32 if dtype is None else dtype
-    if known not in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
+    if not isinstance(known, torch.dtype) or known not in (torch.float32, torch.bfloat16, torch.float16, torch.float64):
         raise InputError(*MESSAGES["dtype"].format(dtype=dtype))
     return known

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gatonegro import checkpoints, storage
-from gatonegro.checks import one_of
+from gatonegro.checks import check_flags, one_of
 from gatonegro.config import Config
 from gatonegro.engine import PRECISIONS, best_precision, limit_threads, replace_modules
 from gatonegro.errors import InputError
@@ -88,8 +88,7 @@ class Model(nn.Module):
         packed = pack(ids, self.config, token_types, pad_to_multiple_of=pad_to_multiple_of)
         rows = None
         if queried is not None:
-            pairs = zip(packed.first_tokens.tolist(), queried, strict=False)
-            rows = torch.tensor([first + i for first, tokens in pairs for i in tokens], device=self.device).long()
+            rows = packed.indices(queried).to(self.device)
         packed = packed.to(self.device)
         if hidden:
             x = self.encode(packed)
@@ -134,6 +133,7 @@ class Model(nn.Module):
         Raises:
             InputError: an argument does not fit the model, or the others.
         """
+        check_flags(output_attentions=output_attentions, output_hidden_states=output_hidden_states)
         packed, padding = from_padded(
             self.config,
             input_ids,
@@ -281,6 +281,7 @@ class Model(nn.Module):
         Raises:
             CheckpointError: the folder cannot be written, or a weight is NaN or infinite.
         """
+        check_flags(int8=int8)
         if self._source:
             return self.source.save_pretrained(folder, max_shard_size=max_shard_size, int8=int8)
         family = family_of(self.config.model_type)

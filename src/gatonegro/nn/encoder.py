@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gatonegro.checks import short_repr
 from gatonegro.config import Config
 from gatonegro.errors import ConfigError
 from gatonegro.nn.attention import Attention, Bias, Embedding, RelativeBias
@@ -32,10 +33,10 @@ class Activation(nn.Module):
     def __init__(self, name: str):
         super().__init__()
         if not isinstance(name, str) or name not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS)
+            known, name = ", ".join(ACTIVATIONS), short_repr(name)
             raise ConfigError(
-                f"config.json: the activation (hidden_act) {name!r} is not supported; supported: {known}.",
-                f"config.json: no se admite la activación (hidden_act) {name!r}; se admiten {known}.",
+                f"config.json: the activation (hidden_act) {name} is not supported; supported: {known}.",
+                f"config.json: no se admite la activación (hidden_act) {name}; se admiten {known}.",
             )
         self.name = name
 

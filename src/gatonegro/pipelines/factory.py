@@ -18,6 +18,7 @@ from gatonegro.i18n import EMPTY, Message, localized
 from gatonegro.language import built_in_languages
 from gatonegro.models import Model, head_of, load, load_optimized, resolve_dtype, shared_copy
 from gatonegro.pipelines.base import Pipeline
+from gatonegro.pipelines.language_check import LANGUAGE_CHECK_MODE
 from gatonegro.pipelines.loop import Loop
 from gatonegro.preprocessing.transform import TextTransform, resolve_transform
 from gatonegro.tasks import ALIASES, TASKS, Task
@@ -104,11 +105,12 @@ def pipeline(
         _check_head(name, record, model)
         running = _adapt_model(model, device, dtype, precision)
     elif isinstance(model, str | Path):
-        if language_check != "off" and not local_files_only:
+        if LANGUAGE_CHECK_MODE("language_check", language_check) != "off":
             with suppress(GatonegroError):  # the card lists the model's languages; without it, they are estimated
-                locate(model, revision=revision).file("README.md")
+                locate(model, revision=revision, local_files_only=local_files_only).file("README.md")
         source = {"revision": revision, "local_files_only": local_files_only, "allow_pickle": allow_pickle}
-        running = _load_model(model, record.head, device, dtype, precision or record.precision, **source)
+        chosen = record.precision if precision is None else precision
+        running = _load_model(model, record.head, device, dtype, chosen, **source)
     else:
         kind = type(model).__name__
         raise InputError(

@@ -122,7 +122,8 @@ def resolve_transform(
     """
     if preprocess is None or callable(preprocess):
         return preprocess
-    name = preprocessing_name(name_or_path, config.get(CONFIG_KEY)) if preprocess == "auto" else preprocess
+    auto = isinstance(preprocess, str) and preprocess == "auto"
+    name = preprocessing_name(name_or_path, config.get(CONFIG_KEY)) if auto else preprocess
     if name is None:
         return None
     if not isinstance(name, str) or name not in TRANSFORMS:

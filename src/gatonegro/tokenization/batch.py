@@ -9,7 +9,7 @@ from typing import Any
 from gatonegro.checks import short_repr
 from gatonegro.errors import InputError, MissingExtraError
 from gatonegro.i18n import localized
-from gatonegro.tokenization.inputs import MESSAGES, as_list
+from gatonegro.tokenization.inputs import MESSAGES, as_int, as_list
 
 
 class BatchEncoding(dict[str, Any]):
@@ -65,20 +65,20 @@ class BatchEncoding(dict[str, Any]):
     def char_to_token(self, row_or_char: int, char: int | None = None, sequence: int = 0) -> int | None:
         """Return the index of the token that contains a character, called as `(char)` or `(row, char)`, or None."""
         row, char = (0, row_or_char) if char is None else (row_or_char, char)
-        token: int | None = self._row(row).char_to_token(char, sequence)
+        token: int | None = self._row(row).char_to_token(as_int("char", char, 0), sequence)
         return token
 
     def token_to_chars(self, row_or_token: int, token: int | None = None) -> tuple[int, int] | None:
         """Return the character offsets `(start, end)` of a token, called as `(token)` or `(row, token)`."""
         row, token = (0, row_or_token) if token is None else (row_or_token, token)
-        span = self._row(row).token_to_chars(token)
+        span = self._row(row).token_to_chars(as_int("token", token, 0))
         return span and tuple(span)
 
     def _row(self, index: int) -> Any:
         if self.encodings is None:
             raise InputError(*MESSAGES["no_encodings"])
-        if not -len(self.encodings) <= index < len(self.encodings):
-            raise InputError(*MESSAGES["no_row"].format(rows=len(self.encodings), index=index))
+        if not isinstance(index, int) or not -len(self.encodings) <= index < len(self.encodings):
+            raise InputError(*MESSAGES["no_row"].format(rows=len(self.encodings), index=short_repr(index)))
         return self.encodings[index]
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from gatonegro import checks
 from gatonegro.checks import is_missing, short_repr, surrogate_problem
-from gatonegro.errors import HubError, InputError, TokenizerError, message_of
+from gatonegro.errors import GatonegroError, HubError, InputError, TokenizerError, message_of
 from gatonegro.i18n import EMPTY, Message, catalog
 
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))
@@ -98,11 +99,13 @@ def as_token(token: Any, where: Message = THE_TOKEN) -> str:
 def resolve_strategy(name: str, value: Any, strategies: Sequence[str]) -> str | None:
     """Return the strategy that `padding=` or `truncation=` selects, or None for no padding or truncation."""
     value = getattr(value, "value", value)  # transformers' PaddingStrategy and TruncationStrategy too
-    if value is None or value is False or value in ("do_not_pad", "do_not_truncate"):
+    if value is None or value is False:
         return None
     if value is True:
         return strategies[0]
-    if value not in strategies:
+    if isinstance(value, str) and value in ("do_not_pad", "do_not_truncate"):
+        return None
+    if not isinstance(value, str) or value not in strategies:
         others = ", ".join(map(repr, strategies))
         raise InputError(*MESSAGES["strategy"].format(name=name, value=short_repr(value), others=others))
     return str(value)
@@ -110,10 +113,11 @@ def resolve_strategy(name: str, value: Any, strategies: Sequence[str]) -> str | 
 
 def as_int(name: str, value: Any, least: int) -> int:
     """Convert an argument to int, or raise InputError if it is not an integer or is below `least`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < least:
-        condition, shown = checks.whole(least).expected, short_repr(value)
-        raise InputError(*MESSAGES["integer"].format(name=name, shown=shown, wanted=condition))
-    return int(value)
+    with suppress(TypeError):
+        if not isinstance(value, bool) and (number := operator.index(value)) >= least:
+            return number
+    condition, shown = checks.whole(least).expected, short_repr(value)
+    raise InputError(*MESSAGES["integer"].format(name=name, shown=shown, wanted=condition))
 
 
 def as_ids(ids: Any) -> list[Any]:
@@ -197,7 +201,10 @@ def file_errors(en: str, es: str) -> Iterator[None]:
         raise
     except BaseException as error:  # a Rust panic is a BaseException
         why = message_of(error)
-        hint = EMPTY if isinstance(error, TokenizerError) else Message("damaged? ", "¿dañado? ")
+        known = isinstance(error, GatonegroError | OSError) and not isinstance(
+            error.__cause__, ValueError | RecursionError
+        )
+        hint = EMPTY if known else Message("damaged? ", "¿dañado? ")
         raise TokenizerError(
             f"{en} cannot be used: {hint.en}{why.en}", f"no se puede usar {es}: {hint.es}{why.es}"
         ) from None

@@ -63,7 +63,7 @@ def padded_length(policy: PadPolicy, rows: list[Any], length: int | None, multip
     Raises:
         InputError: there is no padding token, or the length is far too large.
     """
-    if policy.token is None:
+    if policy.token is None or policy.id is None:
         raise InputError(*MESSAGES["no_padding_token"].format())
     length = length or max(map(len, rows), default=0)
     multiple = 1 if multiple is None else as_int("pad_to_multiple_of", multiple, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +11,10 @@ from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
 from gatonegro import hub
-from gatonegro.checks import short_repr
+from gatonegro.checks import short_repr, whole
 from gatonegro.errors import TokenizerError
 from gatonegro.hub import Source
+from gatonegro.storage import read_bytes
 from gatonegro.tokenization import families, marian, sentencepiece
 from gatonegro.tokenization.families import TOKENIZER_FAMILIES, WITH_TYPE_IDS, WITHOUT_TYPE_IDS
 from gatonegro.tokenization.inputs import MESSAGES, file_errors
@@ -33,6 +36,7 @@ TOKENIZER_FILES = (
     *(file for file in FAMILY_BY_FILE if "*" not in file),
     *("vocab.json", "target.spm", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
 )
+EXTRA_IDS = whole(0, 10_000)
 OVERRIDES = (  # arguments of `from_pretrained` that override the files
     *("model_max_length", "padding_side", "truncation_side"),
     *("do_lower_case", "add_prefix_space", "clean_up_tokenization_spaces"),
@@ -94,6 +98,7 @@ def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
     marian_files = _load_marian(source, config) if file == "source.spm" else None
     with file_errors(f"{file} of {source.name}", f"{file} de {source.name}"):
         backend = _load_backend(source, file, path, name, config)
+        _check_ids(backend, file, int(model.get("vocab_size") or 0))
     with file_errors(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}"):
         _add_missing(backend, config, _json(source, "added_tokens.json"))
         special_tokens, additional = _add_special_tokens(backend, name, file != "tokenizer.json", config)
@@ -103,9 +108,7 @@ def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
     if marian_files:
         marian_files.side_tokenizer(marian.SOURCE, backend, special_tokens)
     with file_errors(f"the configuration of {source.name}", f"la configuración de {source.name}"):
-        sides = {side: str(config.get(side) or "right") for side in ("padding_side", "truncation_side")}
-        if not set(sides.values()) <= {"right", "left"}:
-            raise TokenizerError(f"{sides}: each side is 'right' or 'left'", f"{sides}: cada lado es 'right' o 'left'")
+        sides = {side: config.get(side) or "right" for side in ("padding_side", "truncation_side")}
         # cleaning up would remove spaces that are in the text: a BPE tokenizer keeps all of them
         clean = bool(config.get("clean_up_tokenization_spaces")) and type(backend.model).__name__ != "BPE"
         return Tokenizer(
@@ -168,13 +171,17 @@ def _load_marian(source: Source, config: dict[str, Any]) -> marian.Marian:
     if missing := ", ".join(name for name in marian.MARIAN_FILES if name not in paths):
         raise TokenizerError(*MESSAGES["lacks"].format(name=source.name, missing=missing))
     languages = {name: config[name] for name in ("source_lang", "target_lang") if config.get(name)}
-    return marian.Marian({name: path.read_bytes() for name, path in paths.items()}, languages, str(source.name))
+    return marian.Marian(
+        {name: read_bytes(path, TokenizerError) for name, path in paths.items()}, languages, str(source.name)
+    )
 
 
 def _load_backend(source: Source, file: str, path: Path, name: str, config: dict[str, Any]) -> Backend:
     lower, space = config.get("do_lower_case"), config.get("add_prefix_space")
     if file == "tokenizer.json":
-        backend = Backend.from_file(str(path))
+        data = read_bytes(path, TokenizerError)
+        backend = Backend.from_buffer(data)
+        _check_added_ids(backend, data)
         if lower is not None and type(backend.normalizer).__name__ == "BertNormalizer":
             normalizer = backend.normalizer
             normalizer.lowercase = bool(lower)
@@ -186,7 +193,10 @@ def _load_backend(source: Source, file: str, path: Path, name: str, config: dict
                 setattr(backend, part, step)
         return backend
     if file == "vocab.txt":
-        vocab = {token: i for i, token in enumerate(_lines(path))}
+        lines = _lines(path)
+        vocab = {token: i for i, token in enumerate(lines)}
+        # the first of two equal lines keeps its id, by a name that no word has; a new token would get an id twice
+        vocab |= {f"{token} {i}": i for i, token in enumerate(lines) if vocab[token] != i}
         unk = _token(config.get("unk_token") or TOKENIZER_FAMILIES[name].special_tokens["unk_token"]).content
         chinese = bool(config.get("tokenize_chinese_chars", True))
         return families.wordpiece(vocab, unk, lower, config.get("strip_accents"), chinese)
@@ -197,8 +207,48 @@ def _load_backend(source: Source, file: str, path: Path, name: str, config: dict
         defaults = TOKENIZER_FAMILIES[name].special_tokens
         special = [_token(config.get(key) or token).content for key, token in defaults.items()]
         return marian.vocabulary(_json(source, "vocab.json"), special)
-    spm = sentencepiece.read(path.read_bytes())
-    return families.from_pieces(spm, TOKENIZER_FAMILIES[name], bool(lower), int(config.get("extra_ids", 100)))
+    spm = sentencepiece.read(read_bytes(path, TokenizerError))
+    return families.from_pieces(spm, TOKENIZER_FAMILIES[name], bool(lower), _extra_ids(config))
+
+
+def _extra_ids(config: dict[str, Any]) -> int:
+    """Return the number of T5's tokens <extra_id_0> and so on."""
+    count = config.get("extra_ids", 100)
+    if not EXTRA_IDS.test(count):
+        raise TokenizerError(*EXTRA_IDS.message("extra_ids", count))
+    return int(count)
+
+
+def _check_added_ids(backend: Backend, data: bytes) -> None:
+    """Raise TokenizerError if a tokenizer.json names other ids for added tokens than the Rust tokenizer gave them."""
+    text = data.decode()
+    start = re.search(r'"added_tokens"\s*:\s*(?=\[)', text)
+    for token in json.JSONDecoder().raw_decode(text, start.end())[0] if start else ():
+        if (new := backend.token_to_id(token["content"])) != token["id"]:
+            raise TokenizerError(*MESSAGES["other_id"].format(token=token["content"], id=token["id"], new=new))
+
+
+def _check_ids(backend: Backend, file: str, embeddings: int) -> None:
+    """Raise TokenizerError unless a vocabulary's ids are 0, 1, 2 and so on, each of one token and one embedding."""
+    vocab = backend.get_vocab(with_added_tokens=False)
+    if len(set(vocab.values())) < len(vocab):
+        id, first, second = next((i, *sorted(two)[:2]) for i, two in _by_id(vocab).items() if len(two) > 1)
+        raise TokenizerError(*MESSAGES["same_id"].format(id=id, first=first, second=second))
+    all_ids = set(backend.get_vocab(with_added_tokens=True).values())
+    if (gap := next((i for i in range(len(all_ids)) if i not in all_ids), None)) is not None:
+        raise TokenizerError(*MESSAGES["gap"].format(id=gap, last=max(all_ids)))
+    if embeddings and len(vocab) > embeddings:
+        raise TokenizerError(*MESSAGES["beyond"].format(count=len(vocab), rows=embeddings))
+    unk = getattr(backend.model, "unk_token", None)
+    if file == "tokenizer.json" and type(backend.model).__name__ in ("WordPiece", "WordLevel") and unk not in vocab:
+        raise TokenizerError(*MESSAGES["no_unk"].format(token=unk))
+
+
+def _by_id(vocab: dict[str, int]) -> dict[int, list[str]]:
+    tokens: dict[int, list[str]] = {}
+    for token, i in vocab.items():
+        tokens.setdefault(i, []).append(token)
+    return tokens
 
 
 def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]) -> None:
@@ -206,10 +256,10 @@ def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]
     tokens = {int(i): _token(token) for i, token in (config.get("added_tokens_decoder") or {}).items()}
     tokens |= {int(i): _token(text) for text, i in added.items()}
     for i, token in sorted(tokens.items()):
-        if backend.token_to_id(token.content) is None and backend.add_tokens([token]):
-            new = backend.token_to_id(token.content)
-            if new != i:
-                raise TokenizerError(*MESSAGES["other_id"].format(token=token.content, id=i, new=new))
+        if backend.token_to_id(token.content) is None:
+            backend.add_tokens([token])
+        if (new := backend.token_to_id(token.content)) not in (i, None):
+            raise TokenizerError(*MESSAGES["other_id"].format(token=token.content, id=i, new=new))
 
 
 def _add_special_tokens(
@@ -235,7 +285,7 @@ def _add_special_tokens(
             raise TokenizerError(*MESSAGES["not_of_kind"].format(token=tokens[entry].content, kind=name))
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
     if raw and TOKENIZER_FAMILIES[name].has_extra_ids and not extra:
-        extra = [f"<extra_id_{i}>" for i in range(int(config.get("extra_ids", 100)))]
+        extra = [f"<extra_id_{i}>" for i in range(_extra_ids(config))]
     additional = [_token(value) for value in (extra.values() if isinstance(extra, dict) else extra)]
     existing = {token.content for token in backend.get_added_tokens_decoder().values() if token.special}
     backend.add_special_tokens([token for token in (*tokens.values(), *additional) if token.content not in existing])
@@ -271,7 +321,8 @@ def _json(source: Source, name: str) -> dict[str, Any]:
 
 
 def _lines(path: Path) -> list[str]:
-    lines = path.read_text(encoding="utf-8").split("\n")  # not splitlines: a token may be a line separator
+    text = read_bytes(path, TokenizerError).decode().replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")  # not splitlines: a token may be a line separator
     return lines[:-1] if lines[-1] == "" else lines
 
 

@@ -11,17 +11,34 @@ from typing import Any
 
 from tokenizers import Tokenizer as Backend
 
+from gatonegro.checks import FLAG, Check, check_flags, one_of, optional, whole
 from gatonegro.errors import InputError
+from gatonegro.i18n import Message
 from gatonegro.tokenization import lengths
 from gatonegro.tokenization.batch import BatchEncoding, columns_of, to_tensors
 from gatonegro.tokenization.inputs import MESSAGES, as_batch, as_int, encode_rows, resolve_strategy, shorten_pair
 from gatonegro.tokenization.lengths import NO_LIMIT, PadPolicy
 from gatonegro.tokenization.marian import SOURCE, TARGET, Marian, SideTokenizer, tokens_of
 from gatonegro.tokenization.saving import save
-from gatonegro.tokenization.vocabulary import Vocabulary
+from gatonegro.tokenization.vocabulary import TOKEN_DICT, TOKEN_LIST, Vocabulary
 
 # arguments of a call that do not apply to its `text_target`
 SOURCE_ONLY_ARGUMENTS = ("self", "text", "text_pair", "text_target", "text_pair_target", "max_target_length", "_side")
+
+
+SIDE = one_of("right", "left")
+ATTRIBUTE_CHECKS = {
+    "model_max_length": whole(1),
+    **dict.fromkeys(("padding_side", "truncation_side"), SIDE),
+    "model_input_names": Check(
+        lambda x: isinstance(x, list) and all(isinstance(name, str) for name in x),
+        Message("a list of names", "una lista de nombres"),
+    ),
+    "clean_up_tokenization_spaces": FLAG,
+    "additional_special_tokens": TOKEN_LIST,
+    "special_tokens": TOKEN_DICT,
+    "position_limit": optional(whole(1)),
+}
 
 
 class Tokenizer(Vocabulary):
@@ -60,6 +77,11 @@ class Tokenizer(Vocabulary):
         self.name_or_path = name_or_path
         self._truncation_backends: dict[tuple[Any, ...], Backend] = {}
         self._warned_too_long = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ATTRIBUTE_CHECKS and not ATTRIBUTE_CHECKS[name].test(value):
+            raise InputError(*ATTRIBUTE_CHECKS[name].message(name, value))
+        super().__setattr__(name, value)
 
     def __call__(
         self,
@@ -101,6 +123,16 @@ class Tokenizer(Vocabulary):
         Warns:
             TruncationWarning: a text is truncated to less than `max_length`, or is too long for the model.
         """
+        check_flags(
+            add_special_tokens=add_special_tokens,
+            is_split_into_words=is_split_into_words,
+            return_token_type_ids=return_token_type_ids,
+            return_attention_mask=return_attention_mask,
+            return_overflowing_tokens=return_overflowing_tokens,
+            return_special_tokens_mask=return_special_tokens_mask,
+            return_offsets_mapping=return_offsets_mapping,
+            return_length=return_length,
+        )
         if text_target is not None:
             options = {name: value for name, value in locals().items() if name not in SOURCE_ONLY_ARGUMENTS}
             options["max_length"] = max_length if max_target_length is None else max_target_length
@@ -153,7 +185,7 @@ class Tokenizer(Vocabulary):
             data["overflow_to_sample_mapping"] = sample_mapping
         elif not batched and return_tensors is None:
             data = {name: values[0] for name, values in data.items()}
-        data = to_tensors(data, return_tensors) if return_tensors else data
+        data = data if return_tensors is None else to_tensors(data, return_tensors)
         batch = BatchEncoding(data, None if fast else rows, *([tokens_of] if marian_side else []))
         if text_target is not None:
             batch["labels"] = labels["input_ids"]
@@ -181,7 +213,7 @@ class Tokenizer(Vocabulary):
         columns, kind = lengths.pad_batch(
             policy, encoded_inputs, padding, self.model_max_length, max_length, pad_to_multiple_of, mask
         )
-        kind = return_tensors or kind
+        kind = kind if return_tensors is None else return_tensors
         return BatchEncoding(to_tensors(columns, kind) if kind else columns)
 
     def encode(self, text: Any, text_pair: Any = None, **options: Any) -> list[int]:
@@ -201,6 +233,8 @@ class Tokenizer(Vocabulary):
 
     def num_special_tokens_to_add(self, pair: bool = False) -> int:
         """Return the number of special tokens that a call adds to a text, or to a pair of texts."""
+        if not FLAG.test(pair):
+            raise InputError(*FLAG.message("pair", pair))
         return self.backend_tokenizer.num_special_tokens_to_add(pair)
 
     def save_pretrained(self, save_directory: str | Path) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer as Backend
 from gatonegro.checks import Check, short_repr
 from gatonegro.errors import GatonegroWarning, InputError, warn
 from gatonegro.i18n import Message
-from gatonegro.tokenization.inputs import MESSAGES, as_ids, as_token
+from gatonegro.tokenization.inputs import MESSAGES, as_ids, as_list, as_token
 
 # replacements by `clean_up_tokenization_spaces`, in this order
 CLEAN_UP_REPLACEMENTS = {" .": ".", " ?": "?", " !": "!", " ,": ",", " ' ": "'"}
@@ -89,7 +89,7 @@ class Vocabulary:
 
     def batch_decode(self, sequences: Any, skip_special_tokens: bool = False, **options: Any) -> list[str]:
         """Decode each sequence of token ids in a batch, and return the list of texts."""
-        texts = self.decode(sequences, skip_special_tokens, **options) if len(sequences) else []
+        texts = self.decode(sequences, skip_special_tokens, **options) if as_ids(sequences) else []
         return [texts] if isinstance(texts, str) else texts
 
     def convert_tokens_to_ids(self, tokens: Any) -> Any:
@@ -107,8 +107,10 @@ class Vocabulary:
 
     def convert_tokens_to_string(self, tokens: Sequence[str]) -> str:
         """Decode a list of tokens, given as strings, to a text."""
+        if (items := as_list(tokens)) is None:
+            raise InputError(*TOKEN_LIST.message("tokens", tokens))
         decoder = self.backend_tokenizer.decoder
-        return decoder.decode([as_token(token) for token in tokens]) if decoder else " ".join(tokens)
+        return decoder.decode([as_token(token) for token in items]) if decoder else " ".join(items)
 
     def __len__(self) -> int:
         """Return the number of tokens in the vocabulary, including added tokens."""

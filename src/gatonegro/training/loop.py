@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gatonegro.batching import plan as plan_batches
+from gatonegro.checks import Check, number, optional, whole
 from gatonegro.engine.processor import keep_memory
 from gatonegro.errors import OptionError
 from gatonegro.storage import atomic_write
@@ -118,6 +119,16 @@ def symmetric_kl(logits: Tensor, other: Tensor) -> Tensor:
     return (forward + backward) / 2
 
 
+FIT_CHECKS: dict[str, Check] = {
+    "seed": whole(0, 2**40),
+    "warmup_ratio": number(0, 1),
+    **dict.fromkeys(("max_grad_norm", "rdrop"), number(0)),
+    **dict.fromkeys(("save_every", "evaluate_every"), whole(1)),
+    "ema_decay": number(0, 1),
+    "stop_after": optional(whole(0)),
+}
+
+
 def fit(
     model: nn.Module,
     batches: Sequence[Batch],
@@ -158,8 +169,11 @@ def fit(
         stop_after: stop after this step, as if killed there (for tests and inspection).
 
     Raises:
-        OptionError: the state in `out` is of another run.
+        OptionError: an option has an invalid value, or the state in `out` is of another run.
     """
+    options = locals()
+    for name, check in FIT_CHECKS.items():
+        check(name, options[name])
     out.mkdir(parents=True, exist_ok=True)
     keep_memory()
     optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.98), eps=1e-6, fused=True)
