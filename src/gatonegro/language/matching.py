@@ -31,7 +31,7 @@ TWO_LETTER_CODES: dict[str, str] = json.loads((Path(__file__).parent / "codes.js
 # The front matter of a model card: only the entry `language` is parsed, since the others may be long, or no YAML.
 MAX_CARD_CHARS, MAX_LANGUAGE_CHARS = 1_000_000, 10_000
 LANGUAGE_ENTRY = re.compile(r"^language[ \t]*:.*(?:\n(?:[ \t#-].*)?)*", re.MULTILINE)
-LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_]\w{1,16})*|multilingual")
+LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z\d]{1,16})*|multilingual")
 MIN_LOWERCASE_LETTERS = 8  # in words without a capital; with fewer, a text is a list of names
 LINK_IN_WORD, MENTION = re.compile(r".://.|.@."), re.compile(r"www\.\S+|[@#]\w+")  # mail addresses are links too
 WORD_PATTERN = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
