@@ -65,8 +65,8 @@ class PreprocessedText(str):
     def original_span(self, start: int, end: int) -> tuple[int, int]:
         """Map a span of the transformed text to the original, where it is never empty.
 
-        Part of a changed word maps to the whole word. White space maps to that between the same words or, where there is
-        none, to the word before it.
+        Part of a changed word maps to the whole word. White space maps to that between the same words or, if there
+        is none, to the word before it.
         """
         if start >= end:  # a token without characters of its own
             start = min(start, len(self) - 1)
