@@ -9,17 +9,24 @@ from gatonegro import hub, pipeline
 from gatonegro.language.matching import _card
 
 READ = {
-    "es": ["es"], "no": ["no"], "[es, en]": ["es", "en"], "\n- es\n- en": ["es", "en"], "\n  - es\n  # two\n\n  - pt-BR": ["es", "pt"],
+    "es": ["es"], "no": ["no"], "[es, en]": ["es", "en"], "\n- es\n- en": ["es", "en"],
+    "\n  - es\n  # two\n\n  - pt-BR": ["es", "pt"],
     "'en'": ["en"], "spa": ["es"], "es # Spanish": ["es"], "multilingual": ["multilingual"], "[es, 5, {a: b}]": ["es"],
     "!!str on": ["on"], "on": ["on"],
 }  # fmt: skip
 UNREADABLE = [
-    "language: [[[[[", "language: " + "[" * 100_000, "language: " + "{a: " * 20_000, "language: {", "language: ]", "language: '",
-    'language: "', "language: *x", "language: !!int ''", "language: !!timestamp x", "language: !!binary x", "language: !!set {a}",
-    "language: 5", "language: 2024-01-01", "language: ~", "language:", "language: {es: 1}", "language: [[es]]", "language: &a [*a]",
-    "language: !!python/object:os.system x", "language: Castellano de Castilla", "language: [1, 2, null]", "language: @", "language: `",
-    "language: %", "language: \0", "language: \x07", "language: es\n\t\tx: [", "tags: 5", "1: 2", "? x", "- es", "es", "{", "<<: 3",
-    "language: " + "es, " * 100_000, "language: /etc/passwd", "language: ../x", "Language: es", "x: {language: es}", "  language: es",
+    "language: [[[[[", "language: " + "[" * 100_000, "language: " + "{a: " * 20_000, "language: {", "language: ]",
+    "language: '",
+    'language: "', "language: *x", "language: !!int ''", "language: !!timestamp x", "language: !!binary x",
+    "language: !!set {a}",
+    "language: 5", "language: 2024-01-01", "language: ~", "language:", "language: {es: 1}", "language: [[es]]",
+    "language: &a [*a]",
+    "language: !!python/object:os.system x", "language: Castellano de Castilla", "language: [1, 2, null]",
+    "language: @", "language: `",
+    "language: %", "language: \0", "language: \x07", "language: es\n\t\tx: [", "tags: 5", "1: 2", "? x", "- es", "es",
+    "{", "<<: 3",
+    "language: " + "es, " * 100_000, "language: /etc/passwd", "language: ../x", "Language: es", "x: {language: es}",
+    "  language: es",
 ]  # fmt: skip
 
 
@@ -62,8 +69,10 @@ def test_a_card_that_cannot_be_read_says_nothing(codes, entry):
 @pytest.mark.case("S3")
 @pytest.mark.parametrize(
     "card",
-    [b"", b"---", b"---\n", b"---\n---\n", b"---\nlanguage: es", b"language: es", b"---\nlanguage: \xff\n---\n", b"\xff\xfe-\0-\0",
-     b"---\n" * 100_000, b"-" * 1_000_000, b"\n" * 1_000_000 + b"---\nlanguage: es\n---\n", b"---\n" + b"x: y\n" * 300_000 + b"---\n",
+    [b"", b"---", b"---\n", b"---\n---\n", b"---\nlanguage: es", b"language: es", b"---\nlanguage: \xff\n---\n",
+    b"\xff\xfe-\0-\0",
+     b"---\n" * 100_000, b"-" * 1_000_000, b"\n" * 1_000_000 + b"---\nlanguage: es\n---\n",
+     b"---\n" + b"x: y\n" * 300_000 + b"---\n",
      b"---\nlanguage:" + b"\n" * 1_000_000 + b"---\n"],
     ids=lambda card: repr(card[:12]),
 )  # fmt: skip

@@ -9,12 +9,15 @@ from gatonegro.preprocessing import preprocess_tweet, spell_emoji
 from gatonegro.preprocessing.transform import PreprocessedText
 
 TEXTS = [
-    "Ana   Luis", "Ana\n\nLuis", "Hola 😂 Ana", "@pepe vive en 😂 Madrid con Ana", "Hola😂Ana", "  Ana  ", "😂", "😂 😂", "😂😂 Ana",
-    "a ~ b", "Ana\t@luis\thttps://a.es/x  #UnDia 👍🏽  fin", "jajajaja\u00a0Ana", "¡Ana!  ¿Luis?", "Ana 👩\u200d👩\u200d👧 Luis", "\n\nAna\n",
+    "Ana   Luis", "Ana\n\nLuis", "Hola 😂 Ana", "@pepe vive en 😂 Madrid con Ana", "Hola😂Ana", "  Ana  ", "😂", "😂 😂",
+    "😂😂 Ana",
+    "a ~ b", "Ana\t@luis\thttps://a.es/x  #UnDia 👍🏽  fin", "jajajaja\u00a0Ana", "¡Ana!  ¿Luis?",
+    "Ana 👩\u200d👩\u200d👧 Luis", "\n\nAna\n",
 ]  # fmt: skip
 TRANSFORMS = {
     "robertuito": preprocess_tweet, "spell-emoji": spell_emoji, "upper": str.upper, "strip": str.strip,
-    "reversed": lambda text: text[::-1], "longer": lambda text: f" x {text} y ", "words": lambda text: " ".join(text.split()),
+    "reversed": lambda text: text[::-1], "longer": lambda text: f" x {text} y ",
+    "words": lambda text: " ".join(text.split()),
 }  # fmt: skip
 
 
