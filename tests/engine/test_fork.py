@@ -39,7 +39,8 @@ def test_a_forked_process_answers_as_its_parent(python, tiny, precision):
 @pytest.mark.parametrize("number", [1, 3])
 def test_a_pool_of_forked_processes(python, tiny, number):
     program = (
-        "import multiprocessing, sys, signal, torch; from gatonegro import pipeline; torch.set_num_threads(2); signal.alarm(60);"
+        "import multiprocessing, sys, signal, torch; from gatonegro import pipeline; torch.set_num_threads(2);"
+        "signal.alarm(60);"
         "big = torch.randn(1500, 1500); (big @ big).sum(); classify = pipeline(model=sys.argv[1]); classify('hola');"
         "pool = multiprocessing.get_context('fork').Pool(int(sys.argv[2]));"
         "print(len(pool.map(classify, ['hola', 'el gato', 'es bueno'])))"

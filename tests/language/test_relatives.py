@@ -57,7 +57,7 @@ def test_what_is_said_of_a_relative(make_folder):
     assert "catalán es pariente de español" in caught[0].message.in_("es")
     with pytest.warns(LanguageMismatchWarning, match="its answer is unreliable. Use a model for French"):
         pipeline(model=folder)("Le professeur est très bon et tout sera simple")
-    with pytest.raises(LanguageMismatchError, match="Galician|Portuguese"):
+    with pytest.raises(LanguageMismatchError, match=r"Galician|Portuguese"):
         classify(RELATIVES["gl"][0], language_check="error")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -9,7 +9,8 @@ from gatonegro.preprocessing import preprocess_tweet, spell_emoji
 from gatonegro.preprocessing.transform import PreprocessedText
 
 TEXTS = [
-    "Ana   Luis", "Ana\n\nLuis", "Hola 😂 Ana", "@pepe vive en 😂 Madrid con Ana", "Hola😂Ana", "  Ana  ", "😂", "😂 😂",
+    "Ana   Luis", "Ana\n\nLuis", "Hola 😂 Ana", "@pepe vive en 😂 Madrid con Ana", "Hola😂Ana", "  Ana  ", "😂",
+    "😂 😂",
     "😂😂 Ana",
     "a ~ b", "Ana\t@luis\thttps://a.es/x  #UnDia 👍🏽  fin", "jajajaja\u00a0Ana", "¡Ana!  ¿Luis?",
     "Ana 👩\u200d👩\u200d👧 Luis", "\n\nAna\n",
