@@ -402,9 +402,9 @@ class Trials:
 
     def hub(self, r: Random) -> int:
         """Ask a hub that lies for the files of a model."""
-        from gatonegro import hub
+        from gatonegro import download, hub
 
-        hub.time = SimpleNamespace(sleep=lambda seconds: None)  # type: ignore[attr-defined]  # between two requests
+        hub.time = download.time = SimpleNamespace(sleep=lambda seconds: None)  # type: ignore[attr-defined]  # between two requests
         if "server" not in self.cached:
             self.cached["server"] = start_hub(self.work / "cache")
         server = self.cached["server"]
