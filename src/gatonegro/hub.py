@@ -1,32 +1,30 @@
 """Access to a model's files by name, in a local folder, a built-in model or a Hugging Face hub repository.
 
-No other module uses the network. Only files that are not in the cache are downloaded.
+No other module but `download` uses the network. Only files that are not in the cache are downloaded.
 https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import os
 import re
 import secrets
 import shutil
 import time
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 from gatonegro.checks import FLAG, Check, optional
+from gatonegro.download import MAX_RETRIES, chunks, has_digest, request
 from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError, is_notebook, warn
 from gatonegro.i18n import Message, catalog, format_int
+from gatonegro.storage import read_json
 
 # short name → task; the weights are a separate distribution with one folder per model
 BUILT_IN = {
@@ -47,9 +45,7 @@ LOCAL_PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safeten
 
 # names that the hub gives, which become names of files: a commit; an ETag, perhaps quoted or weak; digests
 COMMIT, ETAG = re.compile(r"[\w-]{1,128}", re.ASCII), re.compile(r'(?:W/)?"?([\w-]{1,128})"?', re.ASCII)
-FULL_HASH, HEX = re.compile("[0-9a-f]{40}"), re.compile("[0-9a-fA-F]+")
-PASSING_STATUSES = (429, 500, 502, 503, 504)
-MAX_RETRIES, MAX_WAIT, MAX_REDIRECTS = 2, 5, 8  # of a request; seconds between two; MAX_REDIRECTS includes retries
+FULL_HASH = re.compile("[0-9a-f]{40}")
 PROGRESS_BYTES = 2**23  # of a download with a progress bar, and between two breaks that count as progress
 
 # error messages; keys of download errors are the class (of huggingface_hub or its HTTP library), status or errno
@@ -103,27 +99,7 @@ class Source:
             HubError: the file cannot be downloaded.
         """
         path = self.file(filename)
-        if path is None:
-            return None
-        try:
-            text = path.read_text(encoding="utf-8")
-            data = json.loads(text)
-            if "\\ud" in text.lower():  # a lone surrogate cannot be encoded
-                json.dumps(data, ensure_ascii=False).encode()
-        except (ValueError, RecursionError) as error:
-            raise ConfigError(
-                f"{path}: is not valid JSON ({error!s:.200}).", f"{path}: no es JSON válido ({error!s:.200})."
-            ) from error
-        except OSError as error:
-            why = error.strerror or error
-            raise ConfigError(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from None
-        if not isinstance(data, dict):
-            kind = type(data).__name__
-            raise ConfigError(
-                f"{path}: should be a JSON object, but is a {kind}.",
-                f"{path}: debería ser un objeto JSON, pero es de tipo {kind}.",
-            )
-        return data
+        return None if path is None else read_json(path, ConfigError)
 
     def _file(self, filename: str) -> Path | None:
         path = (self.folder or Path()) / filename
@@ -199,7 +175,7 @@ class HubSource(Source):
         from huggingface_hub.errors import EntryNotFoundError
 
         try:
-            headers, location = _request("HEAD", hf_hub_url(self.name, filename, revision=self.commit))
+            headers, location = request("HEAD", hf_hub_url(self.name, filename, revision=self.commit))
         except EntryNotFoundError as error:
             response = getattr(error, "response", None)
             if response is not None and (commit := response.headers.get("X-Repo-Commit")):
@@ -225,7 +201,7 @@ class HubSource(Source):
             temporary = blob.with_name(f"{etag[1]}.{secrets.token_hex(4)}.incomplete")
             try:
                 self._download(location, temporary, filename, size)
-                if not _has_digest(temporary, etag[1]):
+                if not has_digest(temporary, etag[1]):
                     raise self._error("wrong_content", filename)
                 temporary.replace(blob)
             finally:
@@ -268,7 +244,7 @@ class HubSource(Source):
                 if (done := file.tell()) >= mark + PROGRESS_BYTES:  # less is no progress
                     failures, mark = 0, done
                 try:
-                    for chunk in _chunks(url, done):
+                    for chunk in chunks(url, done):
                         if not chunk:  # it starts anew
                             file.seek(0)
                             file.truncate()
@@ -294,81 +270,6 @@ class HubSource(Source):
         )  # fmt: skip
         tail = f" [{type(error).__name__}: {detail}]" if detail else ""
         return HubError(f"{self.name!r}: {text.en}{tail}", f"{self.name!r}: {text.es}{tail}")
-
-
-def _request(method: str, url: str, start: int = 0) -> tuple[Any, str]:
-    """Send a request to the hub; return the headers, or for "GET" the open response, and the address of the contents.
-
-    Tokens are sent to the hub alone. Statuses that may pass are tried again, as soon as the hub says, or not at all.
-    """
-    from huggingface_hub import constants, get_session, get_token
-    from huggingface_hub.errors import FileMetadataError
-    from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
-
-    # without the library's own headers, for which it asks the hub what program this runs in, and sends the answer
-    headers = {"User-Agent": "gatonegro", "Accept-Encoding": "identity"} | (
-        {"Range": f"bytes={start}-"} if start else {}
-    )
-    token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
-    session: Any = get_session()
-    failures = 0
-    for _ in range(MAX_REDIRECTS):
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise FileMetadataError(f"a redirect to {url:.80}")
-        is_hub = parts[:2] == urlsplit(constants.ENDPOINT)[:2]
-        sent = headers | ({"Authorization": f"Bearer {token}"} if token and is_hub else {})
-        if hasattr(session, "build_request"):  # httpx
-            request = session.build_request(method, url, headers=sent, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
-            response = session.send(request, stream=True, follow_redirects=False)
-        else:  # requests
-            options = {"stream": True, "allow_redirects": False, "timeout": constants.HF_HUB_DOWNLOAD_TIMEOUT}
-            response = session.request(method, url, headers=sent, **options)
-        with ExitStack() as stack:
-            stack.callback(response.close)
-            if response.status_code in PASSING_STATUSES and failures < MAX_RETRIES:
-                wait = response.headers.get("Retry-After") or "1"
-                if not wait.isdecimal() or len(wait) > 9 or int(wait) <= MAX_WAIT:
-                    failures += 1
-                    time.sleep(int(wait) if wait.isdecimal() else 1)
-                    continue
-            hf_raise_for_status(response)
-            target = response.headers.get("Location") if response.status_code // 100 == 3 else None
-            target = target and urljoin(url, target)
-            if target and not (method == "HEAD" and urlsplit(target)[:2] != parts[:2]):
-                url = target
-                continue
-            if method == "HEAD":  # another host has the contents; what the hub knows of them comes with the redirect
-                return response.headers, target or url
-            stack.pop_all()
-            return response, url
-    raise FileMetadataError("too many redirects")
-
-
-def _chunks(url: str, start: int) -> Iterator[bytes]:
-    """Yield the bytes of a file from a position on; the first chunk is empty if the server starts at the beginning."""
-    from huggingface_hub.errors import FileMetadataError
-
-    response, _ = _request("GET", url, start)
-    with closing(response):
-        if response.status_code not in (200, 206):
-            raise FileMetadataError(f"status {response.status_code}")
-        if response.status_code == 200:
-            yield b""
-        yield from response.iter_bytes() if hasattr(response, "iter_bytes") else response.iter_content(2**16)
-
-
-def _has_digest(path: Path, etag: str) -> bool:
-    """Return True unless an ETag is a digest, and not the one of a file: SHA-256, a Git blob's SHA-1, or SHA-1."""
-    names = {64: ["sha256"], 40: ["sha1", "sha1"]}.get(len(etag), []) if HEX.fullmatch(etag) else []
-    digests = [hashlib.new(name, usedforsecurity=False) for name in names]
-    for digest in digests[1:]:
-        digest.update(b"blob %d\0" % path.stat().st_size)
-    with path.open("rb") as file:
-        while digests and (chunk := file.read(2**20)):
-            for digest in digests:
-                digest.update(chunk)
-    return not digests or etag.lower() in [digest.hexdigest() for digest in digests]
 
 
 def _http_status(error: BaseException | None) -> int | None:

@@ -350,12 +350,13 @@ def test_no_script_but_its_own_may_run(browser, explanation, tmp_path, where):
     browser.execute_script(
         """
         window.ran = [];
-        const put = (html) => document.body.insertAdjacentHTML("beforeend", html);
+        const put = (html) => document.body.insertAdjacentHTML('beforeend', html);
         const script = document.createElement("script");
         script.textContent = "window.ran.push('script')";
         document.body.append(script);
         put('<img src="data:x" onerror="window.ran.push(1)"><svg onload="window.ran.push(2)"></svg>');
-        put('<button id="b" onclick="window.ran.push(3)">x</button><a id="a" href="javascript:window.ran.push(4)">x</a>');
+        put('<button id="b" onclick="window.ran.push(3)">x</button>');
+        put('<a id="a" href="javascript:window.ran.push(4)">x</a>');
         put('<base href="https://example.org/"><form id="f" action="https://example.org/"><input name="x"></form>');
         document.getElementById("b").click();
         document.getElementById("a").click();

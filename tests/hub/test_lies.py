@@ -35,7 +35,8 @@ def status_of(status, **headers):
 
 LIES = {
     **{f"etag {tag[:12]}": (headers_with(ETag=tag), NOT_RIGHT) for tag in (
-        '"../../../x"', "../x", '"/tmp/x"', 'W/"../x"', '"a/b"', '"..\\\\x"', '".."', '""', "", '"a b"', '"ñ"', '"' + "a" * 300 + '"',
+        '"../../../x"', "../x", '"/tmp/x"', 'W/"../x"', '"a/b"', '"..\\\\x"', '".."', '""', "", '"a b"', '"ñ"',
+        '"' + "a" * 300 + '"',
     )},
     **{f"linked {tag}": (headers_with(X_Linked_Etag=tag), NOT_RIGHT) for tag in ('"../../x"', "a:b", '"C:x"')},
     **{f"commit {name[:12]}": (headers_with(X_Repo_Commit=name), NOT_RIGHT) for name in (

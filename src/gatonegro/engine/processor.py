@@ -115,6 +115,16 @@ def limit_threads() -> int:
     return torch.get_num_threads()
 
 
+def _after_fork() -> None:
+    """Let a forked process compute with one thread, since it has none of its parent's, and OpenMP waits for them."""
+    if torch.get_num_threads() > 1:
+        torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
 def trim_memory() -> None:
     """Return freed memory that glibc keeps, such as after the packing of weights, to the operating system."""
     with suppress(OSError, AttributeError, TypeError):  # another C library

@@ -2,11 +2,18 @@
 
 from gatonegro.language.detect import detect_language, language_probabilities
 from gatonegro.language.diagnosis import Diagnosis, built_in_languages, diagnosis_of, is_encoder_decoder
-from gatonegro.language.matching import LanguageMatch, Languages, language_names, languages_of, match_language
+from gatonegro.language.matching import (
+    LanguageMatch,
+    Languages,
+    language_names,
+    languages_of,
+    match_language,
+    related_languages,
+)  # fmt: skip
 from gatonegro.language.tags import LANGUAGE_TAG, other_language, target_languages
 
 __all__ = [
     "LANGUAGE_TAG", "Diagnosis", "LanguageMatch", "Languages", "built_in_languages", "detect_language",
     "diagnosis_of", "is_encoder_decoder", "language_names", "language_probabilities", "languages_of", "match_language",
-    "other_language", "target_languages",
+    "other_language", "related_languages", "target_languages",
 ]  # fmt: skip

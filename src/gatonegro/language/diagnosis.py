@@ -140,7 +140,14 @@ def _advice_for(code: str | None, languages: Languages, encoder_decoder: bool) -
     speaking = [name for name in built_in_models() if code in built_in_languages(name)]
     others = [name for name in speaking if encoder_decoder == load_tokenizer_and_languages(name)[2]]
     more = ": " + ", ".join(others) if others else ""
-    return MESSAGES["advice"].format(own=language_names(code), names=language_names(*languages.codes), more=more)
+    relatives = matching.related_languages(code, languages.codes)
+    message = MESSAGES["related_advice" if relatives and not others else "advice"]
+    return message.format(
+        relatives=language_names(*relatives),
+        own=language_names(code),
+        names=language_names(*languages.codes),
+        more=more,
+    )
 
 
 @lru_cache(16)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ LANGUAGE_NAMES = catalog(Path(__file__).parent / "names.json")  # by ISO 639 cod
 # languages that short texts are confused among
 RELATED_LANGUAGES = frozenset({"es", "gl", "ca", "ast", "pt", "an", "ext", "oc", "mwl"})
 MAX_PLAUSIBLE_RATIO = 3.0  # a language is plausible if the likeliest is at most this many times as likely
-MIN_SURE_PROBABILITY = 0.9  # of a language that is not confused with a related one
+MIN_RELATED_RATIO = 10.0  # a language is not confused with a related one that is this many times less likely
 MIN_LETTERS = 20  # in a text whose language can be detected
 # A tokenizer's fertility (tokens per word) is taken relative to that of XLM-R's, made for a hundred languages. It was
 # made for the languages with at most MAX_OWN_RATIO × its least fertility; for none, if that is over MAX_FERTILITY.
@@ -31,7 +31,7 @@ TWO_LETTER_CODES: dict[str, str] = json.loads((Path(__file__).parent / "codes.js
 # The front matter of a model card: only the entry `language` is parsed, since the others may be long, or no YAML.
 MAX_CARD_CHARS, MAX_LANGUAGE_CHARS = 1_000_000, 10_000
 LANGUAGE_ENTRY = re.compile(r"^language[ \t]*:.*(?:\n(?:[ \t#-].*)?)*", re.MULTILINE)
-LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_]\w{1,16})*|multilingual")
+LANGUAGE_CODE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z\d]{1,16})*|multilingual")
 MIN_LOWERCASE_LETTERS = 8  # in words without a capital; with fewer, a text is a list of names
 LINK_IN_WORD, MENTION = re.compile(r".://.|.@."), re.compile(r"www\.\S+|[@#]\w+")  # mail addresses are links too
 WORD_PATTERN = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
@@ -160,13 +160,19 @@ def match_language(text: str, languages: Languages, tokenizer: Tokenizer | None 
     if best in codes:
         return LanguageMatch(best, p, True if p >= 0.5 or is_long_enough(text) else None)
     plausible = {code for code, other in probabilities.items() if other * MAX_PLAUSIBLE_RATIO >= p}
-    if best in RELATED_LANGUAGES and p < MIN_SURE_PROBABILITY:
-        plausible |= RELATED_LANGUAGES
+    plausible |= {
+        code for code in related_languages(best, codes) if p < MIN_RELATED_RATIO * probabilities.get(code, 0.0)
+    }
     if plausible & codes or not is_long_enough(text):
         return LanguageMatch(best, p, None)
     if tokenizer is not None and _is_mixed(text, best, codes, tokenizer):
         return LanguageMatch(best, p, None, True)
     return LanguageMatch(best, p, False)
+
+
+def related_languages(code: str | None, codes: Iterable[str]) -> list[str]:
+    """Return those of a model's languages that a text's language is related to, such as Spanish for Galician."""
+    return [other for other in codes if {code, other} <= RELATED_LANGUAGES]
 
 
 def remove_links(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from gatonegro.checks import Check, is_missing_row, one_of
 from gatonegro.errors import GatonegroError, LanguageMismatchError, OptionError
 from gatonegro.i18n import Message
-from gatonegro.language import LanguageMatch, Languages, language_names, match_language
+from gatonegro.language import LanguageMatch, Languages, language_names, match_language, related_languages
 from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings
 from gatonegro.tasks.task import Notice, notice
 
@@ -86,7 +86,15 @@ def mismatch_notice(row: Any, matched: LanguageMatch, languages: Languages, mode
     text = text if len(text) <= 60 else text[:59] + "…"
     language, known = language_names(matched.language), language_names(*languages.codes)
     name = Message.same(model) if model else Message("the model", "el modelo")
-    return notice("language", text=text, language=language, model=name, known=known)
+    relatives = related_languages(matched.language, languages.codes)
+    values = {
+        "text": text,
+        "language": language,
+        "model": name,
+        "known": known,
+        "relatives": language_names(*relatives),
+    }
+    return Notice("language", notice("related_language" if relatives else "language", **values).message)
 
 
 def _with_model_name(answer: Any, model: str) -> Any:

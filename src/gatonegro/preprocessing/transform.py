@@ -37,14 +37,15 @@ class PreprocessedText(str):
         return new
 
     @cached_property
-    def _words(self) -> tuple[list[int], list[tuple[int, int, bool]]]:
-        """Return the start of each original word in the transformed text, and its span in the original text.
+    def _words(self) -> tuple[list[int], list[int], list[tuple[int, int, bool]]]:
+        """Return the start and end of each original word in the transformed text, and its span in the original text.
 
         A word of the original may be several here, or none. If the words, each transformed by itself, are not those of
         the transformed text, the only entry is the whole text. A span is (start, end, is unchanged).
         """
         words = list(NON_SPACE.finditer(self))
         starts: list[int] = []
+        ends: list[int] = []
         spans: list[tuple[int, int, bool]] = []
         count = 0
         for match in NON_SPACE.finditer(self.original):
@@ -52,22 +53,38 @@ class PreprocessedText(str):
             if parts != [word[0] for word in words[count : count + len(parts)]]:
                 break
             if parts:
-                starts.append(words[count].start())
-                spans.append((match.start(), match.end(), parts == [match[0]]))
                 count += len(parts)
+                starts.append(words[count - len(parts)].start())
+                ends.append(words[count - 1].end())
+                spans.append((match.start(), match.end(), parts == [match[0]]))
         else:
-            if count == len(words):
-                return starts, spans
-        return [0], [(0, len(self.original), False)]
+            if spans and count == len(words):
+                return starts, ends, spans
+        return [0], [len(self)], [(0, len(self.original), False)]
 
     def original_span(self, start: int, end: int) -> tuple[int, int]:
-        """Map a span of the transformed text to the original; part of a changed word maps to the whole word."""
-        starts, spans = self._words
-        if not spans or start >= end:
-            return 0, 0
+        """Map a span of the transformed text to the original, where it is never empty.
+
+        Part of a changed word maps to the whole word. White space maps to that between the same words or, if there
+        is none, to the word before it.
+        """
+        if start >= end:  # a token without characters of its own
+            start = min(start, len(self) - 1)
+            end = start + 1
         while start < end - 1 and self[start].isspace():
             start += 1
+        while end - 1 > start and self[end - 1].isspace():
+            end -= 1
+        starts, ends, spans = self._words
         first, last = (max(bisect_right(starts, i) - 1, 0) for i in (start, end - 1))
+        if not ends[first] > start >= starts[first]:
+            before, after = (ends[first], spans[first][1]) if start >= ends[first] else (0, 0)
+            following = bisect_right(starts, start)
+            limit = spans[following][0] if following < len(spans) else len(self.original)
+            if after < limit:
+                start = min(after + start - before, limit - 1)
+                return start, min(start + 1, limit)
+            return spans[first][:2]
         first_start, _, first_same = spans[first]
         last_start, last_end, last_same = spans[last]
         return (

@@ -21,6 +21,26 @@ TOKEN_DICT = Check(lambda x: isinstance(x, dict), Message("a dict, {name: token}
 TOKEN_LIST = Check(lambda x: isinstance(x, list | tuple), Message("a list of tokens", "una lista de tokens"))
 
 
+# byte → the character that stands for it in byte-level vocabularies, and the test of a decoder for them
+BYTES = [*range(33, 127), *range(161, 173), *range(174, 256)]
+BYTE_CHARS = {b: chr(b) for b in BYTES} | {b: chr(256 + i) for i, b in enumerate(sorted({*range(256)} - {*BYTES}))}
+
+
+def _piece(index: int, backend: Backend, added: dict[int, AddedToken]) -> str | None:
+    """Return a token as its decoder expects it, also an added one, which stands in the vocabulary as plain text.
+
+    An added word is one of a byte-level vocabulary in its bytes, and begins with ▁, the space that the tokenizers of
+    SentencePiece cut off before it, where ▁ is a space. The decoders of `transformers` do neither.
+    """
+    if index not in added:
+        return backend.id_to_token(index)
+    token = added[index]
+    if backend.decoder.decode(["a", "\u0120b"]) == "a b":  # byte-level
+        return "".join(BYTE_CHARS[b] for b in token.content.encode())
+    is_word = not token.special and backend.decoder.decode(["a", "▁b"]) == "a b"
+    return f"▁{token.content}" if is_word and not token.content[:1].isspace() else token.content
+
+
 class SpecialToken:
     """A descriptor for attributes such as `tokenizer.pad_token` and `tokenizer.pad_token_id`, which may be None."""
 
@@ -80,7 +100,15 @@ class Vocabulary:
         ids = as_ids(token_ids)
         if ids and isinstance(ids[0], list):
             return [self.decode(row, skip_special_tokens, clean_up_tokenization_spaces) for row in ids]
-        text = self.backend_tokenizer.decode(ids, skip_special_tokens=skip_special_tokens)
+        backend, unique = self.backend_tokenizer, set(ids)
+        added = {i: token for i, token in backend.get_added_tokens_decoder().items() if i in unique}
+        if any(not (token.special and token.content.isascii()) for token in added.values()) and backend.decoder:
+            pieces = [
+                _piece(i, backend, added) for i in ids if not (skip_special_tokens and i in added and added[i].special)
+            ]
+            text = backend.decoder.decode([piece for piece in pieces if piece])
+        else:
+            text = backend.decode(ids, skip_special_tokens=skip_special_tokens)
         clean = clean_up_tokenization_spaces
         if self.clean_up_tokenization_spaces if clean is None else clean:
             for loose, close in CLEAN_UP_REPLACEMENTS.items():

@@ -1,0 +1,188 @@
+"""Tests that no regular expression of the package, and no function that reads texts, takes more than linear time."""
+
+import ast
+import importlib
+import pkgutil
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import gatonegro
+from gatonegro import AutoTokenizer, diagnose
+from gatonegro.documents import lost_items, preserves_items, protected_items, split_at_items, split_sentences
+from gatonegro.language import Languages, detect_language, match_language
+from gatonegro.language.matching import is_long_enough
+from gatonegro.preprocessing import preprocess_tweet, spell_emoji
+
+SOURCE = Path(gatonegro.__file__).parent
+ENOUGH = 0.01  # seconds, below which no growth is measured; a quadratic scan of 2**13 characters takes more
+# what patterns look for, and texts of nothing else but one of them
+PUMPS = [
+    *("a", "A", "ñ", "1", " ", "\n", "\t", "_", "-", ".", ",", ":", "/", "@", "#", "&", "<", "(", "[", "{", "`", "'",
+    '"'),
+    *("%", "$", "€", "*", "!", "?", "…", ">", "]", "|", "+", "😂", "\u200d", "\ufe0f", "😂\u200d", "🇪", "\u0301", "文",
+    "。"),
+    *("a ", "A ", "1 ", "a.", "A.", "a-", "a'", "1.", "1,", "1:", "1 2", "000 ", "a@", "@a", "#a", "a@b.", "www.",
+    "://"),
+    *("https://", "a://", "&a", "&#1", "<a", "<!--", ">>a", "${", "{{", "{{ ", "%(", "[ ]", "[x] ", ":a", ":a_", "ja",
+    "- ", "1) "),
+    *(". ", "! ", '." ', "EE. UU. ", "a\n", "\n\n", "  \n", " - ", "\n- ", "| ", "language:\n", "---\n", "com/",
+    "a.com", "B-"),
+    *("a\\", "./", "C:", "a/b/", "x1", "X1-", "AB1", "°", "º ", "p. m. ", "[1]", "«", "es_", "es-"),
+]  # fmt: skip
+
+
+def compiled() -> dict[str, re.Pattern]:
+    """Return the patterns that are attributes of the package's modules, by name."""
+    found = {}
+    for info in pkgutil.walk_packages([str(SOURCE)], "gatonegro."):
+        if info.name.endswith("__main__"):
+            continue
+        module = importlib.import_module(info.name)
+        for name, value in vars(module).items():
+            for i, pattern in enumerate(patterns_in(value)):
+                found[f"{info.name.removeprefix('gatonegro.')}.{name}{i or ''}"] = pattern
+    return {name: pattern for pattern, name in {pattern: name for name, pattern in found.items()}.items()}
+
+
+def patterns_in(value: object) -> Iterator[re.Pattern]:
+    if isinstance(value, re.Pattern):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from patterns_in(part)
+    elif isinstance(value, tuple | list):
+        for part in value:
+            yield from patterns_in(part)
+
+
+def inline() -> Iterator[tuple[str, ast.Call]]:
+    """Yield the calls of `re`'s functions in the package, each with its place."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            function = node.func if isinstance(node, ast.Call) else None
+            if (
+                isinstance(function, ast.Attribute)
+                and isinstance(function.value, ast.Name)
+                and function.value.id == "re"
+            ):
+                yield f"{path.relative_to(SOURCE)}:{node.lineno} {function.attr}", node
+
+
+def is_at_top(place: str) -> bool:
+    path, line = place.partition(" ")[0].rsplit(":", 1)
+    tree = ast.parse((SOURCE / path).read_text(encoding="utf-8"))
+    functions = [
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    ]
+    return not any(node.lineno <= int(line) <= (node.end_lineno or 0) for node in functions)
+
+
+METHODS = ("search", "match", "fullmatch", "finditer", "findall", "sub", "split")
+TEXTS = "\n".join(path.read_text(encoding="utf-8") for path in sorted(SOURCE.rglob("*.py")))
+PATTERNS = compiled()
+USES = {}  # name of a pattern → the methods that the package calls
+for full in PATTERNS:
+    called = re.findall(rf"\b{full.rpartition('.')[2].rstrip('0123456789')}\b(?:\[[^]]*\])?\.(\w+)\(", TEXTS)
+    USES[full] = set(METHODS).intersection(called) or {"search", "fullmatch"}
+for call_place, call in inline():
+    if not is_at_top(call_place) and isinstance(call.args[0], ast.Constant):
+        PATTERNS[call_place] = re.compile(call.args[0].value)
+        USES[call_place] = {call_place.rpartition(" ")[2]}
+BOUNDED = {"documents.sentences.BEFORE_STOP"}  # reads 20 characters before a stop
+
+
+@pytest.mark.case("S4")
+def test_every_pattern_is_seen():
+    """A pattern that a function compiles from other than a literal would be in no list."""
+    unseen = [p for p, node in inline() if not p.endswith("escape") and not is_at_top(p)]
+    unseen = [place for place in unseen if place not in PATTERNS]
+    assert not unseen, "make it an attribute of its module"
+    assert len(PATTERNS) > 30
+
+
+def seconds(function: Callable[[str], object], text: str, best_of: int = 1) -> float:
+    times = []
+    for _ in range(best_of):
+        begun = time.thread_time()
+        function(text)
+        times.append(time.thread_time() - begun)
+    return min(times)
+
+
+def growth(function: Callable[[str], object], unit: str, end: str, length: int) -> str | None:
+    """Return a description of a growth that is more than linear, for a text of one repeated unit, or None."""
+    text = unit * (length // len(unit))
+    if seconds(function, text + end) < ENOUGH or (t := seconds(function, text + end, 3)) < ENOUGH:
+        return None
+    double = seconds(function, text * 2 + end, 3)
+    return f"{unit!r} × {len(text)}: {t:.3f} s, double {double:.3f} s" if double / t >= 3 else None
+
+
+@pytest.mark.slow
+@pytest.mark.case("S4")
+@pytest.mark.parametrize("name", sorted(PATTERNS.keys() - BOUNDED))
+def test_patterns_take_linear_time(name):
+    pattern = PATTERNS[name]
+
+    def use(text: str) -> None:
+        for method in USES[name]:
+            if method in ("search", "finditer", "findall", "sub", "split"):  # of the same cost
+                for _ in pattern.finditer(text):
+                    pass
+            else:
+                getattr(pattern, method)(text)
+
+    literals = re.findall(r"[\w:/@.#<&-]{2,12}", pattern.pattern)[:20]
+    slow = [found for unit in [*PUMPS, *literals] if (found := growth(use, unit, "\0", 2**13))]
+    assert not slow
+
+
+FUNCTIONS = {
+    "split_sentences": split_sentences,
+    "split_at_items": split_at_items,
+    "protected_items": protected_items,
+    "lost_items": lambda text: lost_items(text, text[1:]),
+    "preserves_items": lambda text: preserves_items(text, text[1:]),
+    "detect_language": detect_language,
+    "is_long_enough": is_long_enough,
+    "match_language": lambda text: match_language(text, Languages(("en",), "card")),
+    "preprocess_tweet": preprocess_tweet,
+    "spell_emoji": spell_emoji,
+}
+UNITS = ["a", "a ", "ja", "1", "1.", "1 000 ", "¡", "😂", "👩\u200d", "<b>", "</", "@a ", "#aB", "https://a.es/b ",
+"www.a.", "a@b.",
+         "- ", "\n", "EE. UU. ", "[x] ", "A. ", "a://", "S", "\u0301", "{a} ", "(", "`a", "&a", "12:"]  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.case("S4")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_take_linear_time(name):
+    FUNCTIONS[name]("hola 😂")  # loads what it needs
+    slow = [found for unit in UNITS for end in ("", "\0") if (found := growth(FUNCTIONS[name], unit, end, 2**13))]
+    assert not slow
+
+
+@pytest.mark.slow
+@pytest.mark.case("S4")
+def test_tokenizers_and_diagnoses_take_linear_time(folders, tiny):
+    """Of a word, and of many, without a space or with; what the diagnosis reads has an end."""
+    found = []
+    for folder in (tiny, *folders.values()):
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+
+        def use(text: str, tokenizer=tokenizer) -> None:
+            tokenizer.decode(tokenizer(text, truncation=False)["input_ids"])
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found += [(folder.name, slow) for unit in UNITS[::2] if (slow := growth(use, unit, "", 2**13))]
+    diagnose("hola", model=tiny)
+    found += [slow for unit in UNITS[::2] if (slow := growth(lambda text: diagnose(text, model=tiny), unit, "", 2**13))]
+    assert not found
