@@ -103,9 +103,16 @@ def insert_marks(text: str, marks: Sequence[Mark]) -> tuple[str, list[tuple[int,
     for mark in marks:
         if mark.upper:
             text = text[: mark.start] + upper(text[mark.start : mark.end]) + text[mark.end :]
-    closings = [(mark.end, mark.closing) for mark in reversed(marks) if mark.closing]
-    openings = [(mark.start, mark.opening) for mark in marks if mark.opening]
-    insertions = sorted([*closings, *openings], key=lambda insertion: insertion[0])  # a stable order
+    insertions: list[tuple[int, str]] = []
+    around: list[Mark] = []  # marks that are open
+    for mark in sorted(marks, key=lambda mark: (mark.start, -mark.end)):
+        if mark.upper:
+            continue
+        while around and around[-1].end <= mark.start and not (mark.start == mark.end == around[-1].end):
+            insertions.append((around[-1].end, around.pop().closing))
+        insertions.append((mark.start, mark.opening))
+        around.append(mark)
+    insertions += [(mark.end, mark.closing) for mark in reversed(around)]
     out, at = "", 0
     for position, string in insertions:
         out += text[at:position] + string
