@@ -152,26 +152,15 @@ def best_of(
     return spellings[best_variant(part.text, best, [decode_text(tokenizer, one.ids, options) for one in best])]
 
 
-@dataclass
-class TranslatedPart:
-    """Part of a document and its translation, both with their marks, and the links between their words."""
-
-    source: str
-    target: str
-    links: list[dict[str, Any]]
-
-
 def translate_part(
     tokenizer: Tokenizer, part: DocumentPart, sentence: Generated | None, options: Mapping[str, Any]
-) -> TranslatedPart:
-    """Return a part of a document with its translation, in which its marks stand at their places."""
+) -> tuple[str, str, list[dict[str, Any]]]:
+    """Return a part of a document and its translation, both with their marks, and the links between their words."""
     text = part.text if part.source is None else part.source
     source, source_insertions = insert_marks(text, part.marks)
-    if sentence is None:
-        return TranslatedPart(source, source, [])
-    plain = decode_text(tokenizer, sentence.ids, options)
-    if part.is_piece and not any(map(str.isalpha, plain)):
-        return TranslatedPart(source, source, [])
+    plain = "" if sentence is None else decode_text(tokenizer, sentence.ids, options)
+    if sentence is None or (part.is_piece and not any(map(str.isalpha, plain))):
+        return source, source, []
     words = None
     if sentence.attention is not None:
         skip = options["skip_special_tokens"]
@@ -185,17 +174,16 @@ def translate_part(
         link["source_span"] = shifted(link["source_span"], source_insertions)
         link["target_span"] = shifted(link["target_span"], insertions)
         link["source"], link["target"] = source[slice(*link["source_span"])], target[slice(*link["target_span"])]
-    return TranslatedPart(source, target, links)
+    return source, target, links
 
 
-def document_links(parts: Sequence[TranslatedPart]) -> list[dict[str, Any]]:
+def document_links(parts: Sequence[tuple[str, str, list[dict[str, Any]]]]) -> list[dict[str, Any]]:
     """Return the word alignments of all sentences of a document, with character spans in the whole document."""
     links: list[dict[str, Any]] = []
     source = target = 0
-    for part in parts:
-        for link in part.links:
-            link["source_span"] = [source + at for at in link["source_span"]]
-            link["target_span"] = [target + at for at in link["target_span"]]
-            links.append(link)
-        source, target = source + len(part.source), target + len(part.target)
+    for source_text, target_text, part_links in parts:
+        for link in part_links:
+            spans = {"source_span": source, "target_span": target}
+            links.append(link | {name: [shift + at for at in link[name]] for name, shift in spans.items()})
+        source, target = source + len(source_text), target + len(target_text)
     return links

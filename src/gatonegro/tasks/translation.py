@@ -189,7 +189,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
             out += [{"translation_token_ids": [i for sentence in used for i in sentence.ids]}] if used else []
             continue
         translated = [translate_part(tokenizer, *pair, options) for pair in zip(parts, chosen, strict=True)]
-        out.append({"translation_text": "".join(part.target for part in translated)})
+        out.append({"translation_text": "".join(target for _, target, _ in translated)})
         if options["return_scores"]:
             if unfinished := next((sentence.unfinished for sentence in used if sentence.unfinished), None):
                 out[-1]["unfinished"] = unfinished
