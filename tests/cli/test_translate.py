@@ -43,7 +43,7 @@ def test_translate_with_a_model_without_a_decoder(run, tiny):
         "-\n🐈\n",
         "-\r\n\r\n🐈",
         "\n\n-",
-        "12,5\r\nhttps://ejemplo.org\n-\n",
+        "12\r\nhttps://ejemplo.org\n-\n",
         "",
         "```py\ngato = 'El gato negro duerme.'\n```\n",
         "-\n  ~~~\r\n  el gato\r\n  ~~~\r\n",

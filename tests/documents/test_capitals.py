@@ -57,3 +57,11 @@ def test_raised_again_it_is_the_sentence(sentence):
     text, marks = lower_capitals(sentence)
     assert len(text) == len(sentence)
     assert insert_marks(text, marks)[0] == sentence
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("unit", ["A", "AB ", "CASA ", "CASA, a ", "a CASA. ", "EE. ", "A'", " "], ids=ascii)
+def test_long_texts_take_one_pass(unit):
+    sentence = unit * (200_000 // len(unit))
+    text, marks = lower_capitals(sentence)
+    assert len(text) == len(sentence) and all(mark.upper for mark in marks)

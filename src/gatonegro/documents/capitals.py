@@ -32,21 +32,20 @@ def lower_capitals(text: str) -> tuple[str, list[Mark]]:
     cased = [word for word in words if word[0].lower() != word[0].upper()]
     runs = [list(run) for is_upper, run in groupby(cased, lambda word: word[0].isupper()) if is_upper]
     whole = len(runs) == 1 and len(runs[0]) == len(cased)
+    opening = words[0].start() if words else 0
+    chars = list(text)
     marks: list[Mark] = []
-    for run in runs:
-        for part in [run] if whole else _adjacent(text, run):
-            if not _is_shouted([word[0] for word in part]):
-                continue
-            start, end = (0, len(text)) if whole else (part[0].start(), part[-1].end())
-            first = whole or not text[:start].strip(" ¡¿\"'“«(")
-            for word in part:
-                if not _is_acronym(word[0], text[word.end() :]):
-                    lowered = lower(word[0])
-                    lowered = word[0][0] + lowered[1:] if first or word[0] == "I" else lowered
-                    text = text[: word.start()] + lowered + text[word.end() :]
-                first = False
-            marks.append(Mark(start, end, upper=True))
-    return text, marks
+    for part in [part for run in runs for part in ([run] if whole else _adjacent(text, run))]:
+        if not _is_shouted([word[0] for word in part]):
+            continue
+        for word in part:
+            start, end = word.span()
+            if not _is_acronym(word[0], text[end : end + 1]):
+                keeps_first = word[0] == "I" or (start == part[0].start() and (whole or start == opening))
+                chars[start + keeps_first : end] = lower(word[0][keeps_first:])
+        span = (0, len(text)) if whole else (part[0].start(), part[-1].end())
+        marks.append(Mark(*span, upper=True))
+    return "".join(chars), marks
 
 
 def lower(text: str) -> str:
@@ -76,6 +75,6 @@ def _is_shouted(words: list[str]) -> bool:
 def _is_acronym(word: str, after: str = "") -> bool:
     if word in ACRONYMS or not VOWEL.search(word):
         return True
-    if after.startswith(".") and len(word) == 2 and INITIALS.fullmatch(word):  # EE. UU.
+    if after == "." and len(word) == 2 and INITIALS.fullmatch(word):  # EE. UU.
         return True
     return len(word) > 1 and word.lower() not in SHORT_WORDS and ROMAN.fullmatch(word) is not None

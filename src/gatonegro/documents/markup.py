@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import pairwise
 from operator import itemgetter
@@ -103,9 +103,16 @@ def insert_marks(text: str, marks: Sequence[Mark]) -> tuple[str, list[tuple[int,
     for mark in marks:
         if mark.upper:
             text = text[: mark.start] + upper(text[mark.start : mark.end]) + text[mark.end :]
-    closings = [(mark.end, mark.closing) for mark in reversed(marks) if mark.closing]
-    openings = [(mark.start, mark.opening) for mark in marks if mark.opening]
-    insertions = sorted([*closings, *openings], key=lambda insertion: insertion[0])  # a stable order
+    insertions: list[tuple[int, str]] = []
+    around: list[Mark] = []  # marks that are open
+    for mark in sorted(marks, key=lambda mark: (mark.start, -mark.end)):
+        if mark.upper:
+            continue
+        while around and around[-1].end <= mark.start and not (mark.start == mark.end == around[-1].end):
+            insertions.append((around[-1].end, around.pop().closing))
+        insertions.append((mark.start, mark.opening))
+        around.append(mark)
+    insertions += [(mark.end, mark.closing) for mark in reversed(around)]
     out, at = "", 0
     for position, string in insertions:
         out += text[at:position] + string
@@ -218,10 +225,12 @@ def _is_inside(position: int, spans: Sequence[Span]) -> bool:
 
 def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Span]]:
     """Return the pairs of marks in a paragraph, and the spans between its sentences, such as an image's brackets."""
-    found = Inline()
+    pairs: list[Pair] = []
+    breaks: list[Span] = []
+    skipped: list[Span] = []  # code, and targets of links, where no tag is a tag
     tokens: list[Token] = []
     parser = _inline_parser()
-    parser.inline.parse(text, parser, {**environment, "found": found}, tokens)
+    parser.inline.parse(text, parser, {**environment, "found": (pairs, breaks, skipped)}, tokens)
     open_: list[Span] = []
     items = [(match.start() + 1, match.end()) for match in PROTECTED.finditer(text)]
     for token in tokens:
@@ -235,16 +244,16 @@ def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Sp
             start, end = open_.pop()
             has_text = text[end:at].strip(punctuation + whitespace)
             if has_text and not (_is_inside(start, items) or _is_inside(at, items)):  # as in https://a.es/_b_
-                found.pairs.append((start, end, at, at + width))
+                pairs.append((start, end, at, at + width))
     # in "2*3*4" or "a[i](x)", the marks are text
     edges = f" {text} "
-    pairs = [p for p in found.pairs if not (edges[p[0]].isalnum() or edges[p[3] + 1].isalnum())]
+    pairs = [p for p in pairs if not (edges[p[0]].isalnum() or edges[p[3] + 1].isalnum())]
     code = [match.span() for match in CODE.finditer(text) if not TAG.fullmatch(match[0])]
-    skipped = _disjoint([*found.skipped, *code])
+    skipped = _disjoint([*skipped, *code])
     tags = [match for match in TAG.finditer(text) if not _is_inside(match.start(), skipped)]
-    breaks = [tag.span() for tag in tags if _tag_name(tag[0]) in BREAKS]
+    breaks += [tag.span() for tag in tags if _tag_name(tag[0]) in BREAKS]
     pairs += [p for p in _tag_pairs(tags) if not (_is_in_word(text, p[0], p[1]) or _is_in_word(text, p[2], p[3]))]
-    return list(_nested(p for p in pairs if text[p[1] : p[2]].strip())), [*found.breaks, *breaks]
+    return list(_nested(p for p in pairs if text[p[1] : p[2]].strip())), breaks
 
 
 def _tag_pairs(tags: Sequence[re.Match[str]]) -> Iterator[Pair]:
@@ -279,15 +288,6 @@ def _nested(pairs: Iterable[Pair]) -> Iterator[Pair]:
             yield pair
 
 
-@dataclass
-class Inline:
-    """What the rules of the inline parser find in a paragraph."""
-
-    pairs: list[Pair] = field(default_factory=list)
-    breaks: list[Span] = field(default_factory=list)
-    skipped: list[Span] = field(default_factory=list)  # code, and targets of links, where no tag is a tag
-
-
 @cache
 def _block_parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": True}).enable("table").disable("inline")
@@ -305,9 +305,9 @@ def _inline_parser() -> MarkdownIt:
 
 def _locate(rule: Callable[[StateInline, bool], bool], name: str, state: StateInline, silent: bool) -> bool:
     """Apply a rule of the inline parser, and record the place of what it finds."""
-    found: Inline = state.env["found"]
+    found = pairs, breaks, skipped = state.env["found"]
     if name == "image":
-        state.env["found"] = Inline()  # its label is parsed by itself
+        state.env["found"] = ([], [], [])  # its label is parsed by itself
     start, count = state.pos, len(state.tokens)
     is_found = rule(state, silent)
     state.env["found"] = found
@@ -319,13 +319,13 @@ def _locate(rule: Callable[[StateInline, bool], bool], name: str, state: StateIn
         for i, token in enumerate(reversed(new), 1):
             token.meta["at"] = end - i * width
     elif name in ("autolink", "backticks"):
-        found.skipped.append((start, end))
+        skipped.append((start, end))
     else:
         label = start + (2 if name == "image" else 1)
         label_end = state.md.helpers.parseLinkLabel(state, label - 1, name == "link")
-        found.skipped.append((label_end, end))
+        skipped.append((label_end, end))
         if name == "link":
-            found.pairs.append((start, label, label_end, end))
+            pairs.append((start, label, label_end, end))
         else:
-            found.breaks += [(start, label), (label_end, end)]
+            breaks += [(start, label), (label_end, end)]
     return True

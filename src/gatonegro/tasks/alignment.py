@@ -174,6 +174,12 @@ def _target_span(
         for item in PROTECTED.finditer(target):
             if item.start() < end and item.end() > start:
                 start, end = max(low, min(start, item.start())), min(high, max(end, item.end()))
+        for other in taken:  # an item may reach into another mark
+            if other.start <= start < other.end:
+                start = other.end
+            elif start < other.start < end:
+                end = other.start
+        end = max(start, end)
     # punctuation at the edges, and marks that go on in the sentences beside
     begins, ends = mark.start == source_range[0], mark.end == source_range[1]
     if begins and (start <= first or not (mark.opening or mark.upper)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 from gatonegro.documents import (
@@ -146,11 +145,17 @@ def lower_segments(segments: Sequence[Segment]) -> tuple[list[Segment], list[Mar
 
 def document_parts(segments: Sequence[EncodedSegment], marks: Sequence[Mark]) -> list[DocumentPart]:
     """Return the parts of a document, each with its marks, from its encoded segments."""
-    ends = list(accumulate(len(segment.text) for segment, _, _ in segments))
-    return [
-        DocumentPart(segment.text, reading, cut_marks(marks, end - len(segment.text), end))
-        for (segment, reading, _), end in zip(segments, ends, strict=True)
-    ]
+    waiting = sorted(marks, key=lambda mark: (-mark.start, mark.end))  # the first mark comes last
+    around: list[Mark] = []
+    parts: list[DocumentPart] = []
+    end = 0
+    for segment, reading, _ in segments:
+        start, end = end, end + len(segment.text)
+        while waiting and waiting[-1].start < end:
+            around.append(waiting.pop())
+        parts.append(DocumentPart(segment.text, reading, cut_marks(around, start, end)))
+        around = [mark for mark in around if mark.end > end]
+    return parts
 
 
 def encode_segments(
@@ -244,8 +249,7 @@ def document_links(parts: Sequence[TranslatedPart]) -> list[dict[str, Any]]:
     source = target = 0
     for part in parts:
         for link in part.links:
-            link["source_span"] = [source + at for at in link["source_span"]]
-            link["target_span"] = [target + at for at in link["target_span"]]
-            links.append(link)
+            spans = {"source_span": source, "target_span": target}
+            links.append(link | {name: [shift + at for at in link[name]] for name, shift in spans.items()})
         source, target = source + len(part.source), target + len(part.target)
     return links
