@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from gatonegro import pipeline
-from gatonegro.documents import Segment
+from gatonegro.documents import Direction, Segment
 from gatonegro.errors import GatonegroWarning, OptionError
 from gatonegro.generation import Generated
 from gatonegro.tasks.task import Encoded, RowOutput
@@ -83,7 +83,7 @@ def generated(ids) -> Generated:
 )
 def test_the_first_reading_that_loses_nothing_is_taken(text, told, expected):
     tokenizer, options = ToldTokenizer(told), TRANSLATION.defaults
-    document = Document([DocumentPart(text, 0)], "", source="es", target="en", language="es", decimal=",")
+    document = Document([DocumentPart(text, 0)], "", source="es", target="en", direction=Direction("es", "en", ","))
     ids = [row for _, row in encode_segments(tokenizer, document, [Segment(text, True)], 99, options)]
     encoded = retry(tokenizer, None, Encoded(ids, [0], 99, row_data=[document]), {0: [generated(ids[0])]}, options)
     answers = [[generated(row)] for row in encoded.ids]

@@ -11,15 +11,12 @@ from typing import Any
 from gatonegro.checks import FLAG, TEXT, Check, Option, one_of, optional
 from gatonegro.config import Config
 from gatonegro.documents import (
+    Direction,
     EditedText,
     Segment,
     decimal_symbol,
     has_words,
-    localize_numbers,
-    lost_numbers,
-    lost_units,
     preserves_items,
-    readings,
     split_at_items,
     split_sentences,
 )
@@ -58,22 +55,12 @@ class Document:
     copied_language: str = ""  # the target language, if sentences in it are copied
     source: str | None = None  # None: unknown
     target: str | None = None
-    language: str | None = None  # the source language, or the one that a sentence is taken for
-    decimal: str = ""  # decimal symbol of its numbers; "": numbers are not converted
-
-    def readings(self, text: str) -> list[EditedText]:
-        """Return the forms of a sentence that the model may read, best first."""
-        return readings(text, self.language, self.decimal, self.target)
+    direction: Direction = field(default_factory=Direction)  # its source may be assumed
 
     def localize(self, part: DocumentPart, translation: str) -> EditedText:
         """Write the numbers of a part's translation by the rules of the target language."""
         is_copied = part.sequence is None and (self.source is None or has_words(part.text))
-        return localize_numbers(translation, part.text, "" if is_copied else self.decimal, self.target)
-
-    def is_kept(self, text: str, translation: str) -> bool:
-        """Return True if the translation of a sentence has its numbers, units and protected items."""
-        lost = lost_numbers(text, translation, self.language, self.target)
-        return not lost and preserves_items(text, translation) and not lost_units(text, translation, self.language)
+        return EditedText(translation) if is_copied else self.direction.localize(translation, part.text)
 
 
 def named_languages(options: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -124,7 +111,8 @@ def encode_segments(
 
     A sentence gets no ids, and is copied, if most of its letters are unknown to the tokenizer.
     """
-    texts = [document.prefix + document.readings(segment.text)[0].text for segment in segments if segment.translate]
+    sentences = [segment.text for segment in segments if segment.translate]
+    texts = [document.prefix + document.direction.readings(sentence)[0].text for sentence in sentences]
     rows = iter(tokenizer(texts, truncation=wants_truncation(options), max_length=limit)["input_ids"] if texts else ())
     out: list[EncodedSegment] = []
     for segment in segments:
@@ -158,8 +146,8 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         prefix = task_text + (LANGUAGE_TAG.format(target) + " " if known else "")
         language = source or (other_language(known, target) if len(known) == 2 else None)
         convert = options["numbers"] == "convert" and options["streamer"] is None
-        decimal = decimal_symbol(row, language) if convert else ""
-        document = Document([], prefix, source=source, target=target, language=language, decimal=decimal)
+        direction = Direction(language, target, decimal_symbol(row, language) if convert else "")
+        document = Document([], prefix, source=source, target=target, direction=direction)
         at_once = options["streamer"] is not None or not options["sentences"]  # a streamer receives a single sequence
         segments = [Segment(row, True)] if at_once else split_sentences(row)
         if named is None and target is not None and options["streamer"] is None:
@@ -191,15 +179,15 @@ def retry(
         for part in sentences:
             answer = answers.get(next(sequences))
             text = "" if answer is None else decode_text(tokenizer, answer[0].ids, options)
-            if answer is None or document.is_kept(part.text, document.localize(part, text).text):
+            if answer is None or document.direction.preserves(part.text, document.localize(part, text).text):
                 continue
-            forms = [document.prefix + form.text for form in document.readings(part.text)]
+            forms = [document.prefix + form.text for form in document.direction.readings(part.text)]
             for reading, tokens in enumerate(tokenizer(forms)["input_ids"]):
                 if reading and len(tokens) <= encoded.max_length:
                     part.alternatives.append(DocumentPart(part.text, next(indices), reading))
                     ids.append(tokens)
                     row_of.append(row)
-            segments = split_at_items(part.text, document.language)
+            segments = split_at_items(part.text, document.direction.source)
             if preserves_items(part.text, text) and segments == split_at_items(part.text):
                 segments = []  # only a number in words is lost
             for segment, tokens in encode_segments(tokenizer, document, segments, encoded.max_length, options):
@@ -277,7 +265,7 @@ def final_parts(
     for other in part.alternatives:
         assert other.sequence is not None
         text = decode_text(tokenizer, output.answers[other.sequence][0].ids, options)
-        if document.is_kept(other.text, document.localize(other, text).text):
+        if document.direction.preserves(other.text, document.localize(other, text).text):
             return [other]
     return part.pieces or [part]
 
@@ -300,7 +288,7 @@ def document_links(
     source = target = 0
     for part, sentence, edited in zip(parts, chosen, texts, strict=True):
         if sentence is not None and sentence.attention is not None:
-            skip, read = options["skip_special_tokens"], document.readings(part.text)[part.reading]
+            skip, read = options["skip_special_tokens"], document.direction.readings(part.text)[part.reading]
             text = decode_text(tokenizer, sentence.ids, options)
             for link in word_links(tokenizer, read.text, sentence.new_ids, text, sentence.attention, skip):
                 start, end = read.to_original(*link["source_span"])
