@@ -20,7 +20,7 @@ VALUES = {
         "3 millones; 3.000 millones; 1,5 millones": "3000000 3000000000 1500000",
         "treinta y dos y tres": "32 3",
         "mil y una noches, dos mil y tres mil": "1001 2000 3000",
-        "la vigésima quinta edición": "25",
+        "la vigésima quinta edición, el décimo tercero, las diez y cinco": "25 13 10 5",
         "una casa, un segundo, millones de años": "",
         "Mil gracias": "",
         "mil personas": "1000",

@@ -156,7 +156,7 @@ def _sum_words(words: Sequence[str], gaps: Iterable[str], tables: Mapping[str, A
             used = i + 1
         elif after_and and tables["scales"].get("".join(words[i + 1 : i + 2]), 0) >= number.scale > 0:
             break  # two thousand and three thousand
-        elif value is not None and number.add(value, after_and or (used > 0 and word in tables["joined"])):
+        elif value is not None and number.add(value, after_and, used > 0 and word in tables["joined"]):
             used, after_and = i + 1, False
             if word in tables["ordinals"] and value % 10:
                 break
@@ -194,7 +194,7 @@ class _Sum:
         self.scale, self.group = factor, None
         return True
 
-    def add(self, value: int, after_and: bool) -> bool:
+    def add(self, value: int, after_and: bool, joined: bool = False) -> bool:
         """Read a number below 1000, if it can follow, as 5 can follow 20 in twenty-five."""
         group = self.group or Decimal(0)
         if self.group is None:
@@ -202,7 +202,7 @@ class _Sum:
         elif not group % 100:
             fits = 0 < value < 100 and group > 0 and not (after_and and self.is_spanish)
         elif value < 10:
-            fits = group % 10 == 0 and group % 100 >= 20 and after_and == self.is_spanish and value > 0
+            fits = group % 10 == 0 and value > 0 and (joined or (group % 100 >= 20 and after_and == self.is_spanish))
         else:  # nineteen eighty-four
             fits = not (self.is_spanish or self.scale or after_and) and 10 < group < 22 and value < 100
             group *= 100
