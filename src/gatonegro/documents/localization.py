@@ -151,7 +151,7 @@ class Direction:
             (n.start, n.end, n.value)
             for n in find_numbers(source, language)
             if n.certain and (n.kind == "word" or CENTURY_BEFORE.search(source, max(0, n.start - 8), n.start))
-            if n.value.isdecimal() and not source[n.start].isdigit()
+            if n.value.isdecimal() and not source[n.start].isdecimal()
         ]
         forms: dict[str, EditedText] = {}
         for edits in (numbers + usual, usual, digits + numbers + usual, rare + numbers + usual, []):

@@ -1,7 +1,7 @@
 """Numbers of a text, in digits, words and Roman numerals, read by the conventions of its language.
 
-The data are in `numbers.json`. Decimal and grouping symbols are those of Unicode CLDR; number words are those of
-CLDR's spelling rules and of RAE's Ortografía. Every function takes time linear in the length of its text.
+The data are in `numbers.json`. Decimal and grouping symbols are those of Unicode CLDR, and so are number words, with
+spellings beside them that are not standard. Every function takes time linear in the length of its text.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def spelled_numbers(text: str, language: str) -> Iterator[Number]:
     i = 0
     while i < len(tokens):
         word, used = words[i], 0
-        if word in tables["first"] or word[0].isdigit():
+        if word in tables["first"] or word[0].isdecimal():
             gaps = (text[tokens[j - 1].end() : tokens[j].start()] for j in range(i + 1, len(tokens)))
             total, used = _sum_words(words[i : i + MAX_WORDS], gaps, tables)
         if used:
@@ -143,7 +143,7 @@ def _sum_words(words: Sequence[str], gaps: Iterable[str], tables: Mapping[str, A
         value = tables["cardinals"].get(word, tables["ordinals"].get(word))
         if gap not in WORD_GAPS:
             break
-        if i == 0 and word[0].isdigit():
+        if i == 0 and word[0].isdecimal():
             read = read_digits(word)
             if read is None:
                 break
