@@ -21,6 +21,7 @@ VALUES = {
         "treinta y dos y tres": "32 3",
         "mil y una noches, dos mil y tres mil": "1001 2000 3000",
         "la vigésima quinta edición, el décimo tercero, las diez y cinco": "25 13 10 5",
+        "treinta segundos, veinte primeras partes, tres cuartos": "30 20 3",
         "una casa, un segundo, millones de años": "",
         "Mil gracias": "",
         "mil personas": "1000",

@@ -156,7 +156,9 @@ def _sum_words(words: Sequence[str], gaps: Iterable[str], tables: Mapping[str, A
             used = i + 1
         elif after_and and tables["scales"].get("".join(words[i + 1 : i + 2]), 0) >= number.scale > 0:
             break  # two thousand and three thousand
-        elif value is not None and number.add(value, after_and, used > 0 and word in tables["joined"]):
+        elif used and word in tables["joined"] and words[i - 1] not in tables["joined"]:
+            break  # treinta segundos
+        elif value is not None and number.add(value, after_and, joined=used > 0 and word in tables["joined"]):
             used, after_and = i + 1, False
             if word in tables["ordinals"] and value % 10:
                 break
