@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from gatonegro import pipeline
-from gatonegro.documents import Segment
+from gatonegro.documents import Direction, Segment
 from gatonegro.errors import GatonegroWarning, OptionError
 from gatonegro.generation import Generated
 from gatonegro.tasks.document import Document, document_parts, encode_segments
@@ -84,7 +84,7 @@ def generated(ids) -> Generated:
 )
 def test_the_first_reading_that_loses_nothing_is_taken(text, told, expected):
     tokenizer, options = ToldTokenizer(told), TRANSLATION.defaults
-    document = Document([], "", source="es", target="en", language="es", decimal=",")
+    document = Document([], "", source="es", target="en", direction=Direction("es", "en", ","))
     segments = encode_segments(tokenizer, document, [Segment(text, True)], 99, options)
     document.parts, ids = document_parts(segments, []), [tokens for _, _, tokens in segments]
     document.parts[0].sequence = 0

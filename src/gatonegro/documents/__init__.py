@@ -11,13 +11,12 @@ from gatonegro.documents.items import (
     preserves_items,
     protected_items,
 )
-from gatonegro.documents.localization import EditedText, decimal_symbol, localize_numbers, lost_units, readings
+from gatonegro.documents.localization import Direction, EditedText, decimal_symbol
 from gatonegro.documents.markup import Mark, cut_marks, insert_marks, shifted, split_markup, upper
 from gatonegro.documents.sentences import Segment, split_at_items, split_sentences
 
 __all__ = [
-    "PROTECTED", "EditedText", "Mark", "Segment", "cut_marks", "decimal_symbol", "has_words", "insert_marks",
-    "keeps_text_between", "localize_numbers", "lost_items", "lost_numbers", "lost_units", "lower", "lower_capitals",
-    "number_values", "preserves_items", "protected_items", "readings", "shifted", "split_at_items", "split_markup",
-    "split_sentences", "upper",
+    "PROTECTED", "Direction", "EditedText", "Mark", "Segment", "cut_marks", "decimal_symbol", "has_words",
+    "insert_marks", "keeps_text_between", "lost_items", "lost_numbers", "lower", "lower_capitals", "number_values",
+    "preserves_items", "protected_items", "shifted", "split_at_items", "split_markup", "split_sentences", "upper",
 ]  # fmt: skip

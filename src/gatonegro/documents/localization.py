@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from gatonegro.documents.items import amounts, find_numbers, mask_items
+from gatonegro.documents.items import amounts, find_numbers, lost_numbers, mask_items, preserves_items
 from gatonegro.documents.numbers import (
     NUMBER_DATA,
     ROMAN,
@@ -91,72 +91,83 @@ def decimal_symbol(text: str, language: str | None) -> str:
     return other if usual and votes[other] > votes[usual] else usual
 
 
-def localize_numbers(translation: str, source: str, decimal: str, language: str | None) -> EditedText:
-    """Write the numbers of a translation that have the value of one in its source by the target language's rules.
+@dataclass(frozen=True)
+class Direction:
+    """Direction of a translation, by whose rules numbers are read and written; None: an unknown language.
 
-    >>> localize_numbers("12.000 euros, at 10.30", "12.000 euros, a las 10.30", ",", "en").text
-    '12,000 euros, at 10.30'
-
-    Args:
-        translation: a translated sentence.
-        source: its source sentence. A number is grouped if it is grouped there.
-        decimal: the decimal symbol of the source document, as `decimal_symbol` returns it; "" changes nothing.
-        language: language of the translation.
+    `decimal` is the decimal symbol of the source document, as `decimal_symbol` returns it; "" converts no number.
     """
-    symbols = SYMBOLS.get(base_language(language))
-    if not decimal or symbols is None:
-        return EditedText(translation)
-    unused: dict[str, list[str]] = {}  # value of a number in the source → its digits here, or "" to leave them
-    for number in amounts(source):
-        unused.setdefault(digits_value(number[0], decimal), []).append(_write(source, number, decimal, symbols))
-    replacements = _roman_repairs(translation, source)
-    for number in amounts(translation):
-        readings = (digits_value(number[0], mark) for mark in (decimal, symbols[0], ""))
-        written = next((unused[value].pop(0) for value in readings if unused.get(value)), "")
-        if written and written != number[0]:
-            replacements.append((*number.span(), written))
-    return edit(translation, replacements)
 
+    source: str | None = None
+    target: str | None = None
+    decimal: str = ""
 
-def readings(source: str, language: str | None, decimal: str, target: str | None) -> list[EditedText]:
-    """Return the forms of a sentence that a model may read, best first; the last one is the sentence itself.
+    def localize(self, translation: str, source: str) -> EditedText:
+        """Write the numbers of a translation that have the value of one in its source by the target language's rules.
 
-    In the first, abbreviations and units that models misread are spelled out, and decimals get a point where the
-    translation has one. In the second, decimals stay; in the third, number words and centuries are digits; in the
-    fourth, abbreviations that models usually know are spelled out.
-    """
-    language = base_language(language)
-    symbols = SYMBOLS.get(base_language(target), "")
-    masked = mask_items(source)
-    expanded, rare = (
-        [
-            (*found.span(pattern.groups), expansion)
-            for pattern, expansion in EXPANSIONS.get((language, name), ())
-            for found in pattern.finditer(masked)
+        A number is grouped if it is grouped in the source.
+
+        >>> Direction("es", "en", ",").localize("12.000 euros, at 10.30", "12.000 euros, a las 10.30").text
+        '12,000 euros, at 10.30'
+        """
+        symbols = SYMBOLS.get(base_language(self.target))
+        if not self.decimal or symbols is None:
+            return EditedText(translation)
+        unused: dict[str, list[str]] = {}  # value of a number in the source → its digits here, or "" to leave them
+        for number in amounts(source):
+            written = _write(source, number, self.decimal, symbols)
+            unused.setdefault(digits_value(number[0], self.decimal), []).append(written)
+        replacements = _roman_repairs(translation, source)
+        for number in amounts(translation):
+            values = (digits_value(number[0], mark) for mark in (self.decimal, symbols[0], ""))
+            written = next((unused[value].pop(0) for value in values if unused.get(value)), "")
+            if written and written != number[0]:
+                replacements.append((*number.span(), written))
+        return edit(translation, replacements)
+
+    def readings(self, source: str) -> list[EditedText]:
+        """Return the forms of a sentence that a model may read, best first; the sentence itself is one of them.
+
+        In the first, abbreviations and units that models misread are spelled out, and decimals get a point where the
+        translation has one. In the second, decimals stay; in the third, number words and centuries are digits; in the
+        fourth, abbreviations that models usually know are spelled out.
+        """
+        language, symbols = base_language(self.source), SYMBOLS.get(base_language(self.target), "")
+        masked = mask_items(source)
+        usual, rare = (
+            [
+                (*found.span(pattern.groups), expansion)
+                for pattern, expansion in EXPANSIONS.get((language, name), ())
+                for found in pattern.finditer(masked)
+            ]
+            for name in ("usual", "rare")
+        )
+        numbers = [
+            (*number.span(), written)
+            for number in (amounts(source) if symbols[:1] == "." and self.decimal == "," else ())
+            if (written := _write(source, number, self.decimal, symbols)) not in ("", number[0])
         ]
-        for name in ("usual", "rare")
-    )
-    numbers = [
-        (*number.span(), written)
-        for number in (amounts(source) if symbols[:1] == "." and decimal == "," else ())
-        if (written := _write(source, number, decimal, symbols)) not in ("", number[0])
-    ]
-    digits = [
-        (n.start, n.end, n.value)
-        for n in find_numbers(source, language)
-        if n.certain and (n.kind == "word" or CENTURY_BEFORE.search(source, max(0, n.start - 8), n.start))
-        if n.value.isdecimal() and not source[n.start].isdigit()
-    ]
-    usual = numbers + expanded
-    forms = [edit(source, edits) for edits in (usual, expanded, digits + usual, rare + usual, [])]
-    return [form for i, form in enumerate(forms) if form.text not in {other.text for other in forms[:i]}]
+        digits = [
+            (n.start, n.end, n.value)
+            for n in find_numbers(source, language)
+            if n.certain and (n.kind == "word" or CENTURY_BEFORE.search(source, max(0, n.start - 8), n.start))
+            if n.value.isdecimal() and not source[n.start].isdecimal()
+        ]
+        forms: dict[str, EditedText] = {}
+        for edits in (numbers + usual, usual, digits + numbers + usual, rare + numbers + usual, []):
+            form = edit(source, edits)
+            forms.setdefault(form.text, form)
+        return list(forms.values())
 
-
-def lost_units(source: str, translation: str, language: str | None) -> list[str]:
-    """Return the units and abbreviations of a source sentence, such as 3 kg, that its translation lacks."""
-    source = mask_items(source)
-    known = ((pattern.search(source), kept) for pattern, kept in EXPANSIONS.get((base_language(language), "kept"), ()))
-    return [found[0] for found, kept in known if found and not re.search(kept, translation)]
+    def preserves(self, source: str, translation: str) -> bool:
+        """Return True if a translation has the numbers, units, abbreviations and protected items of its source."""
+        kept = EXPANSIONS.get((base_language(self.source), "kept"), ())
+        masked = mask_items(source)
+        return (
+            not lost_numbers(source, translation, self.source, self.target)
+            and preserves_items(source, translation)
+            and not any(unit.search(masked) and not re.search(words, translation) for unit, words in kept)
+        )
 
 
 def _roman_repairs(translation: str, source: str) -> list[tuple[int, int, str]]:

@@ -1,7 +1,7 @@
 """Numbers of a text, in digits, words and Roman numerals, read by the conventions of its language.
 
-The data are in `numbers.json`. Decimal and grouping symbols are those of Unicode CLDR; number words are those of
-CLDR's spelling rules and of RAE's Ortografía. Every function takes time linear in the length of its text.
+The data are in `numbers.json`. Decimal and grouping symbols are those of Unicode CLDR, and so are number words, with
+spellings beside them that are not standard. Every function takes time linear in the length of its text.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def spelled_numbers(text: str, language: str) -> Iterator[Number]:
     i = 0
     while i < len(tokens):
         word, used = words[i], 0
-        if word in tables["first"] or word[0].isdigit():
+        if word in tables["first"] or word[0].isdecimal():
             gaps = (text[tokens[j - 1].end() : tokens[j].start()] for j in range(i + 1, len(tokens)))
             total, used = _sum_words(words[i : i + MAX_WORDS], gaps, tables)
         if used:
@@ -143,7 +143,7 @@ def _sum_words(words: Sequence[str], gaps: Iterable[str], tables: Mapping[str, A
         value = tables["cardinals"].get(word, tables["ordinals"].get(word))
         if gap not in WORD_GAPS:
             break
-        if i == 0 and word[0].isdigit():
+        if i == 0 and word[0].isdecimal():
             read = read_digits(word)
             if read is None:
                 break
@@ -156,7 +156,9 @@ def _sum_words(words: Sequence[str], gaps: Iterable[str], tables: Mapping[str, A
             used = i + 1
         elif after_and and tables["scales"].get("".join(words[i + 1 : i + 2]), 0) >= number.scale > 0:
             break  # two thousand and three thousand
-        elif value is not None and number.add(value, after_and or (used > 0 and word in tables["joined"])):
+        elif used and word in tables["joined"] and words[i - 1] not in tables["joined"]:
+            break  # treinta segundos
+        elif value is not None and number.add(value, after_and, joined=used > 0 and word in tables["joined"]):
             used, after_and = i + 1, False
             if word in tables["ordinals"] and value % 10:
                 break
@@ -194,7 +196,7 @@ class _Sum:
         self.scale, self.group = factor, None
         return True
 
-    def add(self, value: int, after_and: bool) -> bool:
+    def add(self, value: int, after_and: bool, joined: bool = False) -> bool:
         """Read a number below 1000, if it can follow, as 5 can follow 20 in twenty-five."""
         group = self.group or Decimal(0)
         if self.group is None:
@@ -202,7 +204,7 @@ class _Sum:
         elif not group % 100:
             fits = 0 < value < 100 and group > 0 and not (after_and and self.is_spanish)
         elif value < 10:
-            fits = group % 10 == 0 and group % 100 >= 20 and after_and == self.is_spanish and value > 0
+            fits = group % 10 == 0 and value > 0 and (joined or (group % 100 >= 20 and after_and == self.is_spanish))
         else:  # nineteen eighty-four
             fits = not (self.is_spanish or self.scale or after_and) and 10 < group < 22 and value < 100
             group *= 100

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from gatonegro.documents import (
+    Direction,
     EditedText,
     Mark,
     Segment,
@@ -15,12 +16,7 @@ from gatonegro.documents import (
     has_words,
     insert_marks,
     keeps_text_between,
-    localize_numbers,
-    lost_numbers,
-    lost_units,
     lower_capitals,
-    preserves_items,
-    readings,
     shifted,
     split_markup,
     split_sentences,
@@ -70,31 +66,18 @@ class Document:
     copied_language: str = ""  # the target language, if sentences in it are copied
     source: str | None = None  # None: unknown
     target: str | None = None
-    language: str | None = None  # the source language, or the one that a sentence is taken for
-    decimal: str = ""  # decimal symbol of its numbers; "": numbers are not converted
-
-    def readings(self, text: str) -> list[EditedText]:
-        """Return the forms of a sentence that the model may read, best first."""
-        return readings(text, self.language, self.decimal, self.target)
+    direction: Direction = field(default_factory=Direction)  # its source may be assumed
 
     def translation(self, part: DocumentPart, text: str) -> EditedText:
         """Return a part's translation with the numbers written by the rules of the target language."""
-        is_copied = part.sequence is None and (self.source is None or has_words(part.text))
-        if part.is_respelled:
-            text = like_source(part.text, text)
-        return localize_numbers(text, part.text, "" if is_copied else self.decimal, self.target)
+        if part.sequence is None and (self.source is None or has_words(part.text)):
+            return EditedText(text)  # copied
+        return self.direction.localize(like_source(part.text, text) if part.is_respelled else text, part.text)
 
     def is_kept(self, part: DocumentPart, translation: str) -> bool:
-        """Return True if the translation of a part has its numbers, units and protected items, and words beside them.
-
-        Only what follows from the text is checked, not whether the translation is right.
-        """
-        return (
-            preserves_items(part.text, translation)
-            and keeps_text_between(part.text, translation)
-            and not lost_numbers(part.text, translation, self.language, self.target)
-            and not lost_units(part.text, translation, self.language)
-        )
+        """Return True if the translation of a part has its numbers, units and items, and words beside the items."""
+        kept = self.direction.preserves(part.text, translation)
+        return kept and keeps_text_between(part.text, translation)
 
 
 @dataclass
@@ -165,7 +148,7 @@ def encode_segments(
 
     A sentence gets no ids, and is copied, if most of its letters are unknown to the tokenizer.
     """
-    forms = [document.readings(s.text)[0] if s.translate else EditedText(s.text) for s in segments]
+    forms = [document.direction.readings(s.text)[0] if s.translate else EditedText(s.text) for s in segments]
     texts = [document.prefix + form.text for s, form in zip(segments, forms, strict=True) if s.translate]
     rows = iter(tokenizer(texts, truncation=wants_truncation(options), max_length=limit)["input_ids"] if texts else ())
     out: list[EncodedSegment] = []

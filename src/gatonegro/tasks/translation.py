@@ -9,7 +9,14 @@ from typing import Any
 
 from gatonegro.checks import FLAG, TEXT, Check, Option, one_of, optional
 from gatonegro.config import Config
-from gatonegro.documents import EditedText, decimal_symbol, keeps_text_between, preserves_items, split_at_items
+from gatonegro.documents import (
+    Direction,
+    EditedText,
+    decimal_symbol,
+    keeps_text_between,
+    preserves_items,
+    split_at_items,
+)
 from gatonegro.errors import OptionError
 from gatonegro.generation import Generated
 from gatonegro.i18n import EMPTY, Message
@@ -93,8 +100,8 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         prefix = task_text + (LANGUAGE_TAG.format(target) + " " if known else "")
         language = source or (other_language(known, target) if len(known) == 2 else None)
         convert = options["numbers"] == "convert" and options["streamer"] is None
-        decimal = decimal_symbol(row, language) if convert else ""
-        document = Document([], prefix, source=source, target=target, language=language, decimal=decimal)
+        direction = Direction(language, target, decimal_symbol(row, language) if convert else "")
+        document = Document([], prefix, source=source, target=target, direction=direction)
         segments, marks = document_segments(row, options)
         if named is None and target is not None and options["streamer"] is None:
             copied = {s for s in segments if s.translate and (detect_language(s.text) or detected) == target}
@@ -135,8 +142,8 @@ def retry(
             part.is_checked = True
             plain = decode_text(tokenizer, answer[0].ids, options)
             if not document.is_kept(part, document.translation(part, plain).text):
-                forms, is_respelled = document.readings(part.text)[1:], False
-                segments = split_at_items(part.text, document.language)
+                forms, is_respelled = document.direction.readings(part.text)[1:], False
+                segments = split_at_items(part.text, document.direction.source)
                 keeps_items = preserves_items(part.text, plain) and keeps_text_between(part.text, plain)
                 if keeps_items and segments == split_at_items(part.text):
                     segments = []  # only a number in words or a unit is lost
