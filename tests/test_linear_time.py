@@ -90,9 +90,18 @@ USES = {}  # name of a pattern → the methods that the package calls
 for full in PATTERNS:
     called = re.findall(rf"\b{full.rpartition('.')[2].rstrip('0123456789')}\b(?:\[[^]]*\])?\.(\w+)\(", TEXTS)
     USES[full] = set(METHODS).intersection(called) or {"search", "fullmatch"}
+# patterns that functions put together, with a usual value in the place of each variable, in the order of the file
+PUT_TOGETHER = {
+    "checkpoints/reading.py": [r"[^/\\:\0]+\.safetensors"],
+    "preprocessing/tweets.py": [r"(.)\1{3,}", "[ja]{5,}"],
+}
 for call_place, call in inline():
-    if not is_at_top(call_place) and isinstance(call.args[0], ast.Constant):
-        PATTERNS[call_place] = re.compile(call.args[0].value)
+    if is_at_top(call_place) or call_place.endswith("escape"):
+        continue
+    parts = PUT_TOGETHER.get(call_place.partition(":")[0])
+    source = call.args[0].value if isinstance(call.args[0], ast.Constant) else parts.pop(0) if parts else None
+    if source is not None:
+        PATTERNS[call_place] = re.compile(source)
         USES[call_place] = {call_place.rpartition(" ")[2]}
 BOUNDED = {"documents.sentences.BEFORE_STOP"}  # reads 20 characters before a stop
 
