@@ -103,7 +103,10 @@ def _tensors(step: Step, record: Record, strips: Strips) -> Iterator[dict[str, A
         elif name == "ids":
             yield {"kind": "ids", "values": x.tolist()}
         elif name == "attribution":
-            yield {"kind": "signed", "values": [round(float(n), 4) for n in x]}
+            rest = {name: float(step.tensors[name]) for name in ("punctuation", "start")}
+            rest["total"] = float(x.sum()) + sum(rest.values())
+            rest = {name: round(value, 4) for name, value in rest.items()}
+            yield {"kind": "signed", "values": [round(float(n), 4) for n in x], "rest": rest}
         elif name == "likeliest":
             yield {"kind": "next", "values": [[[w, round(p, 4)] for w, p in row] for row in record.likeliest(step)]}
         elif name in ("probs", "logits") and x.ndim == 1 and record.answer:  # in both, the greatest is the likeliest
@@ -168,7 +171,8 @@ def _static_html(record: Record) -> str:
     if record.written:
         lines.append(f"<p>→ {escape(record.text_written[:300])}</p>")
     lines += [
-        f"<p>{step.title}: {_colored(record.tokens, step.tensors['attribution'])}</p>"
+        f"<p>{' '.join([step.title + ':', *(escape(note.in_(record.lang)) for note in step.notes)])} "
+        f"{_colored(step.rows, step.tensors['attribution'])}</p>"
         for step in record.steps
         if step.kind == "attribution" and len(record.tokens) <= MAX_STATIC_TOKENS
     ]
@@ -186,12 +190,12 @@ def _static_html(record: Record) -> str:
     return "\n".join(lines)
 
 
-def _colored(tokens: Sequence[str], x: Array) -> str:
-    """Render tokens as HTML, coloured blue for a positive attribution and orange for a negative one."""
-    largest = float(np.abs(x).max()) or 1.0
+def _colored(labels: Sequence[str], x: Array) -> str:
+    """Render words as HTML, coloured blue for a positive attribution and orange for a negative one."""
+    largest = float(np.abs(x).max(initial=0.0)) or 1.0
     words = []
-    for token, n in zip(tokens, x.tolist(), strict=True):
+    for label, n in zip(labels, x.tolist(), strict=True):
         shade = f"{BLUE if n > 0 else ORANGE}{abs(n) / largest / 2:.2f})"
         style = f"padding:2px 5px;border-radius:4px;background:{shade}"
-        words.append(f'<span style="{style}">{escape(token)} <small>{n:+.2f}</small></span>')
+        words.append(f'<span style="{style}">{escape(label)} <small>{n:+.2f}</small></span>')
     return " ".join(words)

@@ -85,7 +85,7 @@ def _tensor(name: str, x: Array, step: Step, record: Record) -> RenderableType:
         pairs = zip(step.rows, x.tolist(), strict=True)
         return Text.assemble(head, "  ", "  ".join(f"{printable(token)} {number}" for token, number in pairs))
     if name == "attribution":
-        return Group(head, _signed(record.tokens, x))
+        return Group(head, _signed(step.rows, x))
     if x.ndim == 0:
         return Text.assemble(head, f"  {float(x):.4f}")
     if x.ndim == 1 and x.dtype.kind == "f" and record.answer and len(x) == len(record.answer):
@@ -102,8 +102,8 @@ def _words(step: Step, record: Record) -> RenderableType:
 
 
 def _signed(tokens: Iterable[str], x: Array) -> RenderableType:
-    """Render tokens with their attributions, in different colours for positive and negative ones."""
-    largest = float(np.abs(x).max()) or 1.0
+    """Render words with their attributions, in different colours for positive and negative ones."""
+    largest = float(np.abs(x).max(initial=0.0)) or 1.0
     out = Text()
     for token, n in zip(tokens, x.tolist(), strict=True):
         style = "" if abs(n) < largest / 10 else "green" if n > 0 else "magenta"
@@ -113,7 +113,7 @@ def _signed(tokens: Iterable[str], x: Array) -> RenderableType:
 
 def _first_numbers(x: Array) -> str:
     """Format the first few numbers of a tensor's first vector as text."""
-    first = x.reshape(-1, x.shape[-1])[0]
+    first = x.reshape(-1, x.shape[-1])[:1].ravel()
     numbers = [f"{n:.3f}" if x.dtype.kind == "f" else str(n) for n in first[:N_SHOWN_NUMBERS].tolist()]
     return "[" + ", ".join(numbers) + (", …" if len(first) > N_SHOWN_NUMBERS or x.ndim > 1 else "") + "]"
 
