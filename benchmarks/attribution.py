@@ -2,7 +2,8 @@
 
     python benchmarks/attribution.py --texts 200 --cache /tmp/attribution
 
-`cues.tsv`: 100 sentences of our own, each with one word that decides, among names, articles and commas. Curves: texts
+`cues.tsv`: 100 sentences of our own, each with one word that decides, among names, articles and commas, and 40 of facts,
+without such a word. Curves: texts
 of the research data beside the checkout, left out where it is missing. Words go in the order of their values, largest
 first: in deletion out of the whole text, in insertion into an empty one; each figure is the mean probability of the
 answer over ten steps. Forward passes without gradients run in bf16, integrated gradients in fp32, `explain` in fp32.
@@ -35,6 +36,7 @@ from gatonegro.packing import pack
 
 STEPS = 8  # nodes of the Gauss–Legendre rule of integrated gradients
 PAIRS = 4  # pairs of orders of Shapley values; `explain` draws up to 12
+KINDS = [("deletion", "left out"), ("insertion", "left out"), ("deletion", "masked")]  # of curves
 FUNCTION_WORDS = (
     "el la los las un una lo al del de a en con por para que y o su mi se nos me le les es era fue son está estaba "
     "estaban ve the an of to in on at by for from and or that it is are was were our my her when as we us they i"
@@ -166,20 +168,24 @@ def cue_row(line: dict[str, str]) -> dict[str, Any]:
             "values": {name: method(text) for name, method in METHODS.items()}}  # fmt: skip
 
 
+def fact_row(line: dict[str, str]) -> dict[str, Any]:
+    text = Text(line["text"])
+    return {**line, "answer": LABELS[text.label], "clear": explained(text).is_clear}
+
+
 def curve_row(line: str) -> dict[str, Any]:
     text = Text(line)
     odds = text.odds("left out")(np.ones((1, text.n), bool))[0]
     row: dict[str, Any] = {"answer": LABELS[text.label], "odds": float(odds), "words": len(text.words)}
     for name, method in METHODS.items():
         row[name] = values = method(text)
-        for how in ("left out", "masked"):
-            for kind in ("deletion", "insertion"):
-                row[name, kind, how] = curve(text, values, how, kind == "insertion")
+        for kind, how in KINDS:
+            row[name, kind, how] = curve(text, values, how, kind == "insertion")
     return row
 
 
 def read_texts(count: int) -> list[str] | str:
-    """Return as many texts of 5 to 30 words as wanted, half of them Spanish, or the reason why there are none."""
+    """Return as many texts of 5 to 20 words as wanted, half of them Spanish, or the reason why there are none."""
     texts = []
     for language in ("es", "en"):
         path = SHARED / "sentiment" / f"{language}.dev.tsv"
@@ -187,7 +193,7 @@ def read_texts(count: int) -> list[str] | str:
             return f"skipped: no {path.name} in {path.parent.relative_to(HERE.parents[1])}"
         with path.open(encoding="utf-8", newline="") as f:
             lines = [row["text"] for row in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE)]
-        lines = [line for line in lines if 5 <= len(line.split()) <= 30]
+        lines = [line for line in lines if 5 <= len(line.split()) <= 20]
         texts += random.Random(1).sample(lines, count // 2)
     return texts
 
@@ -242,6 +248,27 @@ def costs() -> list[dict[str, Any]]:
     return rows
 
 
+def table(result: dict[str, Any]) -> list[str]:
+    """Return the lines of the Markdown page."""
+    curves = result["curves"]
+    lines = ["", f"{result['settings']}", "", "Sentences of one cue of which it comes first, or a function word does;"]
+    lines += ["mean probability of the answer while words are left out or put in, largest first.", ""]
+    kinds = [] if isinstance(curves, str) else [", ".join(kind) for kind in KINDS]
+    lines += [f"Curves: {curves}", ""] if isinstance(curves, str) else []
+    lines += [" | ".join(["| method", "cue", "function word", *kinds]) + " |", "|---|" + "---:|" * (2 + len(kinds))]
+    for name, counts in result["cues"]["first"].items():
+        figures = [str(curves[name][kind]) if name in curves else "" for kind in kinds]
+        label = name if counts["sentences"] == 100 else f"{name} ({counts['sentences']} sentences)"
+        lines += [" | ".join([f"| {label}", str(counts["cue"]), str(counts["function word"]), *figures]) + " |"]
+    lines += [
+        "",
+        f"Sentences of facts: {result['facts']['not known']} of {result['facts']['sentences']} not known.",
+        "",
+    ]
+    lines += ["| " + " | ".join(result["cost of explain"][0]) + " |", "|" + "---:|" * 6]
+    return lines + ["| " + " | ".join(map(str, row.values())) + " |" for row in result["cost of explain"]]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--texts", type=int, default=200, help="texts of the research data for the curves")
@@ -250,21 +277,25 @@ def main() -> None:
     args = parser.parse_args()
     with (HERE / "cues.tsv").open(encoding="utf-8", newline="") as f:
         cues = list(csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE))
+    cues, facts = ([line for line in cues if bool(line["cue"]) == wanted] for wanted in (True, False))
     rows = [cached(args.cache, f"cue{i}", lambda line=line: cue_row(line)) for i, line in enumerate(cues)]
     cue_scores = score_cues(rows)
-    print(json.dumps(cue_scores["first"], indent=1, ensure_ascii=False), flush=True)
     texts = read_texts(args.texts)
     curves: Any = texts
     if not isinstance(texts, str):
         found = [cached(args.cache, f"text{i}", lambda line=line: curve_row(line)) for i, line in enumerate(texts)]
-        kinds = [(kind, how) for kind in ("deletion", "insertion") for how in ("left out", "masked")]
         curves = {name: {", ".join(kind): round(float(np.mean([row[name, kind[0], kind[1]] for row in found])), 3)
-                         for kind in kinds} for name in METHODS}  # fmt: skip
+                         for kind in KINDS} for name in METHODS}  # fmt: skip
+    facts = [cached(args.cache, f"fact{i}", lambda line=line: fact_row(line)) for i, line in enumerate(facts)]
     settings = {"integrated gradients, steps": STEPS, "Shapley values, orders": 2 * PAIRS, "texts": args.texts}
     command = f"python benchmarks/attribution.py --texts {args.texts}"
-    result = {"command": command, "machine": machine(), "settings": settings, "cues": cue_scores, "curves": curves,
-              "cost of explain": cached(args.cache, "costs", costs)}  # fmt: skip
-    save(args.out, result, [])
+    result = {
+        "command": command, "machine": machine(), "settings": settings, "cues": cue_scores,
+        "facts": {"sentences": len(facts), "not known": sum(not row["clear"] for row in facts),
+                  "clear": [row["text"] for row in facts if row["clear"]]},
+        "curves": curves, "cost of explain": cached(args.cache, "costs", costs),
+    }  # fmt: skip
+    save(args.out, result, table(result))
 
 
 if __name__ == "__main__":

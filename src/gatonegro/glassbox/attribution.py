@@ -27,8 +27,8 @@ Sets = NDArray[np.bool_]
 MAX_PAIRS = 12  # pairs of orders of a short text's words
 MAX_PASS_TOKENS = 4000  # tokens of all forward passes, unless the text is so long that one pair of orders takes more
 MAX_BATCH_TOKENS = 1024
-MIN_ODDS = 0.0  # smallest log-odds of an answer that words can be said to have decided: a probability of one half
-MIN_LEAD = 0.25  # least lead of the first word over the second, as a part of the first
+MIN_EVIDENCE = 1.0  # least log-odds that a text whose decision is clear adds to those of an empty text
+MIN_LEAD = 1.5  # least ratio of its first word to the mean size of the others
 EMOTICON = r"[:;=]['’-]?[()\[\]DPp|/]+(?!\w)"
 IDEOGRAPH = "[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # scripts without spaces: each character is a word
 MARKS = r"!-/:-@\[-`{-~¡¿…«»“”„‘’–—·"  # for a class of characters
@@ -47,9 +47,10 @@ class Attribution(NamedTuple):
 
     @property
     def is_clear(self) -> bool:
-        """True if the label has most of the probability, and one word adds clearly more to it than each other word."""
-        second, first = np.append([0.0, 0.0], np.sort(self.values))[-2:]
-        return bool(self.odds > MIN_ODDS and first > 0 and first - second >= MIN_LEAD * first)
+        """True if the text raises the log-odds enough, and one word adds clearly more than the others do on average."""
+        first, *others = sorted(self.values.tolist(), reverse=True) or [0.0]
+        rest = sum(map(abs, others)) / max(1, len(others))
+        return self.odds - self.start >= MIN_EVIDENCE and first > 0 and first >= MIN_LEAD * rest
 
 
 def attribute(

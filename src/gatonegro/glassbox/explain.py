@@ -248,15 +248,15 @@ def _encoder_fields(model: Model, tokenizer: Tokenizer, prompt: _Prompt) -> dict
         special = set(tokenizer.all_special_ids)
         found = attribute(model, prompt.text, ids, prompt.offsets, special, int(probs.argmax()))
         tensors = {
-            "attribution": torch.tensor(found.values),
+            "attribution": torch.tensor(found.values, dtype=torch.float32),
             "spans": torch.tensor(found.spans, dtype=torch.long).reshape(-1, 2),
             "punctuation": torch.tensor(found.punctuation),
             "start": torch.tensor(found.start),
-            "sum": torch.tensor(found.values.sum() + found.punctuation),
+            "sum": torch.tensor(float(found.values.sum()) + found.punctuation),
             "delta": torch.tensor(found.odds - found.start),
         }
-        notes = () if found.is_clear else (NOTES["unclear"],)
         variant = "none_attribution" if model.config.score_function == "none" else ""
+        notes = () if variant or found.is_clear else (NOTES["unclear"],)  # a number that is predicted is no decision
         steps.append(step("attribution", variant=variant, tensors=tensors, rows=tuple(found.words), notes=notes))
     return {"steps": tuple(steps), "answer": tuple(ranked)}
 
