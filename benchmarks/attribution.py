@@ -2,11 +2,11 @@
 
     python benchmarks/attribution.py --texts 200 --cache /tmp/attribution
 
-`cues.tsv`: 100 sentences of our own, each with one word that decides, among names, articles and commas, and 40 of facts,
-without such a word. Curves: texts
-of the research data beside the checkout, left out where it is missing. Words go in the order of their values, largest
-first: in deletion out of the whole text, in insertion into an empty one; each figure is the mean probability of the
-answer over ten steps. Forward passes without gradients run in bf16, integrated gradients in fp32, `explain` in fp32.
+`cues.tsv`: 100 sentences of our own, each with one word that decides, among names, articles and commas, and 40 that
+state facts, without such a word. Curves: texts of the research data beside the checkout, left out where it is missing.
+Words go in the order of their values, largest first: in deletion out of the whole text, in insertion into an empty one;
+each figure is the mean probability of the answer over ten steps. Forward passes without gradients run in bf16,
+gradients and `explain` in fp32.
 Writes `benchmarks/results/attribution.json` and `.md`.
 """
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
 import pickle
 import random
 import time
@@ -185,8 +184,8 @@ def curve_row(line: str) -> dict[str, Any]:
 
 
 def read_texts(count: int) -> list[str] | str:
-    """Return as many texts of 5 to 20 words as wanted, half of them Spanish, or the reason why there are none."""
-    texts = []
+    """Return as many texts of 5 to 20 words as wanted, in Spanish and English by turns, or the reason why there are none."""
+    texts: list[list[str]] = []
     for language in ("es", "en"):
         path = SHARED / "sentiment" / f"{language}.dev.tsv"
         if not path.exists():
@@ -194,8 +193,8 @@ def read_texts(count: int) -> list[str] | str:
         with path.open(encoding="utf-8", newline="") as f:
             lines = [row["text"] for row in csv.DictReader(f, delimiter="\t", quoting=csv.QUOTE_NONE)]
         lines = [line for line in lines if 5 <= len(line.split()) <= 20]
-        texts += random.Random(1).sample(lines, count // 2)
-    return texts
+        texts.append(random.Random(1).sample(lines, count // 2))
+    return [text for pair in zip(*texts, strict=True) for text in pair]
 
 
 def score_cues(rows: list[dict[str, Any]]) -> dict[str, Any]:
