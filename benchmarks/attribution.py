@@ -184,7 +184,7 @@ def curve_row(line: str) -> dict[str, Any]:
 
 
 def read_texts(count: int) -> list[str] | str:
-    """Return as many texts of 5 to 20 words as wanted, in Spanish and English by turns, or the reason why there are none."""
+    """Return texts of 5 to 20 words, in Spanish and English by turns, or the reason why there are none."""
     texts: list[list[str]] = []
     for language in ("es", "en"):
         path = SHARED / "sentiment" / f"{language}.dev.tsv"

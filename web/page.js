@@ -57,8 +57,6 @@ function shades() {
   return (share) => share >= 0 ? more(Math.min(1, share)) : less(Math.min(1, -share));
 }
 
-const fixed = (value, digits) => (Math.abs(value) < 0.5 * 10 ** -digits ? 0 : value).toFixed(digits).replace("-", "−");
-
 function luminance(fill) {  // https://www.w3.org/TR/WCAG21/#dfn-relative-luminance
   const { r, g, b } = color(fill), part = (c) => c <= 10.31 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4;
   return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
@@ -66,6 +64,23 @@ function luminance(fill) {  // https://www.w3.org/TR/WCAG21/#dfn-relative-lumina
 
 function paint(cell, fill) {  // with black or white ink, whichever stands out more: 4.5 to 1 at least
   cell.style("background-color", fill).style("color", luminance(fill) > 0.179 ? "#000" : "#fff");
+}
+
+// ---- numbers
+
+const NOISE = 1e-4, MAX_FIXED = 1e5, SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+
+export function number(value, decimals = 4, sign = false) {  // as `format_number` in i18n.py: what is below NOISE is 0
+  const size = Math.abs(value);
+  let text = "∞";
+  if (size < NOISE) return "0";
+  if (size < MAX_FIXED) text = size.toFixed(Number.isInteger(value) ? 0 : decimals);
+  else if (Number.isFinite(size)) {
+    const [mantissa, power] = size.toExponential(1).split("e+"), ten = "10" + [...power].map((digit) => SUPERSCRIPTS[digit]).join("");
+    text = size === Number(`1e${power}`) ? ten : `${mantissa}·${ten}`;
+  }
+  const mark = !/[1-9∞]/.test(text) ? "" : value < 0 ? "−" : sign ? "+" : "";
+  return mark + (state.lang === "es" ? text.replace(".", ",") : text);
 }
 
 // ---- words
@@ -78,18 +93,19 @@ function place(event) {  // what a word means stays within the window
 }
 
 function glossed(at, text) {  // its words, those of the glossary with what they mean, told on hover and on focus
-  const glossary = data.glossary[state.lang], names = Object.keys(glossary).sort((a, b) => b.length - a.length);
-  const plain = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("|");
-  const found = new RegExp(`(?<![\\p{L}\\p{N}-])(${plain})(?:e?s)?(?![\\p{L}\\p{N}-])`, "giu"), seen = new Set();
+  const terms = Object.entries(data.glossary[state.lang]).map(([name, meaning]) => [name.replace(/ \(.*\)$/, ""), meaning]);  // without the English
+  terms.sort(([a], [b]) => b.length - a.length);
+  const plural = (name) => name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/ón$/, "[oó]n").replace(/ |$/g, "(?:e?s)?$&");
+  const found = new RegExp(`(?<![\\p{L}\\p{N}-])(?:${terms.map(([name]) => `(${plural(name)})`).join("|")})(?![\\p{L}\\p{N}-])`, "giu"), seen = new Set();
   let end = 0;
   for (const match of text.matchAll(found)) {
-    const name = names.find((one) => one.toLowerCase() === match[1].toLowerCase());
+    const [name, meaning] = terms[match.findIndex((part, i) => i && part !== undefined) - 1];
     if (seen.has(name)) continue;  // once a paragraph
     seen.add(name);
     const id = `gloss-${state.glosses++}`;
     at.append("span").text(text.slice(end, match.index));
     const term = at.append("span").attr("class", "term").attr("tabindex", 0).attr("aria-describedby", id).text(match[0]);
-    term.append("span").attr("class", "gloss").attr("role", "tooltip").attr("id", id).text(glossary[name]);
+    term.append("span").attr("class", "gloss").attr("role", "tooltip").attr("id", id).text(meaning);
     term.on("mouseenter focus", place).on("keydown", (event) => { if (event.key === "Escape") event.target.blur(); });
     end = match.index + match[0].length;
   }
@@ -102,6 +118,12 @@ const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 function region(at, label) {  // what is too wide is moved sideways, by the keyboard too
   return at.append("div").attr("class", "scroll").attr("tabindex", 0).attr("role", "region").attr("aria-label", label);
+}
+
+function captioned(at, text) {  // a table under its caption, which stays in sight when the table is moved sideways
+  const box = at.append("div").attr("class", "captioned"), id = `caption-${state.glosses++}`;
+  box.append("p").attr("class", "soft small").attr("id", id).text(text);
+  return region(box, text).append("table").attr("aria-labelledby", id);
 }
 
 // ---- one word, or all of them
@@ -135,7 +157,7 @@ function unpacked({ values, shape: [heads, rows, columns], scale }) {  // 16 bit
 }
 
 function attention(at, step, tensor) {
-  const heads = unpacked(tensor);
+  const heads = tensor.heads ?? unpacked(tensor);
   const scores = tensor.kind === "scores", shade = shades();
   state.head = Math.max(scores && heads.length > 1 ? 0 : -1, Math.min(state.head, heads.length - 1));  // each head has its own softmax
   const values = state.head < 0 ? mean(heads) : heads[state.head];
@@ -147,7 +169,7 @@ function attention(at, step, tensor) {
   const rows = step.rows.slice(0, values.length), columns = step.columns.slice(0, values[0].length);
   if (!scores && step.name.includes(".cross.")) alignment(at, rows, columns, values);
   const beside = at.append("div").attr("class", "beside");
-  heat(beside, rows, columns, values, scores, tint(values.flat()));
+  heat(beside, rows, columns, values, { scores, shade: tint(values.flat()), decimals: step.decimals });
   if (!scores && Math.max(rows.length, columns.length) <= MANY) lines(beside, rows, columns, values);
   at.append("p").attr("class", "soft").text(say(scores ? "scored" : "hover"));
 }
@@ -165,9 +187,8 @@ function thumbnails(at, heads, shade, scores) {  // all heads side by side, to l
   heads.forEach((head, h) => button(h, head, h + 1, `${say("head")} ${h + 1}`));
 }
 
-function heat(at, rows, columns, values, scores, shade) {
-  const table = region(at, say("looks")).append("table").attr("class", "heat");
-  table.append("caption").text(say(scores ? "agrees" : "looks"));
+function heat(at, rows, columns, values, { scores, shade, decimals }) {
+  const table = captioned(at, say(scores ? "agrees" : "looks")).attr("class", "heat");
   const top = table.append("thead").append("tr");
   top.append("td");
   columns.forEach((token, c) => top.append("th").attr("scope", "col").attr("data-c", c).text(token));
@@ -175,7 +196,7 @@ function heat(at, rows, columns, values, scores, shade) {
   shown(rows).forEach((r) => {
     const row = body.append("tr").attr("tabindex", 0).attr("data-r", r).on("mouseenter focus", () => look(r, values[r])).on("mouseleave blur", () => look(-1, []));
     row.append("th").attr("scope", "row").text(rows[r]);
-    values[r].forEach((value, c) => paint(row.append("td").attr("data-r", r).attr("data-c", c).text(value === null ? "−∞" : fixed(value, 2)), shade(value)));
+    values[r].forEach((value, c) => paint(row.append("td").attr("data-r", r).attr("data-c", c).text(number(value ?? -Infinity, decimals)), shade(value)));
   });
 }
 
@@ -205,8 +226,7 @@ function lines(at, rows, columns, values) {  // the same once more, for the eye 
 }
 
 function alignment(at, rows, columns, values) {  // each word that was written, and what of the source it came from
-  const table = region(at, say("aligned")).append("table").attr("class", "alignment");
-  table.append("caption").text(say("aligned"));
+  const table = captioned(at, say("aligned")).attr("class", "alignment");
   const top = table.append("thead").append("tr");
   for (const name of ["writes", "from"]) top.append("th").attr("scope", "col").text(say(name));
   const body = table.append("tbody");
@@ -216,7 +236,7 @@ function alignment(at, rows, columns, values) {  // each word that was written, 
     const cell = row.append("td");
     best.filter(([value], i) => !i || value >= best[0][0] / 2).forEach(([value, word]) => {
       const one = cell.append("span").attr("class", "source").text(word);
-      one.append("small").text(value.toFixed(2));
+      one.append("small").text(number(value, 2));
     });
   });
 }
@@ -229,7 +249,7 @@ function strips(at, tensor) {
   const heading = glossed(at.append("h3"), caption(tensor.name) + " ");
   heading.append("span").attr("class", "soft").text(`${tensor.shape.join("×")}`);
   if (width <= 4) {  // so few that they are written
-    table(at, strip.first.map((row, r) => [labels ? labels[r] : count > 1 ? r + 1 : "", ...row.map((number) => Number(number.toPrecision(4)))]));
+    table(at, strip.first.map((row, r) => [labels ? labels[r] : count > 1 ? r + 1 : "", ...row.map((one) => number(one))]));
     return;
   }
   const box = at.append("div").attr("class", "strip").attr("role", "img").attr("aria-label", `${caption(tensor.name)}, ${tensor.shape.join("×")}`);
@@ -247,13 +267,13 @@ function strips(at, tensor) {
     context.putImageData(image, 0, 0);
     canvas.on("pointermove", (event) => {
       const c = Math.max(0, Math.min(width - 1, Math.floor(pointer(event)[0] / canvas.node().clientWidth * width)));
-      hint.text(`${labels ? `\u2068${labels[r]}\u2069` : ""}[${c * strip.every + 1}] ≈ ${((bytes[r * width + c] - 128) / 127 * strip.most).toPrecision(3)}`);
+      hint.text(`${labels ? `\u2068${labels[r]}\u2069` : ""}[${c * strip.every + 1}] ≈ ${number((bytes[r * width + c] - 128) / 127 * strip.most, 2)}`);
     });
   }
   at.append(() => hint.node());
   const more = at.append("details").attr("open", state.open ? "" : null).on("toggle", (event) => { state.open = event.currentTarget.open; });
   more.append("summary").text(say("numbers"));
-  table(more, strip.first.map((row, r) => [labels ? labels[r] : r + 1, ...row.map((number) => number.toPrecision(4)), row.length < tensor.shape.at(-1) ? "…" : ""]));
+  table(more, strip.first.map((row, r) => [labels ? labels[r] : r + 1, ...row.map((one) => number(one)), row.length < tensor.shape.at(-1) ? "…" : ""]));
 }
 
 function table(at, rows) {
@@ -267,8 +287,8 @@ function table(at, rows) {
 
 function weights(at, step) {  // what the model brings to the step: the shapes, and how they begin
   const more = at.append("details");
-  more.append("summary").text(`${say("weights")}: ${step.weights.map(([name, shape]) => `${name} ${shape}`).join(" · ")}`);
-  table(more, step.weights.map(([name, shape, first]) => [name, shape, ...first, "…"]));
+  more.append("summary").text(`${say("weights")}: ${step.weights.map(([name, shape]) => `${told(name)} ${shape}`).join(" · ")}`);
+  table(more, step.weights.map(([name, shape, first]) => [told(name), shape, ...first.map((one) => number(one)), "…"]));
 }
 
 const spread = (values) => [Math.min(0, ...values), Math.max(0, ...values)];
@@ -283,7 +303,7 @@ function bars(at, labels, values, [least, most] = spread(values)) {  // from a z
     item.append("span").text(label);
     item.append("i").append("b").attr("data-sign", values[i] < 0 ? "-" : "+")
       .style("left", percent(Math.min(0, values[i]) - least)).style("width", percent(Math.abs(values[i])));
-    item.append("span").text(fixed(values[i], 3));
+    item.append("span").text(number(values[i]));
   });
 }
 
@@ -296,21 +316,20 @@ function signed(at, { rows }, { values, rest }) {  // all words, and apart from 
   const names = Object.keys(rest), others = Object.values(rest), range = spread([...values, ...others]);
   bars(at, rows, values, range);
   at.append("h3").text(say("rest"));
-  bars(at, names.map((name) => say(`rest.${name}`)), others, range);
-  at.append("p").attr("class", "soft").text(say("signed"));
+  bars(at, names.map(caption), others, range);
+  glossed(at.append("p").attr("class", "soft"), say("signed"));
 }
 
 function likeliest(at, step, tensor) {
   const shade = shades();
-  const table = region(at, say("likeliest")).append("table").attr("class", "likeliest");
-  table.append("caption").text(say("likeliest"));
+  const table = captioned(at, say("likeliest")).attr("class", "likeliest");
   const body = table.append("tbody");
   shown(tensor.values).forEach((r) => {
     const row = body.append("tr");
     row.append("th").attr("scope", "row").text(`${step.rows[r]} →`);
     for (const [word, share] of tensor.values[r]) {
       const cell = row.append("td").classed("chosen", word === step.columns[r]).text(word);
-      cell.append("small").text(share.toFixed(2));
+      cell.append("small").text(number(share, 2));
       paint(cell, shade(share * 0.8));
     }
   });
@@ -368,7 +387,7 @@ function answered(at) {
   box.append("h3").text(`${told(data.steps[why].title)}: ${data.answer[0][0]}`);
   for (const note of data.steps[why].notes) box.append("p").attr("class", "note").text(told(note));
   strongest(box, data.steps[why], data.steps[why].tensors[0]);
-  box.append("p").attr("class", "soft small").text(say("signed"));
+  glossed(box.append("p").attr("class", "soft small"), say("signed"));
 }
 
 function chips(at, items, key) {  // buttons with names before some of them; what has the focus stays
@@ -422,7 +441,7 @@ function draw() {
   state.glosses = 0;
   document.title = `${data.text} · gatonegro`;
   select("#model").text(`${say("model")}: ${data.model}`);
-  select("footer").text(say("foot"));
+  select("footer").text(`${say("foot")} ${say("counts")}`);
   select("#keys").text(say("keys"));
   select("#theme").attr("aria-label", say("theme")).attr("title", say("theme"));
   for (const lang of ["es", "en"]) select(`#${lang}`).attr("aria-pressed", lang === state.lang);
@@ -442,13 +461,13 @@ function draw() {
   const card = select("#body");
   card.selectChildren().remove();
   glossed(card.append("p"), told(step.text));
-  glossed(card.append("p").attr("class", "formula").attr("tabindex", 0), step.formula);
+  glossed(card.append("p").attr("class", "formula").attr("tabindex", 0), told(step.formula));
   for (const note of step.notes) glossed(card.append("p").attr("class", "note"), told(note));
   if (step.work.length) {
     const work = card.append("details").attr("open", "");
     work.append("summary").text(say("work"));
     const list = work.append("ul").attr("class", "work").attr("tabindex", 0);
-    for (const line of step.work) list.append("li").text(told(line));
+    for (const line of step.work) list.append("li").text(told(line).replace(/\[[^\]]*\]/g, (vector) => vector.replaceAll(" ", "\u00a0")));  // a vector is not broken
   }
   words(card, step);
   if (step.weights.length && !step.work.length) weights(card, step);

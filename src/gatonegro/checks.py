@@ -149,10 +149,10 @@ def text_problem(value: Any, what: Message = A_TEXT) -> Message | None:
     return Message(f"{kind}; expected {en}: pass a str.", f"{kind}; se esperaba {es}: pasa un str.")
 
 
-def check_text(value: Any, what: Message = A_TEXT) -> None:
-    """Raise InputError for a value that is not a valid text."""
-    if problem := text_problem(value, what):
-        raise InputError(f"got {problem.en}", f"se ha recibido {problem.es}")
+def check_text(value: Any, name: str = "text") -> None:
+    """Raise InputError for an argument, called `name`, that is not a valid text."""
+    if problem := text_problem(value):
+        raise InputError(f"{name} is {problem.en}", f"{name} es {problem.es}")
 
 
 def row_error(problem: Message, item: int | None = None) -> RowError:

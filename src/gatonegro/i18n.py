@@ -7,14 +7,18 @@ import locale
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from decimal import ROUND_HALF_UP, Decimal, localcontext
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
 Language = Literal["en", "es"]
 # es  es_MX.UTF-8  es-AR  Spanish_Spain.1252
 SPANISH_LOCALE = re.compile(r"(es|spanish|español|castellano)([^a-z].*)?", re.IGNORECASE | re.DOTALL)
+NOISE = 1e-4  # numbers below are shown as 0
+MAX_FIXED = 1e5  # larger numbers are shown with a power of ten
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 _chosen: Language | None = None  # the argument of `set_language`
 
@@ -87,6 +91,40 @@ def override_language(lang: str | None) -> Iterator[None]:
 def format_int(n: int) -> Message:
     """Format an integer with the thousands separator of English, 12,345, and of Spanish, 12 345."""
     return Message(f"{n:,}", f"{n:,}".replace(",", "\N{NO-BREAK SPACE}") if n >= 10_000 else str(n))
+
+
+def format_number(x: float, decimals: int = 4, sign: bool = False, small: bool = False) -> Message:
+    """Format a number for people: 0.5000 in English, 0,5000 in Spanish, and no decimals if it is whole.
+
+    `number` in web/page.js has the same rules. Numbers below `NOISE` are rounding errors and become 0, unless they may
+    be `small`, 3.1·10⁻⁵. Halves are rounded up. With `sign`, positive numbers have a plus sign.
+    """
+    if not abs(x) >= NOISE and not (small and x):
+        return Message.same("0" if x == x else "—")
+    size = Decimal(abs(x))
+    with localcontext() as context:
+        context.rounding = ROUND_HALF_UP
+        if NOISE <= size < MAX_FIXED:
+            text = f"{size:.0f}" if size == int(size) else f"{size:.{decimals}f}"
+        else:
+            mantissa, exponent = f"{size:.1e}".split("e") if size.is_finite() else ("∞", "0")
+            power = f"10{str(int(exponent)).translate(SUPERSCRIPTS)}" if int(exponent) else ""
+            text = power if abs(x) == float(f"1e{exponent}") else "·".join(filter(None, (mantissa, power)))
+    mark = "−" if x < 0 else "+" * sign
+    return spanish_numbers(mark * any(c in "123456789∞" for c in text) + text)
+
+
+def format_vector(numbers: Iterable[float], more: bool = False) -> Message:
+    """Format a vector for people, as [0.5000, 1] in English and [0,5000; 1] in Spanish; `more` adds an ellipsis."""
+    return spanish_numbers(f"[{', '.join([*(format_number(x).en for x in numbers), *'…' * more])}]")
+
+
+def spanish_numbers(text: str) -> Message:
+    """Return a message whose Spanish text has the decimal commas of Spanish, and vectors such as [0,5; 1]."""
+    spanish = re.sub(r"(?<=\d)\.(?=\d)", ",", text)
+    if spanish == text:
+        return Message.same(text)
+    return Message(text, re.sub(r"\[[^][]*\]", lambda vector: vector[0].replace(", ", "; "), spanish))
 
 
 def _locale() -> str:

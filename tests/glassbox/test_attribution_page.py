@@ -7,7 +7,8 @@ from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, explain
 pytestmark = [pytest.mark.slow, pytest.mark.case("N12")]
 
 SIDES = """
-return [...document.querySelectorAll(arguments[0] + ' .bars')].map((list) => [...list.querySelectorAll('li')].map((item) => {
+const lists = [...document.querySelectorAll(arguments[0] + ' .bars')];
+return lists.map((list) => [...list.querySelectorAll('li')].map((item) => {
   const [track, bar] = ['i', 'b'].map((name) => item.querySelector(name).getBoundingClientRect());
   const zero = track.left + parseFloat(getComputedStyle(item.querySelector('i'), '::before').left) + 1;
   const [name, value] = item.querySelectorAll('span');
@@ -35,7 +36,9 @@ def test_words_stand_on_a_zero_line_and_punctuation_apart(browser, make_folder, 
     for value, (_, _, left, right) in zip(values, words, strict=True):
         start, end = (left, right) if value >= 0 else (-right, -left)
         assert abs(start) < 1.5 and end > 0
-    assert "estima" in browser.find_element("id", "answer").text and "Shapley" in browser.find_element("id", "body").text
+    assert (
+        "estima" in browser.find_element("id", "answer").text and "Shapley" in browser.find_element("id", "body").text
+    )
 
 
 def test_what_is_not_known_is_said_beside_the_answer(browser, make_folder, tmp_path):

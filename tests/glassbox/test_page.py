@@ -90,8 +90,9 @@ def test_steps_languages_and_themes(page):
 def test_its_numbers_are_the_tensors(page, explanation):
     go(page, "encoder.5.softmax")
     probs = explanation["encoder.5.softmax"].tensors["probs"]
-    cells = """return [...document.querySelectorAll('.heat tbody tr')].map(
-        (row) => [...row.querySelectorAll('td')].map((cell) => Number(cell.textContent.replace('−', '-'))))"""
+    cells = """const number = (cell) => Number(cell.textContent.replace('−', '-').replace(',', '.'));
+        const rows = [...document.querySelectorAll('.heat tbody tr')];
+        return rows.map((row) => [...row.querySelectorAll('td')].map(number))"""
     np.testing.assert_allclose(page.execute_script(cells), probs.mean(0), atol=0.0061)
     page.find_element("css selector", "[data-head='3']").click()
     np.testing.assert_allclose(page.execute_script(cells), probs[3], atol=0.0056)
@@ -288,10 +289,9 @@ def test_words_of_the_glossary_are_explained_on_focus(page):
     hint = terms[0].find_element("css selector", ".gloss")
     assert not hint.is_displayed()
     page.execute_script("arguments[0].focus()", terms[0])
-    assert (
-        hint.is_displayed()
-        and hint.text == page.execute_script("return gatonegro.data.glossary.es")[terms[0].text.split("\n")[0].lower()]
-    )
+    glossary = page.execute_script("return gatonegro.data.glossary.es")
+    meanings = {name.split(" (")[0]: meaning for name, meaning in glossary.items()}
+    assert hint.is_displayed() and hint.text == meanings[terms[0].text.split("\n")[0].lower()]
 
 
 def test_both_glossaries_are_whole():

@@ -339,7 +339,7 @@ def test_the_command_line():
     run = [sys.executable, "-m", "gatonegro", "diagnose", "-m", "demo-en"]
     done = subprocess.run([*run, SPANISH, "hola"], capture_output=True, text=True, check=True)
     first, second = done.stdout.split("\n\n")
-    assert first.startswith(SPANISH + "\n  language  Spanish, 0.9") and "\n  → this model" in first
+    assert first.startswith(SPANISH + "\n  language  Spanish (p = 0.9") and "\n  → this model" in first
     assert second.startswith("hola\n")
     done = subprocess.run([*run, "--json"], input=f"{SPANISH}\n", capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["fragmented"][0] == ["profesor", ["prof", "es", "or"]]

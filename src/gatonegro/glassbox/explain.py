@@ -231,7 +231,8 @@ def _encoder_fields(model: Model, tokenizer: Tokenizer, prompt: _Prompt) -> dict
         pooled = {"pooled": inner["activation"]} if inner else {}
         return {"steps": (*steps, step("vectors", tensors={"z": z, **pooled}, rows=labels.tokens))}
     assert model.head is not None
-    weights = {f"{part}.{n}": x for part, module in model.head.named_children() for n, x in module.named_parameters()}
+    parts = [(part, dict(module.named_parameters())) for part, module in model.head.named_children()]
+    weights = {f"{letter}_{part}": of.get(n) for part, of in parts for letter, n in (("W", "weight"), ("b", "bias"))}
     if head != "sequence-classification":
         masked = head == "masked-lm"
         kind, variant = ("next", "masked_next") if masked else ("tokens", "")
@@ -240,7 +241,7 @@ def _encoder_fields(model: Model, tokenizer: Tokenizer, prompt: _Prompt) -> dict
         shown = tokenizer.convert_ids_to_tokens(words) if masked else [id2label[i] for i in words]
         return {"steps": (*steps, last), "words": dict(zip(words, shown, strict=True))}
     probs = TENSOR_SCORE_FUNCTIONS[model.config.score_function](result[0])
-    tensors = {"z_0": z[0], **{part: x[0] for part, x in inner.items()}, "logits": result[0], "probs": probs}
+    tensors = {"z_1": z[0], **{part: x[0] for part, x in inner.items()}, "logits": result[0], "probs": probs}
     variant = {"softmax": ""}.get(model.config.score_function, f"{model.config.score_function}_head")
     steps.append(step("head", variant=variant, tensors=tensors, weights=weights))
     ranked = sorted(zip(model.config.id2label.values(), probs.tolist(), strict=True), key=lambda pair: -pair[1])

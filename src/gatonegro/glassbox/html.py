@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from gatonegro.glassbox.step_builders import symbols
 from gatonegro.glassbox.steps import Array, Record, Step
-from gatonegro.i18n import catalog
+from gatonegro.i18n import catalog, format_number
 
 MAX_STATIC_TOKENS = 40  # longest text with tables in the notebook's HTML without scripts
 MAX_DRAWN_TOKENS = 48  # longest text with all heads and vectors on the page; longer ones show less, with a note
@@ -29,13 +30,19 @@ PAGE_TEXTS, GLOSSARY = (catalog(PAGE / f"{name}.json") for name in ("words", "gl
 DRAWN_TENSORS = {kind: names.split() for kind, names in {
     "vectorization": "ids tokens positions x", "linear": "x memory Q K V", "attention": "scores",
     "masked_attention": "scores", "cross_attention": "scores", "softmax": "probs context", "add": "x attention sum",
-    "norm": "sum x y", "feed_forward": "x y activation z", "head": "z_0 activation logits probs",
+    "norm": "sum x y", "feed_forward": "x y activation z", "head": "z_1 activation logits probs",
     "attribution": "attribution", "next": "likeliest", "tokens": "likeliest", "vectors": "z pooled",
 }.items()}  # fmt: skip
-# names of tensors on the page, where they differ
-TENSOR_ALIASES = {"vectorization/x": "made", "norm/x": "sum", "norm/y": "normed", "feed_forward/y": "normed"}
+# names of tensors in words.json, where they differ
+TENSOR_ALIASES = {"vectorization/x": "made", "norm/x": "sum", "norm/y": "normed", "feed_forward/y": "normed",
+                  "attribution/sum": "total", "next/sum": "logsumexp", "tokens/sum": "logsumexp"}  # fmt: skip
 KEY_TENSORS = ("K", "V", "memory")  # their rows are labelled by `columns`
 Strips = dict[str, dict[str, Any]]
+
+
+def tensor_caption(step: Step, name: str) -> str:
+    """Return what a step's tensor is called for people, such as "Q: queries" for Q."""
+    return PAGE_TEXTS[f"tensors.{TENSOR_ALIASES.get(f'{step.kind}/{name}', name)}"].in_(step.lang)
 
 
 def page(record: Record) -> str:
@@ -81,12 +88,14 @@ def _data(record: Record) -> dict[str, Any]:
 
 def _step(step: Step, record: Record, strips: Strips) -> dict[str, Any]:
     return {
-        **{name: getattr(step, name) for name in ("name", "kind", "number", "layer", "formula", "rows", "columns")},
+        **{name: getattr(step, name) for name in ("name", "kind", "number", "layer", "rows", "columns")},
         **step.caption._asdict(),
+        "formula": step.formulas,
+        "decimals": step.share_decimals,
         "work": step.work,
         "notes": step.notes,
         "weights": [
-            [name, "×".join(map(str, x.shape)), [float(f"{n:.4g}") for n in x.ravel()[:N_SHOWN_NUMBERS].tolist()]]
+            [symbols(name), "×".join(map(str, x.shape)), [float(f"{n:.6g}") for n in x.ravel()[:N_SHOWN_NUMBERS]]]
             for name, x in step.weights.items()
         ],
         "tensors": list(_tensors(step, record, strips)),
@@ -99,12 +108,13 @@ def _tensors(step: Step, record: Record, strips: Strips) -> Iterator[dict[str, A
             continue
         x = step.tensors[name]
         if name in ("probs", "scores") and x.ndim == 3:
-            yield _attention(name, x, max(x.shape[1:]) <= MAX_DRAWN_TOKENS)
+            whole = max(x.shape[1:]) <= MAX_DRAWN_TOKENS
+            yield {"name": name, "kind": name, "heads": x.tolist()} if step.work else _attention(name, x, whole)
         elif name == "ids":
             yield {"kind": "ids", "values": x.tolist()}
         elif name == "attribution":
             rest = {name: float(step.tensors[name]) for name in ("punctuation", "start")}
-            rest["total"] = float(x.sum()) + sum(rest.values())
+            rest["odds"] = float(x.sum()) + sum(rest.values())
             rest = {name: round(value, 4) for name, value in rest.items()}
             yield {"kind": "signed", "values": [round(float(n), 4) for n in x], "rest": rest}
         elif name == "likeliest":
@@ -166,13 +176,13 @@ def _static_html(record: Record) -> str:
     if record.mismatch:
         lines.append(f"<p>⚠ {escape(record.mismatch.advice_message.in_(record.lang))}</p>")
     if record.answer:
-        best = (f"{escape(label)} {score:.3f}" for label, score in record.answer[:8])
+        best = (f"{escape(label)} {format_number(score).in_(record.lang)}" for label, score in record.answer[:8])
         lines.append(f"<p>{' · '.join(best)}</p>")
     if record.written:
         lines.append(f"<p>→ {escape(record.text_written[:300])}</p>")
     lines += [
         f"<p>{' '.join([step.title + ':', *(escape(note.in_(record.lang)) for note in step.notes)])} "
-        f"{_colored(step.rows, step.tensors['attribution'])}</p>"
+        f"{_colored(step, step.tensors['attribution'])}</p>"
         for step in record.steps
         if step.kind == "attribution" and len(record.tokens) <= MAX_STATIC_TOKENS
     ]
@@ -184,18 +194,20 @@ def _static_html(record: Record) -> str:
         lines.append('<table style="font:12px monospace;border-collapse:collapse">')
         lines.append("<tr><td></td>" + "".join(f"<th>{escape(token)}</th>" for token in columns) + "</tr>")
         for token, shares in zip(rows, np.nan_to_num(softmax[-1].tensors["probs"].mean(0)), strict=True):
-            cells = (f'<td style="padding:2px 6px;background:{BLUE}{p / 2:.2f})">{p:.2f}</td>' for p in shares.tolist())
+            numbers = ((p, format_number(p, softmax[-1].share_decimals).in_(record.lang)) for p in shares.tolist())
+            cells = (f'<td style="padding:2px 6px;background:{BLUE}{p / 2:.2f})">{n}</td>' for p, n in numbers)
             lines.append(f"<tr><th>{escape(token)}</th>{''.join(cells)}</tr>")
         lines.append("</table></details>")
     return "\n".join(lines)
 
 
-def _colored(labels: Sequence[str], x: Array) -> str:
+def _colored(step: Step, x: Array) -> str:
     """Render words as HTML, coloured blue for a positive attribution and orange for a negative one."""
     largest = float(np.abs(x).max(initial=0.0)) or 1.0
     words = []
-    for label, n in zip(labels, x.tolist(), strict=True):
+    for word, n in zip(step.rows, x.tolist(), strict=True):
         shade = f"{BLUE if n > 0 else ORANGE}{abs(n) / largest / 2:.2f})"
+        number = format_number(n, 2, sign=True).in_(step.lang)
         style = f"padding:2px 5px;border-radius:4px;background:{shade}"
-        words.append(f'<span style="{style}">{escape(label)} <small>{n:+.2f}</small></span>')
+        words.append(f'<span style="{style}">{escape(word)} <small>{number}</small></span>')
     return " ".join(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +14,17 @@ import torch
 from torch import Tensor, nn
 
 from gatonegro.glassbox.steps import Array, Step, StepText
-from gatonegro.i18n import catalog
+from gatonegro.i18n import Message, catalog, spanish_numbers
 from gatonegro.nn.attention import AttentionTrace
 
 Activations = Mapping[str, list[Tensor | list[AttentionTrace]]]  # module's name → its output at each call
 CAPTIONS = catalog(Path(__file__).parent / "captions.json")
-STEP_NUMBERS = {  # number of the step in the course; 8 for all other kinds
+STEP_NUMBERS = {  # number of the step in the course, then of the attribution; 8 for all other kinds
     "vectorization": 1, "linear": 2, "attention": 3, "masked_attention": 3, "cross_attention": 3, "softmax": 4,
-    "add": 5, "norm": 6, "feed_forward": 7,
+    "add": 5, "norm": 6, "feed_forward": 7, "attribution": 9,
 }  # fmt: skip
-# by kind or variant of step; formulas of other kinds depend on the model
-FORMULAS = json.loads((Path(__file__).parent / "formulas.json").read_text(encoding="utf-8"))
+# by kind or variant of step, formulas of other kinds depend on the model; and the English words in them, in Spanish
+FORMULAS, SPANISH_WORDS = json.loads((Path(__file__).parent / "formulas.json").read_text(encoding="utf-8")).values()
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,19 @@ def array(x: Tensor) -> Array:
     return np.asarray(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
 
 
+def symbols(text: str) -> Message:
+    """Translate the words in a formula, a line of arithmetic or a weight's name, such as W_output and W_salida."""
+    english, spanish = spanish_numbers(text.replace("+ −", "− ").replace("− −", "+ "))
+    return Message(english, re.sub(r"[^\W\d_ᵀ]+", lambda word: SPANISH_WORDS.get(word[0], word[0]), spanish))
+
+
 def step(kind: str, prefix: str = "", formula: str = "", variant: str = "", **more: Any) -> Step:
     """Build an explanation step of a kind such as "softmax", with the caption and formula of its kind or variant."""
     caption = StepText(*(CAPTIONS.get(f"{variant}.{part}") or CAPTIONS[f"{kind}.{part}"] for part in StepText._fields))
     for part in ("tensors", "weights"):
         more[part] = {name: array(x) for name, x in more.get(part, {}).items() if x is not None}
-    formula = formula or FORMULAS[variant or kind]
-    return Step(f"{prefix}{kind}", kind, STEP_NUMBERS.get(kind, 8), caption, formula, **more)
+    formulas = symbols(formula or FORMULAS[variant or kind])
+    return Step(f"{prefix}{kind}", kind, STEP_NUMBERS.get(kind, 8), caption, formulas, **more)
 
 
 def output_of(activations: Activations, name: str, call: int = 0) -> Tensor:

@@ -33,14 +33,14 @@ class Step:
 
     name: str  # "encoder.0.softmax": unique within an explanation
     kind: str  # "softmax": the same in every layer
-    number: int  # 1 to 7, the steps of the course; 8, the head
+    number: int  # 1 to 7, the steps of the course; 8, the head; 9, the attribution
     caption: StepText
-    formula: str
+    formulas: Message
     tensors: Mapping[str, Array]
     weights: Mapping[str, Array] = field(default_factory=dict)
     work: tuple[Message, ...] = ()
     notes: tuple[Message, ...] = ()
-    layer: int | None = None
+    layer: int | None = None  # from 0; people see it from 1
     rows: tuple[str, ...] = ()  # token labels of the tensors' rows; `columns` are those of keys and values
     columns: tuple[str, ...] = ()
     lang: str = "en"
@@ -52,6 +52,15 @@ class Step:
     @property
     def text(self) -> str:
         return self.caption.text.in_(self.lang)
+
+    @property
+    def formula(self) -> str:
+        return self.formulas.in_(self.lang)
+
+    @property
+    def share_decimals(self) -> int:
+        """Decimals of scores and shares in tables: two, but as many as in the arithmetic where that is written out."""
+        return 4 if self.work else 2
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation step as a dict for JSON, with the shapes of the weights but not their values."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from io import StringIO
 
 import numpy as np
@@ -11,8 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gatonegro.glassbox.html import tensor_caption
+from gatonegro.glassbox.step_builders import symbols
 from gatonegro.glassbox.steps import Array, Record, Step
-from gatonegro.i18n import Message
+from gatonegro.i18n import Message, format_number, format_vector
 
 N_SHOWN_NUMBERS = 4  # first numbers of a vector
 MAX_POSITIONS = 40  # tokens with their likeliest words
@@ -44,7 +45,7 @@ def show(record: Record, console: Console, layers: int | None = None) -> None:
             _step(step, record, console)
     if record.answer:
         label, score = record.answer[0]
-        console.print(Text(f"→ {printable(label)} {score:.3f}", "bold green"))
+        console.print(Text(f"→ {printable(label)} {format_number(score).in_(record.lang)}", "bold green"))
     if record.written:
         console.print(Text(printable("→ " + record.text_written), "bold green"))
 
@@ -61,7 +62,8 @@ def _step(step: Step, record: Record, console: Console) -> None:
     for line in step.work:
         show(Text(line.in_(step.lang)), 5)
     if step.weights and not step.work:
-        shapes = "  ".join(f"{name} ({'×'.join(map(str, x.shape))})" for name, x in step.weights.items())
+        sizes = {symbols(name).in_(step.lang): "×".join(map(str, x.shape)) for name, x in step.weights.items()}
+        shapes = "  ".join(f"{name} ({size})" for name, size in sizes.items())
         show(Text(Message("weights: ", "pesos: ").in_(step.lang) + shapes, "dim"), 5)
     if not step.work:
         for name, x in step.tensors.items():
@@ -73,7 +75,7 @@ def _step(step: Step, record: Record, console: Console) -> None:
 def _tensor(name: str, x: Array, step: Step, record: Record) -> RenderableType:
     """Render a tensor for a terminal: its name, shape and first numbers, or a table of attention probabilities."""
     shape = f"({'×'.join(map(str, x.shape))})" if x.ndim else ""
-    head = Text.assemble((f"{name} ", "bold"), (shape, "dim"))
+    head = Text.assemble((f"{tensor_caption(step, name)} ", "bold"), (shape, "dim"))
     if name == "probs" and x.ndim == 3 and max(x.shape[1:]) <= MAX_TABLE_TOKENS:
         if len(x) > 1:
             mean = Message(f" · mean of {len(x)} heads", f" · media de {len(x)} cabezas")
@@ -85,37 +87,38 @@ def _tensor(name: str, x: Array, step: Step, record: Record) -> RenderableType:
         pairs = zip(step.rows, x.tolist(), strict=True)
         return Text.assemble(head, "  ", "  ".join(f"{printable(token)} {number}" for token, number in pairs))
     if name == "attribution":
-        return Group(head, _signed(step.rows, x))
+        return Group(head, _signed(step, x))
     if x.ndim == 0:
-        return Text.assemble(head, f"  {float(x):.4f}")
+        return Text.assemble(head, "  ", format_number(float(x)).in_(record.lang))
     if x.ndim == 1 and x.dtype.kind == "f" and record.answer and len(x) == len(record.answer):
-        return Text.assemble(head, "  ", "  ".join(f"{n:.4f}" for n in x))
-    return Text.assemble(head, "  ", _first_numbers(x))
+        return Text.assemble(head, "  ", "  ".join(format_number(n).in_(record.lang) for n in x.tolist()))
+    return Text.assemble(head, "  ", _first_numbers(x).in_(record.lang))
 
 
 def _words(step: Step, record: Record) -> RenderableType:
     """Return a table of the words or labels that the model finds likeliest at each of the first tokens."""
     table = Table(box=None, pad_edge=False, show_header=False)
     for token, words in zip(step.rows[:MAX_POSITIONS], record.likeliest(step), strict=False):
-        table.add_row(Text(f"{printable(token)} →"), *(Text(f"{printable(word)} {p:.2f}") for word, p in words))
+        shares = ((printable(word), format_number(p, 2).in_(record.lang)) for word, p in words)
+        table.add_row(Text(f"{printable(token)} →"), *(Text(f"{word} {share}") for word, share in shares))
     return table
 
 
-def _signed(tokens: Iterable[str], x: Array) -> RenderableType:
+def _signed(step: Step, x: Array) -> RenderableType:
     """Render words with their attributions, in different colours for positive and negative ones."""
     largest = float(np.abs(x).max(initial=0.0)) or 1.0
     out = Text()
-    for token, n in zip(tokens, x.tolist(), strict=True):
+    for word, n in zip(step.rows, x.tolist(), strict=True):
         style = "" if abs(n) < largest / 10 else "green" if n > 0 else "magenta"
-        out.append(f"{printable(token)} {n:+.2f}   ", style + (" bold" if abs(n) > largest / 2 else ""))
+        number = format_number(n, 2, sign=True).in_(step.lang)
+        out.append(f"{printable(word)} {number}   ", style + (" bold" if abs(n) > largest / 2 else ""))
     return out
 
 
-def _first_numbers(x: Array) -> str:
+def _first_numbers(x: Array) -> Message:
     """Format the first few numbers of a tensor's first vector as text."""
     first = x.reshape(-1, x.shape[-1])[:1].ravel()
-    numbers = [f"{n:.3f}" if x.dtype.kind == "f" else str(n) for n in first[:N_SHOWN_NUMBERS].tolist()]
-    return "[" + ", ".join(numbers) + (", …" if len(first) > N_SHOWN_NUMBERS or x.ndim > 1 else "") + "]"
+    return format_vector(first[:N_SHOWN_NUMBERS].tolist(), len(first) > N_SHOWN_NUMBERS or x.ndim > 1)
 
 
 def _attention(probs: Array, step: Step) -> RenderableType:
@@ -125,6 +128,7 @@ def _attention(probs: Array, step: Step) -> RenderableType:
         table.add_column(Text(printable(token)), justify="right")
     for token, row in zip(step.rows, probs, strict=True):
         shares = [(p, SHADES[min(len(SHADES) - 1, int(p * len(SHADES)))]) for p in np.nan_to_num(row).tolist()]
-        cells = (Text(f"{shade}{p:.2f}", "bold" if p >= 0.3 else "") for p, shade in shares)
+        numbers = [(p, shade + format_number(p, step.share_decimals).in_(step.lang)) for p, shade in shares]
+        cells = (Text(number, "bold" if p >= 0.3 else "") for p, number in numbers)
         table.add_row(Text(printable(token)), *cells)
     return table

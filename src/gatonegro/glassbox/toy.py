@@ -1,6 +1,7 @@
 """Toy model with three words and vectors of three numbers, explained with all arithmetic written out.
 
-It is the course's worked example; `EncoderLayer` computes it, with the weights below.
+It is the course's worked example, with the weights below: the steps of an `EncoderLayer`, whose results are rounded as
+on a board.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.glassbox.explanation import Explanation
-from gatonegro.glassbox.step_builders import CAPTIONS, RowLabels, layer_steps, step
-from gatonegro.glassbox.steps import Step
-from gatonegro.i18n import Message
+from gatonegro.glassbox.step_builders import CAPTIONS, RowLabels, layer_steps, step, symbols
+from gatonegro.glassbox.steps import Array, Step
+from gatonegro.i18n import NOISE, Message, format_number, format_vector
 from gatonegro.nn.encoder import EncoderLayer
 from gatonegro.nn.recording import record_activations
 from gatonegro.packing import Layout
@@ -27,7 +29,6 @@ W = ((1.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 1.0))  # W_Q = W_K = W_V, for 
 EYE = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))  # W_O and W_1, the identity
 SHIFT = ((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # W_2: shifts each number by one place
 NORM_EPS = 1e-5
-Line = str | Message  # a line of arithmetic
 
 
 def make_layer() -> EncoderLayer:
@@ -64,102 +65,129 @@ def toy(text: str, lang: str) -> Explanation:
         layer(x, Layout((len(words),), (len(words),)))
     first = step("vectorization", formula="x = E[word]", variant="toy_vectorization", tensors={"x": x},
                  rows=tuple(words))  # fmt: skip
-    ids = {word: i for i, word in enumerate(WORD_VECTORS)}
-    steps = [replace(first, work=_messages(f"{word} = E[{ids[word]}] = {_row(WORD_VECTORS[word])}" for word in words))]
+    lines = (symbols(f"x({word}) = E[{word}] = {_row(WORD_VECTORS[word])}") for word in words)
+    steps, board = [replace(first, work=tuple(lines))], board_arithmetic(x.numpy())
     for each in layer_steps(layer, activations, x, "", 0, RowLabels(tuple(words))):
         course = CAPTIONS.get(f"{each.kind}.course")  # a note, where the course's arithmetic differs
-        name = f"encoder.0.{each.name}"
-        steps.append(replace(each, name=name, work=_messages(_work(each, words)), notes=(course,) if course else ()))
+        tensors = {name: board.get(f"{each.kind}.{name}", board[name]) for name in each.tensors}
+        each = replace(each, name=f"encoder.0.{each.name}", tensors=tensors, notes=(course,) if course else ())
+        work = (line if isinstance(line, Message) else symbols(line) for line in _work(each, words))
+        steps.append(replace(each, work=tuple(work)))
     return Explanation(text, "toy", lang, tuple(words), tuple(replace(each, lang=lang) for each in steps))
 
 
-def _messages(lines: Iterable[Line]) -> tuple[Message, ...]:
-    """Convert lines of arithmetic to messages in English and Spanish."""
-    return tuple(Message.same(line) if isinstance(line, str) else line for line in lines)
+def board_arithmetic(x: Array) -> dict[str, Array]:
+    """Compute the layer's tensors from its input (t, 3), by name; each result is rounded before it is used."""
+    q = x @ np.array(W)
+    scores = _rounded(q @ q.T / math.sqrt(x.shape[1]))
+    probs = np.array([_softmax(row)[2] for row in scores])
+    context = _rounded(probs @ q)
+    total = _rounded(x + context)
+    y = np.array([_layer_norm(r)[2] for r in total])
+    relu = np.maximum(y, 0)
+    down = relu @ np.array(SHIFT)
+    last = _rounded(y + down)  # also called sum, in the last step
+    return {
+        "x": x, "Q": q[None], "K": q[None], "V": q[None], "scores": scores[None], "probs": probs[None],
+        "context": context[None], "attention": context, "sum": total, "y": y, "up": y, "activation": relu,
+        "down": down, "feed_forward.sum": last, "z": np.array([_layer_norm(r)[2] for r in last]),
+    }  # fmt: skip
+
+
+@np.vectorize
+def _rounded(x: float) -> float:
+    return round(x, 4) if abs(x) >= NOISE else 0.0
+
+
+def _softmax(scores: Array) -> tuple[Array, float, Array]:
+    """Return the exponentials of a row of scores and their sum, to six decimals, and the shares."""
+    exact = np.exp(_rounded(scores - max(scores)))
+    powers, total = np.array([float(f"{n:.1e}" if n < NOISE else f"{n:.6f}") for n in exact]), round(exact.sum(), 6)
+    return powers, total, _rounded(powers / total)
+
+
+def _layer_norm(r: Array) -> tuple[float, float, Array]:
+    """Return the mean, variance and layer norm of a vector, all rounded."""
+    mean = float(_rounded(r.mean()))
+    variance = float(_rounded(((r - mean) ** 2).mean()))
+    return mean, variance, _rounded((r - mean) / math.sqrt(variance + NORM_EPS))
 
 
 def _number(x: float) -> str:
-    """Format a number as 3 if it is whole, as 0.3333 if it is a fraction, or as 1.0e-05 if it is very small."""
-    return f"{x:.0f}" if x == round(x) else f"{x:.4f}" if abs(x) >= 1e-3 else f"{x:.1e}"
+    return format_number(x).en
 
 
-def _row(x: object) -> str:
-    return "[" + ", ".join(_number(float(n)) for n in x) + "]"  # type: ignore[attr-defined]
+def _row(x: Iterable[float]) -> str:
+    return format_vector(x).en
 
 
-def _dot(a: object, b: object) -> str:
+def _dot(a: Iterable[float], b: Iterable[float]) -> str:
     """Write out the dot product of two vectors as text, such as "1·2 + 3·4"."""
-    return " + ".join(f"{_number(float(m))}·{_number(float(n))}" for m, n in zip(a, b, strict=True))  # type: ignore
+    return " + ".join(f"{_number(m)}·{_number(n)}" for m, n in zip(a, b, strict=True))
 
 
-def _work(step: Step, words: list[str]) -> Iterator[Line]:
+def _work(step: Step, words: list[str]) -> Iterator[str | Message]:
     """Yield the arithmetic of a toy model's step as lines of text, with every product and exponential."""
     tensors = step.tensors
     if step.kind == "linear":
         yield f"W_Q = W_K = W_V = {_matrix(W)},  b = 0"
         for name in "QKV":
             for word, x, y in zip(words, tensors["x"], tensors[name][0], strict=True):
-                yield from _matmul(f"{name}({word})", x, step.weights[f"W_{name}"].T, y)
+                yield from _matmul(f"{name}({word})", x, W, y)
     elif step.kind == "attention":
         for a, q, scores in zip(words, tensors["Q"][0], tensors["scores"][0], strict=True):
             for b, k, s in zip(words, tensors["K"][0], scores, strict=True):
-                yield f"S({a}, {b}) = ({_dot(q, k)}) / √3 = {_number(float(q @ k))} / √3 = {_number(s)}"
+                yield f"S({a}, {b}) = ({_dot(q, k)}) / √3 = {_number(q @ k)} / √3 = {_number(s)}"
     elif step.kind == "softmax":
         yield Message(
             "The largest score of a row is first subtracted from all: shares do not change, and numbers stay small.",
             "A cada puntuación se le resta antes la mayor de su fila: las partes no cambian y los números son menores.",
         )
-        for a, scores, probs in zip(words, tensors["scores"][0], tensors["probs"][0], strict=True):
-            top = float(max(scores))
-            powers = [math.exp(float(s) - top) for s in scores]
-            denominator = " + ".join(f"e^({_number(float(s) - top)})" for s in scores)
-            total = _number(sum(powers))
-            for b, s, power, p in zip(words, scores, powers, probs, strict=True):
-                up = f"e^({_number(float(s) - top)})"
-                yield f"A({a}, {b}) = {up} / ({denominator}) = {_number(power)} / {total} = {_number(p)}"
+        for a, scores in zip(words, tensors["scores"][0], strict=True):
+            powers, sum_, probs = _softmax(scores)
+            exponentials = [f"e^({_number(s - max(scores))})" for s in scores]
+            denominator = " + ".join(exponentials)
+            for b, up, power, p in zip(words, exponentials, powers, probs, strict=True):
+                power, total = (format_number(n, 6, small=True).en for n in (power, sum_))
+                yield f"A({a}, {b}) = {up} / ({denominator}) = {power} / {total} = {_number(p)}"
         for word, probs, context in zip(words, tensors["probs"][0], tensors["context"][0], strict=True):
             parts = " + ".join(f"{_number(p)}·V({other})" for p, other in zip(probs, words, strict=True))
-            yield f"context({word}) = {parts}"
-            for j, (column, n) in enumerate(zip(tensors["V"][0].T, context, strict=True)):
-                yield f"context({word})_{j + 1} = {_dot(probs, column)} = {_number(n)}"
+            yield f"context({word}) = {parts} = {_row(context)}"
+            yield from _matmul(f"context({word})", probs, tensors["V"][0], context)
     elif step.kind == "add":
         yield Message(f"W_O = {_matrix(EYE)}: the output is the input", f"W_O = {_matrix(EYE)}: sale lo que entra")
         for word, x, y, r in zip(words, *(tensors[name] for name in ("x", "attention", "sum")), strict=True):
-            yield f"{word}: {_row(x)} + {_row(y)} = {_row(r)}"
+            yield f"r({word}) = {_row(x)} + {_row(y)} = {_row(r)}"
     elif step.kind == "norm":
-        yield f"γ = 1,  β = 0,  ε = {NORM_EPS}"
-        for word, r, y in zip(words, tensors["sum"], tensors["y"], strict=True):
-            yield from _layer_norm("y", word, r, y)
+        yield f"γ = 1,  β = 0,  ε = {format_number(NORM_EPS, small=True).en}"
+        for word, r in zip(words, tensors["sum"], strict=True):
+            yield from _norm_lines("y", word, r)
     elif step.kind == "feed_forward":
         yield f"W_up = {_matrix(EYE)},  W_down = {_matrix(SHIFT)},  b = 0,  f(x) = ReLU(x) = max(0, x)"
         for i, word in enumerate(words):
-            y, up, relu, down, total, z = (tensors[name][i] for name in ("y", "up", "activation", "down", "sum", "z"))
-            yield from _matmul(f"({word}·W_up)", y, EYE, up)
-            yield f"ReLU({_row(up)}) = {_row(relu)}"
+            y, up, relu, down, total = (tensors[name][i] for name in ("y", "up", "activation", "down", "sum"))
+            yield from _matmul(f"(y·W_up)({word})", y, EYE, up)
+            yield f"f({word}) = ReLU({_row(up)}) = {_row(relu)}"
             yield from _matmul(f"(f·W_down)({word})", relu, SHIFT, down)
-            yield f"{word}: {_row(y)} + {_row(down)} = {_row(total)}"
-            yield from _layer_norm("z", word, total, z)
+            yield f"(y + f·W_down)({word}) = {_row(y)} + {_row(down)} = {_row(total)}"
+            yield from _norm_lines("z", word, total)
 
 
-def _matmul(name: str, x: Any, weight: Sequence[Sequence[float]], y: Any) -> list[str]:
+def _matmul(name: str, x: Iterable[float], weight: Any, y: Sequence[float]) -> list[str]:
     """Write out the product of a vector and a matrix as text, with one line per number of the result."""
     columns = zip(*weight, strict=True)  # weight is (in, out)
     return [f"{name}_{j + 1} = {_dot(x, w)} = {_number(y[j])}" for j, w in enumerate(columns)]
 
 
-def _matrix(weight: Sequence[Sequence[float]]) -> str:
+def _matrix(weight: Iterable[Iterable[float]]) -> str:
     return "[" + ", ".join(map(_row, weight)) + "]"
 
 
-def _layer_norm(name: str, word: str, r: Any, y: Any) -> Iterator[Line]:
+def _norm_lines(name: str, word: str, r: Array) -> Iterator[str]:
     """Yield lines of text that write out the mean, variance and result of a layer norm for one word."""
-    numbers = [float(n) for n in r]
-    mean = sum(numbers) / len(numbers)
-    variance = sum((n - mean) ** 2 for n in numbers) / len(numbers)
-    m, v, count = _number(mean), _number(variance), len(numbers)
-    total = f"({' + '.join(map(_number, numbers))}) / {count} = {m}"
-    squares = f"({' + '.join(f'({_number(n)} − {m})²' for n in numbers)}) / {count} = {v}"
-    yield Message(f"{word}: mean = {total}", f"{word}: media = {total}")
-    yield Message(f"{word}: variance = {squares}", f"{word}: varianza = {squares}")
+    mean, variance, y = _layer_norm(r)
+    numbers, m, v = [_number(n) for n in r], _number(mean), _number(variance)
+    yield f"mean({word}) = ({' + '.join(numbers)}) / {len(r)} = {m}"
+    yield f"variance({word}) = ({' + '.join(f'({n} − {m})²' for n in numbers)}) / {len(r)} = {v}"
     for j, (n, out) in enumerate(zip(numbers, y, strict=True), 1):
-        yield f"{name}({word})_{j} = ({_number(n)} − {m}) / √({v} + ε) = {_number(float(out))}"
+        yield f"{name}({word})_{j} = ({n} − {m}) / √({v} + ε) = {_number(out)}"

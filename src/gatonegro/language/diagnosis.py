@@ -13,7 +13,7 @@ from typing import Any
 from gatonegro.config import Config
 from gatonegro.errors import ConfigError, GatonegroError
 from gatonegro.hub import built_in_models, locate
-from gatonegro.i18n import Message, catalog, user_language
+from gatonegro.i18n import Message, catalog, format_number, user_language
 from gatonegro.language import matching
 from gatonegro.language.detect import MESSAGES
 from gatonegro.language.matching import Languages, language_names, languages_of, match_language
@@ -63,14 +63,18 @@ class Diagnosis:
         names = language_names(*self.model_languages)
         if not self.model_languages:
             names = REPORT_LABELS["not known" if self.known_by == "tokenizer" else "many languages"]
-        text_language, probability = language_names(self.language), f", {self.confidence:.2f}" if self.language else ""
+        text_language = language_names(self.language)
+        if self.language:
+            probability = format_number(self.confidence, 2)
+            text_language = Message(*(f"{name} (p = {p})" for name, p in zip(text_language, probability, strict=True)))
         en, es = (f"{self.model}: {names.in_(lang)} ({source.in_(lang)})" for lang in ("en", "es"))
+        tokens, best = (format_number(n, 2) for n in (self.tokens_per_word, self.best_fertility))
         return [
-            (REPORT_LABELS["language"], Message(text_language.en + probability, text_language.es + probability)),
+            (REPORT_LABELS["language"], text_language),
             (REPORT_LABELS["model"], Message(en, es)),
             (REPORT_LABELS["tokens"], Message(
-                f"{self.tokens_per_word:.2f} per word; in its best language {self.best_fertility:.2f}",
-                f"{self.tokens_per_word:.2f} por palabra; en su mejor idioma, {self.best_fertility:.2f}",
+                f"{tokens.en} per word; in its best language {best.en}",
+                f"{tokens.es} por palabra; en su mejor idioma, {best.es}",
             )),
         ]  # fmt: skip
 

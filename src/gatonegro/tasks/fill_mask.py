@@ -72,7 +72,7 @@ def _target_ids(tokenizer: Tokenizer, targets: Any, config: Config) -> tuple[lis
     ids: set[int] = set()
     notices = []
     for n, target in enumerate([targets] if isinstance(targets, str) else targets):
-        check_text(target, Message.same(f"targets[{n}]"))
+        check_text(target, f"targets[{n}]")
         token_id = tokenizer.backend_tokenizer.token_to_id(target)
         if token_id is None:
             pieces = tokenizer.encode(target, add_special_tokens=False)
