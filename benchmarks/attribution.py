@@ -183,6 +183,17 @@ def curve_row(line: str) -> dict[str, Any]:
     return row
 
 
+def clear_texts(rows: list[dict[str, Any]]) -> dict[str, list[int]]:
+    """Return, by answer, how many texts have a clear decision and how many there are."""
+    counts = {label: [0, 0] for label in LABELS}
+    for row in rows:
+        values = row["Shapley values, left out"]
+        found = Attribution([], [], values[: row["words"]], 0.0, row["odds"] - values.sum(), row["odds"])
+        counts[row["answer"]][0] += int(found.is_clear)
+        counts[row["answer"]][1] += 1
+    return counts
+
+
 def read_texts(count: int) -> list[str] | str:
     """Return texts of 5 to 20 words, in Spanish and English by turns, or the reason why there are none."""
     texts: list[list[str]] = []
@@ -281,10 +292,12 @@ def main() -> None:
     cue_scores = score_cues(rows)
     texts = read_texts(args.texts)
     curves: Any = texts
+    clear: Any = texts
     if not isinstance(texts, str):
         found = [cached(args.cache, f"text{i}", lambda line=line: curve_row(line)) for i, line in enumerate(texts)]
         curves = {name: {", ".join(kind): round(float(np.mean([row[name, kind[0], kind[1]] for row in found])), 3)
                          for kind in KINDS} for name in METHODS}  # fmt: skip
+        clear = clear_texts(found)
     facts = [cached(args.cache, f"fact{i}", lambda line=line: fact_row(line)) for i, line in enumerate(facts)]
     settings = {"integrated gradients, steps": STEPS, "Shapley values, orders": 2 * PAIRS, "texts": args.texts}
     command = f"python benchmarks/attribution.py --texts {args.texts}"
@@ -292,7 +305,8 @@ def main() -> None:
         "command": command, "machine": machine(), "settings": settings, "cues": cue_scores,
         "facts": {"sentences": len(facts), "not known": sum(not row["clear"] for row in facts),
                   "clear": [row["text"] for row in facts if row["clear"]]},
-        "curves": curves, "cost of explain": cached(args.cache, "costs", costs),
+        "curves": curves, "texts with a clear decision, of all": clear,
+        "cost of explain": cached(args.cache, "costs", costs),
     }  # fmt: skip
     save(args.out, result, table(result))
 

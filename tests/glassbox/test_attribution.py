@@ -144,11 +144,11 @@ def test_the_number_of_forward_passes_is_bounded(make_folder, monkeypatch, words
 @pytest.mark.parametrize(
     ("values", "odds", "clear"),
     [
-        ([0.1, 2.0, -1.0], 0.5, True),
-        ([0.1, 2.0, 0.1, 1.9], 0.5, True),  # two words, each clearly above the others
-        ([0.9, 1.0, 0.8, 0.7], 0.5, False),  # all alike
+        ([0.1, 2.0, -0.5], 0.5, True),
+        ([0.1, 2.0, 0.1, 1.5, 0.1, -0.1], 0.5, True),  # two words that stand out
+        ([0.4, 1.0, 0.5, 0.5], 0.5, False),  # all are much alike
         ([0.1, 1.0, -1.6], 0.5, False),  # more against it
-        ([0.1, 2.0, -1.0], -0.2, False),  # hardly more than an empty text
+        ([0.1, 2.0, -0.5], -0.2, False),  # hardly more than an empty text
         ([-0.1, -2.0], 0.5, False),  # nothing speaks for it
         ([0.0, 0.0], 0.5, False),
         ([], 0.5, False),
@@ -177,9 +177,35 @@ built_in = pytest.mark.skipif(
 
 @built_in
 @pytest.mark.case("N12")
-@pytest.mark.parametrize("row", [row for row in ROWS if row["cue"]][1::5], ids=lambda row: row["cue"])
+@pytest.mark.parametrize("row", [row for row in ROWS if row["cue"]][4::5], ids=lambda row: row["cue"])
 def test_the_word_that_decides_comes_first(row):
     explanation = explain(row["text"])
     step = explanation["attribution"]
     first = step.rows[int(step.tensors["attribution"].argmax())]
     assert explanation.answer[0][0] == row["label"] and first == row["cue"]
+
+
+@built_in
+@pytest.mark.case("N12")
+@pytest.mark.parametrize(
+    ("text", "words", "first"),
+    [
+        ("El profesor es muy bueno, todo será sencillo", "El profesor es muy bueno todo será sencillo", "bueno"),
+        ("El gato negro duerme", "El gato negro duerme", ""),
+        ("¡Qué asco de sitio! 😡", "Qué asco de sitio 😡", ""),
+        ("I didn't like the state-of-the-art screen.", "I didn't like the state-of-the-art screen", "didn't"),
+    ],
+)
+def test_words_are_whole_and_commas_apart(text, words, first):
+    step = explain(text)["attribution"]
+    assert list(step.rows) == words.split()
+    assert first in ("", step.rows[int(step.tensors["attribution"].argmax())])
+
+
+@built_in
+@pytest.mark.slow
+@pytest.mark.case("N12")
+def test_facts_have_no_decisive_word():
+    facts = [row["text"] for row in ROWS if not row["cue"]][::2]
+    unclear = [text for text in facts if explain(text)["attribution"].notes]
+    assert len(unclear) >= 0.6 * len(facts), unclear

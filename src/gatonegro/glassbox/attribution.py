@@ -2,8 +2,8 @@
 
 A word's Shapley value is what it adds to the answer, averaged over all orders in which the words can be put into the
 text (https://jmlr.org/papers/v11/strumbelj10a.html). It is estimated from random orders and their reverses
-(https://jmlr.org/papers/v23/21-0439.html). Integrated gradients (https://arxiv.org/abs/1703.01365), gradient × input
-and occlusion find the decisive word less often: see `benchmarks/attribution.py`.
+(https://jmlr.org/papers/v23/21-0439.html). `benchmarks/attribution.py` compares it with integrated gradients
+(https://arxiv.org/abs/1703.01365), gradient × input and occlusion, by the curves of https://arxiv.org/abs/1806.07421.
 
 `captum` and `shap` are not used: they run padded batches, and what is left of this module is how words are found.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ MAX_PAIRS = 12  # pairs of orders of a short text's words
 MAX_PASS_TOKENS = 4000  # tokens of all forward passes, unless the text is so long that one pair of orders takes more
 MAX_BATCH_TOKENS = 1024
 MIN_EVIDENCE = 1.0  # least log-odds that a text whose decision is clear adds to those of an empty text
-MIN_LEAD = 1.5  # least ratio of its first word to the mean size of the others
+MIN_LEAD = 3.0  # least ratio of what its first word adds to the mean size of the others
 EMOTICON = r"[:;=]['’-]?[()\[\]DPp|/]+(?!\w)"
 IDEOGRAPH = "[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # scripts without spaces: each character is a word
 MARKS = r"!-/:-@\[-`{-~¡¿…«»“”„‘’–—·"  # for a class of characters
@@ -73,7 +74,7 @@ def attribute(
 
     def odds(sets: Sets) -> Floats:
         new = {kept.tobytes(): kept for kept in sets if kept.tobytes() not in known}
-        texts = [[ids[i] for i in np.flatnonzero(np.append(kept, True)[owner])] for kept in new.values()]
+        texts = [list(compress(ids, np.append(kept, True)[owner])) for kept in new.values()]
         texts = [kept or [model.config.pad_token_id or 0] for kept in texts]
         keys = list(new)
         for batch in plan([len(kept) for kept in texts], MAX_BATCH_TOKENS):
