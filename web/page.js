@@ -267,7 +267,7 @@ function strips(at, tensor) {
     context.putImageData(image, 0, 0);
     canvas.on("pointermove", (event) => {
       const c = Math.max(0, Math.min(width - 1, Math.floor(pointer(event)[0] / canvas.node().clientWidth * width)));
-      hint.text(`${labels ? `\u2068${labels[r]}\u2069` : ""}[${c * strip.every + 1}] ≈ ${number((bytes[r * width + c] - 128) / 127 * strip.most, 2)}`);
+      hint.text(`${labels ? `\u2068${labels[r]}\u2069` : ""}[${c * strip.every + 1}] ≈ ${number((bytes[r * width + c] - 128) / 127 * strip.most)}`);
     });
   }
   at.append(() => hint.node());

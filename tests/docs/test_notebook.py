@@ -6,7 +6,7 @@ import re
 import pytest
 from small import ROOT
 
-from gatonegro import hub
+from gatonegro import explain, hub
 
 NOTEBOOK = ROOT / "examples" / "transformer.ipynb"
 
@@ -88,3 +88,11 @@ def test_it_is_saved_with_what_it_shows():
     assert [cell.source[:40] for cell in cells if not cell.outputs and "import" not in cell.source] == [
         cell.source[:40] for cell in cells if cell.source.startswith("EN_LA_RED")
     ]
+
+
+def test_the_saved_page_is_the_page_of_today():
+    """Where this fails, run the cell with `model="toy"` again and save the notebook."""
+    nbformat = pytest.importorskip("nbformat")
+    (cell,) = [cell for cell in nbformat.read(NOTEBOOK, as_version=4).cells if 'model="toy", lang="es"' in cell.source]
+    saved = cell.outputs[0]["data"]["text/html"]
+    assert saved == explain("El gato negro", model="toy", lang="es")._repr_html_()

@@ -282,3 +282,16 @@ def test_what_is_refused(call, error):
     with pytest.raises(error), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         call()
+
+
+@pytest.mark.parametrize("value", [["El gato"], ("a", "b"), None, 3, b"gato", {"text": "a"}, float("nan")])
+def test_a_message_names_the_argument_that_is_refused(value):
+    with pytest.raises(InputError) as error:
+        explain(value)
+    assert error.value.in_("en").startswith("text is ") and error.value.in_("es").startswith("text es ")
+
+
+@pytest.mark.parametrize("text", ["Das ist gut", "Hola", "🙂", "1984"])
+def test_an_unclear_diagnosis_says_why(text, make_folder):
+    report = diagnose(text, str(make_folder("sequence-classification")))
+    assert report.fits is None and "unclear: too little text" in str(report)

@@ -5,7 +5,6 @@ import re
 import pytest
 
 from gatonegro import explain
-from gatonegro.i18n import format_number
 
 pytestmark = pytest.mark.slow
 
@@ -63,6 +62,8 @@ def test_bars_stand_on_a_zero_line(browser, make_folder, tmp_path, logits, probl
 @pytest.mark.case("N9")
 def test_the_page_formats_numbers_as_python_does(browser, tmp_path):
     """`number` in web/page.js and `format_number` are one rule."""
+    from gatonegro.i18n import format_number
+
     numbers = [
         0.0,
         3.0,
@@ -172,3 +173,16 @@ def test_logits_are_in_the_glossary_wherever_they_are_named(browser, make_folder
     browser.execute_script("gatonegro.go(gatonegro.data.steps.findIndex((one) => one.kind === 'softmax'))")
     assert "vectores de contexto" in browser.execute_script(title)
     assert any("vectores de contexto" in term.text for term in browser.find_elements("css selector", "#title .term"))
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_long_equations_do_not_stick_out(browser, tmp_path, width):
+    browser.get(explain("El gato negro " * 4, model="toy", lang="es").save(tmp_path / "x.html").as_uri())
+    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        for i in range(7):
+            browser.execute_script("gatonegro.go(arguments[0])", i)
+            assert browser.execute_script("return document.documentElement.scrollWidth") == width, i
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

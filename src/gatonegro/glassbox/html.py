@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gatonegro.glassbox.step_builders import symbols
+from gatonegro.glassbox.labels import PAGE_TEXTS, TENSOR_ALIASES, symbols
 from gatonegro.glassbox.steps import Array, Record, Step
 from gatonegro.i18n import catalog, format_number
 
@@ -25,7 +25,7 @@ MAX_FRAGMENTED_WORDS = 12
 MAX_DRAWN_LABELS = 40
 BLUE, ORANGE = "rgba(70,130,210,", "rgba(217,95,2,"  # half transparent, for light and dark notebooks
 PAGE = Path(__file__).parent / "page"
-PAGE_TEXTS, GLOSSARY = (catalog(PAGE / f"{name}.json") for name in ("words", "glossary"))  # an entry is "term: meaning"
+GLOSSARY = catalog(PAGE / "glossary.json")  # an entry is "term: meaning"
 # tensors on the page, by kind of step; all others are in the file of exact tensors
 DRAWN_TENSORS = {kind: names.split() for kind, names in {
     "vectorization": "ids tokens positions x", "linear": "x memory Q K V", "attention": "scores",
@@ -33,16 +33,8 @@ DRAWN_TENSORS = {kind: names.split() for kind, names in {
     "norm": "sum x y", "feed_forward": "x y activation z", "head": "z_1 activation logits probs",
     "attribution": "attribution", "next": "likeliest", "tokens": "likeliest", "vectors": "z pooled",
 }.items()}  # fmt: skip
-# names of tensors in words.json, where they differ
-TENSOR_ALIASES = {"vectorization/x": "made", "norm/x": "sum", "norm/y": "normed", "feed_forward/y": "normed",
-                  "attribution/sum": "total", "next/sum": "logsumexp", "tokens/sum": "logsumexp"}  # fmt: skip
 KEY_TENSORS = ("K", "V", "memory")  # their rows are labelled by `columns`
 Strips = dict[str, dict[str, Any]]
-
-
-def tensor_caption(step: Step, name: str) -> str:
-    """Return what a step's tensor is called for people, such as "Q: queries" for Q."""
-    return PAGE_TEXTS[f"tensors.{TENSOR_ALIASES.get(f'{step.kind}/{name}', name)}"].in_(step.lang)
 
 
 def page(record: Record) -> str:

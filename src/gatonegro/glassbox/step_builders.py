@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gatonegro.glassbox.labels import FORMULAS, symbols
 from gatonegro.glassbox.steps import Array, Step, StepText
-from gatonegro.i18n import Message, catalog, spanish_numbers
+from gatonegro.i18n import catalog
 from gatonegro.nn.attention import AttentionTrace
 
 Activations = Mapping[str, list[Tensor | list[AttentionTrace]]]  # module's name → its output at each call
@@ -23,8 +22,6 @@ STEP_NUMBERS = {  # number of the step in the course, then of the attribution; 8
     "vectorization": 1, "linear": 2, "attention": 3, "masked_attention": 3, "cross_attention": 3, "softmax": 4,
     "add": 5, "norm": 6, "feed_forward": 7, "attribution": 9,
 }  # fmt: skip
-# by kind or variant of step, formulas of other kinds depend on the model; and the English words in them, in Spanish
-FORMULAS, SPANISH_WORDS = json.loads((Path(__file__).parent / "formulas.json").read_text(encoding="utf-8")).values()
 
 
 @dataclass(frozen=True)
@@ -44,12 +41,6 @@ def array(x: Tensor) -> Array:
     """Convert a tensor to a NumPy array, which is fp32 for a tensor in bf16 (which NumPy lacks) or fp16."""
     x = x.detach().cpu()
     return np.asarray(x.float() if x.dtype in (torch.bfloat16, torch.float16) else x)
-
-
-def symbols(text: str) -> Message:
-    """Translate the words in a formula, a line of arithmetic or a weight's name, such as W_output and W_salida."""
-    english, spanish = spanish_numbers(text.replace("+ −", "− ").replace("− −", "+ "))
-    return Message(english, re.sub(r"[^\W\d_ᵀ]+", lambda word: SPANISH_WORDS.get(word[0], word[0]), spanish))
 
 
 def step(kind: str, prefix: str = "", formula: str = "", variant: str = "", **more: Any) -> Step:

@@ -10,8 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gatonegro.glassbox.html import tensor_caption
-from gatonegro.glassbox.step_builders import symbols
+from gatonegro.glassbox.labels import symbols, tensor_caption
 from gatonegro.glassbox.steps import Array, Record, Step
 from gatonegro.i18n import Message, format_number, format_vector
 

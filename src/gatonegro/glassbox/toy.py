@@ -17,7 +17,8 @@ import torch
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.glassbox.explanation import Explanation
-from gatonegro.glassbox.step_builders import CAPTIONS, RowLabels, layer_steps, step, symbols
+from gatonegro.glassbox.labels import symbols
+from gatonegro.glassbox.step_builders import CAPTIONS, RowLabels, layer_steps, step
 from gatonegro.glassbox.steps import Array, Step
 from gatonegro.i18n import NOISE, Message, format_number, format_vector
 from gatonegro.nn.encoder import EncoderLayer
