@@ -232,8 +232,10 @@ def score_cues(rows: list[dict[str, Any]]) -> dict[str, Any]:
         for row, word, sure in zip(rows, methods["explain"], clear, strict=True)
         if word != row["cue"] or not sure
     ]
-    marks = {name: sum(len(r["values"][name]) > len(r["words"]) and r["values"][name].argmax() == len(r["words"])
-                       for r in rows) for name in METHODS}  # fmt: skip
+    marks = {}
+    for name in METHODS:
+        values = [(row["values"][name], len(row["words"])) for row in rows]
+        marks[name] = sum(int(x.argmax()) == n for x, n in values)  # the part after the words is punctuation
     misjudged = [row["text"] for row in rows if row["answer"] != row["label"]]
     return {"first": table, "punctuation above every word": marks, "misjudged": misjudged, "missed or unclear": missed}
 
