@@ -29,7 +29,7 @@ MAX_PAIRS = 12  # pairs of orders of a short text's words
 MAX_PASS_TOKENS = 4000  # tokens of all forward passes, unless the text is so long that one pair of orders takes more
 MAX_BATCH_TOKENS = 1024
 MIN_EVIDENCE = 1.0  # least log-odds that a text whose decision is clear adds to those of an empty text
-MIN_LEAD = 3.0  # least ratio of what its first word adds to the mean size of the others
+MIN_LEAD = 4.0  # least ratio of what its first word adds to what the others add on average, at least 0 each
 EMOTICON = r"[:;=]['’-]?[()\[\]DPp|/]+(?!\w)"
 IDEOGRAPH = "[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # scripts without spaces: each character is a word
 MARKS = r"!-/:-@\[-`{-~¡¿…«»“”„‘’–—·"  # for a class of characters
@@ -50,7 +50,7 @@ class Attribution(NamedTuple):
     def is_clear(self) -> bool:
         """True if the text raises the log-odds enough, and one word adds clearly more than the others do on average."""
         first, *others = sorted(self.values.tolist(), reverse=True) or [0.0]
-        rest = sum(map(abs, others)) / max(1, len(others))
+        rest = sum(max(0.0, other) for other in others) / max(1, len(others))
         return self.odds - self.start >= MIN_EVIDENCE and first > 0 and first >= MIN_LEAD * rest
 
 
