@@ -11,6 +11,6 @@ explanation = explain("The food was awful", model="demo-en", lang="en")  # any m
 print(explanation.answer[0][0], [step.kind for step in explanation.steps[:8]])
 # → NEGATIVE ['vectorization', 'linear', 'attention', 'softmax', 'add', 'norm', 'feed_forward', 'linear']
 print(explanation["encoder.0.softmax"].tensors["probs"].shape)  # → (4, 6, 6)
-shares = explanation["attribution"].tensors["attribution"]  # each word's part in the decision
-print(explanation.tokens[shares.argmax()])  # → awful
+why = explanation["attribution"]  # each word's part in the decision, an estimate
+print(why.rows[why.tensors["attribution"].argmax()], why.notes)  # → awful ()
 explanation.save("food.html")  # or .json, or .safetensors with the exact tensors

@@ -307,13 +307,17 @@ function bars(at, labels, values, [least, most] = spread(values)) {  // from a z
   });
 }
 
-function signed(at, tokens, values) {
-  const most = Math.max(...values.map(Math.abs)) || 1, shade = shades(), list = at.append("ul").attr("class", "tokens");
-  values.forEach((value, i) => {
-    const item = list.append("li").text(tokens[i]);
-    item.append("small").text(number(value, 2, true));
-    paint(item, shade(value / most));
-  });
+function strongest(at, { rows }, { values }) {  // the words that add most or least, as they stand in the text
+  const least = values.map(Math.abs).sort((a, b) => b - a)[FEW - 1] ?? 0, which = rows.map((_, i) => i).filter((i) => Math.abs(values[i]) >= least);
+  bars(at, which.map((i) => rows[i]), which.map((i) => values[i]));
+}
+
+function signed(at, { rows }, { values, rest }) {  // all words, and apart from them what is no word
+  const names = Object.keys(rest), others = Object.values(rest), range = spread([...values, ...others]);
+  bars(at, rows, values, range);
+  at.append("h3").text(say("rest"));
+  bars(at, names.map(caption), others, range);
+  glossed(at.append("p").attr("class", "soft"), say("signed"));
 }
 
 function likeliest(at, step, tensor) {
@@ -342,8 +346,7 @@ const drawers = {
   probs: attention, scores: attention,
   shares: (at, _, tensor) => { glossed(at.append("h3"), caption(tensor.name)); bars(at, tensor.labels, tensor.values, scale(tensor.values)); },
   logits: (at, _, tensor) => { glossed(at.append("h3"), caption(tensor.name)); bars(at, tensor.labels, tensor.values); },
-  signed: (at, step, tensor) => signed(at, step.rows, tensor.values),
-  ids,
+  signed, ids,
   next: likeliest,
   vectors: (at, _, tensor) => strips(at, tensor),
 };
@@ -382,7 +385,8 @@ function answered(at) {
   if (data.answer.length > FEW) box.append("p").attr("class", "soft small").text(`+ ${data.answer.length - FEW} …`);
   if (why < 0) return;
   box.append("h3").text(`${told(data.steps[why].title)}: ${data.answer[0][0]}`);
-  signed(box, data.steps[why].rows, data.steps[why].tensors[0].values);
+  for (const note of data.steps[why].notes) box.append("p").attr("class", "note").text(told(note));
+  strongest(box, data.steps[why], data.steps[why].tensors[0]);
   glossed(box.append("p").attr("class", "soft small"), say("signed"));
 }
 

@@ -11,6 +11,6 @@ explanation = explain("The food was awful", model="demo-en", lang="es")  # cualq
 print(explanation.answer[0][0], [step.kind for step in explanation.steps[:8]])
 # → NEGATIVE ['vectorization', 'linear', 'attention', 'softmax', 'add', 'norm', 'feed_forward', 'linear']
 print(explanation["encoder.0.softmax"].tensors["probs"].shape)  # → (4, 6, 6)
-shares = explanation["attribution"].tensors["attribution"]  # la parte de cada palabra en la decisión
-print(explanation.tokens[shares.argmax()])  # → awful
+why = explanation["attribution"]  # la parte de cada palabra en la decisión: una estimación
+print(why.rows[why.tensors["attribution"].argmax()], why.notes)  # → awful ()
 explanation.save("comida.html")  # o .json, o .safetensors con los tensores exactos

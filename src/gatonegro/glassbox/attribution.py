@@ -1,48 +1,155 @@
-"""Attribution of a classifier's decision to tokens by integrated gradients, https://arxiv.org/abs/1703.01365.
+"""Attribution of a classifier's decision to words by Shapley values over words that are left out of the text.
 
-`captum` is not used: adapting it to packed batches would take as much code.
+A word's Shapley value is what it adds to the answer, averaged over all orders in which the words can be put into the
+text (https://jmlr.org/papers/v11/strumbelj10a.html). It is estimated from random orders and their reverses
+(https://jmlr.org/papers/v23/21-0439.html). `benchmarks/attribution.py` compares it with integrated gradients
+(https://arxiv.org/abs/1703.01365), gradient × input and occlusion, by the curves of https://arxiv.org/abs/1806.07421.
+
+`captum` and `shap` are not used: they run padded batches, and what is left of this module is how words are found.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from itertools import compress
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
+from gatonegro.batching import plan
 from gatonegro.models import Model
-from gatonegro.packing import pack
 
-N_STEPS = 64  # nodes of the Gauss–Legendre rule; one sentence takes about a second
-MAX_BATCH_TOKENS = 2048
+Floats = NDArray[np.float64]
+Sets = NDArray[np.bool_]
+
+MAX_PAIRS = 12  # pairs of orders of a short text's words
+MAX_PASS_TOKENS = 4000  # tokens of all forward passes, unless the text is so long that one pair of orders takes more
+MAX_BATCH_TOKENS = 1024
+MIN_EVIDENCE = 1.0  # least log-odds that a text whose decision is clear adds to those of an empty text
+MIN_LEAD = 4.0  # least ratio of what its first word adds to what the others add on average, at least 0 each
+EMOTICON = r"[:;=]['’-]?[()\[\]DPp|/]+(?!\w)"
+IDEOGRAPH = "[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # scripts without spaces: each character is a word
+MARKS = r"!-/:-@\[-`{-~¡¿…«»“”„‘’–—·"  # for a class of characters
+WORD = re.compile(rf"{EMOTICON}|{IDEOGRAPH}|[@#]?[^\W_]\w*(?:['’·-]\w+|(?<=\d)[.,:/]\d+)*|[^\w\s{MARKS}]+")
+
+
+class Attribution(NamedTuple):
+    """What each word adds to the log-odds of a label; the parts add up to the log-odds of the text."""
+
+    words: list[str]
+    spans: list[tuple[int, int]]  # of each word in the text
+    values: Floats  # of each word. (n,)
+    punctuation: float  # of all punctuation marks together
+    start: float  # log-odds of the special tokens alone
+    odds: float  # log-odds of the text
+
+    @property
+    def is_clear(self) -> bool:
+        """True if the text raises the log-odds enough, and one word adds clearly more than the others do on average."""
+        first, *others = sorted(self.values.tolist(), reverse=True) or [0.0]
+        rest = sum(max(0.0, other) for other in others) / max(1, len(others))
+        return self.odds - self.start >= MIN_EVIDENCE and first > 0 and first >= MIN_LEAD * rest
 
 
 def attribute(
-    model: Model, ids: list[int], label: int, special: set[int], n_steps: int = N_STEPS
-) -> tuple[Tensor, float]:
-    """Compute how much each input token contributes to a label's logit, compared with padding in its place.
+    model: Model, text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]], special: set[int], label: int
+) -> Attribution:
+    """Estimate how much each word of a text adds to the log-odds of a label.
+
+    Args:
+        model: a model with a head for sequence classification.
+        text: the text, as the model reads it.
+        ids: token ids of the text.
+        offsets: start and end of each token in the text.
+        special: ids of special tokens, which are never left out where they are no part of the text.
+        label: index of the label.
+    """
+    spans, owners = group_tokens(text, ids, offsets, special)
+    n = len(spans) + (len(spans) in owners)  # all punctuation marks together are the last part
+    owner = np.array(owners)
+    known: dict[bytes, float] = {}  # log-odds by set of parts
+
+    def odds(sets: Sets) -> Floats:
+        new = {kept.tobytes(): kept for kept in sets if kept.tobytes() not in known}
+        texts = [list(compress(ids, np.append(kept, True)[owner])) for kept in new.values()]
+        texts = [kept or [model.config.pad_token_id or 0] for kept in texts]
+        keys = list(new)
+        for batch in plan([len(kept) for kept in texts], MAX_BATCH_TOKENS):
+            outputs = model.predict([texts[i] for i in batch])
+            known.update((keys[i], log_odds(model, out, label)) for i, out in zip(batch, outputs, strict=True))
+        return np.array([known[kept.tobytes()] for kept in sets])
+
+    values = shapley(odds, n, min(MAX_PAIRS, max(1, MAX_PASS_TOKENS // (max(n, 1) * len(ids)))))
+    start, full = odds(np.array([np.zeros(n, bool), np.ones(n, bool)])).tolist()
+    words = [text[a:b] for a, b in spans]
+    return Attribution(words, spans, values[: len(words)], float(values[len(words) :].sum()), start, full)
+
+
+def shapley(value: Callable[[Sets], Floats], n: int, pairs: int) -> Floats:
+    """Estimate the Shapley value of each of n parts from pairs of a random order and its reverse.
+
+    Args:
+        value: returns the value of each set of parts, given as booleans (m, n).
+        n: number of parts.
+        pairs: number of pairs; each takes 2 · (n + 1) values.
 
     Returns:
-        Attributions (t,), and the logit's difference from the baseline: their sum, up to the quadrature's error.
+        The parts' values (n,), which add up to the value of all parts minus that of none.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(n_steps)
-    rule = [(float(node + 1) / 2, float(weight) / 2) for node, weight in zip(nodes, weights, strict=True)]
-    tokens = model.embeddings.tokens.weight
-    x = tokens[ids].detach()  # (t, hidden)
-    keep = torch.tensor([i in special for i in ids], device=x.device)  # t
-    baseline = torch.where(keep[:, None], x, tokens[model.config.pad_token_id or 0].detach())  # (t, hidden)
-    integral = torch.zeros_like(x)
-    batch = max(1, MAX_BATCH_TOKENS // len(ids))
-    for start in range(0, n_steps, batch):
-        points = rule[start : start + batch]
-        embeds = torch.cat([baseline + a * (x - baseline) for a, _ in points]).requires_grad_()
-        packed = replace(pack([ids] * len(points), model.config).to(model.device), embeds=embeds)
-        with torch.enable_grad():
-            (gradient,) = torch.autograd.grad(model.run(packed)[:, label].sum(), embeds)
-        for (_, weight), part in zip(points, gradient.split(len(ids)), strict=True):
-            integral += weight * part
-    with torch.no_grad():
-        ends = replace(pack([ids, ids], model.config).to(model.device), embeds=torch.cat([x, baseline]))
-        after, before = model.run(ends)[:, label].tolist()
-    return ((x - baseline) * integral).sum(-1), after - before
+    random, result = np.random.default_rng(0), np.zeros(n)
+    orders = [each for _ in range(pairs) for order in [random.permutation(n)] for each in (order, order[::-1])]
+    sets = [np.argsort(order) < np.arange(n + 1)[:, None] for order in orders]  # the first k of the order, k = 0 … n
+    for order, added in zip(orders, np.diff(value(np.concatenate(sets)).reshape(len(orders), -1)), strict=True):
+        result[order] += added / len(orders)
+    return result
+
+
+def group_tokens(
+    text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]], special: set[int]
+) -> tuple[list[tuple[int, int]], list[int]]:
+    """Return the spans of a text's words, and for each token the index of its word.
+
+    The index is the number of words for a punctuation mark, and -1 for a special token that is no part of the text. An
+    emoji or emoticon is a word. Two words with a token in common are one.
+    """
+    found = [match.span() for match in WORD.finditer(text) if _is_word(match[0])]
+    at = np.full(len(text) + 1, -1)
+    for i, (start, end) in enumerate(found):
+        at[start:end] = i
+    spans: list[tuple[int, int]] = []
+    owners: list[int | None] = []
+    last = -1  # last of `found` that has a token
+    for i, (start, end) in zip(ids, offsets, strict=True):
+        touched = at[start:end][at[start:end] >= 0]
+        if len(touched):
+            if touched[0] > last:
+                spans.append(found[touched[0]])
+            last = max(last, int(touched[-1]))
+            spans[-1] = (spans[-1][0], max(spans[-1][1], found[last][1]))
+            owners.append(len(spans) - 1)
+        elif start == end and i in special:
+            owners.append(-1)
+        else:
+            owners.append(None if not text[start:end].strip() else -2)
+    ahead = -2
+    result: list[int] = []
+    for owner in reversed(owners):  # white space belongs to what comes next
+        ahead = ahead if owner is None else owner
+        result.append(len(spans) if ahead < -1 or (owner is None and ahead < 0) else ahead)
+    return spans, result[::-1]
+
+
+def _is_word(text: str) -> bool:
+    return any(c.isalnum() or unicodedata.category(c) == "So" for c in text) or re.fullmatch(EMOTICON, text) is not None
+
+
+def log_odds(model: Model, outputs: NDArray[np.float32], label: int) -> float:
+    """Return a label's log-odds against all others together, or its output where scores are independent."""
+    out = outputs.astype(np.float64)
+    others = np.delete(out, label)
+    if model.config.score_function != "softmax" or not len(others):
+        return float(out[label])
+    return float(out[label] - np.logaddexp.reduce(others))

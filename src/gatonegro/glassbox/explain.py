@@ -41,7 +41,7 @@ from gatonegro.preprocessing.transform import TextTransform, apply, resolve_tran
 from gatonegro.tasks.generation import task_prefix
 from gatonegro.tokenization import AutoTokenizer, Tokenizer
 
-MAX_ATTRIBUTED_TOKENS = 128  # attribution of longer texts is skipped; it costs about 200 forward passes
+MAX_ATTRIBUTED_TOKENS = 128  # attribution of longer texts is skipped; it costs two forward passes per word
 MAX_QUOTED_CHARS = 300  # characters of the text in a note
 N_LIKELIEST = 5  # words or labels to show per token
 NOTES = catalog(Path(__file__).parent / "notes.json")
@@ -95,7 +95,7 @@ def explain(
         if isinstance(source, LanguageModel):
             fields = _generation_fields(source, subject.tokenizer, prompt.ids, max_new_tokens)
         else:
-            fields = _encoder_fields(source, subject.tokenizer, prompt.ids)
+            fields = _encoder_fields(source, subject.tokenizer, prompt)
     name, cut = str(subject.model.name_or_path), fields.pop("cut", False)
     steps = tuple(replace(each, lang=lang) for each in fields.pop("steps"))
     notes = _notes(text, prompt, subject.model.precision, max_new_tokens if cut else 0, "answer" in fields)
@@ -140,6 +140,7 @@ class _Prompt(NamedTuple):
     tag: str  # the language tag that was added in front; "" if the text has one, or the model has none
     ids: list[int]  # truncated to the model's length
     length: int  # tokens before truncation
+    offsets: list[tuple[int, int]]  # of each token, in the text with its prefix
 
 
 def _prompt(text: str, model: Model, subject: _Subject, max_new_tokens: int) -> _Prompt:
@@ -163,13 +164,14 @@ def _prompt(text: str, model: Model, subject: _Subject, max_new_tokens: int) -> 
         limit -= max(1, min(max_new_tokens, limit // 2))  # leaves space for the generated tokens
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a note says that the text is long
-        ids: list[int] = tokenizer(prefix + text)["input_ids"]
-        length = len(ids)
+        batch = tokenizer(prefix + text, return_offsets_mapping=True)
+        length = len(batch["input_ids"])
         if length > limit:
-            ids = tokenizer(prefix + text, truncation=True, max_length=limit)["input_ids"]
+            batch = tokenizer(prefix + text, truncation=True, max_length=limit, return_offsets_mapping=True)
+    ids: list[int] = batch["input_ids"]
     if problem := ids_problem(ids, model.config.vocab_size):
         raise InputError(f"the text {problem.en}", f"el texto {problem.es}")
-    return _Prompt(text, tag, ids, length)
+    return _Prompt(text, tag, ids, length, batch["offset_mapping"])
 
 
 def _notes(text: str, prompt: _Prompt, precision: str, cut: int, answered: bool) -> tuple[Message, ...]:
@@ -212,8 +214,9 @@ def _vectorization(
     return step("vectorization", prefix, formula, variant, tensors=tensors, rows=tuple(rows))
 
 
-def _encoder_fields(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[str, Any]:
+def _encoder_fields(model: Model, tokenizer: Tokenizer, prompt: _Prompt) -> dict[str, Any]:
     """Run an encoder and its head on token ids, and return the fields of an `Explanation`."""
+    ids = prompt.ids
     packed, names = pack([ids], model.config).to(model.device), tokenizer.convert_ids_to_tokens(ids)
     with record_activations(model) as trace:
         result = model.run(packed)
@@ -243,10 +246,19 @@ def _encoder_fields(model: Model, tokenizer: Tokenizer, ids: list[int]) -> dict[
     steps.append(step("head", variant=variant, tensors=tensors, weights=weights))
     ranked = sorted(zip(model.config.id2label.values(), probs.tolist(), strict=True), key=lambda pair: -pair[1])
     if len(ids) <= MAX_ATTRIBUTED_TOKENS:
-        best = int(probs.argmax())
-        attributions, delta = attribute(model, ids, best, set(tokenizer.all_special_ids))
-        tensors = {"attribution": attributions, "sum": attributions.sum(), "delta": torch.tensor(delta)}
-        steps.append(step("attribution", tensors=tensors, rows=labels.tokens))
+        special = set(tokenizer.all_special_ids)
+        found = attribute(model, prompt.text, ids, prompt.offsets, special, int(probs.argmax()))
+        tensors = {
+            "attribution": torch.tensor(found.values, dtype=torch.float32),
+            "spans": torch.tensor(found.spans, dtype=torch.long).reshape(-1, 2),
+            "punctuation": torch.tensor(found.punctuation),
+            "start": torch.tensor(found.start),
+            "sum": torch.tensor(float(found.values.sum()) + found.punctuation),
+            "delta": torch.tensor(found.odds - found.start),
+        }
+        variant = "none_attribution" if model.config.score_function == "none" else ""
+        notes = () if variant or found.is_clear else (NOTES["unclear"],)  # a number that is predicted is no decision
+        steps.append(step("attribution", variant=variant, tensors=tensors, rows=tuple(found.words), notes=notes))
     return {"steps": tuple(steps), "answer": tuple(ranked)}
 
 

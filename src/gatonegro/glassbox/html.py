@@ -108,7 +108,10 @@ def _tensors(step: Step, record: Record, strips: Strips) -> Iterator[dict[str, A
         elif name == "ids":
             yield {"kind": "ids", "values": x.tolist()}
         elif name == "attribution":
-            yield {"kind": "signed", "values": [round(float(n), 4) for n in x]}
+            rest = {name: float(step.tensors[name]) for name in ("punctuation", "start")}
+            rest["odds"] = float(x.sum()) + sum(rest.values())
+            rest = {name: round(value, 4) for name, value in rest.items()}
+            yield {"kind": "signed", "values": [round(float(n), 4) for n in x], "rest": rest}
         elif name == "likeliest":
             yield {"kind": "next", "values": [[[w, round(p, 4)] for w, p in row] for row in record.likeliest(step)]}
         elif name in ("probs", "logits") and x.ndim == 1 and record.answer:  # in both, the greatest is the likeliest
@@ -173,7 +176,8 @@ def _static_html(record: Record) -> str:
     if record.written:
         lines.append(f"<p>→ {escape(record.text_written[:300])}</p>")
     lines += [
-        f"<p>{step.title}: {_colored(record, step.tensors['attribution'])}</p>"
+        f"<p>{' '.join([step.title + ':', *(escape(note.in_(record.lang)) for note in step.notes)])} "
+        f"{_colored(step, step.tensors['attribution'])}</p>"
         for step in record.steps
         if step.kind == "attribution" and len(record.tokens) <= MAX_STATIC_TOKENS
     ]
@@ -192,13 +196,13 @@ def _static_html(record: Record) -> str:
     return "\n".join(lines)
 
 
-def _colored(record: Record, x: Array) -> str:
-    """Render tokens as HTML, coloured blue for a positive attribution and orange for a negative one."""
-    largest = float(np.abs(x).max()) or 1.0
+def _colored(step: Step, x: Array) -> str:
+    """Render words as HTML, coloured blue for a positive attribution and orange for a negative one."""
+    largest = float(np.abs(x).max(initial=0.0)) or 1.0
     words = []
-    for token, n in zip(record.tokens, x.tolist(), strict=True):
+    for word, n in zip(step.rows, x.tolist(), strict=True):
         shade = f"{BLUE if n > 0 else ORANGE}{abs(n) / largest / 2:.2f})"
-        number = format_number(n, 2, sign=True).in_(record.lang)
+        number = format_number(n, 2, sign=True).in_(step.lang)
         style = f"padding:2px 5px;border-radius:4px;background:{shade}"
-        words.append(f'<span style="{style}">{escape(token)} <small>{number}</small></span>')
+        words.append(f'<span style="{style}">{escape(word)} <small>{number}</small></span>')
     return " ".join(words)

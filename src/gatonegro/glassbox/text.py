@@ -86,7 +86,7 @@ def _tensor(name: str, x: Array, step: Step, record: Record) -> RenderableType:
         pairs = zip(step.rows, x.tolist(), strict=True)
         return Text.assemble(head, "  ", "  ".join(f"{printable(token)} {number}" for token, number in pairs))
     if name == "attribution":
-        return Group(head, _signed(record, x))
+        return Group(head, _signed(step, x))
     if x.ndim == 0:
         return Text.assemble(head, "  ", format_number(float(x)).in_(record.lang))
     if x.ndim == 1 and x.dtype.kind == "f" and record.answer and len(x) == len(record.answer):
@@ -103,20 +103,20 @@ def _words(step: Step, record: Record) -> RenderableType:
     return table
 
 
-def _signed(record: Record, x: Array) -> RenderableType:
-    """Render tokens with their attributions, in different colours for positive and negative ones."""
-    largest = float(np.abs(x).max()) or 1.0
+def _signed(step: Step, x: Array) -> RenderableType:
+    """Render words with their attributions, in different colours for positive and negative ones."""
+    largest = float(np.abs(x).max(initial=0.0)) or 1.0
     out = Text()
-    for token, n in zip(record.tokens, x.tolist(), strict=True):
+    for word, n in zip(step.rows, x.tolist(), strict=True):
         style = "" if abs(n) < largest / 10 else "green" if n > 0 else "magenta"
-        number = format_number(n, 2, sign=True).in_(record.lang)
-        out.append(f"{printable(token)} {number}   ", style + (" bold" if abs(n) > largest / 2 else ""))
+        number = format_number(n, 2, sign=True).in_(step.lang)
+        out.append(f"{printable(word)} {number}   ", style + (" bold" if abs(n) > largest / 2 else ""))
     return out
 
 
 def _first_numbers(x: Array) -> Message:
     """Format the first few numbers of a tensor's first vector as text."""
-    first = x.reshape(-1, x.shape[-1])[0]
+    first = x.reshape(-1, x.shape[-1])[:1].ravel()
     return format_vector(first[:N_SHOWN_NUMBERS].tolist(), len(first) > N_SHOWN_NUMBERS or x.ndim > 1)
 
 
