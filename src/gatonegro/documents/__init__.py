@@ -1,6 +1,15 @@
-"""Documents for translation: their sentences, and the items that no translation may lose."""
+"""Documents for translation: their sentences, and the items and numbers that no translation may lose."""
 
-from gatonegro.documents.items import lost_items, preserves_items, protected_items
+from gatonegro.documents.items import lost_items, lost_numbers, number_values, preserves_items, protected_items
 from gatonegro.documents.sentences import Segment, split_at_items, split_sentences
 
-__all__ = ["Segment", "lost_items", "preserves_items", "protected_items", "split_at_items", "split_sentences"]
+__all__ = [
+    "Segment",
+    "lost_items",
+    "lost_numbers",
+    "number_values",
+    "preserves_items",
+    "protected_items",
+    "split_at_items",
+    "split_sentences",
+]

@@ -5,16 +5,26 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
+from gatonegro.documents.numbers import (
+    DIGITS,
+    SYMBOLS,
+    WORDS,
+    Number,
+    base_language,
+    digits_value,
+    roman_numbers,
+    spelled_numbers,
+)
+
 ITEM_DATA = json.loads(Path(__file__).with_name("items.json").read_text(encoding="utf-8"))
-NUMBER_WORDS = {word: str(n) for n, words in enumerate(ITEM_DATA["number_words"]) for word in words.split()}
 
 EOL = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"  # the line ends of str.splitlines
 EMOJI_CHARS = "\u200b\u200d\u20e3\u2190-\u2bff\ufe0e\ufe0f\ufeff\U0001f000-\U0001faff\U000e0020-\U000e007f"
 TAG_PATTERN = rf"<(?:!--|[!/]?\w)[^<>{EOL}]*>"
 HOST = r"(?<![\w.@-])(?:[\w-]+\.)+(?:com|edu|gov|io|net|org)\b"
-DIGITS = r"(?:\d{1,3}(?:[ \u00a0\u2009\u202f]\d{3}(?!\d))+|\d+)(?:[.,:'’]\d+)*"  # 1000  1,000  1.000,5  1 000  10:30
 PROTECTED = re.compile(
     rf"""{TAG_PATTERN} | >>\w{{1,31}}<< | `[^`{EOL}]+` | &\#?\w{{1,31}}; | \[[ xX]\] | [{EMOJI_CHARS}]+
     | (?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+
@@ -27,7 +37,8 @@ PROTECTED = re.compile(
 )
 AMOUNT_PATTERN = re.compile(rf"([$£€]?) ?({DIGITS})[ \u00a0\u202f]?([%€£$]|°[CF]?|)")
 UNIT_WORDS = {sign: re.compile(words, re.IGNORECASE) for sign, words in ITEM_DATA["unit_words"].items()}
-NUMBER, WORD_PATTERN = re.compile(DIGITS), re.compile(r"[^\W\d_]+")
+NUMBER = re.compile(DIGITS)
+ORDINAL_PATTERN = re.compile(r"(?<![\w.,])(\d{1,4})(?:st|nd|rd|th|\.?[ºª]|\.[oa])(?!\w)")  # 3rd  3.º  2.ª
 
 
 def protected_items(text: str) -> list[str]:
@@ -42,12 +53,12 @@ def protected_items(text: str) -> list[str]:
 def lost_items(source: str, translation: str) -> list[str]:
     """Return the numbers, links, tags and other protected items of a source text that its translation lacks.
 
-    Numbers are compared by value, so 1,000 equals 1.000 and 1 000. Numbers up to 12, and the unit of an amount, may be
-    spelled out. An item is returned as often as it is lacking.
+    Numbers are compared by value, so 1,000 equals 1.000 and 1 000. Numbers, and the unit of an amount, may be spelled
+    out. An item is returned as often as it is lacking.
     """
     available = Counter(map(_normalize, protected_items(translation)))
     available |= Counter(map(_normalize, NUMBER.findall(translation)))
-    available.update(NUMBER_WORDS[word] for word in WORD_PATTERN.findall(translation.lower()) if word in NUMBER_WORDS)
+    available.update(number.value for language in WORDS for number in spelled_numbers(translation, language))
     for sign, words in UNIT_WORDS.items():
         if words.search(translation):
             available |= Counter({number + sign: n for number, n in available.items()})
@@ -63,6 +74,55 @@ def preserves_items(source: str, translation: str) -> bool:
     """Return True if a translation keeps all protected items (links, tags…) and adds none but plain numbers."""
     invented = (item for item in lost_items(translation, source) if not NUMBER.fullmatch(item))
     return not lost_items(source, translation) and next(invented, None) is None
+
+
+def number_values(text: str, language: str | None = None, decimal: str | None = None) -> list[str]:
+    """Return the values of a text's numbers in order, as "1000", "2.5" or "10:30", if no translation may lack them.
+
+    These are numbers in digits, words and Roman numerals, and ordinals. Articles (un, one), words with other meanings
+    (segundo) and what stands in links, code and placeholders are left out.
+
+    Args:
+        text: a sentence or document.
+        language: language of its number words, such as "es"; None: Spanish and English.
+        decimal: its decimal symbol, "." or ","; None: the language's. Where it has none, 1.000 and 1,000 are both a
+            thousand.
+    """
+    return [number.value for number in find_numbers(text, language, decimal) if number.certain]
+
+
+def find_numbers(text: str, language: str | None = None, decimal: str | None = None) -> list[Number]:
+    """Return the numbers of a text in order, as `number_values` does, with their spans, and uncertain ones too."""
+    decimal = SYMBOLS.get(base_language(language), " ")[0] if decimal is None else decimal
+    languages = WORDS if language is None else [base_language(language)]
+    text = PROTECTED.sub(lambda item: item[0] if AMOUNT_PATTERN.fullmatch(item[0]) else "\0" * len(item[0]), text)
+    found = [number for name in languages for read in (spelled_numbers, roman_numbers) for number in read(text, name)]
+    found += _digit_numbers(text, decimal)
+    found.sort(key=lambda number: (number.start, -number.end))
+    apart: list[Number] = []
+    for number in found:
+        if not apart or number.start >= apart[-1].end:
+            apart.append(number)
+    return apart
+
+
+def _digit_numbers(text: str, decimal: str) -> Iterator[Number]:
+    for match in ORDINAL_PATTERN.finditer(text):
+        yield Number(*match.span(), digits_value(match[1]))
+    for item in PROTECTED.finditer(text):
+        if AMOUNT_PATTERN.fullmatch(item[0]):
+            number = NUMBER.search(text, *item.span())
+            assert number is not None
+            yield Number(*number.span(), digits_value(number[0], decimal))
+
+
+def lost_numbers(
+    source: str, translation: str, source_language: str | None = None, target_language: str | None = None
+) -> list[str]:
+    """Return the values of a source text's certain numbers, in digits or words, that its translation lacks."""
+    available = {number.value for number in find_numbers(translation, target_language, "")}
+    available |= set(re.findall(r"\d+", translation))  # 3:00
+    return [value for value in number_values(source, source_language, "") if value not in available]
 
 
 def _normalize(item: str) -> str:
