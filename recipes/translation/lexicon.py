@@ -41,7 +41,9 @@ def main() -> None:
             inside[lang].update(w if w[0].isupper() else w.lower() for w in side[1:])
         names = {w for w in words[0] if w[0].isupper()}
         both["en"].update((name, form) for name in names for form in sets[1])
-    out: dict[str, object] = {"source": "counted in pairs of tatoeba.org, CC BY 2.0 FR, by recipes/translation/lexicon.py"}
+    out: dict[str, object] = {
+        "source": "counted in pairs of tatoeba.org, CC BY 2.0 FR, by recipes/translation/lexicon.py"
+    }
     for lang, i in (("en", 0), ("es", 1)):
         names = {w.lower() for w, n in inside[lang].items() if w[0].isupper() and n >= 3 * inside[lang][w.lower()]}
         common = [
@@ -53,7 +55,13 @@ def main() -> None:
     forms: dict[str, list[str]] = {}
     for (name, form), n in both["en"].most_common():
         seen = inside["en"][name] >= max(LEAST, 3 * inside["en"][name.lower()])
-        if n >= 3 and seen and len(name) > 1 and n >= THERE * total["en"][name.lower()] and n >= BACK * total["es"][form]:
+        if (
+            n >= 3
+            and seen
+            and len(name) > 1
+            and n >= THERE * total["en"][name.lower()]
+            and n >= BACK * total["es"][form]
+        ):
             forms.setdefault(name.lower(), []).append(form)
     out["names"] = {name: " ".join(forms[name]) for name in sorted(forms)}
     OUT.write_text(json.dumps(out, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

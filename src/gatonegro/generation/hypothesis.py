@@ -34,6 +34,7 @@ class Generated:
     has_eos: bool  # False: it reached its maximum length
     repeats: bool = False  # its end repeats itself
     attention: np.ndarray | None = None  # (target tokens, source tokens), if computed
+    features: tuple[float, ...] | None = None  # by which a translation is judged, if computed
 
     @property
     def new_ids(self) -> list[int]:

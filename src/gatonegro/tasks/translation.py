@@ -17,6 +17,7 @@ from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import LANGUAGE_TAG, detect_language, other_language, target_languages
 from gatonegro.models import LanguageModel, Model
 from gatonegro.tasks.alignment import add_attention, word_links
+from gatonegro.tasks.doubt import Calibration, document_doubts, pair_features, sentence_doubts
 from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, task_prefix
 from gatonegro.tasks.generation import generate as generate_text
 from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, notice, wants_truncation
@@ -173,17 +174,38 @@ def generate(
 ) -> list[list[Generated]]:
     """Generate translations of each source sequence, with attention to its tokens if `return_alignments` is set."""
     outputs = generate_text(model, tokenizer, ids, options, task_name(model.config, options))
-    if not options["return_alignments"]:
+    is_judged = options["doubt"] and Calibration.of(model.config) is not None
+    if not is_judged and not options["return_alignments"]:
         return outputs
     assert isinstance(model, LanguageModel)
     task_ids = tokenizer(task_prefix(model.config, task_name(model.config, options)).strip(), add_special_tokens=False)
     targets = target_languages(tokenizer, model.config)
     tags = tokenizer.convert_tokens_to_ids([LANGUAGE_TAG.format(lang) for lang in targets])
-    aligned = []
-    for source, translations in zip(ids, outputs, strict=True):
-        prefix, reverse = source_prefix(source, tokenizer.all_special_ids, tags, task_ids["input_ids"])
-        aligned.append([add_attention(model, source, output, prefix, reverse) for output in translations])
-    return aligned
+    prefixes = [source_prefix(source, tokenizer.all_special_ids, tags, task_ids["input_ids"]) for source in ids]
+    if is_judged:
+        outputs = add_features(model, ids, outputs, prefixes)
+    if options["return_alignments"]:
+        rows = zip(ids, outputs, prefixes, strict=True)
+        outputs = [[add_attention(model, source, output, *prefix) for output in row] for source, row, prefix in rows]
+    return outputs
+
+
+def add_features(
+    model: LanguageModel,
+    ids: Sequence[Sequence[int]],
+    outputs: Sequence[Sequence[Generated]],
+    prefixes: Sequence[tuple[int, Sequence[int] | None]],
+) -> list[list[Generated]]:
+    """Return copies of translations with the values by which a `Calibration` judges them, if the model can reverse."""
+    rows = [
+        (source, [token for token in output.new_ids if token not in model.generation_config.eos_ids], prefix)
+        for source, translations, prefix in zip(ids, outputs, prefixes, strict=True)
+        for output in translations
+    ]
+    if not rows or any(reverse is None for _, reverse in prefixes):
+        return [list(translations) for translations in outputs]
+    values = iter(pair_features(model, *zip(*rows, strict=True)))
+    return [[replace(output, features=next(values)) for output in translations] for translations in outputs]
 
 
 def source_prefix(
@@ -203,6 +225,11 @@ def source_prefix(
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Join the translations of a document's sentences to translations of the document."""
     document: Document = output.data
+    known, calibration = target_languages(tokenizer, config), Calibration.of(config)
+    languages = (
+        document.source or (other_language(known, document.target) if len(known) == 2 else None),
+        document.target,
+    )
     parts = [piece for part in document.parts for piece in part.pieces or [part]]
     out: list[dict[str, Any]] = []
     for rank in range(max([1, *map(len, output.answers)])):
@@ -216,6 +243,16 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
             for part, sentence in zip(parts, chosen, strict=True)
         ]
         out.append({"translation_text": "".join(texts)})
+        if options["doubt"]:
+            judged = [
+                (part.text, part_doubts(part.text, text, languages, calibration, sentence))
+                for part, sentence, text in zip(parts, chosen, texts, strict=True)
+                if sentence is not None or (document.copied_language and any(map(str.isalpha, text)))
+            ]
+            if doubts := document_doubts(judged):
+                out[-1] |= {"doubtful": True, "doubt": {kind: str(reason) for kind, reason in doubts.items()}}
+                if rank == 0:
+                    output.notices.append(notice("doubtful", reason=next(iter(doubts.values()))))
         if options["return_scores"]:
             if unfinished := next((sentence.unfinished for sentence in used if sentence.unfinished), None):
                 out[-1]["unfinished"] = unfinished
@@ -226,6 +263,18 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
         if options["return_alignments"]:
             out[-1]["alignments"] = document_links(tokenizer, parts, chosen, texts, options)
     return out
+
+
+def part_doubts(
+    source: str,
+    answer: str,
+    languages: tuple[str | None, str | None],
+    calibration: Calibration | None,
+    sentence: Generated | None,
+) -> dict[str, Message]:
+    """Return the signs that the answer to a part of a document is wrong; `sentence` is None for a copied part."""
+    values, is_loop = (None, False) if sentence is None else (sentence.features, sentence.repeats)
+    return sentence_doubts(source, answer, languages, calibration, values, is_loop)
 
 
 def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
@@ -276,6 +325,7 @@ TRANSLATION = Task(
         "sentences": Option(True, FLAG),  # split documents into sentences, for which models are trained
         "return_languages": Option(False, FLAG),
         "return_alignments": Option(False, FLAG),  # links between words
+        "doubt": Option(True, FLAG),  # mark translations that may be wrong
         "keep": Option(True, FLAG),  # translate a sentence that lost protected items in pieces
     },
     example_model="Helsinki-NLP/opus-mt-es-en",
