@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
@@ -11,8 +12,10 @@ from typing import Any
 from gatonegro.cli.arguments import add_engine, add_json, add_model, add_source, add_texts, positive_int, source_of
 from gatonegro.cli.input import read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_tabs, with_answers
+from gatonegro.errors import DoubtWarning
 
 Show = Callable[[str, list[dict[str, Any]]], None]
+MARKS = ("unfinished", "doubtful", "doubt", "alignments")  # keys of some answers only
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -50,6 +53,8 @@ def run(args: Namespace) -> None:
     show: Show = partial(_as_json if args.json else _as_lines, n_best > 1)
     if sys.stdout.isatty() and not args.json:
         show = _terminal_printer(len(args.texts) != 1 and (n_best > 1 or args.align))
+    if args.json or sys.stdout.isatty():
+        warnings.simplefilter("ignore", DoubtWarning)  # each doubtful answer has its mark
     for text, answers in with_answers(args.texts, parts, translate.stream):
         unique: dict[str, dict[str, Any]] = {}  # by translation: different tokens may spell the same words
         for answer in answers:
@@ -60,9 +65,9 @@ def run(args: Namespace) -> None:
 def _as_json(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
     names = {"translation_text": "translation", "src_lang": "from", "tgt_lang": "to", "score": "score"}
     record = {"text": text} | {new: answers[0][name] for name, new in names.items()}
-    record |= {name: answers[0][name] for name in ("unfinished", "alignments") if name in answers[0]}
+    record |= {name: answers[0][name] for name in MARKS if name in answers[0]}
     if several:
-        names = {"translation_text": "translation", "score": "score", "alignments": "alignments"}
+        names = {"translation_text": "translation", "score": "score"} | {name: name for name in MARKS}
         record["translations"] = [{names[k]: v for k, v in answer.items() if k in names} for answer in answers]
     print_json(record)
 
@@ -98,6 +103,8 @@ def _terminal_printer(apart: bool) -> Show:
             if answer.get("alignments"):
                 pairs = (f"{one_line(link['source'])}→{one_line(link['target'])}" for link in answer["alignments"])
                 shown.append("\n" + "  ".join(pairs), "cyan")
+            if answer.get("doubtful"):
+                shown.append("\n? " + one_line("; ".join(answer["doubt"].values())), "not bold dim")
             block = Table.grid(padding=(0, 2))  # a table indents long lines past the score
             if len(answers) > 1:
                 block.add_row(Text(f"{answer['score']:6.2f}", "dim"), shown)

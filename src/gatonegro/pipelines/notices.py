@@ -6,12 +6,16 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 
-from gatonegro.errors import GatonegroWarning, LanguageMismatchWarning
+from gatonegro.errors import DoubtWarning, GatonegroWarning, LanguageMismatchWarning
 from gatonegro.pipelines.language_check import is_sampled
 from gatonegro.tasks.task import Notice
 
 # kind of notice → class of warning, by default GatonegroWarning; None: no warning, since the answer has a mark
-CATEGORIES: dict[str, type[GatonegroWarning] | None] = {"language": LanguageMismatchWarning, "unsure": None}
+CATEGORIES: dict[str, type[GatonegroWarning] | None] = {
+    "language": LanguageMismatchWarning,
+    "doubtful": DoubtWarning,
+    "unsure": None,
+}
 
 
 class NoticeWarner:

@@ -84,7 +84,7 @@ class Calibration:
 
 
 def features(forward: Sequence[float], backward: Sequence[float]) -> tuple[float, ...]:
-    """Return what a `Calibration` weighs, from log-probabilities of an answer's tokens and of its source's, given it."""
+    """Return what a `Calibration` weighs, from the log-probabilities of an answer and of its source, given it."""
     means = [math.fsum(side) / len(side) for side in (forward, backward)]
     return (means[0], min(forward), means[1], min(backward), math.log(len(backward)))
 
