@@ -89,7 +89,9 @@ def half(rows: list[dict[str, Any]], which: int) -> list[dict[str, Any]]:
 
 
 def is_adequate(row: dict[str, Any]) -> bool:
-    return bool(sacrebleu.sentence_chrf(row["answer"], [row["reference"]]).score >= ADEQUATE)
+    if "chrf" not in row:
+        row["chrf"] = sacrebleu.sentence_chrf(row["answer"], [row["reference"]]).score
+    return bool(row["chrf"] >= ADEQUATE)
 
 
 def doubts(row: dict[str, Any], calibration: Calibration | None = None) -> dict[str, Any]:

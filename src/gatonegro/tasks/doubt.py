@@ -62,10 +62,11 @@ class Calibration:
     def of(cls, config: Config) -> Calibration | None:
         """Return the calibration in a model's `config.json`, or None if there is none that can be used."""
         data = config.extra.get("doubt")
+        if not isinstance(data, Mapping) or not all(isinstance(data.get(key), list) for key in ("weights", "length")):
+            return None
         try:
-            mean, std = map(float, data["length"])  # type: ignore[index]
-            weights = tuple(map(float, data["weights"]))  # type: ignore[index]
-            threshold = float(data["threshold"])  # type: ignore[index]
+            mean, std = map(float, data["length"])
+            weights, threshold = tuple(map(float, data["weights"])), float(data["threshold"])
         except (TypeError, ValueError, KeyError):
             return None
         sound = len(weights) == NUM_FEATURES + 1 and std > 0 and all(map(math.isfinite, (*weights, threshold, mean)))
