@@ -19,6 +19,7 @@ import sys
 import time
 import warnings
 from collections import Counter
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -93,21 +94,19 @@ KINDS = {"number": other_number, "negation": other_negation, "name": other_name}
 
 
 def falsified(pairs: list[data.Pair]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Return 200 right pairs, each with a false copy and its kind; the kinds and directions take turns."""
+    """Return 200 right pairs, each with a false copy and its kind; the kinds take turns."""
     rng = random.Random(0)
     pairs = rng.sample(pairs, len(pairs))
-    out: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
-    used: set[data.Pair] = set()
-    while len(out) < PAIRS:
-        kind = list(KINDS)[len(out) % 3]
-        source, target = ("es", "en") if len(out) // 3 % 2 == 0 else ("en", "es")
-        for pair in pairs:
-            if pair not in used and (false := KINDS[kind](getattr(pair, target), target, rng)):
-                used.add(pair)
+    found: dict[str, list[tuple[str, dict[str, Any], dict[str, Any]]]] = {kind: [] for kind in KINDS}
+    for i, pair in enumerate(pairs):
+        source, target = ("es", "en") if i % 2 else ("en", "es")
+        for kind in sorted(KINDS, key=lambda kind: len(found[kind])):
+            if false := KINDS[kind](getattr(pair, target), target, rng):
                 right = {"source": source, "text": getattr(pair, source), "answer": getattr(pair, target)}
-                out.append((kind, right, {**right, "answer": false}))
+                found[kind].append((kind, right, {**right, "answer": false}))
                 break
-    return out
+    turns = [one for three in zip_longest(*found.values()) for one in three if one is not None]
+    return turns[:PAIRS]
 
 
 def share(values: list[bool]) -> float:

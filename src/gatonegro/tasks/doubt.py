@@ -47,6 +47,7 @@ def _data() -> dict[str, Any]:
     for name in ("half_negations", "idioms"):
         data[name] = {lang: re.compile(text, re.IGNORECASE) for lang, text in data[name].items()}
     data["names"] = {name: [_bare(form) for form in forms.split()] for name, forms in data["names"].items()}
+    data["known_names"] = {*data["names"], *(form for forms in data["names"].values() for form in forms)}
     return data
 
 
@@ -233,12 +234,12 @@ def changed_names(source: str, answer: str, src: str, tgt: str) -> list[str]:
 def _names(text: str, lang: str) -> list[str]:
     """Return the names in a text: words with a capital that are known names, or are neither first nor common words."""
     starts = {match.end() for match in SENTENCE_START.finditer(text)}
-    common, known = _data()["words"][lang], _data()["names"] if lang == "en" else ()
+    common, known = _data()["words"][lang], _data()["known_names"]
     out = []
     for match in WORD.finditer(text):
         name = re.sub("['’]s$", "", match[0])
         if name[0].isupper() and not name.isupper() and name.isalpha() and name.lower() not in common:  # DNA is ADN
-            out += [name] if match.start() not in starts or name.lower() in known else []
+            out += [name] if match.start() not in starts or _bare(name) in known else []
     return out
 
 
