@@ -55,7 +55,7 @@ def _data() -> dict[str, Any]:
 class Calibration:
     """Weights by which the model's probabilities tell if a translation is adequate, as fitted on pairs."""
 
-    weights: tuple[float, ...]  # of 1 and the `features`
+    weights: tuple[float, ...]  # of 1 and the `pair_features`
     threshold: float  # least probability of an adequate translation that is not doubtful
     length: tuple[float, float]  # mean and standard deviation of ln(English characters / Spanish characters)
 
@@ -80,15 +80,9 @@ class Calibration:
         return (ratio - mean) / std if src == "es" else (ratio + mean) / std
 
     def probability(self, features: Sequence[float]) -> float:
-        """Return the probability that a translation with these `features` is adequate."""
+        """Return the probability that a translation with these `pair_features` is adequate."""
         z = sum(w * x for w, x in zip(self.weights, (1.0, *features), strict=True))
         return 1 / (1 + math.exp(-max(-50.0, min(50.0, z))))
-
-
-def features(forward: Sequence[float], backward: Sequence[float]) -> tuple[float, ...]:
-    """Return what a `Calibration` weighs, from the log-probabilities of an answer and of its source, given it."""
-    means = [math.fsum(side) / len(side) for side in (forward, backward)]
-    return (means[0], min(forward), means[1], min(backward), math.log(len(backward)))
 
 
 def pair_features(
@@ -96,21 +90,30 @@ def pair_features(
     sources: Sequence[Sequence[int]],
     answers: Sequence[Sequence[int]],
     prefixes: Sequence[tuple[int, Sequence[int]]],
+    log_probs: Sequence[tuple[float, float]] | None = None,
 ) -> list[tuple[float, ...]]:
-    """Return the `features` of answers to sources, whoever wrote them, by one pass of the model in each direction.
+    """Return what a `Calibration` weighs of answers to sources: log-probabilities, and those of the reverse direction.
+
+    It takes one pass of the encoder and the decoder from answers to sources, and one more without `log_probs`.
 
     Args:
         model: a model that translates in both directions.
         sources: token ids with the prefix and the eos token.
         answers: token ids without the eos token.
         prefixes: per source, the length of its prefix, and the prefix of the reverse direction.
+        log_probs: mean and minimum of the log-probabilities of each answer's tokens, if the model generated it.
     """
     pairs = list(zip(sources, answers, prefixes, strict=True))
+    if log_probs is None:
+        forward = model.token_log_probs(sources, [[*answer, source[-1]] for source, answer, _ in pairs])
+        log_probs = [(float(array.mean()), float(array.min())) for array in forward]
     limit = model.config.max_tokens - 1
     reverse = [[*[*prefix, *answer][:limit], source[-1]] for source, answer, (_, prefix) in pairs]
-    forward = model.token_log_probs(sources, [[*answer, source[-1]] for source, answer, _ in pairs])
     backward = model.token_log_probs(reverse, [source[start:] for source, _, (start, _) in pairs])
-    return [features(a.tolist(), b.tolist()) for a, b in zip(forward, backward, strict=True)]
+    return [
+        (*forward, float(array.mean()), float(array.min()), math.log(len(array)))
+        for forward, array in zip(log_probs, backward, strict=True)
+    ]
 
 
 def sentence_doubts(
@@ -128,7 +131,7 @@ def sentence_doubts(
         answer: its translation, whoever wrote it.
         languages: those of the source and of the answer, if known.
         calibration: that of the model, for the signs `length` and `unsure`.
-        values: the `features` of the pair, for the sign `unsure`.
+        values: the `pair_features` of the pair, for the sign `unsure`.
         is_loop: the model generated the answer and ended in a loop.
     """
     src, tgt = languages

@@ -204,7 +204,9 @@ def add_features(
     ]
     if not rows or any(reverse is None for _, reverse in prefixes):
         return [list(translations) for translations in outputs]
-    values = iter(pair_features(model, *zip(*rows, strict=True)))
+    sources, answers, pairs = zip(*rows, strict=True)
+    log_probs = [output.log_probs for translations in outputs for output in translations]
+    values = iter(pair_features(model, sources, answers, pairs, log_probs))
     return [[replace(output, features=next(values)) for output in translations] for translations in outputs]
 
 
