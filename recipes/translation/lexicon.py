@@ -1,9 +1,9 @@
-"""Count the words and names by which `gatonegro.tasks.doubt` knows a copied word and a lost name.
+"""Count the common words by which `gatonegro.tasks.doubt` tells a copied word from a name.
 
     python recipes/translation/lexicon.py --data ../shared/data
 
 Reads the pairs of Tatoeba (CC BY 2.0 FR) in `train.tsv.gz` and our own of `handwritten.py`. Writes `lexicon.json`: per
-language, the common words that their translations do not repeat, and English names with their Spanish forms.
+language, the common words that their translations do not repeat.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ OUT = Path(__file__).resolve().parents[2] / "src" / "gatonegro" / "tasks" / "lex
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 LEAST, COPIED = 5, 0.3  # pairs with a word; share of them whose other side has the word too
 MOST = 5000  # words per language
-THERE, BACK = 0.12, 0.3  # share of a name's pairs that have a form of it, and the reverse, from which it is a form
 LANGS = ("en", "es")
 
 
@@ -31,7 +30,7 @@ def main() -> None:
     folder = parser.parse_args().data / "parallel"
     pairs = [(r["en"], r["es"]) for r in lines(folder / "train.tsv.gz") if r["source"] == "tatoeba"]
     own = [(row[0], row[1]) for row in read_handwritten()]
-    total, copied, inside, both = ({lang: Counter() for lang in LANGS} for _ in range(4))
+    total, copied, inside = ({lang: Counter() for lang in LANGS} for _ in range(3))
     for pair in pairs:
         words = [WORD.findall(text) for text in pair]
         sets = [{w.lower() for w in side} for side in words]
@@ -39,8 +38,6 @@ def main() -> None:
             total[lang].update(mine)
             copied[lang].update(mine & other)
             inside[lang].update(w if w[0].isupper() else w.lower() for w in side[1:])
-        names = {w for w in words[0] if w[0].isupper()}
-        both["en"].update((name, form) for name in names for form in sets[1])
     out: dict[str, object] = {
         "source": "counted in pairs of tatoeba.org, CC BY 2.0 FR, by recipes/translation/lexicon.py"
     }
@@ -52,18 +49,6 @@ def main() -> None:
         ]  # fmt: skip
         ours = {w.lower() for pair in own for w in WORD.findall(pair[i]) if w.lower() not in pair[1 - i].lower()}
         out[lang] = " ".join(dict.fromkeys([*common[:MOST], *sorted(ours - names - set(common[:MOST]))]))
-    forms: dict[str, list[str]] = {}
-    for (name, form), n in both["en"].most_common():
-        seen = inside["en"][name] >= max(LEAST, 3 * inside["en"][name.lower()])
-        if (
-            n >= 3
-            and seen
-            and len(name) > 1
-            and n >= THERE * total["en"][name.lower()]
-            and n >= BACK * total["es"][form]
-        ):
-            forms.setdefault(name.lower(), []).append(form)
-    out["names"] = {name: " ".join(forms[name]) for name in sorted(forms)}
     OUT.write_text(json.dumps(out, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
