@@ -5,9 +5,9 @@
 First, the model's own translations of every pair of Tatoeba dev and every sixth of newstest2012, in both directions:
 the share that is unmarked, and of those the share that is adequate (sentence chrF against the reference of at least
 45), at the shipped threshold and at others. They are of the half of dev on which `recipes/translation/calibrate.py`
-did not fit. Then, 200 right pairs of the same half of Tatoeba, and the same with a false number, negation or name: the
-share that is marked, by the signs of the texts, and with the model's probabilities of the given answers. Last, what the
-marks cost. Writes `benchmarks/results/doubt.json` and `.md`.
+did not fit. Then, 200 right pairs of the other half of Tatoeba, and the same with a false number, negation or name: the
+share that is marked, by the signs of the texts, and with the model's probabilities of the given answers. The words of
+the signs were chosen by misses in the first half. Last, what the marks cost. Writes `benchmarks/results/doubt.json` and `.md`.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def main() -> None:
     calibration = Calibration.of(translate.model.config)
     assert calibration is not None
     rows = calibrate.half(calibrate.answers(args.model, dev, args.keep), 1)
-    tatoeba = [pair for pair in dev if pair.source == "tatoeba"][1::2]
+    tatoeba = [pair for pair in dev if pair.source == "tatoeba"][::2]
     result = {
         "command": f"python benchmarks/doubt.py --data {args.data}",
         "machine": machine("sacrebleu"),
