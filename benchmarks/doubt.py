@@ -7,7 +7,8 @@ the share that is unmarked, and of those the share that is adequate (sentence ch
 45), at the shipped threshold and at others. They are of the half of dev on which `recipes/translation/calibrate.py`
 did not fit. Then, 200 right pairs of the other half of Tatoeba, and the same with a false number, negation or name: the
 share that is marked, by the signs of the texts, and with the model's probabilities of the given answers. The words of
-the signs were chosen by misses in the first half. Last, what the marks cost. Writes `benchmarks/results/doubt.json` and `.md`.
+the signs were chosen by misses in the first half. Last, what the marks cost. Writes `benchmarks/results/doubt.json` and
+`.md`.
 """
 
 from __future__ import annotations
