@@ -23,5 +23,11 @@ def test_translate_keeps_its_lines(run, translator):
     assert out.splitlines()[1:] == ["", "-", "🐈", "https://ejemplo.org"]
 
 
+def test_translate_writes_numbers_by_the_rules_of_the_language_or_keeps_them(run, translator):
+    arguments = ("translate", "-m", translator, "--from", "es", "--to", "en", "1.250,5 € y 12.000 €")
+    assert run(*arguments)[0].startswith("1,250.5 €")
+    assert run(*arguments, "--numbers", "keep")[0].startswith("1.250,5 €")
+
+
 def test_translate_with_a_model_without_a_decoder(run, tiny):
     assert "seq2seq" in run("translate", "-m", tiny, "hola", status=1)[1]

@@ -25,6 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--from", dest="source", metavar="LANG")
     parser.add_argument("--beam", type=positive_int, metavar="N")
     parser.add_argument("--nbest", type=positive_int, metavar="N")
+    parser.add_argument("--numbers", choices=("convert", "keep"), default="convert")
     parser.add_argument("--align", action="store_true")
     add_engine(parser)
     add_json(parser)
@@ -44,6 +45,7 @@ def run(args: Namespace) -> None:
         tgt_lang=args.to,
         num_beams=max(args.beam, args.nbest or 1) if args.beam else None,
         num_return_sequences=args.nbest,
+        numbers=args.numbers,
         return_scores=True,
         return_languages=True,
         return_alignments=args.align,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 from gatonegro.documents.numbers import (
@@ -77,7 +76,7 @@ def preserves_items(source: str, translation: str) -> bool:
 
 
 def number_values(text: str, language: str | None = None, decimal: str | None = None) -> list[str]:
-    """Return the values of a text's numbers in order, as "1000", "2.5" or "10:30", if no translation may lack them.
+    """Return the values of a text's numbers that no translation may lack, in order, as "1000", "2.5" or "10.3" (10:30).
 
     These are numbers in digits, words and Roman numerals, and ordinals. Articles (un, one), words with other meanings
     (segundo) and what stands in links, code and placeholders are left out.
@@ -91,13 +90,24 @@ def number_values(text: str, language: str | None = None, decimal: str | None = 
     return [number.value for number in find_numbers(text, language, decimal) if number.certain]
 
 
+def has_words(text: str) -> bool:
+    """Return True if a text has letters outside its protected items."""
+    return any(map(str.isalpha, PROTECTED.sub("", text)))
+
+
+def mask_items(text: str) -> str:
+    """Return a text of the same length without links, tags, code and the like; its numbers stay."""
+    return PROTECTED.sub(lambda item: item[0] if AMOUNT_PATTERN.fullmatch(item[0]) else "\0" * len(item[0]), text)
+
+
 def find_numbers(text: str, language: str | None = None, decimal: str | None = None) -> list[Number]:
     """Return the numbers of a text in order, as `number_values` does, with their spans, and uncertain ones too."""
     decimal = SYMBOLS.get(base_language(language), " ")[0] if decimal is None else decimal
     languages = WORDS if language is None else [base_language(language)]
-    text = PROTECTED.sub(lambda item: item[0] if AMOUNT_PATTERN.fullmatch(item[0]) else "\0" * len(item[0]), text)
+    text = mask_items(text)
     found = [number for name in languages for read in (spelled_numbers, roman_numbers) for number in read(text, name)]
-    found += _digit_numbers(text, decimal)
+    found += [Number(*match.span(), digits_value(match[1])) for match in ORDINAL_PATTERN.finditer(text)]
+    found += [Number(*match.span(), digits_value(match[0], decimal)) for match in amounts(text)]
     found.sort(key=lambda number: (number.start, -number.end))
     apart: list[Number] = []
     for number in found:
@@ -106,14 +116,10 @@ def find_numbers(text: str, language: str | None = None, decimal: str | None = N
     return apart
 
 
-def _digit_numbers(text: str, decimal: str) -> Iterator[Number]:
-    for match in ORDINAL_PATTERN.finditer(text):
-        yield Number(*match.span(), digits_value(match[1]))
-    for item in PROTECTED.finditer(text):
-        if AMOUNT_PATTERN.fullmatch(item[0]):
-            number = NUMBER.search(text, *item.span())
-            assert number is not None
-            yield Number(*number.span(), digits_value(number[0], decimal))
+def amounts(text: str) -> list[re.Match[str]]:
+    """Return the matches of the numbers in digits of a text, outside links and the like."""
+    items = (item for item in PROTECTED.finditer(text) if AMOUNT_PATTERN.fullmatch(item[0]))
+    return [number for item in items if (number := NUMBER.search(text, *item.span()))]
 
 
 def lost_numbers(
@@ -130,11 +136,5 @@ def _normalize(item: str) -> str:
     number = NUMBER.search(item)
     if number is None or not AMOUNT_PATTERN.fullmatch(item):
         return item
-    first, *rest = re.split(r"\D", number[0])
-    if any(len(group) != 3 for group in rest[:1]) or len(first) > 3:
-        value = ".".join((first, *rest))  # a decimal fraction, a time, a date
-    elif len(rest[-1] if rest else "000") != 3:
-        value = "".join((first, *rest[:-1])) + "." + rest[-1]
-    else:
-        value = "".join((first, *rest))
-    return (value.lstrip("0") or "0") + "".join(AMOUNT_PATTERN.fullmatch(item).group(1, 3)).strip()  # type: ignore[union-attr]
+    value = digits_value(number[0])
+    return value + "".join(AMOUNT_PATTERN.fullmatch(item).group(1, 3)).strip()  # type: ignore[union-attr]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,13 @@ SPACES = " \u00a0\u2009\u202f"
 DIGITS = rf"(?:\d{{1,3}}(?:[{SPACES}]\d{{3}}(?!\d))+|\d+)(?:[.,:'’]\d+)*"  # 1000  1,000  1.000,5  1 000  10:30
 SEPARATOR = re.compile(rf"[{SPACES}.,:'’]")
 TOKEN_PATTERN = re.compile(rf"{DIGITS}|[^\W\d_]+")
-ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})")
-ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+WORD_GAPS = (" ", "-", "\u00a0", "\u2011")
+MAX_WORDS = 40  # of a number
+ROMAN = {
+    ten + one: 10 * tens + ones
+    for tens, ten in enumerate(["", "X", "XX", "XXX"])
+    for ones, one in enumerate(["", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX"])
+}  # "" and up to XXXIX
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Number:
     end: int
     value: str
     certain: bool = True
-    spelled: bool = False  # in words
+    kind: str = "digits"  # or word, ordinal, roman
 
 
 def _values(table: Mapping[str, str]) -> dict[str, int]:
@@ -40,8 +46,13 @@ def _values(table: Mapping[str, str]) -> dict[str, int]:
 
 def _language_words(data: Mapping[str, Any]) -> dict[str, Any]:
     tables = {name: _values(data[name]) for name in ("cardinals", "ordinals", "scales", "loose")}
-    lists = {name: frozenset(data[name].split()) for name in ("vague", "plural_scales", "roman_before", "roman_after")}
-    return {"and": data["and"], **tables, **lists}
+    lists = {
+        name: frozenset(data[name].split())
+        for name in ("vague", "plural_scales", "idioms_after", "roman_before", "roman_after")
+    }
+    first = {*tables["cardinals"], *tables["ordinals"], *tables["scales"]}
+    joined = tables["ordinals"] if data["and"] == "y" else {}  # vigésimo primero, beside treinta y uno
+    return {"and": data["and"], "first": first, "joined": joined, **tables, **lists}
 
 
 WORDS = {language: _language_words(data) for language, data in NUMBER_DATA["words"].items()}
@@ -76,7 +87,8 @@ def read_digits(digits: str, decimal: str = "") -> tuple[str, str, bool] | None:
     spaced = bool(groups)
     first, *parts = re.split(r"[.,:'’]", whole + "".join(groups))
     marks = "".join(re.findall(r"[.,:'’]", digits)).replace("’", "'")
-    if ":" in marks or (spaced and len(marks) > 1):
+    is_length = marks == "'" and decimal == "." and len(parts[0]) != 3  # 5'11"
+    if ":" in marks or (spaced and len(marks) > 1) or is_length:
         return None
     if not marks:
         return first, "", spaced
@@ -94,8 +106,8 @@ def read_digits(digits: str, decimal: str = "") -> tuple[str, str, bool] | None:
 
 
 def digits_value(digits: str, decimal: str = "") -> str:
-    """Return the value of a number in digits, as 1000 for 1,000 and 1.000, or 10:30 for 10:30."""
-    read = read_digits(digits, decimal)
+    """Return the value of a number in digits, as 1000 for 1,000 and 1.000, or 10.3 for 10:30."""
+    read = read_digits(digits.replace(":", "."), decimal)
     return digits if read is None else plain(Decimal(f"{read[0]}.{read[1] or 0}"))
 
 
@@ -104,89 +116,98 @@ def spelled_numbers(text: str, language: str) -> Iterator[Number]:
 
     Articles (un, una, one) and words with other meanings (segundo, second) are uncertain.
     """
-    tokens = list(TOKEN_PATTERN.finditer(text)) if language in WORDS else []
+    tables = WORDS.get(language, {})
+    tokens = list(TOKEN_PATTERN.finditer(text)) if tables else []
+    words = [token[0].lower() for token in tokens]
     i = 0
     while i < len(tokens):
-        number, used = _read_words(text, tokens, i, WORDS[language])
-        if number is not None:
-            yield number
+        word, used = words[i], 0
+        if word in tables["first"] or word[0].isdigit():
+            gaps = (text[tokens[j - 1].end() : tokens[j].start()] for j in range(i + 1, len(tokens)))
+            total, used = _sum_words(words[i : i + MAX_WORDS], gaps, tables)
+        if used:
+            following = words[i + used] if i + used < len(words) else ""
+            is_idiom = word in tables["scales"] and following in tables["idioms_after"]  # mil gracias
+            certain = total > 1 and not (used == 1 and (word in tables["vague"] or is_idiom))
+            kind = "ordinal" if words[i + used - 1] in tables["ordinals"] else "word"
+            yield Number(tokens[i].start(), tokens[i + used - 1].end(), plain(total), certain, kind)
+        elif word in tables["loose"]:
+            yield Number(*tokens[i].span(), str(tables["loose"][word]), certain=False, kind="word")
         i += max(used, 1)
 
 
-def _read_words(text: str, tokens: list[re.Match[str]], i: int, words: Mapping[str, Any]) -> tuple[Number | None, int]:
-    """Return the number in words at a token, and how many tokens it takes."""
-    cardinals, ordinals, scales = words["cardinals"], words["ordinals"], words["scales"]
-    total, scale, used, end = Decimal(0), 0, 0, 0
-    group: Decimal | None = None  # the value below the last scale
-    certain, after_and = True, False
-    first = tokens[i][0].lower()
-    for j in range(i, min(i + 40, len(tokens))):
-        word = tokens[j][0].lower()
-        if j > i and text[tokens[j - 1].end() : tokens[j].start()] not in (" ", "-", "\u00a0", "\u2011"):
+def _sum_words(words: Sequence[str], gaps: Iterable[str], tables: Mapping[str, Any]) -> tuple[Decimal, int]:
+    """Return the value of a number in words, and how many of the words, apart by `gaps`, it takes."""
+    number, used, after_and = _Sum(tables["and"] == "y"), 0, False
+    for i, (word, gap) in enumerate(zip(words, chain([" "], gaps), strict=False)):
+        value = tables["cardinals"].get(word, tables["ordinals"].get(word))
+        if gap not in WORD_GAPS:
             break
-        if word == words["and"] and used == j - i > 0:
-            after_and = True
-            continue
-        value = cardinals.get(word, ordinals.get(word))
-        if j == i and word[0].isdigit():
-            following = tokens[i + 1][0].lower() if i + 1 < len(tokens) else ""
-            read = read_digits(word) if following in scales else None
+        if i == 0 and word[0].isdigit():
+            read = read_digits(word)
             if read is None:
                 break
-            group = Decimal(f"{read[0]}.{read[1] or 0}")
-        elif word in scales and not after_and:
-            if j == i and word in words["plural_scales"]:
+            number.group = Decimal(f"{read[0]}.{read[1] or 0}")
+        elif word == tables["and"] and used == i > 0:
+            after_and = True
+        elif word in tables["scales"]:
+            if after_and or (i == 0 and word in tables["plural_scales"]) or not number.multiply(tables["scales"][word]):
                 break
-            factor = scales[word]
-            if factor == 100:
-                if group is not None and not 0 < group < 100:
-                    break
-                group = (Decimal(1) if group is None else group) * 100
-            elif scale and factor > scale:
-                total, group = (total + (group or 0)) * factor, None
-            elif factor == scale or (group is None and used):
+            used = i + 1
+        elif after_and and tables["scales"].get("".join(words[i + 1 : i + 2]), 0) >= number.scale > 0:
+            break  # two thousand and three thousand
+        elif value is not None and number.add(value, after_and, used > 0 and word in tables["joined"]):
+            used, after_and = i + 1, False
+            if word in tables["ordinals"] and value % 10:
                 break
-            else:
-                total, group = total + (1 if group is None else group) * factor, None
-            scale = factor if factor != 100 else scale
-        elif value is not None and _follows(group, value, after_and, words["and"] == "y", bool(scale)):
-            if group is not None and 10 <= group < 100 <= group + 90 and value >= 10 and not after_and:
-                group *= 100  # nineteen eighty-four
-            group = (group or 0) + value
         else:
             break
-        used, end, after_and = j - i + 1, tokens[j].end(), False
-        if word in ordinals and word not in cardinals:
-            certain = used > 1 or word not in words["vague"]
-            break
-    if not used:
-        if first in words["loose"]:
-            return Number(*tokens[i].span(), str(words["loose"][first]), certain=False, spelled=True), 1
-        return None, 1
-    value = plain(total + (group or 0))
-    return Number(tokens[i].start(), end, value, certain and value not in ("0", "1"), spelled=True), used
+    return number.value, used
 
 
-def _follows(group: Decimal | None, value: int, after_and: bool, is_spanish: bool, scaled: bool) -> bool:
-    """Return True if a number below 1000 can follow the words of `group`, as 5 follows 20 in "twenty-five"."""
-    if group is None:
-        return not after_and or not is_spanish  # one thousand and one
-    if value >= 100:
-        return False
-    tens = group % 100
-    if value < 10 and tens:
-        return tens % 10 == 0 and tens >= 20 and after_and == is_spanish and value > 0
-    if tens:  # nineteen eighty-four
-        return not is_spanish and not scaled and 10 < group < 22 and value >= 10
-    return value > 0 and group > 0 and after_and <= (not is_spanish)
+@dataclass
+class _Sum:
+    """Value of a number's words, read from left to right."""
 
+    is_spanish: bool
+    total: Decimal = Decimal(0)
+    scale: int = 0  # the last one, such as 1000
+    group: Decimal | None = None  # the value after it
 
-def roman_value(numeral: str) -> int:
-    """Return the value of a Roman numeral, or 0 if the letters are none."""
-    if not ROMAN.fullmatch(numeral):
-        return 0
-    values = [ROMAN_VALUES[letter] for letter in numeral]
-    return sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True))
+    @property
+    def value(self) -> Decimal:
+        return self.total + (self.group or 0)
+
+    def multiply(self, factor: int) -> bool:
+        """Read a word such as hundred, thousand or million, if it can follow."""
+        group = Decimal(1) if self.group is None else self.group
+        if factor == 100:
+            fits = 0 < group < 100
+            self.group = group * 100 if fits else self.group
+            return fits
+        if factor == self.scale or (self.scale > factor and self.group is None and not self.is_spanish):
+            return False
+        if self.scale and factor > self.scale:
+            self.total = self.value * factor  # mil millones
+        else:
+            self.total += group * factor
+        self.scale, self.group = factor, None
+        return True
+
+    def add(self, value: int, after_and: bool, joined: bool = False) -> bool:
+        """Read a number below 1000, if it can follow, as 5 can follow 20 in twenty-five."""
+        group = self.group or Decimal(0)
+        if self.group is None:
+            fits = not after_and or value == 1 or not self.is_spanish  # mil y una noches
+        elif not group % 100:
+            fits = 0 < value < 100 and group > 0 and not (after_and and self.is_spanish)
+        elif value < 10:
+            fits = group % 10 == 0 and value > 0 and (joined or (group % 100 >= 20 and after_and == self.is_spanish))
+        else:  # nineteen eighty-four
+            fits = not (self.is_spanish or self.scale or after_and) and 10 < group < 22 and value < 100
+            group *= 100
+        self.group = group + value if fits else self.group
+        return fits
 
 
 def roman_numbers(text: str, language: str) -> Iterator[Number]:
@@ -194,12 +215,14 @@ def roman_numbers(text: str, language: str) -> Iterator[Number]:
     words = WORDS.get(language, {})
     tokens = list(TOKEN_PATTERN.finditer(text)) if words else []
     for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
-        value = roman_value(token[0])
+        value = ROMAN.get(token[0])
         if not value or (token[0] == "I" and language == "en"):
             continue
         gap = text[before.end() : token.start()] if before else ""
         by_word = before and before[0].lower() in words["roman_before"] and gap in (" ", ". ", "\u00a0")
-        by_name = before and gap == " " and before[0][0].isupper() and not before[0].isupper() and value < 40
+        by_name = before and gap == " " and before[0][0].isupper() and not before[0].isupper()
         by_century = after and after[0].lower() in words["roman_after"]
-        if ((by_word or by_century) and value < 40) or by_name:
-            yield Number(*token.span(), str(value))
+        if (by_word or by_century) or by_name:
+            yield Number(*token.span(), str(value), kind="roman")
+        elif len(token[0]) > 1:
+            yield Number(*token.span(), str(value), certain=False, kind="roman")

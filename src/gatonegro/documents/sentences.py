@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatonegro.checks import optional, whole
-from gatonegro.documents.items import EMOJI_CHARS, EOL, PROTECTED, TAG_PATTERN
+from gatonegro.documents.items import EMOJI_CHARS, EOL, PROTECTED, TAG_PATTERN, find_numbers, has_words
 
 # "." ends no sentence after abbreviations in NON_FINAL. After RARELY_FINAL and initials ("J. K.", "U.S.", "EE. UU."),
 # it does only before one of OPENERS: not in "St. Mary", "pág. 12", "s. XIX".
@@ -59,13 +59,19 @@ def split_sentences(text: str, max_chars: int | None = None) -> list[Segment]:
     return [part for sentence in _split(text) for cut in _split_long(sentence, max_chars) for part in _trim(cut)]
 
 
-def split_at_items(text: str) -> list[Segment]:
-    """Split a sentence into items to copy, such as links and numbers, and the text between them to translate."""
+def split_at_items(text: str, language: str | None = None) -> list[Segment]:
+    """Split a sentence into items to copy, such as links and numbers, and the text between them to translate.
+
+    With its language, Roman numerals are items too.
+    """
+    spans = [match.span() for match in PROTECTED.finditer(text)]
+    spans += [(n.start, n.end) for n in find_numbers(text, language or "") if n.certain and n.kind == "roman"]
     parts: list[Segment] = []
     end = 0
-    for match in PROTECTED.finditer(text):
-        parts += [*_trim(text[end : match.start()]), Segment(match[0], False)]
-        end = match.end()
+    for start, stop in sorted(spans):
+        if start >= end:
+            parts += [*_trim(text[end:start]), Segment(text[start:stop], False)]
+            end = stop
     return [*parts, *_trim(text[end:])]
 
 
@@ -106,6 +112,6 @@ def _split_long(sentence: str, max_chars: int | None) -> Iterator[str]:
 
 def _trim(text: str) -> list[Segment]:
     """Split a text into the spaces and emoji at its edges, to copy, and the sentence between them, to translate."""
-    match = TRIMMED_PATTERN.fullmatch(text) if any(map(str.isalpha, PROTECTED.sub("", text))) else None
+    match = TRIMMED_PATTERN.fullmatch(text) if has_words(text) else None
     parts = [Segment(match[i], i == 2) for i in (1, 2, 3)] if match else [Segment(text, False)]
     return [part for part in parts if part.text]

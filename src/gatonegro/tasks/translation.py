@@ -8,9 +8,18 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from gatonegro.checks import FLAG, TEXT, Check, Option, optional
+from gatonegro.checks import FLAG, TEXT, Check, Option, one_of, optional
 from gatonegro.config import Config
-from gatonegro.documents import Segment, preserves_items, split_at_items, split_sentences
+from gatonegro.documents import (
+    Direction,
+    EditedText,
+    Segment,
+    decimal_symbol,
+    has_words,
+    preserves_items,
+    split_at_items,
+    split_sentences,
+)
 from gatonegro.errors import OptionError
 from gatonegro.generation import Generated
 from gatonegro.i18n import EMPTY, Message
@@ -33,6 +42,8 @@ class DocumentPart:
 
     text: str
     sequence: int | None = None
+    reading: int = 0  # which of the document's readings of the text is translated
+    alternatives: list[DocumentPart] = field(default_factory=list)  # other readings, if the translation lost a number
     pieces: list[DocumentPart] = field(default_factory=list)  # replace a sentence whose translation lost an item
 
 
@@ -45,6 +56,12 @@ class Document:
     copied_language: str = ""  # the target language, if sentences in it are copied
     source: str | None = None  # None: unknown
     target: str | None = None
+    direction: Direction = field(default_factory=Direction)  # its source may be assumed
+
+    def localize(self, part: DocumentPart, translation: str) -> EditedText:
+        """Write the numbers of a part's translation by the rules of the target language."""
+        is_copied = part.sequence is None and (self.source is None or has_words(part.text))
+        return EditedText(translation) if is_copied else self.direction.localize(translation, part.text)
 
 
 def named_languages(options: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -89,13 +106,14 @@ EncodedSegment = tuple[Segment, list[int]]  # no ids: the segment is copied
 
 
 def encode_segments(
-    tokenizer: Tokenizer, prefix: str, segments: Sequence[Segment], limit: int, options: Mapping[str, Any]
+    tokenizer: Tokenizer, document: Document, segments: Sequence[Segment], limit: int, options: Mapping[str, Any]
 ) -> list[EncodedSegment]:
     """Encode a document's sentences as token ids, each after a prefix, and split those longer than `limit` tokens.
 
     A sentence gets no ids, and is copied, if most of its letters are unknown to the tokenizer.
     """
-    texts = [prefix + segment.text for segment in segments if segment.translate]
+    sentences = [segment.text for segment in segments if segment.translate]
+    texts = [document.prefix + document.direction.readings(sentence)[0].text for sentence in sentences]
     rows = iter(tokenizer(texts, truncation=wants_truncation(options), max_length=limit)["input_ids"] if texts else ())
     out: list[EncodedSegment] = []
     for segment in segments:
@@ -105,7 +123,7 @@ def encode_segments(
             ids = ids if 2 * sum(map(str.isalpha, known)) >= sum(map(str.isalpha, segment.text)) else []
         if len(ids) > limit and len(segment.text) > 1:
             max_chars = max(1, min(len(segment.text) // 2, len(segment.text) * limit // len(ids) * 3 // 4))
-            out += encode_segments(tokenizer, prefix, split_sentences(segment.text, max_chars), limit, options)
+            out += encode_segments(tokenizer, document, split_sentences(segment.text, max_chars), limit, options)
         else:
             out.append((segment, ids))
     return out
@@ -127,7 +145,10 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             target = target or other_language(known, detected if detected in known else known[0])
             source = source or (other_language(known, target) if detected in known else None)
         prefix = task_text + (LANGUAGE_TAG.format(target) + " " if known else "")
-        document = Document([], prefix, source=source, target=target)
+        language = source or (other_language(known, target) if len(known) == 2 else None)
+        convert = options["numbers"] == "convert" and options["streamer"] is None
+        direction = Direction(language, target, decimal_symbol(row, language) if convert else "")
+        document = Document([], prefix, source=source, target=target, direction=direction)
         at_once = options["streamer"] is not None or not options["sentences"]  # a streamer receives a single sequence
         segments = [Segment(row, True)] if at_once else split_sentences(row)
         if named is None and target is not None and options["streamer"] is None:
@@ -136,7 +157,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             if copied:
                 document.copied_language = target
                 notices.setdefault(i, []).append(notice("same", language=target))
-        encoded, indices = encode_segments(tokenizer, prefix, segments, limit, options), count()
+        encoded, indices = encode_segments(tokenizer, document, segments, limit, options), count()
         document.parts = [DocumentPart(segment.text, next(indices) if tokens else None) for segment, tokens in encoded]
         if any(segment.translate and not tokens for segment, tokens in encoded):
             notices.setdefault(i, []).append(notice("strange"))
@@ -149,7 +170,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
 def retry(
     tokenizer: Tokenizer, config: Config, encoded: Encoded, answers: Mapping[int, Any], options: Mapping[str, Any]
 ) -> Encoded:
-    """Add token sequences for the pieces of sentences whose translation lost or changed links, numbers or the like."""
+    """Add token sequences for other readings, and the pieces, of sentences whose translation lost numbers or links."""
     ids, row_of = list(encoded.ids), list(encoded.row_of)
     sequences = count()  # in the order of their sentences
     keep = options["keep"] and options["streamer"] is None
@@ -158,10 +179,19 @@ def retry(
         indices = count(len(sentences))
         for part in sentences:
             answer = answers.get(next(sequences))
-            if answer is None or preserves_items(part.text, decode_text(tokenizer, answer[0].ids, options)):
+            text = "" if answer is None else decode_text(tokenizer, answer[0].ids, options)
+            if answer is None or document.direction.preserves(part.text, document.localize(part, text).text):
                 continue
-            segments = split_at_items(part.text)
-            for segment, tokens in encode_segments(tokenizer, document.prefix, segments, encoded.max_length, options):
+            forms = [document.prefix + form.text for form in document.direction.readings(part.text)]
+            for reading, tokens in enumerate(tokenizer(forms)["input_ids"]):
+                if reading and len(tokens) <= encoded.max_length:
+                    part.alternatives.append(DocumentPart(part.text, next(indices), reading))
+                    ids.append(tokens)
+                    row_of.append(row)
+            segments = split_at_items(part.text, document.direction.source)
+            if preserves_items(part.text, text) and segments == split_at_items(part.text):
+                segments = []  # only a number in words is lost
+            for segment, tokens in encode_segments(tokenizer, document, segments, encoded.max_length, options):
                 part.pieces.append(DocumentPart(segment.text, next(indices) if tokens else None))
                 if tokens:
                     ids.append(tokens)
@@ -227,12 +257,7 @@ def source_prefix(
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Join the translations of a document's sentences to translations of the document."""
     document: Document = output.data
-    known, calibration = target_languages(tokenizer, config), Calibration.of(config)
-    languages = (
-        document.source or (other_language(known, document.target) if len(known) == 2 else None),
-        document.target,
-    )
-    parts = [piece for part in document.parts for piece in part.pieces or [part]]
+    parts = [piece for part in document.parts for piece in final_parts(tokenizer, document, part, output, options)]
     out: list[dict[str, Any]] = []
     for rank in range(max([1, *map(len, output.answers)])):
         chosen = [None if part.sequence is None else at_rank(output.answers[part.sequence], rank) for part in parts]
@@ -241,20 +266,15 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
             out += [{"translation_token_ids": [i for sentence in used for i in sentence.ids]}] if used else []
             continue
         texts = [
-            part.text if sentence is None else decode_text(tokenizer, sentence.ids, options)
+            document.localize(part, part.text if sentence is None else decode_text(tokenizer, sentence.ids, options))
             for part, sentence in zip(parts, chosen, strict=True)
         ]
-        out.append({"translation_text": "".join(texts)})
+        out.append({"translation_text": "".join(edited.text for edited in texts)})
         if options["doubt"]:
-            judged = [
-                (part.text, part_doubts(part.text, text, languages, calibration, sentence))
-                for part, sentence, text in zip(parts, chosen, texts, strict=True)
-                if sentence is not None or (document.copied_language and any(map(str.isalpha, text)))
-            ]
-            if doubts := document_doubts(judged):
+            judged = [(part.text, edited.text) for part, edited in zip(parts, texts, strict=True)]
+            if doubts := find_doubts(tokenizer, config, document, judged, chosen):
                 out[-1] |= {"doubtful": True, "doubt": {kind: str(reason) for kind, reason in doubts.items()}}
-                if rank == 0:
-                    output.notices.append(notice("doubtful", reason=next(iter(doubts.values()))))
+                output.notices.extend([notice("doubtful", reason=next(iter(doubts.values())))] * (rank == 0))
         if options["return_scores"]:
             if unfinished := next((sentence.unfinished for sentence in used if sentence.unfinished), None):
                 out[-1]["unfinished"] = unfinished
@@ -263,20 +283,44 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
             out[-1] |= {"src_lang": document.source if used else document.copied_language or document.source}
             out[-1] |= {"tgt_lang": document.target}
         if options["return_alignments"]:
-            out[-1]["alignments"] = document_links(tokenizer, parts, chosen, texts, options)
+            out[-1]["alignments"] = document_links(tokenizer, document, parts, chosen, texts, options)
     return out
 
 
-def part_doubts(
-    source: str,
-    answer: str,
-    languages: tuple[str | None, str | None],
-    calibration: Calibration | None,
-    sentence: Generated | None,
+def find_doubts(
+    tokenizer: Tokenizer,
+    config: Config,
+    document: Document,
+    pairs: Sequence[tuple[str, str]],
+    chosen: Sequence[Generated | None],
 ) -> dict[str, Message]:
-    """Return the signs that the answer to a part of a document is wrong; `sentence` is None for a copied part."""
-    values, is_loop = (None, False) if sentence is None else (sentence.features, sentence.repeats)
-    return sentence_doubts(source, answer, languages, calibration, values, is_loop)
+    """Return the signs that a document's translation is wrong, from its parts, their answers, and what was generated.
+
+    Copied parts have nothing generated, and are judged only where sentences were left in the target language.
+    """
+    known, calibration = target_languages(tokenizer, config), Calibration.of(config)
+    languages = (
+        document.source or (other_language(known, document.target) if len(known) == 2 else None),
+        document.target,
+    )
+    judged = []
+    for (source, answer), sentence in zip(pairs, chosen, strict=True):
+        if sentence is not None or (document.copied_language and any(map(str.isalpha, answer))):
+            values, is_loop = (None, False) if sentence is None else (sentence.features, sentence.repeats)
+            judged.append((source, sentence_doubts(source, answer, languages, calibration, values, is_loop)))
+    return document_doubts(judged)
+
+
+def final_parts(
+    tokenizer: Tokenizer, document: Document, part: DocumentPart, output: RowOutput, options: Mapping[str, Any]
+) -> list[DocumentPart]:
+    """Return the part itself, or what replaces it: the first reading that lost nothing, or else its pieces."""
+    for other in part.alternatives:
+        assert other.sequence is not None
+        text = decode_text(tokenizer, output.answers[other.sequence][0].ids, options)
+        if document.direction.preserves(other.text, document.localize(other, text).text):
+            return [other]
+    return part.pieces or [part]
 
 
 def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
@@ -286,22 +330,26 @@ def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
 
 def document_links(
     tokenizer: Tokenizer,
+    document: Document,
     parts: Sequence[DocumentPart],
     chosen: Sequence[Generated | None],
-    texts: Sequence[str],
+    texts: Sequence[EditedText],
     options: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """Return the word alignments of all sentences of a document, with character spans in the whole document."""
     links: list[dict[str, Any]] = []
     source = target = 0
-    for part, sentence, text in zip(parts, chosen, texts, strict=True):
+    for part, sentence, edited in zip(parts, chosen, texts, strict=True):
         if sentence is not None and sentence.attention is not None:
-            skip = options["skip_special_tokens"]
-            for link in word_links(tokenizer, part.text, sentence.new_ids, text, sentence.attention, skip):
-                link["source_span"] = [source + at for at in link["source_span"]]
-                link["target_span"] = [target + at for at in link["target_span"]]
+            skip, read = options["skip_special_tokens"], document.direction.readings(part.text)[part.reading]
+            text = decode_text(tokenizer, sentence.ids, options)
+            for link in word_links(tokenizer, read.text, sentence.new_ids, text, sentence.attention, skip):
+                start, end = read.to_original(*link["source_span"])
+                link |= {"source": part.text[start:end], "source_span": [source + start, source + end]}
+                start, end = edited.from_original(*link["target_span"])
+                link |= {"target": edited.text[start:end], "target_span": [target + start, target + end]}
                 links.append(link)
-        source, target = source + len(part.text), target + len(text)
+        source, target = source + len(part.text), target + len(edited.text)
     return links
 
 
@@ -328,6 +376,7 @@ TRANSLATION = Task(
         "return_languages": Option(False, FLAG),
         "return_alignments": Option(False, FLAG),  # links between words
         "doubt": Option(True, FLAG),  # mark translations that may be wrong
+        "numbers": Option("convert", one_of("convert", "keep")),  # write numbers by the target language's rules
         "keep": Option(True, FLAG),  # translate a sentence that lost protected items in pieces
     },
     example_model="Helsinki-NLP/opus-mt-es-en",

@@ -1,0 +1,216 @@
+"""Conversion of a translation's numbers to the conventions of its language, such as 1.000,5 to 1,000.5.
+
+Only signs with a certain meaning are converted. Versions, times, dates, addresses and phone numbers stay.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from gatonegro.documents.items import amounts, find_numbers, lost_numbers, mask_items, preserves_items
+from gatonegro.documents.numbers import (
+    NUMBER_DATA,
+    ROMAN,
+    SPACES,
+    SYMBOLS,
+    base_language,
+    digits_value,
+    read_digits,
+)
+
+WORD_LISTS = ("codes_after", "not_names", "units", "times")
+CODES_AFTER, NOT_NAMES, UNITS, TIMES = (frozenset(NUMBER_DATA[name].split()) for name in WORD_LISTS)
+CENTURY_BEFORE = re.compile(r"(?:siglos?|\bss?\.) ?$")
+EXPANSIONS = {  # pairs of a pattern and a text
+    (language, name): [(re.compile(pattern), text) for pattern, text in pairs]
+    for language, tables in json.loads(Path(__file__).with_name("expansions.json").read_text(encoding="utf-8")).items()
+    for name, pairs in tables.items()
+}
+WORD_BEFORE, WORD_AFTER = re.compile(r"([^\W\d_]+)\.? $"), re.compile(r" ?([^\W\d_][\w./]*)")
+CODE_BEFORE = re.compile(r"[^\W\d_]\w{0,9}-$")  # A4-1,500
+PHONE_BEFORE = re.compile(
+    r"(?i:\b(?:tel|tfno|phone|call|ll[aá]m|móvil|movil|mobile|fax|whatsapp)|\+\d)[^\n]{0,20}$|\+$"
+)
+PHONE = re.compile(rf"[6-9]\d\d(?:[{SPACES}]\d{{3}}){{2}}")  # 600 123 456
+
+
+@dataclass(frozen=True)
+class EditedText:
+    """A text with replacements, which maps spans from and to the original text."""
+
+    text: str
+    edits: tuple[tuple[int, int, int, int], ...] = ()  # span in the original, span here
+
+    def from_original(self, start: int, end: int) -> tuple[int, int]:
+        """Map a span of the original text to this text; part of a replacement maps to the whole."""
+        new_start, new_end = start, end
+        for a, b, c, d in self.edits:
+            if a <= start:
+                new_start = c if start < b else start + d - b
+            if a < end:
+                new_end = d if end <= b else end + d - b
+        return new_start, new_end
+
+    def to_original(self, start: int, end: int) -> tuple[int, int]:
+        """Map a span of this text to the original text; part of a replacement maps to the whole."""
+        return EditedText("", tuple((c, d, a, b) for a, b, c, d in self.edits)).from_original(start, end)
+
+
+def edit(text: str, replacements: list[tuple[int, int, str]]) -> EditedText:
+    """Replace spans of a text; of those that overlap, the first, or the longest that begins there."""
+    parts, edits, end, shift = [], [], 0, 0
+    for start, stop, new in sorted(replacements, key=lambda replacement: (replacement[0], -replacement[1])):
+        if start < end:
+            continue
+        parts += [text[end:start], new]
+        if len(new) != stop - start:
+            edits.append((start, stop, start + shift, start + shift + len(new)))
+        end, shift = stop, shift + len(new) - (stop - start)
+    return EditedText("".join([*parts, text[end:]]), tuple(edits))
+
+
+def decimal_symbol(text: str, language: str | None) -> str:
+    """Return the decimal symbol of a document: its language's, unless most of its certain signs show the other.
+
+    The result is "" for a language whose symbols are unknown.
+    """
+    usual = SYMBOLS.get(base_language(language), "")[:1]
+    votes: Counter[str] = Counter()
+    for number in amounts(text) if usual else ():
+        digits = number[0]
+        marks = re.findall("[.,]", digits)
+        if len(marks) == 1 and {digits_value(digits, mark) for mark in ".,"} == {digits_value(digits)}:
+            votes[marks[0]] += _is_measured(text, number)  # 3,5 %
+        elif len(marks) > 1 and read_digits(digits) is not None:
+            votes[marks[-1] if marks[-1] != marks[0] else ",."[marks[0] == ","]] += 1
+    other = "." if usual == "," else ","
+    return other if usual and votes[other] > votes[usual] else usual
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Direction of a translation, by whose rules numbers are read and written; None: an unknown language.
+
+    `decimal` is the decimal symbol of the source document, as `decimal_symbol` returns it; "" converts no number.
+    """
+
+    source: str | None = None
+    target: str | None = None
+    decimal: str = ""
+
+    def localize(self, translation: str, source: str) -> EditedText:
+        """Write the numbers of a translation that have the value of one in its source by the target language's rules.
+
+        A number is grouped if it is grouped in the source.
+
+        >>> Direction("es", "en", ",").localize("12.000 euros, at 10.30", "12.000 euros, a las 10.30").text
+        '12,000 euros, at 10.30'
+        """
+        symbols = SYMBOLS.get(base_language(self.target))
+        if not self.decimal or symbols is None:
+            return EditedText(translation)
+        unused: dict[str, list[str]] = {}  # value of a number in the source → its digits here, or "" to leave them
+        for number in amounts(source):
+            written = _write(source, number, self.decimal, symbols)
+            unused.setdefault(digits_value(number[0], self.decimal), []).append(written)
+        replacements = _roman_repairs(translation, source)
+        for number in amounts(translation):
+            values = (digits_value(number[0], mark) for mark in (self.decimal, symbols[0], ""))
+            written = next((unused[value].pop(0) for value in values if unused.get(value)), "")
+            if written and written != number[0]:
+                replacements.append((*number.span(), written))
+        return edit(translation, replacements)
+
+    def readings(self, source: str) -> list[EditedText]:
+        """Return the forms of a sentence that a model may read, best first; the sentence itself is one of them.
+
+        In the first, abbreviations and units that models misread are spelled out, and decimals get a point where the
+        translation has one. In the second, decimals stay; in the third, number words and centuries are digits; in the
+        fourth, abbreviations that models usually know are spelled out.
+        """
+        language, symbols = base_language(self.source), SYMBOLS.get(base_language(self.target), "")
+        masked = mask_items(source)
+        usual, rare = (
+            [
+                (*found.span(pattern.groups), expansion)
+                for pattern, expansion in EXPANSIONS.get((language, name), ())
+                for found in pattern.finditer(masked)
+            ]
+            for name in ("usual", "rare")
+        )
+        numbers = [
+            (*number.span(), written)
+            for number in (amounts(source) if symbols[:1] == "." and self.decimal == "," else ())
+            if (written := _write(source, number, self.decimal, symbols)) not in ("", number[0])
+        ]
+        digits = [
+            (n.start, n.end, n.value)
+            for n in find_numbers(source, language)
+            if n.certain and (n.kind == "word" or CENTURY_BEFORE.search(source, max(0, n.start - 8), n.start))
+            if n.value.isdecimal() and not source[n.start].isdigit()
+        ]
+        forms: dict[str, EditedText] = {}
+        for edits in (numbers + usual, usual, digits + numbers + usual, rare + numbers + usual, []):
+            form = edit(source, edits)
+            forms.setdefault(form.text, form)
+        return list(forms.values())
+
+    def preserves(self, source: str, translation: str) -> bool:
+        """Return True if a translation has the numbers, units, abbreviations and protected items of its source."""
+        kept = EXPANSIONS.get((base_language(self.source), "kept"), ())
+        masked = mask_items(source)
+        return (
+            not lost_numbers(source, translation, self.source, self.target)
+            and preserves_items(source, translation)
+            and not any(unit.search(masked) and not re.search(words, translation) for unit, words in kept)
+        )
+
+
+def _roman_repairs(translation: str, source: str) -> list[tuple[int, int, str]]:
+    """Return replacements of Roman numerals that a translation repeats (VI VI) or joins to a name (PabloII)."""
+    repairs: dict[tuple[int, int], str] = {}
+    for roman in {token for token in re.findall(r"(?<!\w)[IVX]{2,}(?!\w)", source) if token in ROMAN}:
+        for found in re.finditer(rf"(?<=[a-zà-ÿ])(?={roman}(?!\w))|(?<!\w){roman}(?: {roman})+(?!\w)", translation):
+            if not found[0] or found[0] not in source:
+                repairs[found.span()] = roman if found[0] else " "
+    return [(*span, new) for span, new in repairs.items()]
+
+
+def _write(text: str, number: re.Match[str], decimal: str, symbols: str) -> str:
+    """Write a number by the rules of a language, grouped if it was grouped; "" for one that is to stay."""
+    read = read_digits(number[0], decimal)
+    if read is None or _is_code(text, number, *read):
+        return ""
+    whole, fraction, grouped = read
+    if grouped:
+        first = len(whole) % 3 or 3
+        whole = symbols[1].join([whole[:first], *re.findall("...", whole[first:])])
+    return whole + symbols[0] * bool(fraction) + fraction
+
+
+def _is_measured(text: str, number: re.Match[str]) -> bool:
+    """Return True if a unit or a currency stands beside a number."""
+    after = WORD_AFTER.match(text, number.end())
+    signs = text[max(0, number.start() - 2) : number.start()] + text[number.end() : number.end() + 2]
+    return any(sign in signs for sign in "$€£%°") or bool(after and after[1].rstrip(".").lower() in UNITS)
+
+
+def _is_code(text: str, number: re.Match[str], whole: str, fraction: str, grouped: bool) -> bool:
+    """Return True if a number may be a version, a chapter, a time, a verse or a phone number."""
+    before, after = text[max(0, number.start() - 40) : number.start()], WORD_AFTER.match(text, number.end())
+    word, following = WORD_BEFORE.search(before), after[1] if after else ""
+    if CODE_BEFORE.search(before) or PHONE.fullmatch(number[0]):
+        return True
+    if len(whole + fraction) >= 7 and PHONE_BEFORE.search(before):
+        return True
+    if (grouped and not fraction) or _is_measured(text, number):
+        return False
+    if following.rstrip(".").lower() in TIMES and len(fraction) == 2:
+        return True
+    if word is None:  # 1.2 Introduction
+        return "." in number[0] and not before.strip() and following[:1].isupper()
+    return word[1].lower() in CODES_AFTER or (word[1][0].isupper() and word[1].lower() not in NOT_NAMES)

@@ -1,0 +1,91 @@
+"""Tests of numbers in translations: conversion, other readings of a sentence, alignments, on small models."""
+
+import warnings
+
+import pytest
+
+from gatonegro import pipeline
+from gatonegro.documents import Direction, Segment
+from gatonegro.errors import GatonegroWarning, OptionError
+from gatonegro.generation import Generated
+from gatonegro.tasks.task import Encoded, RowOutput
+from gatonegro.tasks.translation import TRANSLATION, Document, DocumentPart, decode, encode_segments, retry
+
+TEXT = "Tengo 1.250,5 euros. Bebe 2 l de agua.\n\n12.000 €\n\nVive en EE. UU. con doce y https://a.es/1.250,5 hoy."
+
+
+@pytest.fixture
+def translate(parts):
+    model, tokenizer = parts["marian"]
+    pipe = pipeline("translation_es_to_en", model, tokenizer, max_new_tokens=12, num_beams=1)
+
+    def call(text, **options):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", GatonegroWarning)
+            return pipe(text, **options)[0]
+
+    return call
+
+
+@pytest.mark.case("F2")
+def test_numbers_are_converted_or_kept(translate):
+    converted, kept = (translate(TEXT, numbers=choice)["translation_text"] for choice in ("convert", "keep"))
+    assert "1,250.5" in converted and "\n12,000 €\n" in converted and "https://a.es/1.250,5" in converted
+    assert "1.250,5" in kept and "\n12.000 €\n" in kept
+    assert translate(TEXT)["translation_text"] == converted
+    with pytest.raises(OptionError, match="numbers"):
+        translate(TEXT, numbers="both")
+
+
+@pytest.mark.parametrize("sentences", [True, False])
+def test_alignments_refer_to_the_text_of_the_user(translate, sentences):
+    answer = translate(TEXT, return_alignments=True, sentences=sentences)
+    assert answer["alignments"]
+    for link in answer["alignments"]:
+        assert TEXT[slice(*link["source_span"])] == link["source"] != ""
+        assert answer["translation_text"][slice(*link["target_span"])] == link["target"]
+
+
+class ToldTokenizer:
+    """Stand-in for a tokenizer and a model that translate each known text as told: a text is a single id."""
+
+    unk_token_id = -1
+
+    def __init__(self, told):
+        self.told, self.texts = told, []
+
+    def __call__(self, texts, **_):
+        self.texts += texts
+        return {"input_ids": [[len(self.texts) - len(texts) + i] for i in range(len(texts))]}
+
+    def decode(self, ids, **_):
+        return self.told.get(self.texts[ids[0]], "nothing")
+
+
+def generated(ids) -> Generated:
+    return Generated(ids, prompt_length=0, score=0.0, has_eos=True)
+
+
+@pytest.mark.case("N1")
+@pytest.mark.parametrize(
+    ("text", "told", "expected"),
+    [
+        ("doce gatos", {"doce gatos": "two cats", "12 gatos": "12 cats"}, "12 cats"),
+        ("doce gatos", {"doce gatos": "two cats", "12 gatos": "some cats"}, "two cats"),  # no better
+        ("doce gatos", {"doce gatos": "a dozen cats", "12 gatos": "12 cats"}, "a dozen cats"),
+        ("2 l de vino", {"2 litros de vino": "2 litres of wine", "2 l de vino": "2 o'clock"}, "2 litres of wine"),
+        ("2 l de vino", {"2 litros de vino": "litres of wine", "2 l de vino": "2 l of wine"}, "2 l of wine"),
+        ("2 l de vino", {"2 litros de vino": "litres", "2 l de vino": "wine", "l de vino": "l of wine"}, "2 l of wine"),
+        ("Mide 1,80 m", {"Mide 1.80 metros": "180", "Mide 1,80 metros": "It is 1,80 m"}, "It is 1.80 m"),
+        ("siglo XX", {"siglo XX": "century", "siglo 20": "20 century"}, "20 century"),
+        ("siglo XX es", {"siglo XX es": "is", "siglo": "century", "es": "is"}, "century XX is"),
+    ],
+)
+def test_the_first_reading_that_loses_nothing_is_taken(text, told, expected):
+    tokenizer, options = ToldTokenizer(told), TRANSLATION.defaults
+    document = Document([DocumentPart(text, 0)], "", source="es", target="en", direction=Direction("es", "en", ","))
+    ids = [row for _, row in encode_segments(tokenizer, document, [Segment(text, True)], 99, options)]
+    encoded = retry(tokenizer, None, Encoded(ids, [0], 99, row_data=[document]), {0: [generated(ids[0])]}, options)
+    answers = [[generated(row)] for row in encoded.ids]
+    (answer,) = decode(tokenizer, None, RowOutput(text, answers, [], document), options)
+    assert answer["translation_text"] == expected
