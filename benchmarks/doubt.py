@@ -156,8 +156,6 @@ def given(translate: Any, pairs: list[data.Pair], calibration: Calibration) -> d
         out[side] = {"marked": share(texts), "with_probabilities": share([bool(doubts) for doubts in found])}
         for kind in KINDS:
             out[side][kind] = share([mark for mark, one in zip(texts, made, strict=True) if one[0] == kind])
-    missed = [(one, found) for one, found in zip(made, found, strict=True) if not set(found) - {"unsure"}]
-    out["missed"] = [f"{kind}: {false['text']} → {false['answer']}" for (kind, _, false), _ in missed]
     return out
 
 
