@@ -6,9 +6,10 @@ Measured are the pairs of dev to which no pair of `train.tsv.gz` is nearly the s
 `--measure FOLDER` measures a saved model alone, and writes that to the file that `-o` names.
 
 Takes the running mean of the weights from the run's last state, if the run is not finished. Writes the folder of the
-model; what it is worth, by `sacrebleu`, to `benchmarks/results/translation-quality.json` and `.md`; the curve of its
-training to `benchmarks/results/translation-training.svg` and `.jsonl`; and the card from `card.next.md`, in which
-`{{name}}` stands for a figure.
+model, with the numbers by which its doubts are told (`calibrate.py`); what it is worth, by `sacrebleu`, to
+`benchmarks/results/translation-quality.json` and `.md`; the curve of its training to
+`benchmarks/results/translation-training.svg` and `.jsonl`; and the card from `card.next.md`, in which `{{name}}` stands
+for a figure.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 import sacrebleu
 import torch
+from calibrate import calibrate
 from data import Pair, unseen_pairs
 from everyday import everyday
 from train import CONFIG, END, PAD, START
@@ -174,6 +176,7 @@ def main(argv: list[str] | None = None) -> None:
     model.config = replace(model.config, extra={**model.config.extra, "languages": ["es", "en"]})
     model.save_pretrained(args.to, int8=True)
     AutoTokenizer.from_pretrained(start).save_pretrained(args.to)
+    calibrate(args.to, args.data)
 
     history = RESULTS / "translation-training.jsonl"
     log = records(history) if args.go_on else []

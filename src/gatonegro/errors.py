@@ -20,7 +20,8 @@ Each class also derives from the built-in exception that `transformers` raises i
     └─ OptionError (TypeError)
 
     GatonegroWarning (UserWarning)
-    └─ LanguageMismatchWarning
+    ├─ LanguageMismatchWarning
+    └─ DoubtWarning
 """
 
 from __future__ import annotations
@@ -144,6 +145,10 @@ class GatonegroWarning(BilingualException, UserWarning):
 
 class LanguageMismatchWarning(GatonegroWarning):
     """Warning that texts are in a language that the model does not support, so that its answers are unreliable."""
+
+
+class DoubtWarning(GatonegroWarning):
+    """Warning that a translation may be wrong."""
 
 
 def warn(warning: GatonegroWarning, stacklevel: int = 1) -> None:

@@ -39,7 +39,7 @@ def answer(parts, record):
     model, tokenizer = parts[record["kind"]]
     options = dict(record["kwargs"])
     if record["task"].startswith("translation"):  # as whole as the reference reads them
-        options |= {"sentences": False, "keep": False}
+        options |= {"sentences": False, "keep": False, "doubt": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GatonegroWarning)
         return pipeline(record["task"], model, tokenizer)(record["args"], **options)

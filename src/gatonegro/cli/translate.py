@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -12,9 +13,11 @@ from typing import Any
 from gatonegro.cli.arguments import MESSAGES, add_model, add_pipeline, add_texts, language, positive_int, source_of
 from gatonegro.cli.input import read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_message, print_tabs, with_answers
+from gatonegro.errors import DoubtWarning
 
 Show = Callable[[str, list[dict[str, Any]]], None]
 MAX_CODE_LINES = 1000  # a longer block is no code: its end is lacking
+MARKS = ("unfinished", "doubtful", "doubt", "alignments")  # keys of some answers only
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -63,6 +66,8 @@ def run(args: Namespace) -> None:
     blank: dict[str, Any] = {"translation_text": None, "src_lang": None, "tgt_lang": None, "score": None}
     blank |= {"alignments": []} if args.align else {}
     n_short = 0
+    if args.json or sys.stdout.isatty():
+        warnings.simplefilter("ignore", DoubtWarning)  # each doubtful answer has its mark
     for text, answers in with_answers(args.texts, parts, translate.stream):
         unique: dict[str, dict[str, Any]] = {}  # by translation: different tokens may spell the same words
         for answer in answers or ():
@@ -97,9 +102,9 @@ def _with_code(parts: Iterable[list[str]]) -> Iterator[list[str]]:
 def _as_json(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
     names = {"translation_text": "translation", "src_lang": "from", "tgt_lang": "to", "score": "score"}
     record = {"text": text} | {new: answers[0][name] for name, new in names.items()}
-    record |= {name: answers[0][name] for name in ("unfinished", "alignments") if name in answers[0]}
+    record |= {name: answers[0][name] for name in MARKS if name in answers[0]}
     if several:
-        names = {"translation_text": "translation", "score": "score", "alignments": "alignments"}
+        names = {"translation_text": "translation", "score": "score"} | {name: name for name in MARKS}
         found = [answer for answer in answers if answer["translation_text"] is not None]
         record["translations"] = [{names[k]: v for k, v in answer.items() if k in names} for answer in found]
     print_json(record)
@@ -141,6 +146,8 @@ def _terminal_printer(apart: bool) -> Show:
             if answer.get("alignments"):
                 pairs = (f"{one_line(link['source'])}→{one_line(link['target'])}" for link in answer["alignments"])
                 shown.append("\n" + "  ".join(pairs), "cyan")
+            if answer.get("doubtful"):
+                shown.append("\n? " + one_line("; ".join(answer["doubt"].values())), "not bold dim")
             block = Table.grid(padding=(0, 2))  # a table indents long lines past the score
             if len(answers) > 1:
                 block.add_row(Text(f"{answer['score']:6.2f}", "dim"), shown)

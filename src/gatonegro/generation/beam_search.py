@@ -113,7 +113,8 @@ class BeamSearch:
             max_length = self.max_lengths[source.index]
             for rank, (score, beam, token) in enumerate(zip(*columns, strict=True)):
                 parent, has_eos = self.hyps[s * num_beams + beam], token in self.eos_ids
-                hyp = Hypothesis([*parent.ids, token], parent.prompt_length, source.index, score)
+                least = min(parent.least, score - parent.score)
+                hyp = Hypothesis([*parent.ids, token], parent.prompt_length, source.index, score, least)
                 if has_eos or len(hyp.ids) >= max_length or stops_repeating(hyp, options):
                     done += [(hyp, has_eos)] if rank < num_beams else []
                 else:

@@ -62,6 +62,7 @@ def generate(
         for i, (hyp, token, log_prob) in enumerate(zip(hyps, tokens.tolist(), log_probs.tolist(), strict=True)):
             hyp.ids.append(token)
             hyp.score += log_prob
+            hyp.least = min(hyp.least, log_prob)
             if on_token is not None:
                 on_token(token)
             max_length = max_lengths[hyp.source]

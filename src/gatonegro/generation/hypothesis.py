@@ -22,6 +22,7 @@ class Hypothesis:
     prompt_length: int
     source: int  # index of its source
     score: float = 0.0  # sum of the new tokens' log-probabilities
+    least: float = 0.0  # the lowest of them
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Generated:
     has_eos: bool  # False: it reached its maximum length
     repeats: bool = False  # its end repeats itself
     attention: np.ndarray | None = None  # (target tokens, source tokens), if computed
+    log_probs: tuple[float, float] = (0.0, 0.0)  # mean and minimum of the new tokens' log-probabilities
+    features: tuple[float, ...] | None = None  # by which a translation is judged, if computed
 
     @property
     def new_ids(self) -> list[int]:
@@ -52,7 +55,8 @@ def finish(hyp: Hypothesis, score: float, has_eos: bool, max_length: int, option
     ids = hyp.ids[hyp.prompt_length :]
     while ids and ids[-1] in options.eos_ids:
         ids.pop()
-    return Generated(hyp.ids, hyp.prompt_length, score, has_eos and not forced, is_repeating(ids))
+    log_probs = hyp.score / max(1, len(hyp.ids) - hyp.prompt_length), hyp.least
+    return Generated(hyp.ids, hyp.prompt_length, score, has_eos and not forced, is_repeating(ids), log_probs=log_probs)
 
 
 def stops_repeating(hyp: Hypothesis, options: GenerationConfig) -> bool:

@@ -24,6 +24,8 @@ from gatonegro.nn.heads import HEADS
 from gatonegro.nn.recording import layer_attentions, layer_outputs, record_activations
 from gatonegro.packing import Layout, Packed, Padding, from_padded, pack, unpad_ids, validate_ids
 
+MAX_LOGIT_ROWS = 256  # tokens whose logits are computed at a time, which saves memory
+
 
 class LanguageModel(Model):
     """A model that generates text: a decoder, or an encoder and a decoder, with a language-model head."""
@@ -264,6 +266,34 @@ class LanguageModel(Model):
                 raise InputError(*MESSAGES["prompt_length"].format(row=i, length=len(ids), most=max_tokens - 1))
         max_lengths = [min(options.max_length_after(len(ids)), max_tokens) for ids in prompt_ids]
         return generate(self, sources, prompt_ids, max_lengths, options, on_token)
+
+    @torch.inference_mode()
+    def token_log_probs(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[np.ndarray]:
+        """Return the log-probability of each token of a target, given its source and the tokens before it.
+
+        One array (target tokens,) per pair. Unlike `generate_ids`, this takes one pass of the encoder and the decoder.
+
+        Args:
+            sources: the encoder's token ids per pair.
+            targets: the decoder's token ids per pair, without the start token, which is put in front of them.
+
+        Raises:
+            InputError: a sequence is too long for the model, or the numbers of rows differ.
+            MissingHeadError: the model has no head.
+        """
+        self._check_head()
+        _check_row_counts(len(sources), len(targets))
+        assert self.config.decoder is not None
+        packed = pack(sources, self.config).to(self.device)
+        target = pack([[self.start_token, *ids[:-1]] for ids in targets], self.config.decoder).to(self.device)
+        x = self.decode(target, self.encode(packed), Layout(target.lengths, packed.lengths))
+        wanted = torch.tensor([i for ids in targets for i in ids], device=self.device)
+        parts = []
+        for some, ids in zip(x.split(MAX_LOGIT_ROWS), wanted.split(MAX_LOGIT_ROWS), strict=True):
+            logits = self.logits(some, target).float()  # (t, vocab)
+            parts.append(logits.gather(1, ids[:, None])[:, 0] - logits.logsumexp(1))
+        out = torch.cat(parts).cpu().numpy() if parts else np.zeros(0, np.float32)
+        return np.split(out, np.cumsum([len(ids) for ids in targets])[:-1]) if targets else []
 
     @torch.inference_mode()
     def cross_attention(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:

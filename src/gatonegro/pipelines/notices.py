@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from gatonegro.errors import GatonegroWarning, LanguageMismatchWarning, warn
+from gatonegro.errors import DoubtWarning, GatonegroWarning, LanguageMismatchWarning, warn
 from gatonegro.pipelines.language_check import is_sampled
 from gatonegro.tasks.task import Notice
 
 # kind of notice → class of warning, by default GatonegroWarning; None: no warning, since the answer has a mark
-CATEGORIES: dict[str, type[GatonegroWarning] | None] = {"language": LanguageMismatchWarning, "unsure": None}
+CATEGORIES: dict[str, type[GatonegroWarning] | None] = {
+    "language": LanguageMismatchWarning,
+    "doubtful": DoubtWarning,
+    "unsure": None,
+}
 
 # by a pipeline's key, the kinds that were shown; copies have the same key, such as those that a pool of processes makes
 WARNED_KINDS: dict[str, dict[str, object]] = {}

@@ -191,8 +191,8 @@ class TranslatedPart:
 
     source: str
     target: str
+    text: str  # the translation without its marks
     links: list[dict[str, Any]] = field(default_factory=list)
-    text: str = ""  # the translation without its marks; "" if it is copied
 
 
 def translate_part(
@@ -209,7 +209,7 @@ def translate_part(
         copied = document.translation(part, part.text)
         spans = [copied.from_original(mark.start, mark.end) for mark in part.marks]
         marks = [replace(m, start=start, end=end) for m, (start, end) in zip(part.marks, spans, strict=True)]
-        return TranslatedPart(source, insert_marks(copied.text, marks)[0])
+        return TranslatedPart(source, insert_marks(copied.text, marks)[0], copied.text)
     translation, words = document.translation(part, plain), None
     if sentence.attention is not None:
         skip = options["skip_special_tokens"]
@@ -223,7 +223,7 @@ def translate_part(
         link["source_span"] = shifted(link["source_span"], source_insertions)
         link["target_span"] = shifted(link["target_span"], insertions)
         link["source"], link["target"] = source[slice(*link["source_span"])], target[slice(*link["target_span"])]
-    return TranslatedPart(source, target, links, translation.text)
+    return TranslatedPart(source, target, translation.text, links)
 
 
 def document_links(parts: Sequence[TranslatedPart]) -> list[dict[str, Any]]:

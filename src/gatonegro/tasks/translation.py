@@ -35,6 +35,7 @@ from gatonegro.tasks.document import (
     lower_segments,
     translate_part,
 )
+from gatonegro.tasks.doubt import Calibration, document_doubts, pair_features, sentence_doubts
 from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, task_prefix
 from gatonegro.tasks.generation import generate as generate_text
 from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, notice
@@ -167,17 +168,40 @@ def generate(
 ) -> list[list[Generated]]:
     """Generate translations of each source sequence, with attention to its tokens if `return_alignments` is set."""
     outputs = generate_text(model, tokenizer, ids, options, task_name(model.config, options))
-    if not options["return_alignments"]:
+    is_judged = options["doubt"] and Calibration.of(model.config) is not None
+    if not is_judged and not options["return_alignments"]:
         return outputs
     assert isinstance(model, LanguageModel)
     task_ids = tokenizer(task_prefix(model.config, task_name(model.config, options)).strip(), add_special_tokens=False)
     targets = target_languages(tokenizer, model.config)
     tags = tokenizer.convert_tokens_to_ids([LANGUAGE_TAG.format(lang) for lang in targets])
-    aligned = []
-    for source, translations in zip(ids, outputs, strict=True):
-        prefix, reverse = source_prefix(source, tokenizer.all_special_ids, tags, task_ids["input_ids"])
-        aligned.append([add_attention(model, source, output, prefix, reverse) for output in translations])
-    return aligned
+    prefixes = [source_prefix(source, tokenizer.all_special_ids, tags, task_ids["input_ids"]) for source in ids]
+    if is_judged:
+        outputs = add_features(model, ids, outputs, prefixes)
+    if options["return_alignments"]:
+        rows = zip(ids, outputs, prefixes, strict=True)
+        outputs = [[add_attention(model, source, output, *prefix) for output in row] for source, row, prefix in rows]
+    return outputs
+
+
+def add_features(
+    model: LanguageModel,
+    ids: Sequence[Sequence[int]],
+    outputs: Sequence[Sequence[Generated]],
+    prefixes: Sequence[tuple[int, Sequence[int] | None]],
+) -> list[list[Generated]]:
+    """Return copies of translations with the values by which a `Calibration` judges them, if the model can reverse."""
+    rows = [
+        (source, [token for token in output.new_ids if token not in model.generation_config.eos_ids], prefix)
+        for source, translations, prefix in zip(ids, outputs, prefixes, strict=True)
+        for output in translations
+    ]
+    if not rows or any(reverse is None for _, reverse in prefixes):
+        return [list(translations) for translations in outputs]
+    sources, answers, pairs = zip(*rows, strict=True)
+    log_probs = [output.log_probs for translations in outputs for output in translations]
+    values = iter(pair_features(model, sources, answers, pairs, log_probs))
+    return [[replace(output, features=next(values)) for output in translations] for translations in outputs]
 
 
 def source_prefix(
@@ -210,6 +234,11 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
             continue
         translated = [translate_part(tokenizer, document, *pair, options) for pair in zip(parts, chosen, strict=True)]
         out.append({"translation_text": "".join(part.target for part in translated)})
+        if options["doubt"]:
+            judged = [(part.text, answer.text) for part, answer in zip(parts, translated, strict=True)]
+            if doubts := find_doubts(config, document, judged, chosen):
+                out[-1] |= {"doubtful": True, "doubt": {kind: str(reason) for kind, reason in doubts.items()}}
+                output.notices.extend([notice("doubtful", reason=next(iter(doubts.values())))] * (rank == 0))
         if options["return_scores"]:
             if unfinished := next((sentence.unfinished for sentence in used if sentence.unfinished), None):
                 out[-1]["unfinished"] = unfinished
@@ -220,6 +249,25 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
         if options["return_alignments"]:
             out[-1]["alignments"] = document_links(translated)
     return out
+
+
+def find_doubts(
+    config: Config,
+    document: Document,
+    pairs: Sequence[tuple[str, str]],
+    chosen: Sequence[Generated | None],
+) -> dict[str, Message]:
+    """Return the signs that a document's translation is wrong, from its parts, their answers, and what was generated.
+
+    Copied parts have nothing generated, and are judged only where sentences were left in the target language.
+    """
+    calibration, languages = Calibration.of(config), (document.direction.source, document.target)
+    judged = []
+    for (source, answer), sentence in zip(pairs, chosen, strict=True):
+        if sentence is not None or (document.copied_language and any(map(str.isalpha, answer))):
+            values, is_loop = (None, False) if sentence is None else (sentence.features, sentence.repeats)
+            judged.append((source, sentence_doubts(source, answer, languages, calibration, values, is_loop)))
+    return document_doubts(judged)
 
 
 def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
@@ -249,6 +297,7 @@ TRANSLATION = Task(
         "sentences": Option(True, FLAG),  # split documents into sentences, for which models are trained
         "return_languages": Option(False, FLAG),
         "return_alignments": Option(False, FLAG),  # links between words
+        "doubt": Option(True, FLAG),  # mark translations that may be wrong
         "numbers": Option("convert", one_of("convert", "keep")),  # write numbers by the target language's rules
         "keep": Option(True, FLAG),  # translate a sentence that lost protected items in pieces
     },
