@@ -9,7 +9,7 @@ import pytest
 from small import ROOT
 
 from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer, hub, pipeline
-from gatonegro.errors import GatonegroWarning, InputError, OptionError
+from gatonegro.errors import DoubtWarning, GatonegroWarning, InputError, OptionError
 
 NAME = "translate-es-en"
 
@@ -83,6 +83,7 @@ def test_sentences_of_a_document_are_left_alone_by_themselves(translate):
 def test_a_source_that_was_named_is_believed(translate):
     with warnings.catch_warnings():
         warnings.simplefilter("error", GatonegroWarning)
+        warnings.simplefilter("ignore", DoubtWarning)
         answers = translate("El Niño is in the house of El Greco.", src_lang="en", tgt_lang="es")
     assert text(answers) != "El Niño is in the house of El Greco."
 
