@@ -9,13 +9,13 @@ from small_checkpoints import make
 from gatonegro import pipeline
 from gatonegro.documents import Mark, insert_marks, split_markup
 from gatonegro.generation import Generated
-from gatonegro.tasks.alignment import WORD_OR_MARK, WordAttention, place_marks
+from gatonegro.tasks.alignment import WordAttention, place_marks, words_of
 from gatonegro.tasks.variants import best_variant, like_source, variants
 
 
 def attention(source: str, target: str, links: str) -> WordAttention:
     """Return an attention that follows links such as "0-1 2-2" (source-target) and is a little blurred."""
-    words = [list(WORD_OR_MARK.finditer(text)) for text in (source, target)]
+    words = [words_of(text) for text in (source, target)]
     scores = np.full((len(words[1]), len(words[0])), 0.05, np.float32)
     for link in links.split():
         s, t = map(int, link.split("-"))
