@@ -290,5 +290,5 @@ def test_a_mask_that_was_cut_off_is_not_called_missing(filler):
 
 
 def test_targets_are_not_taken_for_texts(filler):
-    with pytest.raises(InputError, match=r"targets\[1\] with a lone surrogate"):
+    with pytest.raises(InputError, match=r"targets\[1\] is a text with a lone surrogate"):
         pipeline("fill-mask", filler)("[MASK]", targets=["gato", "\ud800"])

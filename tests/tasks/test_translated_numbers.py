@@ -83,7 +83,7 @@ def generated(ids) -> Generated:
     ],
 )
 def test_the_first_reading_that_loses_nothing_is_taken(text, told, expected):
-    tokenizer, options = ToldTokenizer(told), TRANSLATION.defaults
+    tokenizer, options = ToldTokenizer(told), TRANSLATION.defaults | {"doubt": False}
     document = Document([], "", source="es", target="en", direction=Direction("es", "en", ","))
     segments = encode_segments(tokenizer, document, [Segment(text, True)], 99, options)
     document.parts, ids = document_parts(segments, []), [tokens for _, _, tokens in segments]

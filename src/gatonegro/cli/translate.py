@@ -125,8 +125,9 @@ def _as_lines(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
 
 
 def _as_document(text: str, answers: list[dict[str, Any]]) -> None:
-    """Print the translation of a line of a document, which ends as the line does."""
-    print(answers[0]["translation_text"], end="", flush=True)
+    """Print the translation of a line of a document, which ends as the line does; a blank line stays."""
+    translation = answers[0]["translation_text"]
+    print(text if translation is None else translation, end="", flush=True)
 
 
 def _terminal_printer(apart: bool) -> Show:
