@@ -746,7 +746,7 @@ class Worker:
             pass
         if self.current.value != self.seen:
             self.seen, self.since = self.current.value, time.monotonic()
-        hung = time.monotonic() - self.since > 3 * TRIAL_SECONDS
+        hung = time.monotonic() - self.since > 12 * TRIAL_SECONDS
         if self.process.is_alive() and not hung:
             return None
         kind, first, last = self.task or ("?", 0, 0)

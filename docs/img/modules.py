@@ -20,7 +20,7 @@ GROUPS = {  # colour → the modules of a kind
     "#fdf1dc": "cli glassbox pipelines tasks training",
     "#dff3ef": "models generation engine families nn",
     "#ece6fb": "language checkpoints packing preprocessing documents tokenization",
-    "#eef0f3": "batching config hub storage checks errors i18n",
+    "#eef0f3": "batching config hub download storage checks errors i18n",
 }
 CONTENTS = {
     "cli": "one file per command",
@@ -37,11 +37,12 @@ CONTENTS = {
     "checkpoints": "safetensors, shards",
     "packing": "Packed, Layout",
     "preprocessing": "tweets, emoji",
-    "documents": "sentences, protected items",
+    "documents": "markup, sentences, numbers",
     "tokenization": "AutoTokenizer, windows",
     "batching": "plan by tokens",
     "config": "Config: sizes, variants",
     "hub": "name → files; the network",
+    "download": "requests to a hub",
     "storage": "atomic file writes",
     "checks": "conditions on what users pass",
     "errors": "one exception per mistake a user can mend, in both languages",

@@ -38,7 +38,7 @@ from gatonegro.tasks.document import (
 from gatonegro.tasks.doubt import Calibration, document_doubts, pair_features, sentence_doubts
 from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, task_prefix
 from gatonegro.tasks.generation import generate as generate_text
-from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, notice
+from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, columns, notice
 from gatonegro.tasks.variants import variants
 from gatonegro.tasks.windows import check_str
 from gatonegro.tokenization import Tokenizer
@@ -270,6 +270,12 @@ def find_doubts(
     return document_doubts(judged)
 
 
+def table_columns(config: Config, answer: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return an answer as a row of a table, which has the columns of doubts whether or not it is doubtful."""
+    rows = [{**one, "doubtful": "doubt" in one, "doubt": "; ".join(one.get("doubt", {}).values())} for one in answer]
+    return columns(rows)
+
+
 def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
     """Return the n-th best translation of a list, or the last one if the list is shorter."""
     return translations[min(rank, len(translations) - 1)]
@@ -289,6 +295,7 @@ TRANSLATION = Task(
     retry=retry,
     decode=decode,
     wrap=flatten_single,
+    columns=table_columns,
     options={
         **GENERATION_OPTIONS,
         "direction": Option(None, optional(DIRECTION_CHECK)),  # a task's name such as "translation_es_to_en"
