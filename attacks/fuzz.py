@@ -460,7 +460,7 @@ class Trials:
         some = texts[: 2 if name.split("-")[0] in ("marian", "bart", "t5", "gpt2") else 6]
         for answer, one in zip(self._answers(pipe, some), some, strict=True):
             for entity in answer if isinstance(answer, list) else ():
-                start, end = entity.get("start"), entity.get("end")
+                start, end = (entity.get(name) if isinstance(entity, dict) else None for name in ("start", "end"))
                 if start is not None and not 0 <= start < end <= len(one):
                     raise BrokenPromise(f"{name}: {entity} in {one!r}")
         return len(texts)
