@@ -78,7 +78,7 @@ class Source:
     @property
     def location(self) -> Message:
         """The location of a model's files, described for error messages."""
-        return Message(f"the folder {self.folder}", f"la carpeta {self.folder}")
+        return MESSAGES["in_folder"].format(folder=self.folder)
 
     def file(self, filename: str) -> Path | None:
         """Return the local path of a model's file, downloaded if necessary, or None if the model has no such file.
@@ -107,7 +107,7 @@ class Source:
             return path if path.is_file() else None
         except OSError as error:
             why = error.strerror or error
-            raise HubError(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from None
+            raise HubError(*MESSAGES["not_read"].format(path=path, why=why)) from None
 
 
 class HubSource(Source):
@@ -125,10 +125,8 @@ class HubSource(Source):
     @property
     def location(self) -> Message:
         if self.offline:
-            return Message(
-                f"the cache ({self.cache}; the network was not used)", f"la caché ({self.cache}; sin usar la red)"
-            )
-        return Message(f"{self.name} on the hub", f"{self.name} del hub")
+            return MESSAGES["in_cache"].format(cache=self.cache)
+        return MESSAGES["on_hub"].format(name=self.name)
 
     @property
     def commit(self) -> str:
@@ -306,11 +304,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
         OptionError: `name` or `revision` has a wrong type.
     """
     if not isinstance(name, str | os.PathLike) or not isinstance(text := os.fspath(name), str):
-        kind = type(name).__name__
-        raise OptionError(
-            f"a model's name must be text or a path, not {kind}.",
-            f"el nombre de un modelo debe ser un texto o una ruta, no {kind}.",
-        )
+        raise OptionError(*MESSAGES["no_name"].format(kind=type(name).__name__))
     LOCAL_CHECK("local_files_only", local_files_only)
     if is_notebook():  # huggingface_hub imports tqdm, which warns of a progress bar that it would like better
         with warnings.catch_warnings(), suppress(ImportError):
@@ -322,11 +316,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     if revision is not None:
         REVISION_CHECK("revision", revision)
     if len(text) > 4096:
-        size = format_int(len(text))
-        raise HubError(
-            f"{text[:60]!r}…: there is no such folder, and no name on the hub has {size.en} characters.",
-            f"{text[:60]!r}…: no existe esa carpeta, y ningún nombre del hub tiene {size.es} caracteres.",
-        )
+        raise HubError(*MESSAGES["long_name"].format(name=text[:60], size=format_int(len(text))))
     if isinstance(name, os.PathLike) or LOCAL_PATH.fullmatch(text):
         path = Path(text)
         if "\0" not in text and path.is_file():

@@ -125,7 +125,7 @@ def _standard_input() -> TextIO:
 
 def _line_parts(keep_ends: bool) -> Iterator[list[str]]:
     if _standard_input().isatty():
-        print_message("type one text per line; Ctrl-D ends.", "escribe un texto por línea; Ctrl-D termina.")
+        print_message(MESSAGES["type_texts"])
     n_done, rest = 0, []  # number of lines yielded; parts of an incomplete line
     while data := sys.stdin.buffer.read1(CHUNK_BYTES):  # type: ignore[union-attr]
         rest.append(data)
@@ -145,7 +145,7 @@ def _decoded(lines: list[bytes], n_done: int, end: bytes, keep_ends: bool) -> It
         text = line.decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
         if SURROGATE.search(text):
             yield part  # the lines before it are answered
-            raise _not_utf8(Message(f"line {n} of standard input", f"la línea {n} de la entrada estándar"), text)
+            raise _not_utf8(MESSAGES["line"].format(n=n), text)
         part.append(text)
     yield part
 
@@ -154,7 +154,4 @@ def _not_utf8(name: Message, text: str) -> InputError:
     bad = SURROGATE.search(text)
     encoding = "utf-16" if text.startswith(("\udcff\udcfe", "\udcfe\udcff")) else "latin1"
     i = bad.start() + 1 if bad else 0
-    return InputError(
-        f"{name.en} is not UTF-8 (character {i}); convert it first, with iconv -f {encoding} -t utf-8, for example.",
-        f"{name.es} no es UTF-8 (carácter {i}); conviértelo antes, con iconv -f {encoding} -t utf-8, por ejemplo.",
-    )
+    return InputError(*MESSAGES["not_utf8"].format(name=name, n=i, encoding=encoding))

@@ -11,7 +11,7 @@ from gatonegro.checks import Check, is_missing_row, one_of
 from gatonegro.errors import GatonegroError, LanguageMismatchError, OptionError
 from gatonegro.i18n import Message
 from gatonegro.language import LanguageMatch, Languages, language_names, match_language, related_languages
-from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings
+from gatonegro.pipelines.loop import MESSAGES, Answer, Loop, OnBatch, Settings
 from gatonegro.tasks.task import Notice, notice
 
 MODES = ("warn", "error", "route", "off")
@@ -103,9 +103,4 @@ def _with_model_name(answer: Any, model: str) -> Any:
         return [_with_model_name(part, model) for part in answer]
     if isinstance(answer, dict):
         return {**answer, "model": model}
-    raise OptionError(
-        'language_check="route" needs answers that can name their model; this task returns numbers. Use '
-        '"warn" or "error".',
-        'language_check="route" es para tareas cuyas respuestas pueden nombrar su modelo; esta da números. Usa '
-        '"warn" o "error".',
-    )
+    raise OptionError(*MESSAGES["no_route"])

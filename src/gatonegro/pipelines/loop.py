@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,12 +14,14 @@ import numpy as np
 from gatonegro.batching import plan
 from gatonegro.checks import NO_TOKEN, ids_problem, is_missing, is_missing_row, not_finite_error
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, RowError, TokenizerError
+from gatonegro.i18n import catalog
 from gatonegro.models import Model
 from gatonegro.preprocessing.transform import TextTransform, transform_row
 from gatonegro.tasks import Task
 from gatonegro.tasks.task import Encoded, Notice, RowOutput, notice
 from gatonegro.tokenization import Tokenizer
 
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))  # of the whole package
 BATCH_TOKENS = {"cpu": 1024}  # largest number of tokens per batch, by type of device
 DEFAULT_BATCH_TOKENS = 32_768  # the same on other devices
 GENERATE_BATCH_TOKENS = 2048  # source tokens per batch of tasks that generate text
@@ -182,10 +185,7 @@ class Loop:
         """Raise InputError if token ids show that the tokenizer belongs to another model."""
         config = self.model.config
         if any(max(types, default=0) >= config.type_vocab_size for types in encoded.token_types or ()):
-            raise InputError(
-                "the tokenizer marks more segments than the model has; pass the model's own tokenizer.",
-                "el tokenizador marca más segmentos de los que tiene el modelo; pasa el tokenizador del modelo.",
-            )
+            raise InputError(*MESSAGES["many_segments"])
         for ids in encoded.ids:
             if ids and (problem := ids_problem(ids, config.vocab_size)):
                 raise InputError(f"a text {problem.en}", f"un texto {problem.es}")

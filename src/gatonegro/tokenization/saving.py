@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
 from gatonegro.errors import InputError, TokenizerError
-from gatonegro.storage import lock_folder, output_folder, replace_files
+from gatonegro.storage import as_json, lock_folder, output_folder, replace_files
 from gatonegro.tokenization.marian import Marian
 
 
@@ -52,9 +51,9 @@ def save(
         config |= {"tokenizer_class": "MarianTokenizer", **marian.languages, "added_tokens_decoder": decoder}
         files = dict(marian.files)
     else:
-        files = {"tokenizer.json": _bytes(backend.to_str(pretty=True))}
-    files["tokenizer_config.json"] = _bytes(json.dumps(config, indent=2, ensure_ascii=False))
-    files["special_tokens_map.json"] = _bytes(json.dumps(_without_type(special), indent=2, ensure_ascii=False))
+        files = {"tokenizer.json": f"{backend.to_str(pretty=True)}\n".encode()}
+    files["tokenizer_config.json"] = as_json(config).encode()
+    files["special_tokens_map.json"] = as_json(_without_type(special)).encode()
     with lock_folder(folder, TokenizerError), replace_files(folder, TokenizerError) as staging:
         for name, data in files.items():
             staging.file(name).write_bytes(data)
@@ -69,10 +68,6 @@ def _as_json(token: str, added: dict[str, Any]) -> Any:
 
 def _flags(token: Any) -> dict[str, bool]:
     return {name: getattr(token, name, False) for name in ("lstrip", "rstrip", "single_word", "normalized")}
-
-
-def _bytes(text: str) -> bytes:
-    return f"{text}\n".encode()
 
 
 def _without_type(special: dict[str, Any]) -> dict[str, Any]:
