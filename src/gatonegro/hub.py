@@ -51,13 +51,13 @@ PROGRESS_BYTES = 2**23  # of a download with a progress bar, and between two bre
 # error messages; keys of download errors are the class (of huggingface_hub or its HTTP library), status or errno
 MESSAGES = catalog(Path(__file__).with_name("hub.json"))
 # names of httpx's and requests' exceptions; which of the two is used depends on the version of huggingface_hub
-NETWORK_ERRORS = ("HTTPError", "RequestException", "ConnectionError", "TimeoutError", "gaierror")
-ERROR_ALIASES = dict.fromkeys(NETWORK_ERRORS, "network")
-# the hub's answer cannot be read: no HTTP, or a redirect to no address
-ERROR_ALIASES |= dict.fromkeys(
-    ("ProtocolError", "DecodingError", "InvalidURL", "UnsupportedProtocol"), "FileMetadataError"
-)
-ERROR_ALIASES |= {"OfflineModeIsEnabled": "offline", "EACCES": "not_written", "EROFS": "not_written"}
+ERROR_KEYS = {
+    "network": "HTTPError RequestException ConnectionError TimeoutError gaierror",
+    "FileMetadataError": "ProtocolError DecodingError InvalidURL UnsupportedProtocol",  # an answer that is no hub's
+    "offline": "OfflineModeIsEnabled",
+    "not_written": "EACCES EROFS",
+}
+ERROR_ALIASES = {name: key for key, names in ERROR_KEYS.items() for name in names.split()}
 
 
 class Source:
@@ -323,7 +323,9 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
             raise HubError(*MESSAGES["is_a_file"].format(name=text, folder=str(path.parent)))
         raise HubError(*MESSAGES["no_folder"].format(name=text, here=Path.cwd()))
     if text in BUILT_IN:
-        return Source(text, _built_in(text), revision)
+        if (folder := built_in_models().get(text)) is None:
+            raise HubError(*MESSAGES["not_installed"].format(name=text, distribution=WEIGHTS_DISTRIBUTION))
+        return Source(text, folder, revision)
     if "/" not in text and (close := get_close_matches(text, BUILT_IN, 1, 0.75)):
         raise HubError(*MESSAGES["did_you_mean"].format(name=text, close=close[0]))
     from huggingface_hub.errors import HFValidationError
@@ -351,9 +353,3 @@ def built_in_models() -> dict[str, Path]:
     spec = find_spec(WEIGHTS_PACKAGE)  # does not import it
     roots = [Path(root) for root in (spec.submodule_search_locations if spec else None) or ()]
     return {name: root / name for name in BUILT_IN for root in roots if (root / name / "config.json").is_file()}
-
-
-def _built_in(name: str) -> Path:
-    if (folder := built_in_models().get(name)) is not None:
-        return folder
-    raise HubError(*MESSAGES["not_installed"].format(name=name, distribution=WEIGHTS_DISTRIBUTION))

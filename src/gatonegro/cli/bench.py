@@ -11,7 +11,7 @@ from gatonegro.cli.arguments import MESSAGES, add_json, add_model, add_source, s
 from gatonegro.cli.terminal import print_json, print_message, print_tabs, table
 from gatonegro.errors import CheckpointError, OptionError, message_of
 from gatonegro.hub import DEFAULT_MODELS
-from gatonegro.i18n import localized
+from gatonegro.i18n import format_number, localized
 
 BENCH_SENTENCES = (
     "El profesor es bueno, todo será sencillo.",
@@ -90,6 +90,6 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         ("", "left"),
     )
     for row in rows:
-        mark = "← auto" if row["auto"] else ""
-        shown.add_row(row["precision"], f"{row['texts_per_s']:.1f}", f"{row['ms_for_one']:.1f}", mark)
+        numbers = (str(format_number(row[name], 1)) for name in ("texts_per_s", "ms_for_one"))
+        shown.add_row(row["precision"], *numbers, "← auto" if row["auto"] else "")
     Console(highlight=False).print(shown)

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from gatonegro.cli.arguments import MESSAGES, add_source, source_of
-from gatonegro.cli.terminal import print_message
+from gatonegro.cli.terminal import megabytes_of, print_message
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def run(args: Namespace) -> None:
             with storage.replace_files(out) as staging:
                 staging.copy(card)
     form = "int8" if args.int8 else ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors.values()}))
-    megabytes = sum(file.stat().st_size for file in out.glob("*.safetensors")) / 1e6
+    megabytes = megabytes_of(out.glob("*.safetensors"))
     if sys.stderr.isatty():
         print_message(MESSAGES["converted"].format(megabytes=megabytes, form=form, folder=out))
     print(out)

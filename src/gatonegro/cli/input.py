@@ -6,7 +6,7 @@ import csv
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 
@@ -20,6 +20,14 @@ CHUNK_BYTES = 1 << 17  # bytes of standard input per read: about a thousand line
 CHUNK_ROWS = 1000  # rows of a CSV per list of texts
 DELIMITERS = ",;\t|"
 COLUMN_NAME = re.compile(r"[^\W\d]([\w .()/-]{0,38}[\w)])?")  # in prose, a space follows a comma
+
+
+def flattened(parts: Iterable[list[str]], apart: bool) -> Iterator[str]:
+    """Yield the texts of lists; with `apart`, print an empty line between what is printed for two of them."""
+    for n, text in enumerate(chain.from_iterable(parts)):
+        if n and apart:
+            print()
+        yield text
 
 
 def read_texts(arguments: list[str], column: str | None = None, keep_ends: bool = False) -> Iterator[list[str]]:

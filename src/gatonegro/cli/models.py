@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro.cli.arguments import MESSAGES, add_json, add_source, source_of
-from gatonegro.cli.terminal import print_json, print_message
+from gatonegro.cli.terminal import megabytes_of, print_json, print_message
 from gatonegro.errors import OptionError
 from gatonegro.hub import BUILT_IN, WEIGHTS_DISTRIBUTION, built_in_models
-from gatonegro.i18n import localized
+from gatonegro.i18n import format_number, localized
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -45,12 +45,12 @@ def get(args: Namespace) -> None:
         name = Path(args.get).resolve().name
     to = Path(args.to or ".") / name
     files = copy_to(to, args.get, **source_of(args))
-    megabytes = sum(path.stat().st_size for path in files) / 1e6
     shown = f"./{to}" if len(to.parts) == 1 else str(to)  # a path, where a name may be that of a built-in model
     next_step = MESSAGES["to_use"].format(shown=shown)
     if any(path.suffix == ".bin" for path in files):
         next_step = MESSAGES["to_convert"].format(to=to)
-    print_message(MESSAGES["copied"].format(name=args.get, count=len(files), megabytes=megabytes, hint=next_step))
+    size = megabytes_of(files)
+    print_message(MESSAGES["copied"].format(name=args.get, count=len(files), megabytes=size, hint=next_step))
     print(to)
 
 
@@ -63,12 +63,12 @@ def _show(record: dict[str, Any]) -> None:
         rows += [
             (localized("languages", "idiomas"), " ".join(record["languages"])),
             (localized("licence", "licencia"), record["licence"]),
-            (localized("size", "tamaño"), f"{record['mb']} MB"),
+            (localized("size", "tamaño"), f"{format_number(record['mb'], 1)} MB"),
         ]
         width = max(map(len, record["figures"]), default=0)
         title = localized("figures", "cifras")
         for name, value in record["figures"].items():
-            shown = f"{value:.{3 if abs(value) <= 1 else 1}f}" if isinstance(value, float) else value
+            shown = format_number(value, 3 if abs(value) <= 1 else 1) if isinstance(value, float) else value
             rows.append((title, f"{name:<{width}}  {shown}"))
             title = ""
     else:

@@ -130,7 +130,7 @@ class Pipeline:
         PROGRESS_CHECK("progress", progress)
         if is_missing(inputs):
             return None
-        task, warner = self.task_record, NoticeWarner(self.key)
+        task, warner = self.task_record, NoticeWarner(self.warned_kinds)
         if task.is_single(inputs, settings.options):
             (answer,) = self._answers([inputs], settings, warner, progress)
             warner.warn()
@@ -161,7 +161,7 @@ class Pipeline:
         PROGRESS_CHECK("progress", progress)
         single = is_missing(inputs) or self.task_record.is_single(inputs, settings.options)
         rows = list(map(blank_as_missing, [inputs] if single else _validated_rows(inputs)))
-        warner = NoticeWarner(self.key)
+        warner = NoticeWarner(self.warned_kinds)
         answers = self._answers(self._rows(rows, settings.options), settings, warner, progress)
         warner.warn()
         columns, config = self.task_record.columns, self.model.config
@@ -191,7 +191,7 @@ class Pipeline:
         """
         settings = self._settings({})
         checked = ((_validated_rows(rows), settings) for rows in _validated_rows(parts))
-        return self._values(checked, NoticeWarner(self.key), warn_at_once=True)
+        return self._values(checked, NoticeWarner(self.warned_kinds), warn_at_once=True)
 
     def run(self, parts: Iterable[Part]) -> Iterator[Answer]:
         """Yield one `Answer` per input row, in order and in bounded memory, with errors returned and not raised.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -163,7 +162,10 @@ class Loop:
         """
         errors: dict[int, GatonegroError] = {}
         row_indices = list(rows)
-        encode = partial(_encode, self.task, self.tokenizer, self.model, options)
+
+        def encode(part: Sequence[Any]) -> Encoded:
+            return self.task.encode(self.tokenizer, self.model.config, part, options)
+
         encoded, named = Encoded((), (), 0), True
         while row_indices:
             try:
@@ -225,19 +227,16 @@ class Loop:
             except CheckpointError as error:  # NaN in an unknown sequence of the batch
                 return [error] if len(batch) == 1 else [self._ask(encoded, [n], options)[0] for n in batch]
         assert self.task.predict is not None
+        multiple = 64 if sum(map(len, ids)) > 256 else 8  # so that operators compile for few shapes
         arrays = self.task.predict(
             self.model,
             ids,
             token_types=None if encoded.token_types is None else [encoded.token_types[n] for n in batch],
             queried=None if encoded.queried is None else [encoded.queried[n] for n in batch],
-            pad_to_multiple_of=_pad_multiple(sum(map(len, ids))) if len(encoded.ids) > 1 else 1,
+            pad_to_multiple_of=multiple if len(encoded.ids) > 1 else 1,
         )
         dtype = self.model.precision or self.model.dtype
         return [array if np.isfinite(array).all() else not_finite_error(dtype) for array in arrays]
-
-
-def _encode(task: Task, tokenizer: Tokenizer, model: Model, options: Mapping[str, Any], rows: Sequence[Any]) -> Encoded:
-    return task.encode(tokenizer, model.config, rows, options)
 
 
 def _failing_rows(
@@ -255,8 +254,3 @@ def _failing_rows(
                 encode([row for _, row in part])
             except ROW_ERRORS as inner:
                 yield from _failing_rows(encode, part, inner, named=False)
-
-
-def _pad_multiple(tokens: int) -> int:
-    """Return the multiple to which a batch's tokens are padded, so that operators compile for few shapes."""
-    return 64 if tokens > 256 else 8

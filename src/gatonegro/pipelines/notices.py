@@ -23,8 +23,8 @@ WARNED_KINDS: dict[str, dict[str, object]] = {}
 class NoticeWarner:
     """Collects the notices on a call's answers, and warns once per pipeline and kind of notice."""
 
-    def __init__(self, key: str):
-        self.key = key  # of the pipeline
+    def __init__(self, warned: dict[str, object]):
+        self.warned = warned  # kinds that were shown by the pipeline or a copy of it
         self.rows = 0
         self.count: Counter[str] = Counter()
         self.first: dict[str, tuple[int, Notice]] = {}
@@ -40,8 +40,10 @@ class NoticeWarner:
         """Issue a warning for each new kind of notice, attributed to the line that called the pipeline."""
         for kind, (item, notice) in self.first.items():
             category = CATEGORIES.get(kind, GatonegroWarning)
-            warned, mark = WARNED_KINDS.setdefault(self.key, {}), object()
-            if category is None or warned.setdefault(kind, mark) is not mark:  # setdefault: once, whatever the thread
+            mark = object()
+            if (
+                category is None or self.warned.setdefault(kind, mark) is not mark
+            ):  # setdefault: once, whatever the thread
                 continue
             count, rows = self.count[kind], self.rows
             en, es = notice.message
@@ -53,5 +55,5 @@ class NoticeWarner:
             try:
                 warn(category(en, es, item=item), stacklevel=3)
             except Warning:  # raised by the user's filter, as often as it happens
-                del warned[kind]
+                del self.warned[kind]
                 raise
