@@ -184,16 +184,15 @@ def read_bytes(path: Path, error: ErrorType) -> bytes:
 
 def read_json(path: Path, error: ErrorType) -> dict[str, Any]:
     """Return the object in a JSON file as a dict, or raise `error` if it cannot be read or is no JSON object."""
+    content = read_bytes(path, error)
     try:
-        text = read_bytes(path, error).decode()
+        text = content.decode()
         data = json.loads(text)
         if "\\ud" in text.lower():  # a lone surrogate cannot be encoded
             json.dumps(data, ensure_ascii=False).encode()
         if _is_deeper(data, MAX_JSON_DEPTH):
             raise RecursionError(f"more than {MAX_JSON_DEPTH} levels")
     except (ValueError, RecursionError) as failure:
-        if isinstance(failure, GatonegroError):
-            raise
         raise error(*MESSAGES["no_json"].format(path=path, failure=failure)) from failure
     if not isinstance(data, dict):
         raise error(*MESSAGES["no_object"].format(path=path, kind=type(data).__name__))

@@ -40,10 +40,8 @@ class NoticeWarner:
         """Issue a warning for each new kind of notice, attributed to the line that called the pipeline."""
         for kind, (item, notice) in self.first.items():
             category = CATEGORIES.get(kind, GatonegroWarning)
-            mark = object()
-            if (
-                category is None or self.warned.setdefault(kind, mark) is not mark
-            ):  # setdefault: once, whatever the thread
+            mark = object()  # setdefault: once, whatever the thread
+            if category is None or self.warned.setdefault(kind, mark) is not mark:
                 continue
             count, rows = self.count[kind], self.rows
             en, es = notice.message
