@@ -20,11 +20,11 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gatonegro import storage
 from gatonegro.checks import FLAG, Check, optional
 from gatonegro.download import MAX_RETRIES, chunks, has_digest, request
 from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError, is_notebook, warn
 from gatonegro.i18n import Message, catalog, format_int
-from gatonegro.storage import read_json
 
 # short name → task; the weights are a separate distribution with one folder per model
 BUILT_IN = {
@@ -99,15 +99,14 @@ class Source:
             HubError: the file cannot be downloaded.
         """
         path = self.file(filename)
-        return None if path is None else read_json(path, ConfigError)
+        return None if path is None else storage.read_json(path, ConfigError)
 
     def _file(self, filename: str) -> Path | None:
         path = (self.folder or Path()) / filename
         try:
             return path if path.is_file() else None
         except OSError as error:
-            why = error.strerror or error
-            raise HubError(*MESSAGES["not_read"].format(path=path, why=why)) from None
+            raise HubError(*storage.MESSAGES["not_read"].format(path=path, why=error.strerror or error)) from None
 
 
 class HubSource(Source):
@@ -190,10 +189,8 @@ class HubSource(Source):
         for folder in (blob.parent, pointer.parent):
             folder.mkdir(parents=True, exist_ok=True)
         if not blob.is_file():
-            length = headers.get("X-Linked-Size") or (
-                headers.get("Content-Length") if "Location" not in headers else ""
-            )
-            size = int(length) if length and length.isdecimal() and len(length) < 20 else None
+            length = headers.get("X-Linked-Size") or ("Location" not in headers and headers.get("Content-Length")) or ""
+            size = int(length) if length.isdecimal() and len(length) < 20 else None
             if size and size > shutil.disk_usage(blob.parent).free:
                 raise self._error("ENOSPC", filename)
             temporary = blob.with_name(f"{etag[1]}.{secrets.token_hex(4)}.incomplete")

@@ -177,8 +177,7 @@ def read_bytes(path: Path, error: ErrorType) -> bytes:
         if (size := path.stat().st_size) <= limit:
             return path.read_bytes()
     except OSError as failure:
-        why = failure.strerror or failure
-        raise error(*MESSAGES["not_read"].format(path=path, why=why)) from failure
+        raise error(*MESSAGES["not_read"].format(path=path, why=failure.strerror or failure)) from failure
     raise error(*MESSAGES["too_large"].format(path=path, mib=format_int(size // MIB), at_most=limit // MIB))
 
 

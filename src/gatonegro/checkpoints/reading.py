@@ -132,8 +132,7 @@ def weight_map(index: Path, suffix: str = ".safetensors") -> dict[str, str]:
         if not isinstance(files, dict) or not files:
             raise CheckpointError(*MESSAGES["no_weight_map"])
     except CheckpointError as error:
-        why = message_of(error)
-        raise CheckpointError(*MESSAGES["no_index"].format(index=index, why=why)) from None
+        raise CheckpointError(*MESSAGES["no_index"].format(index=index, why=message_of(error))) from None
     for name, shard in files.items():
         if not isinstance(shard, str) or not re.fullmatch(r"[^/\\:\0]+" + re.escape(suffix), shard):
             raise CheckpointError(*MESSAGES["outside"].format(index=index, name=name, shard=str(shard), suffix=suffix))
@@ -189,8 +188,7 @@ def _unpickle(path: Path) -> dict[str, Tensor]:
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything
-        why = str(error).partition("\n")[0]
-        raise CheckpointError(*MESSAGES["bad_pickle"].format(path=path, why=why)) from None
+        raise CheckpointError(*MESSAGES["bad_pickle"].format(path=path, why=str(error).partition("\n")[0])) from None
     if not isinstance(tensors, dict) or not all(
         isinstance(n, str) and isinstance(t, Tensor) for n, t in tensors.items()
     ):

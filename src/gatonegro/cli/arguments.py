@@ -14,8 +14,8 @@ from gatonegro.i18n import catalog
 HELP, MESSAGES = (catalog(Path(__file__).with_name(f"{name}.json")) for name in ("help", "messages"))
 LANGUAGE_CHECKS = ("warn", "error", "route", "off")
 LANGUAGE_CODES = {
-    **dict.fromkeys(("español", "espanol", "castellano", "spanish"), "es"),
-    **dict.fromkeys(("inglés", "ingles", "english"), "en"),
+    **dict.fromkeys(("español", "espanol", "castellano", "spanish", "es"), "es"),
+    **dict.fromkeys(("inglés", "ingles", "english", "en"), "en"),
 }
 
 
@@ -70,7 +70,7 @@ probability = partial(parsed, kind=float, low=0, high=1, key="probability")
 
 def language(text: str) -> str:
     """Return the code of a language that is given by name, such as "es" for "Español", or else the text."""
-    return LANGUAGE_CODES.get(text.lower(), text.lower() if text.lower() in LANGUAGE_CODES.values() else text)
+    return LANGUAGE_CODES.get(text.lower(), text)
 
 
 def device(text: str) -> int | str:

@@ -161,5 +161,4 @@ def _decoded(lines: list[bytes], n_done: int, end: bytes, keep_ends: bool) -> It
 def _not_utf8(name: Message, text: str) -> InputError:
     bad = SURROGATE.search(text)
     encoding = "utf-16" if text.startswith(("\udcff\udcfe", "\udcfe\udcff")) else "latin1"
-    i = bad.start() + 1 if bad else 0
-    return InputError(*MESSAGES["not_utf8"].format(name=name, n=i, encoding=encoding))
+    return InputError(*MESSAGES["not_utf8"].format(name=name, n=bad.start() + 1 if bad else 0, encoding=encoding))

@@ -45,8 +45,7 @@ class Parser(argparse.ArgumentParser):
             known = COMMAND_WORDS.get(value) or COMMAND_OF_TASK.get(str(task))
             close = [known] if known else close
         if action.choices is not None and value not in action.choices and close:
-            en, es = f"there is no {value!r}; did you mean {close[0]}?", f"no hay {value!r}; ¿querías decir {close[0]}?"
-            raise argparse.ArgumentError(None, localized(en, es))
+            raise argparse.ArgumentError(None, str(MESSAGES["no_word"].format(word=value, close=close[0])))
         super()._check_value(action, value)
 
     def _print_message(self, message: str, file: Any = None) -> None:

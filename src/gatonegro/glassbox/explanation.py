@@ -73,6 +73,5 @@ def saver_of(path: str | Path) -> Callable[[Record, Path], None]:
     if path.is_dir():
         raise OptionError(*MESSAGES["is_a_folder"].format(path=path))
     if path.suffix.lower() not in SAVERS:
-        known = ", ".join(SAVERS)
-        raise OptionError(*MESSAGES["no_suffix"].format(name=path.name, known=known))
+        raise OptionError(*MESSAGES["no_suffix"].format(name=path.name, known=", ".join(SAVERS)))
     return SAVERS[path.suffix.lower()]

@@ -99,7 +99,7 @@ class Record:
         if len(steps) == 1:
             return steps[0]
         names = ", ".join(step.name for step in steps or self.steps[:12])
-        raise KeyError(str(MESSAGES["no_step"].format(count=len(steps), name=name, names=names)))  # fmt: skip
+        raise KeyError(str(MESSAGES["no_step"].format(count=len(steps), name=name, names=names)))
 
     @property
     def mismatch(self) -> Diagnosis | None:

@@ -57,8 +57,7 @@ def toy(text: str, lang: str) -> Explanation:
     """Return the explanation of a text by the toy model, which has a vocabulary of three words."""
     words = text.split()
     if not words or any(word not in WORD_VECTORS for word in words) or len(words) > 12:
-        known = " ".join(WORD_VECTORS)
-        raise InputError(*MESSAGES["toy_words"].format(known=known, text=text))
+        raise InputError(*MESSAGES["toy_words"].format(known=" ".join(WORD_VECTORS), text=text))
     layer, x = make_layer(), torch.tensor([WORD_VECTORS[word] for word in words], dtype=torch.float64)  # (t, 3)
     with torch.no_grad(), record_activations(layer) as activations:
         layer(x, Layout((len(words),), (len(words),)))

@@ -130,16 +130,13 @@ class Pipeline:
         PROGRESS_CHECK("progress", progress)
         if is_missing(inputs):
             return None
-        task, warner = self.task_record, NoticeWarner(self.warned_kinds)
+        task = self.task_record
         if task.is_single(inputs, settings.options):
-            (answer,) = self._answers([inputs], settings, warner, progress)
-            warner.warn()
+            (answer,) = self._answers([inputs], settings, progress)
             return task.wrap(inputs, answer, options)
         if isinstance(inputs, Iterator):
-            return self._values([(inputs, settings)], warner, warn_at_once=True)
-        answers = self._answers(self._rows(inputs, settings.options), settings, warner, progress)
-        warner.warn()
-        return task.wrap(inputs, answers, options)
+            return self._values([(inputs, settings)], NoticeWarner(self.warned_kinds), warn_at_once=True)
+        return task.wrap(inputs, self._answers(self._rows(inputs, settings.options), settings, progress), options)
 
     def to_frame(self, inputs: Any, *, progress: bool | None = None, **options: Any) -> Any:
         """Return the answers as a pandas DataFrame with the index of a pandas Series, or a polars DataFrame for polars.
@@ -161,26 +158,22 @@ class Pipeline:
         PROGRESS_CHECK("progress", progress)
         single = is_missing(inputs) or self.task_record.is_single(inputs, settings.options)
         rows = list(map(blank_as_missing, [inputs] if single else _validated_rows(inputs)))
-        warner = NoticeWarner(self.warned_kinds)
-        answers = self._answers(self._rows(rows, settings.options), settings, warner, progress)
-        warner.warn()
+        answers = self._answers(self._rows(rows, settings.options), settings, progress)
         columns, config = self.task_record.columns, self.model.config
         return frame(inputs, [None if answer is None else columns(config, answer) for answer in answers])
 
-    def _answers(
-        self, rows: Sequence[Any], settings: Settings, warner: NoticeWarner, progress: bool | None
-    ) -> list[Any]:
+    def _answers(self, rows: Sequence[Any], settings: Settings, progress: bool | None) -> list[Any]:
         """Return the answers to valid rows, with a progress bar; Ctrl-C raises with the answers so far."""
-        answers: list[Any] = []
+        warner, answers = NoticeWarner(self.warned_kinds), list[Any]()
         try:
             with ProgressBar(self.task, progress) as bar:
                 parts = [(rows, settings)]
                 answers.extend(self._values(parts, warner, on_batch=lambda done: bar.update(done, len(rows))))
         except KeyboardInterrupt as stop:
             stop.answers = answers  # type: ignore[attr-defined]
-            text = str(MESSAGES["interrupted"].format(done=len(answers), count=len(rows)))
-            stop.args = (text,)
+            stop.args = (str(MESSAGES["interrupted"].format(done=len(answers), count=len(rows))),)
             raise
+        warner.warn(stacklevel=4)
         return answers
 
     def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:

@@ -126,8 +126,7 @@ class Loop:
         except MemoryError:
             raise
         except Exception as error:
-            kind = type(error).__name__
-            return RowError(f"cannot be read: it raises {kind}.", f"no se puede leer: lanza {kind}.")
+            return RowError(*MESSAGES["raises"].format(kind=type(error).__name__))
         return None
 
     def _decode(

@@ -36,7 +36,7 @@ class NoticeWarner:
             self.first.setdefault(notice.kind, (self.rows, notice))
         self.rows += 1
 
-    def warn(self) -> None:
+    def warn(self, stacklevel: int = 3) -> None:
         """Issue a warning for each new kind of notice, attributed to the line that called the pipeline."""
         for kind, (item, notice) in self.first.items():
             category = CATEGORIES.get(kind, GatonegroWarning)
@@ -51,7 +51,7 @@ class NoticeWarner:
                 en, es = f"{en} ({count} of {rows} texts.)", f"{es} ({count} de {rows} textos.)"
             en, es = f"{en} Shown once per pipeline.", f"{es} Este aviso sale una vez por pipeline."
             try:
-                warn(category(en, es, item=item), stacklevel=3)
+                warn(category(en, es, item=item), stacklevel=stacklevel)
             except Warning:  # raised by the user's filter, as often as it happens
                 del self.warned[kind]
                 raise

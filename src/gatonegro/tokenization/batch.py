@@ -122,8 +122,7 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
     for name, rows in data.items():
         lengths = {len(row) for row in rows if isinstance(row, list)}
         if len(lengths) > 1:
-            problem = MESSAGES["no_tensor"]
-            raise InputError(*problem.format(name=name, shortest=min(lengths), longest=max(lengths)))
+            raise InputError(*MESSAGES["no_tensor"].format(name=name, shortest=min(lengths), longest=max(lengths)))
         array = np.asarray(rows)
         array = array.astype(np.float32 if array.size and array.dtype.kind == "f" else np.int64)
         arrays[name] = array if rows else array.reshape(0, 0)

@@ -140,8 +140,7 @@ def _find_vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]
             raise TokenizerError(*MESSAGES["several"].format(name=source.name, file=file, several=several))
         if paths:
             return file, paths[0]
-    names = ", ".join(FAMILY_BY_FILE)
-    raise TokenizerError(*MESSAGES["no_tokenizer"].format(name=source.name, wanted=names))
+    raise TokenizerError(*MESSAGES["no_tokenizer"].format(name=source.name, wanted=", ".join(FAMILY_BY_FILE)))
 
 
 def _family_name(source: Source, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
@@ -152,8 +151,7 @@ def _family_name(source: Source, config: dict[str, Any], model: dict[str, Any], 
             return name
         if name and kind:
             known = ", ".join(name for name, family in TOKENIZER_FAMILIES.items() if family.kind == kind)
-            problem = MESSAGES["not_enough"].format(name=source.name, file=file, kind=name, known=known)
-            raise TokenizerError(*problem)
+            raise TokenizerError(*MESSAGES["not_enough"].format(name=source.name, file=file, kind=name, known=known))
     if file == "merges.txt" and "<s>" not in _json(source, "vocab.json"):
         return "gpt2"
     return FAMILY_BY_FILE[file]
