@@ -13,4 +13,4 @@ print(kept.join(clf.to_frame(kept.text))[["stars", "label"]])
 
 print(clf.to_frame(reviews.text).label.isna().tolist())  # → [False, True, False, True]
 print(list(clf.to_frame(reviews.text, top_k=None)))  # → ['NEG', 'NEU', 'POS']
-print(list(pipeline("translation").to_frame(reviews.text)))  # → ['translation_text']
+print(pipeline("translation").to_frame(reviews.text).translation_text.isna().tolist())  # → [False, True, False, True]

@@ -80,9 +80,9 @@ def test_the_modes_of_the_language_check_are_those_of_pipelines():
 def test_fewer_translations_than_were_asked_for_are_said(run, translator, monkeypatch):
     unique = run("translate", "-m", translator, "--nbest", "3", "--json", "El gato.")
     assert len(lines(unique[0])[0]["translations"]) == 3 or "fewer than 3" in unique[1]
-    from gatonegro.tasks import translation
+    from gatonegro.tasks import document
 
-    monkeypatch.setattr(translation, "decode_text", lambda *args: "the same")
+    monkeypatch.setattr(document, "decode_text", lambda *args: "the same")
     for arguments_, count in ((["El gato.", "La casa.", ""], 2), (["El gato."], 1)):
         out, err = run("translate", "-m", translator, "--nbest", "3", "--json", *arguments_)
         assert [len(record["translations"]) for record in lines(out)][:1] == [1]

@@ -141,7 +141,7 @@ def test_unsure_answers_are_marked(tiny, run, terminal):
         (["sentiment", "--top-k", "-1", "x"], "--top-k: must be a whole number of at least 1, not '-1'"),
         (["sentiment", "--top-k", "abc", "x"], "--top-k: must be a whole number of at least 1, not 'abc'"),
         (["sentiment", "--top-k", "²", "x"], "--top-k: must be"),
-        (["sentiment", "--top-k", "9" * 5000, "x"], "--top-k: invalid"),
+        (["sentiment", "--top-k", "9" * 5000, "x"], "--top-k: must be a whole number of at least 1, not '9999"),
         (["sentiment", "--bogus", "x"], "unrecognized arguments: --bogus"),
         (["sentiment", "x", "-m"], "expected one argument"),
         (["convert", "x"], "required: -o/--output"),
