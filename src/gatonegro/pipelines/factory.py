@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatonegro import tasks
+from gatonegro.checks import short_repr
 from gatonegro.engine import limit_threads, resolve_device
 from gatonegro.errors import GatonegroError, InputError, OptionError, print_notice
 from gatonegro.hub import DEFAULT_MODELS, built_in_models, locate
@@ -148,7 +149,7 @@ def _resolve_task(
         meant = [name for name, words in TASK_WORDS.items() if str(task).lower() in words]
         close = next(iter(meant or get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.65)), None)
         hint = Message(f"Did you mean {close!r}? ", f"¿Querías decir {close!r}? ") if close else EMPTY
-        raise OptionError(*MESSAGES["no_task"].format(task=str(task), hint=hint, known=TASK_NAMES))
+        raise OptionError(*MESSAGES["no_task"].format(task=short_repr(task), hint=hint, known=TASK_NAMES))
     return task, record, options
 
 
