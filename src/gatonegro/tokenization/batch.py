@@ -35,9 +35,7 @@ class BatchEncoding(dict[str, Any]):
             return self[name]
         except KeyError:
             names = ", ".join(self) or localized("nothing", "nada")
-            raise AttributeError(
-                localized(f"this batch has no {name!r}; it has {names}", f"este lote no tiene {name!r}; tiene {names}")
-            ) from None
+            raise AttributeError(str(MESSAGES["no_column"].format(name=name, names=names))) from None
 
     def __getitem__(self, key: Any) -> Any:
         """Return a model input by its name, such as `input_ids`, or the Rust `Encoding` of a row by its index."""
