@@ -40,10 +40,13 @@ def test_what_fails_leaves_what_was_there_and_nothing_beside_it(tmp_path):
 def test_a_copy_is_the_file_that_a_link_points_to_and_never_itself(tmp_path):
     (tmp_path / "a").write_bytes(b"\0\xff")
     (tmp_path / "link").symlink_to(tmp_path / "a")
-    storage.copy(tmp_path / "link", tmp_path / "b")
-    assert (tmp_path / "b").read_bytes() == b"\0\xff" and not (tmp_path / "b").is_symlink()
-    with pytest.raises(CheckpointError, match="the model itself"):
-        storage.copy(tmp_path / "a", tmp_path / "link")
+    with storage.replace_files(tmp_path / "new") as staging:
+        staging.copy(tmp_path / "link")
+    copy = tmp_path / "new" / "link"
+    assert copy.read_bytes() == b"\0\xff" and not copy.is_symlink()
+    (tmp_path / "new" / "a").symlink_to(tmp_path / "a")
+    with pytest.raises(CheckpointError, match="the model itself"), storage.replace_files(tmp_path / "new") as staging:
+        staging.copy(tmp_path / "a")
 
 
 @pytest.mark.parametrize("name", [None, 7, "", "a\0b", b"x"])

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from reprlib import Repr
 from typing import Any
 
 from gatonegro.errors import CheckpointError, InputError, OptionError, RowError
-from gatonegro.i18n import Message
+from gatonegro.i18n import Message, catalog
 
+MESSAGES = catalog(Path(__file__).with_name("checks.json"))
 _REPR = Repr()
 _REPR.maxlevel, _REPR.maxother, _REPR.maxstring, _REPR.maxlong = 2, 80, 80, 80
 _REPR.maxlist = _REPR.maxtuple = _REPR.maxdict = _REPR.maxset = 20
@@ -33,10 +35,7 @@ class Check:
 
     def message(self, name: str, value: Any) -> Message:
         """Return the error message, in English and Spanish, for a value that does not meet a check's condition."""
-        actual = short_repr(value)
-        return Message(
-            f"{name} must be {self.expected.en}, not {actual}.", f"{name} debe ser {self.expected.es}, no {actual}."
-        )
+        return MESSAGES["condition"].format(name=name, expected=self.expected, actual=short_repr(value))
 
     def __call__(self, name: str, value: Any) -> Any:
         """Return an option's value, or raise OptionError if it does not meet the check's condition."""
@@ -118,13 +117,7 @@ def surrogate_problem(text: str) -> Message | None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        bad, index = text[error.start], error.start
-        return Message(
-            f"a lone surrogate, {bad!r}, at character {index}, which UTF-8 cannot encode; read its file with the right "
-            "encoding, or use text.encode('utf-8', 'replace').decode().",
-            f"un surrogate suelto, {bad!r}, en el carácter {index}, que no cabe en ningún archivo; lee el archivo de "
-            "origen con la codificación correcta, o usa text.encode('utf-8', 'replace').decode().",
-        )
+        return MESSAGES["surrogate"].format(bad=text[error.start], index=error.start)
     return None
 
 
@@ -156,15 +149,9 @@ def text_problem(value: Any, what: Message = A_TEXT) -> Message | None:
         bad = surrogate_problem(value)
         return bad and Message(f"{en} with {bad.en}", f"{es} con {bad.es}")
     if is_missing(value):
-        return Message(
-            f"{value!r}, a missing value; expected {en}: leave it out.",
-            f"{value!r}, un valor que falta; se esperaba {es}: quítalo.",
-        )
+        return MESSAGES["missing"].format(value=value, what=what)
     if isinstance(value, bytes):
-        return Message(
-            f"bytes; expected {en}. Decode them first: value.decode('utf-8').",
-            f"bytes; se esperaba {es}. Descodifícalos antes: value.decode('utf-8').",
-        )
+        return MESSAGES["bytes"].format(what=what)
     kind = type(value).__name__
     if isinstance(value, int | float) and abs(value) < 1e18:
         kind += f" {value}"[:40]
@@ -188,10 +175,7 @@ def check_row_text(value: Any, what: Message = A_TEXT) -> None:
         raise row_error(problem)
 
 
-NO_TOKEN = Message(
-    "is empty: it has no tokens, and the tokenizer adds no special ones.",
-    "está vacío: no tiene tokens, y el tokenizador no añade ninguno especial.",
-)
+NO_TOKEN = MESSAGES["no_token"]
 
 
 def ids_problem(ids: Sequence[int], vocab_size: int) -> Message | None:
@@ -200,20 +184,9 @@ def ids_problem(ids: Sequence[int], vocab_size: int) -> Message | None:
         return NO_TOKEN
     if (largest := max(ids)) < vocab_size:
         return None
-    last = vocab_size - 1
-    return Message(
-        f"has the token id {largest}, and the model's vocabulary is 0 … {last}: tokenizer and model belong to "
-        "different models; pass the model's own.",
-        f"tiene el token {largest}, y el vocabulario del modelo es 0 … {last}: tokenizador y modelo son de modelos "
-        "distintos; pasa el del modelo.",
-    )
+    return MESSAGES["wrong_id"].format(largest=largest, last=vocab_size - 1)
 
 
 def not_finite_error(dtype: object) -> CheckpointError:
     """Return the error for NaN or infinite outputs of a model that computes in `dtype`."""
-    return CheckpointError(
-        f"the model's answer is NaN or infinite: its weights are broken, or too large for {dtype}. Try "
-        "dtype='float32', or use another checkpoint.",
-        f"la respuesta del modelo es NaN o infinita: sus pesos están rotos, o son demasiado grandes "
-        f"para {dtype}. Prueba dtype='float32', o usa otro checkpoint.",
-    )
+    return CheckpointError(*MESSAGES["not_finite"].format(dtype=dtype))

@@ -158,11 +158,7 @@ class Config:
         if isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels <= MAX_LABELS:
             labels = [f"LABEL_{i}" for i in range(labels)]
         if not isinstance(labels, Mapping | list | tuple):
-            shown, max_labels = short_repr(labels), format_int(MAX_LABELS)
-            raise ConfigError(
-                f"labels must be a number from 1 to {max_labels.en}, or a list of names, not {shown}.",
-                f"labels debe ser un número de 1 a {max_labels.es}, o una lista de nombres, no {shown}.",
-            )
+            raise ConfigError(*MESSAGES["labels"].format(most=format_int(MAX_LABELS), labels=short_repr(labels)))
         if not isinstance(labels, Mapping):
             labels = dict(enumerate(labels))
         if not all(isinstance(label, str) for label in labels.values()):

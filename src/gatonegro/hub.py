@@ -20,11 +20,11 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gatonegro import storage
 from gatonegro.checks import FLAG, Check, optional
 from gatonegro.download import MAX_RETRIES, chunks, has_digest, request
 from gatonegro.errors import ConfigError, GatonegroWarning, HubError, OptionError, is_notebook, warn
 from gatonegro.i18n import Message, catalog, format_int
-from gatonegro.storage import read_json
 
 # short name → task; the weights are a separate distribution with one folder per model
 BUILT_IN = {
@@ -51,13 +51,13 @@ PROGRESS_BYTES = 2**23  # of a download with a progress bar, and between two bre
 # error messages; keys of download errors are the class (of huggingface_hub or its HTTP library), status or errno
 MESSAGES = catalog(Path(__file__).with_name("hub.json"))
 # names of httpx's and requests' exceptions; which of the two is used depends on the version of huggingface_hub
-NETWORK_ERRORS = ("HTTPError", "RequestException", "ConnectionError", "TimeoutError", "gaierror")
-ERROR_ALIASES = dict.fromkeys(NETWORK_ERRORS, "network")
-# the hub's answer cannot be read: no HTTP, or a redirect to no address
-ERROR_ALIASES |= dict.fromkeys(
-    ("ProtocolError", "DecodingError", "InvalidURL", "UnsupportedProtocol"), "FileMetadataError"
-)
-ERROR_ALIASES |= {"OfflineModeIsEnabled": "offline", "EACCES": "not_written", "EROFS": "not_written"}
+ERROR_KEYS = {
+    "network": "HTTPError RequestException ConnectionError TimeoutError gaierror",
+    "FileMetadataError": "ProtocolError DecodingError InvalidURL UnsupportedProtocol",  # an answer that is no hub's
+    "offline": "OfflineModeIsEnabled",
+    "not_written": "EACCES EROFS",
+}
+ERROR_ALIASES = {name: key for key, names in ERROR_KEYS.items() for name in names.split()}
 
 
 class Source:
@@ -78,7 +78,7 @@ class Source:
     @property
     def location(self) -> Message:
         """The location of a model's files, described for error messages."""
-        return Message(f"the folder {self.folder}", f"la carpeta {self.folder}")
+        return MESSAGES["in_folder"].format(folder=self.folder)
 
     def file(self, filename: str) -> Path | None:
         """Return the local path of a model's file, downloaded if necessary, or None if the model has no such file.
@@ -99,15 +99,14 @@ class Source:
             HubError: the file cannot be downloaded.
         """
         path = self.file(filename)
-        return None if path is None else read_json(path, ConfigError)
+        return None if path is None else storage.read_json(path, ConfigError)
 
     def _file(self, filename: str) -> Path | None:
         path = (self.folder or Path()) / filename
         try:
             return path if path.is_file() else None
         except OSError as error:
-            why = error.strerror or error
-            raise HubError(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from None
+            raise HubError(*storage.MESSAGES["not_read"].format(path=path, why=error.strerror or error)) from None
 
 
 class HubSource(Source):
@@ -125,10 +124,8 @@ class HubSource(Source):
     @property
     def location(self) -> Message:
         if self.offline:
-            return Message(
-                f"the cache ({self.cache}; the network was not used)", f"la caché ({self.cache}; sin usar la red)"
-            )
-        return Message(f"{self.name} on the hub", f"{self.name} del hub")
+            return MESSAGES["in_cache"].format(cache=self.cache)
+        return MESSAGES["on_hub"].format(name=self.name)
 
     @property
     def commit(self) -> str:
@@ -192,10 +189,8 @@ class HubSource(Source):
         for folder in (blob.parent, pointer.parent):
             folder.mkdir(parents=True, exist_ok=True)
         if not blob.is_file():
-            length = headers.get("X-Linked-Size") or (
-                headers.get("Content-Length") if "Location" not in headers else ""
-            )
-            size = int(length) if length and length.isdecimal() and len(length) < 20 else None
+            length = headers.get("X-Linked-Size") or ("Location" not in headers and headers.get("Content-Length")) or ""
+            size = int(length) if length.isdecimal() and len(length) < 20 else None
             if size and size > shutil.disk_usage(blob.parent).free:
                 raise self._error("ENOSPC", filename)
             temporary = blob.with_name(f"{etag[1]}.{secrets.token_hex(4)}.incomplete")
@@ -306,11 +301,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
         OptionError: `name` or `revision` has a wrong type.
     """
     if not isinstance(name, str | os.PathLike) or not isinstance(text := os.fspath(name), str):
-        kind = type(name).__name__
-        raise OptionError(
-            f"a model's name must be text or a path, not {kind}.",
-            f"el nombre de un modelo debe ser un texto o una ruta, no {kind}.",
-        )
+        raise OptionError(*MESSAGES["no_name"].format(kind=type(name).__name__))
     LOCAL_CHECK("local_files_only", local_files_only)
     if is_notebook():  # huggingface_hub imports tqdm, which warns of a progress bar that it would like better
         with warnings.catch_warnings(), suppress(ImportError):
@@ -322,18 +313,16 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     if revision is not None:
         REVISION_CHECK("revision", revision)
     if len(text) > 4096:
-        size = format_int(len(text))
-        raise HubError(
-            f"{text[:60]!r}…: there is no such folder, and no name on the hub has {size.en} characters.",
-            f"{text[:60]!r}…: no existe esa carpeta, y ningún nombre del hub tiene {size.es} caracteres.",
-        )
+        raise HubError(*MESSAGES["long_name"].format(name=text[:60], size=format_int(len(text))))
     if isinstance(name, os.PathLike) or LOCAL_PATH.fullmatch(text):
         path = Path(text)
         if "\0" not in text and path.is_file():
             raise HubError(*MESSAGES["is_a_file"].format(name=text, folder=str(path.parent)))
         raise HubError(*MESSAGES["no_folder"].format(name=text, here=Path.cwd()))
     if text in BUILT_IN:
-        return Source(text, _built_in(text), revision)
+        if (folder := built_in_models().get(text)) is None:
+            raise HubError(*MESSAGES["not_installed"].format(name=text, distribution=WEIGHTS_DISTRIBUTION))
+        return Source(text, folder, revision)
     if "/" not in text and (close := get_close_matches(text, BUILT_IN, 1, 0.75)):
         raise HubError(*MESSAGES["did_you_mean"].format(name=text, close=close[0]))
     from huggingface_hub.errors import HFValidationError
@@ -361,9 +350,3 @@ def built_in_models() -> dict[str, Path]:
     spec = find_spec(WEIGHTS_PACKAGE)  # does not import it
     roots = [Path(root) for root in (spec.submodule_search_locations if spec else None) or ()]
     return {name: root / name for name in BUILT_IN for root in roots if (root / name / "config.json").is_file()}
-
-
-def _built_in(name: str) -> Path:
-    if (folder := built_in_models().get(name)) is not None:
-        return folder
-    raise HubError(*MESSAGES["not_installed"].format(name=name, distribution=WEIGHTS_DISTRIBUTION))

@@ -17,13 +17,14 @@ from typing import Any
 
 from gatonegro.checks import short_repr
 from gatonegro.errors import CheckpointError, GatonegroError, OptionError
-from gatonegro.i18n import format_int
+from gatonegro.i18n import catalog, format_int
 
 try:
     import fcntl
 except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
+MESSAGES = catalog(Path(__file__).with_name("storage.json"))
 ErrorType = type[GatonegroError]
 MIB = 2**20
 # largest size in bytes of the files that are read whole, by the end of their name; the first that fits counts
@@ -39,10 +40,7 @@ _locked = threading.local()  # the folders that this thread has locked
 def output_folder(name: str | Path, error: ErrorType = OptionError) -> Path:
     """Return a user's output folder as a Path, or raise `error` if it is not a valid path."""
     if not isinstance(name, str | os.PathLike) or not os.fspath(name) or "\0" in str(name):
-        raise error(
-            f"the folder to write to must be a path, such as './modelo', not {short_repr(name)}.",
-            f"la carpeta en la que escribir debe ser una ruta, como './modelo', no {short_repr(name)}.",
-        )
+        raise error(*MESSAGES["no_folder"].format(name=short_repr(name)))
     return Path(name)
 
 
@@ -54,14 +52,7 @@ def convert_disk_errors(folder: Path, error: ErrorType = CheckpointError) -> Ite
     except Exception as failure:
         if not isinstance(failure, OSError) and type(failure).__name__ != "SafetensorError":  # whose import takes time
             raise
-        raise error(
-            f"{folder}: cannot be written ({failure}). The disk may be full, the folder not yours, a file in its "
-            "place or, on Windows, a loaded model may hold the old file open: write to another folder. What was there "
-            "is still whole.",
-            f"{folder}: no se puede escribir ({failure}). Quizá el disco está lleno, la carpeta no es tuya, hay un "
-            "archivo en su lugar o, en Windows, un modelo cargado tiene abierto el archivo anterior: escribe en otra "
-            "carpeta. Lo que había sigue entero.",
-        ) from failure
+        raise error(*MESSAGES["not_written"].format(folder=folder, failure=failure)) from failure
 
 
 class Staging:
@@ -80,9 +71,15 @@ class Staging:
         self._mode = temporary.stat().st_mode  # safetensors' save_file would make it readable by its owner only
         return temporary
 
-    def text(self, name: str, text: str) -> None:
-        """Write text, as UTF-8, that will replace the folder's file of a given name."""
-        self.file(name).write_bytes(text.encode())
+    def json(self, name: str, data: Any) -> None:
+        """Write JSON that will replace the folder's file of a given name."""
+        self.file(name).write_bytes(as_json(data).encode())
+
+    def copy(self, path: Path) -> None:
+        """Copy a file of another folder, or raise CheckpointError if it is this folder's own."""
+        if (to := self.folder / path.name).exists() and to.samefile(path):
+            raise CheckpointError(*MESSAGES["itself"].format(folder=self.folder))
+        shutil.copyfile(path, self.file(path.name))
 
     def remove(self, name: str) -> None:
         """Remove a file of the folder, if there is one, after the replacements that were added before."""
@@ -162,31 +159,15 @@ def atomic_write(path: str | Path, error: ErrorType = CheckpointError) -> Iterat
         yield staging.file(path.name)
 
 
-def write_bytes(path: str | Path, data: bytes, error: ErrorType = CheckpointError) -> None:
-    """Write bytes to a file atomically."""
-    with atomic_write(path, error) as temporary:
-        temporary.write_bytes(data)
-
-
-def write_text(path: str | Path, text: str, error: ErrorType = CheckpointError) -> None:
+def write_text(path: str | Path, text: str) -> None:
     """Write text to a file atomically, as UTF-8."""
-    write_bytes(path, text.encode(), error)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(text.encode())
 
 
-def copy(path: Path, to: Path, error: ErrorType = CheckpointError) -> None:
-    """Copy a file atomically, or raise `error` if the source and the destination are the same file."""
-    check_not_same(path, to, error)
-    with atomic_write(to, error) as temporary:
-        shutil.copyfile(path, temporary)
-
-
-def check_not_same(path: Path, to: Path, error: ErrorType = CheckpointError) -> None:
-    """Raise `error` if the source and the destination of a copy are the same file."""
-    if to.exists() and to.samefile(path):
-        raise error(
-            f"{to.parent} is the model itself; name another folder.",
-            f"{to.parent} es el propio modelo; nombra otra carpeta.",
-        )
+def as_json(data: Any) -> str:
+    """Return a value as the text of a JSON file."""
+    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_bytes(path: Path, error: ErrorType) -> bytes:
@@ -196,36 +177,24 @@ def read_bytes(path: Path, error: ErrorType) -> bytes:
         if (size := path.stat().st_size) <= limit:
             return path.read_bytes()
     except OSError as failure:
-        why = failure.strerror or failure
-        raise error(f"{path}: cannot be read ({why}).", f"{path}: no se puede leer ({why}).") from failure
-    mib, at_most = format_int(size // MIB), limit // MIB
-    raise error(
-        f"{path}: has {mib.en} MiB; a file of its kind may have at most {at_most}.",
-        f"{path}: tiene {mib.es} MiB; un archivo de su clase puede tener {at_most} como mucho.",
-    )
+        raise error(*MESSAGES["not_read"].format(path=path, why=failure.strerror or failure)) from failure
+    raise error(*MESSAGES["too_large"].format(path=path, mib=format_int(size // MIB), at_most=limit // MIB))
 
 
 def read_json(path: Path, error: ErrorType) -> dict[str, Any]:
     """Return the object in a JSON file as a dict, or raise `error` if it cannot be read or is no JSON object."""
+    content = read_bytes(path, error)
     try:
-        text = read_bytes(path, error).decode()
+        text = content.decode()
         data = json.loads(text)
         if "\\ud" in text.lower():  # a lone surrogate cannot be encoded
             json.dumps(data, ensure_ascii=False).encode()
         if _is_deeper(data, MAX_JSON_DEPTH):
             raise RecursionError(f"more than {MAX_JSON_DEPTH} levels")
     except (ValueError, RecursionError) as failure:
-        if isinstance(failure, GatonegroError):
-            raise
-        raise error(
-            f"{path}: is not valid JSON ({failure!s:.200}).", f"{path}: no es JSON válido ({failure!s:.200})."
-        ) from failure
+        raise error(*MESSAGES["no_json"].format(path=path, failure=failure)) from failure
     if not isinstance(data, dict):
-        kind = type(data).__name__
-        raise error(
-            f"{path}: should be a JSON object, but is a {kind}.",
-            f"{path}: debería ser un objeto JSON, pero es de tipo {kind}.",
-        )
+        raise error(*MESSAGES["no_object"].format(path=path, kind=type(data).__name__))
     return data
 
 

@@ -89,7 +89,8 @@ def test_all_of_the_help_is_in_two_languages(monkeypatch, capsys):
         "align", "auto", "beam", "bench", "check", "column", "commit", "convert", "cuda", "device", "diagnose", "error",
         "explain", "float", "from", "gatonegro", "help", "html", "json", "keep", "lang", "language", "layers",
         "matrices", "model", "models", "nbest", "numbers", "offline", "output", "pickle", "precision", "ransformer",
-        "revision", "route", "safetensors", "score", "sentiment", "text", "tokens", "transformers", "translate", "tune", "version", "warn",
+        "revision", "route", "safetensors", "score", "sentiment", "text", "tokens", "transformers", "translate", "tune",
+        "version", "warn",
     }, same  # fmt: skip
 
 
@@ -140,7 +141,7 @@ def test_unsure_answers_are_marked(tiny, run, terminal):
         (["sentiment", "--top-k", "-1", "x"], "--top-k: must be a whole number of at least 1, not '-1'"),
         (["sentiment", "--top-k", "abc", "x"], "--top-k: must be a whole number of at least 1, not 'abc'"),
         (["sentiment", "--top-k", "²", "x"], "--top-k: must be"),
-        (["sentiment", "--top-k", "9" * 5000, "x"], "--top-k: invalid"),
+        (["sentiment", "--top-k", "9" * 5000, "x"], "--top-k: must be a whole number of at least 1, not '9999"),
         (["sentiment", "--bogus", "x"], "unrecognized arguments: --bogus"),
         (["sentiment", "x", "-m"], "expected one argument"),
         (["convert", "x"], "required: -o/--output"),

@@ -249,7 +249,7 @@ def test_every_text_is_there_in_both_languages():
 
     for messages in (CAPTIONS, NOTES, PAGE_TEXTS, GLOSSARY, REPORT, LANGUAGE_NAMES):
         for key, message in messages.items():
-            fields = [{name for _, name, *_ in Formatter().parse(text)} for text in message]
+            fields = [{(name or "").partition(".")[0] for _, name, *_ in Formatter().parse(text)} for text in message]
             assert all(text.strip() for text in message) and fields[0] == fields[1], key
     assert all(f"{kind}.{part}" in CAPTIONS for kind in STEP_NUMBERS for part in ("title", "short", "text"))
     assert all(": " in text for message in GLOSSARY.values() for text in message)

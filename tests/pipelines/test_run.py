@@ -96,8 +96,9 @@ def test_what_would_fail_for_every_row_raises(tiny, make_folder, monkeypatch):
     for part in ("hola", ["hola"], ("hola", {}), (["hola"], None), (3, {}), {"a": 1, "b": 2}, (["hola"], {}, 3)):
         with pytest.raises(InputError, match="a part is a tuple of rows"):
             list(pipe.run([part]))
-    with pytest.raises(TokenizerError, match="different models"):
-        pipeline("sentiment-analysis", make_folder(vocab_size=50))
+    with pytest.raises(InputError, match="different models"):
+        small = pipeline("sentiment-analysis", make_folder(vocab_size=50), pipe.tokenizer)
+        list(small.run([(["el gato es bueno"], {})]))
 
     def full(*args, **options):
         raise MemoryError

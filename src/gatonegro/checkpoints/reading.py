@@ -24,12 +24,12 @@ SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME = "model.safetensors", "model.safeten
 # of the int8 form, under a name of its own, so that other programs do not take its steps for weights
 INT8_WEIGHTS_NAME, INT8_WEIGHTS_INDEX_NAME = "model.int8.safetensors", "model.int8.safetensors.index.json"
 PICKLED_WEIGHTS_NAME, PICKLED_WEIGHTS_INDEX_NAME = "pytorch_model.bin", "pytorch_model.bin.index.json"
-SAFE_FILES = (
-    SAFE_WEIGHTS_NAME,
-    SAFE_WEIGHTS_INDEX_NAME,
-    INT8_WEIGHTS_NAME,
-    INT8_WEIGHTS_INDEX_NAME,
-)  # the first counts
+WEIGHT_FORMS = (  # the first counts
+    (SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME),
+    (INT8_WEIGHTS_NAME, INT8_WEIGHTS_INDEX_NAME),
+    (PICKLED_WEIGHTS_NAME, PICKLED_WEIGHTS_INDEX_NAME),
+)
+SAFE_FILES = (*WEIGHT_FORMS[0], *WEIGHT_FORMS[1])
 SAVE_ID = "gatonegro_save_id"  # in config.json and in the metadata of weight files: equal if one save wrote them
 MAX_SHARDS = 10_000
 
@@ -100,11 +100,7 @@ def weight_files(source: Source) -> list[Path]:
 
 def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | None, dict[str, str]]:
     """Return a checkpoint's weight files, its index of shards or None, and the index as {tensor name: file name}."""
-    for single, index in (
-        (SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME),
-        (INT8_WEIGHTS_NAME, INT8_WEIGHTS_INDEX_NAME),
-        (PICKLED_WEIGHTS_NAME, PICKLED_WEIGHTS_INDEX_NAME),
-    ):
+    for single, index in WEIGHT_FORMS:
         path = source.file(single) or source.file(index)
         if path is None:
             continue
@@ -136,8 +132,7 @@ def weight_map(index: Path, suffix: str = ".safetensors") -> dict[str, str]:
         if not isinstance(files, dict) or not files:
             raise CheckpointError(*MESSAGES["no_weight_map"])
     except CheckpointError as error:
-        why = message_of(error)
-        raise CheckpointError(*MESSAGES["no_index"].format(index=index, why=why)) from None
+        raise CheckpointError(*MESSAGES["no_index"].format(index=index, why=message_of(error))) from None
     for name, shard in files.items():
         if not isinstance(shard, str) or not re.fullmatch(r"[^/\\:\0]+" + re.escape(suffix), shard):
             raise CheckpointError(*MESSAGES["outside"].format(index=index, name=name, shard=str(shard), suffix=suffix))
@@ -193,8 +188,7 @@ def _unpickle(path: Path) -> dict[str, Tensor]:
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything
-        why = str(error).partition("\n")[0]
-        raise CheckpointError(*MESSAGES["bad_pickle"].format(path=path, why=why)) from None
+        raise CheckpointError(*MESSAGES["bad_pickle"].format(path=path, why=str(error).partition("\n")[0])) from None
     if not isinstance(tensors, dict) or not all(
         isinstance(n, str) and isinstance(t, Tensor) for n, t in tensors.items()
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import time
@@ -19,7 +18,7 @@ from torch import Tensor
 from gatonegro.checkpoints.reading import SAFE_FILES, SAVE_ID, weight_map
 from gatonegro.checkpoints.validation import MESSAGES, check_tensors
 from gatonegro.errors import CheckpointError, OptionError
-from gatonegro.storage import Staging, convert_disk_errors, lock_folder, read_json, replace_files, write_text
+from gatonegro.storage import as_json, convert_disk_errors, lock_folder, read_json, replace_files, write_text
 
 INT8_METADATA = {"gatonegro": "int8"}  # of a file in the int8 form
 
@@ -72,12 +71,12 @@ def write(
             for name, shard in zip(names, shards, strict=True):
                 save_file(shard, staging.file(name), metadata)
             if len(shards) > 1:
-                _write_index(staging, index, dict(zip(names, shards, strict=True)))
+                staging.json(index, _index_of(dict(zip(names, shards, strict=True))))
             top = staging.steps[-1][0]  # from its replacement on, `read` reads the new weights,
             for name in SAFE_FILES[: SAFE_FILES.index(top)]:
                 staging.remove(name)  # unless there is one of these
             for name, content in files.items():
-                staging.text(name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+                staging.json(name, content)
         _remove_old_files(folder, (old_shards | {*SAFE_FILES}) - {top, *names})
 
 
@@ -90,12 +89,11 @@ def _shard_names(folder: Path, single: str, count: int) -> list[str]:
     return names
 
 
-def _write_index(staging: Staging, index: str, shards: Mapping[str, dict[str, Tensor]]) -> None:
-    content = {
+def _index_of(shards: Mapping[str, dict[str, Tensor]]) -> dict[str, Any]:
+    return {
         "metadata": {"total_size": sum(tensor.nbytes for shard in shards.values() for tensor in shard.values())},
         "weight_map": {tensor: name for name, shard in shards.items() for tensor in shard},
     }
-    staging.text(index, json.dumps(content, indent=2) + "\n")
 
 
 def _old_shards(folder: Path) -> set[str]:
@@ -112,7 +110,7 @@ def _complete_config(folder: Path, weights: list[str]) -> None:
     with suppress(CheckpointError):  # there is none, or it is damaged
         if SAVE_ID not in (data := read_json(folder / "config.json", CheckpointError)):
             data[SAVE_ID] = next(filter(None, (_save_id(folder / name) for name in weights)), secrets.token_hex(8))
-            write_text(folder / "config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+            write_text(folder / "config.json", as_json(data))
 
 
 def _save_id(path: Path) -> str | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 
+from gatonegro.cli.arguments import MESSAGES
 from gatonegro.cli.parsing import COMMANDS, localized_argparse, parser, requested_language
 from gatonegro.i18n import override_language
 
@@ -52,10 +53,7 @@ def _with_exit_status(words: Sequence[str]) -> int:
             if sys.stdout is None:
                 from gatonegro.errors import OptionError
 
-                raise OptionError(
-                    "standard output is closed, so nothing can be printed.",
-                    "la salida estándar está cerrada, así que no hay dónde escribir.",
-                )
+                raise OptionError(*MESSAGES["no_stdout"])
             return _run(words)
         finally:
             if sys.stdout is not None:
@@ -81,15 +79,9 @@ def _report(error: Exception) -> int:
     if isinstance(error, GatonegroError):
         print_message(error)
     elif isinstance(error, MemoryError) or "allocate memory" in str(error):  # PyTorch's is a RuntimeError
-        print_message(
-            "out of memory; try fewer or shorter texts at a time, or a smaller model.",
-            "no hay memoria suficiente; prueba con menos textos o más cortos cada vez, o con un modelo más pequeño.",
-        )
+        print_message(MESSAGES["out_of_memory"])
     elif isinstance(error, OSError):
-        print_message(
-            f"reading or writing failed: {error}. Is the disk full, or do you lack permission?",
-            f"no se pudo leer o escribir: {error}. ¿Está lleno el disco, o te falta permiso?",
-        )
+        print_message(MESSAGES["not_read"].format(error=error))
     else:
         raise error
     return 1

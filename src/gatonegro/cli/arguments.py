@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gatonegro.i18n import catalog, localized
+from gatonegro.i18n import catalog
 
 HELP, MESSAGES = (catalog(Path(__file__).with_name(f"{name}.json")) for name in ("help", "messages"))
-
-
 LANGUAGE_CHECKS = ("warn", "error", "route", "off")
 LANGUAGE_CODES = {
-    **dict.fromkeys(("español", "espanol", "castellano", "spanish"), "es"),
-    **dict.fromkeys(("inglés", "ingles", "english"), "en"),
+    **dict.fromkeys(("español", "espanol", "castellano", "spanish", "es"), "es"),
+    **dict.fromkeys(("inglés", "ingles", "english", "en"), "en"),
 }
 
 
@@ -55,17 +56,21 @@ def source_of(args: Namespace) -> dict[str, Any]:
     return {"revision": args.revision, "local_files_only": args.offline}
 
 
-def positive_int(text: str) -> int:
-    """Parse a command-line argument that must be an integer of at least 1."""
-    if text.isdecimal() and int(text) >= 1:
-        return int(text)
-    en, es = f"must be a whole number of at least 1, not {text!r}", f"debe ser un número entero, 1 o más, no {text!r}"
-    raise ArgumentTypeError(localized(en, es))
+def parsed(text: str, kind: type, low: float, high: float, key: str) -> Any:
+    """Parse a command-line argument that must be a number from `low` to `high`; `key` is that of the error message."""
+    with suppress(ValueError):
+        if low <= (value := kind(text)) <= high:
+            return value
+    raise ArgumentTypeError(str(MESSAGES[key].format(text=text)))
+
+
+positive_int = partial(parsed, kind=int, low=1, high=math.inf, key="positive_int")
+probability = partial(parsed, kind=float, low=0, high=1, key="probability")
 
 
 def language(text: str) -> str:
     """Return the code of a language that is given by name, such as "es" for "Español", or else the text."""
-    return LANGUAGE_CODES.get(text.lower(), text.lower() if text.lower() in LANGUAGE_CODES.values() else text)
+    return LANGUAGE_CODES.get(text.lower(), text)
 
 
 def device(text: str) -> int | str:

@@ -9,9 +9,9 @@ from typing import Any
 
 from gatonegro.cli.arguments import MESSAGES, add_json, add_model, add_source, source_of
 from gatonegro.cli.terminal import print_json, print_message, print_tabs, table
-from gatonegro.errors import CheckpointError, OptionError
+from gatonegro.errors import CheckpointError, OptionError, message_of
 from gatonegro.hub import DEFAULT_MODELS
-from gatonegro.i18n import localized
+from gatonegro.i18n import format_number, localized
 
 BENCH_SENTENCES = (
     "El profesor es bueno, todo será sencillo.",
@@ -76,16 +76,8 @@ def run(args: Namespace) -> None:
         try:
             path = tuned_precision.save_fastest(by_speed[0], exact)
         except CheckpointError as error:
-            raise OptionError(
-                f"the choice cannot be saved ({error.in_('en')}); set GATONEGRO_CACHE to another folder.",
-                f"no se puede guardar la elección ({error.in_('es')}); pon otra carpeta en GATONEGRO_CACHE.",
-            ) from None
-        print_message(
-            f'from now on, "auto" is {by_speed[0]} here for models stored as int8, and {exact} for others. '
-            f"To undo this, delete {path}",
-            f'desde ahora, "auto" es aquí {by_speed[0]} para los modelos guardados en int8, y {exact} para los '
-            f"demás. Para deshacerlo, borra {path}",
-        )
+            raise OptionError(*MESSAGES["not_saved"].format(why=message_of(error))) from None
+        print_message(MESSAGES["tuned"].format(fastest=by_speed[0], exact=exact, path=path))
 
 
 def _print_table(rows: list[dict[str, Any]]) -> None:
@@ -98,6 +90,6 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
         ("", "left"),
     )
     for row in rows:
-        mark = "← auto" if row["auto"] else ""
-        shown.add_row(row["precision"], f"{row['texts_per_s']:.1f}", f"{row['ms_for_one']:.1f}", mark)
+        numbers = (str(format_number(row[name], 1)) for name in ("texts_per_s", "ms_for_one"))
+        shown.add_row(row["precision"], *numbers, "← auto" if row["auto"] else "")
     Console(highlight=False).print(shown)

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from gatonegro.cli.arguments import MESSAGES, add_source, source_of
-from gatonegro.cli.terminal import print_message
+from gatonegro.cli.terminal import megabytes_of, print_message
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,10 +25,7 @@ def run(args: Namespace) -> None:
 
     out = Path(args.output)
     if not args.output or out.is_file():
-        raise CheckpointError(
-            f"{args.output!r} is not a folder; name a new or an existing one.",
-            f"{args.output!r} no es una carpeta; nombra una, nueva o ya creada.",
-        )
+        raise CheckpointError(*MESSAGES["no_folder"].format(folder=args.output))
     source = hub.locate(args.name, **source_of(args))
     if source.folder is not None and out.is_dir() and out.samefile(source.folder):
         raise CheckpointError(*MESSAGES["own_folder"].format(folder=args.output))
@@ -42,14 +39,13 @@ def run(args: Namespace) -> None:
         try:
             AutoTokenizer.from_pretrained(args.name, **source_of(args)).save_pretrained(out)
         except TokenizerError as error:
-            print_message(error.within("no tokenizer was written", "no se escribió ningún tokenizador"))
+            print_message(error.within(*MESSAGES["no_tokenizer"]))
         card = source.file("README.md")
         if card is not None and not (out / "README.md").exists():  # never overwrite the user's README
-            storage.copy(card, out / "README.md")
+            with storage.replace_files(out) as staging:
+                staging.copy(card)
     form = "int8" if args.int8 else ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors.values()}))
-    megabytes = sum(file.stat().st_size for file in out.glob("*.safetensors")) / 1e6
+    megabytes = megabytes_of(out.glob("*.safetensors"))
     if sys.stderr.isatty():
-        print_message(
-            f"{megabytes:.1f} MB of weights, {form}, in {out}", f"{megabytes:.1f} MB de pesos, {form}, en {out}"
-        )
+        print_message(MESSAGES["converted"].format(megabytes=megabytes, form=form, folder=out))
     print(out)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from itertools import chain
 from textwrap import fill, indent
 
 from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, source_of
-from gatonegro.cli.input import read_texts
+from gatonegro.cli.input import flattened, read_texts
 from gatonegro.cli.terminal import CONTROL_PICTURES, one_line, print_json
 
 
@@ -22,13 +21,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     from gatonegro.glassbox.diagnose import diagnose
 
-    for n, text in enumerate(chain.from_iterable(read_texts(args.texts, args.column))):
+    for text in flattened(read_texts(args.texts, args.column), apart=not args.json):
         diagnosis = diagnose(text, args.model, **source_of(args))
         if args.json:
             print_json(diagnosis.to_dict())
             continue
-        if n:
-            print()  # an empty line between texts
         title, *lines = str(diagnosis).split("\n  ")
         lines = [line.translate(CONTROL_PICTURES) for line in lines]
         if not sys.stdout.isatty():

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from itertools import chain
 
-from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, positive_int, source_of
-from gatonegro.cli.input import read_texts
+from gatonegro.cli.arguments import MESSAGES, add_json, add_model, add_source, add_texts, positive_int, source_of
+from gatonegro.cli.input import flattened, read_texts
 from gatonegro.cli.terminal import print_json, print_message
 from gatonegro.errors import OptionError
 
@@ -30,24 +29,18 @@ def run(args: Namespace) -> None:
 
     if args.output:
         if len(args.texts) != 1 or args.texts == ["-"]:
-            raise OptionError(
-                f"{args.output} takes one text; pass one as an argument.",
-                f"{args.output} es para un solo texto; pasa uno como argumento.",
-            )
+            raise OptionError(*MESSAGES["one_text"].format(output=args.output))
         saver_of(args.output)  # raises for a wrong suffix, before the model runs
-    for n, text in enumerate(chain.from_iterable(parts)):
+    for text in flattened(parts, apart=not args.json):
         explanation = explain(text, args.model, max_new_tokens=args.max_new_tokens, **source_of(args))
         if args.output:
             path = explanation.save(args.output)
-            print_message(f"written to {path}", f"escrito en {path}")
+            print_message(MESSAGES["written"].format(path=path))
         elif args.json:
             print_json(explanation.to_dict())
-        else:
-            if n:
-                print()  # an empty line between texts
-            if sys.stdout.isatty():
-                from rich.console import Console
+        elif sys.stdout.isatty():
+            from rich.console import Console
 
-                show(explanation, Console(highlight=False), args.layers)
-            else:
-                print(to_text(explanation, args.layers), flush=True)
+            show(explanation, Console(highlight=False), args.layers)
+        else:
+            print(to_text(explanation, args.layers), flush=True)

@@ -6,7 +6,7 @@ import csv
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 
@@ -20,6 +20,14 @@ CHUNK_BYTES = 1 << 17  # bytes of standard input per read: about a thousand line
 CHUNK_ROWS = 1000  # rows of a CSV per list of texts
 DELIMITERS = ",;\t|"
 COLUMN_NAME = re.compile(r"[^\W\d]([\w .()/-]{0,38}[\w)])?")  # in prose, a space follows a comma
+
+
+def flattened(parts: Iterable[list[str]], apart: bool) -> Iterator[str]:
+    """Yield the texts of lists; with `apart`, print an empty line between what is printed for two of them."""
+    for n, text in enumerate(chain.from_iterable(parts)):
+        if n and apart:
+            print()
+        yield text
 
 
 def read_texts(arguments: list[str], column: str | None = None, keep_ends: bool = False) -> Iterator[list[str]]:
@@ -125,7 +133,7 @@ def _standard_input() -> TextIO:
 
 def _line_parts(keep_ends: bool) -> Iterator[list[str]]:
     if _standard_input().isatty():
-        print_message("type one text per line; Ctrl-D ends.", "escribe un texto por línea; Ctrl-D termina.")
+        print_message(MESSAGES["type_texts"])
     n_done, rest = 0, []  # number of lines yielded; parts of an incomplete line
     while data := sys.stdin.buffer.read1(CHUNK_BYTES):  # type: ignore[union-attr]
         rest.append(data)
@@ -145,7 +153,7 @@ def _decoded(lines: list[bytes], n_done: int, end: bytes, keep_ends: bool) -> It
         text = line.decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
         if SURROGATE.search(text):
             yield part  # the lines before it are answered
-            raise _not_utf8(Message(f"line {n} of standard input", f"la línea {n} de la entrada estándar"), text)
+            raise _not_utf8(MESSAGES["line"].format(n=n), text)
         part.append(text)
     yield part
 
@@ -153,8 +161,4 @@ def _decoded(lines: list[bytes], n_done: int, end: bytes, keep_ends: bool) -> It
 def _not_utf8(name: Message, text: str) -> InputError:
     bad = SURROGATE.search(text)
     encoding = "utf-16" if text.startswith(("\udcff\udcfe", "\udcfe\udcff")) else "latin1"
-    i = bad.start() + 1 if bad else 0
-    return InputError(
-        f"{name.en} is not UTF-8 (character {i}); convert it first, with iconv -f {encoding} -t utf-8, for example.",
-        f"{name.es} no es UTF-8 (carácter {i}); conviértelo antes, con iconv -f {encoding} -t utf-8, por ejemplo.",
-    )
+    return InputError(*MESSAGES["not_utf8"].format(name=name, n=bad.start() + 1 if bad else 0, encoding=encoding))

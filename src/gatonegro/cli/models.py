@@ -7,11 +7,11 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from gatonegro.cli.arguments import add_json, add_source, source_of
-from gatonegro.cli.terminal import print_json, print_message
+from gatonegro.cli.arguments import MESSAGES, add_json, add_source, source_of
+from gatonegro.cli.terminal import megabytes_of, print_json, print_message
 from gatonegro.errors import OptionError
 from gatonegro.hub import BUILT_IN, WEIGHTS_DISTRIBUTION, built_in_models
-from gatonegro.i18n import Message, localized
+from gatonegro.i18n import format_number, localized
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def run(args: Namespace) -> None:
     if args.get is not None:
         return get(args)
     if args.to is not None:
-        raise OptionError("--to is for --get NAME; name a model.", "--to es para --get NOMBRE; nombra un modelo.")
+        raise OptionError(*MESSAGES["to_without_get"])
     installed = built_in_models()
     records = [
         {"name": name, "task": task, "installed": name in installed}
@@ -45,18 +45,12 @@ def get(args: Namespace) -> None:
         name = Path(args.get).resolve().name
     to = Path(args.to or ".") / name
     files = copy_to(to, args.get, **source_of(args))
-    megabytes = sum(path.stat().st_size for path in files) / 1e6
     shown = f"./{to}" if len(to.parts) == 1 else str(to)  # a path, where a name may be that of a built-in model
-    next_step = Message(f"To use it, without a network: -m {shown}", f"Para usarlo, sin red: -m {shown}")
+    next_step = MESSAGES["to_use"].format(shown=shown)
     if any(path.suffix == ".bin" for path in files):
-        next_step = Message(
-            f"Its weights are pickled, which is not read by default. Convert them: gatonegro convert {to} -o FOLDER",
-            f"Sus pesos están en pickle, que no se lee sin pedirlo. Conviértelos: gatonegro convert {to} -o CARPETA",
-        )
-    print_message(
-        f"{args.get}: {len(files)} files, {megabytes:.1f} MB. {next_step.en}",
-        f"{args.get}: {len(files)} archivos, {megabytes:.1f} MB. {next_step.es}",
-    )
+        next_step = MESSAGES["to_convert"].format(to=to)
+    size = megabytes_of(files)
+    print_message(MESSAGES["copied"].format(name=args.get, count=len(files), megabytes=size, hint=next_step))
     print(to)
 
 
@@ -69,19 +63,16 @@ def _show(record: dict[str, Any]) -> None:
         rows += [
             (localized("languages", "idiomas"), " ".join(record["languages"])),
             (localized("licence", "licencia"), record["licence"]),
-            (localized("size", "tamaño"), f"{record['mb']} MB"),
+            (localized("size", "tamaño"), f"{format_number(record['mb'], 1)} MB"),
         ]
         width = max(map(len, record["figures"]), default=0)
         title = localized("figures", "cifras")
         for name, value in record["figures"].items():
-            shown = f"{value:.{3 if abs(value) <= 1 else 1}f}" if isinstance(value, float) else value
+            shown = format_number(value, 3 if abs(value) <= 1 else 1) if isinstance(value, float) else value
             rows.append((title, f"{name:<{width}}  {shown}"))
             title = ""
     else:
-        hint = localized(
-            f"not installed: pip install {WEIGHTS_DISTRIBUTION} (from a checkout: pip install ./models)",
-            f"sin instalar: pip install {WEIGHTS_DISTRIBUTION} (desde una copia del repositorio: pip install ./models)",
-        )
+        hint = str(MESSAGES["not_installed"].format(distribution=WEIGHTS_DISTRIBUTION))
         rows.append((localized("weights", "pesos"), hint))
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     console.print(Text(record["name"], "bold"))

@@ -45,8 +45,7 @@ class Parser(argparse.ArgumentParser):
             known = COMMAND_WORDS.get(value) or COMMAND_OF_TASK.get(str(task))
             close = [known] if known else close
         if action.choices is not None and value not in action.choices and close:
-            en, es = f"there is no {value!r}; did you mean {close[0]}?", f"no hay {value!r}; ¿querías decir {close[0]}?"
-            raise argparse.ArgumentError(None, localized(en, es))
+            raise argparse.ArgumentError(None, str(MESSAGES["no_word"].format(word=value, close=close[0])))
         super()._check_value(action, value)
 
     def _print_message(self, message: str, file: Any = None) -> None:
@@ -63,14 +62,11 @@ class Parser(argparse.ArgumentParser):
         word = next((word for word in words if word.startswith("-")), words[0])
         options = [flag for action in self._actions for flag in action.option_strings]
         close = close_matches(word.partition("=")[0], options)
-        hint = localized(f"; did you mean {close[0]}?", f"; ¿querías decir {close[0]}?") if close else ""
+        hint = str(MESSAGES["did_you_mean"].format(close=close[0])) if close else ""
         if word.partition("=")[0] in FILE_FLAGS:
             hint = str(MESSAGES["file_flag"].format(prog=self.prog))
         elif not close and word.startswith("-"):
-            hint = localized(
-                f"; for a text that begins with a dash, write -- before it: {self.prog} -- {word!r}",
-                f"; si es un texto que empieza por guion, escribe antes --: {self.prog} -- {word!r}",
-            )
+            hint = str(MESSAGES["dash"].format(prog=self.prog, word=word))
         what = localized("unrecognized arguments", "argumentos que no existen")
         self.error(f"{what}: {' '.join(words)}{hint}")
 

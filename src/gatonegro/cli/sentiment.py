@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from gatonegro.cli.arguments import add_model, add_pipeline, add_texts, positive_int, source_of
+from gatonegro.cli.arguments import add_model, add_pipeline, add_texts, positive_int, probability, source_of
 from gatonegro.cli.input import read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_tabs, with_answers
-from gatonegro.i18n import localized
+from gatonegro.i18n import format_number, localized
 
 # sign and colour of each label; labels never differ by colour alone
 LABEL_STYLES = {"POS": ("+", "green"), "NEG": ("−", "red"), "NEU": ("·", "yellow")}
@@ -26,18 +26,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--top-k", type=positive_int, metavar="K")
     parser.add_argument("--min-score", type=probability, metavar="SCORE")
     add_pipeline(parser)
-
-
-def probability(text: str) -> float:
-    """Parse a command-line argument that must be a number from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if 0 <= value <= 1:
-        return value
-    en, es = f"must be a number from 0 to 1, not {text!r}", f"debe ser un número de 0 a 1, no {text!r}"
-    raise ArgumentTypeError(localized(en, es))
 
 
 def run(args: Namespace) -> None:
@@ -94,7 +82,7 @@ def _terminal_printer(labels: Iterable[str]) -> Show:
             sign, colour = LABEL_STYLES.get(LABEL_ALIASES.get(label.upper(), label.upper()), (" ", "cyan"))
             line = Text.assemble(
                 (f" {sign} {set_cell_size(label, width)}", f"{'' if i else 'bold '}{colour}"),
-                f"  {answer['score']:.2f}",
+                f"  {format_number(answer['score'], 2)!s:<4}",
                 ("?", "bold") if "unsure" in answer else " ",
                 "" if i else " ",
                 "" if i else one_line(text),

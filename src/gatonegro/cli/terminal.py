@@ -9,13 +9,13 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import chain, tee
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatonegro.checks import blank_as_missing
 from gatonegro.errors import BilingualException
-from gatonegro.i18n import Message, localized, user_language
+from gatonegro.i18n import Message, format_number, user_language
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,35 +35,23 @@ OPTION_IN_MESSAGE = re.compile(
 FUNCTION_IN_MESSAGE = re.compile(r"gatonegro\.(diagnose|explain)\([^()]*\)")
 
 
-@contextmanager
-def progress(arguments: list[str]) -> Iterator[Callable[[str], None]]:
-    """Show a progress bar while texts are read from a file, and yield a function that advances it by one text."""
-    size = 0
-    if not arguments and sys.stdin and sys.stderr and sys.stderr.isatty() and not sys.stdout.isatty():
-        status = os.fstat(sys.stdin.fileno())
-        size = status.st_size if stat.S_ISREG(status.st_mode) else 0
-    if not size:
-        yield lambda text: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    # without redirect_stdout=False, the answers would go to the bar's console
-    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
-        task = bar.add_task("gatonegro", total=size)
-        yield lambda text: bar.advance(task, len(text.encode()) + (not text.endswith("\n")))
-
-
 def with_answers(
     arguments: list[str], parts: Iterable[list[str]], stream: Callable[[Iterable[list[Any]]], Iterator[Any]]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield each input text with its answer from a pipeline, None for a blank text, and advance a progress bar."""
+    """Yield each input text with its answer from a pipeline, None for a blank text; for a file, with a progress bar."""
+    from gatonegro.pipelines.progress import ProgressBar
+
     parts, copy = tee(parts)
     rows = (list(map(blank_as_missing, part)) for part in copy)
-    with progress(arguments) as advance:
+    done = size = 0  # bytes of the file
+    if not arguments and sys.stdin and sys.stderr and sys.stderr.isatty() and not sys.stdout.isatty():
+        status = os.fstat(sys.stdin.fileno())
+        size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+    with ProgressBar("gatonegro", bool(size), transient=True) as bar:
         for text, answer in zip(chain.from_iterable(parts), stream(rows), strict=True):
             yield text, answer
-            advance(text)
+            done += len(text.encode()) + (not text.endswith("\n"))
+            bar.update(done, size)
 
 
 def print_json(record: dict[str, Any]) -> None:
@@ -78,16 +66,19 @@ def print_tabs(*values: Any) -> None:
     print(*(field.translate(CONTROL_PICTURES) for field in fields), sep="\t", flush=True)
 
 
-def print_message(message: object, es: str | None = None) -> None:
+def print_message(message: object) -> None:
     """Print a message, error or warning on one line of stderr, in the user's language."""
-    if es is not None:
-        message = localized(str(message), es)
-    elif isinstance(message, BilingualException) and message.item is not None:
+    if isinstance(message, BilingualException) and message.item is not None:
         n = message.item + 1
         message = message.in_(user_language(), Message(f"text {n}", f"el texto {n}"))
     text = FUNCTION_IN_MESSAGE.sub(r"gatonegro \1", " ".join(str(message).splitlines()))
     text = OPTION_IN_MESSAGE.sub(lambda m: f"{FLAGS[m[1] or m[5]]} {m[3] or m[4] or ''}".rstrip(), text)
     print(f"gatonegro: {text.translate(CONTROL_PICTURES)}", file=sys.stderr)
+
+
+def megabytes_of(files: Iterable[Path]) -> Message:
+    """Return the size of files in MB, for people."""
+    return format_number(sum(file.stat().st_size for file in files) / 1e6, 1)
 
 
 def one_line(text: str, indented: bool = False) -> str:

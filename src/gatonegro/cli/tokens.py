@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace
-from itertools import chain
 
 from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, source_of
-from gatonegro.cli.input import read_texts
+from gatonegro.cli.input import flattened, read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_tabs, table
 from gatonegro.hub import DEFAULT_MODELS
 from gatonegro.i18n import localized
@@ -27,7 +26,7 @@ def run(args: Namespace) -> None:
 
     name = DEFAULT_MODELS["text-classification"] if args.model is None else args.model
     tokenizer = AutoTokenizer.from_pretrained(name, **source_of(args))
-    for n, text in enumerate(chain.from_iterable(source)):
+    for text in flattened(source, apart=not args.json):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # texts longer than the model's limit are shown in full
             batch = tokenizer([text], return_offsets_mapping=True)
@@ -35,8 +34,6 @@ def run(args: Namespace) -> None:
         if args.json:
             print_json({"text": text, "tokens": tokens, "ids": ids, "offsets": offsets})
             continue
-        if n:
-            print()  # an empty line between texts
         if sys.stdout.isatty():
             _print_table(text, tokens, ids, offsets)
         else:

@@ -29,6 +29,5 @@ FAMILIES: dict[str, Family] = {
 def family_of(model_type: object) -> Family:
     """Return the family that supports a `model_type`, or raise ConfigError with a list of the supported types."""
     if not isinstance(model_type, str) or model_type not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise ConfigError(*MESSAGES["model_type"].format(model_type=short_repr(model_type), known=known))
+        raise ConfigError(*MESSAGES["model_type"].format(model_type=short_repr(model_type), known=", ".join(FAMILIES)))
     return FAMILIES[model_type]

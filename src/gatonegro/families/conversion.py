@@ -58,8 +58,7 @@ def from_checkpoint(
         tensor, count = _transpose(entry, tensors[name]), len(entry.model_names)
         if entry.operation.endswith("split"):
             if not tensor.dim() or len(tensor) % count:
-                shape = tuple(tensor.shape)
-                raise CheckpointError(*MESSAGES["no_split"].format(name=name, shape=shape, count=count))
+                raise CheckpointError(*MESSAGES["no_split"].format(name=name, shape=tuple(tensor.shape), count=count))
             out.update(zip(entry.model_names, tensor.chunk(count), strict=True))
         else:
             for target in entry.model_names:

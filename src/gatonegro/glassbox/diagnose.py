@@ -7,6 +7,7 @@ from typing import Any, overload
 
 from gatonegro.checks import row_error, text_problem
 from gatonegro.errors import InputError
+from gatonegro.glassbox import MESSAGES
 from gatonegro.hub import DEFAULT_MODELS
 from gatonegro.language import Diagnosis, diagnosis_of
 from gatonegro.language.diagnosis import is_encoder_decoder, load_tokenizer_and_languages
@@ -45,24 +46,16 @@ def diagnose(
     False
     """
     if not isinstance(text_or_texts, str | list | tuple):
-        kind = type(text_or_texts).__name__
-        raise InputError(f"expected a text or a list, got {kind}.", f"se esperaba un texto o una lista, no {kind}.")
+        raise InputError(*MESSAGES["no_texts"].format(kind=type(text_or_texts).__name__))
     texts: list[str] = [text_or_texts] if isinstance(text_or_texts, str) else list(text_or_texts)
     for i, text in enumerate(texts):
         if problem := text_problem(text):
             raise row_error(problem, item=i)
     resolved = resolve(model)
     if resolved is None:
-        kind = type(model).__name__
-        raise InputError(
-            f"model must be a name, a folder or a pipeline, not {kind}.",
-            f"model debe ser un nombre, una carpeta o un pipeline, no {kind}.",
-        )
+        raise InputError(*MESSAGES["no_name"].format(kind=type(model).__name__))
     if resolved == "toy":
-        raise InputError(
-            "the toy model has three words and no language; pass another model.",
-            "el modelo de juguete tiene tres palabras y ningún idioma; nombra otro modelo.",
-        )
+        raise InputError(*MESSAGES["no_language"])
     if isinstance(resolved, str):
         name, loaded = resolved, load_tokenizer_and_languages(resolved, revision, local_files_only)
         tokenizer, languages, encoder_decoder = loaded

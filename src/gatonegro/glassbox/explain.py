@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gatonegro.checks import check_text, ids_problem, not_finite_error, one_of
 from gatonegro.errors import InputError, OptionError
+from gatonegro.glassbox import MESSAGES
 from gatonegro.glassbox.attribution import attribute
 from gatonegro.glassbox.diagnose import resolve
 from gatonegro.glassbox.explanation import Explanation
@@ -123,10 +124,7 @@ def _subject(model: Any, tokenizer: Tokenizer | None, source_options: Mapping[st
         model = load(resolved, head_of(resolved, **source_options) or "none", **source_options)
         tokenizer = AutoTokenizer.from_pretrained(resolved, **source_options) if tokenizer is None else tokenizer
     if not isinstance(model, Model) or not isinstance(tokenizer, Tokenizer):
-        raise InputError(
-            "model must be a name, a folder, a pipeline, or a model with tokenizer=.",
-            "model debe ser un nombre, una carpeta, un pipeline, o un modelo con tokenizer=.",
-        )
+        raise InputError(*MESSAGES["no_model"])
     source = locate(resolved, **source_options) if isinstance(resolved, str) else tokenizer.name_or_path or None
     languages = languages_of(tokenizer, model.config.extra, source)
     preprocess = resolve_transform("auto", model.name_or_path, model.config.extra, tokenizer.get_vocab)
@@ -151,10 +149,7 @@ def _prompt(text: str, model: Model, subject: _Subject, max_new_tokens: int) -> 
     text_tag = re.match(r"\s*>>([^<>\s]{1,31})<<", text)
     if languages and text_tag and text_tag[1] not in languages:
         tags = ", ".join(map(LANGUAGE_TAG.format, languages))
-        raise OptionError(
-            f"the model has no {text_tag[0].strip()}; it has {tags}.",
-            f"el modelo no tiene {text_tag[0].strip()}; tiene {tags}.",
-        )
+        raise OptionError(*MESSAGES["no_tag"].format(tag=text_tag[0].strip(), tags=tags))
     prefix, tag = task_prefix(model.config, subject.task), ""
     if languages and not text_tag:
         tag = LANGUAGE_TAG.format(other_language(languages, detect_language(text) or languages[0]))

@@ -11,6 +11,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from gatonegro.errors import OptionError
+from gatonegro.glassbox import MESSAGES
 from gatonegro.glassbox.html import notebook, page
 from gatonegro.glassbox.steps import Record
 from gatonegro.glassbox.text import to_text
@@ -70,13 +71,7 @@ def saver_of(path: str | Path) -> Callable[[Record, Path], None]:
     """
     path = Path(path)
     if path.is_dir():
-        raise OptionError(
-            f"{path} is a folder; name a file in it.", f"{path} es una carpeta; pon el nombre de un archivo dentro."
-        )
+        raise OptionError(*MESSAGES["is_a_folder"].format(path=path))
     if path.suffix.lower() not in SAVERS:
-        known = ", ".join(SAVERS)
-        raise OptionError(
-            f"{path.name!r}: an explanation is saved as {known}; use one of these suffixes.",
-            f"{path.name!r}: una explicación se guarda como {known}; acaba el nombre con uno de ellos.",
-        )
+        raise OptionError(*MESSAGES["no_suffix"].format(name=path.name, known=", ".join(SAVERS)))
     return SAVERS[path.suffix.lower()]

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from gatonegro.i18n import Message, localized
+from gatonegro.glassbox import MESSAGES
+from gatonegro.i18n import Message
 from gatonegro.language import Diagnosis
 
 Array = NDArray[Any]
@@ -98,10 +99,7 @@ class Record:
         if len(steps) == 1:
             return steps[0]
         names = ", ".join(step.name for step in steps or self.steps[:12])
-        raise KeyError(localized(
-            f"{len(steps)} steps are called {name!r}; there are {names} …",
-            f"{len(steps)} pasos se llaman {name!r}; hay {names} …",
-        ))  # fmt: skip
+        raise KeyError(str(MESSAGES["no_step"].format(count=len(steps), name=name, names=names)))
 
     @property
     def mismatch(self) -> Diagnosis | None:

@@ -16,6 +16,7 @@ import torch
 
 from gatonegro.config import Config
 from gatonegro.errors import InputError
+from gatonegro.glassbox import MESSAGES
 from gatonegro.glassbox.explanation import Explanation
 from gatonegro.glassbox.labels import symbols
 from gatonegro.glassbox.step_builders import CAPTIONS, RowLabels, layer_steps, step
@@ -56,11 +57,7 @@ def toy(text: str, lang: str) -> Explanation:
     """Return the explanation of a text by the toy model, which has a vocabulary of three words."""
     words = text.split()
     if not words or any(word not in WORD_VECTORS for word in words) or len(words) > 12:
-        known = " ".join(WORD_VECTORS)
-        raise InputError(
-            f"the toy model has three words, {known}, and reads 12 at most; not {text!r:.60}.",
-            f"el modelo de juguete tiene tres palabras, {known}, y lee 12 como mucho; no {text!r:.60}.",
-        )
+        raise InputError(*MESSAGES["toy_words"].format(known=" ".join(WORD_VECTORS), text=text))
     layer, x = make_layer(), torch.tensor([WORD_VECTORS[word] for word in words], dtype=torch.float64)  # (t, 3)
     with torch.no_grad(), record_activations(layer) as activations:
         layer(x, Layout((len(words),), (len(words),)))
@@ -140,10 +137,7 @@ def _work(step: Step, words: list[str]) -> Iterator[str | Message]:
             for b, k, s in zip(words, tensors["K"][0], scores, strict=True):
                 yield f"S({a}, {b}) = ({_dot(q, k)}) / √3 = {_number(q @ k)} / √3 = {_number(s)}"
     elif step.kind == "softmax":
-        yield Message(
-            "The largest score of a row is first subtracted from all: shares do not change, and numbers stay small.",
-            "A cada puntuación se le resta antes la mayor de su fila: las partes no cambian y los números son menores.",
-        )
+        yield MESSAGES["largest_score"]
         for a, scores in zip(words, tensors["scores"][0], strict=True):
             powers, sum_, probs = _softmax(scores)
             exponentials = [f"e^({_number(s - max(scores))})" for s in scores]

@@ -72,10 +72,7 @@ class Diagnosis:
         return [
             (REPORT_LABELS["language"], text_language),
             (REPORT_LABELS["model"], Message(en, es)),
-            (REPORT_LABELS["tokens"], Message(
-                f"{tokens.en} per word; in its best language {best.en}",
-                f"{tokens.es} por palabra; en su mejor idioma, {best.es}",
-            )),
+            (REPORT_LABELS["tokens"], REPORT_LABELS["fertility"].format(tokens=tokens, best=best)),
         ]  # fmt: skip
 
     def __str__(self) -> str:

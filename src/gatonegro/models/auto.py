@@ -88,8 +88,7 @@ class AutoModel:
             InputError: `config` is not a `Config`.
         """
         if not isinstance(config, Config):
-            kind = type(config).__name__
-            raise InputError(*MESSAGES["not_config"].format(kind=kind))
+            raise InputError(*MESSAGES["not_config"].format(kind=type(config).__name__))
         bare = family_of(config.model_type).base_head
         return init_weights(build(config, bare if cls.head == "pooler" else cls.head), config.initializer_range)
 

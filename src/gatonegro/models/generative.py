@@ -130,8 +130,7 @@ class LanguageModel(Model):
                 decoder_input_ids = self.shift_right(labels)
             target, padding = from_padded(decoder, decoder_input_ids, decoder_attention_mask)
             if not padding.mask.shape[1]:
-                most = decoder.max_tokens - 1
-                raise InputError(*MESSAGES["prompt_length"].format(row=0, length=0, most=most))
+                raise InputError(*MESSAGES["prompt_length"].format(row=0, length=0, most=decoder.max_tokens - 1))
             _check_row_counts(len(source_padding.mask), len(padding.mask))
         with record_activations(self, enabled=output_attentions or output_hidden_states) as activations:
             if decoder is None:

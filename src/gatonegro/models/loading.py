@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -123,16 +121,13 @@ def copy_to(
             others = ["README.md"]  # not the card of an earlier copy
         if others:  # they would be read instead of the copy's
             raise CheckpointError(*MESSAGES["other_files"].format(folder=folder, files=", ".join(others)))
-        preprocessing = preprocessing_name(
-            source.name, config.extra.get(CONFIG_KEY)
-        )  # the copy's name may not imply it
+        preprocessing = preprocessing_name(source.name, config.extra.get(CONFIG_KEY))  # its name may not imply it
         data = dict(config.extra) | ({CONFIG_KEY: preprocessing} if preprocessing else {})
         with storage.replace_files(folder) as staging:
             staging.remove("config.json")  # until all files are there, the folder is no model
             for path in files:
-                storage.check_not_same(path, folder / path.name)
-                shutil.copyfile(path, staging.file(path.name))
-            staging.text("config.json", json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+                staging.copy(path)
+            staging.json("config.json", data)
     return [*(folder / path.name for path in files), folder / "config.json"]
 
 

@@ -86,9 +86,7 @@ class Model(nn.Module):
             hidden: return hidden states (length, hidden) of the last layer instead of the head's output.
         """
         packed = pack(ids, self.config, token_types, pad_to_multiple_of=pad_to_multiple_of)
-        rows = None
-        if queried is not None:
-            rows = packed.indices(queried).to(self.device)
+        rows = None if queried is None else packed.indices(queried).to(self.device)
         packed = packed.to(self.device)
         if hidden:
             x = self.encode(packed)

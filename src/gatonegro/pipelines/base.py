@@ -12,12 +12,11 @@ from uuid import uuid4
 from gatonegro.batching import windows
 from gatonegro.checks import blank_as_missing, is_missing, one_of, optional, short_repr, whole
 from gatonegro.errors import CheckpointError, InputError, OptionError
-from gatonegro.i18n import localized
 from gatonegro.language import Languages, languages_of
 from gatonegro.models import Model
 from gatonegro.pipelines.frames import frame
 from gatonegro.pipelines.language_check import LANGUAGE_CHECK_MODE, Route, Router, is_sampled
-from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings, without_traceback
+from gatonegro.pipelines.loop import MESSAGES, Answer, Loop, OnBatch, Settings, without_traceback
 from gatonegro.pipelines.notices import WARNED_KINDS, NoticeWarner
 from gatonegro.pipelines.progress import ProgressBar
 from gatonegro.preprocessing.transform import TextTransform
@@ -73,10 +72,7 @@ class Pipeline:
 
     def __reduce__(self) -> Any:
         if self._maker is None:
-            raise InputError(
-                "this Pipeline was not made by pipeline(), so it cannot be pickled or copied; use pipeline(…).",
-                "este Pipeline no lo hizo pipeline(), así que no se puede copiar ni guardar; usa pipeline(…).",
-            )
+            raise InputError(*MESSAGES["no_maker"])
         function, arguments = self._maker
         return _recreate, (function, dict(arguments), self.key)
 
@@ -134,16 +130,13 @@ class Pipeline:
         PROGRESS_CHECK("progress", progress)
         if is_missing(inputs):
             return None
-        task, warner = self.task_record, NoticeWarner(self.key)
+        task = self.task_record
         if task.is_single(inputs, settings.options):
-            (answer,) = self._answers([inputs], settings, warner, progress)
-            warner.warn()
+            (answer,) = self._answers([inputs], settings, progress)
             return task.wrap(inputs, answer, options)
         if isinstance(inputs, Iterator):
-            return self._values([(inputs, settings)], warner, warn_at_once=True)
-        answers = self._answers(self._rows(inputs, settings.options), settings, warner, progress)
-        warner.warn()
-        return task.wrap(inputs, answers, options)
+            return self._values([(inputs, settings)], NoticeWarner(self.warned_kinds), warn_at_once=True)
+        return task.wrap(inputs, self._answers(self._rows(inputs, settings.options), settings, progress), options)
 
     def to_frame(self, inputs: Any, *, progress: bool | None = None, **options: Any) -> Any:
         """Return the answers as a pandas DataFrame with the index of a pandas Series, or a polars DataFrame for polars.
@@ -165,29 +158,22 @@ class Pipeline:
         PROGRESS_CHECK("progress", progress)
         single = is_missing(inputs) or self.task_record.is_single(inputs, settings.options)
         rows = list(map(blank_as_missing, [inputs] if single else _validated_rows(inputs)))
-        warner = NoticeWarner(self.key)
-        answers = self._answers(self._rows(rows, settings.options), settings, warner, progress)
-        warner.warn()
+        answers = self._answers(self._rows(rows, settings.options), settings, progress)
         columns, config = self.task_record.columns, self.model.config
         return frame(inputs, [None if answer is None else columns(config, answer) for answer in answers])
 
-    def _answers(
-        self, rows: Sequence[Any], settings: Settings, warner: NoticeWarner, progress: bool | None
-    ) -> list[Any]:
+    def _answers(self, rows: Sequence[Any], settings: Settings, progress: bool | None) -> list[Any]:
         """Return the answers to valid rows, with a progress bar; Ctrl-C raises with the answers so far."""
-        answers: list[Any] = []
+        warner, answers = NoticeWarner(self.warned_kinds), list[Any]()
         try:
             with ProgressBar(self.task, progress) as bar:
                 parts = [(rows, settings)]
                 answers.extend(self._values(parts, warner, on_batch=lambda done: bar.update(done, len(rows))))
         except KeyboardInterrupt as stop:
             stop.answers = answers  # type: ignore[attr-defined]
-            text = localized(
-                f"{len(answers)} of {len(rows)} rows were answered; the exception has them as `answers`.",
-                f"se respondieron {len(answers)} de {len(rows)} filas; la excepción las lleva en `answers`.",
-            )
-            stop.args = (text,)
+            stop.args = (str(MESSAGES["interrupted"].format(done=len(answers), count=len(rows))),)
             raise
+        warner.warn(stacklevel=4)
         return answers
 
     def stream(self, parts: Iterable[Iterable[Any]]) -> Iterator[Any]:
@@ -198,7 +184,7 @@ class Pipeline:
         """
         settings = self._settings({})
         checked = ((_validated_rows(rows), settings) for rows in _validated_rows(parts))
-        return self._values(checked, NoticeWarner(self.key), warn_at_once=True)
+        return self._values(checked, NoticeWarner(self.warned_kinds), warn_at_once=True)
 
     def run(self, parts: Iterable[Part]) -> Iterator[Answer]:
         """Yield one `Answer` per input row, in order and in bounded memory, with errors returned and not raised.
@@ -220,15 +206,9 @@ class Pipeline:
         """Check the options of a group of input rows, and return the rows with the checked settings."""
         rows, options = part if isinstance(part, tuple | list) and len(part) == 2 else (None, None)
         if not _is_rows(rows) or not isinstance(options, Mapping):
-            raise InputError(
-                f"a part is a tuple of rows, and a dict of options: run([(texts, {{}})]), not {short_repr(part)}.",
-                f"una parte es una tupla de filas y un dict de opciones: run([(textos, {{}})]), no {short_repr(part)}.",
-            )
+            raise InputError(*MESSAGES["not_a_part"].format(part=short_repr(part)))
         if not all(isinstance(name, str) for name in options):
-            raise OptionError(
-                f"names of options are str, and these are not: {short_repr(list(options))}.",
-                f"los nombres de las opciones son str, y estos no: {short_repr(list(options))}.",
-            )
+            raise OptionError(*MESSAGES["option_names"].format(options=short_repr(list(options))))
         _check_shape(rows)
         return rows, self._split_settings(options)
 
@@ -247,15 +227,11 @@ class Pipeline:
 
     def _rows(self, inputs: Any, options: Mapping[str, Any]) -> list[Any]:
         """Return the input rows of a list, array or Series, or raise the error of the first invalid row."""
-        kind = type(inputs).__name__
         if not isinstance(inputs, Iterable) or isinstance(inputs, bytes):
             if error := self.loop.check(inputs, options):
                 error.item = 0
                 raise error
-            raise InputError(
-                f"expected a text, a list of texts or a generator, got {kind}.",
-                f"se esperaba un texto, una lista de textos o un generador, no {kind}.",
-            )
+            raise InputError(*MESSAGES["no_texts"].format(kind=type(inputs).__name__))
         _check_shape(inputs)
         rows = list(inputs)
         for i, row in enumerate(rows):  # before the first batch
@@ -341,10 +317,7 @@ def _is_rows(rows: Any) -> bool:
 def _validated_rows(rows: Any) -> Iterable[Any]:
     """Return a list, array, Series or generator of input rows, or raise InputError for anything else."""
     if not _is_rows(rows):
-        raise InputError(
-            f"expected a list of rows, not {short_repr(rows)}; pass [{short_repr(rows)}].",
-            f"se esperaba una lista de filas, no {short_repr(rows)}; pasa [{short_repr(rows)}].",
-        )
+        raise InputError(*MESSAGES["not_rows"].format(rows=short_repr(rows)))
     _check_shape(rows)
     return rows  # type: ignore[no-any-return]
 
@@ -353,11 +326,7 @@ def _check_shape(rows: Any) -> None:
     """Raise InputError for a table or an array of several dimensions, which is not a list of input rows."""
     shape = getattr(rows, "shape", None)
     if isinstance(shape, tuple) and len(shape) != 1:
-        kind = type(rows).__name__
-        raise InputError(
-            f"expected a list, got a {kind} of shape {shape}; pass a column.",
-            f"se esperaba una lista, no {kind} de forma {shape}; pasa una columna.",
-        )
+        raise InputError(*MESSAGES["shape"].format(kind=type(rows).__name__, shape=shape))
 
 
 def _raise_if_none_succeeds(answers: Iterator[Answer]) -> Iterator[Answer]:

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gatonegro import tasks
+from gatonegro.checks import short_repr
 from gatonegro.engine import limit_threads, resolve_device
 from gatonegro.errors import GatonegroError, InputError, OptionError, print_notice
 from gatonegro.hub import DEFAULT_MODELS, built_in_models, locate
-from gatonegro.i18n import EMPTY, Message, localized
+from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import built_in_languages
 from gatonegro.models import Model, head_of, load, load_optimized, resolve_dtype, shared_copy
 from gatonegro.pipelines.base import Pipeline
 from gatonegro.pipelines.language_check import LANGUAGE_CHECK_MODE
-from gatonegro.pipelines.loop import Loop
+from gatonegro.pipelines.loop import MESSAGES, Loop
 from gatonegro.preprocessing.transform import TextTransform, resolve_transform
 from gatonegro.tasks import ALIASES, TASKS, Task
 from gatonegro.tasks.translation import TASK_NAME_PATTERN, TRANSLATION
@@ -90,18 +91,12 @@ def pipeline(
     record.validate_options(options)
     dtype = dtype if dtype is not None else torch_dtype
     if dtype is not None and precision is not None:
-        raise OptionError(
-            "pass precision= or dtype=, one of the two: with dtype=, the model is not optimized.",
-            "pasa precision= o dtype=, no los dos: con dtype=, el modelo no se optimiza.",
-        )
+        raise OptionError(*MESSAGES["dtype_and_precision"])
     if model is None:
         model = arguments["model"] = _default_model(name, record)
     if isinstance(model, Model):
         if tokenizer is None:
-            raise OptionError(
-                "a model object needs its tokenizer: pass tokenizer= too.",
-                "un objeto modelo necesita su tokenizador: pasa también tokenizer=.",
-            )
+            raise OptionError(*MESSAGES["no_tokenizer"])
         _check_head(name, record, model)
         running = _adapt_model(model, device, dtype, precision)
     elif isinstance(model, str | Path):
@@ -112,11 +107,7 @@ def pipeline(
         chosen = record.precision if precision is None else precision
         running = _load_model(model, record.head, device, dtype, chosen, **source)
     else:
-        kind = type(model).__name__
-        raise InputError(
-            f"model must be a name, a folder or a model, not a {kind}.",
-            f"model debe ser un nombre, una carpeta o un modelo, no {kind}.",
-        )
+        raise InputError(*MESSAGES["no_model"].format(kind=type(model).__name__))
     if not isinstance(tokenizer, Tokenizer):
         name_or_path: Any = model if tokenizer is None else tokenizer
         tokenizer = AutoTokenizer.from_pretrained(name_or_path, revision=revision, local_files_only=local_files_only)
@@ -158,47 +149,26 @@ def _resolve_task(
         meant = [name for name, words in TASK_WORDS.items() if str(task).lower() in words]
         close = next(iter(meant or get_close_matches(str(task), [*ALIASES, *TASKS], 1, 0.65)), None)
         hint = Message(f"Did you mean {close!r}? ", f"¿Querías decir {close!r}? ") if close else EMPTY
-        raise OptionError(
-            f"the task {task!r:.80} is not supported. {hint.en}Supported: {TASK_NAMES}.",
-            f"no se admite la tarea {task!r:.80}. {hint.es}Se admiten {TASK_NAMES}.",
-        )
+        raise OptionError(*MESSAGES["no_task"].format(task=short_repr(task), hint=hint, known=TASK_NAMES))
     return task, record, options
 
 
 def _default_model(task: str, record: Task) -> str:
     """Return the name of the built-in model for a task, and tell the user on stderr that it was chosen."""
     if record.name not in DEFAULT_MODELS:
-        raise OptionError(
-            f"{task} has no built-in model; pass model= with a folder or a name on the hub, such as "
-            f"{record.example_model!r}.",
-            f"{task} no tiene modelo incluido; pasa model= con una carpeta o un nombre del hub, como "
-            f"{record.example_model!r}.",
-        )
+        raise OptionError(*MESSAGES["no_built_in"].format(task=task, example=record.example_model))
     model = DEFAULT_MODELS[record.name]
-    print_notice(
-        localized(
-            f"no model was named, so this is the built-in {model}.",
-            f"no se nombró ningún modelo, así que este es el incluido, {model}.",
-        )
-    )
+    print_notice(str(MESSAGES["built_in"].format(model=model)))
     return model
 
 
 def _check_head(task: str, record: Task, model: Model) -> None:
     """Raise OptionError if a model's head does not fit the task or does not match the labels in the config."""
     if record.head not in ("none", model.task_head):
-        raise OptionError(
-            f"{task} needs a model with a {record.head} head, and this one has {model.task_head}.",
-            f"{task} necesita un modelo con una cabeza {record.head}, y este tiene {model.task_head}.",
-        )
+        raise OptionError(*MESSAGES["wrong_head"].format(task=task, head=record.head, has=model.task_head))
     labels, outputs = model.config.num_labels, getattr(getattr(model.head, "output", None), "out_features", None)
     if record.head.endswith("classification") and outputs not in (None, labels):
-        raise OptionError(
-            f"the model's config names {labels} labels, but its head has {outputs} outputs; name as many: "
-            "model.config = model.config.with_labels([…]).",
-            f"el config del modelo nombra {labels} etiquetas, pero su cabeza tiene {outputs} salidas; nombra tantas: "
-            "model.config = model.config.with_labels([…]).",
-        )
+        raise OptionError(*MESSAGES["wrong_labels"].format(labels=labels, outputs=outputs))
 
 
 def _adapt_model(model: Model, device: Any, dtype: Any, precision: str | None) -> Model:

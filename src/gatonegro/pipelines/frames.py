@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatonegro.errors import MissingExtraError
+from gatonegro.pipelines.loop import MESSAGES
 
 
 def frame(inputs: Any, records: Sequence[Mapping[str, Any] | None]) -> Any:
@@ -27,9 +28,6 @@ def frame(inputs: Any, records: Sequence[Mapping[str, Any] | None]) -> Any:
     try:
         import pandas
     except ImportError:
-        raise MissingExtraError(
-            "to_frame() needs pandas, which is not installed: pip install pandas",
-            "to_frame() necesita pandas, que no está instalado: pip install pandas",
-        ) from None
+        raise MissingExtraError(*MESSAGES["no_pandas"]) from None
     index = inputs.index if isinstance(inputs, pandas.Series) else range(len(records))
     return pandas.DataFrame(columns, index=index)

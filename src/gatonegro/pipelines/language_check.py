@@ -9,15 +9,16 @@ from typing import Any
 
 from gatonegro.checks import Check, is_missing_row, one_of
 from gatonegro.errors import GatonegroError, LanguageMismatchError, OptionError
-from gatonegro.i18n import Message
+from gatonegro.i18n import Message, shorten
 from gatonegro.language import LanguageMatch, Languages, language_names, match_language, related_languages
-from gatonegro.pipelines.loop import Answer, Loop, OnBatch, Settings
+from gatonegro.pipelines.loop import MESSAGES, Answer, Loop, OnBatch, Settings
 from gatonegro.tasks.task import Notice, notice
 
 MODES = ("warn", "error", "route", "off")
 MODES_TEXT = ", ".join(map(repr, MODES))
 LANGUAGE_CHECK_MODE = Check(one_of(*MODES).test, Message(f"one of {MODES_TEXT}", f"uno de {MODES_TEXT}"))
 ALWAYS_CHECKED_ROWS, CHECK_INTERVAL_ROWS = 64, 32  # a call checks its first 64 rows, then every 32nd
+MAX_QUOTED_CHARS = 60  # characters of a text in a notice
 MAX_CHECKED_CHARS = 300  # characters of a text to detect its language by
 Route = Callable[[str], Loop | None]  # from a language to the loop of a model for it
 
@@ -65,7 +66,17 @@ class Router:
             yield answer
 
     def _notice(self, row: Any, matched: LanguageMatch) -> Notice:
-        return mismatch_notice(row, matched, self.languages, str(self.loop.model.name_or_path or ""))
+        """Return the notice that an input row is in a language that its model does not support."""
+        model, relatives = self.loop.model.name_or_path, related_languages(matched.language, self.languages.codes)
+        filled = notice(
+            "related_language" if relatives else "language",
+            text=shorten(text_of_row(row), MAX_QUOTED_CHARS),
+            language=language_names(matched.language),
+            model=Message.same(str(model)) if model else Message("the model", "el modelo"),
+            known=language_names(*self.languages.codes),
+            relatives=language_names(*relatives),
+        )
+        return replace(filled, kind="language")
 
 
 def is_sampled(item: int) -> bool:
@@ -80,32 +91,10 @@ def text_of_row(row: Any) -> str:
     return row[:MAX_CHECKED_CHARS] if isinstance(row, str) else ""
 
 
-def mismatch_notice(row: Any, matched: LanguageMatch, languages: Languages, model: str) -> Notice:
-    """Return the notice that an input row is in a language that its model does not support."""
-    text = text_of_row(row)
-    text = text if len(text) <= 60 else text[:59] + "…"
-    language, known = language_names(matched.language), language_names(*languages.codes)
-    name = Message.same(model) if model else Message("the model", "el modelo")
-    relatives = related_languages(matched.language, languages.codes)
-    values = {
-        "text": text,
-        "language": language,
-        "model": name,
-        "known": known,
-        "relatives": language_names(*relatives),
-    }
-    return Notice("language", notice("related_language" if relatives else "language", **values).message)
-
-
 def _with_model_name(answer: Any, model: str) -> Any:
     """Return a copy of a pipeline's answer with the model's name added to each of its dicts."""
     if isinstance(answer, list):
         return [_with_model_name(part, model) for part in answer]
     if isinstance(answer, dict):
         return {**answer, "model": model}
-    raise OptionError(
-        'language_check="route" needs answers that can name their model; this task returns numbers. Use '
-        '"warn" or "error".',
-        'language_check="route" es para tareas cuyas respuestas pueden nombrar su modelo; esta da números. Usa '
-        '"warn" o "error".',
-    )
+    raise OptionError(*MESSAGES["no_route"])

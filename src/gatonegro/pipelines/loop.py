@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,12 +13,14 @@ import numpy as np
 from gatonegro.batching import plan
 from gatonegro.checks import NO_TOKEN, ids_problem, is_missing, is_missing_row, not_finite_error
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, RowError, TokenizerError
+from gatonegro.i18n import catalog
 from gatonegro.models import Model
 from gatonegro.preprocessing.transform import TextTransform, transform_row
 from gatonegro.tasks import Task
 from gatonegro.tasks.task import Encoded, Notice, RowOutput, notice
 from gatonegro.tokenization import Tokenizer
 
+MESSAGES = catalog(Path(__file__).with_name("messages.json"))  # of the whole package
 BATCH_TOKENS = {"cpu": 1024}  # largest number of tokens per batch, by type of device
 DEFAULT_BATCH_TOKENS = 32_768  # the same on other devices
 GENERATE_BATCH_TOKENS = 2048  # source tokens per batch of tasks that generate text
@@ -124,8 +126,7 @@ class Loop:
         except MemoryError:
             raise
         except Exception as error:
-            kind = type(error).__name__
-            return RowError(f"cannot be read: it raises {kind}.", f"no se puede leer: lanza {kind}.")
+            return RowError(*MESSAGES["raises"].format(kind=type(error).__name__))
         return None
 
     def _decode(
@@ -160,7 +161,10 @@ class Loop:
         """
         errors: dict[int, GatonegroError] = {}
         row_indices = list(rows)
-        encode = partial(_encode, self.task, self.tokenizer, self.model, options)
+
+        def encode(part: Sequence[Any]) -> Encoded:
+            return self.task.encode(self.tokenizer, self.model.config, part, options)
+
         encoded, named = Encoded((), (), 0), True
         while row_indices:
             try:
@@ -182,10 +186,7 @@ class Loop:
         """Raise InputError if token ids show that the tokenizer belongs to another model."""
         config = self.model.config
         if any(max(types, default=0) >= config.type_vocab_size for types in encoded.token_types or ()):
-            raise InputError(
-                "the tokenizer marks more segments than the model has; pass the model's own tokenizer.",
-                "el tokenizador marca más segmentos de los que tiene el modelo; pasa el tokenizador del modelo.",
-            )
+            raise InputError(*MESSAGES["many_segments"])
         for ids in encoded.ids:
             if ids and (problem := ids_problem(ids, config.vocab_size)):
                 raise InputError(f"a text {problem.en}", f"un texto {problem.es}")
@@ -225,19 +226,16 @@ class Loop:
             except CheckpointError as error:  # NaN in an unknown sequence of the batch
                 return [error] if len(batch) == 1 else [self._ask(encoded, [n], options)[0] for n in batch]
         assert self.task.predict is not None
+        multiple = 64 if sum(map(len, ids)) > 256 else 8  # so that operators compile for few shapes
         arrays = self.task.predict(
             self.model,
             ids,
             token_types=None if encoded.token_types is None else [encoded.token_types[n] for n in batch],
             queried=None if encoded.queried is None else [encoded.queried[n] for n in batch],
-            pad_to_multiple_of=_pad_multiple(sum(map(len, ids))) if len(encoded.ids) > 1 else 1,
+            pad_to_multiple_of=multiple if len(encoded.ids) > 1 else 1,
         )
         dtype = self.model.precision or self.model.dtype
         return [array if np.isfinite(array).all() else not_finite_error(dtype) for array in arrays]
-
-
-def _encode(task: Task, tokenizer: Tokenizer, model: Model, options: Mapping[str, Any], rows: Sequence[Any]) -> Encoded:
-    return task.encode(tokenizer, model.config, rows, options)
 
 
 def _failing_rows(
@@ -255,8 +253,3 @@ def _failing_rows(
                 encode([row for _, row in part])
             except ROW_ERRORS as inner:
                 yield from _failing_rows(encode, part, inner, named=False)
-
-
-def _pad_multiple(tokens: int) -> int:
-    """Return the multiple to which a batch's tokens are padded, so that operators compile for few shapes."""
-    return 64 if tokens > 256 else 8

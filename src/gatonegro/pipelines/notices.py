@@ -23,8 +23,8 @@ WARNED_KINDS: dict[str, dict[str, object]] = {}
 class NoticeWarner:
     """Collects the notices on a call's answers, and warns once per pipeline and kind of notice."""
 
-    def __init__(self, key: str):
-        self.key = key  # of the pipeline
+    def __init__(self, warned: dict[str, object]):
+        self.warned = warned  # kinds that were shown by the pipeline or a copy of it
         self.rows = 0
         self.count: Counter[str] = Counter()
         self.first: dict[str, tuple[int, Notice]] = {}
@@ -36,12 +36,12 @@ class NoticeWarner:
             self.first.setdefault(notice.kind, (self.rows, notice))
         self.rows += 1
 
-    def warn(self) -> None:
+    def warn(self, stacklevel: int = 3) -> None:
         """Issue a warning for each new kind of notice, attributed to the line that called the pipeline."""
         for kind, (item, notice) in self.first.items():
             category = CATEGORIES.get(kind, GatonegroWarning)
-            warned, mark = WARNED_KINDS.setdefault(self.key, {}), object()
-            if category is None or warned.setdefault(kind, mark) is not mark:  # setdefault: once, whatever the thread
+            mark = object()  # setdefault: once, whatever the thread
+            if category is None or self.warned.setdefault(kind, mark) is not mark:
                 continue
             count, rows = self.count[kind], self.rows
             en, es = notice.message
@@ -51,7 +51,7 @@ class NoticeWarner:
                 en, es = f"{en} ({count} of {rows} texts.)", f"{es} ({count} de {rows} textos.)"
             en, es = f"{en} Shown once per pipeline.", f"{es} Este aviso sale una vez por pipeline."
             try:
-                warn(category(en, es, item=item), stacklevel=3)
+                warn(category(en, es, item=item), stacklevel=stacklevel)
             except Warning:  # raised by the user's filter, as often as it happens
-                del warned[kind]
+                del self.warned[kind]
                 raise

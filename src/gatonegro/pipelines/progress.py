@@ -19,10 +19,11 @@ class ProgressBar:
     Args:
         title: text in front of the bar.
         shown: True: always; False: never; None: on a terminal, after BAR_DELAY_SECONDS.
+        transient: remove the bar at the end.
     """
 
-    def __init__(self, title: str, shown: bool | None):
-        self.title, self.shown = title, shown
+    def __init__(self, title: str, shown: bool | None, transient: bool = False):
+        self.title, self.shown, self.transient = title, shown, transient
         self.bar: Progress | None = None
         self.allowed = sys.stderr is not None and (shown or (shown is None and sys.stderr.isatty()))
         self.start = time.monotonic()
@@ -40,7 +41,8 @@ class ProgressBar:
             from rich.console import Console
             from rich.progress import Progress
 
-            self.bar = Progress(console=Console(stderr=True))
+            # without redirect_stdout=False, what is printed meanwhile would go to the bar's console
+            self.bar = Progress(console=Console(stderr=True), transient=self.transient, redirect_stdout=False)
             self.task = self.bar.add_task(self.title, total=total)
             self.bar.start()
         self.bar.update(self.task, completed=done, total=total)

@@ -70,8 +70,7 @@ def known_emoji(vocabulary: Iterable[str]) -> frozenset[str]:
 def check_language(lang: str) -> None:
     """Raise OptionError unless the language of emoji names or tweets is "es" or "en"."""
     if not isinstance(lang, str) or lang not in NAME_LANGUAGES:
-        known = ", ".join(NAME_LANGUAGES)
-        raise OptionError(*MESSAGES["lang"].format(lang=short_repr(lang), known=known))
+        raise OptionError(*MESSAGES["lang"].format(lang=short_repr(lang), known=", ".join(NAME_LANGUAGES)))
 
 
 def spell_match(

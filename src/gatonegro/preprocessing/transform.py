@@ -106,8 +106,7 @@ def apply(text: str, transform: TextTransform) -> str:
     except Exception as error:  # whatever a user's function raises is the row's
         raise InputError(*MESSAGES["failed"].format(text=text, error=error)) from error
     if not isinstance(new, str):
-        kind = type(new).__name__
-        raise InputError(*MESSAGES["no_str"].format(kind=kind, text=text))
+        raise InputError(*MESSAGES["no_str"].format(kind=type(new).__name__, text=text))
     if bad := surrogate_problem(new):
         raise InputError(f"preprocess= returned a text with {bad.en}", f"preprocess= devolvió un texto con {bad.es}")
     return new
@@ -144,8 +143,7 @@ def resolve_transform(
     if name is None:
         return None
     if not isinstance(name, str) or name not in TRANSFORMS:
-        known = ", ".join(TRANSFORMS)
-        raise OptionError(*MESSAGES["preprocess"].format(known=known, name=name))
+        raise OptionError(*MESSAGES["preprocess"].format(known=", ".join(TRANSFORMS), name=name))
     if name == "spell-emoji":
         return partial(spell_emoji, known=known_emoji(get_vocab()))
     return TRANSFORMS[name]

@@ -35,9 +35,7 @@ class BatchEncoding(dict[str, Any]):
             return self[name]
         except KeyError:
             names = ", ".join(self) or localized("nothing", "nada")
-            raise AttributeError(
-                localized(f"this batch has no {name!r}; it has {names}", f"este lote no tiene {name!r}; tiene {names}")
-            ) from None
+            raise AttributeError(str(MESSAGES["no_column"].format(name=name, names=names))) from None
 
     def __getitem__(self, key: Any) -> Any:
         """Return a model input by its name, such as `input_ids`, or the Rust `Encoding` of a row by its index."""
@@ -122,8 +120,7 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
     for name, rows in data.items():
         lengths = {len(row) for row in rows if isinstance(row, list)}
         if len(lengths) > 1:
-            problem = MESSAGES["no_tensor"]
-            raise InputError(*problem.format(name=name, shortest=min(lengths), longest=max(lengths)))
+            raise InputError(*MESSAGES["no_tensor"].format(name=name, shortest=min(lengths), longest=max(lengths)))
         array = np.asarray(rows)
         array = array.astype(np.float32 if array.size and array.dtype.kind == "f" else np.int64)
         arrays[name] = array if rows else array.reshape(0, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -139,8 +140,7 @@ def _find_vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]
             raise TokenizerError(*MESSAGES["several"].format(name=source.name, file=file, several=several))
         if paths:
             return file, paths[0]
-    names = ", ".join(FAMILY_BY_FILE)
-    raise TokenizerError(*MESSAGES["no_tokenizer"].format(name=source.name, wanted=names))
+    raise TokenizerError(*MESSAGES["no_tokenizer"].format(name=source.name, wanted=", ".join(FAMILY_BY_FILE)))
 
 
 def _family_name(source: Source, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
@@ -151,8 +151,7 @@ def _family_name(source: Source, config: dict[str, Any], model: dict[str, Any], 
             return name
         if name and kind:
             known = ", ".join(name for name, family in TOKENIZER_FAMILIES.items() if family.kind == kind)
-            problem = MESSAGES["not_enough"].format(name=source.name, file=file, kind=name, known=known)
-            raise TokenizerError(*problem)
+            raise TokenizerError(*MESSAGES["not_enough"].format(name=source.name, file=file, kind=name, known=known))
     if file == "merges.txt" and "<s>" not in _json(source, "vocab.json"):
         return "gpt2"
     return FAMILY_BY_FILE[file]
@@ -232,23 +231,17 @@ def _check_ids(backend: Backend, file: str, embeddings: int) -> None:
     """Raise TokenizerError unless a vocabulary's ids are 0, 1, 2 and so on, each of one token and one embedding."""
     vocab = backend.get_vocab(with_added_tokens=False)
     if len(set(vocab.values())) < len(vocab):
-        id, first, second = next((i, *sorted(two)[:2]) for i, two in _by_id(vocab).items() if len(two) > 1)
+        pairs = pairwise(sorted((i, token) for token, i in vocab.items()))
+        id, first, second = next((i, a, b) for (i, a), (j, b) in pairs if i == j)
         raise TokenizerError(*MESSAGES["same_id"].format(id=id, first=first, second=second))
     all_ids = set(backend.get_vocab(with_added_tokens=True).values())
-    if (gap := next((i for i in range(len(all_ids)) if i not in all_ids), None)) is not None:
-        raise TokenizerError(*MESSAGES["gap"].format(id=gap, last=max(all_ids)))
+    if gaps := set(range(len(all_ids))) - all_ids:
+        raise TokenizerError(*MESSAGES["gap"].format(id=min(gaps), last=max(all_ids)))
     if embeddings and len(vocab) > embeddings:
         raise TokenizerError(*MESSAGES["beyond"].format(count=len(vocab), rows=embeddings))
     unk = getattr(backend.model, "unk_token", None)
     if file == "tokenizer.json" and type(backend.model).__name__ in ("WordPiece", "WordLevel") and unk not in vocab:
         raise TokenizerError(*MESSAGES["no_unk"].format(token=unk))
-
-
-def _by_id(vocab: dict[str, int]) -> dict[int, list[str]]:
-    tokens: dict[int, list[str]] = {}
-    for token, i in vocab.items():
-        tokens.setdefault(i, []).append(token)
-    return tokens
 
 
 def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 
 from gatonegro.errors import InputError, TokenizerError
-from gatonegro.storage import lock_folder, output_folder, replace_files
+from gatonegro.storage import as_json, lock_folder, output_folder, replace_files
 from gatonegro.tokenization.marian import Marian
 
 
@@ -36,10 +35,7 @@ def save(
     folder = output_folder(save_directory, InputError)
     tokens = backend.get_added_tokens_decoder()
     added = {token.content: token for token in tokens.values()}
-    special = {
-        name: [_as_json(token, added) for token in value] if isinstance(value, list) else _as_json(value, added)
-        for name, value in special_tokens.items()
-    }
+    special = _special_tokens(special_tokens, added, {"__type": "AddedToken", "special": True})
     # transformers 4 and 5 make a PreTrainedTokenizerFast from tokenizer.json alone
     config = {"tokenizer_class": "PreTrainedTokenizerFast", **settings, **special}
     if type(before := backend.pre_tokenizer).__name__ == "ByteLevel":
@@ -52,32 +48,24 @@ def save(
         config |= {"tokenizer_class": "MarianTokenizer", **marian.languages, "added_tokens_decoder": decoder}
         files = dict(marian.files)
     else:
-        files = {"tokenizer.json": _bytes(backend.to_str(pretty=True))}
-    files["tokenizer_config.json"] = _bytes(json.dumps(config, indent=2, ensure_ascii=False))
-    files["special_tokens_map.json"] = _bytes(json.dumps(_without_type(special), indent=2, ensure_ascii=False))
+        files = {"tokenizer.json": f"{backend.to_str(pretty=True)}\n".encode()}
+    files["tokenizer_config.json"] = as_json(config).encode()
+    files["special_tokens_map.json"] = as_json(_special_tokens(special_tokens, added, {})).encode()
     with lock_folder(folder, TokenizerError), replace_files(folder, TokenizerError) as staging:
         for name, data in files.items():
             staging.file(name).write_bytes(data)
     return tuple(str(folder / name) for name in files)
 
 
-def _as_json(token: str, added: dict[str, Any]) -> Any:
-    """Return a special token in the form in which tokenizer_config.json stores it."""
-    flags = _flags(added.get(token))
-    return {"__type": "AddedToken", "content": token, "special": True, **flags} if any(flags.values()) else token
+def _special_tokens(names: dict[str, Any], added: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return special tokens by name as `transformers` stores them: as text, or with their flags and `more` entries."""
+
+    def stored(token: str) -> Any:
+        flags = _flags(added.get(token))
+        return {"content": token, **more, **flags} if any(flags.values()) else token
+
+    return {name: list(map(stored, of)) if isinstance(of, list) else stored(of) for name, of in names.items()}
 
 
 def _flags(token: Any) -> dict[str, bool]:
     return {name: getattr(token, name, False) for name in ("lstrip", "rstrip", "single_word", "normalized")}
-
-
-def _bytes(text: str) -> bytes:
-    return f"{text}\n".encode()
-
-
-def _without_type(special: dict[str, Any]) -> dict[str, Any]:
-    """Return the special tokens that special_tokens_map.json stores."""
-    return {
-        name: {k: v for k, v in token.items() if k not in ("__type", "special")} if isinstance(token, dict) else token
-        for name, token in special.items()
-    }

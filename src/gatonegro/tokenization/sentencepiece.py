@@ -49,8 +49,7 @@ def read(data: bytes) -> SentencePiece:
             remove_extra_whitespaces=bool(normalizer.get(4, True)),
         )
     except (IndexError, KeyError, TypeError, ValueError, AttributeError, struct.error) as error:
-        why = message_of(error)
-        raise TokenizerError(*MESSAGES["no_spm"].format(why=why)) from None
+        raise TokenizerError(*MESSAGES["no_spm"].format(why=message_of(error))) from None
     if not pieces or model.model_type not in (UNIGRAM, BPE):
         raise TokenizerError(*MESSAGES["spm_type"].format(model_type=model.model_type, count=len(pieces)))
     return model

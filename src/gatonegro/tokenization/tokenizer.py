@@ -24,8 +24,10 @@ from gatonegro.tokenization.vocabulary import TOKEN_DICT, TOKEN_LIST, Vocabulary
 
 # arguments of a call that do not apply to its `text_target`
 SOURCE_ONLY_ARGUMENTS = ("self", "text", "text_pair", "text_target", "text_pair_target", "max_target_length", "_side")
-
-
+FLAG_ARGUMENTS = (
+    *("add_special_tokens", "is_split_into_words", "return_token_type_ids", "return_attention_mask", "return_length"),
+    *("return_overflowing_tokens", "return_special_tokens_mask", "return_offsets_mapping"),
+)
 SIDE = one_of("right", "left")
 ATTRIBUTE_CHECKS = {
     "model_max_length": whole(1),
@@ -123,18 +125,9 @@ class Tokenizer(Vocabulary):
         Warns:
             TruncationWarning: a text is truncated to less than `max_length`, or is too long for the model.
         """
-        check_flags(
-            add_special_tokens=add_special_tokens,
-            is_split_into_words=is_split_into_words,
-            return_token_type_ids=return_token_type_ids,
-            return_attention_mask=return_attention_mask,
-            return_overflowing_tokens=return_overflowing_tokens,
-            return_special_tokens_mask=return_special_tokens_mask,
-            return_offsets_mapping=return_offsets_mapping,
-            return_length=return_length,
-        )
+        options = {name: value for name, value in locals().items() if name not in SOURCE_ONLY_ARGUMENTS}
+        check_flags(**{name: options[name] for name in FLAG_ARGUMENTS})
         if text_target is not None:
-            options = {name: value for name, value in locals().items() if name not in SOURCE_ONLY_ARGUMENTS}
             options["max_length"] = max_length if max_target_length is None else max_target_length
             labels = self(text_target, text_pair_target, **options, _side=TARGET)
             if text is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
+from tokenizers.pre_tokenizers import ByteLevel
 
 from gatonegro.checks import Check, short_repr
 from gatonegro.errors import GatonegroWarning, InputError, warn
@@ -19,11 +20,7 @@ CLEAN_UP_REPLACEMENTS |= {f" {ending}": ending for ending in ("n't", "'m", "'s",
 
 TOKEN_DICT = Check(lambda x: isinstance(x, dict), Message("a dict, {name: token}", "un dict, {nombre: token}"))
 TOKEN_LIST = Check(lambda x: isinstance(x, list | tuple), Message("a list of tokens", "una lista de tokens"))
-
-
-# byte → the character that stands for it in byte-level vocabularies, and the test of a decoder for them
-BYTES = [*range(33, 127), *range(161, 173), *range(174, 256)]
-BYTE_CHARS = {b: chr(b) for b in BYTES} | {b: chr(256 + i) for i, b in enumerate(sorted({*range(256)} - {*BYTES}))}
+BYTE_LEVEL = ByteLevel(add_prefix_space=False, use_regex=False)
 
 
 def _piece(index: int, backend: Backend, added: dict[int, AddedToken]) -> str | None:
@@ -36,7 +33,7 @@ def _piece(index: int, backend: Backend, added: dict[int, AddedToken]) -> str | 
         return backend.id_to_token(index)
     token = added[index]
     if backend.decoder.decode(["a", "\u0120b"]) == "a b":  # byte-level
-        return "".join(BYTE_CHARS[b] for b in token.content.encode())
+        return BYTE_LEVEL.pre_tokenize_str(token.content)[0][0]
     is_word = not token.special and backend.decoder.decode(["a", "▁b"]) == "a b"
     return f"▁{token.content}" if is_word and not token.content[:1].isspace() else token.content
 
