@@ -12,7 +12,6 @@ from gatonegro.documents import (
     insert_marks,
     keeps_text_between,
     protected_items,
-    shifted,
     split_markup,
 )
 
@@ -98,7 +97,7 @@ def shown(document: str) -> str:
 
 def restored(document: str) -> str:
     segments, marks = split_markup(document)
-    return insert_marks("".join(segment.text for segment in segments), marks)[0]
+    return insert_marks("".join(segment.text for segment in segments), marks).text
 
 
 @pytest.mark.case("F6")
@@ -126,9 +125,9 @@ def test_marks_are_cut_where_a_sentence_ends():
 
 
 def test_spans_are_found_again_after_marks_are_inserted():
-    text, insertions = insert_marks("El gato negro", [Mark(3, 13, "<b>", "</b>"), Mark(8, 13, "_", "_")])
-    assert text == "El <b>gato _negro_</b>"
-    words = [text[slice(*shifted(span, insertions))] for span in ((0, 2), (3, 7), (8, 13))]
+    marked = insert_marks("El gato negro", [Mark(3, 13, "<b>", "</b>"), Mark(8, 13, "_", "_")])
+    assert marked.text == "El <b>gato _negro_</b>"
+    words = [marked.text[slice(*marked.from_original(*span))] for span in ((0, 2), (3, 7), (8, 13))]
     assert words == ["El", "gato", "negro"]
 
 

@@ -59,24 +59,27 @@ def lost_items(source: str, translation: str) -> list[str]:
     Numbers are compared by value, so 1,000 equals 1.000 and 1 000. Numbers, and the unit of an amount, may be spelled
     out. An item is returned as often as it is lacking.
     """
-    available = Counter(map(_normalize, protected_items(translation)))
-    available |= Counter(map(_normalize, NUMBER.findall(translation)))
+    wanted = [(item, _normalize(item)) for item in protected_items(source)]
+    available = Counter(map(_normalize, protected_items(translation))) | Counter(
+        map(_normalize, NUMBER.findall(translation))
+    )
+    if Counter(value for _, value in wanted) <= available:
+        return []
     available.update(number.value for language in WORDS for number in spelled_numbers(translation, language))
     for sign, words in UNIT_WORDS.items():
         if words.search(translation):
             available |= Counter({number + sign: n for number, n in available.items()})
     lost = []
-    for item in protected_items(source):
-        available[_normalize(item)] -= 1
-        if available[_normalize(item)] < 0:
+    for item, value in wanted:
+        available[value] -= 1
+        if available[value] < 0:
             lost.append(item)
     return lost
 
 
 def preserves_items(source: str, translation: str) -> bool:
     """Return True if a translation keeps all protected items (links, tags…) and adds none but plain numbers."""
-    invented = (item for item in lost_items(translation, source) if not NUMBER.fullmatch(item))
-    return not lost_items(source, translation) and next(invented, None) is None
+    return not lost_items(source, translation) and all(map(NUMBER.fullmatch, lost_items(translation, source)))
 
 
 def keeps_text_between(source: str, translation: str) -> bool:

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatonegro.documents.edits import EditedText, edit
 from gatonegro.documents.items import amounts, find_numbers, lost_numbers, mask_items, preserves_items
 from gatonegro.documents.numbers import (
     NUMBER_DATA,
@@ -36,41 +37,6 @@ PHONE_BEFORE = re.compile(
     r"(?i:\b(?:tel|tfno|phone|call|ll[aá]m|móvil|movil|mobile|fax|whatsapp)|\+\d)[^\n]{0,20}$|\+$"
 )
 PHONE = re.compile(rf"[6-9]\d\d(?:[{SPACES}]\d{{3}}){{2}}")  # 600 123 456
-
-
-@dataclass(frozen=True)
-class EditedText:
-    """A text with replacements, which maps spans from and to the original text."""
-
-    text: str
-    edits: tuple[tuple[int, int, int, int], ...] = ()  # span in the original, span here
-
-    def from_original(self, start: int, end: int) -> tuple[int, int]:
-        """Map a span of the original text to this text; part of a replacement maps to the whole."""
-        new_start, new_end = start, end
-        for a, b, c, d in self.edits:
-            if a <= start:
-                new_start = c if start < b else start + d - b
-            if a < end:
-                new_end = d if end <= b else end + d - b
-        return new_start, new_end
-
-    def to_original(self, start: int, end: int) -> tuple[int, int]:
-        """Map a span of this text to the original text; part of a replacement maps to the whole."""
-        return EditedText("", tuple((c, d, a, b) for a, b, c, d in self.edits)).from_original(start, end)
-
-
-def edit(text: str, replacements: list[tuple[int, int, str]]) -> EditedText:
-    """Replace spans of a text; of those that overlap, the first, or the longest that begins there."""
-    parts, edits, end, shift = [], [], 0, 0
-    for start, stop, new in sorted(replacements, key=lambda replacement: (replacement[0], -replacement[1])):
-        if start < end:
-            continue
-        parts += [text[end:start], new]
-        if len(new) != stop - start:
-            edits.append((start, stop, start + shift, start + shift + len(new)))
-        end, shift = stop, shift + len(new) - (stop - start)
-    return EditedText("".join([*parts, text[end:]]), tuple(edits))
 
 
 def decimal_symbol(text: str, language: str | None) -> str:

@@ -129,12 +129,19 @@ def place_marks(marks: Sequence[Mark], source: str, target: str, words: WordAtte
     """Return the marks of a source sentence, outer ones first, at their places in its translation.
 
     A mark goes round the run of words that attends most to the marked words, inside the mark around it. Without
-    `words`, marks go round the whole translation.
+    `words`, marks go round the whole translation. A line break goes after the word nearest to its share of the text.
     """
     placed: list[Mark] = []
     around: list[tuple[Mark, Mark, list[Mark]]] = []  # open marks in the source, in the target, and those inside
     whole: tuple[Mark, Mark, list[Mark]] = Mark(0, len(source)), Mark(0, len(target)), []
+    items = [match.span() for match in PROTECTED.finditer(target)]
+    gaps = [at for at, char in enumerate(target) if char == " " and not any(a <= at < b for a, b in items)]
     for mark in marks:
+        if mark.is_break:
+            at = min(gaps, key=lambda at: abs(at - mark.start * len(target) / len(source)), default=len(target))
+            placed.append(replace(mark, start=at, end=min(at + 1, len(target))))
+            gaps = [gap for gap in gaps if gap > at]
+            continue
         while around and mark.start >= around[-1][0].end:
             around.pop()
         outer, outer_target, siblings = whole if mark.upper or not around else around[-1]

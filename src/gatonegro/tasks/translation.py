@@ -28,11 +28,9 @@ from gatonegro.tasks.document import (
     DocumentPart,
     Sequences,
     document_links,
-    document_parts,
     document_segments,
-    encode_segments,
+    encode_parts,
     final_parts,
-    lower_segments,
     translate_part,
 )
 from gatonegro.tasks.doubt import Calibration, document_doubts, pair_features, sentence_doubts
@@ -110,15 +108,11 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             if copied:
                 document.copied_language = target
                 notices.setdefault(i, []).append(notice("same", language=target))
-        if options["streamer"] is None:
-            segments, capitals = lower_segments(segments)
-            marks = [*marks, *capitals]
-        encoded_segments = encode_segments(tokenizer, document, segments, limit, options)
-        document.parts = document_parts(encoded_segments, marks)
-        if any(segment.translate and not tokens for segment, _, tokens in encoded_segments):
+        document.parts = encode_parts(tokenizer, document, segments, marks, limit, options)
+        if any(part.is_unknown for part in document.parts):
             notices.setdefault(i, []).append(notice("strange"))
         documents.append(document)
-        encoded.add(i, document.parts, [tokens for _, _, tokens in encoded_segments])
+        encoded.add(i, document, document.parts)
     return Encoded(encoded.ids, encoded.row_of, limit, row_data=documents, notices=notices, options=encoded.options)
 
 
@@ -132,12 +126,10 @@ def retry(
     if options["streamer"] is not None or not options["keep"]:
         return encoded
     more = Sequences(list(encoded.ids), list(encoded.row_of), dict(encoded.options))
-    for n, row in enumerate(encoded.row_of):
-        more.of_row[row].append(n)
     for row, document in enumerate(encoded.row_data or ()):
         pieces = [piece for part in document.parts for piece in part.pieces]
         for part in [*document.parts, *pieces]:
-            answer = None if part.sequence is None else answers.get(more.of_row[row][part.sequence])
+            answer = None if part.sequence is None else answers.get(document.sequences[part.sequence])
             if answer is None or part.is_checked:
                 continue
             part.is_checked = True
@@ -149,17 +141,21 @@ def retry(
                 if keeps_items and segments == split_at_items(part.text):
                     segments = []  # only a number in words or a unit is lost
                 if len(segments) > 1:
-                    encoded_segments = encode_segments(tokenizer, document, segments, encoded.max_length, options)
-                    parts = document_parts(encoded_segments, part.marks)
+                    parts = encode_parts(tokenizer, document, segments, part.marks, encoded.max_length, options)
                     part.pieces = [replace(piece, is_piece=True) for piece in parts]
-                    more.add(row, part.pieces, [tokens for _, _, tokens in encoded_segments])
+                    more.add(row, document, part.pieces)
             else:
                 spellings = [] if options["do_sample"] else variants(part.text, plain, answer[0].score)
                 forms, is_respelled = [EditedText(text) for text in spellings], True
             if forms:
-                part.variants = [DocumentPart(part.text, form, part.marks, is_respelled=is_respelled) for form in forms]
-                ids = tokenizer([document.prefix + form.text for form in forms])["input_ids"]
-                more.add(row, part.variants, [tokens if len(tokens) <= encoded.max_length else [] for tokens in ids])
+                part.variants = [
+                    DocumentPart(part.text, form, list(ids), marks=part.marks, is_respelled=is_respelled)
+                    for form, ids in zip(
+                        forms, tokenizer([document.prefix + f.text for f in forms])["input_ids"], strict=True
+                    )
+                    if len(ids) <= encoded.max_length
+                ]
+                more.add(row, document, part.variants)
     return replace(encoded, ids=more.ids, row_of=more.row_of, options=more.options)
 
 
