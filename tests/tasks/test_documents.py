@@ -47,6 +47,20 @@ def test_marks_go_to_the_words_that_attend_to_the_marked_ones(source, target, li
     assert insert_marks(target, placed).text == expected
 
 
+@pytest.mark.case("LibreTranslate#288")
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("The house that my father\nbuilt is old.", "Mi padre hizo la casa vieja.", "Mi padre hizo la casa\nvieja."),
+        ("The house that my father\n\tbuilt and where my uncle\n\tlives", "La casa", "La\n\tcasa\n\t"),
+        ("**The house that my father\nbuilt**", "La casa {{ ab }}", "**La casa\n{{ ab }}**"),
+    ],
+)  # fmt: skip
+def test_line_breaks_go_to_the_nearest_space(source, target, expected):
+    (segment,), marks = split_markup(source)
+    assert insert_marks(target, place_marks(marks, segment.text, target)).text == expected
+
+
 @pytest.mark.case("F3")
 def test_the_run_of_capitals_is_raised_where_it_went():
     marks = [Mark(9, 15, upper=True)]
