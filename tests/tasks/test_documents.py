@@ -51,7 +51,7 @@ def test_marks_go_to_the_words_that_attend_to_the_marked_ones(source, target, li
 @pytest.mark.parametrize(
     ("source", "target", "expected"),
     [
-        ("The house that my father\nbuilt is old.", "Mi padre hizo la casa vieja.", "Mi padre hizo la casa\nvieja."),
+        ("The house that my father\nbuilt is old.", "Mi padre hizo la casa vieja.", "Mi padre hizo la\ncasa vieja."),
         ("The house that my father\n\tbuilt and where my uncle\n\tlives", "La casa", "La\n\tcasa\n\t"),
         ("**The house that my father\nbuilt**", "La casa {{ ab }}", "**La casa\n{{ ab }}**"),
     ],

@@ -42,6 +42,7 @@ MARKDOWN_HINT = re.compile(r"^(?:#{1,6} |```|~~~)|\]\(|\*\*\w", re.MULTILINE)
 LINE_START = re.compile(r"[ \t>]*")
 # prose without a final stop; two spaces at its end are a line break of Markdown's
 WRAPPED = re.compile(r"([^\s#|][^\r\n|]{18,}(?:[\w,)*_~»”’]|</\w{1,9}>)) ?[\r\n]")
+ROW = re.compile(r"[^\S\r\n]*\|[^\r\n|]*\|(?:[^\r\n|]*\|)+\s*$")  # | a | b |
 BAR = re.compile(r"(?<!\\)\|")
 
 
@@ -183,7 +184,7 @@ def _blocks(text: str, environment: dict[str, Any]) -> Iterator[Span]:
     """Yield the spans of Markdown's code blocks, definitions of links, and bars and rules of tables."""
     lines = [match.span() for match in LINE.finditer(text)]
     is_markdown = MARKDOWN_HINT.search(text) is not None
-    rows = {n for n, line in enumerate(lines) if _is_row(text[slice(*line)].strip())}  # | a | b |
+    rows = {n for n, line in enumerate(lines) if ROW.match(text, *line)}
     for token in _block_parser().parse(text, environment):
         if token.map is None:
             continue
@@ -204,10 +205,6 @@ def _blocks(text: str, environment: dict[str, Any]) -> Iterator[Span]:
     for definition in environment.get("references", {}).values():
         first, last = definition["map"]
         yield lines[first][0], lines[last - 1][1]
-
-
-def _is_row(line: str) -> bool:
-    return line.startswith("|") and line.endswith("|") and line.count("|") > 2
 
 
 def _disjoint(spans: Iterable[Span]) -> list[Span]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import chain, pairwise
 from pathlib import Path
+from typing import Any
 
 from gatonegro.config import Config
 from gatonegro.documents import changed_numbers
@@ -76,9 +77,8 @@ class Calibration:
 
     def deviations(self, source: str, answer: str, src: str) -> float:
         """Return by how many standard deviations an answer is longer or shorter than usual."""
-        mean, std = self.length
-        ratio = math.log((len(answer) + 2) / (len(source) + 2))
-        return (ratio - mean) / std if src == "es" else (ratio + mean) / std
+        (mean, std), ratio = self.length, math.log((len(answer) + 2) / (len(source) + 2))
+        return (ratio - mean if src == "es" else ratio + mean) / std
 
     def probability(self, features: Sequence[float]) -> float:
         """Return the probability that a translation with these `pair_features` is adequate."""

@@ -221,6 +221,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     parts = [part for final in found for part in final]
     kinds = {output.answers[part.sequence][0].unfinished for part in parts if part.sequence is not None}
     output.notices[:] = [n for n in output.notices if n.kind not in ("loop", "limit") or n.kind in kinds]
+    calibration = Calibration.of(config) if options["doubt"] else None
     out: list[dict[str, Any]] = []
     for rank in range(max([1, *map(len, output.answers)])):
         chosen = [None if part.sequence is None else at_rank(output.answers[part.sequence], rank) for part in parts]
@@ -231,8 +232,13 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
         translated = [translate_part(tokenizer, document, *pair, options) for pair in zip(parts, chosen, strict=True)]
         out.append({"translation_text": "".join(part.target for part in translated)})
         if options["doubt"]:
-            judged = [(part.text, answer.text) for part, answer in zip(parts, translated, strict=True)]
-            if doubts := find_doubts(config, document, judged, chosen):
+            languages, judged = (document.direction.source, document.target), []
+            for part, answer, one in zip(parts, translated, chosen, strict=True):
+                if one or (document.copied_language and any(map(str.isalpha, answer.text))):  # or left as it is
+                    seen = (one.features, one.repeats) if one else (None, False)
+                    doubts = sentence_doubts(part.text, answer.text, languages, calibration, *seen)
+                    judged.append((part.text, doubts))
+            if doubts := document_doubts(judged):
                 out[-1] |= {"doubtful": True, "doubt": {kind: str(reason) for kind, reason in doubts.items()}}
                 output.notices.extend([notice("doubtful", reason=next(iter(doubts.values())))] * (rank == 0))
         if options["return_scores"]:
@@ -245,25 +251,6 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
         if options["return_alignments"]:
             out[-1]["alignments"] = document_links(translated)
     return out
-
-
-def find_doubts(
-    config: Config,
-    document: Document,
-    pairs: Sequence[tuple[str, str]],
-    chosen: Sequence[Generated | None],
-) -> dict[str, Message]:
-    """Return the signs that a document's translation is wrong, from its parts, their answers, and what was generated.
-
-    Copied parts have nothing generated, and are judged only where sentences were left in the target language.
-    """
-    calibration, languages = Calibration.of(config), (document.direction.source, document.target)
-    judged = []
-    for (source, answer), sentence in zip(pairs, chosen, strict=True):
-        if sentence is not None or (document.copied_language and any(map(str.isalpha, answer))):
-            values, is_loop = (None, False) if sentence is None else (sentence.features, sentence.repeats)
-            judged.append((source, sentence_doubts(source, answer, languages, calibration, values, is_loop)))
-    return document_doubts(judged)
 
 
 def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
