@@ -258,27 +258,21 @@ def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Sp
     pairs = [p for p in pairs if not (edges[p[0]].isalnum() or edges[p[3] + 1].isalnum())]
     code = [match.span() for match in CODE.finditer(text) if not TAG.fullmatch(match[0])]
     skipped = _disjoint([*skipped, *code])
-    tags = [match for match in TAG.finditer(text) if not _is_inside(match.start(), skipped)]
-    breaks += [tag.span() for tag in tags if _tag_name(tag[0]) in BREAKS]
-    pairs += [p for p in _tag_pairs(tags) if not (_is_in_word(text, p[0], p[1]) or _is_in_word(text, p[2], p[3]))]
+    tags = [(named[1].lower(), tag) for tag in TAG.finditer(text) if (named := TAG_NAME.match(tag[0]))]
+    tags = [(name, tag) for name, tag in tags if not _is_inside(tag.start(), skipped)]
+    breaks += [tag.span() for name, tag in tags if name in BREAKS]
+    inline = [(name, tag) for name, tag in tags if name not in BREAKS and not tag[0].endswith("/>")]
+    pairs += [p for p in _tag_pairs(inline) if not (_is_in_word(text, p[0], p[1]) or _is_in_word(text, p[2], p[3]))]
     return list(_nested(p for p in pairs if text[p[1] : p[2]].strip())), breaks
 
 
-def _tag_pairs(tags: Sequence[re.Match[str]]) -> Iterator[Pair]:
+def _tag_pairs(tags: Iterable[tuple[str, re.Match[str]]]) -> Iterator[Pair]:
     open_: dict[str, list[Span]] = {}
-    for tag in tags:
-        name = _tag_name(tag[0])
-        if name in BREAKS or not name or tag[0].endswith("/>"):
-            continue
+    for name, tag in tags:
         if tag[0][1] != "/":
             open_.setdefault(name, []).append(tag.span())
         elif open_.get(name):
             yield (*open_[name].pop(), *tag.span())
-
-
-def _tag_name(tag: str) -> str:
-    name = TAG_NAME.match(tag)
-    return name[1].lower() if name else ""
 
 
 def _is_in_word(text: str, start: int, end: int) -> bool:

@@ -66,7 +66,7 @@ def split_at_items(text: str, language: str | None = None) -> list[Segment]:
     With its language, Roman numerals are items too.
     """
     spans = [match.span() for match in PROTECTED.finditer(text)]
-    numbers = spelled_numbers(mask_items(text), base_language(language))
+    numbers = spelled_numbers(mask_items(text), base_language(language)) if language else ()
     spans += [(n.start, n.end) for n in numbers if n.certain and n.kind == "roman"]
     parts: list[Segment] = []
     end = 0

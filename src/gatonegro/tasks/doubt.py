@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import chain, pairwise
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from gatonegro.config import Config
@@ -30,7 +31,7 @@ MIN_SIMILARITY = 0.7  # of two spellings of a name
 MIN_DETECTED_WORDS = 4  # in a text whose language is detected
 MAX_DEVIATIONS = 4.0  # of the logarithm of the length ratio, in standard deviations
 NUM_FEATURES = 5
-MAX_SHOWN = 3  # words in a reason
+MAX_SHOWN, MAX_QUOTED = 3, 42  # words in a reason; characters of a sentence
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 SENTENCE_START = re.compile(r"^\W*|[.!?:;…]\W*|[\"“”«(¿¡—-]\s*")
 
@@ -136,7 +137,19 @@ def sentence_doubts(
         is_loop: the model generated the answer and ended in a loop.
     """
     src, tgt = languages
-    found = text_doubts(source, answer, src, tgt)
+    lost: dict[str, list[str]] = {
+        "loop": repeated_words(source, answer),
+        "number": [*chain(*changed_numbers(source, answer, src, tgt))],
+    }
+    if src in LANGUAGES and tgt in LANGUAGES and src != tgt:
+        lost["copied"] = copied_words(source, answer, src, tgt)
+        lost["negation"] = changed_negations(source, answer, src, tgt)
+        lost["name"] = changed_names(source, answer, src, tgt)
+        long = len(_words(answer)) >= MIN_DETECTED_WORDS
+        if long and detect_language(answer) == src and detect_language(source) != tgt:
+            lost["language"] = [tgt]
+    shown = {kind: ", ".join(dict.fromkeys(words[:MAX_SHOWN])) for kind, words in lost.items() if words}
+    found = {kind: REASONS[kind].format(words=words, language=LANGUAGES.get(words)) for kind, words in shown.items()}
     if is_loop:
         found.setdefault("loop", REASONS["loop"].format(words="…"))
     if calibration is None:
@@ -157,33 +170,10 @@ def document_doubts(sentences: Sequence[tuple[str, Mapping[str, Message]]]) -> d
     """
     reasons: dict[str, Message] = {}
     for source, doubts in sentences:
-        place = f"«{short_text(source)}»: " if len(sentences) > 1 else ""
+        place = f"«{shorten(source, MAX_QUOTED, placeholder='…')}»: " if len(sentences) > 1 else ""
         for kind, reason in doubts.items():
             reasons.setdefault(kind, Message(place + reason.en, place + reason.es))
     return reasons
-
-
-def short_text(text: str, size: int = 40) -> str:
-    """Return a text on one line, cut after a few words."""
-    words = " ".join(text.split())
-    return words if len(words) <= size else words[:size].rsplit(" ", 1)[0] + "…"
-
-
-def text_doubts(source: str, answer: str, src: str | None, tgt: str | None) -> dict[str, Message]:
-    """Return the signs in a sentence and its answer that the answer is wrong: kind → reason."""
-    found: dict[str, list[str]] = {
-        "loop": repeated_words(source, answer),
-        "number": [*chain(*changed_numbers(source, answer, src, tgt))],
-    }
-    if src in LANGUAGES and tgt in LANGUAGES and src != tgt:
-        found["copied"] = copied_words(source, answer, src, tgt)
-        found["negation"] = changed_negations(source, answer, src, tgt)
-        found["name"] = changed_names(source, answer, src, tgt)
-        long = len(_words(answer)) >= MIN_DETECTED_WORDS
-        if long and detect_language(answer) == src and detect_language(source) != tgt:
-            found["language"] = [tgt]
-    shown = {kind: ", ".join(dict.fromkeys(words[:MAX_SHOWN])) for kind, words in found.items() if words}
-    return {kind: REASONS[kind].format(words=words, language=LANGUAGES.get(words)) for kind, words in shown.items()}
 
 
 def copied_words(source: str, answer: str, src: str, tgt: str) -> list[str]:
