@@ -60,9 +60,10 @@ def lost_items(source: str, translation: str) -> list[str]:
     out. An item is returned as often as it is lacking.
     """
     wanted = [(item, _normalize(item)) for item in protected_items(source)]
-    available = Counter(map(_normalize, protected_items(translation))) | Counter(
-        map(_normalize, NUMBER.findall(translation))
-    )
+    if not wanted:
+        return []
+    available = Counter(map(_normalize, protected_items(translation)))
+    available |= Counter(map(_normalize, NUMBER.findall(translation)))
     if Counter(value for _, value in wanted) <= available:
         return []
     spelled = (number for language in WORDS for number in spelled_numbers(translation, language))

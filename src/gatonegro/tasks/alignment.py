@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -134,13 +135,11 @@ def place_marks(marks: Sequence[Mark], source: str, target: str, words: WordAtte
     placed: list[Mark] = []
     around: list[tuple[Mark, Mark, list[Mark]]] = []  # open marks in the source, in the target, and those inside
     whole: tuple[Mark, Mark, list[Mark]] = Mark(0, len(source)), Mark(0, len(target)), []
-    items = [match.span() for match in PROTECTED.finditer(target)]
-    gaps = [at for at, char in enumerate(target) if char == " " and not any(a <= at < b for a, b in items)]
+    gaps = _gaps_for([mark.start / len(source) for mark in marks if mark.is_break], target)
     for mark in marks:
         if mark.is_break:
-            at = min(gaps, key=lambda at: abs(at - mark.start * len(target) / len(source)), default=len(target))
+            at = next(gaps)
             placed.append(replace(mark, start=at, end=min(at + 1, len(target))))
-            gaps = [gap for gap in gaps if gap > at]
             continue
         while around and mark.start >= around[-1][0].end:
             around.pop()
@@ -151,6 +150,19 @@ def place_marks(marks: Sequence[Mark], source: str, target: str, words: WordAtte
             siblings.append(placed[-1])
             around.append((mark, placed[-1], []))
     return placed
+
+
+def _gaps_for(shares: Sequence[float], text: str) -> Iterator[int]:
+    """Yield the places of the spaces nearest to shares of a text, in order, each once; then those of its end."""
+    masked = PROTECTED.sub(lambda item: "_" * len(item[0]), text) if shares else ""
+    gaps = [at for at, char in enumerate(masked) if char == " "]
+    first = 0
+    for share in shares:
+        near = bisect_left(gaps, share * len(text), first)
+        if first < near and (near == len(gaps) or share * len(text) - gaps[near - 1] <= gaps[near] - share * len(text)):
+            near -= 1
+        yield gaps[near] if near < len(gaps) else len(text)
+        first = near + 1
 
 
 def covers_all_words(mark: Mark, text: str, start: int = 0, end: int | None = None) -> bool:

@@ -226,9 +226,8 @@ def _names(text: str, lang: str) -> list[str]:
     out = []
     for match in WORD.finditer(text):
         name = re.sub("['’]s$", "", match[0])
-        if (
-            name[0].isupper() and not name.isupper() and name.isalpha() and name.lower() not in COMMON_WORDS[lang]
-        ):  # DNA is ADN
+        is_name = name[0].isupper() and not name.isupper() and name.isalpha()  # DNA is ADN
+        if is_name and name.lower() not in COMMON_WORDS[lang]:
             out += [name] if match.start() not in starts or _bare(name) in KNOWN_NAMES else []
     return out
 
