@@ -12,7 +12,6 @@ from gatonegro.documents import (
     insert_marks,
     keeps_text_between,
     protected_items,
-    shifted,
     split_markup,
 )
 
@@ -98,7 +97,7 @@ def shown(document: str) -> str:
 
 def restored(document: str) -> str:
     segments, marks = split_markup(document)
-    return insert_marks("".join(segment.text for segment in segments), marks)[0]
+    return insert_marks("".join(segment.text for segment in segments), marks).text
 
 
 @pytest.mark.case("F6")
@@ -118,6 +117,43 @@ def test_in_doubt_it_is_text(text):
     assert marks == []
 
 
+# document → its prose, in which a line break within a sentence is a space
+WRAPPED = {
+    "The house that my father\nbuilt is very old.": "The house that my father built is very old.",
+    "<p>\n\t\tThe house that my father\n\t\tbuilt is very old.\n\t</p>": "The house that my father built is very old.",
+    "La casa que mi padre, ya mayor,\r\nlevantó en **un\r\n  valle**.": "La casa que mi padre, ya mayor, levantó en un\r\n  valle.",  # noqa: E501
+    "> The house that my father\n> built, and where my brother\n> lives": "> The house that my father built, and where my brother lives",  # noqa: E501
+    "- The house that **my father**\n  built\n- and others": "- The house that my father built\n- and others",
+    "[The house that my old father\nbuilt](x\n) stands": "The house that my old father built stands",
+}
+APART = """Branch Code | Bank Code | Status
+Please enter the name of the bank | Please enter the code
+please enter the name of the bank | please enter the code
+# The house of my old father | is very old
+The house of my father is old. | it has a garden
+The house of my old father: | a garden
+The house of my father | - garden
+The house of my father is old and large   | hard break
+The house of my father | > quoted
+my house | is old
+The house of my old father |   | is old"""
+
+
+@pytest.mark.case("LibreTranslate#288")
+@pytest.mark.parametrize(("document", "prose"), WRAPPED.items())
+def test_a_line_that_continues_a_sentence_belongs_to_it(document, prose):
+    segments, _ = split_markup(document)
+    assert "".join(segment.text for segment in segments if segment.translate).strip() == prose
+    assert restored(document) == document
+
+
+@pytest.mark.case("modernmt#544")
+@pytest.mark.parametrize("lines", APART.splitlines())
+def test_other_lines_stay_apart(lines):
+    document = lines.replace(" | ", "\n")
+    assert "".join(segment.text for segment in split_markup(document)[0]) == document
+
+
 def test_marks_are_cut_where_a_sentence_ends():
     marks = [Mark(0, 9, "**", "**"), Mark(5, 8, "_", "_")]  # **Uno. _Dos_.**
     assert cut_marks(marks, 0, 4) == [Mark(0, 4, "**", "")]
@@ -126,9 +162,9 @@ def test_marks_are_cut_where_a_sentence_ends():
 
 
 def test_spans_are_found_again_after_marks_are_inserted():
-    text, insertions = insert_marks("El gato negro", [Mark(3, 13, "<b>", "</b>"), Mark(8, 13, "_", "_")])
-    assert text == "El <b>gato _negro_</b>"
-    words = [text[slice(*shifted(span, insertions))] for span in ((0, 2), (3, 7), (8, 13))]
+    marked = insert_marks("El gato negro", [Mark(3, 13, "<b>", "</b>"), Mark(8, 13, "_", "_")])
+    assert marked.text == "El <b>gato _negro_</b>"
+    words = [marked.text[slice(*marked.from_original(*span))] for span in ((0, 2), (3, 7), (8, 13))]
     assert words == ["El", "gato", "negro"]
 
 

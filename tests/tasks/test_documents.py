@@ -44,20 +44,34 @@ def attention(source: str, target: str, links: str) -> WordAttention:
 def test_marks_go_to_the_words_that_attend_to_the_marked_ones(source, target, links, expected):
     (segment,), marks = split_markup(source)
     placed = place_marks(marks, segment.text, target, attention(segment.text, target, links))
-    assert insert_marks(target, placed)[0] == expected
+    assert insert_marks(target, placed).text == expected
+
+
+@pytest.mark.case("LibreTranslate#288")
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("The house that my father\nbuilt is old.", "Mi padre hizo la casa vieja.", "Mi padre hizo la\ncasa vieja."),
+        ("The house that my father\n\tbuilt and where my uncle\n\tlives", "La casa", "La\n\tcasa\n\t"),
+        ("**The house that my father\nbuilt**", "La casa {{ ab }}", "**La casa\n{{ ab }}**"),
+    ],
+)  # fmt: skip
+def test_line_breaks_go_to_the_nearest_space(source, target, expected):
+    (segment,), marks = split_markup(source)
+    assert insert_marks(target, place_marks(marks, segment.text, target)).text == expected
 
 
 @pytest.mark.case("F3")
 def test_the_run_of_capitals_is_raised_where_it_went():
     marks = [Mark(9, 15, upper=True)]
     placed = place_marks(marks, "El perro duerme aquí", "The dog sleeps here", attention("El perro duerme aquí", "The dog sleeps here", "0-0 1-1 2-2 3-3"))  # fmt: skip # noqa: E501
-    assert insert_marks("The dog sleeps here", placed)[0] == "The dog SLEEPS here"
+    assert insert_marks("The dog sleeps here", placed).text == "The dog SLEEPS here"
 
 
 def test_a_mark_that_goes_on_reaches_the_edge():
     marks = [Mark(0, 4, "", "**"), Mark(5, 8, "_", "")]
     placed = place_marks(marks, "dos. tres", "two. three", attention("dos. tres", "two. three", "0-0 1-1 2-2"))
-    assert insert_marks("two. three", placed)[0] == "two**. _three"
+    assert insert_marks("two. three", placed).text == "two**. _three"
 
 
 @pytest.mark.case("F4")

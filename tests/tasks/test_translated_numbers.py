@@ -8,7 +8,7 @@ from gatonegro import pipeline
 from gatonegro.documents import Direction, Segment
 from gatonegro.errors import GatonegroWarning, OptionError
 from gatonegro.generation import Generated
-from gatonegro.tasks.document import Document, document_parts, encode_segments
+from gatonegro.tasks.document import Document, Sequences, encode_parts
 from gatonegro.tasks.task import Encoded, RowOutput
 from gatonegro.tasks.translation import TRANSLATION, decode, retry
 
@@ -85,10 +85,10 @@ def generated(ids) -> Generated:
 def test_the_first_reading_that_loses_nothing_is_taken(text, told, expected):
     tokenizer, options = ToldTokenizer(told), TRANSLATION.defaults | {"doubt": False}
     document = Document([], "", source="es", target="en", direction=Direction("es", "en", ","))
-    segments = encode_segments(tokenizer, document, [Segment(text, True)], 99, options)
-    document.parts, ids = document_parts(segments, []), [tokens for _, _, tokens in segments]
-    document.parts[0].sequence = 0
-    encoded = retry(tokenizer, None, Encoded(ids, [0], 99, row_data=[document]), {0: [generated(ids[0])]}, options)
+    document.parts = encode_parts(tokenizer, document, [Segment(text, True)], [], 99, options)
+    ids, sequences = document.parts[0].ids, Sequences()
+    sequences.add(0, document, document.parts)
+    encoded = retry(tokenizer, None, Encoded([ids], [0], 99, row_data=[document]), {0: [generated(ids)]}, options)
     answers = [[generated(row)] for row in encoded.ids]
     (answer,) = decode(tokenizer, None, RowOutput(text, answers, [], document), options)
     assert answer["translation_text"] == expected

@@ -1,8 +1,10 @@
 """Documents for translation: markup, sentences, and the items and numbers that no translation may lose."""
 
 from gatonegro.documents.capitals import lower, lower_capitals
+from gatonegro.documents.edits import EditedText
 from gatonegro.documents.items import (
     PROTECTED,
+    changed_numbers,
     has_words,
     keeps_text_between,
     lost_items,
@@ -11,12 +13,13 @@ from gatonegro.documents.items import (
     preserves_items,
     protected_items,
 )
-from gatonegro.documents.localization import Direction, EditedText, decimal_symbol
-from gatonegro.documents.markup import Mark, cut_marks, insert_marks, shifted, split_markup, upper
+from gatonegro.documents.localization import Direction, decimal_symbol
+from gatonegro.documents.markup import Mark, cut_marks, insert_marks, split_markup, upper
 from gatonegro.documents.sentences import Segment, split_at_items, split_sentences
 
 __all__ = [
-    "PROTECTED", "Direction", "EditedText", "Mark", "Segment", "cut_marks", "decimal_symbol", "has_words",
-    "insert_marks", "keeps_text_between", "lost_items", "lost_numbers", "lower", "lower_capitals", "number_values",
-    "preserves_items", "protected_items", "shifted", "split_at_items", "split_markup", "split_sentences", "upper",
+    "PROTECTED", "Direction", "EditedText", "Mark", "Segment", "changed_numbers", "cut_marks", "decimal_symbol",
+    "has_words", "insert_marks", "keeps_text_between", "lost_items", "lost_numbers", "lower", "lower_capitals",
+    "number_values", "preserves_items", "protected_items", "split_at_items", "split_markup", "split_sentences",
+    "upper",
 ]  # fmt: skip

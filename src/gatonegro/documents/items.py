@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from gatonegro.documents.numbers import (
@@ -14,7 +15,6 @@ from gatonegro.documents.numbers import (
     Number,
     base_language,
     digits_value,
-    roman_numbers,
     spelled_numbers,
 )
 
@@ -40,7 +40,7 @@ PROTECTED = re.compile(
 AMOUNT_PATTERN = re.compile(rf"([$£€]?) ?({DIGITS})[ \u00a0\u202f]?([%€£$]|°[CF]?|)")
 UNIT_WORDS = {sign: re.compile(words, re.IGNORECASE) for sign, words in ITEM_DATA["unit_words"].items()}
 LOOSE_WORDS = frozenset(ITEM_DATA["loose_words"].split())
-NUMBER = re.compile(DIGITS)
+NUMBER, DIGIT = re.compile(DIGITS), re.compile(r"\d")
 ORDINAL_PATTERN = re.compile(r"(?<![\w.,])(\d{1,4})(?:st|nd|rd|th|\.?[ºª]|\.[oa])(?!\w)")  # 3rd  3.º  2.ª
 
 
@@ -59,24 +59,29 @@ def lost_items(source: str, translation: str) -> list[str]:
     Numbers are compared by value, so 1,000 equals 1.000 and 1 000. Numbers, and the unit of an amount, may be spelled
     out. An item is returned as often as it is lacking.
     """
+    wanted = [(item, _normalize(item)) for item in protected_items(source)]
+    if not wanted:
+        return []
     available = Counter(map(_normalize, protected_items(translation)))
     available |= Counter(map(_normalize, NUMBER.findall(translation)))
-    available.update(number.value for language in WORDS for number in spelled_numbers(translation, language))
+    if Counter(value for _, value in wanted) <= available:
+        return []
+    spelled = (number for language in WORDS for number in spelled_numbers(translation, language))
+    available.update(number.value for number in spelled if number.kind != "roman")
     for sign, words in UNIT_WORDS.items():
         if words.search(translation):
             available |= Counter({number + sign: n for number, n in available.items()})
     lost = []
-    for item in protected_items(source):
-        available[_normalize(item)] -= 1
-        if available[_normalize(item)] < 0:
+    for item, value in wanted:
+        available[value] -= 1
+        if available[value] < 0:
             lost.append(item)
     return lost
 
 
 def preserves_items(source: str, translation: str) -> bool:
     """Return True if a translation keeps all protected items (links, tags…) and adds none but plain numbers."""
-    invented = (item for item in lost_items(translation, source) if not NUMBER.fullmatch(item))
-    return not lost_items(source, translation) and next(invented, None) is None
+    return not lost_items(source, translation) and all(map(NUMBER.fullmatch, lost_items(translation, source)))
 
 
 def keeps_text_between(source: str, translation: str) -> bool:
@@ -135,7 +140,7 @@ def find_numbers(text: str, language: str | None = None, decimal: str | None = N
     decimal = SYMBOLS.get(base_language(language), " ")[0] if decimal is None else decimal
     languages = WORDS if language is None else [base_language(language)]
     text = mask_items(text)
-    found = [number for name in languages for read in (spelled_numbers, roman_numbers) for number in read(text, name)]
+    found = [number for name in languages for number in spelled_numbers(text, name)]
     found += [Number(*match.span(), digits_value(match[1])) for match in ORDINAL_PATTERN.finditer(text)]
     found += [Number(*match.span(), digits_value(match[0], decimal)) for match in amounts(text)]
     found.sort(key=lambda number: (number.start, -number.end))
@@ -148,23 +153,35 @@ def find_numbers(text: str, language: str | None = None, decimal: str | None = N
 
 def amounts(text: str) -> list[re.Match[str]]:
     """Return the matches of the numbers in digits of a text, outside links and the like."""
+    if not DIGIT.search(text):
+        return []
     items = (item for item in PROTECTED.finditer(text) if AMOUNT_PATTERN.fullmatch(item[0]))
     return [number for item in items if (number := NUMBER.search(text, *item.span()))]
+
+
+def changed_numbers(
+    source: str, translation: str, source_language: str | None = None, target_language: str | None = None
+) -> tuple[list[str], list[str]]:
+    """Return the values of the certain numbers of either side, in digits or words, that the other side lacks."""
+    here, there = find_numbers(source, source_language, ""), find_numbers(translation, target_language, "")
+    sides = ((here, there, translation), (there, here, source))
+    lost, added = (_lacking(numbers, others, text) for numbers, others, text in sides)
+    return lost, added
 
 
 def lost_numbers(
     source: str, translation: str, source_language: str | None = None, target_language: str | None = None
 ) -> list[str]:
     """Return the values of a source text's certain numbers, in digits or words, that its translation lacks."""
-    available = {number.value for number in find_numbers(translation, target_language, "")}
-    available |= set(re.findall(r"\d+", translation))  # 3:00
-    return [value for value in number_values(source, source_language, "") if value not in available]
+    return changed_numbers(source, translation, source_language, target_language)[0]
+
+
+def _lacking(numbers: Sequence[Number], others: Sequence[Number], text: str) -> list[str]:
+    available = {number.value for number in others} | set(re.findall(r"\d+", text))  # 3:00
+    return [number.value for number in numbers if number.certain and number.value not in available]
 
 
 def _normalize(item: str) -> str:
     """Return a number or amount in a normal form, as 1000 for 1,000 or 1.75 for 1,75; other items stay as they are."""
-    number = NUMBER.search(item)
-    if number is None or not AMOUNT_PATTERN.fullmatch(item):
-        return item
-    value = digits_value(number[0])
-    return value + "".join(AMOUNT_PATTERN.fullmatch(item).group(1, 3)).strip()  # type: ignore[union-attr]
+    amount = AMOUNT_PATTERN.fullmatch(item)
+    return item if amount is None else digits_value(amount[2]) + amount[1] + amount[3]

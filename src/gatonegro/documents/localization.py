@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from gatonegro.documents.edits import EditedText, edit
 from gatonegro.documents.items import amounts, find_numbers, lost_numbers, mask_items, preserves_items
 from gatonegro.documents.numbers import (
     NUMBER_DATA,
@@ -24,11 +25,20 @@ from gatonegro.documents.numbers import (
 
 WORD_LISTS = ("codes_after", "not_names", "units", "times")
 CODES_AFTER, NOT_NAMES, UNITS, TIMES = (frozenset(NUMBER_DATA[name].split()) for name in WORD_LISTS)
+ROMAN_WORD = re.compile(r"(?<!\w)[IVX]{2,7}(?!\w)")
+MISPLACED_ROMAN = re.compile(
+    r"(?<=[a-zà-ÿ])(?=(?P<joined>[IVX]{2,7})(?!\w))|(?<!\w)(?P<repeated>[IVX]{2,7})(?: (?P=repeated))+(?!\w)"
+)
 CENTURY_BEFORE = re.compile(r"(?:siglos?|\bss?\.) ?$")
-EXPANSIONS = {  # pairs of a pattern and a text
-    (language, name): [(re.compile(pattern), text) for pattern, text in pairs]
-    for language, tables in json.loads(Path(__file__).with_name("expansions.json").read_text(encoding="utf-8")).items()
-    for name, pairs in tables.items()
+EXPANSION_DATA = json.loads(Path(__file__).with_name("expansions.json").read_text(encoding="utf-8"))
+# by language: pairs of a pattern and a text, and of a unit's pattern and one of what a translation has for it
+USUAL, RARE = (
+    {language: [(re.compile(unit), text) for unit, text in data[name]] for language, data in EXPANSION_DATA.items()}
+    for name in ("usual", "rare")
+)
+KEPT = {
+    language: [(re.compile(unit), re.compile(words)) for unit, words in data["kept"]]
+    for language, data in EXPANSION_DATA.items()
 }
 WORD_BEFORE, WORD_AFTER = re.compile(r"([^\W\d_]+)\.? $"), re.compile(r" ?([^\W\d_][\w./]*)")
 CODE_BEFORE = re.compile(r"[^\W\d_]\w{0,9}-$")  # A4-1,500
@@ -36,41 +46,6 @@ PHONE_BEFORE = re.compile(
     r"(?i:\b(?:tel|tfno|phone|call|ll[aá]m|móvil|movil|mobile|fax|whatsapp)|\+\d)[^\n]{0,20}$|\+$"
 )
 PHONE = re.compile(rf"[6-9]\d\d(?:[{SPACES}]\d{{3}}){{2}}")  # 600 123 456
-
-
-@dataclass(frozen=True)
-class EditedText:
-    """A text with replacements, which maps spans from and to the original text."""
-
-    text: str
-    edits: tuple[tuple[int, int, int, int], ...] = ()  # span in the original, span here
-
-    def from_original(self, start: int, end: int) -> tuple[int, int]:
-        """Map a span of the original text to this text; part of a replacement maps to the whole."""
-        new_start, new_end = start, end
-        for a, b, c, d in self.edits:
-            if a <= start:
-                new_start = c if start < b else start + d - b
-            if a < end:
-                new_end = d if end <= b else end + d - b
-        return new_start, new_end
-
-    def to_original(self, start: int, end: int) -> tuple[int, int]:
-        """Map a span of this text to the original text; part of a replacement maps to the whole."""
-        return EditedText("", tuple((c, d, a, b) for a, b, c, d in self.edits)).from_original(start, end)
-
-
-def edit(text: str, replacements: list[tuple[int, int, str]]) -> EditedText:
-    """Replace spans of a text; of those that overlap, the first, or the longest that begins there."""
-    parts, edits, end, shift = [], [], 0, 0
-    for start, stop, new in sorted(replacements, key=lambda replacement: (replacement[0], -replacement[1])):
-        if start < end:
-            continue
-        parts += [text[end:start], new]
-        if len(new) != stop - start:
-            edits.append((start, stop, start + shift, start + shift + len(new)))
-        end, shift = stop, shift + len(new) - (stop - start)
-    return EditedText("".join([*parts, text[end:]]), tuple(edits))
 
 
 def decimal_symbol(text: str, language: str | None) -> str:
@@ -137,10 +112,10 @@ class Direction:
         usual, rare = (
             [
                 (*found.span(pattern.groups), expansion)
-                for pattern, expansion in EXPANSIONS.get((language, name), ())
+                for pattern, expansion in expansions.get(language, ())
                 for found in pattern.finditer(masked)
             ]
-            for name in ("usual", "rare")
+            for expansions in (USUAL, RARE)
         )
         numbers = [
             (*number.span(), written)
@@ -161,23 +136,23 @@ class Direction:
 
     def preserves(self, source: str, translation: str) -> bool:
         """Return True if a translation has the numbers, units, abbreviations and protected items of its source."""
-        kept = EXPANSIONS.get((base_language(self.source), "kept"), ())
         masked = mask_items(source)
+        units = KEPT.get(base_language(self.source), ())
         return (
             not lost_numbers(source, translation, self.source, self.target)
             and preserves_items(source, translation)
-            and not any(unit.search(masked) and not re.search(words, translation) for unit, words in kept)
+            and not any(unit.search(masked) and not words.search(translation) for unit, words in units)
         )
 
 
 def _roman_repairs(translation: str, source: str) -> list[tuple[int, int, str]]:
     """Return replacements of Roman numerals that a translation repeats (VI VI) or joins to a name (PabloII)."""
-    repairs: dict[tuple[int, int], str] = {}
-    for roman in {token for token in re.findall(r"(?<!\w)[IVX]{2,}(?!\w)", source) if token in ROMAN}:
-        for found in re.finditer(rf"(?<=[a-zà-ÿ])(?={roman}(?!\w))|(?<!\w){roman}(?: {roman})+(?!\w)", translation):
-            if not found[0] or found[0] not in source:
-                repairs[found.span()] = roman if found[0] else " "
-    return [(*span, new) for span, new in repairs.items()]
+    return [
+        (*found.span(), " " if found["joined"] else found["repeated"])
+        for found in MISPLACED_ROMAN.finditer(translation)
+        if (found["joined"] or found["repeated"]) in {*ROMAN_WORD.findall(source)} & ROMAN.keys()
+        and (found["joined"] or found[0] not in source)
+    ]
 
 
 def _write(text: str, number: re.Match[str], decimal: str, symbols: str) -> str:

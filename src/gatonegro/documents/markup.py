@@ -21,6 +21,7 @@ from markdown_it.common.html_blocks import block_names
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+from gatonegro.documents.edits import EditedText, edit
 from gatonegro.documents.items import CODE_TAG_PATTERN, PROTECTED, TAG_PATTERN
 from gatonegro.documents.sentences import Segment
 
@@ -38,18 +39,23 @@ NEW_BLOCK = re.compile(r"\s*(?:[-*+>#]|\d+[.)]|$)")
 # an indented line is code only if it looks like code
 CODE_HINT = re.compile(r"[={};\\$]|\w\(|^\s*(?:cd|def|from|git|import|npm|pip|return|sudo) ", re.MULTILINE)
 MARKDOWN_HINT = re.compile(r"^(?:#{1,6} |```|~~~)|\]\(|\*\*\w", re.MULTILINE)
+LINE_START = re.compile(r"[ \t>]*")
+# prose without a final stop; two spaces at its end are a line break of Markdown's
+WRAPPED = re.compile(r"([^\s#|][^\r\n|]{18,}(?:[\w,)*_~»”’]|</\w{1,9}>)) ?[\r\n]")
+ROW = re.compile(r"[^\S\r\n]*\|[^\r\n|]*\|(?:[^\r\n|]*\|)+\s*$")  # | a | b |
 BAR = re.compile(r"(?<!\\)\|")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A stretch of a text that marks surround, as in **bold**, or that is in capitals."""
+    """A stretch of a text that marks surround, as in **bold**, or that is in capitals, or a space for a line break."""
 
     start: int
     end: int
     opening: str = ""
     closing: str = ""
     upper: bool = False
+    is_break: bool = False  # the space stands for `opening`, a line break within a sentence
 
 
 def split_markup(text: str) -> tuple[list[Segment], list[Mark]]:
@@ -62,24 +68,25 @@ def split_markup(text: str) -> tuple[list[Segment], list[Mark]]:
         Segments, with `translate` for prose, and marks with positions in the joined texts of the segments. The marks,
         put back by `insert_marks`, make the document again.
     """
-    copied, pairs = _find_markup(text)
-    if not copied and not pairs:
-        return [Segment(text, True)], []
-    edits = sorted([(*span, True) for span in copied] + [(*p[i : i + 2], False) for p in pairs for i in (0, 2)])
+    copied, pairs, breaks = _find_markup(text)
+    edits = [(*span, "copied") for span in copied] + [(*span, "break") for span in breaks]
+    edits += [(*mark, "mark") for a, b, c, d in pairs for mark in ((a, b), (c, d))]
     segments: list[Segment] = []
     shifts: dict[int, int] = {}  # start or end of a mark in the text → position without the marks
     prose, at, length = "", 0, 0
-    for start, end, is_copied in edits:
+    for start, end, kind in sorted(edits):
         prose += text[at:start]
         length += start - at
-        if is_copied:
+        shifts |= {start: length, end: length}
+        if kind == "copied":
             segments += [Segment(prose, True), Segment(text[start:end], False)]
             prose, length = "", length + end - start
-        else:
-            shifts |= {start: length, end: length}
+        elif kind == "break":
+            prose, length = prose + " ", length + 1
         at = end
     segments += [Segment(prose + text[at:], True)]
     marks = [Mark(shifts[b], shifts[c], text[a:b], text[c:d]) for a, b, c, d in sorted(pairs)]
+    marks += [Mark(shifts[a], shifts[a] + 1, text[a:b], is_break=True) for a, b in breaks]
     return [segment for segment in segments if segment.text], marks
 
 
@@ -98,35 +105,21 @@ def cut_marks(marks: Sequence[Mark], start: int, end: int) -> list[Mark]:
     ]
 
 
-def insert_marks(text: str, marks: Sequence[Mark]) -> tuple[str, list[tuple[int, str]]]:
-    """Put marks, outer ones first, into a text, and return it with the insertions, each a position and a string."""
+def insert_marks(text: str, marks: Sequence[Mark]) -> EditedText:
+    """Put marks, outer ones first, into a text."""
     for mark in marks:
         if mark.upper:
             text = text[: mark.start] + upper(text[mark.start : mark.end]) + text[mark.end :]
-    insertions: list[tuple[int, str]] = []
+    edits: list[tuple[int, int, str]] = []
     around: list[Mark] = []  # marks that are open
-    for mark in sorted(marks, key=lambda mark: (mark.start, -mark.end)):
-        if mark.upper:
-            continue
+    pairs = (mark for mark in marks if not (mark.upper or mark.is_break))
+    for mark in sorted(pairs, key=lambda mark: (mark.start, -mark.end)):
         while around and around[-1].end <= mark.start and not (mark.start == mark.end == around[-1].end):
-            insertions.append((around[-1].end, around.pop().closing))
-        insertions.append((mark.start, mark.opening))
+            edits.append((around[-1].end, around[-1].end, around.pop().closing))
+        edits.append((mark.start, mark.start, mark.opening))
         around.append(mark)
-    insertions += [(mark.end, mark.closing) for mark in reversed(around)]
-    out, at = "", 0
-    for position, string in insertions:
-        out += text[at:position] + string
-        at = position
-    return out + text[at:], insertions
-
-
-def shifted(span: Sequence[int], insertions: Sequence[tuple[int, str]]) -> list[int]:
-    """Return a character span of a text as it is after insertions."""
-    start, end = span
-    return [
-        start + sum(len(string) for at, string in insertions if at <= start),
-        end + sum(len(string) for at, string in insertions if at < end),
-    ]
+    edits += [(mark.end, mark.end, mark.closing) for mark in reversed(around)]
+    return edit(text, edits + [(mark.start, mark.end, mark.opening) for mark in marks if mark.is_break])
 
 
 def upper(text: str) -> str:
@@ -134,21 +127,40 @@ def upper(text: str) -> str:
     return "".join(char.upper() if len(char.upper()) == 1 else char for char in text)
 
 
-def _find_markup(text: str) -> tuple[list[Span], list[Pair]]:
-    """Return the spans of a document to copy, such as code, and the pairs of marks in the rest."""
-    if not (INLINE_HINT.search(text) or BLOCK_HINT.search(text)):
-        return [], []
+def _find_markup(text: str) -> tuple[list[Span], list[Pair], list[Span]]:
+    """Return the spans of a document to copy, such as code, the pairs of marks, and the line breaks in sentences."""
     environment: dict[str, Any] = {}
-    copied = [*_verbatim(text), *_blocks(text, environment)] if BLOCK_HINT.search(text) else [*_verbatim(text)]
-    copied = _disjoint(copied)
+    copied = _disjoint([*_verbatim(text), *(_blocks(text, environment) if BLOCK_HINT.search(text) else ())])
     pairs: list[Pair] = []
-    breaks: list[Span] = []
-    for start, end in _paragraphs(text, copied):
+    between: list[Span] = []
+    for start, end in _paragraphs(text, copied) if INLINE_HINT.search(text) else ():
         if INLINE_HINT.search(text, start, end):
-            found, between = _inline(text[start:end], environment)
+            found, apart = _inline(text[start:end], environment)
             pairs += [(start + a, start + b, start + c, start + d) for a, b, c, d in found]
-            breaks += [(start + a, start + b) for a, b in between]
-    return _disjoint([*copied, *breaks]), pairs
+            between += [(start + a, start + b) for a, b in apart]
+    copied = _disjoint([*copied, *between])
+    taken = _disjoint([*copied, *(mark for a, b, c, d in pairs for mark in ((a, b), (c, d)))])
+    line_breaks = [(a, b) for a, b in _line_breaks(text) if not (_is_inside(a, taken) or _is_inside(b - 1, taken))]
+    return copied, pairs, [(a, b) for a, b in line_breaks if not _is_inside(a - 1, copied)]
+
+
+def _line_breaks(text: str) -> Iterator[Span]:
+    """Yield the line breaks within sentences: between a line of prose without a final stop and one in lower case.
+
+    Lines of which the first is in lower case too, as in code, stay apart.
+    """
+    is_sentence = False
+    for line, following in pairwise(LINE.finditer(text)):
+        start, next_start = (LINE_START.match(text, found.start()).end() for found in (line, following))  # type: ignore
+        end = WRAPPED.match(text, start, line.end())
+        is_sentence = bool(
+            end
+            and (is_sentence or not text[start].islower())
+            and text[next_start : next_start + 1].islower()
+            and text.count(">", line.start(), start) == text.count(">", following.start(), next_start)
+        )
+        if end and is_sentence:
+            yield end.end(1), next_start
 
 
 def _verbatim(text: str) -> Iterator[Span]:
@@ -172,7 +184,7 @@ def _blocks(text: str, environment: dict[str, Any]) -> Iterator[Span]:
     """Yield the spans of Markdown's code blocks, definitions of links, and bars and rules of tables."""
     lines = [match.span() for match in LINE.finditer(text)]
     is_markdown = MARKDOWN_HINT.search(text) is not None
-    rows = {n for n, line in enumerate(lines) if _is_row(text[slice(*line)].strip())}  # | a | b |
+    rows = {n for n, line in enumerate(lines) if ROW.match(text, *line)}
     for token in _block_parser().parse(text, environment):
         if token.map is None:
             continue
@@ -193,10 +205,6 @@ def _blocks(text: str, environment: dict[str, Any]) -> Iterator[Span]:
     for definition in environment.get("references", {}).values():
         first, last = definition["map"]
         yield lines[first][0], lines[last - 1][1]
-
-
-def _is_row(line: str) -> bool:
-    return line.startswith("|") and line.endswith("|") and line.count("|") > 2
 
 
 def _disjoint(spans: Iterable[Span]) -> list[Span]:
@@ -250,27 +258,21 @@ def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Sp
     pairs = [p for p in pairs if not (edges[p[0]].isalnum() or edges[p[3] + 1].isalnum())]
     code = [match.span() for match in CODE.finditer(text) if not TAG.fullmatch(match[0])]
     skipped = _disjoint([*skipped, *code])
-    tags = [match for match in TAG.finditer(text) if not _is_inside(match.start(), skipped)]
-    breaks += [tag.span() for tag in tags if _tag_name(tag[0]) in BREAKS]
-    pairs += [p for p in _tag_pairs(tags) if not (_is_in_word(text, p[0], p[1]) or _is_in_word(text, p[2], p[3]))]
+    tags = [(named[1].lower(), tag) for tag in TAG.finditer(text) if (named := TAG_NAME.match(tag[0]))]
+    tags = [(name, tag) for name, tag in tags if not _is_inside(tag.start(), skipped)]
+    breaks += [tag.span() for name, tag in tags if name in BREAKS]
+    inline = [(name, tag) for name, tag in tags if name not in BREAKS and not tag[0].endswith("/>")]
+    pairs += [p for p in _tag_pairs(inline) if not (_is_in_word(text, p[0], p[1]) or _is_in_word(text, p[2], p[3]))]
     return list(_nested(p for p in pairs if text[p[1] : p[2]].strip())), breaks
 
 
-def _tag_pairs(tags: Sequence[re.Match[str]]) -> Iterator[Pair]:
+def _tag_pairs(tags: Iterable[tuple[str, re.Match[str]]]) -> Iterator[Pair]:
     open_: dict[str, list[Span]] = {}
-    for tag in tags:
-        name = _tag_name(tag[0])
-        if name in BREAKS or not name or tag[0].endswith("/>"):
-            continue
+    for name, tag in tags:
         if tag[0][1] != "/":
             open_.setdefault(name, []).append(tag.span())
         elif open_.get(name):
             yield (*open_[name].pop(), *tag.span())
-
-
-def _tag_name(tag: str) -> str:
-    name = TAG_NAME.match(tag)
-    return name[1].lower() if name else ""
 
 
 def _is_in_word(text: str, start: int, end: int) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 NUMBER_DATA = json.loads(Path(__file__).with_name("numbers.json").read_text(encoding="utf-8"))
 SPACES = " \u00a0\u2009\u202f"
 DIGITS = rf"(?:\d{{1,3}}(?:[{SPACES}]\d{{3}}(?!\d))+|\d+)(?:[.,:'’]\d+)*"  # 1000  1,000  1.000,5  1 000  10:30
-SEPARATOR = re.compile(rf"[{SPACES}.,:'’]")
+SPACE = re.compile(f"[{SPACES}]")
 TOKEN_PATTERN = re.compile(rf"{DIGITS}|[^\W\d_]+")
 WORD_GAPS = (" ", "-", "\u00a0", "\u2011")
 MAX_WORDS = 40  # of a number
@@ -83,7 +83,7 @@ def read_digits(digits: str, decimal: str = "") -> tuple[str, str, bool] | None:
         decimal: the decimal symbol of its text, "." or ",". It decides about a symbol before three last digits, which
             is a grouping symbol where `decimal` is empty.
     """
-    whole, *groups = re.split(rf"[{SPACES}]", digits)
+    whole, *groups = SPACE.split(digits)
     spaced = bool(groups)
     first, *parts = re.split(r"[.,:'’]", whole + "".join(groups))
     marks = "".join(re.findall(r"[.,:'’]", digits)).replace("’", "'")
@@ -111,13 +111,18 @@ def digits_value(digits: str, decimal: str = "") -> str:
     return digits if read is None else plain(Decimal(f"{read[0]}.{read[1] or 0}"))
 
 
-def spelled_numbers(text: str, language: str) -> Iterator[Number]:
-    """Yield the numbers in words of a Spanish or English text, and those in digits before a word such as million.
+def spelled_numbers(text: str, language: str) -> list[Number]:
+    """Return the numbers in words and Roman numerals of a Spanish or English text.
 
-    Articles (un, una, one) and words with other meanings (segundo, second) are uncertain.
+    Numbers in digits before a word such as million are among them. Articles (un, una, one) and words with other
+    meanings (segundo, second) are uncertain.
     """
-    tables = WORDS.get(language, {})
+    tables = WORDS.get(language)
     tokens = list(TOKEN_PATTERN.finditer(text)) if tables else []
+    return [*_in_words(text, tokens, tables), *_roman(text, tokens, tables)] if tables else []
+
+
+def _in_words(text: str, tokens: Sequence[re.Match[str]], tables: Mapping[str, Any]) -> Iterator[Number]:
     words = [token[0].lower() for token in tokens]
     i = 0
     while i < len(tokens):
@@ -212,19 +217,15 @@ class _Sum:
         return fits
 
 
-def roman_numbers(text: str, language: str) -> Iterator[Number]:
-    """Yield the Roman numerals of a text that follow a name (Felipe VI) or stand by a word such as "century"."""
-    words = WORDS.get(language, {})
-    tokens = list(TOKEN_PATTERN.finditer(text)) if words else []
-    for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
-        value = ROMAN.get(token[0])
-        if not value or (token[0] == "I" and language == "en"):
+def _roman(text: str, tokens: Sequence[re.Match[str]], tables: Mapping[str, Any]) -> Iterator[Number]:
+    """Yield Roman numerals: certain ones follow a name (Felipe VI) or stand by a word such as "century"."""
+    for i, token in enumerate(tokens):
+        if token[0] not in ROMAN or (token[0] == "I" and tables["and"] == "and"):
             continue
+        before, after = tokens[i - 1] if i else None, tokens[i + 1][0].lower() if i + 1 < len(tokens) else ""
         gap = text[before.end() : token.start()] if before else ""
-        by_word = before and before[0].lower() in words["roman_before"] and gap in (" ", ". ", "\u00a0")
+        by_word = before and before[0].lower() in tables["roman_before"] and gap in (" ", ". ", "\u00a0")
         by_name = before and gap == " " and before[0][0].isupper() and not before[0].isupper()
-        by_century = after and after[0].lower() in words["roman_after"]
-        if (by_word or by_century) or by_name:
-            yield Number(*token.span(), str(value), kind="roman")
-        elif len(token[0]) > 1:
-            yield Number(*token.span(), str(value), certain=False, kind="roman")
+        certain = bool(by_word or by_name or after in tables["roman_after"])
+        if certain or len(token[0]) > 1:
+            yield Number(*token.span(), str(ROMAN[token[0]]), certain, kind="roman")

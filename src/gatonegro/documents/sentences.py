@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatonegro.checks import optional, whole
-from gatonegro.documents.items import EMOJI_CHARS, EOL, PROTECTED, TAG_PATTERN, find_numbers, has_words
+from gatonegro.documents.items import EMOJI_CHARS, EOL, PROTECTED, TAG_PATTERN, has_words, mask_items
+from gatonegro.documents.numbers import base_language, spelled_numbers
 
 # "." ends no sentence after abbreviations in NON_FINAL. After RARELY_FINAL and initials ("J. K.", "U.S.", "EE. UU."),
 # it does only before one of OPENERS: not in "St. Mary", "pág. 12", "s. XIX".
@@ -65,7 +66,8 @@ def split_at_items(text: str, language: str | None = None) -> list[Segment]:
     With its language, Roman numerals are items too.
     """
     spans = [match.span() for match in PROTECTED.finditer(text)]
-    spans += [(n.start, n.end) for n in find_numbers(text, language or "") if n.certain and n.kind == "roman"]
+    numbers = spelled_numbers(mask_items(text), base_language(language)) if language else ()
+    spans += [(n.start, n.end) for n in numbers if n.certain and n.kind == "roman"]
     parts: list[Segment] = []
     end = 0
     for start, stop in sorted(spans):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -129,12 +130,17 @@ def place_marks(marks: Sequence[Mark], source: str, target: str, words: WordAtte
     """Return the marks of a source sentence, outer ones first, at their places in its translation.
 
     A mark goes round the run of words that attends most to the marked words, inside the mark around it. Without
-    `words`, marks go round the whole translation.
+    `words`, marks go round the whole translation. A line break goes after the word nearest to its share of the text.
     """
     placed: list[Mark] = []
     around: list[tuple[Mark, Mark, list[Mark]]] = []  # open marks in the source, in the target, and those inside
     whole: tuple[Mark, Mark, list[Mark]] = Mark(0, len(source)), Mark(0, len(target)), []
+    gaps = _gaps_for([mark.start / len(source) for mark in marks if mark.is_break], target)
     for mark in marks:
+        if mark.is_break:
+            at = next(gaps)
+            placed.append(replace(mark, start=at, end=min(at + 1, len(target))))
+            continue
         while around and mark.start >= around[-1][0].end:
             around.pop()
         outer, outer_target, siblings = whole if mark.upper or not around else around[-1]
@@ -144,6 +150,19 @@ def place_marks(marks: Sequence[Mark], source: str, target: str, words: WordAtte
             siblings.append(placed[-1])
             around.append((mark, placed[-1], []))
     return placed
+
+
+def _gaps_for(shares: Sequence[float], text: str) -> Iterator[int]:
+    """Yield the places of the spaces nearest to shares of a text, in order, each once; then those of its end."""
+    masked = PROTECTED.sub(lambda item: "_" * len(item[0]), text) if shares else ""
+    gaps = [at for at, char in enumerate(masked) if char == " "]
+    first = 0
+    for share in shares:
+        near = bisect_left(gaps, share * len(text), first)
+        if first < near and (near == len(gaps) or share * len(text) - gaps[near - 1] <= gaps[near] - share * len(text)):
+            near -= 1
+        yield gaps[near] if near < len(gaps) else len(text)
+        first = near + 1
 
 
 def covers_all_words(mark: Mark, text: str, start: int = 0, end: int | None = None) -> bool:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from gatonegro.documents import (
     Direction,
@@ -17,7 +16,6 @@ from gatonegro.documents import (
     insert_marks,
     keeps_text_between,
     lower_capitals,
-    shifted,
     split_markup,
     split_sentences,
 )
@@ -29,20 +27,14 @@ from gatonegro.tasks.variants import best_variant, like_source
 from gatonegro.tokenization import Tokenizer
 
 
-class EncodedSegment(NamedTuple):
-    """A segment of a document, the form of it that the model reads, and its token ids: none if it is copied."""
-
-    segment: Segment
-    reading: EditedText
-    ids: list[int]
-
-
 @dataclass
 class DocumentPart:
-    """Part of a document: a sentence to translate, with the index of its token sequence, or text to copy."""
+    """Part of a document: a sentence to translate, with its token ids, or text to copy, without."""
 
     text: str  # without its marks
     reading: EditedText  # what the model reads in its place
+    ids: list[int] = field(default_factory=list)
+    is_unknown: bool = False  # copied, since most of its letters are unknown to the tokenizer
     marks: list[Mark] = field(default_factory=list)
     sequence: int | None = None  # index among the sequences of its document
     variants: list[DocumentPart] = field(default_factory=list)  # other readings of the text
@@ -54,7 +46,7 @@ class DocumentPart:
     @property
     def needs_attention(self) -> bool:
         """True if only the attention tells where the marks belong in the translation."""
-        return any(not covers_all_words(mark, self.text) for mark in self.marks)
+        return any(not (mark.is_break or covers_all_words(mark, self.text)) for mark in self.marks)
 
 
 @dataclass
@@ -63,6 +55,7 @@ class Document:
 
     parts: list[DocumentPart]
     prefix: str
+    sequences: list[int] = field(default_factory=list)  # indices of its token sequences
     copied_language: str = ""  # the target language, if sentences in it are copied
     source: str | None = None  # None: unknown
     target: str | None = None
@@ -87,82 +80,79 @@ class Sequences:
     ids: list[Sequence[int]] = field(default_factory=list)
     row_of: list[int] = field(default_factory=list)
     options: dict[int, Mapping[str, Any]] = field(default_factory=dict)
-    of_row: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))  # row → its sequences
 
-    def add(self, row: int, parts: Sequence[DocumentPart], ids: Sequence[Sequence[int]]) -> None:
+    def add(self, row: int, document: Document, parts: Sequence[DocumentPart]) -> None:
         """Add the sequences of a document's new parts, and note in each part which one is its own."""
-        for part, tokens in zip(parts, ids, strict=True):
-            if tokens:
-                part.sequence = len(self.of_row[row])
-                self.of_row[row].append(len(self.ids))
+        for part in parts:
+            if part.ids:
+                part.sequence = len(document.sequences)
+                document.sequences.append(len(self.ids))
                 if part.needs_attention:
                     self.options[len(self.ids)] = {"return_alignments": True}
-                self.ids.append(tokens)
+                self.ids.append(part.ids)
                 self.row_of.append(row)
 
 
 def document_segments(text: str, options: Mapping[str, Any]) -> tuple[list[Segment], list[Mark]]:
-    """Return a document's sentences and what is to copy between them, without its marks, and the marks."""
+    """Return a document's sentences and what is to copy between them, without its marks and capitals, and the marks."""
     if options["streamer"] is not None:  # a streamer receives a single sequence
         return [Segment(text, True)], []
     stretches, marks = split_markup(text)
     segments: list[Segment] = []
+    start = 0
     for stretch in stretches:
         prose = stretch.translate and options["sentences"]
-        segments += split_sentences(stretch.text) if prose else [stretch]
+        for segment in split_sentences(stretch.text) if prose else [stretch]:
+            lowered, capitals = lower_capitals(segment.text) if segment.translate else (segment.text, [])
+            segments.append(replace(segment, text=lowered))
+            marks += [replace(mark, start=start + mark.start, end=start + mark.end) for mark in capitals]
+            start += len(lowered)
     return segments, marks
 
 
-def lower_segments(segments: Sequence[Segment]) -> tuple[list[Segment], list[Mark]]:
-    """Return segments with their words in capitals in lower case, and the marks that raise these again."""
-    lowered: list[Segment] = []
-    marks: list[Mark] = []
-    start = 0
-    for segment in segments:
-        text, found = lower_capitals(segment.text) if segment.translate else (segment.text, [])
-        lowered.append(replace(segment, text=text))
-        marks += [replace(mark, start=mark.start + start, end=mark.end + start) for mark in found]
-        start += len(text)
-    return lowered, marks
+def encode_parts(
+    tokenizer: Tokenizer,
+    document: Document,
+    segments: Sequence[Segment],
+    marks: Sequence[Mark],
+    limit: int,
+    options: Mapping[str, Any],
+) -> list[DocumentPart]:
+    """Return the parts of a document, each with its marks, and sentences with their token ids after the prefix.
 
-
-def document_parts(segments: Sequence[EncodedSegment], marks: Sequence[Mark]) -> list[DocumentPart]:
-    """Return the parts of a document, each with its marks, from its encoded segments."""
-    waiting = sorted(marks, key=lambda mark: (-mark.start, mark.end))  # the first mark comes last
+    Sentences longer than `limit` tokens are split.
+    """
+    parts = _encode(tokenizer, document, segments, limit, options)
+    waiting = sorted(marks, key=lambda mark: (mark.start, -mark.end))[::-1]  # the first mark comes last
     around: list[Mark] = []
-    parts: list[DocumentPart] = []
     end = 0
-    for segment, reading, _ in segments:
-        start, end = end, end + len(segment.text)
+    for part in parts:
+        start, end = end, end + len(part.text)
         while waiting and waiting[-1].start < end:
             around.append(waiting.pop())
-        parts.append(DocumentPart(segment.text, reading, cut_marks(around, start, end)))
+        part.marks = cut_marks(around, start, end)
         around = [mark for mark in around if mark.end > end]
     return parts
 
 
-def encode_segments(
+def _encode(
     tokenizer: Tokenizer, document: Document, segments: Sequence[Segment], limit: int, options: Mapping[str, Any]
-) -> list[EncodedSegment]:
-    """Encode a document's sentences as token ids, each after the prefix, and split those longer than `limit` tokens.
-
-    A sentence gets no ids, and is copied, if most of its letters are unknown to the tokenizer.
-    """
+) -> list[DocumentPart]:
     forms = [document.direction.readings(s.text)[0] if s.translate else EditedText(s.text) for s in segments]
     texts = [document.prefix + form.text for s, form in zip(segments, forms, strict=True) if s.translate]
     rows = iter(tokenizer(texts, truncation=wants_truncation(options), max_length=limit)["input_ids"] if texts else ())
-    out: list[EncodedSegment] = []
+    parts: list[DocumentPart] = []
     for segment, form in zip(segments, forms, strict=True):
-        ids = list(next(rows)) if segment.translate else []
+        text, ids = segment.text, list(next(rows)) if segment.translate else []
         if tokenizer.unk_token_id in ids:
             known = tokenizer.decode([i for i in ids if i != tokenizer.unk_token_id], skip_special_tokens=True)
-            ids = ids if 2 * sum(map(str.isalpha, known)) >= sum(map(str.isalpha, segment.text)) else []
-        if len(ids) > limit and len(segment.text) > 1:
-            max_chars = max(1, min(len(segment.text) // 2, len(segment.text) * limit // len(ids) * 3 // 4))
-            out += encode_segments(tokenizer, document, split_sentences(segment.text, max_chars), limit, options)
+            ids = ids if 2 * sum(map(str.isalpha, known)) >= sum(map(str.isalpha, text)) else []
+        if len(ids) > limit and len(text) > 1:
+            max_chars = max(1, min(len(text) // 2, len(text) * limit // len(ids) * 3 // 4))
+            parts += _encode(tokenizer, document, split_sentences(text, max_chars), limit, options)
         else:
-            out.append(EncodedSegment(segment, form, ids))
-    return out
+            parts.append(DocumentPart(text, form, ids, is_unknown=segment.translate and not ids))
+    return parts
 
 
 def final_parts(
@@ -173,7 +163,7 @@ def final_parts(
     options: Mapping[str, Any],
 ) -> list[DocumentPart]:
     """Return what stands for a part in the translation: its best reading, or its pieces if all readings lost items."""
-    readings = [part, *(variant for variant in part.variants if variant.sequence is not None)]
+    readings = [part, *part.variants]
     best = [answers[reading.sequence][0] for reading in readings if reading.sequence is not None]
     texts = [decode_text(tokenizer, answer.ids, options) for answer in best]
     if len(readings) > 1 and readings[1].is_respelled:
@@ -203,27 +193,27 @@ def translate_part(
     options: Mapping[str, Any],
 ) -> TranslatedPart:
     """Return a part of a document with its translation, in which its marks stand at their places."""
-    source, source_insertions = insert_marks(part.text, part.marks)
+    source = insert_marks(part.text, part.marks)
     plain = part.text if sentence is None else decode_text(tokenizer, sentence.ids, options)
     if sentence is None or (part.is_piece and not any(map(str.isalpha, plain))):
         copied = document.translation(part, part.text)
         spans = [copied.from_original(mark.start, mark.end) for mark in part.marks]
         marks = [replace(m, start=start, end=end) for m, (start, end) in zip(part.marks, spans, strict=True)]
-        return TranslatedPart(source, insert_marks(copied.text, marks)[0], copied.text)
+        return TranslatedPart(source.text, insert_marks(copied.text, marks).text, copied.text)
     translation, words = document.translation(part, plain), None
     if sentence.attention is not None:
         skip = options["skip_special_tokens"]
         words = word_attention(tokenizer, part.reading.text, sentence.new_ids, plain, sentence.attention, skip)
         words = words.moved(part.reading.to_original, translation.from_original)
-    target, insertions = insert_marks(translation.text, place_marks(part.marks, part.text, translation.text, words))
+    target = insert_marks(translation.text, place_marks(part.marks, part.text, translation.text, words))
     links = word_links(words) if words and options["return_alignments"] else []
     ends = len(part.text), len(translation.text)  # a variant may have a full stop of its own
     links = [link for link in links if link["source_span"][1] <= ends[0] and link["target_span"][1] <= ends[1]]
     for link in links:
-        link["source_span"] = shifted(link["source_span"], source_insertions)
-        link["target_span"] = shifted(link["target_span"], insertions)
-        link["source"], link["target"] = source[slice(*link["source_span"])], target[slice(*link["target_span"])]
-    return TranslatedPart(source, target, translation.text, links)
+        for side, text in (("source", source), ("target", target)):
+            link[f"{side}_span"] = [*text.from_original(*link[f"{side}_span"])]
+            link[side] = text.text[slice(*link[f"{side}_span"])]
+    return TranslatedPart(source.text, target.text, translation.text, links)
 
 
 def document_links(parts: Sequence[TranslatedPart]) -> list[dict[str, Any]]:

@@ -13,42 +13,47 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from gatonegro.config import Config
-from gatonegro.documents import lost_numbers
+from gatonegro.documents import changed_numbers
 from gatonegro.i18n import Message, catalog
 from gatonegro.language import detect_language
 from gatonegro.models import LanguageModel
 
 REASONS = catalog(Path(__file__).with_name("doubt.json"))
-FILES = ("doubt_words", "lexicon")
 LANGUAGES = {"es": Message("Spanish", "español"), "en": Message("English", "inglés")}
 MAY_REPEAT = ("had", "that", "her", "nos", "you")  # in a row, rightly
 MIN_SIMILARITY = 0.7  # of two spellings of a name
 MIN_DETECTED_WORDS = 4  # in a text whose language is detected
 MAX_DEVIATIONS = 4.0  # of the logarithm of the length ratio, in standard deviations
 NUM_FEATURES = 5
-MAX_SHOWN = 3  # words in a reason
+MAX_SHOWN, MAX_QUOTED = 3, 42  # words in a reason; characters of a sentence
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 SENTENCE_START = re.compile(r"^\W*|[.!?:;…]\W*|[\"“”«(¿¡—-]\s*")
 
 
-@cache
-def _data() -> dict[str, Any]:
-    """Read the words of both languages: hand-written ones, and those that `recipes/translation/lexicon.py` counted."""
-    data: dict[str, Any]
-    data, lexicon = (json.loads(Path(__file__).with_name(f"{name}.json").read_text("utf-8")) for name in FILES)
-    data["words"] = {lang: frozenset(lexicon[lang].split()) for lang in LANGUAGES}
-    data["negations"] = {lang: frozenset(words.split()) for lang, words in data["negations"].items()}
-    for name in ("half_negations", "idioms"):
-        data[name] = {lang: re.compile(text, re.IGNORECASE) for lang, text in data[name].items()}
-    data["names"] = {name: [_bare(form) for form in forms.split()] for name, forms in data["names"].items()}
-    data["known_names"] = {*data["names"], *(form for forms in data["names"].values() for form in forms)}
-    return data
+def _bare(text: str) -> str:
+    """Return a word in lower case without accents."""
+    return "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
+
+
+# words of both languages: hand-written ones, and those that `recipes/translation/lexicon.py` counted
+DATA, LEXICON = (
+    json.loads(Path(__file__).with_name(f"{name}.json").read_text("utf-8")) for name in ("doubt_words", "lexicon")
+)
+COMMON_WORDS, NEGATIONS = (
+    {lang: frozenset(data[lang].split()) for lang in LANGUAGES} for data in (LEXICON, DATA["negations"])
+)
+HALF_NEGATIONS, IDIOMS = (
+    {lang: re.compile(text, re.IGNORECASE) for lang, text in DATA[name].items()}
+    for name in ("half_negations", "idioms")
+)
+NAMES = {name: [_bare(form) for form in forms.split()] for name, forms in DATA["names"].items()}
+KNOWN_NAMES = {*NAMES, *(form for forms in NAMES.values() for form in forms)}
 
 
 @dataclass(frozen=True)
@@ -62,22 +67,19 @@ class Calibration:
     @classmethod
     def of(cls, config: Config) -> Calibration | None:
         """Return the calibration in a model's `config.json`, or None if there is none that can be used."""
-        data = config.extra.get("doubt")
-        if not isinstance(data, Mapping) or not all(isinstance(data.get(key), list) for key in ("weights", "length")):
-            return None
+        data: Any = config.extra.get("doubt")
         try:
-            mean, std = map(float, data["length"])
-            weights, threshold = tuple(map(float, data["weights"])), float(data["threshold"])
+            (mean, std), weights, threshold = data["length"], data["weights"], data["threshold"]
+            numbers = [float(x) for x in (*weights, threshold, mean, std)]
         except (TypeError, ValueError, KeyError):
             return None
-        sound = len(weights) == NUM_FEATURES + 1 and std > 0 and all(map(math.isfinite, (*weights, threshold, mean)))
-        return cls(weights, threshold, (mean, std)) if sound else None
+        sound = len(weights) == NUM_FEATURES + 1 and numbers[-1] > 0 and all(map(math.isfinite, numbers))
+        return cls(tuple(numbers[:-3]), numbers[-3], (mean, std)) if sound and isinstance(weights, list) else None
 
     def deviations(self, source: str, answer: str, src: str) -> float:
         """Return by how many standard deviations an answer is longer or shorter than usual."""
-        mean, std = self.length
-        ratio = math.log((len(answer) + 2) / (len(source) + 2))
-        return (ratio - mean) / std if src == "es" else (ratio + mean) / std
+        (mean, std), ratio = self.length, math.log((len(answer) + 2) / (len(source) + 2))
+        return (ratio - mean if src == "es" else ratio + mean) / std
 
     def probability(self, features: Sequence[float]) -> float:
         """Return the probability that a translation with these `pair_features` is adequate."""
@@ -135,7 +137,19 @@ def sentence_doubts(
         is_loop: the model generated the answer and ended in a loop.
     """
     src, tgt = languages
-    found = text_doubts(source, answer, src, tgt)
+    lost: dict[str, list[str]] = {
+        "loop": repeated_words(source, answer),
+        "number": [*chain(*changed_numbers(source, answer, src, tgt))],
+    }
+    if src in LANGUAGES and tgt in LANGUAGES and src != tgt:
+        lost["copied"] = copied_words(source, answer, src, tgt)
+        lost["negation"] = changed_negations(source, answer, src, tgt)
+        lost["name"] = changed_names(source, answer, src, tgt)
+        long = len(_words(answer)) >= MIN_DETECTED_WORDS
+        if long and detect_language(answer) == src and detect_language(source) != tgt:
+            lost["language"] = [tgt]
+    shown = {kind: ", ".join(dict.fromkeys(words[:MAX_SHOWN])) for kind, words in lost.items() if words}
+    found = {kind: REASONS[kind].format(words=words, language=LANGUAGES.get(words)) for kind, words in shown.items()}
     if is_loop:
         found.setdefault("loop", REASONS["loop"].format(words="…"))
     if calibration is None:
@@ -156,38 +170,15 @@ def document_doubts(sentences: Sequence[tuple[str, Mapping[str, Message]]]) -> d
     """
     reasons: dict[str, Message] = {}
     for source, doubts in sentences:
-        place = f"«{short_text(source)}»: " if len(sentences) > 1 else ""
+        place = f"«{shorten(source, MAX_QUOTED, placeholder='…')}»: " if len(sentences) > 1 else ""
         for kind, reason in doubts.items():
             reasons.setdefault(kind, Message(place + reason.en, place + reason.es))
     return reasons
 
 
-def short_text(text: str, size: int = 40) -> str:
-    """Return a text on one line, cut after a few words."""
-    words = " ".join(text.split())
-    return words if len(words) <= size else words[:size].rsplit(" ", 1)[0] + "…"
-
-
-def text_doubts(source: str, answer: str, src: str | None, tgt: str | None) -> dict[str, Message]:
-    """Return the signs in a sentence and its answer that the answer is wrong: kind → reason."""
-    found: dict[str, list[str]] = {
-        "loop": repeated_words(source, answer),
-        "number": changed_numbers(source, answer, src, tgt),
-    }
-    if src in LANGUAGES and tgt in LANGUAGES and src != tgt:
-        found["copied"] = copied_words(source, answer, src, tgt)
-        found["negation"] = changed_negations(source, answer, src, tgt)
-        found["name"] = changed_names(source, answer, src, tgt)
-        long = len(_words(answer)) >= MIN_DETECTED_WORDS
-        if long and detect_language(answer) == src and detect_language(source) != tgt:
-            found["language"] = [tgt]
-    shown = {kind: ", ".join(dict.fromkeys(words[:MAX_SHOWN])) for kind, words in found.items() if words}
-    return {kind: REASONS[kind].format(words=words, language=LANGUAGES.get(words)) for kind, words in shown.items()}
-
-
 def copied_words(source: str, answer: str, src: str, tgt: str) -> list[str]:
     """Return the words of `src` alone that an answer repeats from its source, if they are half of it or more."""
-    common, target = (_data()["words"][lang] for lang in (src, tgt))
+    common, target = COMMON_WORDS[src], COMMON_WORDS[tgt]
     theirs, mine = set(_words(source.lower())), _words(answer)
     copied = [w for w in mine if w.lower() in theirs and w.lower() in common and w.lower() not in target]
     return copied if 2 * len(copied) >= len(mine) else []
@@ -207,22 +198,17 @@ def repeated_words(source: str, answer: str) -> list[str]:
     return [] if repeats(source) else repeats(answer)
 
 
-def changed_numbers(source: str, answer: str, src: str | None, tgt: str | None) -> list[str]:
-    """Return the numbers of one side that the other lacks, by value: digits, words, ordinals, Roman numerals."""
-    return lost_numbers(source, answer, src, tgt) + lost_numbers(answer, source, tgt, src)
-
-
 def changed_negations(source: str, answer: str, src: str, tgt: str) -> list[str]:
     """Return the negations of one side, if the other has nothing like one."""
     here, there = _negations(source, src), _negations(answer, tgt)
     if bool(here) == bool(there):
         return []
     lang, text = (tgt, answer) if here else (src, source)
-    return [] if any(_data()["half_negations"][lang].fullmatch(w) for w in _words(text)) else here or there
+    return [] if any(HALF_NEGATIONS[lang].fullmatch(w) for w in _words(text)) else here or there
 
 
 def _negations(text: str, lang: str) -> list[str]:
-    known, words = _data()["negations"][lang], _words(_data()["idioms"][lang].sub(" ", text))
+    known, words = NEGATIONS[lang], _words(IDIOMS[lang].sub(" ", text))
     return [w for w in words if w.lower() in known or (lang == "en" and w.lower().endswith("n't"))]
 
 
@@ -237,30 +223,25 @@ def changed_names(source: str, answer: str, src: str, tgt: str) -> list[str]:
 def _names(text: str, lang: str) -> list[str]:
     """Return the names in a text: words with a capital that are known names, or are neither first nor common words."""
     starts = {match.end() for match in SENTENCE_START.finditer(text)}
-    common, known = _data()["words"][lang], _data()["known_names"]
     out = []
     for match in WORD.finditer(text):
         name = re.sub("['’]s$", "", match[0])
-        if name[0].isupper() and not name.isupper() and name.isalpha() and name.lower() not in common:  # DNA is ADN
-            out += [name] if match.start() not in starts or _bare(name) in known else []
+        is_name = name[0].isupper() and not name.isupper() and name.isalpha()  # DNA is ADN
+        if is_name and name.lower() not in COMMON_WORDS[lang]:
+            out += [name] if match.start() not in starts or _bare(name) in KNOWN_NAMES else []
     return out
 
 
 def _same_name(en: str, es: str) -> bool:
     """Return True if an English and a Spanish word may be the same name: by the table, else by their spelling."""
     en, es = _bare(en), _bare(es)
-    forms = _data()["names"].get(en) or _data()["names"].get(en.removesuffix("s"), ())
+    forms = NAMES.get(en) or NAMES.get(en.removesuffix("s"), [])
     if en == es or any(es.startswith(form) for form in forms):
         return True
     short = min(len(en), len(es))
     if short >= 3 and (en.startswith(es) or es.startswith(en)):
         return True
     return not forms and short >= 4 and SequenceMatcher(None, en, es).ratio() >= MIN_SIMILARITY
-
-
-def _bare(text: str) -> str:
-    """Return a word in lower case without accents."""
-    return "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
 
 
 def _words(text: str) -> list[str]:

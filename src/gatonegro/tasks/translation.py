@@ -28,11 +28,9 @@ from gatonegro.tasks.document import (
     DocumentPart,
     Sequences,
     document_links,
-    document_parts,
     document_segments,
-    encode_segments,
+    encode_parts,
     final_parts,
-    lower_segments,
     translate_part,
 )
 from gatonegro.tasks.doubt import Calibration, document_doubts, pair_features, sentence_doubts
@@ -110,15 +108,11 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             if copied:
                 document.copied_language = target
                 notices.setdefault(i, []).append(notice("same", language=target))
-        if options["streamer"] is None:
-            segments, capitals = lower_segments(segments)
-            marks = [*marks, *capitals]
-        encoded_segments = encode_segments(tokenizer, document, segments, limit, options)
-        document.parts = document_parts(encoded_segments, marks)
-        if any(segment.translate and not tokens for segment, _, tokens in encoded_segments):
+        document.parts = encode_parts(tokenizer, document, segments, marks, limit, options)
+        if any(part.is_unknown for part in document.parts):
             notices.setdefault(i, []).append(notice("strange"))
         documents.append(document)
-        encoded.add(i, document.parts, [tokens for _, _, tokens in encoded_segments])
+        encoded.add(i, document, document.parts)
     return Encoded(encoded.ids, encoded.row_of, limit, row_data=documents, notices=notices, options=encoded.options)
 
 
@@ -132,12 +126,10 @@ def retry(
     if options["streamer"] is not None or not options["keep"]:
         return encoded
     more = Sequences(list(encoded.ids), list(encoded.row_of), dict(encoded.options))
-    for n, row in enumerate(encoded.row_of):
-        more.of_row[row].append(n)
     for row, document in enumerate(encoded.row_data or ()):
         pieces = [piece for part in document.parts for piece in part.pieces]
         for part in [*document.parts, *pieces]:
-            answer = None if part.sequence is None else answers.get(more.of_row[row][part.sequence])
+            answer = None if part.sequence is None else answers.get(document.sequences[part.sequence])
             if answer is None or part.is_checked:
                 continue
             part.is_checked = True
@@ -149,17 +141,21 @@ def retry(
                 if keeps_items and segments == split_at_items(part.text):
                     segments = []  # only a number in words or a unit is lost
                 if len(segments) > 1:
-                    encoded_segments = encode_segments(tokenizer, document, segments, encoded.max_length, options)
-                    parts = document_parts(encoded_segments, part.marks)
+                    parts = encode_parts(tokenizer, document, segments, part.marks, encoded.max_length, options)
                     part.pieces = [replace(piece, is_piece=True) for piece in parts]
-                    more.add(row, part.pieces, [tokens for _, _, tokens in encoded_segments])
+                    more.add(row, document, part.pieces)
             else:
                 spellings = [] if options["do_sample"] else variants(part.text, plain, answer[0].score)
                 forms, is_respelled = [EditedText(text) for text in spellings], True
             if forms:
-                part.variants = [DocumentPart(part.text, form, part.marks, is_respelled=is_respelled) for form in forms]
-                ids = tokenizer([document.prefix + form.text for form in forms])["input_ids"]
-                more.add(row, part.variants, [tokens if len(tokens) <= encoded.max_length else [] for tokens in ids])
+                part.variants = [
+                    DocumentPart(part.text, form, list(ids), marks=part.marks, is_respelled=is_respelled)
+                    for form, ids in zip(
+                        forms, tokenizer([document.prefix + f.text for f in forms])["input_ids"], strict=True
+                    )
+                    if len(ids) <= encoded.max_length
+                ]
+                more.add(row, document, part.variants)
     return replace(encoded, ids=more.ids, row_of=more.row_of, options=more.options)
 
 
@@ -225,6 +221,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     parts = [part for final in found for part in final]
     kinds = {output.answers[part.sequence][0].unfinished for part in parts if part.sequence is not None}
     output.notices[:] = [n for n in output.notices if n.kind not in ("loop", "limit") or n.kind in kinds]
+    calibration = Calibration.of(config) if options["doubt"] else None
     out: list[dict[str, Any]] = []
     for rank in range(max([1, *map(len, output.answers)])):
         chosen = [None if part.sequence is None else at_rank(output.answers[part.sequence], rank) for part in parts]
@@ -235,8 +232,13 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
         translated = [translate_part(tokenizer, document, *pair, options) for pair in zip(parts, chosen, strict=True)]
         out.append({"translation_text": "".join(part.target for part in translated)})
         if options["doubt"]:
-            judged = [(part.text, answer.text) for part, answer in zip(parts, translated, strict=True)]
-            if doubts := find_doubts(config, document, judged, chosen):
+            languages, judged = (document.direction.source, document.target), []
+            for part, answer, one in zip(parts, translated, chosen, strict=True):
+                if one or (document.copied_language and any(map(str.isalpha, answer.text))):  # or left as it is
+                    seen = (one.features, one.repeats) if one else (None, False)
+                    doubts = sentence_doubts(part.text, answer.text, languages, calibration, *seen)
+                    judged.append((part.text, doubts))
+            if doubts := document_doubts(judged):
                 out[-1] |= {"doubtful": True, "doubt": {kind: str(reason) for kind, reason in doubts.items()}}
                 output.notices.extend([notice("doubtful", reason=next(iter(doubts.values())))] * (rank == 0))
         if options["return_scores"]:
@@ -249,25 +251,6 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
         if options["return_alignments"]:
             out[-1]["alignments"] = document_links(translated)
     return out
-
-
-def find_doubts(
-    config: Config,
-    document: Document,
-    pairs: Sequence[tuple[str, str]],
-    chosen: Sequence[Generated | None],
-) -> dict[str, Message]:
-    """Return the signs that a document's translation is wrong, from its parts, their answers, and what was generated.
-
-    Copied parts have nothing generated, and are judged only where sentences were left in the target language.
-    """
-    calibration, languages = Calibration.of(config), (document.direction.source, document.target)
-    judged = []
-    for (source, answer), sentence in zip(pairs, chosen, strict=True):
-        if sentence is not None or (document.copied_language and any(map(str.isalpha, answer))):
-            values, is_loop = (None, False) if sentence is None else (sentence.features, sentence.repeats)
-            judged.append((source, sentence_doubts(source, answer, languages, calibration, values, is_loop)))
-    return document_doubts(judged)
 
 
 def table_columns(config: Config, answer: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
