@@ -42,6 +42,8 @@ KEPT = {
 }
 WORD_BEFORE, WORD_AFTER = re.compile(r"([^\W\d_]+)\.? $"), re.compile(r" ?([^\W\d_][\w./]*)")
 CODE_BEFORE = re.compile(r"[^\W\d_]\w{0,9}-$")  # A4-1,500
+# 12.345.678-Z, and more digits beside a number, as in 91 555 12 34
+CODE_AFTER, DIGIT_BEFORE = re.compile(rf"-[^\W\d_](?!\w)|[{SPACES}]\d"), re.compile(rf"\d[{SPACES}]$")
 PHONE_BEFORE = re.compile(
     r"(?i:\b(?:tel|tfno|phone|call|ll[aá]m|móvil|movil|mobile|fax|whatsapp)|\+\d)[^\n]{0,20}$|\+$"
 )
@@ -178,7 +180,9 @@ def _is_code(text: str, number: re.Match[str], whole: str, fraction: str, groupe
     """Return True if a number may be a version, a chapter, a time, a verse or a phone number."""
     before, after = text[max(0, number.start() - 40) : number.start()], WORD_AFTER.match(text, number.end())
     word, following = WORD_BEFORE.search(before), after[1] if after else ""
-    if CODE_BEFORE.search(before) or PHONE.fullmatch(number[0]):
+    if CODE_BEFORE.search(before) or CODE_AFTER.match(text, number.end()) or PHONE.fullmatch(number[0]):
+        return True
+    if DIGIT_BEFORE.search(before) or (word is not None and word[1].lower() in CODES_AFTER):
         return True
     if len(whole + fraction) >= 7 and PHONE_BEFORE.search(before):
         return True
@@ -188,4 +192,4 @@ def _is_code(text: str, number: re.Match[str], whole: str, fraction: str, groupe
         return True
     if word is None:  # 1.2 Introduction
         return "." in number[0] and not before.strip() and following[:1].isupper()
-    return word[1].lower() in CODES_AFTER or (word[1][0].isupper() and word[1].lower() not in NOT_NAMES)
+    return word[1][0].isupper() and word[1].lower() not in NOT_NAMES

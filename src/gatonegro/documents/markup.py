@@ -109,7 +109,7 @@ def insert_marks(text: str, marks: Sequence[Mark]) -> EditedText:
     """Put marks, outer ones first, into a text."""
     for mark in marks:
         if mark.upper:
-            text = text[: mark.start] + upper(text[mark.start : mark.end]) + text[mark.end :]
+            text = text[: mark.start] + _raise_words(text[mark.start : mark.end]) + text[mark.end :]
     edits: list[tuple[int, int, str]] = []
     around: list[Mark] = []  # marks that are open
     pairs = (mark for mark in marks if not (mark.upper or mark.is_break))
@@ -120,6 +120,13 @@ def insert_marks(text: str, marks: Sequence[Mark]) -> EditedText:
         around.append(mark)
     edits += [(mark.end, mark.end, mark.closing) for mark in reversed(around)]
     return edit(text, edits + [(mark.start, mark.end, mark.opening) for mark in marks if mark.is_break])
+
+
+def _raise_words(text: str) -> str:
+    """Return a text in capitals but for its links, placeholders, tags and other items."""
+    ends = [0, *(end for item in PROTECTED.finditer(text) for end in item.span()), len(text)]
+    stretches = [text[start:end] for start, end in pairwise(ends)]
+    return "".join(stretch if n % 2 else upper(stretch) for n, stretch in enumerate(stretches))
 
 
 def upper(text: str) -> str:

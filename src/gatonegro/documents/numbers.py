@@ -22,6 +22,7 @@ SPACE = re.compile(f"[{SPACES}]")
 TOKEN_PATTERN = re.compile(rf"{DIGITS}|[^\W\d_]+")
 WORD_GAPS = (" ", "-", "\u00a0", "\u2011")
 MAX_WORDS = 40  # of a number
+MAX_FACTOR_DIGITS = 15  # of digits before a word, as in 1.5 million; Decimal computes with 28
 ROMAN = {
     ten + one: 10 * tens + ones
     for tens, ten in enumerate(["", "X", "XX", "XXX"])
@@ -101,7 +102,7 @@ def read_digits(digits: str, decimal: str = "") -> tuple[str, str, bool] | None:
         return None
     if marks[-1] != marks[0]:
         return first + "".join(parts[:-1]), parts[-1], True
-    is_address = marks == "..." and all(int(part) < 256 for part in (first, *parts))
+    is_address = marks == "..." and all(len(part) <= 3 and int(part) < 256 for part in (first, *parts))
     return None if len(parts[-1]) != 3 or is_address else (first + "".join(parts), "", True)
 
 
@@ -150,7 +151,7 @@ def _sum_words(words: Sequence[str], gaps: Iterable[str], tables: Mapping[str, A
             break
         if i == 0 and word[0].isdecimal():
             read = read_digits(word)
-            if read is None:
+            if read is None or len(word) > MAX_FACTOR_DIGITS:
                 break
             number.group = Decimal(f"{read[0]}.{read[1] or 0}")
         elif word == tables["and"] and used == i > 0:
