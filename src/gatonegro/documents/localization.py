@@ -40,7 +40,7 @@ KEPT = {
     language: [(re.compile(unit), re.compile(words)) for unit, words in data["kept"]]
     for language, data in EXPANSION_DATA.items()
 }
-WORD_BEFORE, WORD_AFTER = re.compile(r"([^\W\d_]+)\.? $"), re.compile(r" ?([^\W\d_][\w./]*)")
+WORD_BEFORE, WORD_AFTER = re.compile(r"(?<![^\W\d_])([^\W\d_]+)\.? $"), re.compile(r" ?([^\W\d_][\w./]*)")
 CODE_BEFORE = re.compile(r"[^\W\d_]\w{0,9}-$")  # A4-1,500
 PHONE_BEFORE = re.compile(
     r"(?i:\b(?:tel|tfno|phone|call|ll[aá]m|móvil|movil|mobile|fax|whatsapp)|\+\d)[^\n]{0,20}$|\+$"
