@@ -40,7 +40,7 @@ KEPT = {
     language: [(re.compile(unit), re.compile(words)) for unit, words in data["kept"]]
     for language, data in EXPANSION_DATA.items()
 }
-WORD_BEFORE, WORD_AFTER = re.compile(r"([^\W\d_]+)\.? $"), re.compile(r" ?([^\W\d_][\w./]*)")
+WORD_BEFORE, WORD_AFTER = re.compile(r"(?<![^\W\d_])([^\W\d_]+)\.? $"), re.compile(r" ?([^\W\d_][\w./]*)")
 CODE_BEFORE = re.compile(r"[^\W\d_]\w{0,9}-$")  # A4-1,500
 # 12.345.678-Z, and more digits beside a number, as in 91 555 12 34
 CODE_AFTER, DIGIT_BEFORE = re.compile(rf"-[^\W\d_](?!\w)|[{SPACES}]\d"), re.compile(rf"\d[{SPACES}]$")

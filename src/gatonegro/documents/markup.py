@@ -37,7 +37,7 @@ BLOCK_HINT = re.compile(r"```|~~~|\||\]:|^(?: {4}|\t)", re.MULTILINE)
 INLINE_HINT = re.compile(r"[*_~\[<]")
 NEW_BLOCK = re.compile(r"\s*(?:[-*+>#]|\d+[.)]|$)")
 # an indented line is code only if it looks like code
-CODE_HINT = re.compile(r"[={};\\$]|\w\(|^\s*(?:cd|def|from|git|import|npm|pip|return|sudo) ", re.MULTILINE)
+CODE_HINT = re.compile(r"[={};\\$]|\w\(|^[ \t]*(?:cd|def|from|git|import|npm|pip|return|sudo) ", re.MULTILINE)
 MARKDOWN_HINT = re.compile(r"^(?:#{1,6} |```|~~~)|\]\(|\*\*\w", re.MULTILINE)
 LINE_START = re.compile(r"[ \t>]*")
 # prose without a final stop; two spaces at its end are a line break of Markdown's
