@@ -125,12 +125,19 @@ def seconds(function: Callable[[str], object], text: str, best_of: int = 1) -> f
 
 
 def growth(function: Callable[[str], object], unit: str, end: str, length: int) -> str | None:
-    """Return a description of a growth that is more than linear, for a text of one repeated unit, or None."""
+    """Return a description of a growth that is more than linear, for a text of one repeated unit, or None.
+
+    It is more than linear at two doublings, since a garbage collection may slow down one.
+    """
     text = unit * (length // len(unit))
     if seconds(function, text + end) < ENOUGH or (t := seconds(function, text + end, 3)) < ENOUGH:
         return None
-    double = seconds(function, text * 2 + end, 3)
-    return f"{unit!r} × {len(text)}: {t:.3f} s, double {double:.3f} s" if double / t >= 3 else None
+    times = [t]
+    while len(times) < 3:
+        times.append(seconds(function, text * 2 ** len(times) + end, 3))
+        if times[-1] < 3 * times[-2]:
+            return None
+    return f"{unit!r} × {len(text)}, double, fourfold: {times} s"
 
 
 @pytest.mark.slow

@@ -253,7 +253,7 @@ def test_labels_and_names_are_text_too(browser, make_folder, tmp_path):
     browser.get_log("browser")
     browser.get(explain("the <b>cat</b>", str(folder)).save(tmp_path / "x.html").as_uri())
     labels = [node.text for node in browser.find_elements("css selector", "#answer .bars li > span:first-child")]
-    assert {bad, "<b>x</b>", "{{css}}"} == set(labels) and "<img" in browser.find_element("id", "model").text
+    assert {bad, "<b>x</b>", "{{css}}"} <= set(labels) and "<img" in browser.find_element("id", "model").text
     assert browser.execute_script("return [document.scripts.length, document.images.length]") == [2, 0]
     assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
 

@@ -166,9 +166,9 @@ def test_logits_are_in_the_glossary_wherever_they_are_named(browser, make_folder
     open_at(
         browser, explain("the cat", str(make_folder("sequence-classification")), lang="es"), tmp_path / "x.html", "head"
     )
-    for place in ("#answer", "#body"):
+    for place, name in (("#answer", "log-odds"), ("#body", "logit")):
         terms = [term.text.split("\n")[0].lower() for term in browser.find_elements("css selector", f"{place} .term")]
-        assert any(term.startswith("logit") for term in terms), place
+        assert any(term.startswith(name) for term in terms), place
     title = "return document.querySelector('#title').textContent"
     browser.execute_script("gatonegro.go(gatonegro.data.steps.findIndex((one) => one.kind === 'softmax'))")
     assert "vectores de contexto" in browser.execute_script(title)

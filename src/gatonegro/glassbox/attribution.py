@@ -31,6 +31,7 @@ MAX_BATCH_TOKENS = 1024
 MIN_EVIDENCE = 1.0  # least log-odds that a text whose decision is clear adds to those of an empty text
 MIN_LEAD = 4.0  # least ratio of what its first word adds to what the others add on average, at least 0 each
 EMOTICON = r"[:;=]['’-]?[()\[\]DPp|/]+(?!\w)"
+EMOTICON_PATTERN = re.compile(EMOTICON)
 IDEOGRAPH = "[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # scripts without spaces: each character is a word
 MARKS = r"!-/:-@\[-`{-~¡¿…«»“”„‘’–—·"  # for a class of characters
 WORD = re.compile(rf"{EMOTICON}|{IDEOGRAPH}|[@#]?[^\W_]\w*(?:['’·-]\w+|(?<=\d)[.,:/]\d+)*|[^\w\s{MARKS}]+")
@@ -143,7 +144,10 @@ def group_tokens(
 
 
 def _is_word(text: str) -> bool:
-    return any(c.isalnum() or unicodedata.category(c) == "So" for c in text) or re.fullmatch(EMOTICON, text) is not None
+    return (
+        any(c.isalnum() or unicodedata.category(c) == "So" for c in text)
+        or EMOTICON_PATTERN.fullmatch(text) is not None
+    )
 
 
 def log_odds(model: Model, outputs: NDArray[np.float32], label: int) -> float:

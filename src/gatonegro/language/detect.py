@@ -40,7 +40,7 @@ def language_probabilities(text: str) -> dict[str, float]:
     text = " ".join(text[:MAX_DETECT_CHARS].encode(errors="ignore").decode().split())  # lone surrogates are no letters
     if not LETTER.search(text):
         return {}
-    if text.isupper():  # rare in the model's training data
+    if 2 * sum(map(str.isupper, text)) > sum(map(str.isalpha, text)):  # capitals are rare in the data of the model
         text = text.lower()
     labels, probabilities = _model().predict(text, k=NUM_LANGUAGES)
     return {label.removeprefix("__label__"): p for label, p in zip(labels, probabilities, strict=True)}
