@@ -5,4 +5,4 @@ for answer in translate(["El gato negro", "El flinco granteaba mosquibos."]):  #
     print(answer["translation_text"], answer.get("doubtful", False))
 # → The black cat False
 # → … True
-print(answer["doubt"])  # → {…'unsure': 'el modelo no está seguro (0.…)'}
+print(answer["doubt"])  # → {…'unsure': 'el modelo no está seguro (0,…)'}

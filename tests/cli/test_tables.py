@@ -12,6 +12,8 @@ TABLES = {
     "excel": b'\xef\xbb\xbfid,texto,nota\r\n1,"el gato, bueno",5\r\n2,,3\r\n3,"muy\nmalo",1\r\n4,la casa,2\r\n',
     "pandas": b',texto,nota\n0,"el gato, bueno",5\n1,,3\n2,"muy\nmalo",1\n3,la casa,2\n',
     "no last break": b'texto,id\n"el gato, bueno",1\n,2\n"muy\nmalo",3\nla casa,4',
+    "old Mac": b'id,texto\r1,"el gato, bueno"\r2,\r3,"muy\nmalo"\r4,la casa\r',
+    "a line break in the header": b'"the\nid",texto\n1,"el gato, bueno"\n2,\n3,"muy\nmalo"\n4,la casa\n',
     "short rows": b'id,texto\n1,"el gato, bueno"\n2\n3,"muy\nmalo"\n\n4,la casa,more\n',
 }  # fmt: skip
 TEXTS = ["el gato, bueno", "", "muy\nmalo", "la casa"]
@@ -34,7 +36,7 @@ def test_every_command_that_reads_texts_reads_a_column(tiny, translator, run, co
 
 
 @pytest.mark.case("N5")
-@pytest.mark.parametrize("name", [name for name in TABLES if name != "short rows"])
+@pytest.mark.parametrize("name", [*TABLES][:6])
 def test_a_table_is_recognised(tiny, run, name):
     out, err = run("sentiment", "-m", tiny, stdin=TABLES[name])
     assert "looks like a table with the columns" in err and "--column 'texto'" in err and err.count("\n") == 1
@@ -77,6 +79,13 @@ def test_a_table_that_cannot_be_read(tiny, refused):
     assert "row 3 of standard input is not UTF-8 (character 4)" in message
     long = b"t,u\nhola,1\n" + b"a" * 200_000 + b",2\n"
     assert "after row 2: field larger" in refused("tokens", "-m", tiny, "--column", "t", printed=None, stdin=long)
+
+
+@pytest.mark.parametrize(
+    "table", [b'id,texto\n1,"no cierra\n2,bueno\n', b'"id,texto\n1,bueno\n', b"a" * 200_000 + b",texto\nx,y\n"]
+)
+def test_a_quote_that_is_not_closed_is_told(tiny, refused, table):
+    assert "cannot be read as a table" in refused("sentiment", "-m", tiny, "--column", "texto", stdin=table)
 
 
 def test_many_rows_come_in_parts(tiny, monkeypatch, run):

@@ -6,6 +6,7 @@ import csv
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from io import TextIOWrapper
 from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
@@ -93,17 +94,19 @@ def find_columns(lines: Iterable[str]) -> tuple[list[str], str] | None:
 
 def _column(name: str) -> Iterator[list[str]]:
     """Return lists of the texts in a column of the CSV or TSV file on standard input."""
-    binary = enumerate(_standard_input().buffer)
-    lines = (line.decode("utf-8" if n else "utf-8-sig", "surrogateescape") for n, line in binary)
+    lines = TextIOWrapper(_standard_input().buffer, "utf-8-sig", "surrogateescape", newline="")  # any line ends
     first = next(lines, "")
     if SURROGATE.search(first):
         raise _not_utf8(MESSAGES["row"].format(n=1), first)
-    headers = {delimiter: next(csv.reader([first], delimiter=delimiter), []) for delimiter in DELIMITERS}
-    delimiter = max(headers, key=lambda delimiter: (name in headers[delimiter], len(headers[delimiter])))
-    names = headers[delimiter]
+    delimiter = max(DELIMITERS, key=lambda one: (name in first.strip().split(one), first.count(one)))
+    rows = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)  # a quote must be closed
+    try:
+        names = next(rows, [])
+    except csv.Error as error:
+        raise InputError(*MESSAGES["no_table"].format(row=0, error=error)) from None
     if name not in names:
         raise InputError(*MESSAGES["no_column"].format(name=name, names=", ".join(names)))
-    return _column_parts(csv.reader(lines, delimiter=delimiter), names.index(name))
+    return _column_parts(rows, names.index(name))
 
 
 def _column_parts(rows: Iterator[list[str]], index: int) -> Iterator[list[str]]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from gatonegro.config import Config
 from gatonegro.documents import changed_numbers
-from gatonegro.i18n import Message, catalog
+from gatonegro.i18n import Message, catalog, format_number
 from gatonegro.language import detect_language
 from gatonegro.models import LanguageModel
 
@@ -159,7 +159,7 @@ def sentence_doubts(
         than = Message("longer", "largo") if far > 0 else Message("shorter", "corto")
         found["length"] = REASONS["length"].format(than=than)
     if values is not None and (probability := calibration.probability(values)) < calibration.threshold:
-        found["unsure"] = REASONS["unsure"].format(probability=probability)
+        found["unsure"] = REASONS["unsure"].format(probability=format_number(probability, 2))
     return found
 
 

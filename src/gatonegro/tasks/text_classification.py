@@ -10,7 +10,7 @@ import numpy as np
 from gatonegro.checks import Check, Option, check_row_text, number, one_of, optional, short_repr, text_problem, whole
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError, RowError
-from gatonegro.i18n import Message
+from gatonegro.i18n import Message, format_number
 from gatonegro.models import SCORE_FUNCTIONS, Model
 from gatonegro.tasks.task import (
     MAX_LENGTH,
@@ -114,7 +114,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     labels: list[dict[str, Any]] = [{"label": config.id2label[i], "score": scores[i]} for i in ranked]
     if min_score is not None and labels[0]["score"] < min_score:
         labels[0]["unsure"] = True
-        output.notices.append(notice("unsure", score=labels[0]["score"], least=min_score))
+        output.notices.append(notice("unsure", score=format_number(labels[0]["score"], 2), least=min_score))
     return labels[0] if top_k is NOT_GIVEN else labels[:top_k]
 
 
