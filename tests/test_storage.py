@@ -54,3 +54,8 @@ def test_a_name_that_no_folder_has(name):
     for kind in (OptionError, InputError):
         with pytest.raises(kind, match="must be a path"):
             storage.output_folder(name, kind)
+
+
+def test_a_path_that_cannot_be_encoded_is_told(tmp_path):
+    with pytest.raises(CheckpointError, match=r"cannot be written|surrogate"):
+        storage.write_text(tmp_path / "\ud800" / "a.json", "x")

@@ -50,7 +50,8 @@ def convert_disk_errors(folder: Path, error: ErrorType = CheckpointError) -> Ite
     try:
         yield
     except Exception as failure:
-        if not isinstance(failure, OSError | UnicodeEncodeError) and type(failure).__name__ != "SafetensorError":  # whose import takes time
+        of_disk = isinstance(failure, OSError | UnicodeEncodeError)  # the latter: a path with a lone surrogate
+        if not of_disk and type(failure).__name__ != "SafetensorError":  # whose import takes time
             raise
         raise error(*MESSAGES["not_written"].format(folder=folder, failure=failure)) from failure
 
