@@ -122,11 +122,11 @@ def surrogate_problem(text: str) -> Message | None:
 
 
 def is_missing(value: Any) -> bool:
-    """Return True if a value is None, NaN, NaT or pandas' NA: of the scalars, only these do not equal themselves."""
-    if value is None or hasattr(value, "__len__"):  # a text or a collection
-        return value is None
+    """Return True for None, NaN, NaT, pandas' NA and NumPy's `masked`."""
+    if value is None or type(value).__name__ in ("NAType", "MaskedConstant"):
+        return True
     try:
-        return type(value).__name__ == "NAType" or bool(value != value)  # pandas' NA has no truth value
+        return not hasattr(value, "__len__") and bool(value != value)  # no text or collection, and a kind of NaN
     except Exception:
         return False
 

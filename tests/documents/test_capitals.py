@@ -26,6 +26,7 @@ CAPITALS = {
     "Yo NO, NUNCA fui": ("Yo no, nunca fui", ["no, nunca"]),
 }
 SAME = """La ONU y la NASA, con EE. UU. e IBM.
+El PSOE y el PP no pactan con CCOO.
 Felipe VI y el siglo XVIII
 IBM
 ONU

@@ -15,7 +15,7 @@ from gatonegro.pipelines import Answer
 
 MISSING = {
     "None": None, "NaN": float("nan"), "float64": np.float64("nan"), "float32": np.float32("nan"), "NA": pandas.NA,
-    "NaT": pandas.NaT, "datetime64": np.datetime64("NaT"), "Decimal": decimal.Decimal("nan"),
+    "masked": np.ma.masked, "NaT": pandas.NaT, "datetime64": np.datetime64("NaT"), "Decimal": decimal.Decimal("nan"),
 }  # fmt: skip
 
 

@@ -169,3 +169,9 @@ def test_each_stretch_beside_kept_items_has_words(translate):
     answer = translate("El gato {x} duerme [MASK] en la casa @ana hoy.")[0]["translation_text"]
     stretches = re.split(r"\{x\}|\[MASK\]|@ana", answer)
     assert len(stretches) == 4 and all(re.search(r"[^\W\d_]", stretch) for stretch in stretches)
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\r\n", "> ", "(?)", "— —", "«»", "  \t", "😀", "12:30"])
+def test_texts_without_letters_are_copied_with_and_without_sentences(translate, text):
+    for sentences in (True, False):
+        assert translate(text, sentences=sentences)[0]["translation_text"] == text

@@ -65,15 +65,18 @@ def run(args: Namespace) -> None:
         show = _terminal_printer(len(args.texts) != 1 and (n_best > 1 or args.align))
     blank: dict[str, Any] = {"translation_text": None, "src_lang": None, "tgt_lang": None, "score": None}
     blank |= {"alignments": []} if args.align else {}
-    n_short = 0
-    if args.json or sys.stdout.isatty():
-        warnings.simplefilter("ignore", DoubtWarning)  # each doubtful answer has its mark
+    n_texts = n_short = n_doubtful = 0
+    warnings.simplefilter("ignore", DoubtWarning)  # each doubtful answer has its mark, or they are counted at the end
     for text, answers in with_answers(args.texts, parts, translate.stream):
         unique: dict[str, dict[str, Any]] = {}  # by translation: different tokens may spell the same words
         for answer in answers or ():
             unique.setdefault(answer["translation_text"], answer)
+        n_texts += answers is not None
         n_short += answers is not None and len(unique) < n_best
+        n_doubtful += any("doubtful" in answer for answer in [*unique.values()][:1])
         show(text, list(unique.values()) or [blank])
+    if n_doubtful and not (args.json or to_terminal):
+        print_message(MESSAGES["doubtful"].format(doubtful=n_doubtful, count=n_texts))
     if n_short:
         print_message(MESSAGES["few_translations"].format(count=n_short, nbest=n_best))
 
