@@ -166,7 +166,7 @@ def match_language(text: str, languages: Languages, tokenizer: Tokenizer | None 
     }
     if plausible & codes or not is_long_enough(text):
         return LanguageMatch(best, p, None)
-    if tokenizer is not None and _is_mixed(text, best, codes, tokenizer):
+    if tokenizer is not None and not related_languages(best, codes) and _is_mixed(text, best, codes, tokenizer):
         return LanguageMatch(best, p, None, True)
     return LanguageMatch(best, p, False)
 
