@@ -8,6 +8,7 @@ import pytest
 from small import ROOT
 
 from gatonegro import hub, pipeline
+from gatonegro.errors import LanguageMismatchWarning
 
 NAME = "sentiment-es-en"
 
@@ -95,3 +96,16 @@ def test_what_means_nothing_scores_low(classify):
 )
 def test_what_it_must_know(classify, text, label):
     assert classify(text)[0]["label"] == label
+
+
+@pytest.mark.case("N8")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "O profesor é moi bo e todo vai ser sinxelo, encántame esta clase",
+        "O rapaz foi á casa da súa avoa onte pola tarde",
+    ],
+)
+def test_galician_is_told(text):
+    with pytest.warns(LanguageMismatchWarning, match="Galician is related to Spanish"):
+        pipeline("sentiment-analysis", "sentiment-es-en")(text)
