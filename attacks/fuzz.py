@@ -451,6 +451,7 @@ class Trials:
             if valid == one:
                 preprocessing.preprocess_tweet(one, r.choice(["es", "en"]))
                 preprocessing.spell_emoji(one, lang=r.choice(["es", "en"]))
+                self._document(one, other, r)
             detect_language(one)
         name = r.choice([path.name for path in self.good])
         tokenizer, pipe = self._loaded(name)
@@ -464,6 +465,27 @@ class Trials:
                 if start is not None and not 0 <= start < end <= len(one):
                     raise BrokenPromise(f"{name}: {entity} in {one!r}")
         return len(texts)
+
+    def _document(self, one: str, other: str, r: Random) -> None:
+        """Read a text as a document to translate, and another text as its translation."""
+        from gatonegro.cli.input import find_columns
+        from gatonegro.documents import Direction, decimal_symbol, insert_marks, lower_capitals, split_markup
+
+        stretches, marks = split_markup(one)
+        plain = "".join(stretch.text for stretch in stretches)
+        if insert_marks(plain, marks).text != one:
+            raise BrokenPromise(f"marks that are lost: {one!r}")
+        lowered, capitals = lower_capitals(one)
+        if insert_marks(lowered, capitals).text != one:
+            raise BrokenPromise(f"capitals that are lost: {one!r}")
+        source, target = r.choice([("es", "en"), ("en", "es"), (None, "en"), ("fr", None)])
+        direction = Direction(source, target, decimal_symbol(one, source))
+        for form in direction.readings(one):
+            if not 0 <= min(form.to_original(0, len(form.text))) <= len(one):
+                raise BrokenPromise(f"a span outside the text: {one!r}")
+        direction.localize(other, one)
+        direction.preserves(one, other)
+        find_columns(one.splitlines())
 
     def _answers(self, pipe: Any, texts: list[str]) -> list[Any]:
         from gatonegro.errors import GatonegroError
@@ -526,6 +548,32 @@ FRAGMENTS = [
     *("El gato negro duerme. ", "¿Qué tal? ", "¡No! ", "The cat sleeps. ", "https://a.es/b?c=d ", "@ana ", "#UnDía "),
     *("<b>hola</b> ", "{x} ", "%s ", "1.000,50 € ", "3 p. m. ", "EE. UU. ", "jajajaja ", "s. XV ", "&amp; ", "`code` "),
     *("a@b.com ", "www.a.com ", "[MASK] ", "<s> ", "</s> ", "<pad> ", ">>es<< ", "\n\n", "- ", "1. ", " 2.º "),
+    *(
+        "doce ",
+        "mil dos ",
+        "a hundred and ",
+        "1.111.111.",
+        "2 l ",
+        "3,5 % ",
+        "+34 91 555 12 34 ",
+        "1 000 ",
+        "VI ",
+        "siglo XX ",
+    ),
+    *(
+        "EL GATO NEGRO ",
+        "LA {x} DE ",
+        "**",
+        "_",
+        "~~",
+        "[a](b) ",
+        "![a](b) ",
+        "<i>",
+        "</i>",
+        "<p>\n\t",
+        "|a|b|\n",
+        "```\n",
+    ),
     *('"Sí" ', "— dijo — ", "😂😂 ", "(c) ", "http:// ", "ñandú ", "<extra_id_0> ", " ", "\u0301"),
 ]
 
@@ -544,6 +592,8 @@ def text(r: Random) -> str:
             parts.append("".join(r.choices(r.choice(ALPHABETS), k=r.randrange(1, 9))))
         else:
             parts.append(r.choice(FRAGMENTS) * r.choice([1, 1, 1, 2, 20]))
+    if r.random() < 0.01:
+        parts.insert(r.randrange(len(parts) + 1), r.choice("1920") * r.choice([29, 300, 5000]))
     made = "".join(parts)
     return made if r.random() < 0.2 else made.encode(errors="ignore").decode()
 

@@ -31,7 +31,7 @@ def lower_capitals(text: str) -> tuple[str, list[Mark]]:
     words = list(WORD.finditer(protected))
     cased = [word for word in words if word[0].lower() != word[0].upper()]
     runs = [list(run) for is_upper, run in groupby(cased, lambda word: word[0].isupper()) if is_upper]
-    whole = len(runs) == 1 and len(runs[0]) == len(cased)
+    whole = len(runs) == 1 and len(runs[0]) == len(cased) and not any(map(str.islower, protected))
     opening = words[0].start() if words else 0
     chars = list(text)
     marks: list[Mark] = []
