@@ -59,3 +59,14 @@ def test_a_name_that_no_folder_has(name):
 def test_a_path_that_cannot_be_encoded_is_told(tmp_path):
     with pytest.raises(CheckpointError, match=r"cannot be written|surrogate"):
         storage.write_text(tmp_path / "\ud800" / "a.json", "x")
+
+
+@pytest.mark.skipif(storage.fcntl is None, reason="the lock is another on Windows")
+def test_a_save_removes_the_temporary_files_of_killed_saves(tmp_path):
+    old, new, other = (tmp_path / name for name in (".a.json.0123abcd.tmp", ".a.json.0123abce.tmp", ".mine.tmp"))
+    for file in (old, new, other):
+        file.touch()
+    for file in (old, other):
+        os.utime(file, (0, 0))
+    with storage.lock_folder(tmp_path):
+        assert {*tmp_path.iterdir()} == {new, other}

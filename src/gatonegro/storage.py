@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +36,8 @@ MAX_FILE_BYTES = {
     "": 16 * MIB,
 }
 MAX_JSON_DEPTH = 64  # of objects and lists within each other; functions of the standard library recurse into them
+TEMPORARY_NAME = re.compile(r"\..+\.[\da-f]{8}\.tmp")
+MAX_TEMPORARY_AGE = 3600  # seconds; then a process that writes to it is taken for dead
 _locked = threading.local()  # the folders that this thread has locked
 
 
@@ -145,11 +149,19 @@ def lock_folder(folder: Path, error: ErrorType = CheckpointError) -> Iterator[No
         try:
             with suppress(OSError):
                 fcntl.flock(file, fcntl.LOCK_EX)
+                _remove_old_temporary_files(folder)
             yield
         finally:
             os.close(file)
     finally:
         held.remove(resolved)
+
+
+def _remove_old_temporary_files(folder: Path) -> None:
+    """Remove the temporary files of saves that were killed."""
+    for file in folder.iterdir():
+        if TEMPORARY_NAME.fullmatch(file.name) and time.time() - file.stat().st_mtime > MAX_TEMPORARY_AGE:
+            file.unlink(missing_ok=True)
 
 
 @contextmanager
