@@ -91,7 +91,9 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     notices: dict[int, list[Notice]] = {}
     encoded = Sequences()
     for i, row in enumerate(rows):
-        detected = named or detect_language(row)
+        segments, marks = document_segments(row, options)
+        prose = " ".join(segment.text for segment in segments if segment.translate)  # marks look like another language
+        detected = named or detect_language(prose)
         source, target = from_, to
         if known:
             target = target or other_language(known, detected if detected in known else known[0])
@@ -101,7 +103,6 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         convert = options["numbers"] == "convert" and options["streamer"] is None
         direction = Direction(language, target, decimal_symbol(row, language) if convert else "")
         document = Document([], prefix, source=source, target=target, direction=direction)
-        segments, marks = document_segments(row, options)
         if named is None and target is not None and options["streamer"] is None:
             copied = {s for s in segments if s.translate and (detect_language(s.text) or detected) == target}
             segments = [replace(s, translate=False) if s in copied else s for s in segments]
