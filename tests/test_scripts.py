@@ -3,6 +3,7 @@
 import ast
 import importlib
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -33,12 +34,18 @@ def imported(tree: ast.AST, folder):
                     yield alias.asname or alias.name, module
 
 
+def forget_scripts():
+    """Remove scripts from the imported modules, since another folder may have one of the same name."""
+    folders = {path.parent for path in SCRIPTS}
+    for name, module in [*sys.modules.items()]:
+        if Path(getattr(module, "__file__", None) or "").parent in folders:
+            del sys.modules[name]
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_names_that_a_script_uses_exist(script, monkeypatch):
-    monkeypatch.syspath_prepend(str(script.parent))
-    neighbours = [path.stem for path in script.parent.glob("*.py") if path.stem != "__main__"]
-    for name in neighbours:  # another folder may have a module of the same name
-        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setattr(sys, "path", [str(script.parent), *sys.path])  # to which scripts add folders
+    forget_scripts()
     tree = ast.parse(script.read_text(encoding="utf-8"))
     try:
         if script.stem != "__main__":
@@ -48,8 +55,7 @@ def test_names_that_a_script_uses_exist(script, monkeypatch):
         assert not is_ours(error.name, script.parent), f"{error.name} does not exist"
         pytest.skip(f"needs {error.name}")
     finally:
-        for name in neighbours:
-            sys.modules.pop(name, None)
+        forget_scripts()
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
             assert hasattr(modules[node.value.id], node.attr), f"{node.value.id}.{node.attr} does not exist"

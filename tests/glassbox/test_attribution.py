@@ -157,7 +157,6 @@ def test_the_number_of_forward_passes_is_bounded(make_folder, monkeypatch, words
 )
 def test_a_decision_that_is_not_clear_is_said(values, odds, clear):
     assert Attribution([], [], np.array(values), 0.0, -1.0, odds).is_clear is clear
-    assert not Attribution([], [], np.array(values), 0.0, -1.0, odds, is_default=True).is_clear
 
 
 @pytest.mark.case("N12")

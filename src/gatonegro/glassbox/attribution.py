@@ -46,14 +46,13 @@ class Attribution(NamedTuple):
     punctuation: float  # of all punctuation marks together
     start: float  # log-odds of the special tokens alone
     odds: float  # log-odds of the text
-    is_default: bool = False  # True if the model gives the label to an empty text too
 
     @property
     def is_clear(self) -> bool:
-        """True if the text decides the label, and one of its words adds clearly more to it than the others do."""
+        """True if the text raises the log-odds enough, and one word adds clearly more than the others do on average."""
         first, *others = sorted(self.values.tolist(), reverse=True) or [0.0]
         rest = sum(max(0.0, other) for other in others) / max(1, len(others))
-        return not self.is_default and self.odds - self.start >= MIN_EVIDENCE and first > 0 and first >= MIN_LEAD * rest
+        return self.odds - self.start >= MIN_EVIDENCE and first > 0 and first >= MIN_LEAD * rest
 
 
 def attribute(
@@ -86,10 +85,8 @@ def attribute(
 
     values = shapley(odds, n, min(MAX_PAIRS, max(1, MAX_PASS_TOKENS // (max(n, 1) * len(ids)))))
     start, full = odds(np.array([np.zeros(n, bool), np.ones(n, bool)])).tolist()
-    empty = list(compress(ids, owner == -1)) or [model.config.pad_token_id or 0]
-    is_default = int(model.predict([empty])[0].argmax()) == label
-    words, punctuation = [text[a:b] for a, b in spans], float(values[len(spans) :].sum())
-    return Attribution(words, spans, values[: len(spans)], punctuation, start, full, is_default)
+    words = [text[a:b] for a, b in spans]
+    return Attribution(words, spans, values[: len(words)], float(values[len(words) :].sum()), start, full)
 
 
 def shapley(value: Callable[[Sets], Floats], n: int, pairs: int) -> Floats:
