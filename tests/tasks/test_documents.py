@@ -172,6 +172,5 @@ def test_each_stretch_beside_kept_items_has_words(translate):
 
 
 @pytest.mark.parametrize("text", ["", "\n", "\r\n", "> ", "(?)", "— —", "«»", "  \t", "😀", "12:30"])
-def test_texts_without_letters_are_copied_with_and_without_sentences(translate, text):
-    for sentences in (True, False):
-        assert translate(text, sentences=sentences)[0]["translation_text"] == text
+def test_texts_without_letters_are_copied(translate, text):
+    assert translate(text)[0]["translation_text"] == text

@@ -15,11 +15,11 @@ from gatonegro.documents.items import (
 )
 from gatonegro.documents.localization import Direction, decimal_symbol
 from gatonegro.documents.markup import Mark, cut_marks, insert_marks, split_markup, upper
-from gatonegro.documents.sentences import Segment, split_at_items, split_edges, split_sentences
+from gatonegro.documents.sentences import Segment, split_at_items, split_sentences
 
 __all__ = [
     "PROTECTED", "Direction", "EditedText", "Mark", "Segment", "changed_numbers", "cut_marks", "decimal_symbol",
     "has_words", "insert_marks", "keeps_text_between", "lost_items", "lost_numbers", "lower", "lower_capitals",
-    "number_values", "preserves_items", "protected_items", "split_at_items", "split_edges", "split_markup",
+    "number_values", "preserves_items", "protected_items", "split_at_items", "split_markup",
     "split_sentences", "upper",
 ]  # fmt: skip

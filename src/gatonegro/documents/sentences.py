@@ -57,7 +57,7 @@ def split_sentences(text: str, max_chars: int | None = None) -> list[Segment]:
         OptionError: `max_chars` is neither None nor a whole number of at least 1.
     """
     optional(whole(1))("max_chars", max_chars)
-    return [part for sentence in _split(text) for cut in _split_long(sentence, max_chars) for part in split_edges(cut)]
+    return [part for sentence in _split(text) for cut in _split_long(sentence, max_chars) for part in _trim(cut)]
 
 
 def split_at_items(text: str, language: str | None = None) -> list[Segment]:
@@ -72,9 +72,9 @@ def split_at_items(text: str, language: str | None = None) -> list[Segment]:
     end = 0
     for start, stop in sorted(spans):
         if start >= end:
-            parts += [*split_edges(text[end:start]), Segment(text[start:stop], False)]
+            parts += [*_trim(text[end:start]), Segment(text[start:stop], False)]
             end = stop
-    return [*parts, *split_edges(text[end:])]
+    return [*parts, *_trim(text[end:])]
 
 
 def _split(text: str) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _split_long(sentence: str, max_chars: int | None) -> Iterator[str]:
     yield sentence[start:]
 
 
-def split_edges(text: str) -> list[Segment]:
+def _trim(text: str) -> list[Segment]:
     """Split a text into the spaces and emoji at its edges, to copy, and what stands between them, to translate."""
     match = TRIMMED_PATTERN.fullmatch(text) if has_words(text) else None
     parts = [Segment(match[i], i == 2) for i in (1, 2, 3)] if match else [Segment(text, False)]

@@ -16,7 +16,6 @@ from gatonegro.documents import (
     insert_marks,
     keeps_text_between,
     lower_capitals,
-    split_edges,
     split_markup,
     split_sentences,
 )
@@ -101,9 +100,9 @@ def document_segments(text: str, options: Mapping[str, Any]) -> tuple[list[Segme
     stretches, marks = split_markup(text)
     segments: list[Segment] = []
     start = 0
-    split = split_sentences if options["sentences"] else split_edges
     for stretch in stretches:
-        for segment in split(stretch.text) if stretch.translate else [stretch]:
+        prose = stretch.translate and options["sentences"]
+        for segment in split_sentences(stretch.text) if prose else [stretch]:
             lowered, capitals = lower_capitals(segment.text) if segment.translate else (segment.text, [])
             segments.append(replace(segment, text=lowered))
             marks += [replace(mark, start=start + mark.start, end=start + mark.end) for mark in capitals]
