@@ -4,19 +4,15 @@ import re
 import warnings
 
 import pytest
+from rows import BUILT_IN
 
-from gatonegro import hub, pipeline
+from gatonegro import pipeline
 
 NAME = "translate-es-en"
 MARK = re.compile(r"</?\w+[^<>]*>|\*\*|_|~~|\]\([^()]*\)|!?\[(?!MASK)|`[^`]*`")
 WORD = re.compile(r"[^\W\d_]+")
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        NAME not in hub.built_in_models(), reason=f"the built-in {NAME} is not installed: pip install ./models"
-    ),
-]
+pytestmark = [pytest.mark.slow, BUILT_IN]
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,9 @@ import json
 import warnings
 
 import pytest
+from rows import BUILT_IN
 
-from gatonegro import hub, pipeline
+from gatonegro import pipeline
 from gatonegro.cli import main
 from gatonegro.errors import DoubtWarning
 from gatonegro.models import LanguageModel
@@ -14,12 +15,7 @@ from gatonegro.tasks.doubt import Calibration
 NAME = "translate-es-en"
 UNKNOWN = "El flinco granteaba mosquibos."  # made-up words
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        NAME not in hub.built_in_models(), reason=f"the built-in {NAME} is not installed: pip install ./models"
-    ),
-]
+pytestmark = [pytest.mark.slow, BUILT_IN]
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,14 @@
 """Tests of the shipped translator on numbers, units, ordinals, Roman numerals, abbreviations and number words."""
 
 import pytest
+from rows import BUILT_IN
 
-from gatonegro import hub, pipeline
+from gatonegro import pipeline
 from gatonegro.documents import lost_numbers
 
 NAME = "translate-es-en"
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        NAME not in hub.built_in_models(), reason=f"the built-in {NAME} is not installed: pip install ./models"
-    ),
-]
+pytestmark = [pytest.mark.slow, BUILT_IN]
 
 TO_ENGLISH = """Tengo 1.000 € y 12.000 €. | 1,000 | 12,000
 Hay 1.500 casas. | 1,500

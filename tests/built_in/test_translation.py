@@ -6,20 +6,16 @@ import sys
 import warnings
 
 import pytest
+from rows import BUILT_IN
 from small import ROOT
 
-from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer, hub, pipeline
+from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer, pipeline
 from gatonegro.errors import DoubtWarning, GatonegroWarning, InputError, OptionError
 
 NAME = "translate-es-en"
 
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        NAME not in hub.built_in_models(), reason=f"the built-in {NAME} is not installed: pip install ./models"
-    ),
-]
+pytestmark = [pytest.mark.slow, BUILT_IN]
 
 
 @pytest.fixture(scope="module")
