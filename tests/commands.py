@@ -13,6 +13,16 @@ import pytest
 
 from gatonegro.i18n import user_language
 
+# source of a process that kills itself in a call of a `counted` function, after `left` calls
+COUNTED = """def counted(real):
+    def step(*a, **k):
+        global left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*a, **k)
+    return step
+"""
 CARD = """---
 language: [es, en]
 license: other

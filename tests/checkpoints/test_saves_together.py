@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from commands import COUNTED
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -72,17 +73,12 @@ last = load()
 assert isinstance(last, float) and last in {n * times + times for n in range(count)}, last
 print(sorted(path.name for path in folder.iterdir() if "tmp" in path.name or "lock" in path.name))
 """
-KILLED = """
+KILLED = (
+    """
 from gatonegro import checkpoints
-def counted(real):
-    def step(*a, **k):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*a, **k)
-    return step
-def dying(step, size, **options):
+"""
+    + COUNTED
+    + """def dying(step, size, **options):
     global left
     left = step
     Path.replace, Path.unlink = counted(Path.replace), counted(Path.unlink)
@@ -103,6 +99,7 @@ for before in SIZES:
                 if whole:
                     break
 """
+)
 RANDOM_KILLS = """
 started = time.perf_counter()
 save(1, SIZES[1])

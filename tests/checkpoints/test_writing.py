@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from commands import COUNTED
 from compare import load, names, same, state
 from safetensors import SafetensorError
 
@@ -63,7 +64,8 @@ def test_leftovers_of_long_ago(tmp_path):
     assert names(tmp_path) == {SAFE_WEIGHTS_NAME, new.name}  # another process may be writing that one
 
 
-KILLED = """
+KILLED = (
+    """
 import os, signal, sys, torch
 from pathlib import Path
 from gatonegro import checkpoints
@@ -74,15 +76,9 @@ made = torch.Generator().manual_seed(1)
 new = {name: torch.randn(8, 8, generator=made) for name in "abcd"}
 old = {name: tensor + 1 for name, tensor in new.items()}
 
-def counted(real):
-    def step(*a, **k):
-        global left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*a, **k)
-    return step
-
+"""
+    + COUNTED
+    + """
 def die_at(step, folder, size):
     global left
     child = os.fork()
@@ -111,6 +107,7 @@ for before in (9999, 512):
             if whole:
                 break
 """
+)
 
 
 @pytest.mark.slow
