@@ -212,6 +212,8 @@ def test_copies_and_pickles_of_marian(marian):
     ("files", "message"),
     [
         ({"tokenizer_config.json": b'{"separate_vocabs": true}'}, "a vocabulary for each language .*separate_vocabs"),
+        ({"tokenizer_config.json": b'{"source_lang": {"a": 1}}'}, "as source_lang .*must be a language code"),
+        ({"tokenizer_config.json": b'{"target_lang": 3}'}, "has 3 as target_lang"),
         ({"vocab.json": None}, "has a source.spm and lacks vocab.json"),
         ({"vocab.json": None, "target.spm": None}, "lacks target.spm, vocab.json"),
         ({"vocab.json": b'{"a": "b"}'}, "source.spm of .* cannot be used"),

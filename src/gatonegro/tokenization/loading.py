@@ -170,6 +170,9 @@ def _load_marian(source: Source, config: dict[str, Any]) -> marian.Marian:
     if missing := ", ".join(name for name in marian.MARIAN_FILES if name not in paths):
         raise TokenizerError(*MESSAGES["lacks"].format(name=source.name, missing=missing))
     languages = {name: config[name] for name in ("source_lang", "target_lang") if config.get(name)}
+    for name, code in languages.items():
+        if not isinstance(code, str):
+            raise TokenizerError(*MESSAGES["language_code"].format(name=source.name, key=name, value=code))
     return marian.Marian(
         {name: read_bytes(path, TokenizerError) for name, path in paths.items()}, languages, str(source.name)
     )
