@@ -171,6 +171,9 @@ ATTACKS: dict[str, Attack] = {
         "a shape of 2^96 numbers", "'w' is F32", raw({"w": entry(shape=(2**32,) * 3, end=16)}, floats(*GOOD))
     ),
     "negative-shape": Attack("a shape below zero", "not a complete", raw({"w": entry(shape=(-2, -2))}, floats(*GOOD))),
+    "text-shape": Attack(
+        "a text in a shape, times 2^40", "not a complete", raw({"w": entry() | {"shape": ["w", 2**40]}}, floats(*GOOD))
+    ),
     "unknown-type": Attack("a type that nobody knows", "XX", raw({"w": entry("XX", end=16)}, floats(*GOOD))),
     # the numbers
     "nan": Attack("a number that is none", "'w' holds NaN", raw(W, floats(1, float("nan"), 3, 4))),
