@@ -4,10 +4,11 @@ import argparse
 import gc
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -66,6 +67,22 @@ def start(*arguments, **streams):
             yield process
         finally:
             process.kill()
+
+
+def terminal_output(*arguments) -> str:
+    """Return what a command shows on a terminal: both of its streams, without colours."""
+    import pty  # POSIX only
+
+    ours, its = pty.openpty()
+    with start(*arguments, stdin=its, stdout=its, stderr=its) as process:
+        os.close(its)
+        shown = b""
+        with suppress(OSError):  # EIO: the terminal is closed
+            while part := os.read(ours, 4096):
+                shown += part
+        process.wait()
+    os.close(ours)
+    return re.sub(r"\x1b\[[0-9;]*m", "", shown.decode().replace("\r\n", "\n"))
 
 
 def lines(text: str) -> list[dict]:

@@ -11,6 +11,7 @@ import grimp
 import pytest
 import torch
 import transformers as hf
+from commands import posix, terminal_output
 from small import ROOT
 
 import gatonegro
@@ -159,6 +160,18 @@ def test_commands_print_what_the_page_says(page, arguments, output, capsys, monk
     with override_language("es" if page in [spanish.name for spanish in SPANISH] else "en"):
         assert cli.main(arguments) == 0
     printed = capsys.readouterr().out
+    assert agree(printed, re.sub(r"^gatonegro: .*\n", "", output, flags=re.MULTILINE)), printed
+
+
+@posix
+@pytest.mark.slow
+@needs_built_in
+@pytest.mark.parametrize(("page", "language"), list(zip(READMES, ("en", "es"), strict=True)), ids=["en", "es"])
+def test_a_person_sees_the_first_answer_of_a_readme(page, language, monkeypatch):
+    """On a terminal, with what is written to standard error."""
+    monkeypatch.setenv("GATONEGRO_LANG", language)
+    arguments, output = next(commands(page))
+    printed = terminal_output(*arguments)
     assert agree(printed, output), printed
 
 
@@ -192,6 +205,30 @@ def test_figures_are_those_of_the_results(pages):
     assert speeds == [str(engines["engines"][name]["sentences_per_s"]) for name in ENGINES]
     shown = re.findall(r"^\| [^|]* \| \d+\.\d \|$", readme, re.MULTILINE)
     assert shown and set(shown) <= set(text.splitlines())
+
+
+@pytest.mark.parametrize("page", PAIRS[3], ids=lambda page: page.name)
+def test_the_figures_of_doubt_are_those_of_the_result(page):
+    """An aim that is met is no longer called missed."""
+    text = re.sub(r"(?<=\d),(?=\d)", ".", page.read_text(encoding="utf-8"))
+    own = json.loads((ROOT / "benchmarks" / "results" / "doubt.json").read_text(encoding="utf-8"))["own"]
+    sets = [own["tatoeba"], own["wmt12"]]
+    rows = re.findall(r"^\|[^|]*\| (0\.\d+) \| (0\.\d+) \| (0\.\d+) \|$", text, re.MULTILINE)
+    columns = ("adequate", "unmarked", "unmarked_adequate")
+    assert rows[:2] == [tuple(f"{figures[name]:.3f}" for name in columns) for figures in sets]
+    for figures, shares in zip(sets, (("0.50", "0.60"), ("0.10", "0.25")), strict=True):
+        assert all(f"{figures['curve'][share]:.3f}" in text for share in shares)
+    assert all(figures["unmarked_adequate"] < 0.9 for figures in sets) and own["wmt12"]["unmarked"] < 0.25
+
+
+@pytest.mark.slow
+@needs_built_in
+def test_what_the_design_calls_wrong_is_wrong_still():
+    translate = gatonegro.pipeline("translation", num_beams=4, src_lang="en", tgt_lang="es")
+    with pytest.warns(gatonegro.errors.DoubtWarning):
+        assert all("doubtful" in answer for answer in translate(["increasingly", "h"]))
+    classify = gatonegro.pipeline("sentiment-analysis")
+    assert [answer["label"] for answer in classify(["😗", "Me gusta 😗"])] == ["NEG", "POS"]
 
 
 def test_two_million_reviews_are_computed_from_the_results():
