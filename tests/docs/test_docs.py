@@ -226,7 +226,7 @@ def test_the_figures_of_doubt_are_those_of_the_result(page):
 def test_what_the_design_calls_wrong_is_wrong_still():
     translate = gatonegro.pipeline("translation", num_beams=4, src_lang="en", tgt_lang="es")
     with pytest.warns(gatonegro.errors.DoubtWarning):
-        assert all("doubtful" in answer for answer in translate(["increasingly", "h"]))
+        assert all("doubtful" in answer for answer in translate(["increasingly", "h", "Fulfillment", "hablas espanol"]))
     classify = gatonegro.pipeline("sentiment-analysis")
     assert [answer["label"] for answer in classify(["😗", "Me gusta 😗"])] == ["NEG", "POS"]
 
