@@ -24,10 +24,11 @@ import sacrebleu
 import torch
 import torch.nn.functional as F
 from back_translation import read
-from data import Example, dev_pairs, keep, kept, mono, one_pass, own_pairs, pairs
+from data import Example, dev_pairs, keep, kept, mono, own_pairs, pairs
 from everyday import adequate
 from everyday import rows as everyday_rows
 from torch import Tensor
+from variation import one_pass
 from vocabulary import SPECIAL, TO, Sampler, cut
 
 from gatonegro import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer

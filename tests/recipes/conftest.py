@@ -15,10 +15,10 @@ def recipe():
 
     made, others = [], sys.modules.pop("data", None)
     sys.path.insert(0, str(RECIPE))  # `data` asks for `handwritten`
-    for name in ("data", "vocabulary", "back_translation"):
+    for name in ("data", "vocabulary", "back_translation", "variation"):
         spec = spec_from_file_location(f"translation_{name}", RECIPE / f"{name}.py")
         module = sys.modules[spec.name] = module_from_spec(spec)
-        if name == "back_translation":  # which asks for `data`
+        if name == "back_translation":  # which asks for `data`, as `variation` does
             sys.modules["data"] = made[0]
         spec.loader.exec_module(module)
         made.append(module)
@@ -37,3 +37,8 @@ def data(recipe):
 @pytest.fixture(scope="module")
 def vocabulary(recipe):
     return recipe[1]
+
+
+@pytest.fixture(scope="module")
+def variation(recipe):
+    return recipe[3]

@@ -133,11 +133,11 @@ def test_what_was_translated_back(recipe, tmp_path):
     path = tmp_path / "back.tsv.gz"
     with gzip.open(path, "wt", encoding="utf-8") as f:
         f.write("\n".join(map("\t".join, [("source", "target", "to"), *rows])))
-    data, back = recipe[0], recipe[2]
+    data, _, back, variation = recipe
     (example,) = back.read(path)
     assert (example.source, example.target, example.to) == rows[0]
     pairs = [data.Pair(f"One {i}.", f"Uno {i}.", "tatoeba") for i in range(5)]
-    assert example in data.one_pass(pairs, random.Random(1), back=[example])
+    assert example in variation.one_pass(pairs, random.Random(1), back=[example])
 
 
 def test_the_suite_says_what_is_adequate():
@@ -154,7 +154,7 @@ def test_the_suite_says_what_is_adequate():
 
 def test_the_card_has_a_place_for_each_figure(data, monkeypatch):
     # another recipe has a `data` and a `train` too
-    names = ("data", "train", "back_translation", "everyday", "vocabulary")
+    names = ("data", "train", "back_translation", "everyday", "vocabulary", "variation")
     others = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     monkeypatch.syspath_prepend(RECIPE)
     try:

@@ -29,14 +29,14 @@ def test_cleaning(data):
     ]
 
 
-def test_variation_keeps_both_sides_together(data):
+def test_variation_keeps_both_sides_together(data, variation):
     pair = data.Pair("Tom saw 25 dogs.", "Tom vio 25 perros.", "tatoeba")
     rng = random.Random(1)
     tests = (str.isupper, str.islower, lambda t: t.endswith("."))
     seen = Counter()
     for _ in range(4000):
         for direction in data.DIRECTIONS:
-            new = data.vary(pair, rng, direction, [])
+            new = variation.vary(pair, rng, direction, [])
             for test in tests:
                 assert test(new.en) == test(new.es)
                 seen[test, test(new.en)] += 1
@@ -47,13 +47,13 @@ def test_variation_keeps_both_sides_together(data):
     assert len(seen) == 6  # each kind was met, and its absence
 
 
-def test_names_are_copied_and_new_ones_are_made(data):
+def test_names_are_copied_and_new_ones_are_made(data, variation):
     pair = data.Pair("I came from Boston to see Mary.", "Vine de Boston a ver a María.", "tatoeba")
-    known = data.names([pair, data.Pair("See Málaga, Tom.", "Ve Málaga, Tom.", "xquad"), pair])
+    known = variation.names([pair, data.Pair("See Málaga, Tom.", "Ve Málaga, Tom.", "xquad"), pair])
     assert known == ["Boston", "Málaga", "Tom"]
     seen, rng = set(), random.Random(1)
     for _ in range(500):
-        new = data.with_names(pair, rng, known)
+        new = variation.with_names(pair, rng, known)
         place, person = re.fullmatch(r"I came from (\w+) to see (\w+)\.", new.en).groups()
         there, someone = re.fullmatch(r"Vine de (\w+) a ver a (\w+)\.", new.es).groups()
         assert place == there and (person == someone or (person, someone) == ("Mary", "María"))
@@ -61,11 +61,11 @@ def test_names_are_copied_and_new_ones_are_made(data):
     assert {"Boston", "Málaga", "Tom", "Bosaga", "Mary", "Ana"} <= seen
 
 
-def test_accents_are_left_out_of_a_source_only(data):
+def test_accents_are_left_out_of_a_source_only(data, variation):
     pair = data.Pair("Where is it?", "¿Dónde está mi ñandú zurdo?", "tatoeba")
     rng = random.Random(1)
-    to_spanish = {data.vary(pair, rng, "en-es", []).es for _ in range(2000)}
-    to_english = {data.vary(pair, rng, "es-en", []) for _ in range(2000)}
+    to_spanish = {variation.vary(pair, rng, "en-es", []).es for _ in range(2000)}
+    to_english = {variation.vary(pair, rng, "es-en", []) for _ in range(2000)}
     assert not any("Donde" in text for text in to_spanish)
     assert {p.es for p in to_english} >= {
         "Donde esta mi ñandu zurdo?",
@@ -75,25 +75,25 @@ def test_accents_are_left_out_of_a_source_only(data):
     assert all(p.en.startswith(("Where", "where", "WHERE")) for p in to_english if "Donde" in p.es and p.es[-1] == "?")
 
 
-def test_a_question_loses_both_its_marks(data):
-    question = data.without_stop(data.Pair("Where is it?", "¿Dónde está mi ñandú?", "tatoeba"))
+def test_a_question_loses_both_its_marks(data, variation):
+    question = variation.without_stop(data.Pair("Where is it?", "¿Dónde está mi ñandú?", "tatoeba"))
     assert (question.en, question.es) == ("Where is it", "Dónde está mi ñandú")
     half = data.Pair("Is it, Tom?", "Tom, ¿lo es?", "tatoeba")
-    assert data.without_stop(half) == half
+    assert variation.without_stop(half) == half
 
 
-def test_what_is_copied_stands_on_both_sides(data):
+def test_what_is_copied_stands_on_both_sides(data, variation):
     rng = random.Random(2)
     for _ in range(500):
-        new = data.with_copy(data.Pair("It rains.", "Llueve.", "tatoeba"), rng)
+        new = variation.with_copy(data.Pair("It rains.", "Llueve.", "tatoeba"), rng)
         left = [re.split(word, text)[0] for word, text in (("It", new.en), ("Llueve", new.es))]
         right = [re.split(word, text)[1] for word, text in (("rains", new.en), ("Llueve", new.es))]
         assert left[0] == left[1] and right[0] == right[1] and left[0] + right[0] != "."
 
 
-def test_a_pass_has_every_pair_both_ways_and_is_seeded(data):
+def test_a_pass_has_every_pair_both_ways_and_is_seeded(data, variation):
     rows = [data.Pair(f"Sentence number {i}.", f"Frase número {i}.", "tatoeba") for i in range(10, 60)]
-    first, again, other = (data.one_pass(rows, random.Random(seed)) for seed in (1, 1, 2))
+    first, again, other = (variation.one_pass(rows, random.Random(seed)) for seed in (1, 1, 2))
     assert first == again != other
     assert Counter(e.to for e in first) == {"es": 50, "en": 50}
     glued = [e for e in first if len(e.source.split(". ")) > 1]
