@@ -1,4 +1,4 @@
-"""Load and use damaged checkpoints, cards, hub answers and texts, and report every error that is none of ours.
+"""Load and use damaged checkpoints, cards, hub answers, texts and tables, and report every error that is none of ours.
 
     python attacks/fuzz.py --seconds 60                             what CI runs
     python attacks/fuzz.py --checkpoints 100000 --texts 1000000     all of it, about an hour on two cores
@@ -7,7 +7,8 @@
 A trial is made from the seed, its kind and its number alone, so that a finding can be replayed. Trials run in child
 processes with a limit of memory and of time: the death of a process, a trial without end and a file that takes all
 memory are findings, too. A finding is an exception that is no GatonegroError, and an answer that breaks a promise
-(sentences that do not add up to their text, an entity outside its text, a file outside the cache).
+(sentences that do not add up to their text, an entity outside its text, a table with another index, a script in the
+page of an explanation, a file outside the cache).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import warnings
 from pathlib import Path
 from random import Random
 
-from fuzzing.running import fuzz
+from fuzzing.running import SHARES, fuzz
 from fuzzing.templates import make_templates
 from fuzzing.trials import Trials
 
@@ -31,8 +32,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seconds", type=float, help="stop after this time")
     parser.add_argument("--hours", type=float)
-    for name in ("checkpoints", "texts", "cards", "hubs"):
-        parser.add_argument(f"--{name}", type=int, help="stop after this number; 0 for none")
+    for kind in SHARES:
+        parser.add_argument(f"--{kind}s", type=int, help="stop after this number; 0 for none")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--memory", type=float, default=4, help="GB that a process may use beyond its start")
     parser.add_argument("--output", type=Path, help="JSON file for the result")

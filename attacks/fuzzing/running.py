@@ -28,7 +28,9 @@ TIMERS = (
     (signal.SIGALRM, signal.ITIMER_REAL, 10 * TRIAL_SECONDS),
 )
 CHUNK = 50  # trials that a child process is given at once
-SHARES = {"checkpoint": 0.6, "text": 0.2, "card": 0.1, "hub": 0.1}  # of the time
+SMALL_CHUNK = 5  # of slow trials
+SLOW = ("text", "explanation")
+SHARES = {"checkpoint": 0.5, "text": 0.2, "card": 0.1, "hub": 0.1, "frame": 0.05, "explanation": 0.05}  # of the time
 
 
 class Endless(BaseException):
@@ -147,7 +149,7 @@ def fuzz(options: argparse.Namespace) -> dict[str, Any]:
         root = Path(name) / "templates"
         root.mkdir()
         make_templates(root)
-        targets = {"checkpoint": options.checkpoints, "text": options.texts, "card": options.cards, "hub": options.hubs}
+        targets = {kind: getattr(options, f"{kind}s") for kind in SHARES}
         workers = [Worker(root, options) for _ in range(options.processes)]
         next_number, tried, seconds = Counter[str](), Counter[str](), Counter[str]()
         findings: list[dict[str, str]] = []
@@ -163,7 +165,7 @@ def fuzz(options: argparse.Namespace) -> dict[str, Any]:
             if not options.seconds:
                 open_ = [k for k in open_ if targets[k] is not None]
             kind = min(open_, key=lambda k: seconds[k] / SHARES[k])
-            size = 5 if kind == "text" else CHUNK
+            size = SMALL_CHUNK if kind in SLOW else CHUNK
             first = next_number[kind]
             next_number[kind] += size
             return kind, first, first + size

@@ -11,7 +11,7 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
-from fuzzing.damage import damage_file
+from fuzzing.damage import NAMES, NUMBERS, damage_file
 from fuzzing.lying_hub import LIES, start_hub
 from fuzzing.templates import tree
 from fuzzing.texts import card, text
@@ -150,13 +150,75 @@ class Trials:
         valid = [one for one in texts if one.encode(errors="ignore").decode() == one]
         batch = tokenizer(valid, padding=tokenizer.pad_token is not None, truncation=True, max_length=32)
         tokenizer.batch_decode(batch["input_ids"], skip_special_tokens=r.random() < 0.5)
-        some = texts[: 2 if name.split("-")[0] in ("marian", "bart", "t5", "gpt2") else 6]
+        some = texts[: 2 if is_generator(name) else 6]
         for answer, one in zip(self._answers(pipe, some), some, strict=True):
             for entity in answer if isinstance(answer, list) else ():
                 start, end = (entity.get(name) if isinstance(entity, dict) else None for name in ("start", "end"))
                 if start is not None and not 0 <= start < end <= len(one):
                     raise BrokenPromise(f"{name}: {entity} in {one!r}")
         return len(texts)
+
+    def frame(self, r: Random) -> int:
+        """Answer a Series with an odd index, missing values, duplicates and some rows that are no texts, as a table."""
+        import pandas
+
+        name = r.choice([path.name for path in self.good])
+        pipe, at = self._loaded(name)[1], r.random()
+        rows: list[Any] = [text(r)[:300] for _ in range(r.choice([0, 1, 2] if is_generator(name) else [0, 1, 2, 12]))]
+        if at < 0.9:
+            rows = [one.encode(errors="ignore").decode() for one in rows]
+        if pipe.task == "fill-mask":
+            rows = [one if is_blank(one) else f"{one} {pipe.tokenizer.mask_token}" for one in rows]
+        missing = [None, float("nan"), pandas.NA, pandas.NaT, "", " \n\u2003"]
+        rows = r.choices([*rows, *r.sample(missing, r.choice([1, 1, 3]))], k=r.choice([0, 1, 2, len(rows) + 2]))
+        if at > 0.95:
+            rows.insert(r.randrange(len(rows) + 1), r.choice([3, b"x", [], ["a", None], {"text": "a"}, {}, True, 1.5]))
+        dtype = r.choice(["object", "object", "string", "category"]) if at <= 0.95 else "object"
+        series = pandas.Series(
+            rows, index=odd_index(r, len(rows)), dtype=dtype, name=r.choice([None, "texto", "label", 0])
+        )
+        if self.keep:
+            self.keep.mkdir(exist_ok=True)
+            (self.keep / "series.txt").write_text(f"{name}\n{series.index!r}\n{rows!r}\n", errors="backslashreplace")
+        table = pipe.to_frame(series)
+        if not table.index.equals(series.index):
+            raise BrokenPromise(f"{name}: another index: {table.index!r:.200}")
+        if not table.columns.is_unique or not len(table.columns):
+            raise BrokenPromise(f"{name}: columns {list(table)!r:.200}")
+        if table.isna().all(axis=1).tolist() != [is_blank(one) for one in rows]:
+            raise BrokenPromise(f"{name}: missing rows that are answered, or others that are not")
+        if "score" in table and "label" in table:
+            i = r.randrange(len(rows) or 1)
+            if (
+                rows
+                and not is_blank(rows[i])
+                and abs(pipe(series.iloc[i : i + 1])[0]["score"] - table.score.iloc[i]) > 1e-3
+            ):
+                raise BrokenPromise(f"{name}: row {i} has the answer of another")
+        return 1
+
+    def explanation(self, r: Random) -> int:
+        """Explain a model's answer to a text, as JSON, as text and as a page."""
+        from gatonegro.glassbox.explain import explain
+        from gatonegro.glassbox.html import page
+
+        name, lang = r.choice([*(path.name for path in self.good), "toy"]), r.choice(["es", "en"])
+        model = name if name == "toy" else self._loaded(name)[1]
+        made = text(r)[: r.choice([20, 100, 300])]
+        made = made if r.random() < 0.1 else made.encode(errors="ignore").decode()
+        if getattr(model, "task", None) == "fill-mask":
+            made += model.tokenizer.mask_token
+        if self.keep:
+            self.keep.mkdir(exist_ok=True)
+            (self.keep / "text.json").write_text(json.dumps([name, lang, made]))
+        record = explain(made, model, lang=lang, max_new_tokens=2)
+        json.loads(record.to_json())
+        str(record).encode()
+        if (key := (name, lang, "scripts")) not in self.cached:
+            self.cached[key] = scripts(page(explain("El gato negro [MASK] <mask>", model, lang=lang, max_new_tokens=2)))
+        if scripts(page(record)) != self.cached[key]:
+            raise BrokenPromise(f"{name}: a page with other scripts: {made!r}")
+        return 1
 
     def _document(self, one: str, other: str, r: Random) -> None:
         """Read a text as a document to translate, and another text as its translation."""
@@ -197,7 +259,42 @@ class Trials:
             folder = next(path for path in self.good if path.name == name)
             tweets = {"preprocess": "robertuito"} if "tokens" in name else {}
             task = {"marian": "translation"}.get(name)
-            options = {"max_new_tokens": 4} if name.split("-")[0] in ("bart", "t5", "gpt2", "marian") else {}
+            options = {"max_new_tokens": 4} if is_generator(name) else {}
             pipe = pipeline(task, model=folder, precision="fp32", **tweets, **options)
             self.cached[name] = AutoTokenizer.from_pretrained(folder), pipe
         return self.cached[name]
+
+
+def is_generator(name: str) -> bool:
+    return name.split("-")[0] in ("bart", "gpt2", "marian", "t5")
+
+
+def is_blank(row: Any) -> bool:
+    """Return True for a missing row of a table, and for a blank text."""
+    from gatonegro.checks import blank_as_missing, is_missing_row
+
+    return is_missing_row(blank_as_missing(row))
+
+
+def odd_index(r: Random, size: int) -> Any:
+    """Make an index of so many rows: with duplicates, missing values, several levels, dates or strange text."""
+    import pandas
+
+    kind = r.randrange(8)
+    if kind == 0:
+        return None
+    if kind == 1:
+        return pandas.date_range("1999-12-31", periods=size, tz=r.choice([None, "Europe/Madrid"]))
+    if kind == 2:
+        return pandas.MultiIndex.from_tuples([(r.randrange(2), r.choice("ab")) for _ in range(size)] or [(0, "a")])[
+            :size
+        ]
+    if kind == 3:
+        return pandas.CategoricalIndex(r.choices("ab", k=size))
+    values = [NAMES, NUMBERS[:5], [0.5, float("nan"), float("inf")], [None, "a", 1, (1, 2), True]][kind - 4]
+    return pandas.Index(r.choices(values, k=size), name=r.choice([None, "label", ("a", 1)]), tupleize_cols=False)
+
+
+def scripts(html: str) -> tuple[int, int]:
+    """Count what begins and ends a script."""
+    return html.lower().count("<script"), html.lower().count("</script")
