@@ -67,8 +67,19 @@ def test_nothing_is_lost_at_a_line_that_is_not_utf8(tiny, refused, run, monkeypa
     assert "line 4 of standard input is not UTF-8 (character 4)" in message and "iconv -f latin1" in message
 
 
-def test_utf16_is_distinguished_from_latin1(tiny, refused):
-    assert "iconv -f utf-16" in refused("tokens", "-m", tiny, stdin="hola\n".encode("utf-16"))
+@pytest.mark.parametrize("column", [[], ["--column", "texto"]])
+@pytest.mark.parametrize("name", ["utf-16", "utf-16le", "utf-16be", "utf-32", "utf-32le", "utf-32be", "latin1"])
+def test_the_encoding_of_a_file_is_guessed(tiny, refused, name, column):
+    text = "texto,año\n«qué»,1\n"
+    assert f"iconv -f {name} -t utf-8" in refused("sentiment", "-m", tiny, *column, stdin=text.encode(name))
+    if name in ("utf-16", "utf-32"):  # with its other mark
+        stdin = f"\ufeff{text}".encode(f"{name}be")
+        assert f"iconv -f {name} -t" in refused("sentiment", "-m", tiny, *column, stdin=stdin)
+
+
+def test_a_null_character_is_no_sign_of_another_encoding(tiny, run):
+    for stdin in (b"\0hola\n", b"a\0\n", b"uno\0dos\0\n"):
+        assert len(run("sentiment", "--json", "-m", tiny, stdin=stdin)[0].splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", ["sentiment", "tokens"])

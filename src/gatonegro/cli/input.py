@@ -17,6 +17,11 @@ from gatonegro.errors import InputError, OptionError
 from gatonegro.i18n import Message
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # represent bytes that are not UTF-8
+ENCODINGS = {  # other than UTF-8, by the first characters, which are bytes; Latin letters have null bytes
+    "utf-32": "\udcff\udcfe\0\0|\0\0\udcfe\udcff", "utf-16": "\udcff\udcfe|\udcfe\udcff",
+    "utf-32le": "[^\0]\0{3}", "utf-32be": "\0{3}[^\0]", "utf-16le": "([^\0]\0){2}", "utf-16be": "(\0[^\0]){2}",
+    "latin1": "(?s:.*)[\ud800-\udfff]",
+}  # fmt: skip
 CHUNK_BYTES = 1 << 17  # bytes of standard input per read: about a thousand lines
 CHUNK_ROWS = 1000  # rows of a CSV per list of texts
 DELIMITERS = ",;\t|"
@@ -96,7 +101,7 @@ def _column(name: str) -> Iterator[list[str]]:
     """Return lists of the texts in a column of the CSV or TSV file on standard input."""
     lines = TextIOWrapper(_standard_input().buffer, "utf-8-sig", "surrogateescape", newline="")  # any line ends
     first = next(lines, "")
-    if SURROGATE.search(first):
+    if _encoding(first):
         raise _not_utf8(MESSAGES["row"].format(n=1), first)
     delimiter = max(DELIMITERS, key=lambda one: (name in first.strip().split(one), first.count(one)))
     rows = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)  # a quote must be closed
@@ -154,14 +159,20 @@ def _decoded(lines: list[bytes], n_done: int, end: bytes, keep_ends: bool) -> It
     for n, line in enumerate(lines, n_done + 1):
         line = line + end if keep_ends else line.rstrip(b"\r")
         text = line.decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
-        if SURROGATE.search(text):
+        if _encoding(text):
             yield part  # the lines before it are answered
             raise _not_utf8(MESSAGES["line"].format(n=n), text)
         part.append(text)
     yield part
 
 
+def _encoding(text: str) -> str:
+    """Return the likely encoding of a text of bytes, or an empty string if it is UTF-8."""
+    suspect = "\0" in text or SURROGATE.search(text)
+    return next((name for name, start in ENCODINGS.items() if re.match(start, text)), "") if suspect else ""
+
+
 def _not_utf8(name: Message, text: str) -> InputError:
     bad = SURROGATE.search(text)
-    encoding = "utf-16" if text.startswith(("\udcff\udcfe", "\udcfe\udcff")) else "latin1"
-    return InputError(*MESSAGES["not_utf8"].format(name=name, n=bad.start() + 1 if bad else 0, encoding=encoding))
+    n = bad.start() + 1 if bad else 1
+    return InputError(*MESSAGES["not_utf8"].format(name=name, n=n, encoding=_encoding(text)))
