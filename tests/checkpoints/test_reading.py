@@ -146,6 +146,19 @@ def test_tensors_are_mapped_not_copied(tmp_path):
     assert tensors["w"][-1] == 7
 
 
+def test_a_sound_file_that_does_not_fit_into_memory_is_not_called_damaged(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("unable to mmap 37336878 bytes from file <model.safetensors>: Cannot allocate memory (12)")
+
+    write(tmp_path, state())
+    monkeypatch.setattr("gatonegro.checkpoints.reading.safe_open", refuse)
+    with pytest.raises(MemoryError):
+        load(tmp_path)
+    (tmp_path / SAFE_WEIGHTS_NAME).write_bytes(b"x")
+    with pytest.raises(CheckpointError):
+        load(tmp_path)
+
+
 def test_from_a_hub_cache(tmp_path, monkeypatch):
     """Shards are requested from the source one by one, by name."""
     from huggingface_hub import constants

@@ -142,6 +142,8 @@ def test_nothing_can_be_printed(words, redirect, unbuffered):
             1,
             "out of memory",
         ),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object", name="torch._C"), 1, "out of memory"),
+        (ImportError("libcudart.so.12: cannot open shared object file", name="torch._C"), 1, "--force-reinstall"),
         (KeyboardInterrupt(), 130, ""),
         (BrokenPipeError(32, "Broken pipe"), 141, ""),
         (OSError(28, "No space left on device"), 1, "No space left on device"),
@@ -159,9 +161,13 @@ def test_errors_of_the_machine(monkeypatch, capsys, error, status, message):
 
 
 def test_an_error_of_the_program_is_not_hidden(monkeypatch):
-    monkeypatch.setattr("gatonegro.cli.models.run", lambda args: [][0])
-    with pytest.raises(IndexError):
-        cli.main(["models"])
+    def run(args):
+        from gatonegro.cli import nothing  # noqa: F401
+
+    for faulty, error in ((lambda args: [][0], IndexError), (run, ImportError)):
+        monkeypatch.setattr("gatonegro.cli.models.run", faulty)
+        with pytest.raises(error):
+            cli.main(["models"])
 
 
 @posix

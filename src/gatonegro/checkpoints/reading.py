@@ -154,8 +154,10 @@ def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 tensors = {name: tensor.clone() for name, tensor in tensors.items()}
             return tensors, file.metadata() or {}
     except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
-        why = _describe_damage(path) or message_of(error)
-        raise CheckpointError(*MESSAGES["not_safetensors"].format(path=path, why=why)) from None
+        damage = _describe_damage(path)
+        if damage is None and "allocate memory" in str(error):
+            raise MemoryError(str(error)) from None
+        raise CheckpointError(*MESSAGES["not_safetensors"].format(path=path, why=damage or message_of(error))) from None
 
 
 def _describe_damage(path: Path) -> Message | None:

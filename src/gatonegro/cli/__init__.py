@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import io
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,8 @@ from gatonegro.cli.parsing import COMMANDS, localized_argparse, parser, requeste
 from gatonegro.i18n import override_language
 
 __all__ = ["COMMANDS", "main", "parser"]
+
+OUT_OF_MEMORY = re.compile("allocate memory|failed to map segment from shared object(?!:)")  # of PyTorch, of the linker
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,8 +81,10 @@ def _report(error: Exception) -> int:
         return 141
     if isinstance(error, GatonegroError):
         print_message(error)
-    elif isinstance(error, MemoryError) or "allocate memory" in str(error):  # PyTorch's is a RuntimeError
+    elif isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
         print_message(MESSAGES["out_of_memory"])
+    elif isinstance(error, ImportError) and not (error.name or "").startswith("gatonegro"):  # a broken installation
+        print_message(MESSAGES["not_imported"].format(error=error))
     elif isinstance(error, OSError):
         print_message(MESSAGES["not_read"].format(error=error))
     else:
