@@ -30,11 +30,9 @@ def add_model(parser: ArgumentParser, task: str = "text-classification", key: st
     parser.add_argument("-m", "--model", metavar="NAME", help=str(HELP[key].format(default=DEFAULT_MODELS[task])))
 
 
-def add_json(parser: ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true")
-
-
-def add_source(parser: ArgumentParser) -> None:
+def add_source(parser: ArgumentParser, json: bool = True) -> None:
+    if json:
+        parser.add_argument("--json", action="store_true")
     parser.add_argument("--revision", metavar="REV")
     parser.add_argument("--offline", action="store_true")
 
@@ -43,12 +41,16 @@ def add_pipeline(parser: ArgumentParser) -> None:
     parser.add_argument("--device", type=device, default="auto", metavar="DEVICE")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16", "int8"), default="auto")
     parser.add_argument("--language-check", choices=LANGUAGE_CHECKS, default="warn")
-    add_json(parser)
     add_source(parser)
 
 
 def add_lang(parser: ArgumentParser) -> None:
     parser.add_argument("--lang", choices=("es", "en"), default=SUPPRESS)
+
+
+def options_of(args: Namespace) -> dict[str, Any]:
+    """Return the arguments of `add_pipeline` as keyword arguments of `pipeline`."""
+    return {name: getattr(args, name) for name in ("device", "precision", "language_check")} | source_of(args)
 
 
 def source_of(args: Namespace) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from gatonegro.cli.arguments import MESSAGES, add_json, add_model, add_source, source_of
+from gatonegro.cli.arguments import MESSAGES, add_model, add_source, source_of
 from gatonegro.cli.terminal import print_json, print_message, print_tabs, table
 from gatonegro.errors import CheckpointError, OptionError, message_of
 from gatonegro.hub import DEFAULT_MODELS
@@ -28,7 +28,6 @@ N_ROUNDS = 3  # measured rounds; the fastest counts
 def add_arguments(parser: ArgumentParser) -> None:
     add_model(parser)
     parser.add_argument("--tune", action="store_true")
-    add_json(parser)
     add_source(parser)
 
 

@@ -14,7 +14,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME")
     parser.add_argument("-o", "--output", metavar="FOLDER", required=True)
     parser.add_argument("--int8", action="store_true")
-    add_source(parser)
+    add_source(parser, json=False)
 
 
 def run(args: Namespace) -> None:

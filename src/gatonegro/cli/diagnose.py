@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from textwrap import fill, indent
 
-from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, source_of
+from gatonegro.cli.arguments import add_model, add_source, add_texts, source_of
 from gatonegro.cli.input import flattened, read_texts
 from gatonegro.cli.terminal import CONTROL_PICTURES, one_line, print_json
 
@@ -14,7 +14,6 @@ from gatonegro.cli.terminal import CONTROL_PICTURES, one_line, print_json
 def add_arguments(parser: ArgumentParser) -> None:
     add_texts(parser)
     add_model(parser)
-    add_json(parser)
     add_source(parser)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 
-from gatonegro.cli.arguments import MESSAGES, add_json, add_model, add_source, add_texts, positive_int, source_of
+from gatonegro.cli.arguments import MESSAGES, add_model, add_source, add_texts, positive_int, source_of
 from gatonegro.cli.input import flattened, read_texts
 from gatonegro.cli.terminal import print_json, print_message
 from gatonegro.errors import OptionError
@@ -17,7 +17,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FILE")
     parser.add_argument("--layers", type=positive_int, metavar="N")
     parser.add_argument("--max-new-tokens", type=positive_int, metavar="N", default=64)
-    add_json(parser)
     add_source(parser)
 
 

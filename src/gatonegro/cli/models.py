@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from gatonegro.cli.arguments import MESSAGES, add_json, add_source, source_of
+from gatonegro.cli.arguments import MESSAGES, add_source, source_of
 from gatonegro.cli.terminal import megabytes_of, print_json, print_message
 from gatonegro.errors import OptionError
 from gatonegro.hub import BUILT_IN, WEIGHTS_DISTRIBUTION, built_in_models
@@ -17,7 +17,6 @@ from gatonegro.i18n import format_number, localized
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--get", metavar="NAME")
     parser.add_argument("--to", metavar="DIR")
-    add_json(parser)
     add_source(parser)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from gatonegro.cli.arguments import add_model, add_pipeline, add_texts, positive_int, probability, source_of
+from gatonegro.cli.arguments import add_model, add_pipeline, add_texts, options_of, positive_int, probability
 from gatonegro.cli.input import read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_tabs, with_answers
 from gatonegro.i18n import format_number, localized
@@ -32,16 +32,8 @@ def run(args: Namespace) -> None:
     parts = read_texts(args.texts, args.column)
     from gatonegro import pipeline
 
-    classify = pipeline(
-        "sentiment-analysis",
-        args.model,
-        device=args.device,
-        precision=args.precision,
-        top_k=args.top_k or 1,
-        min_score=args.min_score,
-        language_check=args.language_check,
-        **source_of(args),
-    )
+    options = {"top_k": args.top_k or 1, "min_score": args.min_score, **options_of(args)}
+    classify = pipeline("sentiment-analysis", args.model, **options)
     show: Show = _as_tabs
     if args.json:
         show = partial(_as_json, args.top_k is not None)

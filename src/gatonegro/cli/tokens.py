@@ -6,7 +6,7 @@ import sys
 import warnings
 from argparse import ArgumentParser, Namespace
 
-from gatonegro.cli.arguments import add_json, add_model, add_source, add_texts, source_of
+from gatonegro.cli.arguments import add_model, add_source, add_texts, source_of
 from gatonegro.cli.input import flattened, read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_tabs, table
 from gatonegro.hub import DEFAULT_MODELS
@@ -16,7 +16,6 @@ from gatonegro.i18n import localized
 def add_arguments(parser: ArgumentParser) -> None:
     add_texts(parser)
     add_model(parser)
-    add_json(parser)
     add_source(parser)
 
 

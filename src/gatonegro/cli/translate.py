@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
-from gatonegro.cli.arguments import MESSAGES, add_model, add_pipeline, add_texts, language, positive_int, source_of
+from gatonegro.cli.arguments import MESSAGES, add_model, add_pipeline, add_texts, language, options_of, positive_int
 from gatonegro.cli.input import read_texts
 from gatonegro.cli.terminal import one_line, print_json, print_message, print_tabs, with_answers
 from gatonegro.errors import DoubtWarning
@@ -43,8 +43,6 @@ def run(args: Namespace) -> None:
     translate = pipeline(
         "translation",
         args.model,
-        device=args.device,
-        precision=args.precision,
         src_lang=args.source,
         tgt_lang=args.to,
         num_beams=max(args.beam, args.nbest or 1) if args.beam else None,
@@ -53,8 +51,7 @@ def run(args: Namespace) -> None:
         return_scores=True,
         return_languages=True,
         return_alignments=args.align,
-        language_check=args.language_check,
-        **source_of(args),
+        **options_of(args),
     )
     show: Show = partial(_as_json if args.json else _as_lines, n_best > 1)
     if keep_ends and args.texts in ([], ["-"]):

@@ -8,15 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from gatonegro.documents.numbers import (
-    DIGITS,
-    SYMBOLS,
-    WORDS,
-    Number,
-    base_language,
-    digits_value,
-    spelled_numbers,
-)
+from gatonegro.documents.numbers import DIGITS, SYMBOLS, WORDS, Number, base_language, digits_value, spelled_numbers
 
 ITEM_DATA = json.loads(Path(__file__).with_name("items.json").read_text(encoding="utf-8"))
 

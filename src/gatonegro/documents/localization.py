@@ -13,15 +13,7 @@ from pathlib import Path
 
 from gatonegro.documents.edits import EditedText, edit
 from gatonegro.documents.items import amounts, find_numbers, lost_numbers, mask_items, preserves_items
-from gatonegro.documents.numbers import (
-    NUMBER_DATA,
-    ROMAN,
-    SPACES,
-    SYMBOLS,
-    base_language,
-    digits_value,
-    read_digits,
-)
+from gatonegro.documents.numbers import NUMBER_DATA, ROMAN, SPACES, SYMBOLS, base_language, digits_value, read_digits
 
 WORD_LISTS = ("codes_after", "not_names", "units", "times")
 CODES_AFTER, NOT_NAMES, UNITS, TIMES = (frozenset(NUMBER_DATA[name].split()) for name in WORD_LISTS)

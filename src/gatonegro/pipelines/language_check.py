@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gatonegro.checks import Check, is_missing_row, one_of
+from gatonegro.checks import is_missing_row, one_of
 from gatonegro.errors import GatonegroError, LanguageMismatchError, OptionError
 from gatonegro.i18n import Message, shorten
 from gatonegro.language import LanguageMatch, Languages, language_names, match_language, related_languages
@@ -15,8 +15,7 @@ from gatonegro.pipelines.loop import MESSAGES, Answer, Loop, OnBatch, Settings
 from gatonegro.tasks.task import Notice, notice
 
 MODES = ("warn", "error", "route", "off")
-MODES_TEXT = ", ".join(map(repr, MODES))
-LANGUAGE_CHECK_MODE = Check(one_of(*MODES).test, Message(f"one of {MODES_TEXT}", f"uno de {MODES_TEXT}"))
+LANGUAGE_CHECK_MODE = one_of(*MODES)
 ALWAYS_CHECKED_ROWS, CHECK_INTERVAL_ROWS = 64, 32  # a call checks its first 64 rows, then every 32nd
 MAX_QUOTED_CHARS = 60  # characters of a text in a notice
 MAX_CHECKED_CHARS = 300  # characters of a text to detect its language by

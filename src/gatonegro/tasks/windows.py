@@ -18,8 +18,7 @@ from gatonegro.tokenization import Tokenizer
 def check_str(row: Any, options: Mapping[str, Any]) -> None:
     """Raise RowError for an input row that is not a valid text."""
     if isinstance(row, list | tuple | Mapping):
-        kind = type(row).__name__
-        raise row_error(MESSAGES["not_text"].format(kind=kind))
+        raise row_error(MESSAGES["not_text"].format(kind=type(row).__name__))
     check_row_text(row)
 
 
