@@ -61,8 +61,16 @@ def test_other_lists_are_numbered_from_0(clf, inputs):
 def test_one_text_is_one_row(clf):
     for one in ("el gato", {"text": "el gato", "text_pair": "no"}):
         assert len(clf.to_frame(one)) == 1
-    assert clf.to_frame({"text": "el gato", "text_pair": " "}).empty and clf.to_frame([]).empty
-    assert clf.to_frame([None, "", pandas.NA]).shape == (3, 0)
+    assert clf.to_frame({"text": "el gato", "text_pair": " "}).isna().all(axis=None) and clf.to_frame([]).empty
+    assert clf.to_frame([None, "", pandas.NA]).shape == (3, 2)
+
+
+def test_texts_that_are_all_missing_have_the_columns_of_answers(clf):
+    frame = clf.to_frame(pandas.Series([None, " "], index=[7, 7]))
+    assert list(frame) == ["label", "score"] and frame.index.tolist() == [7, 7] and frame.isna().all(axis=None)
+    for top_k in (1, 2, None):
+        assert list(clf.to_frame([None], top_k=top_k)) == list(clf.to_frame(["todo"], top_k=top_k))
+    assert list(clf.to_frame([])) == ["label", "score"]
 
 
 @pytest.mark.case("N3")
@@ -99,7 +107,14 @@ def test_marks_are_true_or_false(clf):
             {"num_return_sequences": 2, "return_scores": True, "doubt": False},
             ["translation_text", "score", "doubtful", "doubt"],
         ),
+        (
+            "translation",
+            {"return_scores": True, "return_languages": True, "return_alignments": True},
+            ["translation_text", "score", "src_lang", "tgt_lang", "alignments", "doubtful", "doubt"],
+        ),
+        ("translation", {"return_tensors": True}, ["translation_token_ids", "doubtful", "doubt"]),
         ("T5", {}, ["generated_text"]),
+        ("T5", {"return_tensors": True, "return_scores": True}, ["generated_token_ids", "score"]),
         ("prompts", {}, ["generated_text"]),
     ],
 )
@@ -108,6 +123,7 @@ def test_columns_of_every_task(make_pipeline, name, options, columns):
     frame = pipe.to_frame(pandas.Series([good[0], None, good[-1]], index=[5, 4, 3]), **options)
     assert {*frame} - {"unfinished"} == {*columns} and frame.index.tolist() == [5, 4, 3]
     assert frame.loc[4].isna().all()
+    assert list(pipe.to_frame([None], **options)) == [column for column in frame if column != "unfinished"]
     (expected,) = pipe(iter([good[0]]), **options)
     if columns in (["entities"], ["embedding"]):
         assert near(frame.loc[5, columns[0]], expected, 1e-5)

@@ -143,7 +143,7 @@ class Pipeline:
 
         Columns are the answer's keys, such as "label" and "score"; with several answers per row, a column has lists.
         Labels with `top_k` are a column each, with its scores. Entities and embeddings are one column. Missing and
-        blank texts are rows without values.
+        blank texts are rows without values; a table of such rows alone has the same columns.
 
         Args:
             inputs: texts, or other rows of the task: a Series, list, array or generator.
@@ -159,8 +159,9 @@ class Pipeline:
         single = is_missing(inputs) or self.task_record.is_single(inputs, settings.options)
         rows = list(map(blank_as_missing, [inputs] if single else _validated_rows(inputs)))
         answers = self._answers(self._rows(rows, settings.options), settings, progress)
-        columns, config = self.task_record.columns, self.model.config
-        return frame(inputs, [None if answer is None else columns(config, answer) for answer in answers])
+        task, config = self.task_record, self.model.config
+        records = [None if answer is None else task.columns(config, answer) for answer in answers]
+        return frame(inputs, records, task.column_names(config, settings.options))
 
     def _answers(self, rows: Sequence[Any], settings: Settings, progress: bool | None) -> list[Any]:
         """Return the answers to valid rows, with a progress bar; Ctrl-C raises with the answers so far."""

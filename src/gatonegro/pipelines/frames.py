@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from gatonegro.errors import MissingExtraError
 from gatonegro.pipelines.loop import MESSAGES
 
 
-def frame(inputs: Any, records: Sequence[Mapping[str, Any] | None]) -> Any:
+def frame(inputs: Any, records: Sequence[Mapping[str, Any] | None], column_names: Iterable[str] = ()) -> Any:
     """Return the table of a call's answers: with the index of a pandas Series, or of polars for a polars Series.
 
     Args:
         inputs: what the pipeline was called with.
         records: per input row, the values of its columns; None: a missing row.
+        column_names: the columns that every answer has.
     """
-    names = dict.fromkeys(name for record in records for name in record or ())
+    names = dict.fromkeys(chain(column_names, *filter(None, records)))
     columns: dict[str, list[Any]] = {name: [row.get(name) if row else None for row in records] for name in names}
     for name, values in columns.items():  # marks, such as "unsure", which the other answers lack
         if {type(value) for value in values if value is not None} == {bool}:

@@ -7,20 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from gatonegro.checks import FLAG, Check, Option, optional
+from gatonegro.checks import FLAG, Option, one_of, optional
 from gatonegro.config import Config
-from gatonegro.i18n import Message
 from gatonegro.models import Model, as_tensor, l2_normalize
 from gatonegro.tasks.task import MAX_LENGTH, Encoded, RowOutput, Task
 from gatonegro.tasks.windows import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
 
 # (vectors of a text's tokens (t, hidden)) → vector of the text (hidden,); compared in https://arxiv.org/abs/1908.10084
-POOLINGS = {
-    "mean": lambda x: x.mean(0),
-    "cls": lambda x: x[0],
-    "max": lambda x: x.max(0),
-}
+POOLINGS = {"mean": lambda x: x.mean(0), "cls": lambda x: x[0], "max": lambda x: x.max(0)}
 
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
@@ -38,15 +33,6 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     return as_tensor(x) if options["return_tensors"] else x.tolist()
 
 
-POOLING_CHECK = Check(
-    lambda name: isinstance(name, str) and name in POOLINGS,
-    Message(f"one of {', '.join(POOLINGS)}", f"uno de {', '.join(POOLINGS)}"),
-)
-TENSORS_CHECK = Check(
-    lambda kind: kind is None or isinstance(kind, bool) or (isinstance(kind, str) and kind == "pt"),
-    Message('True, False or "pt"', 'True, False o "pt"'),
-)
-
 FEATURE_EXTRACTION = Task(
     name="feature-extraction",
     head="none",
@@ -55,10 +41,11 @@ FEATURE_EXTRACTION = Task(
     predict=Model.embed,
     decode=decode,
     columns=lambda config, answer: {"embedding": answer},
+    column_names=lambda config, options: ("embedding",),
     options={
-        "pooling": Option(None, optional(POOLING_CHECK)),
+        "pooling": Option(None, optional(one_of(*POOLINGS))),
         "normalize": Option(False, FLAG),  # to length 1, so that a dot product is the cosine
-        "return_tensors": Option(False, TENSORS_CHECK),
+        "return_tensors": Option(False, one_of(True, False, None, "pt")),
         "truncation": Option(False, FLAG),
         "max_length": Option(None, MAX_LENGTH),
     },

@@ -104,6 +104,7 @@ FILL_MASK = Task(
     predict=Model.predict,
     decode=decode,
     wrap=wrap,
+    column_names=lambda config, options: ("score", "token", "token_str", "sequence"),
     options={
         "top_k": Option(5, whole(1)),
         "targets": Option(None, optional(TARGETS_CHECK)),

@@ -106,6 +106,11 @@ def decode_text(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, 
     return text
 
 
+def text_keys(config: Config, options: Mapping[str, Any], *, key: str) -> list[str]:
+    """Return the columns of a task whose generated texts have a key such as "generated"."""
+    return [f"{key}_token_ids" if options["return_tensors"] else f"{key}_text", *["score"] * options["return_scores"]]
+
+
 def flatten_single(inputs: Any, answers: Any, call_options: Mapping[str, Any]) -> Any:
     """Unpack the lists of generated texts of several input rows if each list has a single element."""
     if isinstance(inputs, str) or not all(row_answers is None or len(row_answers) == 1 for row_answers in answers):

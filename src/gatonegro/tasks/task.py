@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from itertools import chain
@@ -101,6 +101,7 @@ class Task:
     `decode(tokenizer, config, output, options)` → the user's answer for one row.
     `wrap(inputs, answers, call_options)` → the user's answer for a whole call.
     `columns(config, answer)` → the answer as a row of a table, by name of column.
+    `column_names(config, options)` → the columns that every row of a table has.
     """
 
     name: str
@@ -112,6 +113,7 @@ class Task:
     generate: Callable[[Model, Tokenizer, Sequence[Sequence[int]], Mapping[str, Any]], list[Any]] | None = None
     retry: Callable[[Tokenizer, Config, Encoded, Mapping[int, Any], Mapping[str, Any]], Encoded] | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
+    column_names: Callable[[Config, Mapping[str, Any]], Iterable[str]] = lambda config, options: ()
     example_model: str = ""  # a model on the hub, where no built-in one exists
     precision: str = "auto"
     is_single: Callable[[Any, Mapping[str, Any]], bool] = lambda inputs, options: isinstance(inputs, str | Mapping)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from gatonegro.config import Config
-from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, generate, task_prefix
+from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, generate, task_prefix, text_keys
 from gatonegro.tasks.task import Encoded, RowOutput, Task, notice, wants_truncation
 from gatonegro.tasks.windows import check_str
 from gatonegro.tokenization import Tokenizer
@@ -55,6 +55,7 @@ def _task(name: str, key: str, example_model: str) -> Task:
         generate=partial(generate, task=name),
         decode=partial(decode, key=key),
         wrap=flatten_single,
+        column_names=partial(text_keys, key=key),
         options=GENERATION_OPTIONS,
         example_model=example_model,
     )

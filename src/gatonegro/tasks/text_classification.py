@@ -33,14 +33,12 @@ def check(row: Any, options: Mapping[str, Any]) -> None:
     """Raise RowError for an input row that is neither a text nor a pair {'text': …, 'text_pair': …}."""
     if isinstance(row, Mapping):
         if "text" not in row or not row.keys() <= {"text", "text_pair"}:
-            keys = short_repr(list(row))
-            raise RowError(*MESSAGES["dict_keys"].format(keys=keys))
+            raise RowError(*MESSAGES["dict_keys"].format(keys=short_repr(list(row))))
         for name, value in row.items():
             if problem := text_problem(value):
                 raise RowError(f"has a {name} that is {problem.en}", f"tiene un {name} que es {problem.es}")
     elif isinstance(row, list | tuple):
-        kind = type(row).__name__
-        raise RowError(*MESSAGES["not_text_or_pair"].format(kind=kind))
+        raise RowError(*MESSAGES["not_text_or_pair"].format(kind=type(row).__name__))
     else:
         check_row_text(row)
 
@@ -149,6 +147,9 @@ TEXT_CLASSIFICATION = Task(
     decode=decode,
     wrap=wrap,
     columns=columns,
+    column_names=lambda config, options: (
+        ("label", "score") if options["top_k"] in (NOT_GIVEN, 1) or config.num_labels == 1 else config.id2label.values()
+    ),
     options={
         "top_k": Option(NOT_GIVEN, optional(whole(0))),
         "function_to_apply": Option(None, optional(FUNCTION_CHECK)),

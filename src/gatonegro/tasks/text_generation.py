@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from gatonegro.checks import FLAG, TEXT, Option, one_of, optional
@@ -16,6 +17,7 @@ from gatonegro.tasks.generation import (
     decode_text,
     generation_options,
     streaming,
+    text_keys,
 )
 from gatonegro.tasks.task import MESSAGES, Encoded, RowOutput, Task
 from gatonegro.tasks.windows import check_str
@@ -77,6 +79,7 @@ TEXT_GENERATION = Task(
     encode=encode,
     generate=generate,
     decode=decode,
+    column_names=partial(text_keys, key="generated"),
     options={
         **GENERATION_OPTIONS,
         "prefix": Option(None, optional(TEXT)),

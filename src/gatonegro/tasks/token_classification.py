@@ -173,6 +173,7 @@ TOKEN_CLASSIFICATION = Task(
     predict=Model.predict,
     decode=decode,
     columns=lambda config, answer: {"entities": answer},
+    column_names=lambda config, options: ("entities",),
     options={
         "aggregation_strategy": Option("none", STRATEGY_CHECK),
         "ignore_labels": Option(("O",), LABELS_CHECK),

@@ -34,7 +34,7 @@ from gatonegro.tasks.document import (
     translate_part,
 )
 from gatonegro.tasks.doubt import Calibration, document_doubts, pair_features, sentence_doubts
-from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, task_prefix
+from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, task_prefix, text_keys
 from gatonegro.tasks.generation import generate as generate_text
 from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, columns, notice
 from gatonegro.tasks.variants import variants
@@ -260,6 +260,15 @@ def table_columns(config: Config, answer: Sequence[Mapping[str, Any]]) -> Mappin
     return columns(rows)
 
 
+def table_column_names(config: Config, options: Mapping[str, Any]) -> list[str]:
+    """Return the columns of translations, which depend on the options."""
+    names = text_keys(config, options, key="translation")
+    if options["return_tensors"]:
+        return [names[0], "doubtful", "doubt"]
+    languages, links = options["return_languages"], options["return_alignments"]
+    return [*names, *["src_lang", "tgt_lang"] * languages, *["alignments"] * links, "doubtful", "doubt"]
+
+
 def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
     """Return the n-th best translation of a list, or the last one if the list is shorter."""
     return translations[min(rank, len(translations) - 1)]
@@ -280,6 +289,7 @@ TRANSLATION = Task(
     decode=decode,
     wrap=flatten_single,
     columns=table_columns,
+    column_names=table_column_names,
     options={
         **GENERATION_OPTIONS,
         "direction": Option(None, optional(DIRECTION_CHECK)),  # a task's name such as "translation_es_to_en"
