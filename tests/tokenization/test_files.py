@@ -6,7 +6,7 @@ import warnings
 import pytest
 
 from gatonegro import AutoTokenizer
-from gatonegro.errors import GatonegroError, TokenizerError
+from gatonegro.errors import GatonegroError, InputError, TokenizerError
 
 VOCAB = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nel\nEl\nniño\nnino\ncafe\ncafé\n"
 
@@ -34,6 +34,14 @@ def test_a_configuration_wins_over_the_vocabulary_and_an_argument_over_both(make
     assert load(folder).tokenize("El niño") == ["el", "niño"]
     assert load(folder, do_lower_case=False).tokenize("El niño") == ["El", "niño"]
     assert load(folder, model_max_length=7, padding_side="left").model_max_length == 7
+
+
+@pytest.mark.parametrize("empty", ["", {"content": ""}])
+def test_an_empty_special_token_is_none(make, empty):
+    tokenizer = load(make(vocab__txt=VOCAB, tokenizer_config__json={"pad_token": empty}))
+    assert tokenizer.pad_token is None
+    with pytest.raises(InputError, match="no padding token"):
+        tokenizer(["el", "el niño"], padding=True)
 
 
 @pytest.mark.parametrize(

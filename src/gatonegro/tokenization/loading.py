@@ -272,7 +272,8 @@ def _add_special_tokens(
     for entry in Tokenizer.SPECIAL_TOKEN_NAMES:
         default = family.special_tokens.get(entry) if family else None
         if entry in config:
-            tokens |= {} if config[entry] is None else {entry: _token(config[entry])}
+            token = None if config[entry] is None else _token(config[entry])
+            tokens |= {entry: token} if token and token.content else {}
         elif default:  # a mask stands for a word together with the space before it
             space = entry == "mask_token" and (default == "<mask>" or name == "deberta")
             tokens[entry] = AddedToken(default, lstrip=space, normalized=False)

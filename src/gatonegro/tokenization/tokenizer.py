@@ -263,7 +263,7 @@ class Tokenizer(Vocabulary):
     def _pad_policy(self, backend: Backend, side: str | None) -> PadPolicy:
         """Return the padding token, its id in the Rust tokenizer `backend`, and the side, for a tokenizer call."""
         token, side = self.pad_token, resolve_strategy("padding_side", side or self.padding_side, ("right", "left"))
-        return PadPolicy(token, token and backend.token_to_id(token), str(side))
+        return PadPolicy(token, None if token is None else backend.token_to_id(token), str(side))
 
     def _with_truncation(self, base: Backend, key: tuple[Any, ...]) -> Backend:
         """Return a copy of a Rust tokenizer that truncates with the settings in `key`, from a cache if there.
