@@ -174,6 +174,9 @@ ATTACKS: dict[str, Attack] = {
     "text-shape": Attack(
         "a text in a shape, times 2^40", "not a complete", raw({"w": entry() | {"shape": ["w", 2**40]}}, floats(*GOOD))
     ),
+    "endless-shape": Attack(
+        "a shape of infinite size", "not a complete", raw({"w": entry() | {"shape": [float("inf")]}}, floats(*GOOD))
+    ),
     "unknown-type": Attack("a type that nobody knows", "XX", raw({"w": entry("XX", end=16)}, floats(*GOOD))),
     # the numbers
     "nan": Attack("a number that is none", "'w' holds NaN", raw(W, floats(1, float("nan"), 3, 4))),

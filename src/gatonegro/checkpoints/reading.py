@@ -180,7 +180,9 @@ def _describe_damage(path: Path) -> Message | None:
             dtype, shape, last = entry["dtype"], entry["shape"], 8 + length + end
             if last > size:
                 return MESSAGES["cut_off"].format(name=name, last=format_int(last), count=count)
-            if math.prod(map(int, shape)) * DTYPE_BYTES[dtype] != end - begin:
+            if not all(isinstance(n, int) for n in shape):
+                return None
+            if math.prod(shape) * DTYPE_BYTES[dtype] != end - begin:
                 return MESSAGES["wrong_size"].format(name=name, dtype=dtype, shape=shape, bytes=format_int(end - begin))
     return None
 
