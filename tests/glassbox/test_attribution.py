@@ -56,6 +56,7 @@ def words_of(text: str, tokens: list[str], ids: list[int] | None = None) -> tupl
         ("東京は", ["東", "京は"], ["東", "京は"], [0, 1]),
         ("uno dos tres", ["uno", "dos"], ["uno", "dos"], [0, 1]),  # the rest was cut off
         ("¡¿…!?", ["¡¿", "…", "!?"], [], [0, 0, 0]),
+        ("a € b ・ 1°C", ["a", "€", "b", "・", "1", "°", "C"], ["a", "b", "1", "°", "C"], [0, 5, 1, 5, 2, 3, 4]),
         ("___ snake_case", ["___", "snake", "_", "case"], ["snake_case"], [1, 0, 0, 0]),
         ("", [], [], []),
     ],
@@ -156,7 +157,20 @@ def test_the_number_of_forward_passes_is_bounded(make_folder, monkeypatch, words
     ],
 )
 def test_a_decision_that_is_not_clear_is_said(values, odds, clear):
-    assert Attribution([], [], np.array(values), 0.0, -1.0, odds).is_clear is clear
+    words = [f"word{i}" for i in range(len(values))]
+    assert Attribution(words, [], np.array(values), 0.0, -1.0, odds).is_clear is clear
+
+
+@pytest.mark.case("N12")
+@pytest.mark.parametrize("word", ["El", "de la", "están", "the", "It's", "I’ve"])
+def test_a_function_word_decides_nothing(word):
+    assert not Attribution([word, "frío"], [], np.array([3.0, 0.1]), 0.0, -1.0, 2.0).is_clear
+    assert Attribution(["frío", word], [], np.array([3.0, 0.1]), 0.0, -1.0, 2.0).is_clear
+
+
+@pytest.mark.parametrize("word", ["no", "not", "sin", "without", "muy", "didn't", "Can’t", "de la casa", "😡", ":)"])
+def test_words_that_negate_intensify_or_mean_something_may_decide(word):
+    assert Attribution([word, "frío"], [], np.array([3.0, 0.1]), 0.0, -1.0, 2.0).is_clear
 
 
 @pytest.mark.case("N12")
@@ -200,6 +214,14 @@ def test_words_are_whole_and_commas_apart(text, words, first):
     step = explain(text)["attribution"]
     assert list(step.rows) == words.split()
     assert first in ("", step.rows[int(step.tensors["attribution"].argmax())])
+
+
+@built_in
+@pytest.mark.case("N12")
+def test_an_article_is_not_named_as_what_decided():
+    step = explain("El desayuno estaba frío", lang="es")["attribution"]  # answered NEU, as an empty text is
+    assert step.rows[int(step.tensors["attribution"].argmax())] == "El"
+    assert "artículo" in step.notes[0].es and "article" in step.notes[0].en
 
 
 @built_in

@@ -116,7 +116,7 @@ def read_all(steps, lang: str) -> Reader:
 
 def steps_of_text(text: str) -> list[list[str]]:
     """Return each step's lines of arithmetic in the text of an explanation."""
-    steps = re.split(r"^\d\. .*", text, flags=re.MULTILINE)[1:]
+    steps = re.split(r"^(?:Capa 1, p|P|Layer 1, s|S)(?:aso|tep) \d\. .*", text, flags=re.MULTILINE)[1:]
     return [[line.strip() for line in step.splitlines() if line.startswith("     ")] for step in steps]
 
 

@@ -10,10 +10,12 @@ text (https://jmlr.org/papers/v11/strumbelj10a.html). It is estimated from rando
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from itertools import compress
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -30,11 +32,12 @@ MAX_PASS_TOKENS = 4000  # tokens of all forward passes, unless the text is so lo
 MAX_BATCH_TOKENS = 1024
 MIN_EVIDENCE = 1.0  # least log-odds that a text whose decision is clear adds to those of an empty text
 MIN_LEAD = 4.0  # least ratio of what its first word adds to what the others add on average, at least 0 each
+# articles, pronouns, prepositions, conjunctions, auxiliaries; none that negates or intensifies, which may decide
+FUNCTION_WORDS = json.loads(Path(__file__).with_name("function_words.json").read_text(encoding="utf-8"))
 EMOTICON = r"[:;=]['’-]?[()\[\]DPp|/]+(?!\w)"
-EMOTICON_PATTERN = re.compile(EMOTICON)
-IDEOGRAPH = "[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # scripts without spaces: each character is a word
+IDEOGRAPH = "[\u3041-\u30fa\u30fc-\u30ff\u3400-\u9fff\uf900-\ufaff]"  # scripts without spaces: each character is a word
 MARKS = r"!-/:-@\[-`{-~¡¿…«»“”„‘’–—·"  # for a class of characters
-WORD = re.compile(rf"{EMOTICON}|{IDEOGRAPH}|[@#]?[^\W_]\w*(?:['’·-]\w+|(?<=\d)[.,:/]\d+)*|[^\w\s{MARKS}]+")
+WORD = re.compile(rf"{EMOTICON}|{IDEOGRAPH}|[@#]?[^\W_]\w*(?:['’·-]\w+|(?<=\d)[.,:/]\d+)*|(?P<symbols>[^\w\s{MARKS}]+)")
 
 
 class Attribution(NamedTuple):
@@ -49,10 +52,11 @@ class Attribution(NamedTuple):
 
     @property
     def is_clear(self) -> bool:
-        """True if the text raises the log-odds enough, and one word adds clearly more than the others do on average."""
-        first, *others = sorted(self.values.tolist(), reverse=True) or [0.0]
-        rest = sum(max(0.0, other) for other in others) / max(1, len(others))
-        return self.odds - self.start >= MIN_EVIDENCE and first > 0 and first >= MIN_LEAD * rest
+        """True if the text raises the log-odds enough, and one word, no function word, clearly more than the others."""
+        (first, word), *others = sorted(zip(self.values.tolist(), self.words, strict=True), reverse=True) or [(0.0, "")]
+        rest = sum(max(0.0, other) for other, _ in others) / max(1, len(others))
+        is_evident = self.odds - self.start >= MIN_EVIDENCE and first > 0 and first >= MIN_LEAD * rest
+        return is_evident and not is_function_word(word)
 
 
 def attribute(
@@ -116,7 +120,8 @@ def group_tokens(
     The index is the number of words for a punctuation mark, and -1 for a special token that is no part of the text. An
     emoji or emoticon is a word. Two words with a token in common are one.
     """
-    found = [match.span() for match in WORD.finditer(text) if _is_word(match[0])]
+    matches = WORD.finditer(text)
+    found = [m.span() for m in matches if not m["symbols"] or "So" in map(unicodedata.category, m["symbols"])]
     at = np.full(len(text) + 1, -1)
     for i, (start, end) in enumerate(found):
         at[start:end] = i
@@ -143,11 +148,9 @@ def group_tokens(
     return spans, result[::-1]
 
 
-def _is_word(text: str) -> bool:
-    return (
-        any(c.isalnum() or unicodedata.category(c) == "So" for c in text)
-        or EMOTICON_PATTERN.fullmatch(text) is not None
-    )
+def is_function_word(word: str) -> bool:
+    """Return True for a function word of English or Spanish, or several in one token; "it's" is one too."""
+    return set(re.sub(r"['’]\w+", "", word.lower()).split()) <= {*FUNCTION_WORDS["en"], *FUNCTION_WORDS["es"]}
 
 
 def log_odds(model: Model, outputs: NDArray[np.float32], label: int) -> float:

@@ -18,7 +18,7 @@ from gatonegro.glassbox import MESSAGES
 from gatonegro.glassbox.attribution import attribute
 from gatonegro.glassbox.diagnose import resolve
 from gatonegro.glassbox.explanation import Explanation
-from gatonegro.glassbox.step_builders import Activations, RowLabels, output_of, stack_steps, step
+from gatonegro.glassbox.step_builders import Activations, RowLabels, output_of, stack_steps, step, weights_of
 from gatonegro.glassbox.steps import Step
 from gatonegro.glassbox.toy import toy
 from gatonegro.hub import locate
@@ -193,13 +193,9 @@ def _notes(text: str, prompt: _Prompt, precision: str, cut: int, answered: bool)
 def _vectorization(
     part: Any, trace: Activations, name: str, packed: Packed, rows: Sequence[str], tokens: Tensor | None = None
 ) -> Step:
-    tensors: dict[str, Tensor | None] = {
-        "ids": packed.ids,
-        "tokens": output_of(trace, f"{name}.tokens") if f"{name}.tokens" in trace else tokens,
-        "positions": output_of(trace, f"{name}.positions") if f"{name}.positions" in trace else None,
-        "segment": None if part.token_types is None else part.token_types.weight[0],
-        "x": output_of(trace, name),
-    }
+    inner = {p: output_of(trace, f"{name}.{p}") for p in ("tokens", "positions") if f"{name}.{p}" in trace}
+    segment = None if part.token_types is None else part.token_types.weight[0]
+    tensors = {"ids": packed.ids, "tokens": tokens, **inner, "segment": segment, "x": output_of(trace, name)}
     formula = "E[id]" if part.scale == 1.0 else "√d·E[id]"
     formula += "" if part.positions is None else " + P[position]"
     formula += "" if part.token_types is None else " + S[segment]"
@@ -226,8 +222,7 @@ def _encoder_fields(model: Model, tokenizer: Tokenizer, prompt: _Prompt) -> dict
         pooled = {"pooled": inner["activation"]} if inner else {}
         return {"steps": (*steps, step("vectors", tensors={"z": z, **pooled}, rows=labels.tokens))}
     assert model.head is not None
-    parts = [(part, dict(module.named_parameters())) for part, module in model.head.named_children()]
-    weights = {f"{letter}_{part}": of.get(n) for part, of in parts for letter, n in (("W", "weight"), ("b", "bias"))}
+    weights = weights_of(dict(model.head.named_children()))
     if head != "sequence-classification":
         masked = head == "masked-lm"
         kind, variant = ("next", "masked_next") if masked else ("tokens", "")
@@ -241,8 +236,7 @@ def _encoder_fields(model: Model, tokenizer: Tokenizer, prompt: _Prompt) -> dict
     steps.append(step("head", variant=variant, tensors=tensors, weights=weights))
     ranked = sorted(zip(model.config.id2label.values(), probs.tolist(), strict=True), key=lambda pair: -pair[1])
     if len(ids) <= MAX_ATTRIBUTED_TOKENS:
-        special = set(tokenizer.all_special_ids)
-        found = attribute(model, prompt.text, ids, prompt.offsets, special, int(probs.argmax()))
+        found = attribute(model, prompt.text, ids, prompt.offsets, {*tokenizer.all_special_ids}, int(probs.argmax()))
         tensors = {
             "attribution": torch.tensor(found.values, dtype=torch.float32),
             "spans": torch.tensor(found.spans, dtype=torch.long).reshape(-1, 2),

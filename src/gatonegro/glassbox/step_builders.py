@@ -59,6 +59,12 @@ def output_of(activations: Activations, name: str, call: int = 0) -> Tensor:
     return x
 
 
+def weights_of(parts: Mapping[str, nn.Module]) -> dict[str, Tensor | None]:
+    """Return the weights and biases of modules, given by name, with keys such as "W_up" and "b_up"."""
+    kinds = (("W", "weight"), ("b", "bias"))
+    return {f"{letter}_{name}": getattr(part, kind, None) for name, part in parts.items() for letter, kind in kinds}
+
+
 def stack_steps(stack: Any, activations: Activations, x: Tensor, name: str, labels: RowLabels) -> Iterator[Step]:
     """Yield the explanation steps of all layers of an encoder or decoder, and of its final norm."""
     layers = list(stack.layers)
@@ -112,14 +118,13 @@ class _LayerCall:
 
 
 def norm_step(
-    norm: nn.Module, x: Tensor, y: Tensor, prefix: str, rows: Sequence[str], layer: int | None = None,
-    name: str = "x",
-) -> Step:  # fmt: skip
+    norm: nn.Module, x: Tensor, y: Tensor, prefix: str, rows: Sequence[str], layer: int | None = None, name: str = "x"
+) -> Step:
     """Return the explanation step of a layer or RMS norm, given its input, displayed as `name`, and its output."""
-    centered, affine = isinstance(norm, nn.LayerNorm), dict(norm.named_parameters())
+    centered = isinstance(norm, nn.LayerNorm)
     r = "r" if name == "sum" else "x"
     formula = f"y = γ·({r} − mean) / √(variance + ε) + β" if centered else f"y = γ·{r} / √(mean({r}²) + ε)"
-    weights = {"γ": affine.get("weight"), "β": affine.get("bias")}
+    weights = {"γ": getattr(norm, "weight", None), "β": getattr(norm, "bias", None)}
     return step("norm", prefix, formula, "norm" if centered else "rms_norm", layer=layer, rows=tuple(rows),
                 tensors={name: x, "y": y}, weights=weights)  # fmt: skip
 
@@ -140,10 +145,7 @@ def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, prefix: str) 
     yield step(
         "linear", prefix, variant="cross_linear" if cross else "", **more, columns=labels.source if cross else (),
         tensors={"x": norm if add.pre_norm else x, "memory": labels.memory if cross else None, "Q": q, "K": k, "V": v},
-        weights={
-            f"{letter}_{p[0].upper()}": getattr(getattr(part, p), kind)
-            for p in ("query", "key", "value") for letter, kind in (("W", "weight"), ("b", "bias"))
-        },
+        weights=weights_of({"Q": part.query, "K": part.key, "V": part.value}),
     )  # fmt: skip
     kind = name if cross else "masked_attention" if part.attend.causal else "attention"
     relative = f"{call.stack}.relative"  # T5's relative positions
@@ -159,8 +161,8 @@ def _attention(call: _LayerCall, layer: Any, x: Tensor, name: str, prefix: str) 
     yield step("softmax", prefix, **axes, tensors=mixed)
     attention = call.output(f"{name}.output")
     total = x + attention.to(x.dtype)
-    yield step("add", prefix, **more, tensors={"x": x, "attention": attention, "sum": total},
-               weights={"W_O": part.output.weight, "b_O": part.output.bias})  # fmt: skip
+    added = {"x": x, "attention": attention, "sum": total}
+    yield step("add", prefix, **more, tensors=added, weights=weights_of({"O": part.output}))
     if not add.pre_norm:
         yield norm_step(add.norm, total, norm, prefix, labels.tokens, call.number, "sum")
 
@@ -171,14 +173,8 @@ def _feed_forward(call: _LayerCall, layer: Any, x: Tensor, prefix: str) -> Step:
     tensors: dict[str, Tensor] = {"x": x, "norm": call.output("feed_forward_add.norm")} if add.pre_norm else {"y": x}
     tensors |= {name: call.output(f"feed_forward.{name}") for name in parts}
     tensors |= {"sum": x + call.output("feed_forward").to(x.dtype), "z": call.output("feed_forward_add")}
-    weights = {
-        f"{letter}_{name}": getattr(getattr(ff, name), kind)
-        for name in parts
-        if name != "activation"
-        for letter, kind in (("W", "weight"), ("b", "bias"))
-    }
-    affine = dict(add.norm.named_parameters())
-    weights |= {"γ": affine.get("weight"), "β": affine.get("bias")}
+    weights = weights_of({name: getattr(ff, name) for name in parts if name != "activation"})
+    weights |= {"γ": getattr(add.norm, "weight", None), "β": getattr(add.norm, "bias", None)}
     variant = "pre_feed_forward" if add.pre_norm else "feed_forward"
     formula = FORMULAS[variant if ff.up is not None else f"{variant}.gated"]
     return step("feed_forward", prefix, formula, variant, layer=call.number, rows=call.labels.tokens, tensors=tensors,

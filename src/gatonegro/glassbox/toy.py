@@ -55,23 +55,22 @@ def make_layer() -> EncoderLayer:
 
 def toy(text: str, lang: str) -> Explanation:
     """Return the explanation of a text by the toy model, which has a vocabulary of three words."""
-    words = text.split()
+    words = tuple(text.split())
     if not words or any(word not in WORD_VECTORS for word in words) or len(words) > 12:
         raise InputError(*MESSAGES["toy_words"].format(known=" ".join(WORD_VECTORS), text=text))
     layer, x = make_layer(), torch.tensor([WORD_VECTORS[word] for word in words], dtype=torch.float64)  # (t, 3)
     with torch.no_grad(), record_activations(layer) as activations:
         layer(x, Layout((len(words),), (len(words),)))
-    first = step("vectorization", formula="x = E[word]", variant="toy_vectorization", tensors={"x": x},
-                 rows=tuple(words))  # fmt: skip
+    first = step("vectorization", formula="x = E[word]", variant="toy_vectorization", tensors={"x": x}, rows=words)
     lines = (symbols(f"x({word}) = E[{word}] = {_row(WORD_VECTORS[word])}") for word in words)
     steps, board = [replace(first, work=tuple(lines))], board_arithmetic(x.numpy())
-    for each in layer_steps(layer, activations, x, "", 0, RowLabels(tuple(words))):
+    for each in layer_steps(layer, activations, x, "", 0, RowLabels(words)):
         course = CAPTIONS.get(f"{each.kind}.course")  # a note, where the course's arithmetic differs
         tensors = {name: board.get(f"{each.kind}.{name}", board[name]) for name in each.tensors}
         each = replace(each, name=f"encoder.0.{each.name}", tensors=tensors, notes=(course,) if course else ())
         work = (line if isinstance(line, Message) else symbols(line) for line in _work(each, words))
         steps.append(replace(each, work=tuple(work)))
-    return Explanation(text, "toy", lang, tuple(words), tuple(replace(each, lang=lang) for each in steps))
+    return Explanation(text, "toy", lang, words, tuple(replace(each, lang=lang) for each in steps))
 
 
 def board_arithmetic(x: Array) -> dict[str, Array]:
@@ -124,7 +123,7 @@ def _dot(a: Iterable[float], b: Iterable[float]) -> str:
     return " + ".join(f"{_number(m)}·{_number(n)}" for m, n in zip(a, b, strict=True))
 
 
-def _work(step: Step, words: list[str]) -> Iterator[str | Message]:
+def _work(step: Step, words: Sequence[str]) -> Iterator[str | Message]:
     """Yield the arithmetic of a toy model's step as lines of text, with every product and exponential."""
     tensors = step.tensors
     if step.kind == "linear":
