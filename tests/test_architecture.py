@@ -134,12 +134,13 @@ WITHOUT_COMPILER = """
 import sys
 from gatonegro import pipeline
 print(pipeline("sentiment-analysis", model=sys.argv[1])("el gato es bueno")[0]["label"])
-heavy = {"torch._dynamo", "torch._inductor", "sympy", "transformers", "pandas", "scipy", "sklearn", "requests"}
+heavy = {"torch._dynamo", "torch._inductor", "sympy", "transformers", "pandas", "scipy", "sklearn", "requests",
+         "gatonegro.documents", "markdown_it"}
 print(sorted(heavy & {*sys.modules}))
 """
 
 
-def test_a_first_answer_imports_no_compiler(python, tiny):
+def test_a_first_answer_imports_no_compiler_and_no_documents(python, tiny):
     output = python("-c", WITHOUT_COMPILER, tiny)
     label, heavy = output.stdout.decode().split("\n")[:2]
     assert label in ("NEG", "NEU", "POS"), output.stderr.decode()

@@ -1,4 +1,7 @@
-"""Translation of documents sentence by sentence, with the text between sentences copied."""
+"""Translation of documents sentence by sentence, with the text between sentences copied.
+
+The functions import what only they need: reading documents takes 0.1 s to import, which other tasks need not pay.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +12,14 @@ from typing import Any
 
 from gatonegro.checks import FLAG, TEXT, Check, Option, one_of, optional
 from gatonegro.config import Config
-from gatonegro.documents import (
-    Direction,
-    EditedText,
-    decimal_symbol,
-    keeps_text_between,
-    preserves_items,
-    split_at_items,
-)
 from gatonegro.errors import OptionError
 from gatonegro.generation import Generated
 from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import LANGUAGE_TAG, detect_language, other_language, target_languages
 from gatonegro.models import LanguageModel, Model
-from gatonegro.tasks.alignment import add_attention
-from gatonegro.tasks.document import (
-    Document,
-    DocumentPart,
-    Sequences,
-    document_links,
-    document_segments,
-    encode_parts,
-    final_parts,
-    translate_part,
-)
-from gatonegro.tasks.doubt import Calibration, document_doubts, pair_features, sentence_doubts
 from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, task_prefix, text_keys
 from gatonegro.tasks.generation import generate as generate_text
 from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, columns, notice
-from gatonegro.tasks.variants import variants
 from gatonegro.tasks.windows import check_str
 from gatonegro.tokenization import Tokenizer
 
@@ -84,6 +66,9 @@ def resolve_languages(
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
     """Encode the sentences of documents as token ids, leaving those already in the target language to be copied."""
+    from gatonegro.documents import Direction, decimal_symbol
+    from gatonegro.tasks.document import Document, Sequences, document_segments, encode_parts
+
     limit, known = min(config.max_tokens, tokenizer.model_max_length), target_languages(tokenizer, config)
     task_text = task_prefix(config, task_name(config, options))
     named, (from_, to) = named_languages(options)[0], resolve_languages(tokenizer, known, options)
@@ -124,6 +109,10 @@ def retry(
 
     A word or short phrase that was copied, or translated with a low score, is read in other spellings too.
     """
+    from gatonegro.documents import EditedText, keeps_text_between, preserves_items, split_at_items
+    from gatonegro.tasks.document import DocumentPart, Sequences, encode_parts
+    from gatonegro.tasks.variants import variants
+
     if options["streamer"] is not None or not options["keep"]:
         return encoded
     more = Sequences(list(encoded.ids), list(encoded.row_of), dict(encoded.options))
@@ -164,6 +153,9 @@ def generate(
     model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any]
 ) -> list[list[Generated]]:
     """Generate translations of each source sequence, with attention to its tokens if `return_alignments` is set."""
+    from gatonegro.tasks.alignment import add_attention
+    from gatonegro.tasks.doubt import Calibration
+
     outputs = generate_text(model, tokenizer, ids, options, task_name(model.config, options))
     is_judged = options["doubt"] and Calibration.of(model.config) is not None
     if not is_judged and not options["return_alignments"]:
@@ -188,6 +180,8 @@ def add_features(
     prefixes: Sequence[tuple[int, Sequence[int] | None]],
 ) -> list[list[Generated]]:
     """Return copies of translations with the values by which a `Calibration` judges them, if the model can reverse."""
+    from gatonegro.tasks.doubt import pair_features
+
     rows = [
         (source, [token for token in output.new_ids if token not in model.generation_config.eos_ids], prefix)
         for source, translations, prefix in zip(ids, outputs, prefixes, strict=True)
@@ -217,7 +211,10 @@ def source_prefix(
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Join the translations of a document's sentences to translations of the document."""
-    document: Document = output.data
+    from gatonegro.tasks.document import document_links, final_parts, translate_part
+    from gatonegro.tasks.doubt import Calibration, document_doubts, sentence_doubts
+
+    document = output.data
     found = [final_parts(tokenizer, document, part, output.answers, options) for part in document.parts]
     parts = [part for final in found for part in final]
     kinds = {output.answers[part.sequence][0].unfinished for part in parts if part.sequence is not None}
