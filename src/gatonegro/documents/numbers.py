@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,23 @@ class Number:
     kind: str = "digits"  # or word, ordinal, roman
 
 
-def _values(table: Mapping[str, str]) -> dict[str, int]:
-    return {word: int(value) for value, words in table.items() for word in words.split()}
+def _values(rows: Iterable[tuple[int, int, str]], endings: Sequence[str]) -> dict[str, int]:
+    """Return the values of words. A row has a first value, a step, and words for the values from there on.
+
+    Forms of a word stand between "|", and a form such as "cuart-" stands for the stem with each of several endings.
+    """
+    return {
+        form.removesuffix("-") + ending: first + n * step
+        for first, step, words in rows
+        for n, forms in enumerate(words.split())
+        for form in forms.split("|")
+        for ending in (endings if form.endswith("-") else [""])
+    }
 
 
 def _language_words(data: Mapping[str, Any]) -> dict[str, Any]:
-    tables = {name: _values(data[name]) for name in ("cardinals", "ordinals", "scales", "loose")}
+    endings = data["endings"].split()
+    tables = {name: _values(data[name], endings) for name in ("cardinals", "ordinals", "scales", "loose")}
     lists = {
         name: frozenset(data[name].split())
         for name in ("vague", "plural_scales", "idioms_after", "roman_before", "roman_after")
@@ -57,7 +68,8 @@ def _language_words(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 WORDS = {language: _language_words(data) for language, data in NUMBER_DATA["words"].items()}
-SYMBOLS: dict[str, str] = NUMBER_DATA["symbols"]  # decimal and grouping symbol of a language
+# decimal and grouping symbol of a language
+SYMBOLS = {language: symbols for symbols, names in NUMBER_DATA["symbols"].items() for language in names.split()}
 
 
 def base_language(language: str | None) -> str:
@@ -125,97 +137,74 @@ def spelled_numbers(text: str, language: str) -> list[Number]:
 
 def _in_words(text: str, tokens: Sequence[re.Match[str]], tables: Mapping[str, Any]) -> Iterator[Number]:
     words = [token[0].lower() for token in tokens]
+    gaps = [" ", *(text[before.end() : token.start()] for before, token in pairwise(tokens))]  # before each word
     i = 0
     while i < len(tokens):
-        word, used = words[i], 0
+        word, end = words[i], i
         if word in tables["first"] or word[0].isdecimal():
-            gaps = (text[tokens[j - 1].end() : tokens[j].start()] for j in range(i + 1, len(tokens)))
-            total, used = _sum_words(words[i : i + MAX_WORDS], gaps, tables)
-        if used:
-            following = words[i + used] if i + used < len(words) else ""
-            is_idiom = word in tables["scales"] and following in tables["idioms_after"]  # mil gracias
-            certain = total > 1 and not (used == 1 and (word in tables["vague"] or is_idiom))
-            kind = "ordinal" if words[i + used - 1] in tables["ordinals"] else "word"
-            yield Number(tokens[i].start(), tokens[i + used - 1].end(), plain(total), certain, kind)
+            value, end = _sum_words(words, gaps, i, tables)
+        if end > i:
+            is_idiom = word in tables["scales"] and words[end : end + 1] and words[end] in tables["idioms_after"]
+            certain = value > 1 and not (end == i + 1 and (word in tables["vague"] or is_idiom))  # mil gracias
+            kind = "ordinal" if words[end - 1] in tables["ordinals"] else "word"
+            yield Number(tokens[i].start(), tokens[end - 1].end(), plain(value), certain, kind)
         elif word in tables["loose"]:
             yield Number(*tokens[i].span(), str(tables["loose"][word]), certain=False, kind="word")
-        i += max(used, 1)
+        i = max(end, i + 1)
 
 
-def _sum_words(words: Sequence[str], gaps: Iterable[str], tables: Mapping[str, Any]) -> tuple[Decimal, int]:
-    """Return the value of a number in words, and how many of the words, apart by `gaps`, it takes."""
-    number, used, after_and = _Sum(tables["and"] == "y"), 0, False
-    for i, (word, gap) in enumerate(zip(words, chain([" "], gaps), strict=False)):
-        value = tables["cardinals"].get(word, tables["ordinals"].get(word))
-        if gap not in WORD_GAPS:
+def _sum_words(words: Sequence[str], gaps: Sequence[str], start: int, tables: Mapping[str, Any]) -> tuple[Decimal, int]:
+    """Return the value of the longest number that begins with a word, and the index after its last word."""
+    is_spanish = tables["and"] == "y"
+    total, scale = Decimal(0), 0  # value up to the last scale, such as thousand, and that scale
+    group: Decimal | None = None  # value of the words after it
+    end, after_and = start, False
+    for i in range(start, min(len(words), start + MAX_WORDS)):
+        word, is_joined = words[i], end > start and words[i] in tables["joined"]
+        if i > start and gaps[i] not in WORD_GAPS:
             break
-        if i == 0 and word[0].isdecimal():
+        if i == start and word[0].isdecimal():
             read = read_digits(word)
             if read is None or len(word) > MAX_FACTOR_DIGITS:
                 break
-            number.group = Decimal(f"{read[0]}.{read[1] or 0}")
-        elif word == tables["and"] and used == i > 0:
+            group = Decimal(f"{read[0]}.{read[1] or 0}")
+        elif word == tables["and"] and end == i > start:
             after_and = True
-        elif word in tables["scales"]:
-            if after_and or (i == 0 and word in tables["plural_scales"]) or not number.multiply(tables["scales"][word]):
+        elif word in tables["scales"] and not after_and:
+            factor, count = tables["scales"][word], Decimal(1) if group is None else group
+            if factor == 100 and 0 < count < 100:
+                group = count * 100
+            elif factor in (100, scale) or (i == start and word in tables["plural_scales"]):
                 break
-            used = i + 1
-        elif after_and and tables["scales"].get("".join(words[i + 1 : i + 2]), 0) >= number.scale > 0:
-            break  # two thousand and three thousand
-        elif used and word in tables["joined"] and words[i - 1] not in tables["joined"]:
-            break  # treinta segundos
-        elif value is not None and number.add(value, after_and, joined=used > 0 and word in tables["joined"]):
-            used, after_and = i + 1, False
+            elif scale > factor and group is None and not is_spanish:
+                break
+            else:  # dos mil millones, un millón mil
+                total = (total + (group or 0)) * factor if 0 < scale < factor else total + count * factor
+                scale, group = factor, None
+            end = i + 1
+        else:
+            value = tables["cardinals"].get(word, tables["ordinals"].get(word))
+            if value is None or (is_joined and words[i - 1] not in tables["joined"]):
+                break  # treinta segundos
+            if after_and and scale and tables["scales"].get("".join(words[i + 1 : i + 2]), 0) >= scale:
+                break  # two thousand and three thousand
+            is_year = not (is_spanish or scale or after_and) and 10 < (group or 0) < 22 and 10 <= value < 100
+            if not (is_year or _can_follow(value, group, after_and, is_joined, is_spanish)):
+                break
+            group = (group or Decimal(0)) * (100 if is_year else 1) + value  # nineteen eighty-four
+            end, after_and = i + 1, False
             if word in tables["ordinals"] and value % 10:
                 break
-        else:
-            break
-    return number.value, used
+    return total + (group or 0), end
 
 
-@dataclass
-class _Sum:
-    """Value of a number's words, read from left to right."""
-
-    is_spanish: bool
-    total: Decimal = Decimal(0)
-    scale: int = 0  # the last one, such as 1000
-    group: Decimal | None = None  # the value after it
-
-    @property
-    def value(self) -> Decimal:
-        return self.total + (self.group or 0)
-
-    def multiply(self, factor: int) -> bool:
-        """Read a word such as hundred, thousand or million, if it can follow."""
-        group = Decimal(1) if self.group is None else self.group
-        if factor == 100:
-            fits = 0 < group < 100
-            self.group = group * 100 if fits else self.group
-            return fits
-        if factor == self.scale or (self.scale > factor and self.group is None and not self.is_spanish):
-            return False
-        if self.scale and factor > self.scale:
-            self.total = self.value * factor  # mil millones
-        else:
-            self.total += group * factor
-        self.scale, self.group = factor, None
-        return True
-
-    def add(self, value: int, after_and: bool, joined: bool = False) -> bool:
-        """Read a number below 1000, if it can follow, as 5 can follow 20 in twenty-five."""
-        group = self.group or Decimal(0)
-        if self.group is None:
-            fits = not after_and or value == 1 or not self.is_spanish  # mil y una noches
-        elif not group % 100:
-            fits = 0 < value < 100 and group > 0 and not (after_and and self.is_spanish)
-        elif value < 10:
-            fits = group % 10 == 0 and value > 0 and (joined or (group % 100 >= 20 and after_and == self.is_spanish))
-        else:  # nineteen eighty-four
-            fits = not (self.is_spanish or self.scale or after_and) and 10 < group < 22 and value < 100
-            group *= 100
-        self.group = group + value if fits else self.group
-        return fits
+def _can_follow(value: int, group: Decimal | None, after_and: bool, is_joined: bool, is_spanish: bool) -> bool:
+    """Return True if a value can follow another one below 1000, as 5 can follow 20 in twenty-five."""
+    if group is None:
+        return not after_and or value == 1 or not is_spanish  # mil y una noches
+    if group % 100 == 0:
+        return 0 < value < 100 and group > 0 and not (after_and and is_spanish)
+    return group % 10 == 0 and 0 < value < 10 and (is_joined or (group % 100 >= 20 and after_and == is_spanish))
 
 
 def _roman(text: str, tokens: Sequence[re.Match[str]], tables: Mapping[str, Any]) -> Iterator[Number]:
