@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from gatonegro.documents.edits import EditedText, edit
@@ -23,15 +24,6 @@ MISPLACED_ROMAN = re.compile(
 )
 CENTURY_BEFORE = re.compile(r"(?:siglos?|\bss?\.) ?$")
 EXPANSION_DATA = json.loads(Path(__file__).with_name("expansions.json").read_text(encoding="utf-8"))
-# by language: pairs of a pattern and a text, and of a unit's pattern and one of what a translation has for it
-USUAL, RARE = (
-    {language: [(re.compile(unit), text) for unit, text in data[name]] for language, data in EXPANSION_DATA.items()}
-    for name in ("usual", "rare")
-)
-KEPT = {
-    language: [(re.compile(unit), re.compile(words)) for unit, words in data["kept"]]
-    for language, data in EXPANSION_DATA.items()
-}
 WORD_BEFORE, WORD_AFTER = re.compile(r"(?<![^\W\d_])([^\W\d_]+)\.? $"), re.compile(r" ?([^\W\d_][\w./]*)")
 CODE_BEFORE = re.compile(r"[^\W\d_]\w{0,9}-$")  # A4-1,500
 # 12.345.678-Z, and more digits beside a number, as in 91 555 12 34
@@ -40,6 +32,27 @@ PHONE_BEFORE = re.compile(
     r"(?i:\b(?:tel|tfno|phone|call|ll[aá]m|móvil|movil|mobile|fax|whatsapp)|\+\d)[^\n]{0,20}$|\+$"
 )
 PHONE = re.compile(rf"[6-9]\d\d(?:[{SPACES}]\d{{3}}){{2}}")  # 600 123 456
+
+
+@cache
+def _expansions(language: str) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
+    """Return the data of what models misread in a language, as pairs.
+
+    These are patterns and their expansions, first the usual and then the rare ones, and patterns of what a translation
+    may not lack, with those of what it has for it.
+    """
+    if language not in EXPANSION_DATA:
+        return [], [], []
+    data = EXPANSION_DATA[language]
+    usual, kept = [*data["usual"]], [*data["kept"]]
+    for names, one, several, words in data["units"]:
+        gap = f"[{SPACES}]" + "?" * (len(names.split()[0]) > 1)  # 5kg, but no 5m
+        unit = rf"({gap}(?:{names.replace(' ', '|')}))(?![\w/²³'’-])"
+        before = r"(?<![\w.,:'’/])" + r"(?<!\blas )" * (names == "h")  # a time of day
+        usual += [[rf"{before}1{unit}", f" {one}"], [rf"{before}(?:\d+[.,])*\d+{unit}", f" {several}"]]
+        kept += [[rf"\d{unit}", rf"\b(?i:{words})"]] if words else []
+    usual += [[rf"(?<![\w.,]){key[0]}\.?{key[1:]}(?!\w)", word] for key, word in data["ordinals"].items()]
+    return usual, data["rare"], kept
 
 
 def decimal_symbol(text: str, language: str | None) -> str:
@@ -105,11 +118,11 @@ class Direction:
         masked = mask_items(source)
         usual, rare = (
             [
-                (*found.span(pattern.groups), expansion)
-                for pattern, expansion in expansions.get(language, ())
-                for found in pattern.finditer(masked)
+                (*found.span(found.re.groups), expansion)
+                for pattern, expansion in expansions
+                for found in re.finditer(pattern, masked)
             ]
-            for expansions in (USUAL, RARE)
+            for expansions in _expansions(language)[:2]
         )
         numbers = [
             (*number.span(), written)
@@ -131,11 +144,11 @@ class Direction:
     def preserves(self, source: str, translation: str) -> bool:
         """Return True if a translation has the numbers, units, abbreviations and protected items of its source."""
         masked = mask_items(source)
-        units = KEPT.get(base_language(self.source), ())
+        kept = _expansions(base_language(self.source))[2]
         return (
             not lost_numbers(source, translation, self.source, self.target)
             and preserves_items(source, translation)
-            and not any(unit.search(masked) and not words.search(translation) for unit, words in units)
+            and not any(re.search(unit, masked) and not re.search(words, translation) for unit, words in kept)
         )
 
 

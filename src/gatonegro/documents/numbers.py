@@ -172,11 +172,10 @@ def _sum_words(words: Sequence[str], gaps: Sequence[str], start: int, tables: Ma
             after_and = True
         elif word in tables["scales"] and not after_and:
             factor, count = tables["scales"][word], Decimal(1) if group is None else group
+            is_alone = group is None and scale > factor and not is_spanish  # a million thousand
             if factor == 100 and 0 < count < 100:
                 group = count * 100
-            elif factor in (100, scale) or (i == start and word in tables["plural_scales"]):
-                break
-            elif scale > factor and group is None and not is_spanish:
+            elif is_alone or factor in (100, scale) or (i == start and word in tables["plural_scales"]):
                 break
             else:  # dos mil millones, un millón mil
                 total = (total + (group or 0)) * factor if 0 < scale < factor else total + count * factor
