@@ -6,7 +6,7 @@ import re
 import sys
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -126,6 +126,15 @@ def word_links(words: WordAttention) -> list[dict[str, Any]]:
     ]
 
 
+@dataclass
+class _Scope:
+    """A mark in the source and in the translation, and the marks that are already placed inside it."""
+
+    source: Mark
+    target: Mark
+    inside: list[Mark] = field(default_factory=list)
+
+
 def place_marks(marks: Sequence[Mark], source: str, target: str, words: WordAttention | None = None) -> list[Mark]:
     """Return the marks of a source sentence, outer ones first, at their places in its translation.
 
@@ -133,22 +142,21 @@ def place_marks(marks: Sequence[Mark], source: str, target: str, words: WordAtte
     `words`, marks go round the whole translation. A line break goes after the word nearest to its share of the text.
     """
     placed: list[Mark] = []
-    around: list[tuple[Mark, Mark, list[Mark]]] = []  # open marks in the source, in the target, and those inside
-    whole: tuple[Mark, Mark, list[Mark]] = Mark(0, len(source)), Mark(0, len(target)), []
+    around = [_Scope(Mark(0, len(source)), Mark(0, len(target)))]  # the whole text, and the marks that are open
     gaps = _gaps_for([mark.start / len(source) for mark in marks if mark.is_break], target)
     for mark in marks:
         if mark.is_break:
             at = next(gaps)
             placed.append(replace(mark, start=at, end=min(at + 1, len(target))))
             continue
-        while around and mark.start >= around[-1][0].end:
+        while len(around) > 1 and mark.start >= around[-1].source.end:
             around.pop()
-        outer, outer_target, siblings = whole if mark.upper or not around else around[-1]
-        start, end = _target_span(mark, source, target, words, (outer.start, outer.end), outer_target, siblings)
+        scope = replace(around[0], inside=[]) if mark.upper else around[-1]
+        start, end = _target_span(mark, scope, source, target, words)
         placed.append(replace(mark, start=start, end=end))
         if not mark.upper:
-            siblings.append(placed[-1])
-            around.append((mark, placed[-1], []))
+            scope.inside.append(placed[-1])
+            around.append(_Scope(mark, placed[-1]))
     return placed
 
 
@@ -171,22 +179,12 @@ def covers_all_words(mark: Mark, text: str, start: int = 0, end: int | None = No
     return not any(map(str.isalnum, outside))
 
 
-def _target_span(
-    mark: Mark,
-    source: str,
-    target: str,
-    words: WordAttention | None,
-    source_range: tuple[int, int],
-    outer: Mark,
-    siblings: Sequence[Mark],
-) -> tuple[int, int]:
-    low, high = outer.start, outer.end
-    taken = [] if mark.upper else siblings
+def _target_span(mark: Mark, scope: _Scope, source: str, target: str, words: WordAttention | None) -> tuple[int, int]:
+    low, high, taken = scope.target.start, scope.target.end, scope.inside
     places = [word for word in words_of(target, low, high) if not word.is_mark]
     first, last = (places[0].start, places[-1].end) if places else (low, high)
-    if words is None or covers_all_words(mark, source, *source_range):
-        start, end = first, last
-    else:
+    start, end = first, last
+    if words is not None and not covers_all_words(mark, source, scope.source.start, scope.source.end):
         marked = source[mark.start : mark.end]
         same = target.find(marked, low, high) if PROTECTED.fullmatch(marked) else -1
         start, end = (same, same + len(marked)) if same >= 0 else _best_run(mark, words, low, high, taken)
@@ -200,7 +198,7 @@ def _target_span(
                 end = other.start
         end = max(start, end)
     # punctuation at the edges, and marks that go on in the sentences beside
-    begins, ends = mark.start == source_range[0], mark.end == source_range[1]
+    begins, ends = mark.start == scope.source.start, mark.end == scope.source.end
     if begins and (start <= first or not (mark.opening or mark.upper)):
         start = max([low, *(other.end for other in taken if other.end <= start)])
     if ends and (end >= last or not (mark.closing or mark.upper)):
