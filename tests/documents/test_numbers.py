@@ -162,6 +162,17 @@ def test_what_models_misread_is_spelled_out(line):
     assert same is None or same.text == text
 
 
+@pytest.mark.parametrize(
+    ("source", "translation", "languages"),
+    [("15:30", "3:30 pm", "es en"), ("3:30 p. m.", "15:30", "es en"), ("a las 20 h", "at 8 p.m.", "es en"),
+     ("8 p.m.", "20 h", "en es"), ("at 9 in the evening", "a las 21:00", "en es")],
+)  # fmt: skip
+def test_a_time_on_the_other_clock_is_preserved(source, translation, languages):
+    direction = Direction(*languages.split())
+    assert direction.preserves(source, translation)
+    assert not direction.preserves(source, re.sub(r"\d", "7", translation))
+
+
 def test_other_readings_have_digits():
     forms = [form.text for form in Direction("es", "en", ",").readings("Doce de 1,5 m en el siglo XX")]
     assert forms == [

@@ -6,9 +6,20 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
-from gatonegro.documents.numbers import DIGITS, SYMBOLS, WORDS, Number, base_language, digits_value, spelled_numbers
+from gatonegro.documents.numbers import (
+    DIGITS,
+    NUMBER_DATA,
+    SYMBOLS,
+    WORDS,
+    Number,
+    base_language,
+    digits_value,
+    plain,
+    spelled_numbers,
+)
 
 ITEM_DATA = json.loads(Path(__file__).with_name("items.json").read_text(encoding="utf-8"))
 
@@ -34,6 +45,7 @@ PROTECTED = re.compile(
 AMOUNT_PATTERN = re.compile(rf"([$£€]?) ?({DIGITS})[ \u00a0\u202f]?([%€£$]|°[CF]?|)")
 UNIT_WORDS = {sign: re.compile(words, re.IGNORECASE) for sign, words in ITEM_DATA["unit_words"].items()}
 LOOSE_WORDS = frozenset(ITEM_DATA["loose_words"].split())
+AFTERNOON, HOUR = re.compile(NUMBER_DATA["afternoon"], re.IGNORECASE), re.compile(r"(?:[1-9]|1[01])(?:\.\d\d?)?")
 NUMBER, DIGIT = re.compile(DIGITS), re.compile(r"\d")
 ORDINAL_PATTERN = re.compile(r"(?<![\w.,])(\d{1,4})(?:st|nd|rd|th|\.?[ºª]|\.[oa])(?!\w)")  # 3rd  3.º  2.ª
 
@@ -50,8 +62,8 @@ def protected_items(text: str) -> list[str]:
 def lost_items(source: str, translation: str) -> list[str]:
     """Return the numbers, links, tags and other protected items of a source text that its translation lacks.
 
-    Numbers are compared by value, so 1,000 equals 1.000 and 1 000. Numbers, and the unit of an amount, may be spelled
-    out. An item is returned as often as it is lacking.
+    Numbers are compared by value, so 1,000 equals 1.000 and 1 000, and 15:30 equals 3:30 pm. Numbers, and the unit of
+    an amount, may be spelled out. An item is returned as often as it is lacking.
     """
     wanted = [(item, _normalize(item)) for item in protected_items(source)]
     if not wanted:
@@ -65,8 +77,10 @@ def lost_items(source: str, translation: str) -> list[str]:
     for sign, words in UNIT_WORDS.items():
         if words.search(translation):
             available |= Counter({number + sign: n for number, n in available.items()})
-    lost = []
+    available.update(afternoon_values(translation).values())
+    lost, hours = [], afternoon_values(source)
     for item, value in wanted:
+        value = value if available[value] else hours.get(value, value)
         available[value] -= 1
         if available[value] < 0:
             lost.append(item)
@@ -158,8 +172,7 @@ def changed_numbers(
 ) -> tuple[list[str], list[str]]:
     """Return the values of the certain numbers of either side, in digits or words, that the other side lacks."""
     here, there = find_numbers(source, source_language, ""), find_numbers(translation, target_language, "")
-    sides = ((here, there, translation), (there, here, source))
-    lost, added = (_lacking(numbers, others, text) for numbers, others, text in sides)
+    lost, added = _lacking(here, source, there, translation), _lacking(there, translation, here, source)
     return lost, added
 
 
@@ -170,9 +183,24 @@ def lost_numbers(
     return changed_numbers(source, translation, source_language, target_language)[0]
 
 
-def _lacking(numbers: Sequence[Number], others: Sequence[Number], text: str) -> list[str]:
-    available = {number.value for number in others} | set(re.findall(r"\d+", text))  # 3:00
-    return [number.value for number in numbers if number.certain and number.value not in available]
+def _lacking(numbers: Sequence[Number], text: str, others: Sequence[Number], other_text: str) -> list[str]:
+    available = {number.value for number in others} | set(re.findall(r"\d+", other_text))  # 3:00
+    available.update(afternoon_values(other_text).values())
+    hours = afternoon_values(text)
+    return [
+        number.value
+        for number in numbers
+        if number.certain and available.isdisjoint((number.value, hours.get(number.value, number.value)))
+        if not available.issuperset(text[number.start : number.end].split(":"))  # three and 30, or half past
+    ]
+
+
+def afternoon_values(text: str) -> dict[str, str]:
+    """Return the values of a text's times after noon on the clock of 24 hours, as 15.3 for 3.3 in "3:30 pm"."""
+    if not AFTERNOON.search(text):
+        return {}
+    hours = [n.value for n in find_numbers(text) if HOUR.fullmatch(n.value) and AFTERNOON.match(text, n.end)]
+    return {value: plain(Decimal(value) + 12) for value in hours}
 
 
 def _normalize(item: str) -> str:
