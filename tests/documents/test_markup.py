@@ -30,6 +30,7 @@ MARKUP = {
     "Mira [esta página](https://a.es/b) ahora.": ("Mira esta página ahora.", "esta_página"),
     'La [**gran** guía](<b c> "Un título").': ("La gran guía.", "gran_guía gran"),
     "Ver [uno][1].\n\n[1]: https://a.es": ("Ver uno.\n\n|[[1]: https://a.es]", "uno"),
+    "Ver [uno][1] y [dos o tres][].": ("Ver uno y dos o tres.", "uno dos_o_tres"),
     "Un [enlace](a_b_c.md) y [otro](a*b*.md)": ("Un enlace y otro", "enlace otro"),
     "![gato](gato.png)": ("[![]|gato|[](gato.png)]", ""),
     "Uno ![dos](x.png) tres": ("Uno |[![]|dos|[](x.png)]| tres", ""),
@@ -69,6 +70,7 @@ a < b y c > d, si x <y o z>
 usa `**esto**` y `<b>`
 *args y **kwargs
 f[i](x) y [1] y [MASK]
+f[i][j] y [1][2] y [MASK][1] y `[uno][1]` y [uno] [1]
 <nombre> y <b> sin cerrar
 <b></b> y ** ** y []()
 \\*no\\* y \\_no\\_

@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 from gatonegro import pipeline
-from gatonegro.documents import Direction, Segment
+from gatonegro.documents import Direction, EditedText, Segment
 from gatonegro.errors import GatonegroWarning, OptionError
 from gatonegro.generation import Generated
 from gatonegro.tasks.document import Document, Sequences, encode_parts
@@ -47,6 +47,16 @@ def test_alignments_refer_to_the_text_of_the_user(translate, sentences):
         assert answer["translation_text"][slice(*link["target_span"])] == link["target"]
 
 
+def test_control_and_format_characters_reach_no_model_and_no_answer(translate):
+    text = "Ten\u00adgo un\u200b ga\u202ato\u0007 y 👩\u200d👧 aquí.\u2060\n\ufeffVi\u200bve en ca\u00adsa."
+    clean = "Tengo un gato y 👩\u200d👧 aquí.\nVive en casa."
+    answer = translate(text, return_alignments=True)
+    assert answer["translation_text"] == translate(clean)["translation_text"]
+    assert answer["alignments"]
+    for link in answer["alignments"]:
+        assert text[slice(*link["source_span"])].translate(dict.fromkeys([0xAD, 0x200B, 0x202A, 7])) == link["source"]
+
+
 class ToldTokenizer:
     """Stand-in for a tokenizer and a model that translate each known text as told: a text is a single id."""
 
@@ -84,7 +94,7 @@ def generated(ids) -> Generated:
 )
 def test_the_first_reading_that_loses_nothing_is_taken(text, told, expected):
     tokenizer, options = ToldTokenizer(told), TRANSLATION.defaults | {"doubt": False}
-    document = Document([], "", source="es", target="en", direction=Direction("es", "en", ","))
+    document = Document(EditedText(text), [], "", source="es", target="en", direction=Direction("es", "en", ","))
     document.parts = encode_parts(tokenizer, document, [Segment(text, True)], [], 99, options)
     ids, sequences = document.parts[0].ids, Sequences()
     sequences.add(0, document, document.parts)

@@ -1,7 +1,7 @@
 """Documents for translation: markup, sentences, and the items and numbers that no translation may lose."""
 
 from gatonegro.documents.capitals import lower, lower_capitals
-from gatonegro.documents.edits import EditedText
+from gatonegro.documents.edits import EditedText, remove_invisible
 from gatonegro.documents.items import (
     PROTECTED,
     changed_numbers,
@@ -20,6 +20,6 @@ from gatonegro.documents.sentences import Segment, split_at_items, split_sentenc
 __all__ = [
     "PROTECTED", "Direction", "EditedText", "Mark", "Segment", "changed_numbers", "cut_marks", "decimal_symbol",
     "has_words", "insert_marks", "keeps_text_between", "lost_items", "lost_numbers", "lower", "lower_capitals",
-    "number_values", "preserves_items", "protected_items", "split_at_items", "split_markup",
+    "number_values", "preserves_items", "protected_items", "remove_invisible", "split_at_items", "split_markup",
     "split_sentences", "upper",
 ]  # fmt: skip

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+# control and format characters but tab and line ends; those of emoji and of joining scripts come first, and stay
+EMOJI = "\u2190-\u2bff\ufe0f\U0001f000-\U0001faff"
+INVISIBLE = re.compile(
+    f"(\U0001f3f4[\U000e0020-\U000e007f]+|(?<=[{EMOJI}])\u200d(?=[{EMOJI}])|(?<=[\u0620-\u1fff])[\u200c\u200d])|"
+    r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
+    r"\ufeff\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
+)
 
 
 @dataclass(frozen=True)
@@ -42,3 +51,12 @@ def edit(text: str, replacements: Iterable[tuple[int, int, str]]) -> EditedText:
             edits.append((start, stop, start + shift, start + shift + len(new)))
         end, shift = stop, shift + len(new) - (stop - start)
     return EditedText("".join([*parts, text[end:]]), tuple(edits))
+
+
+def remove_invisible(text: str) -> EditedText:
+    """Return a text without control and format characters (Unicode Cc, Cf), which models do not know.
+
+    Tabs, line ends, and what joins emoji or the letters of some scripts stay; other white space becomes a space.
+    """
+    found = (match for match in INVISIBLE.finditer(text) if not match[1])
+    return edit(text, [(*match.span(), " " if match[0].isspace() else "") for match in found])

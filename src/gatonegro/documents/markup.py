@@ -43,6 +43,7 @@ LINE_START = re.compile(r"[ \t>]*")
 # prose without a final stop; two spaces at its end are a line break of Markdown's
 WRAPPED = re.compile(r"([^\s#|][^\r\n|]{18,}(?:[\w,)*_~»”’]|</\w{1,9}>)) ?[\r\n]")
 ROW = re.compile(r"[^\S\r\n]*\|[^\r\n|]*\|(?:[^\r\n|]*\|)+\s*$")  # | a | b |
+REFERENCE = re.compile(r"(?<!\\)\[([^\[\]\r\n]+)\]\[[^\[\]\r\n]*\]")  # [text][1], defined in another text
 BAR = re.compile(r"(?<!\\)\|")
 
 
@@ -260,6 +261,7 @@ def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Sp
             has_text = text[end:at].strip(punctuation + whitespace)
             if has_text and not (_is_inside(start, items) or _is_inside(at, items)):  # as in https://a.es/_b_
                 pairs.append((start, end, at, at + width))
+    pairs += _references(text, _disjoint([*skipped, *items]))
     # in "2*3*4" or "a[i](x)", the marks are text
     edges = f" {text} "
     pairs = [p for p in pairs if not (edges[p[0]].isalnum() or edges[p[3] + 1].isalnum())]
@@ -271,6 +273,15 @@ def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Sp
     inline = [(name, tag) for name, tag in tags if name not in BREAKS and not tag[0].endswith("/>")]
     pairs += [p for p in _tag_pairs(inline) if not (_is_in_word(text, p[0], p[1]) or _is_in_word(text, p[2], p[3]))]
     return list(_nested(p for p in pairs if text[p[1] : p[2]].strip())), breaks
+
+
+def _references(text: str, skipped: Sequence[Span]) -> Iterator[Pair]:
+    """Yield the marks of links whose targets are defined elsewhere, as in [text][1]."""
+    for link in REFERENCE.finditer(text):
+        if any(map(str.isalpha, link[1])) and not (
+            _is_inside(link.start(), skipped) or _is_inside(link.end(1), skipped)
+        ):
+            yield link.start(), link.start(1), link.end(1), link.end()
 
 
 def _tag_pairs(tags: Iterable[tuple[str, re.Match[str]]]) -> Iterator[Pair]:

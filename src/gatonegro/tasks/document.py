@@ -53,6 +53,7 @@ class DocumentPart:
 class Document:
     """Document to translate: its parts, the prefix of its sentences, and its source and target languages."""
 
+    text: EditedText  # without control characters
     parts: list[DocumentPart]
     prefix: str
     sequences: list[int] = field(default_factory=list)  # indices of its token sequences
@@ -216,8 +217,11 @@ def translate_part(
     return TranslatedPart(source.text, target.text, translation.text, links)
 
 
-def document_links(parts: Sequence[TranslatedPart]) -> list[dict[str, Any]]:
-    """Return the word alignments of all sentences of a document, with character spans in the whole document."""
+def document_links(parts: Sequence[TranslatedPart], text: EditedText) -> list[dict[str, Any]]:
+    """Return the word alignments of all sentences of a document, with character spans in the whole document.
+
+    Source spans are those of the original of `text`.
+    """
     links: list[dict[str, Any]] = []
     source = target = 0
     for part in parts:
@@ -225,4 +229,6 @@ def document_links(parts: Sequence[TranslatedPart]) -> list[dict[str, Any]]:
             spans = {"source_span": source, "target_span": target}
             links.append(link | {name: [shift + at for at in link[name]] for name, shift in spans.items()})
         source, target = source + len(part.source), target + len(part.target)
+    for link in links if text.edits else ():
+        link["source_span"] = [*text.to_original(*link["source_span"])]
     return links

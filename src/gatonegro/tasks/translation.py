@@ -66,7 +66,7 @@ def resolve_languages(
 
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
     """Encode the sentences of documents as token ids, leaving those already in the target language to be copied."""
-    from gatonegro.documents import Direction, decimal_symbol
+    from gatonegro.documents import Direction, decimal_symbol, remove_invisible
     from gatonegro.tasks.document import Document, Sequences, document_segments, encode_parts
 
     limit, known = min(config.max_tokens, tokenizer.model_max_length), target_languages(tokenizer, config)
@@ -76,7 +76,8 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
     notices: dict[int, list[Notice]] = {}
     encoded = Sequences()
     for i, row in enumerate(rows):
-        segments, marks = document_segments(row, options)
+        text = remove_invisible(row)
+        segments, marks = document_segments(text.text, options)
         prose = " ".join(segment.text for segment in segments if segment.translate)  # marks look like another language
         detected = named or detect_language(prose)
         source, target = from_, to
@@ -86,8 +87,8 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         prefix = task_text + (LANGUAGE_TAG.format(target) + " " if known else "")
         language = source or (other_language(known, target) if len(known) == 2 else None)
         convert = options["numbers"] == "convert" and options["streamer"] is None
-        direction = Direction(language, target, decimal_symbol(row, language) if convert else "")
-        document = Document([], prefix, source=source, target=target, direction=direction)
+        direction = Direction(language, target, decimal_symbol(text.text, language) if convert else "")
+        document = Document(text, [], prefix, source=source, target=target, direction=direction)
         if named is None and target is not None and options["streamer"] is None:
             copied = {s for s in segments if s.translate and (detect_language(s.text) or detected) == target}
             segments = [replace(s, translate=False) if s in copied else s for s in segments]
@@ -247,7 +248,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
             out[-1] |= {"src_lang": document.source if used else document.copied_language or document.source}
             out[-1] |= {"tgt_lang": document.target}
         if options["return_alignments"]:
-            out[-1]["alignments"] = document_links(translated)
+            out[-1]["alignments"] = document_links(translated, document.text)
     return out
 
 
