@@ -19,6 +19,9 @@ NUMBER_DATA = json.loads(Path(__file__).with_name("numbers.json").read_text(enco
 SPACES = " \u00a0\u2009\u202f"
 DIGITS = rf"(?:\d{{1,3}}(?:[{SPACES}]\d{{3}}(?!\d))+|\d+)(?:[.,:'’]\d+)*"  # 1000  1,000  1.000,5  1 000  10:30
 SPACE = re.compile(f"[{SPACES}]")
+SIMPLE = re.compile(r"(\d+)(?:([.,'])(\d+))?")
+GROUPED = re.compile(r"(\d{1,3}(?: \d{3})+|[1-9]\d{0,2}([.,'])\d{3}(?:\2\d{3})*)(?:(?!\2)[.,'](\d+))?")
+ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
 TOKEN_PATTERN = re.compile(rf"{DIGITS}|[^\W\d_]+")
 WORD_GAPS = (" ", "-", "\u00a0", "\u2011")
 MAX_WORDS = 40  # of a number
@@ -57,14 +60,13 @@ def _values(rows: Iterable[tuple[int, int, str]], endings: Sequence[str]) -> dic
 
 def _language_words(data: Mapping[str, Any]) -> dict[str, Any]:
     endings = data["endings"].split()
-    tables = {name: _values(data[name], endings) for name in ("cardinals", "ordinals", "scales", "loose")}
-    lists = {
-        name: frozenset(data[name].split())
-        for name in ("vague", "plural_scales", "idioms_after", "roman_before", "roman_after")
+    tables = {
+        name: _values(words, endings) if isinstance(words, list) else frozenset(words.split())
+        for name, words in data.items()
     }
     first = {*tables["cardinals"], *tables["ordinals"], *tables["scales"]}
-    joined = tables["ordinals"] if data["and"] == "y" else {}  # vigésimo primero, beside treinta y uno
-    return {"and": data["and"], "first": first, "joined": joined, **tables, **lists}
+    joined = tables["ordinals"] if "y" in tables["and"] else {}  # vigésimo primero, beside treinta y uno
+    return {**tables, "first": first, "joined": joined}
 
 
 WORDS = {language: _language_words(data) for language, data in NUMBER_DATA["words"].items()}
@@ -96,26 +98,14 @@ def read_digits(digits: str, decimal: str = "") -> tuple[str, str, bool] | None:
         decimal: the decimal symbol of its text, "." or ",". It decides about a symbol before three last digits, which
             is a grouping symbol where `decimal` is empty.
     """
-    whole, *groups = SPACE.split(digits)
-    spaced = bool(groups)
-    first, *parts = re.split(r"[.,:'’]", whole + "".join(groups))
-    marks = "".join(re.findall(r"[.,:'’]", digits)).replace("’", "'")
-    is_length = marks == "'" and decimal == "." and len(parts[0]) != 3  # 5'11"
-    if ":" in marks or (spaced and len(marks) > 1) or is_length:
+    digits = SPACE.sub(" ", digits).replace("’", "'")
+    grouped, simple = GROUPED.fullmatch(digits), SIMPLE.fullmatch(digits)
+    is_length = simple and simple[2] == "'" and decimal == "." and len(simple[3]) != 3  # 5'11"
+    if is_length or ADDRESS.fullmatch(digits):
         return None
-    if not marks:
-        return first, "", spaced
-    threes = all(len(part) == 3 for part in parts[:-1]) and len(first) <= 3 and first != "0"
-    if len(marks) == 1:
-        if spaced or not threes or len(parts[0]) != 3 or marks == decimal:
-            return first, parts[0], spaced
-        return first + parts[0], "", True
-    if not threes or len(set(marks[:-1])) > 1 or first[0] == "0":
-        return None
-    if marks[-1] != marks[0]:
-        return first + "".join(parts[:-1]), parts[-1], True
-    is_address = marks == "..." and all(len(part) <= 3 and int(part) < 256 for part in (first, *parts))
-    return None if len(parts[-1]) != 3 or is_address else (first + "".join(parts), "", True)
+    if grouped and not (simple and simple[2] == decimal):
+        return re.sub(r"\D", "", grouped[1]), grouped[3] or "", True
+    return (simple[1], simple[3] or "", False) if simple else None
 
 
 def digits_value(digits: str, decimal: str = "") -> str:
@@ -155,7 +145,7 @@ def _in_words(text: str, tokens: Sequence[re.Match[str]], tables: Mapping[str, A
 
 def _sum_words(words: Sequence[str], gaps: Sequence[str], start: int, tables: Mapping[str, Any]) -> tuple[Decimal, int]:
     """Return the value of the longest number that begins with a word, and the index after its last word."""
-    is_spanish = tables["and"] == "y"
+    is_spanish = "y" in tables["and"]
     total, scale = Decimal(0), 0  # value up to the last scale, such as thousand, and that scale
     group: Decimal | None = None  # value of the words after it
     end, after_and = start, False
@@ -168,7 +158,7 @@ def _sum_words(words: Sequence[str], gaps: Sequence[str], start: int, tables: Ma
             if read is None or len(word) > MAX_FACTOR_DIGITS:
                 break
             group = Decimal(f"{read[0]}.{read[1] or 0}")
-        elif word == tables["and"] and end == i > start:
+        elif word in tables["and"] and end == i > start:
             after_and = True
         elif word in tables["scales"] and not after_and:
             factor, count = tables["scales"][word], Decimal(1) if group is None else group
@@ -209,7 +199,7 @@ def _can_follow(value: int, group: Decimal | None, after_and: bool, is_joined: b
 def _roman(text: str, tokens: Sequence[re.Match[str]], tables: Mapping[str, Any]) -> Iterator[Number]:
     """Yield Roman numerals: certain ones follow a name (Felipe VI) or stand by a word such as "century"."""
     for i, token in enumerate(tokens):
-        if token[0] not in ROMAN or (token[0] == "I" and tables["and"] == "and"):
+        if token[0] not in ROMAN or (token[0] == "I" and "and" in tables["and"]):
             continue
         before, after = tokens[i - 1] if i else None, tokens[i + 1][0].lower() if i + 1 < len(tokens) else ""
         gap = text[before.end() : token.start()] if before else ""
