@@ -6,14 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatonegro.documents import (
-    Mark,
-    cut_marks,
-    insert_marks,
-    keeps_text_between,
-    protected_items,
-    split_markup,
-)
+from gatonegro.documents import Mark, cut_marks, insert_marks, protected_items, split_markup
+from gatonegro.documents.items import keeps_text_between
 
 # document → its prose, stretches apart by "|", and copied stretches in brackets; and what is marked
 MARKUP = {

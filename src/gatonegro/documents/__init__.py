@@ -6,9 +6,7 @@ from gatonegro.documents.items import (
     PROTECTED,
     changed_numbers,
     has_words,
-    keeps_text_between,
     lost_items,
-    lost_numbers,
     number_values,
     preserves_items,
     protected_items,
@@ -19,7 +17,7 @@ from gatonegro.documents.sentences import Segment, split_at_items, split_sentenc
 
 __all__ = [
     "PROTECTED", "Direction", "EditedText", "Mark", "Segment", "changed_numbers", "cut_marks", "decimal_symbol",
-    "has_words", "insert_marks", "keeps_text_between", "lost_items", "lost_numbers", "lower", "lower_capitals",
+    "has_words", "insert_marks", "lost_items", "lower", "lower_capitals",
     "number_values", "preserves_items", "protected_items", "remove_invisible", "split_at_items", "split_markup",
     "split_sentences", "upper",
 ]  # fmt: skip

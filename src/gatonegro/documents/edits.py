@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
+Span = TypeVar("Span", bound=tuple[Any, ...])  # begins with a start and an end
 # control and format characters but tab and line ends; those of emoji and of joining scripts come first, and stay
 EMOJI = "\u2190-\u2bff\ufe0f\U0001f000-\U0001faff"
 INVISIBLE = re.compile(
-    f"(\U0001f3f4[\U000e0020-\U000e007f]+|(?<=[{EMOJI}])\u200d(?=[{EMOJI}])|(?<=[\u0620-\u1fff])[\u200c\u200d])|"
+    f"(\U0001f3f4[\U000e0020-\U000e007f]+|(?<=[{EMOJI}])\u200d(?=[{EMOJI}])|(?<=[\u0620-\u180d\u1820-\u1cff])[\u200c\u200d])|"
     r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f"
     r"\ufeff\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
 )
@@ -58,5 +60,13 @@ def remove_invisible(text: str) -> EditedText:
 
     Tabs, line ends, and what joins emoji or the letters of some scripts stay; other white space becomes a space.
     """
-    found = (match for match in INVISIBLE.finditer(text) if not match[1])
-    return edit(text, [(*match.span(), " " if match[0].isspace() else "") for match in found])
+    return edit(text, [(*m.span(), " " * m[0].isspace()) for m in INVISIBLE.finditer(text) if not m[1]])
+
+
+def disjoint(spans: Iterable[Span]) -> list[Span]:
+    """Return spans in order; of those that overlap, the first, or the longest that begins there."""
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if span[1] > span[0] and (not kept or span[0] >= kept[-1][1]):
+            kept.append(span)
+    return kept

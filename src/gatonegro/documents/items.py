@@ -6,20 +6,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 
-from gatonegro.documents.numbers import (
-    DIGITS,
-    NUMBER_DATA,
-    SYMBOLS,
-    WORDS,
-    Number,
-    base_language,
-    digits_value,
-    plain,
-    spelled_numbers,
-)
+from gatonegro.documents.edits import disjoint
+from gatonegro.documents.numbers import DIGITS, Number, afternoon_value, digits_value, spelled_numbers, symbols_of
 
 ITEM_DATA = json.loads(Path(__file__).with_name("items.json").read_text(encoding="utf-8"))
 
@@ -45,7 +35,6 @@ PROTECTED = re.compile(
 AMOUNT_PATTERN = re.compile(rf"([$£€]?) ?({DIGITS})[ \u00a0\u202f]?([%€£$]|°[CF]?|)")
 UNIT_WORDS = {sign: re.compile(words, re.IGNORECASE) for sign, words in ITEM_DATA["unit_words"].items()}
 LOOSE_WORDS = frozenset(ITEM_DATA["loose_words"].split())
-AFTERNOON, HOUR = re.compile(NUMBER_DATA["afternoon"], re.IGNORECASE), re.compile(r"(?:[1-9]|1[01])(?:\.\d\d?)?")
 NUMBER, DIGIT = re.compile(DIGITS), re.compile(r"\d")
 ORDINAL_PATTERN = re.compile(r"(?<![\w.,])(\d{1,4})(?:st|nd|rd|th|\.?[ºª]|\.[oa])(?!\w)")  # 3rd  3.º  2.ª
 
@@ -72,8 +61,7 @@ def lost_items(source: str, translation: str) -> list[str]:
     available |= Counter(map(_normalize, NUMBER.findall(translation)))
     if Counter(value for _, value in wanted) <= available:
         return []
-    spelled = (number for language in WORDS for number in spelled_numbers(translation, language))
-    available.update(number.value for number in spelled if number.kind != "roman")
+    available.update(number.value for number in spelled_numbers(translation) if number.kind != "roman")
     for sign, words in UNIT_WORDS.items():
         if words.search(translation):
             available |= Counter({number + sign: n for number, n in available.items()})
@@ -88,8 +76,9 @@ def lost_items(source: str, translation: str) -> list[str]:
 
 
 def preserves_items(source: str, translation: str) -> bool:
-    """Return True if a translation keeps all protected items (links, tags…) and adds none but plain numbers."""
-    return not lost_items(source, translation) and all(map(NUMBER.fullmatch, lost_items(translation, source)))
+    """Return True if a translation keeps all items, adds none but plain numbers, and has words beside them."""
+    is_kept = not lost_items(source, translation) and all(map(NUMBER.fullmatch, lost_items(translation, source)))
+    return is_kept and keeps_text_between(source, translation)
 
 
 def keeps_text_between(source: str, translation: str) -> bool:
@@ -145,18 +134,12 @@ def mask_items(text: str) -> str:
 
 def find_numbers(text: str, language: str | None = None, decimal: str | None = None) -> list[Number]:
     """Return the numbers of a text in order, as `number_values` does, with their spans, and uncertain ones too."""
-    decimal = SYMBOLS.get(base_language(language), " ")[0] if decimal is None else decimal
-    languages = WORDS if language is None else [base_language(language)]
+    decimal = (symbols_of(language) or " ")[0] if decimal is None else decimal
     text = mask_items(text)
-    found = [number for name in languages for number in spelled_numbers(text, name)]
+    found = spelled_numbers(text, language)
     found += [Number(*match.span(), digits_value(match[1])) for match in ORDINAL_PATTERN.finditer(text)]
     found += [Number(*match.span(), digits_value(match[0], decimal)) for match in amounts(text)]
-    found.sort(key=lambda number: (number.start, -number.end))
-    apart: list[Number] = []
-    for number in found:
-        if not apart or number.start >= apart[-1].end:
-            apart.append(number)
-    return apart
+    return disjoint(found)
 
 
 def amounts(text: str) -> list[re.Match[str]]:
@@ -172,15 +155,7 @@ def changed_numbers(
 ) -> tuple[list[str], list[str]]:
     """Return the values of the certain numbers of either side, in digits or words, that the other side lacks."""
     here, there = find_numbers(source, source_language, ""), find_numbers(translation, target_language, "")
-    lost, added = _lacking(here, source, there, translation), _lacking(there, translation, here, source)
-    return lost, added
-
-
-def lost_numbers(
-    source: str, translation: str, source_language: str | None = None, target_language: str | None = None
-) -> list[str]:
-    """Return the values of a source text's certain numbers, in digits or words, that its translation lacks."""
-    return changed_numbers(source, translation, source_language, target_language)[0]
+    return _lacking(here, source, there, translation), _lacking(there, translation, here, source)
 
 
 def _lacking(numbers: Sequence[Number], text: str, others: Sequence[Number], other_text: str) -> list[str]:
@@ -197,10 +172,7 @@ def _lacking(numbers: Sequence[Number], text: str, others: Sequence[Number], oth
 
 def afternoon_values(text: str) -> dict[str, str]:
     """Return the values of a text's times after noon on the clock of 24 hours, as 15.3 for 3.3 in "3:30 pm"."""
-    if not AFTERNOON.search(text):
-        return {}
-    hours = [n.value for n in find_numbers(text) if HOUR.fullmatch(n.value) and AFTERNOON.match(text, n.end)]
-    return {value: plain(Decimal(value) + 12) for value in hours}
+    return {number.value: value for number in find_numbers(text) if (value := afternoon_value(text, number))}
 
 
 def _normalize(item: str) -> str:

@@ -13,8 +13,8 @@ from functools import cache
 from pathlib import Path
 
 from gatonegro.documents.edits import EditedText, edit
-from gatonegro.documents.items import amounts, find_numbers, lost_numbers, mask_items, preserves_items
-from gatonegro.documents.numbers import NUMBER_DATA, ROMAN, SPACES, SYMBOLS, base_language, digits_value, read_digits
+from gatonegro.documents.items import amounts, changed_numbers, find_numbers, mask_items, preserves_items
+from gatonegro.documents.numbers import NUMBER_DATA, ROMAN, SPACES, base_language, digits_value, read_digits, symbols_of
 
 WORD_LISTS = ("codes_after", "not_names", "units", "times")
 CODES_AFTER, NOT_NAMES, UNITS, TIMES = (frozenset(NUMBER_DATA[name].split()) for name in WORD_LISTS)
@@ -36,11 +36,7 @@ PHONE = re.compile(rf"[6-9]\d\d(?:[{SPACES}]\d{{3}}){{2}}")  # 600 123 456
 
 @cache
 def _expansions(language: str) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
-    """Return the data of what models misread in a language, as pairs.
-
-    These are patterns and their expansions, first the usual and then the rare ones, and patterns of what a translation
-    may not lack, with those of what it has for it.
-    """
+    """Return what models misread: pairs of a pattern and its expansion, usual and rare, and of what must be kept."""
     if language not in EXPANSION_DATA:
         return [], [], []
     data = EXPANSION_DATA[language]
@@ -60,7 +56,7 @@ def decimal_symbol(text: str, language: str | None) -> str:
 
     The result is "" for a language whose symbols are unknown.
     """
-    usual = SYMBOLS.get(base_language(language), "")[:1]
+    usual = symbols_of(language)[:1]
     votes: Counter[str] = Counter()
     for number in amounts(text) if usual else ():
         digits = number[0]
@@ -92,8 +88,8 @@ class Direction:
         >>> Direction("es", "en", ",").localize("12.000 euros, at 10.30", "12.000 euros, a las 10.30").text
         '12,000 euros, at 10.30'
         """
-        symbols = SYMBOLS.get(base_language(self.target))
-        if not self.decimal or symbols is None:
+        symbols = symbols_of(self.target)
+        if not self.decimal or not symbols:
             return EditedText(translation)
         unused: dict[str, list[str]] = {}  # value of a number in the source → its digits here, or "" to leave them
         for number in amounts(source):
@@ -114,7 +110,7 @@ class Direction:
         translation has one. In the second, decimals stay; in the third, number words and centuries are digits; in the
         fourth, abbreviations that models usually know are spelled out.
         """
-        language, symbols = base_language(self.source), SYMBOLS.get(base_language(self.target), "")
+        language, symbols = base_language(self.source), symbols_of(self.target)
         masked = mask_items(source)
         usual, rare = (
             [
@@ -142,11 +138,11 @@ class Direction:
         return list(forms.values())
 
     def preserves(self, source: str, translation: str) -> bool:
-        """Return True if a translation has the numbers, units, abbreviations and protected items of its source."""
+        """Return True if a translation has the numbers, units and items of its source, and words beside the items."""
         masked = mask_items(source)
         kept = _expansions(base_language(self.source))[2]
         return (
-            not lost_numbers(source, translation, self.source, self.target)
+            not changed_numbers(source, translation, self.source, self.target)[0]
             and preserves_items(source, translation)
             and not any(re.search(unit, masked) and not re.search(words, translation) for unit, words in kept)
         )

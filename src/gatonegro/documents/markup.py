@@ -21,7 +21,7 @@ from markdown_it.common.html_blocks import block_names
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
-from gatonegro.documents.edits import EditedText, edit
+from gatonegro.documents.edits import EditedText, disjoint, edit
 from gatonegro.documents.items import CODE_TAG_PATTERN, PROTECTED, TAG_PATTERN
 from gatonegro.documents.sentences import Segment
 
@@ -43,7 +43,8 @@ LINE_START = re.compile(r"[ \t>]*")
 # prose without a final stop; two spaces at its end are a line break of Markdown's
 WRAPPED = re.compile(r"([^\s#|][^\r\n|]{18,}(?:[\w,)*_~»”’]|</\w{1,9}>)) ?[\r\n]")
 ROW = re.compile(r"[^\S\r\n]*\|[^\r\n|]*\|(?:[^\r\n|]*\|)+\s*$")  # | a | b |
-REFERENCE = re.compile(r"(?<!\\)\[([^\[\]\r\n]+)\]\[[^\[\]\r\n]*\]")  # [text][1], defined in another text
+# [text][1], defined in another text
+REFERENCE = re.compile(r"(?<!\\)\[((?=[^\[\]]*[^\W\d_])[^\[\]\r\n]+)\]\[[^\[\]\r\n]*\]")
 BAR = re.compile(r"(?<!\\)\|")
 
 
@@ -138,7 +139,7 @@ def upper(text: str) -> str:
 def _find_markup(text: str) -> tuple[list[Span], list[Pair], list[Span]]:
     """Return the spans of a document to copy, such as code, the pairs of marks, and the line breaks in sentences."""
     environment: dict[str, Any] = {}
-    copied = _disjoint([*_verbatim(text), *(_blocks(text, environment) if BLOCK_HINT.search(text) else ())])
+    copied = disjoint([*_verbatim(text), *(_blocks(text, environment) if BLOCK_HINT.search(text) else ())])
     pairs: list[Pair] = []
     between: list[Span] = []
     for start, end in _paragraphs(text, copied) if INLINE_HINT.search(text) else ():
@@ -146,8 +147,8 @@ def _find_markup(text: str) -> tuple[list[Span], list[Pair], list[Span]]:
             found, apart = _inline(text[start:end], environment)
             pairs += [(start + a, start + b, start + c, start + d) for a, b, c, d in found]
             between += [(start + a, start + b) for a, b in apart]
-    copied = _disjoint([*copied, *between])
-    taken = _disjoint([*copied, *(mark for a, b, c, d in pairs for mark in ((a, b), (c, d)))])
+    copied = disjoint([*copied, *between])
+    taken = disjoint([*copied, *(mark for a, b, c, d in pairs for mark in ((a, b), (c, d)))])
     line_breaks = [(a, b) for a, b in _line_breaks(text) if not (_is_inside(a, taken) or _is_inside(b - 1, taken))]
     return copied, pairs, [(a, b) for a, b in line_breaks if not _is_inside(a - 1, copied)]
 
@@ -215,15 +216,6 @@ def _blocks(text: str, environment: dict[str, Any]) -> Iterator[Span]:
         yield lines[first][0], lines[last - 1][1]
 
 
-def _disjoint(spans: Iterable[Span]) -> list[Span]:
-    """Return spans in order, without those that begin inside an earlier one."""
-    kept: list[Span] = []
-    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
-        if end > start and (not kept or start >= kept[-1][1]):
-            kept.append((start, end))
-    return kept
-
-
 def _paragraphs(text: str, copied: Sequence[Span]) -> Iterator[Span]:
     """Yield the spans of a document in which pairs of marks are looked for: paragraphs, items of lists, cells."""
     lines = (match.start() for match in LINE.finditer(text) if NEW_BLOCK.match(text, *match.span()))
@@ -261,27 +253,20 @@ def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Sp
             has_text = text[end:at].strip(punctuation + whitespace)
             if has_text and not (_is_inside(start, items) or _is_inside(at, items)):  # as in https://a.es/_b_
                 pairs.append((start, end, at, at + width))
-    pairs += _references(text, _disjoint([*skipped, *items]))
+    others = disjoint([*skipped, *items])
+    links = [(*link.span(), *link.span(1)) for link in REFERENCE.finditer(text)]
+    pairs += [(a, b, c, d) for a, d, b, c in links if not (_is_inside(a, others) or _is_inside(c, others))]
     # in "2*3*4" or "a[i](x)", the marks are text
     edges = f" {text} "
     pairs = [p for p in pairs if not (edges[p[0]].isalnum() or edges[p[3] + 1].isalnum())]
     code = [match.span() for match in CODE.finditer(text) if not TAG.fullmatch(match[0])]
-    skipped = _disjoint([*skipped, *code])
+    skipped = disjoint([*skipped, *code])
     tags = [(named[1].lower(), tag) for tag in TAG.finditer(text) if (named := TAG_NAME.match(tag[0]))]
     tags = [(name, tag) for name, tag in tags if not _is_inside(tag.start(), skipped)]
     breaks += [tag.span() for name, tag in tags if name in BREAKS]
     inline = [(name, tag) for name, tag in tags if name not in BREAKS and not tag[0].endswith("/>")]
     pairs += [p for p in _tag_pairs(inline) if not (_is_in_word(text, p[0], p[1]) or _is_in_word(text, p[2], p[3]))]
     return list(_nested(p for p in pairs if text[p[1] : p[2]].strip())), breaks
-
-
-def _references(text: str, skipped: Sequence[Span]) -> Iterator[Pair]:
-    """Yield the marks of links whose targets are defined elsewhere, as in [text][1]."""
-    for link in REFERENCE.finditer(text):
-        if any(map(str.isalpha, link[1])) and not (
-            _is_inside(link.start(), skipped) or _is_inside(link.end(1), skipped)
-        ):
-            yield link.start(), link.start(1), link.end(1), link.end()
 
 
 def _tag_pairs(tags: Iterable[tuple[str, re.Match[str]]]) -> Iterator[Pair]:

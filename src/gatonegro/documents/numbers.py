@@ -9,11 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 NUMBER_DATA = json.loads(Path(__file__).with_name("numbers.json").read_text(encoding="utf-8"))
 SPACES = " \u00a0\u2009\u202f"
@@ -21,7 +20,9 @@ DIGITS = rf"(?:\d{{1,3}}(?:[{SPACES}]\d{{3}}(?!\d))+|\d+)(?:[.,:'’]\d+)*"  # 1
 SPACE = re.compile(f"[{SPACES}]")
 SIMPLE = re.compile(r"(\d+)(?:([.,'])(\d+))?")
 GROUPED = re.compile(r"(\d{1,3}(?: \d{3})+|[1-9]\d{0,2}([.,'])\d{3}(?:\2\d{3})*)(?:(?!\2)[.,'](\d+))?")
-ADDRESS = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}")
+BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
+ADDRESS = re.compile(rf"{BYTE}(?:\.{BYTE}){{3}}")  # 192.168.1.1
+HOUR, AFTERNOON = re.compile(r"(?:[1-9]|1[01])(?:\.\d\d?)?"), re.compile(NUMBER_DATA["afternoon"], re.IGNORECASE)
 TOKEN_PATTERN = re.compile(rf"{DIGITS}|[^\W\d_]+")
 WORD_GAPS = (" ", "-", "\u00a0", "\u2011")
 MAX_WORDS = 40  # of a number
@@ -33,8 +34,7 @@ ROMAN = {
 }  # "" and up to XXXIX
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(NamedTuple):
     """A number in a text, with its span there. It is certain if no translation may lack its value."""
 
     start: int
@@ -70,13 +70,17 @@ def _language_words(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 WORDS = {language: _language_words(data) for language, data in NUMBER_DATA["words"].items()}
-# decimal and grouping symbol of a language
-SYMBOLS = {language: symbols for symbols, names in NUMBER_DATA["symbols"].items() for language in names.split()}
+SYMBOLS: dict[str, str] = {name: signs for signs, names in NUMBER_DATA["symbols"].items() for name in names.split()}
 
 
 def base_language(language: str | None) -> str:
     """Return the language of a code such as "es_ES", or "" for None."""
     return re.split(r"[-_]", language or "")[0].lower()
+
+
+def symbols_of(language: str | None) -> str:
+    """Return the decimal and the grouping symbol of a language, or "" if they are unknown."""
+    return SYMBOLS.get(base_language(language), "")
 
 
 def plain(value: Decimal) -> str:
@@ -114,15 +118,21 @@ def digits_value(digits: str, decimal: str = "") -> str:
     return digits if read is None else plain(Decimal(f"{read[0]}.{read[1] or 0}"))
 
 
-def spelled_numbers(text: str, language: str) -> list[Number]:
-    """Return the numbers in words and Roman numerals of a Spanish or English text.
+def spelled_numbers(text: str, language: str | None = None) -> list[Number]:
+    """Return the numbers in words and Roman numerals of a text in Spanish or English, or by default in either.
 
     Numbers in digits before a word such as million are among them. Articles (un, una, one) and words with other
     meanings (segundo, second) are uncertain.
     """
-    tables = WORDS.get(language)
+    tables = [words for name, words in WORDS.items() if language is None or name == base_language(language)]
     tokens = list(TOKEN_PATTERN.finditer(text)) if tables else []
-    return [*_in_words(text, tokens, tables), *_roman(text, tokens, tables)] if tables else []
+    return [number for words in tables for read in (_in_words, _roman) for number in read(text, tokens, words)]
+
+
+def afternoon_value(text: str, number: Number) -> str | None:
+    """Return the value on the clock of 24 hours of a time after noon, as 15.3 for the 3:30 of "3:30 pm", or None."""
+    is_time = HOUR.fullmatch(number.value) and AFTERNOON.match(text, number.end)
+    return plain(Decimal(number.value) + 12) if is_time else None
 
 
 def _in_words(text: str, tokens: Sequence[re.Match[str]], tables: Mapping[str, Any]) -> Iterator[Number]:

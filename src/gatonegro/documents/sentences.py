@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gatonegro.checks import optional, whole
+from gatonegro.documents.edits import disjoint
 from gatonegro.documents.items import EMOJI_CHARS, EOL, PROTECTED, TAG_PATTERN, has_words, mask_items
-from gatonegro.documents.numbers import base_language, spelled_numbers
+from gatonegro.documents.numbers import spelled_numbers
 
 # "." ends no sentence after abbreviations in NON_FINAL. After RARELY_FINAL and initials ("J. K.", "U.S.", "EE. UU."),
 # it does only before one of OPENERS: not in "St. Mary", "pág. 12", "s. XIX".
@@ -66,14 +67,13 @@ def split_at_items(text: str, language: str | None = None) -> list[Segment]:
     With its language, Roman numerals are items too.
     """
     spans = [match.span() for match in PROTECTED.finditer(text)]
-    numbers = spelled_numbers(mask_items(text), base_language(language)) if language else ()
+    numbers = spelled_numbers(mask_items(text), language) if language else ()
     spans += [(n.start, n.end) for n in numbers if n.certain and n.kind == "roman"]
     parts: list[Segment] = []
     end = 0
-    for start, stop in sorted(spans):
-        if start >= end:
-            parts += [*_trim(text[end:start]), Segment(text[start:stop], False)]
-            end = stop
+    for start, stop in disjoint(spans):
+        parts += [*_trim(text[end:start]), Segment(text[start:stop], False)]
+        end = stop
     return [*parts, *_trim(text[end:])]
 
 

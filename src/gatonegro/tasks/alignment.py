@@ -94,15 +94,9 @@ def word_attention(
     ends = [len(tokenizer.decode(list(target_ids[: i + 1]), skip_special_tokens=skip)) for i in range(len(target_ids))]
     target_spans = list(zip([0, *ends], ends, strict=False))
     source_words, target_words = (words_of(text) for text in (source, target))
-    columns = np.zeros((attention.shape[1], len(source_words)), np.float32)  # (source tokens, words)
-    rows = np.zeros((len(target_words), len(attention)), np.float32)  # (words, target tokens)
-    for j, span in enumerate(source_spans[: attention.shape[1]]):
-        if (word := _word_index(source_words, *span)) is not None:
-            columns[j, word] = 1
-    for i, span in enumerate(target_spans[: len(attention)]):
-        if (word := _word_index(target_words, *span)) is not None:
-            rows[word, i] = 1
-    words = rows @ attention @ columns  # (words, words)
+    rows, columns = _token_words(target_spans, target_words), _token_words(source_spans, source_words)
+    num_rows, num_columns = min(len(rows), len(attention)), min(len(columns), attention.shape[1])
+    words = rows[:num_rows].T @ attention[:num_rows, :num_columns] @ columns[:num_columns]  # (words, words)
     # link marks only to marks, and words to words
     is_mark = [np.array([word.is_mark for word in side], bool) for side in (target_words, source_words)]
     return WordAttention(source_words, target_words, words * (is_mark[0][:, None] == is_mark[1]))
@@ -229,6 +223,9 @@ def _best_run(mark: Mark, words: WordAttention, low: int, high: int, taken: Sequ
     return best[1:]
 
 
-def _word_index(words: Sequence[Word], start: int, end: int) -> int | None:
-    """Return the index of the first word that overlaps a token's character span, or None if no word does."""
-    return next((i for i, word in enumerate(words) if word.start < end and word.end > start), None)
+def _token_words(spans: Sequence[tuple[int, int]], words: Sequence[Word]) -> np.ndarray:
+    """Return a matrix (tokens, words) with 1 for the first word that overlaps a token's character span."""
+    starts, ends = (np.array([word[at] for word in words]) for at in (1, 2))
+    tokens = np.array(spans).reshape(-1, 2, 1)
+    overlap = (starts < tokens[:, 1]) & (ends > tokens[:, 0])
+    return np.where(overlap & (overlap.cumsum(1) == 1), np.float32(1), np.float32(0))

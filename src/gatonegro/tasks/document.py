@@ -14,7 +14,6 @@ from gatonegro.documents import (
     cut_marks,
     has_words,
     insert_marks,
-    keeps_text_between,
     lower_capitals,
     split_markup,
     split_sentences,
@@ -43,11 +42,6 @@ class DocumentPart:
     is_piece: bool = False
     is_checked: bool = False
 
-    @property
-    def needs_attention(self) -> bool:
-        """True if only the attention tells where the marks belong in the translation."""
-        return any(not (mark.is_break or covers_all_words(mark, self.text)) for mark in self.marks)
-
 
 @dataclass
 class Document:
@@ -68,11 +62,6 @@ class Document:
             return EditedText(text)  # copied
         return self.direction.localize(like_source(part.text, text) if part.is_respelled else text, part.text)
 
-    def is_kept(self, part: DocumentPart, translation: str) -> bool:
-        """Return True if the translation of a part has its numbers, units and items, and words beside the items."""
-        kept = self.direction.preserves(part.text, translation)
-        return kept and keeps_text_between(part.text, translation)
-
 
 @dataclass
 class Sequences:
@@ -88,7 +77,7 @@ class Sequences:
             if part.ids:
                 part.sequence = len(document.sequences)
                 document.sequences.append(len(self.ids))
-                if part.needs_attention:
+                if any(not (mark.is_break or covers_all_words(mark, part.text)) for mark in part.marks):
                     self.options[len(self.ids)] = {"return_alignments": True}
                 self.ids.append(part.ids)
                 self.row_of.append(row)
@@ -170,7 +159,7 @@ def final_parts(
     if len(readings) > 1 and readings[1].is_respelled:
         return [readings[best_variant(part.text, best, texts)]]
     for reading, text in zip(readings[1:], texts[1:], strict=True):
-        if document.is_kept(reading, document.translation(reading, text).text):
+        if document.direction.preserves(part.text, document.translation(reading, text).text):
             return [reading]
     pieces = [final_parts(tokenizer, document, piece, answers, options) for piece in part.pieces]
     return [final for piece in pieces for final in piece] or [part]

@@ -110,7 +110,7 @@ def retry(
 
     A word or short phrase that was copied, or translated with a low score, is read in other spellings too.
     """
-    from gatonegro.documents import EditedText, keeps_text_between, preserves_items, split_at_items
+    from gatonegro.documents import EditedText, preserves_items, split_at_items
     from gatonegro.tasks.document import DocumentPart, Sequences, encode_parts
     from gatonegro.tasks.variants import variants
 
@@ -125,11 +125,10 @@ def retry(
                 continue
             part.is_checked = True
             plain = decode_text(tokenizer, answer[0].ids, options)
-            if not document.is_kept(part, document.translation(part, plain).text):
+            if not document.direction.preserves(part.text, document.translation(part, plain).text):
                 forms, is_respelled = document.direction.readings(part.text)[1:], False
                 segments = split_at_items(part.text, document.direction.source)
-                keeps_items = preserves_items(part.text, plain) and keeps_text_between(part.text, plain)
-                if keeps_items and segments == split_at_items(part.text):
+                if preserves_items(part.text, plain) and segments == split_at_items(part.text):
                     segments = []  # only a number in words or a unit is lost
                 if len(segments) > 1:
                     parts = encode_parts(tokenizer, document, segments, part.marks, encoded.max_length, options)
@@ -222,8 +221,9 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
     output.notices[:] = [n for n in output.notices if n.kind not in ("loop", "limit") or n.kind in kinds]
     calibration = Calibration.of(config) if options["doubt"] else None
     out: list[dict[str, Any]] = []
+    answers = [None if part.sequence is None else output.answers[part.sequence] for part in parts]
     for rank in range(max([1, *map(len, output.answers)])):
-        chosen = [None if part.sequence is None else at_rank(output.answers[part.sequence], rank) for part in parts]
+        chosen = [rows and rows[min(rank, len(rows) - 1)] for rows in answers]  # or the last one
         used = [sentence for sentence in chosen if sentence is not None]
         if options["return_tensors"]:
             out += [{"translation_token_ids": [i for sentence in used for i in sentence.ids]}] if used else []
@@ -265,11 +265,6 @@ def table_column_names(config: Config, options: Mapping[str, Any]) -> list[str]:
         return [names[0], "doubtful", "doubt"]
     languages, links = options["return_languages"], options["return_alignments"]
     return [*names, *["src_lang", "tgt_lang"] * languages, *["alignments"] * links, "doubtful", "doubt"]
-
-
-def at_rank(translations: Sequence[Generated], rank: int) -> Generated:
-    """Return the n-th best translation of a list, or the last one if the list is shorter."""
-    return translations[min(rank, len(translations) - 1)]
 
 
 DIRECTION_CHECK = Check(
