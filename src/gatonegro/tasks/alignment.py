@@ -228,4 +228,5 @@ def _token_words(spans: Sequence[tuple[int, int]], words: Sequence[Word]) -> np.
     starts, ends = (np.array([word[at] for word in words]) for at in (1, 2))
     tokens = np.array(spans).reshape(-1, 2, 1)
     overlap = (starts < tokens[:, 1]) & (ends > tokens[:, 0])
-    return np.where(overlap & (overlap.cumsum(1) == 1), np.float32(1), np.float32(0))
+    first: np.ndarray = overlap & (overlap.cumsum(1) == 1)
+    return first.astype(np.float32)

@@ -1,7 +1,4 @@
-"""Translation of documents sentence by sentence, with the text between sentences copied.
-
-The functions import what only they need: reading documents takes 0.1 s to import, which other tasks need not pay.
-"""
+"""Translation of documents sentence by sentence, with the text between sentences copied."""
 
 from __future__ import annotations
 
@@ -22,6 +19,8 @@ from gatonegro.tasks.generation import generate as generate_text
 from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, columns, notice
 from gatonegro.tasks.windows import check_str
 from gatonegro.tokenization import Tokenizer
+
+# The functions import `documents` and what needs it themselves: that takes 0.1 s, which other tasks need not pay.
 
 TASK_NAME_PATTERN = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[A-Za-z]+)?)")
 
