@@ -140,8 +140,7 @@ def _find_markup(text: str) -> tuple[list[Span], list[Pair], list[Span]]:
     """Return the spans of a document to copy, such as code, the pairs of marks, and the line breaks in sentences."""
     environment: dict[str, Any] = {}
     copied = disjoint([*_verbatim(text), *(_blocks(text, environment) if BLOCK_HINT.search(text) else ())])
-    pairs: list[Pair] = []
-    between: list[Span] = []
+    pairs, between = [], []
     for start, end in _paragraphs(text, copied) if INLINE_HINT.search(text) else ():
         if INLINE_HINT.search(text, start, end):
             found, apart = _inline(text[start:end], environment)

@@ -69,8 +69,7 @@ def split_at_items(text: str, language: str | None = None) -> list[Segment]:
     spans = [match.span() for match in PROTECTED.finditer(text)]
     numbers = spelled_numbers(mask_items(text), language) if language else ()
     spans += [(n.start, n.end) for n in numbers if n.certain and n.kind == "roman"]
-    parts: list[Segment] = []
-    end = 0
+    parts, end = [], 0
     for start, stop in disjoint(spans):
         parts += [*_trim(text[end:start]), Segment(text[start:stop], False)]
         end = stop
