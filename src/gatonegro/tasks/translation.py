@@ -20,7 +20,7 @@ from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, col
 from gatonegro.tasks.windows import check_str
 from gatonegro.tokenization import Tokenizer
 
-# The functions import `documents` and what needs it themselves: that takes 0.1 s, which other tasks need not pay.
+# The functions import `documents` and what needs it themselves: that takes 60 ms, which other tasks need not pay.
 
 TASK_NAME_PATTERN = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[A-Za-z]+)?)")
 
