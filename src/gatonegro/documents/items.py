@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gatonegro.documents.edits import disjoint
-from gatonegro.documents.numbers import DIGITS, Number, afternoon_value, digits_value, spelled_numbers, symbols_of
+from gatonegro.documents.numbers import AFTERNOON, DIGITS, Number, digits_value, hour_value, spelled_numbers, symbols_of
 
 ITEM_DATA = json.loads(Path(__file__).with_name("items.json").read_text(encoding="utf-8"))
 
@@ -172,7 +172,8 @@ def _lacking(numbers: Sequence[Number], text: str, others: Sequence[Number], oth
 
 def afternoon_values(text: str) -> dict[str, str]:
     """Return the values of a text's times after noon on the clock of 24 hours, as 15.3 for 3.3 in "3:30 pm"."""
-    return {number.value: value for number in find_numbers(text) if (value := afternoon_value(text, number))}
+    numbers = find_numbers(text) if AFTERNOON.search(text) else ()
+    return {number.value: value for number in numbers if (value := hour_value(text, number))}
 
 
 def _normalize(item: str) -> str:

@@ -129,7 +129,7 @@ def spelled_numbers(text: str, language: str | None = None) -> list[Number]:
     return [number for words in tables for read in (_in_words, _roman) for number in read(text, tokens, words)]
 
 
-def afternoon_value(text: str, number: Number) -> str | None:
+def hour_value(text: str, number: Number) -> str | None:
     """Return the value on the clock of 24 hours of a time after noon, as 15.3 for the 3:30 of "3:30 pm", or None."""
     is_time = HOUR.fullmatch(number.value) and AFTERNOON.match(text, number.end)
     return plain(Decimal(number.value) + 12) if is_time else None
