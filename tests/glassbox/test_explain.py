@@ -255,6 +255,17 @@ def test_every_text_is_there_in_both_languages():
     assert all(": " in text for message in GLOSSARY.values() for text in message)
 
 
+def test_ids_without_a_token_are_shown_by_number(parts):
+    model, tokenizer = copy.deepcopy(parts["gpt2"])
+    model.resize_token_embeddings(len(tokenizer) + 50)
+    with torch.no_grad():
+        model.embeddings.tokens.weight[len(tokenizer) :] *= 1000  # the likeliest, or the least likely
+    shown = {f"#{i}" for i in range(len(tokenizer), len(tokenizer) + 50)}
+    explanation = explain("El gato negro", model, tokenizer=tokenizer, max_new_tokens=2)
+    assert shown & {*explanation.words.values()}
+    assert str(explanation)
+
+
 def test_an_explanation_is_in_the_requested_language_and_not_the_users(monkeypatch, make_folder):
     monkeypatch.setenv("GATONEGRO_LANG", "en")
     folder = make_folder("masked-lm")

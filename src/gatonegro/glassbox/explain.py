@@ -101,8 +101,13 @@ def explain(
     steps = tuple(replace(each, lang=lang) for each in fields.pop("steps"))
     notes = _notes(text, prompt, subject.model.precision, max_new_tokens if cut else 0, "answer" in fields)
     diagnosis = diagnosis_of(text, name, subject.tokenizer, subject.languages, is_encoder_decoder(source.config))
-    tokens = tuple(subject.tokenizer.convert_ids_to_tokens(prompt.ids))
+    tokens = _names(subject.tokenizer, prompt.ids)
     return Explanation(text, name, lang, tokens, steps, notes=notes, diagnosis=diagnosis, **fields)
+
+
+def _names(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, ...]:
+    """Return the tokens of ids, with "#7" for one that the model has and its tokenizer has not."""
+    return tuple(tokenizer.convert_ids_to_tokens(i) or f"#{i}" for i in ids)
 
 
 @dataclass(frozen=True)
@@ -208,12 +213,12 @@ def _vectorization(
 def _encoder_fields(model: Model, tokenizer: Tokenizer, prompt: _Prompt) -> dict[str, Any]:
     """Run an encoder and its head on token ids, and return the fields of an `Explanation`."""
     ids = prompt.ids
-    packed, names = pack([ids], model.config).to(model.device), tokenizer.convert_ids_to_tokens(ids)
+    packed, names = pack([ids], model.config).to(model.device), _names(tokenizer, ids)
     with record_activations(model) as trace:
         result = model.run(packed)
     if not result.isfinite().all():
         raise not_finite_error(model.dtype)
-    labels = RowLabels(tuple(names))
+    labels = RowLabels(names)
     steps = [_vectorization(model.embeddings, trace, "embeddings", packed, names)]
     steps += stack_steps(model.encoder, trace, output_of(trace, "embeddings"), "encoder", labels)
     z, head = output_of(trace, "encoder"), model.task_head
@@ -227,8 +232,7 @@ def _encoder_fields(model: Model, tokenizer: Tokenizer, prompt: _Prompt) -> dict
         masked = head == "masked-lm"
         kind, variant = ("next", "masked_next") if masked else ("tokens", "")
         last, words = _likeliest(result, kind, labels, {"z": z, **inner}, variant, weights=weights)
-        id2label = model.config.id2label
-        shown = tokenizer.convert_ids_to_tokens(words) if masked else [id2label[i] for i in words]
+        shown = _names(tokenizer, words) if masked else [model.config.id2label[i] for i in words]
         return {"steps": (*steps, last), "words": dict(zip(words, shown, strict=True))}
     probs = TENSOR_SCORE_FUNCTIONS[model.config.score_function](result[0])
     tensors = {"z_1": z[0], **{part: x[0] for part, x in inner.items()}, "logits": result[0], "probs": probs}
@@ -270,7 +274,6 @@ def _generation_fields(model: LanguageModel, tokenizer: Tokenizer, ids: list[int
     config = model.generation_config.with_options(
         {"num_beams": 1, "do_sample": False, "max_new_tokens": max_new, "num_return_sequences": 1}
     )
-    names = tokenizer.convert_ids_to_tokens
     sources, prompts = (None, [ids]) if decoder is None else ([ids], None)
     ((text,),) = model.generate_ids(sources, prompts, config)
     output_ids = text.ids
@@ -281,8 +284,8 @@ def _generation_fields(model: LanguageModel, tokenizer: Tokenizer, ids: list[int
         logits = model.run(read, target=packed)
     if not logits.isfinite().all():
         raise not_finite_error(model.dtype)
-    labels = RowLabels(tuple(names(inputs)), tuple(names(output_ids))[1:])
-    source = labels if decoder is None else RowLabels(tuple(names(ids)))
+    labels = RowLabels(_names(tokenizer, inputs), _names(tokenizer, output_ids)[1:])
+    source = labels if decoder is None else RowLabels(_names(tokenizer, ids))
     steps = [_vectorization(model.embeddings, trace, "embeddings", read, source.tokens)]
     x = output_of(trace, "embeddings")
     if decoder is not None:
@@ -301,8 +304,8 @@ def _generation_fields(model: LanguageModel, tokenizer: Tokenizer, ids: list[int
     last, words = _likeliest(logits, "next", labels, {"z": output_of(trace, "decoder")}, formula=formula)
     return {
         "steps": (*steps, last),
-        "written": tuple(names(output_ids)),
+        "written": _names(tokenizer, output_ids),
         "text_written": tokenizer.decode(output_ids[len(ids) if decoder is None else 0 :], skip_special_tokens=True),
         "cut": text.unfinished == "limit",
-        "words": dict(zip(words, names(words), strict=True)),
+        "words": dict(zip(words, _names(tokenizer, words), strict=True)),
     }
