@@ -63,7 +63,9 @@ def test_a_path_that_cannot_be_encoded_is_told(tmp_path):
 
 @pytest.mark.skipif(storage.fcntl is None, reason="the lock is another on Windows")
 def test_a_save_removes_the_temporary_files_of_killed_saves(tmp_path):
-    old, new, other = (tmp_path / name for name in (".a.json.0123abcd.tmp", ".a.json.0123abce.tmp", ".mine.tmp"))
+    old, new, other = (
+        tmp_path / name for name in (".a.json.0123abcd.gatonegro", ".a.json.0123abce.gatonegro", ".mine.0123abcd.tmp")
+    )
     for file in (old, new, other):
         file.touch()
     for file in (old, other):

@@ -36,7 +36,7 @@ MAX_FILE_BYTES = {
     "": 16 * MIB,
 }
 MAX_JSON_DEPTH = 64  # of objects and lists within each other; functions of the standard library recurse into them
-TEMPORARY_NAME = re.compile(r"\..+\.[\da-f]{8}\.tmp")
+TEMPORARY_NAME = re.compile(r"\..+\.[\da-f]{8}\.gatonegro")  # no other program's
 MAX_TEMPORARY_AGE = 3600  # seconds; then a process that writes to it is taken for dead
 _locked = threading.local()  # the folders that this thread has locked
 
@@ -70,7 +70,7 @@ class Staging:
 
     def file(self, name: str) -> Path:
         """Return a temporary file to write to, which will replace the folder's file of a given name."""
-        temporary = self.folder / f".{name}.{secrets.token_hex(4)}.tmp"
+        temporary = self.folder / f".{name}.{secrets.token_hex(4)}.gatonegro"
         self.steps.append((name, temporary))
         temporary.touch()
         self._mode = temporary.stat().st_mode  # safetensors' save_file would make it readable by its owner only

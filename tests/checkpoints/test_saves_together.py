@@ -71,7 +71,7 @@ children = [child(lambda n=n: saver(n)) for n in range(count)] + [child(reader),
 assert [wait(pid) for pid in children] == [0] * len(children)
 last = load()
 assert isinstance(last, float) and last in {n * times + times for n in range(count)}, last
-print(sorted(path.name for path in folder.iterdir() if "tmp" in path.name or "lock" in path.name))
+print(sorted(path.name for path in folder.iterdir() if ".gatonegro" in path.name or "lock" in path.name))
 """
 KILLED = (
     """

@@ -56,7 +56,7 @@ def test_others_may_read_what_is_written(tmp_path):
 
 
 def test_leftovers_of_long_ago(tmp_path):
-    old, new = tmp_path / ".model.safetensors.1.tmp", tmp_path / ".model.safetensors.2.tmp"
+    old, new = (tmp_path / f".model.safetensors.0123456{i}.gatonegro" for i in (1, 2))
     for path in (old, new):
         path.touch()
     os.utime(old, (0, 0))
@@ -154,7 +154,7 @@ def test_file_that_is_held_open(tmp_path, monkeypatch):
     unlink = Path.unlink
     write(tmp_path, state(), max_shard_size=9000)
     with monkeypatch.context() as patch:  # the old shards cannot be removed: no harm done
-        patch.setattr(Path, "unlink", lambda p, **k: unlink(p, **k) if p.suffix == ".tmp" else held(p))
+        patch.setattr(Path, "unlink", lambda p, **k: unlink(p, **k) if p.suffix == ".gatonegro" else held(p))
         write(tmp_path, state(2))
         assert same(load(tmp_path), state(2))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -120,12 +119,10 @@ def _save_id(path: Path) -> str | None:
 
 
 def _remove_old_files(folder: Path, names: set[str]) -> None:
-    """Remove a checkpoint's obsolete files: old weights, and temporary files of a process that died."""
-    long_ago = time.time() - 3600  # seconds; a process without the lock may be writing the younger ones
-    for path in (*(folder / name for name in names), *folder.glob(".model*.tmp")):
+    """Remove a checkpoint's obsolete weights."""
+    for name in names:
         with suppress(OSError):  # on Windows, while a model is mapped from it
-            if path.suffix != ".tmp" or path.stat().st_mtime < long_ago:
-                path.unlink()
+            (folder / name).unlink()
 
 
 def _parse_size(size: int | str) -> int:
