@@ -26,13 +26,13 @@ def run(args: Namespace) -> None:
     from gatonegro.glassbox.explanation import saver_of
     from gatonegro.glassbox.text import show, to_text
 
-    if args.output:
+    if args.output is not None:
         if len(args.texts) != 1 or args.texts == ["-"]:
             raise OptionError(*MESSAGES["one_text"].format(output=args.output))
-        saver_of(args.output)  # raises for a wrong suffix, before the model runs
+        saver_of(args.output)  # raises for a wrong suffix or folder, before the model runs
     for text in flattened(parts, apart=not args.json):
         explanation = explain(text, args.model, max_new_tokens=args.max_new_tokens, **source_of(args))
-        if args.output:
+        if args.output is not None:
             path = explanation.save(args.output)
             print_message(MESSAGES["written"].format(path=path))
         elif args.json:

@@ -17,14 +17,21 @@ from gatonegro.errors import InputError, OptionError
 from gatonegro.i18n import Message
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # represent bytes that are not UTF-8
-ENCODINGS = {  # other than UTF-8, by the first characters, which are bytes; Latin letters have null bytes
+# a line of bytes in Latin-1 or the like: never more than three in a row above ASCII, nor those of a surrogate in UTF-8
+LATIN_LINE = "(?:[\t-\r -~]|(?!\udced[\udca0-\udcbf][\udc80-\udcbf])[{0}]{{1,3}}(?![{0}]))*\\Z"
+ENCODING_STARTS = {  # other than UTF-8, by the first characters, which are bytes; Latin letters have null bytes
     "utf-32": "\udcff\udcfe\0\0|\0\0\udcfe\udcff", "utf-16": "\udcff\udcfe|\udcfe\udcff",
     "utf-32le": "[^\0]\0{3}", "utf-32be": "\0{3}[^\0]", "utf-16le": "([^\0]\0){2}", "utf-16be": "(\0[^\0]){2}",
-    "latin1": "(?s:.*)[\ud800-\udfff]",
+    "latin1": LATIN_LINE.format("\udca0-\udcff"),
+    "windows-1252": LATIN_LINE.format("\udc80\udc85\udc91-\udc97\udc99\udca0-\udcff"),  # €, …, quotation marks, dashes
 }  # fmt: skip
+ENCODINGS = {name: re.compile(start) for name, start in ENCODING_STARTS.items()}
 CHUNK_BYTES = 1 << 17  # bytes of standard input per read: about a thousand lines
 CHUNK_ROWS = 1000  # rows of a CSV per list of texts
+HEAD_LINES = 20  # lines in which a table's header and delimiter are looked for
+MAX_CELL_CHARS = 1 << 27  # a longer cell of a CSV is taken for a quotation mark that is not closed
 DELIMITERS = ",;\t|"
+DELIMITER_LINE = re.compile(rf'"?sep=([{DELIMITERS}])"?[\r\n]*')  # Excel's, before the header
 COLUMN_NAME = re.compile(r"[^\W\d]([\w .()/-]{0,38}[\w)])?")  # in prose, a space follows a comma
 
 
@@ -83,7 +90,7 @@ def find_columns(lines: Iterable[str]) -> tuple[list[str], str] | None:
 
     A table has a header of short, different names, and rows of as many fields.
     """
-    lines = list(islice(lines, 20))
+    lines = [line for line in islice(lines, HEAD_LINES) if not DELIMITER_LINE.fullmatch(line)]
     for delimiter in DELIMITERS:
         try:
             header, *rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
@@ -99,26 +106,33 @@ def find_columns(lines: Iterable[str]) -> tuple[list[str], str] | None:
 
 def _column(name: str) -> Iterator[list[str]]:
     """Return lists of the texts in a column of the CSV or TSV file on standard input."""
+    csv.field_size_limit(MAX_CELL_CHARS)
     lines = TextIOWrapper(_standard_input().buffer, "utf-8-sig", "surrogateescape", newline="")  # any line ends
-    first = next(lines, "")
-    if _encoding(first):
-        raise _not_utf8(MESSAGES["row"].format(n=1), first)
-    delimiter = max(DELIMITERS, key=lambda one: (name in first.strip().split(one), first.count(one)))
-    rows = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)  # a quote must be closed
+    head = list(islice(lines, HEAD_LINES)) or [""]
+    if _encoding(head[0]) is not None:
+        raise _not_utf8(MESSAGES["row"].format(n=1), head[0])
+    told = DELIMITER_LINE.fullmatch(head[0])
+    delimiters, head = (told[1], head[1:]) if told else (DELIMITERS, head)
     try:
-        names = next(rows, [])
+        headers = {one: next(filter(None, csv.reader(head, delimiter=one)), []) for one in delimiters}
+        delimiter = max(headers, key=lambda one: (name in headers[one], len(headers[one])))
+        rows = csv.reader(chain(head, lines), delimiter=delimiter, strict=True)  # a quote must be closed
+        names = next(filter(None, rows), [])
     except csv.Error as error:
-        raise InputError(*MESSAGES["no_table"].format(row=0, error=error)) from None
-    if name not in names:
-        raise InputError(*MESSAGES["no_column"].format(name=name, names=", ".join(names)))
-    return _column_parts(rows, names.index(name))
+        raise _no_table(1, error) from None
+    if not names:
+        raise InputError(*MESSAGES["empty_stdin"])
+    if names.count(name) != 1:
+        key = "repeated_column" if name in names else "no_column"
+        raise InputError(*MESSAGES[key].format(name=name, names=", ".join(names)))
+    return _column_parts(rows if len(names) == 1 else filter(None, rows), names.index(name))
 
 
 def _column_parts(rows: Iterator[list[str]], index: int) -> Iterator[list[str]]:
     part: list[str] = []
     n = 1
     try:
-        for n, row in enumerate(filter(None, rows), 2):
+        for n, row in enumerate(rows, 2):
             text = row[index] if index < len(row) else ""
             if SURROGATE.search(text):
                 yield part
@@ -129,8 +143,13 @@ def _column_parts(rows: Iterator[list[str]], index: int) -> Iterator[list[str]]:
                 part = []
     except csv.Error as error:
         yield part
-        raise InputError(*MESSAGES["no_table"].format(row=n, error=error)) from None
+        raise _no_table(n + 1, error) from None
     yield part
+
+
+def _no_table(row: int, error: csv.Error) -> InputError:
+    reason = MESSAGES["long_cell" if "limit" in str(error) else "open_quote"].format(limit=MAX_CELL_CHARS)
+    return InputError(*MESSAGES["no_table"].format(row=row, reason=reason))
 
 
 def _standard_input() -> TextIO:
@@ -159,20 +178,21 @@ def _decoded(lines: list[bytes], n_done: int, end: bytes, keep_ends: bool) -> It
     for n, line in enumerate(lines, n_done + 1):
         line = line + end if keep_ends else line.rstrip(b"\r")
         text = line.decode("utf-8-sig" if n == 1 else "utf-8", "surrogateescape")
-        if _encoding(text):
+        if _encoding(text) is not None:
             yield part  # the lines before it are answered
             raise _not_utf8(MESSAGES["line"].format(n=n), text)
         part.append(text)
     yield part
 
 
-def _encoding(text: str) -> str:
-    """Return the likely encoding of a text of bytes, or an empty string if it is UTF-8."""
-    suspect = "\0" in text or SURROGATE.search(text)
-    return next((name for name, start in ENCODINGS.items() if re.match(start, text)), "") if suspect else ""
+def _encoding(text: str) -> str | None:
+    """Return the likely encoding of a text of bytes, an empty string if it is unknown, or None if it is UTF-8."""
+    bad = SURROGATE.search(text)
+    likely = (name for name, start in ENCODINGS.items() if start.match(text))
+    return next(likely, "" if bad else None) if bad or "\0" in text else None
 
 
 def _not_utf8(name: Message, text: str) -> InputError:
-    bad = SURROGATE.search(text)
+    bad, encoding = SURROGATE.search(text), _encoding(text)
     n = bad.start() + 1 if bad else 1
-    return InputError(*MESSAGES["not_utf8"].format(name=name, n=n, encoding=_encoding(text)))
+    return InputError(*MESSAGES["not_utf8" if encoding else "no_encoding"].format(name=name, n=n, encoding=encoding))

@@ -53,7 +53,7 @@ def run(args: Namespace) -> None:
         return_alignments=args.align,
         **options_of(args),
     )
-    show: Show = partial(_as_json if args.json else _as_lines, n_best > 1)
+    show: Show = partial(_as_json, n_best > 1) if args.json else partial(_as_lines, n_best > 1, args.column is not None)
     if keep_ends and args.texts in ([], ["-"]):
         show = _as_document
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -110,16 +110,16 @@ def _as_json(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
     print_json(record)
 
 
-def _as_lines(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
+def _as_lines(several: bool, by_row: bool, text: str, answers: list[dict[str, Any]]) -> None:
     """Print each translation on a line, with its score if there are several and its word alignment if requested."""
     for answer in answers:
-        values = [text if answer["translation_text"] is None else answer["translation_text"]]  # with line breaks
+        values = [text if answer["translation_text"] is None else answer["translation_text"]]
         if several:
             values.insert(0, "" if answer["score"] is None else f"{answer['score']:.4f}")
         if "alignments" in answer:
             values.append(" ".join(f"{link['source']}→{link['target']}" for link in answer["alignments"]))
-        if len(values) == 1:
-            print(*values, flush=True)
+        if len(values) == 1 and not by_row:
+            print(*values, flush=True)  # with line breaks
         else:
             print_tabs(*values)
 

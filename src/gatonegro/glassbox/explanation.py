@@ -67,11 +67,13 @@ def saver_of(path: str | Path) -> Callable[[Record, Path], None]:
     """Return the function that saves an explanation in the file format given by a path's suffix.
 
     Raises:
-        OptionError: the suffix is unknown, or the path is a folder.
+        OptionError: the suffix is unknown, the path is a folder, or it is in a folder that does not exist.
     """
     path = Path(path)
     if path.is_dir():
         raise OptionError(*MESSAGES["is_a_folder"].format(path=path))
     if path.suffix.lower() not in SAVERS:
         raise OptionError(*MESSAGES["no_suffix"].format(name=path.name, known=", ".join(SAVERS)))
+    if not path.parent.is_dir():
+        raise OptionError(*MESSAGES["no_folder"].format(path=path, folder=path.parent))
     return SAVERS[path.suffix.lower()]
