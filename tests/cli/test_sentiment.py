@@ -77,6 +77,27 @@ def test_the_encoding_of_a_file_is_guessed(tiny, refused, name, column):
         assert f"iconv -f {name} -t" in refused("sentiment", "-m", tiny, *column, stdin=stdin)
 
 
+@pytest.mark.parametrize("column", [[], ["--column", "texto"]])
+@pytest.mark.parametrize(
+    ("stdin", "encoding"),
+    [
+        ("«¿Él?», texto\n".encode("latin1"), "latin1"),
+        ("“Sí”, —texto: 10 €\n".encode("cp1252"), "windows-1252"),
+        ("αβγ δε\n".encode("utf-16le"), None),
+        ("中文, 這是\n".encode("utf-16be"), None),
+        ("привет, мир\n".encode("koi8-r"), None),
+        ("你好世界\n".encode("gbk"), None),
+        (b"hola \xed\xa0\xbd\xed\xb8\xad\n", None),
+        (b"hola \xed\xa0\xbd\n", None),
+        ("año caf\n".encode().replace(b"f", b"f\xe9"), None),
+    ],
+)
+def test_an_encoding_is_named_where_it_is_likely(tiny, refused, stdin, encoding, column):
+    message = refused("sentiment", "-m", tiny, *column, stdin=stdin)
+    assert (f"iconv -f {encoding} -t utf-8" if encoding else "save it as UTF-8") in message
+    assert encoding or "iconv" not in message
+
+
 def test_a_null_character_is_no_sign_of_another_encoding(tiny, run):
     for stdin in (b"\0hola\n", b"a\0\n", b"uno\0dos\0\n"):
         assert len(run("sentiment", "--json", "-m", tiny, stdin=stdin)[0].splitlines()) == 1

@@ -14,6 +14,9 @@ TABLES = {
     "no last break": b'texto,id\n"el gato, bueno",1\n,2\n"muy\nmalo",3\nla casa,4',
     "old Mac": b'id,texto\r1,"el gato, bueno"\r2,\r3,"muy\nmalo"\r4,la casa\r',
     "a line break in the header": b'"the\nid",texto\n1,"el gato, bueno"\n2,\n3,"muy\nmalo"\n4,la casa\n',
+    "another delimiter in the header": b'"a,b\nc,d";"texto"\n1;"el gato, bueno"\n2;\n3;"muy\nmalo"\n4;la casa\n',
+    "delimiter named": b'sep=;\r\ntexto;x\r\nel gato, bueno;1\r\n;2\r\n"muy\nmalo";3\r\nla casa;4\r\n',
+    "one column": b'\n\ntexto\n"el gato, bueno"\n\n"muy\nmalo"\nla casa\n',
     "short rows": b'id,texto\n1,"el gato, bueno"\n2\n3,"muy\nmalo"\n\n4,la casa,more\n',
 }  # fmt: skip
 TEXTS = ["el gato, bueno", "", "muy\nmalo", "la casa"]
@@ -36,7 +39,7 @@ def test_every_command_that_reads_texts_reads_a_column(tiny, translator, run, co
 
 
 @pytest.mark.case("N5")
-@pytest.mark.parametrize("name", [*TABLES][:6])
+@pytest.mark.parametrize("name", [*list(TABLES)[:6], "delimiter named"])
 def test_a_table_is_recognised(tiny, run, name):
     out, err = run("sentiment", "-m", tiny, stdin=TABLES[name])
     assert "looks like a table with the columns" in err and "--column 'texto'" in err and err.count("\n") == 1
@@ -71,21 +74,52 @@ def test_a_column_that_is_not_there(tiny, refused, lang):
     message = refused("sentiment", "-m", tiny, "--lang", lang, "--column", "text", stdin=TABLES["semicolons"])
     assert "'text'" in message and "id, texto, nota" in message
     assert "--column" in refused("sentiment", "-m", tiny, "--column", "texto", "hola")
-    assert "''" in refused("sentiment", "-m", tiny, "--column", "", stdin=b"")
+    assert "''" in refused("sentiment", "-m", tiny, "--column", "", stdin=b"t,u\n")
+
+
+@pytest.mark.parametrize(("lang", "part"), [("en", "several columns 'a'"), ("es", "varias columnas 'a'")])
+def test_a_column_whose_name_another_has(tiny, run, refused, lang, part):
+    stdin = b"a,b,a\nuno,dos,tres\n"
+    assert part in refused("tokens", "-m", tiny, "--lang", lang, "--column", "a", stdin=stdin)
+    assert lines(run("tokens", "--json", "-m", tiny, "--column", "b", stdin=stdin)[0])[0]["text"] == "dos"
+
+
+@pytest.mark.parametrize("stdin", [b"", b"\xef\xbb\xbf", b"\n\r\n", b"sep=;\n"])
+def test_a_table_that_is_empty(tiny, refused, stdin):
+    assert "standard input is empty" in refused("sentiment", "-m", tiny, "--column", "texto", stdin=stdin)
+
+
+def test_a_translated_row_is_a_line(translator, run):
+    stdin = b'id,texto\n1,"El gato.\nLa casa."\n2,\n3,El perro.\n4,"\n"\n'
+    out = run("translate", "-m", translator, "--column", "texto", stdin=stdin)[0].split("\n")
+    rows = lines(run("translate", "--json", "-m", translator, "--column", "texto", stdin=stdin)[0])
+    assert len(out) == 5 and out[1] == "" == out[3].strip()
+    assert out[0].split() == rows[0]["translation"].split() and "\n" in rows[0]["translation"]
 
 
 def test_a_table_that_cannot_be_read(tiny, refused):
     message = refused("tokens", "-m", tiny, "--column", "t", printed=None, stdin=b"t,u\nhola,1\ncaf\xe9,2\n")
     assert "row 3 of standard input is not UTF-8 (character 4)" in message
+
+
+def test_a_cell_may_be_long(tiny, run, refused, monkeypatch):
     long = b"t,u\nhola,1\n" + b"a" * 200_000 + b",2\n"
-    assert "after row 2: field larger" in refused("tokens", "-m", tiny, "--column", "t", printed=None, stdin=long)
+    records = lines(run("tokens", "--json", "-m", tiny, "--column", "t", stdin=long)[0])
+    assert [len(record["text"]) for record in records] == [4, 200_000]
+    monkeypatch.setattr(cli_input, "MAX_CELL_CHARS", 100_000)
+    message = refused("tokens", "-m", tiny, "--column", "t", printed=None, stdin=long)
+    assert "from row 3 on: a cell has more than 100000 characters" in message
 
 
 @pytest.mark.parametrize(
-    "table", [b'id,texto\n1,"no cierra\n2,bueno\n', b'"id,texto\n1,bueno\n', b"a" * 200_000 + b",texto\nx,y\n"]
+    ("lang", "part"), [("en", "a quotation mark is not closed"), ("es", "unas comillas no se cierran")]
 )
-def test_a_quote_that_is_not_closed_is_told(tiny, refused, table):
-    assert "cannot be read as a table" in refused("sentiment", "-m", tiny, "--column", "texto", stdin=table)
+@pytest.mark.parametrize("table", [b'id,texto\n1,"no cierra\n2,bueno\n', b'"id",texto\n"1"x,bueno\n'])
+def test_a_quote_that_is_not_closed_is_told(tiny, refused, table, lang, part):
+    message = refused("sentiment", "-m", tiny, "--lang", lang, "--column", "texto", stdin=table)
+    assert part in message and ("row 2" in message or "fila 2" in message)
+    header = refused("sentiment", "-m", tiny, "--lang", lang, "--column", "texto", stdin=b'"id,texto\n1,bueno\n')
+    assert part in header and ("row 1" in header or "fila 1" in header)
 
 
 def test_many_rows_come_in_parts(tiny, monkeypatch, run):

@@ -111,8 +111,7 @@ def _column(name: str) -> Iterator[list[str]]:
     head = list(islice(lines, HEAD_LINES)) or [""]
     if _encoding(head[0]) is not None:
         raise _not_utf8(MESSAGES["row"].format(n=1), head[0])
-    told = DELIMITER_LINE.fullmatch(head[0])
-    delimiters, head = (told[1], head[1:]) if told else (DELIMITERS, head)
+    delimiters, head = (told[1], head[1:]) if (told := DELIMITER_LINE.fullmatch(head[0])) else (DELIMITERS, head)
     try:
         headers = {one: next(filter(None, csv.reader(head, delimiter=one)), []) for one in delimiters}
         delimiter = max(headers, key=lambda one: (name in headers[one], len(headers[one])))
@@ -123,8 +122,7 @@ def _column(name: str) -> Iterator[list[str]]:
     if not names:
         raise InputError(*MESSAGES["empty_stdin"])
     if names.count(name) != 1:
-        key = "repeated_column" if name in names else "no_column"
-        raise InputError(*MESSAGES[key].format(name=name, names=", ".join(names)))
+        raise InputError(*MESSAGES["twice" if name in names else "no_column"].format(name=name, names=", ".join(names)))
     return _column_parts(rows if len(names) == 1 else filter(None, rows), names.index(name))
 
 
@@ -193,6 +191,6 @@ def _encoding(text: str) -> str | None:
 
 
 def _not_utf8(name: Message, text: str) -> InputError:
-    bad, encoding = SURROGATE.search(text), _encoding(text)
-    n = bad.start() + 1 if bad else 1
+    bad = SURROGATE.search(text)
+    n, encoding = bad.start() + 1 if bad else 1, _encoding(text)
     return InputError(*MESSAGES["not_utf8" if encoding else "no_encoding"].format(name=name, n=n, encoding=encoding))
