@@ -18,7 +18,7 @@ from gatonegro.i18n import Message
 
 SURROGATE = re.compile("[\ud800-\udfff]")  # represent bytes that are not UTF-8
 # a line of bytes in Latin-1 or the like: never more than three in a row above ASCII, nor those of a surrogate in UTF-8
-LATIN_LINE = "(?:[\t-\r -~]|(?!\udced[\udca0-\udcbf][\udc80-\udcbf])[{0}]{{1,3}}(?![{0}]))*\\Z"
+LATIN_LINE = "[\t-\r -~]*(?:(?!\udced[\udca0-\udcbf][\udc80-\udcbf])[{0}]{{1,3}}(?![{0}])[\t-\r -~]*)*\\Z"
 ENCODING_STARTS = {  # other than UTF-8, by the first characters, which are bytes; Latin letters have null bytes
     "utf-32": "\udcff\udcfe\0\0|\0\0\udcfe\udcff", "utf-16": "\udcff\udcfe|\udcfe\udcff",
     "utf-32le": "[^\0]\0{3}", "utf-32be": "\0{3}[^\0]", "utf-16le": "([^\0]\0){2}", "utf-16be": "(\0[^\0]){2}",
@@ -111,7 +111,7 @@ def _column(name: str) -> Iterator[list[str]]:
     head = list(islice(lines, HEAD_LINES)) or [""]
     if _encoding(head[0]) is not None:
         raise _not_utf8(MESSAGES["row"].format(n=1), head[0])
-    delimiters, head = (told[1], head[1:]) if (told := DELIMITER_LINE.fullmatch(head[0])) else (DELIMITERS, head)
+    delimiters, head = (match[1], head[1:]) if (match := DELIMITER_LINE.fullmatch(head[0])) else (DELIMITERS, head)
     try:
         headers = {one: next(filter(None, csv.reader(head, delimiter=one)), []) for one in delimiters}
         delimiter = max(headers, key=lambda one: (name in headers[one], len(headers[one])))
