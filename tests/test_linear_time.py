@@ -210,7 +210,7 @@ DOCUMENTS = {
     "nested over a number": lambda n: "<i>" * n + " 1.000,5 " + "</i>" * n,
     "nested over spaces": lambda n: "<i>" * n + " " * n + "5" + "</i>" * n,
     "one after another": lambda n: "<b>1.000,5</b>, " * n,
-    "front matter": lambda n: "---\n" + "a5: 5\n" * n,
+    "front matter": lambda n: "---\n" + "a5: 5\n" * n + "---\n",
     "comments": lambda n: "<!-- 5 " * n,
 }
 
