@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import gatonegro
-from gatonegro import AutoTokenizer, diagnose
+from gatonegro import AutoTokenizer, diagnose, pipeline
 from gatonegro.documents import lost_items, preserves_items, protected_items, split_at_items, split_sentences
 from gatonegro.language import Languages, detect_language, match_language
 from gatonegro.language.matching import is_long_enough
@@ -202,3 +202,27 @@ def test_tokenizers_and_diagnoses_take_linear_time(folders, tiny):
     diagnose("hola", model=tiny)
     found += [slow for unit in UNITS[::2] if (slow := growth(lambda text: diagnose(text, model=tiny), unit, "", 2**13))]
     assert not found
+
+
+# documents of n marks and n parts or numbers
+DOCUMENTS = {
+    "nested over lines": lambda n: "<i>" * n + " (5.)\n" * n + "</i>" * n,
+    "nested over a number": lambda n: "<i>" * n + " 1.000,5 " + "</i>" * n,
+    "nested over spaces": lambda n: "<i>" * n + " " * n + "5" + "</i>" * n,
+    "one after another": lambda n: "<b>1.000,5</b>, " * n,
+    "front matter": lambda n: "---\n" + "a5: 5\n" * n + "---\n",
+    "comments": lambda n: "<!-- 5 " * n,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.case("S4")
+@pytest.mark.filterwarnings("ignore::gatonegro.errors.GatonegroWarning")
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_translation_of_marks_takes_linear_time(folders, name):
+    """Of documents without words: what a model reads is bounded elsewhere."""
+    translate = pipeline(
+        "translation", folders["marian"], src_lang="es", tgt_lang="en", max_new_tokens=2, language_check="off"
+    )
+    translate("5")  # loads what it needs
+    assert not growth(lambda text: translate(DOCUMENTS[name](len(text))), "x", "", 2**8)

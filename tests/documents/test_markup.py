@@ -46,6 +46,18 @@ MARKUP = {
     "# Uno\n\n    x = f(1)\n\nDos": ("# Uno\n\n|[    x = f(1)\n]|\nDos", ""),
     "<script>\nvar x = '**a**'\n</script>Hola": ("[<script>\nvar x = '**a**'\n</script>]|Hola", ""),
     "Uno <!-- dos\n\ntres --> cuatro": ("Uno |[<!-- dos\n\ntres -->]| cuatro", ""),
+    "<!-- El gato duerme.\nY **más**.": ("[<!--]| El gato duerme.\nY más.", "más"),
+    "<!-- Uno\n<!-- Dos": ("[<!--]| Uno\n|[<!--]| Dos", ""),
+    "Uno <!-- dos": ("Uno |[<!--]| dos", ""),
+    "Uno <!--> dos": ("Uno <!--> dos", ""),
+    # front matter
+    "---\ntitle: El gato\n---\nEl **gato**.": ("[---\ntitle: El gato\n---\n]|El gato.", "gato"),
+    "---\r\ntitle: El gato\r\n---\r\nUno.": ("[---\r\ntitle: El gato\r\n---\r\n]|Uno.", ""),
+    "---\n# nota\ntags:\n  - gato\n- perro\n\nfecha: 2024-05-01\n...\nUno.": (
+        "[---\n# nota\ntags:\n  - gato\n- perro\n\nfecha: 2024-05-01\n...\n]|Uno.",
+        "",
+    ),
+    "---\ntitle: El gato\n---": ("[---\ntitle: El gato\n---]", ""),
     "Usa <code>x = <y></code> aquí": ("Usa |[<code>x = <y></code>]| aquí", ""),
     "<style>p {a: b}</style>": ("[<style>p {a: b}</style>]", ""),
     # tables
@@ -78,12 +90,17 @@ _ _ _ y ____
 <!-- uno --> dos
 https://a.es/a_b_c/*d*
 """
-INDENTED = [
+LINES = [
     "\tEl perro duerme.\n",
     "Hola:\n\n    el perro duerme\n\nAdiós",  # without other Markdown
     "# Uno\n\n\t- El {perro} duerme.\n",
     "# Uno\n\n    El perro duerme en la casa.\n",
     "```\nsin cerrar",
+    "---\ntitle: sin cerrar\n",  # no front matter
+    "---\n- Uno\n---\nDos.",
+    "---\nNota: el gato duerme.\nEl perro come.\n---\nDos.",
+    "---\nhttps://a.es\n---\nDos.",
+    "Uno.\n\n---\ntitle: Dos\n---\n",
 ]
 
 
@@ -106,7 +123,7 @@ def test_marks_are_taken_out_and_put_back(document, expected):
     assert restored(document) == document
 
 
-@pytest.mark.parametrize("text", [*TEXT.strip().splitlines(), *INDENTED])
+@pytest.mark.parametrize("text", [*TEXT.strip().splitlines(), *LINES])
 def test_in_doubt_it_is_text(text):
     segments, marks = split_markup(text)
     assert [segment.text for segment in segments if segment.translate] == [text]

@@ -7,7 +7,7 @@ import pytest
 from small_checkpoints import make
 
 from gatonegro import pipeline
-from gatonegro.documents import Mark, insert_marks, split_markup
+from gatonegro.documents import Mark, insert_marks, split_markup, upper
 from gatonegro.generation import Generated
 from gatonegro.tasks.alignment import WordAttention, place_marks, words_of
 from gatonegro.tasks.variants import best_variant, like_source, variants
@@ -159,8 +159,18 @@ def test_marks_stay_in_pairs_whatever_the_model_writes(translate, text, options)
 
 @pytest.mark.case("F6")
 def test_code_and_rules_are_copied(translate):
-    text = "```\nel gato\n```\n|---|\n<script>el gato</script>\n<!-- el\n\ngato -->\n[a]: https://a.es\n"
+    text = "---\ntitle: El gato\n---\n```\nel gato\n```\n|---|\n<script>el gato</script>\n<!-- el\n\ngato -->\n"
+    text += "[a]: https://a.es\n<!-- 5"
     assert translate(text) == [{"translation_text": text}]
+
+
+@pytest.mark.filterwarnings("ignore::gatonegro.errors.GatonegroWarning")
+@pytest.mark.case("F6")
+def test_capitals_and_marks_go_on_over_the_parts_of_a_long_sentence(translate):
+    text = "<b>EL GATO " + "NEGRO Y BLANCO, " * 60 + "DUERME</b> 5"
+    answer = translate(text)[0]["translation_text"]
+    assert answer == upper(answer).replace("<B>", "<b>").replace("</B>", "</b>")
+    assert answer.count("<b>") == answer.count("</b>") == 1
 
 
 @pytest.mark.filterwarnings("ignore::gatonegro.errors.GatonegroWarning")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect, bisect_left
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, TypeVar
 
 Span = TypeVar("Span", bound=tuple[Any, ...])  # begins with a start and an end
@@ -26,17 +28,23 @@ class EditedText:
 
     def from_original(self, start: int, end: int) -> tuple[int, int]:
         """Map a span of the original text to this text; part of a replacement maps to the whole."""
-        new_start, new_end = start, end
-        for a, b, c, d in self.edits:
-            if a <= start:
-                new_start = c if start < b else start + d - b
-            if a < end:
-                new_end = d if end <= b else end + d - b
-        return new_start, new_end
+        return _moved(self.edits, start, end)
 
     def to_original(self, start: int, end: int) -> tuple[int, int]:
         """Map a span of this text to the original text; part of a replacement maps to the whole."""
-        return EditedText("", tuple((c, d, a, b) for a, b, c, d in self.edits)).from_original(start, end)
+        return _moved(self.edits, start, end, 2)
+
+
+def _moved(edits: Sequence[Sequence[int]], start: int, end: int, at: int = 0) -> tuple[int, int]:
+    """Map a span of the side of edits whose spans begin at index `at`, 0 or 2, to the other side."""
+    first, last = bisect(edits, start, key=itemgetter(at)), bisect_left(edits, end, key=itemgetter(at))
+    if first:
+        _, b, c, d = (*edits[first - 1][at:], *edits[first - 1][:at])
+        start = c if start < b else start + d - b
+    if last:
+        _, b, c, d = (*edits[last - 1][at:], *edits[last - 1][:at])
+        end = d if end <= b else end + d - b
+    return start, end
 
 
 def edit(text: str, replacements: Iterable[tuple[int, int, str]]) -> EditedText:

@@ -30,8 +30,13 @@ Pair = tuple[int, int, int, int]  # start and end of an opening mark, start and 
 
 BREAKS = frozenset((*block_names, "br")) - {"link"}  # tags between sentences; <link> is also a placeholder's name
 VERBATIM = re.compile(r"<(?:!--|(code|kbd|math|pre|samp|script|style|svg|textarea|tt)\b[^<>]*>)", re.IGNORECASE)
+# YAML between rules at the beginning of a document; its first line is a key or a comment
+FRONT_MATTER = re.compile(
+    r"---[ \t]*\r?\n(?:#[^\n]*\n)*[^\W\d][\w-]*:(?!\S)[^\n]*\n"
+    r"(?:(?:[^\W\d][\w-]*:(?!\S)|[ \t]+\S|-[ \t]|[#\]}])[^\n]*\n|[ \t]*\r?\n)*(?:---|\.{3})[ \t]*(?:\r?\n|$)"
+)
 TAG, CODE = re.compile(TAG_PATTERN), re.compile(rf"{CODE_TAG_PATTERN}|{TAG_PATTERN}")
-TAG_NAME = re.compile(r"</?(\w[\w-]*)")
+TAG_NAME, NOT_SPACE = re.compile(r"</?(\w[\w-]*)"), re.compile(r"\S")
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 BLOCK_HINT = re.compile(r"```|~~~|\||\]:|^(?: {4}|\t)", re.MULTILINE)
 INLINE_HINT = re.compile(r"[*_~\[<]")
@@ -172,16 +177,21 @@ def _line_breaks(text: str) -> Iterator[Span]:
 
 
 def _verbatim(text: str) -> Iterator[Span]:
-    """Yield the spans of scripts, styles and the like, and of comments over several lines."""
+    """Yield the spans of front matter, of scripts, styles and the like, and of comments over several lines."""
     last = 0
+    if front := FRONT_MATTER.match(text):
+        last = front.end()
+        yield front.span()
     missing: set[str] = set()  # closing tags that do not come any more
     for match in VERBATIM.finditer(text):
         closing = f"</{match[1]}>" if match[1] else "-->"
-        if match.start() < last or closing in missing:
+        if match.start() < last:
             continue
-        at = text.find(closing, match.end())
+        at = -1 if closing in missing else text.find(closing, match.end())
         if at < 0:
             missing.add(closing)
+            if not (match[1] or TAG.match(text, match.start())):
+                yield match.span()  # a comment without an end: what follows may be text
         else:
             last = at + len(closing)
             if not CODE.fullmatch(text, match.start(), last):  # else an item within a sentence
@@ -265,7 +275,7 @@ def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Sp
     breaks += [tag.span() for name, tag in tags if name in BREAKS]
     inline = [(name, tag) for name, tag in tags if name not in BREAKS and not tag[0].endswith("/>")]
     pairs += [p for p in _tag_pairs(inline) if not (_is_in_word(text, p[0], p[1]) or _is_in_word(text, p[2], p[3]))]
-    return list(_nested(p for p in pairs if text[p[1] : p[2]].strip())), breaks
+    return list(_nested(p for p in pairs if NOT_SPACE.search(text, p[1], p[2]))), breaks
 
 
 def _tag_pairs(tags: Iterable[tuple[str, re.Match[str]]]) -> Iterator[Pair]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect, bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 from gatonegro.documents import (
@@ -113,15 +115,15 @@ def encode_parts(
     Sentences longer than `limit` tokens are split.
     """
     parts = _encode(tokenizer, document, segments, limit, options)
-    waiting = sorted(marks, key=lambda mark: (mark.start, -mark.end))[::-1]  # the first mark comes last
-    around: list[Mark] = []
-    end = 0
-    for part in parts:
-        start, end = end, end + len(part.text)
-        while waiting and waiting[-1].start < end:
-            around.append(waiting.pop())
-        part.marks = cut_marks(around, start, end)
-        around = [mark for mark in around if mark.end > end]
+    ends = [*accumulate(len(part.text) for part in parts)]
+    # a mark is written only where it begins and where it ends, but capitals everywhere
+    in_part: list[list[Mark]] = [[] for _ in parts]
+    for mark in sorted(marks, key=lambda mark: (mark.start, -mark.end)):
+        first, last = bisect(ends, mark.start), bisect_left(ends, mark.end)
+        for n in range(first, last + 1) if mark.upper else {first, last}:
+            in_part[n].append(mark)
+    for part, end, own in zip(parts, ends, in_part, strict=True):
+        part.marks = cut_marks(own, end - len(part.text), end)
     return parts
 
 
