@@ -33,6 +33,7 @@ MIB = 2**20
 MAX_FILE_BYTES = {
     **dict.fromkeys(("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", ".spm", ".model"), 256 * MIB),
     ".index.json": 64 * MIB,
+    **dict.fromkeys((".safetensors", ".bin"), 2**63),  # weights are mapped, not read
     "": 16 * MIB,
 }
 MAX_JSON_DEPTH = 64  # of objects and lists within each other; functions of the standard library recurse into them
@@ -183,15 +184,21 @@ def as_json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
+def max_bytes(name: str) -> int:
+    """Return the largest size in bytes that a model's file of a given name may have."""
+    return next(limit for end, limit in MAX_FILE_BYTES.items() if name.endswith(end))
+
+
 def read_bytes(path: Path, error: ErrorType) -> bytes:
     """Return the contents of a file, or raise `error` if it cannot be read or is larger than such a file may be."""
     try:
-        limit = next(limit for end, limit in MAX_FILE_BYTES.items() if path.name.endswith(end))
-        if (size := path.stat().st_size) <= limit:
+        if (size := path.stat().st_size) <= max_bytes(path.name):
             return path.read_bytes()
     except OSError as failure:
         raise error(*MESSAGES["not_read"].format(path=path, why=failure.strerror or failure)) from failure
-    raise error(*MESSAGES["too_large"].format(path=path, mib=format_int(size // MIB), at_most=limit // MIB))
+    raise error(
+        *MESSAGES["too_large"].format(path=path, mib=format_int(size // MIB), at_most=max_bytes(path.name) // MIB)
+    )
 
 
 def read_json(path: Path, error: ErrorType) -> dict[str, Any]:
