@@ -77,9 +77,9 @@ class Staging:
         self._mode = temporary.stat().st_mode  # safetensors' save_file would make it readable by its owner only
         return temporary
 
-    def json(self, name: str, data: Any) -> None:
-        """Write JSON that will replace the folder's file of a given name."""
-        self.file(name).write_bytes(as_json(data).encode())
+    def write(self, name: str, data: Any) -> None:
+        """Write bytes, or any other data as JSON, which will replace the folder's file of a given name."""
+        self.file(name).write_bytes(data if isinstance(data, bytes) else as_json(data).encode())
 
     def copy(self, path: Path) -> None:
         """Copy a file of another folder, or raise CheckpointError if it is this folder's own."""
@@ -192,13 +192,12 @@ def max_bytes(name: str) -> int:
 def read_bytes(path: Path, error: ErrorType) -> bytes:
     """Return the contents of a file, or raise `error` if it cannot be read or is larger than such a file may be."""
     try:
-        if (size := path.stat().st_size) <= max_bytes(path.name):
+        limit = max_bytes(path.name)
+        if (size := path.stat().st_size) <= limit:
             return path.read_bytes()
     except OSError as failure:
         raise error(*MESSAGES["not_read"].format(path=path, why=failure.strerror or failure)) from failure
-    raise error(
-        *MESSAGES["too_large"].format(path=path, mib=format_int(size // MIB), at_most=max_bytes(path.name) // MIB)
-    )
+    raise error(*MESSAGES["too_large"].format(path=path, mib=format_int(size // MIB), at_most=limit // MIB))
 
 
 def read_json(path: Path, error: ErrorType) -> dict[str, Any]:
