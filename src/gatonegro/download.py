@@ -20,17 +20,13 @@ class InvalidURL(ValueError):
     """An address that cannot be requested; httpx and requests have classes of this name, but do not find all."""
 
 
-class InvalidToken(ValueError):
-    """A token that a header cannot hold; the HTTP libraries' own errors would quote it."""
-
-
 def request(method: str, url: str, start: int = 0) -> tuple[Any, str]:
     """Send a request to the hub; return the headers, or for "GET" the open response, and the address of the contents.
 
     Tokens are sent to the hub alone. Statuses that may pass are tried again, as soon as the hub says, or not at all.
     """
     from huggingface_hub import constants, get_session, get_token
-    from huggingface_hub.errors import FileMetadataError
+    from huggingface_hub.errors import FileMetadataError, LocalTokenNotFoundError
     from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
 
     # without the library's own headers, for which it asks the hub what program this runs in, and sends the answer
@@ -39,7 +35,7 @@ def request(method: str, url: str, start: int = 0) -> tuple[Any, str]:
     )
     token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
     if token and not (token.isascii() and token.isprintable()):
-        raise InvalidToken
+        raise LocalTokenNotFoundError  # the HTTP libraries' own errors would quote it
     session: Any = get_session()
     failures, parts = 0, _split(url)
     for _ in range(MAX_REDIRECTS):

@@ -190,12 +190,11 @@ class HubSource(Source):
             folder.mkdir(parents=True, exist_ok=True)
         if not blob.is_file():
             length = headers.get("X-Linked-Size") or ("Location" not in headers and headers.get("Content-Length")) or ""
-            if not (length.isdecimal() and len(length) < 20):
-                raise self._error("FileMetadataError", filename)
-            if (size := int(length)) > storage.max_bytes(filename):
-                raise self._error("too_large", filename)
-            if size > shutil.disk_usage(blob.parent).free:
-                raise self._error("ENOSPC", filename)
+            size = int(length) if length.isdecimal() and len(length) < 20 else -1
+            free, most = shutil.disk_usage(blob.parent).free, storage.max_bytes(filename)
+            if not 0 <= size <= min(free, most):
+                cause = "FileMetadataError" if size < 0 else "too_large" if size > most else "ENOSPC"
+                raise self._error(cause, filename)
             temporary = blob.with_name(f"{etag[1]}.{secrets.token_hex(4)}.incomplete")
             try:
                 self._download(location, temporary, filename, size)

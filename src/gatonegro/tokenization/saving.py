@@ -48,12 +48,7 @@ def contents(
 
 
 def save(save_directory: str | Path, files: dict[str, bytes]) -> tuple[str, ...]:
-    """Write files to a folder, and return their paths.
-
-    Raises:
-        InputError: `save_directory` is no folder's name.
-        TokenizerError: the files cannot be written.
-    """
+    """Write files to a folder, and return their paths; raise InputError for a bad name, or TokenizerError."""
     folder = output_folder(save_directory, InputError)
     with lock_folder(folder, TokenizerError), replace_files(folder, TokenizerError) as staging:
         for name, data in files.items():
