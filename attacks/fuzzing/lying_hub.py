@@ -16,6 +16,10 @@ ETAGS = [
 ]  # fmt: skip
 COMMITS = ["../../x", "/tmp/x", "", "main", "..", "a" * 300, "é", "a b", "c" * 40, "..\\x", "."]
 LENGTHS = ["-1", "1e3", str(10**15), "x", "", "0", "5", str(2**70), "1, 2"]
+PLACES = [
+    "/x", "//127.0.0.1:1/x", "http://127.0.0.1:1/", "file:///etc/passwd", "", "::", "ftp://x", "http://[", "http://[::1",
+    "//[", "http://[x]/", "http://／/", "http://a℀b/", "http://a..b/", f"http://{'a' * 70}.b/", "http://127.0.0.1:70000/",
+]  # fmt: skip
 LIES = ["etag", "linked", "commit", "length", "status", "half", "redirect", "body", "header", "close", "sha", "good"]
 
 
@@ -53,17 +57,8 @@ def start_hub(cache: Path) -> Any:
             elif lie == "half":
                 sent = body[: r.randrange(len(body))]
             elif lie == "redirect":
-                places = [
-                    "/x",
-                    "//127.0.0.1:1/x",
-                    "http://127.0.0.1:1/",
-                    "file:///etc/passwd",
-                    "",
-                    "::",
-                    self.path,
-                    "ftp://x",
-                ]
-                status, headers["Location"] = r.choice([301, 302, 307, 308]), r.choice(places)
+                status = r.choice([301, 302, 307, 308])
+                headers["Location"] = r.choice([*PLACES, self.path]).encode().decode("latin-1")  # sent as UTF-8
             elif lie == "body":
                 sent = damage_bytes(r, body)
                 headers["Content-Length"] = str(len(sent))

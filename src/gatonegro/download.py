@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 HEX = re.compile("[0-9a-fA-F]+")
 PASSING_STATUSES = (429, 500, 502, 503, 504)
 MAX_RETRIES, MAX_WAIT, MAX_REDIRECTS = 2, 5, 8  # of a request; seconds between two; MAX_REDIRECTS includes retries
+
+
+class InvalidURL(ValueError):
+    """An address that cannot be requested; httpx and requests have classes of this name, but do not find all."""
 
 
 def request(method: str, url: str, start: int = 0) -> tuple[Any, str]:
@@ -22,7 +26,7 @@ def request(method: str, url: str, start: int = 0) -> tuple[Any, str]:
     Tokens are sent to the hub alone. Statuses that may pass are tried again, as soon as the hub says, or not at all.
     """
     from huggingface_hub import constants, get_session, get_token
-    from huggingface_hub.errors import FileMetadataError
+    from huggingface_hub.errors import FileMetadataError, LocalTokenNotFoundError
     from huggingface_hub.utils import hf_raise_for_status  # type: ignore[attr-defined]
 
     # without the library's own headers, for which it asks the hub what program this runs in, and sends the answer
@@ -30,12 +34,11 @@ def request(method: str, url: str, start: int = 0) -> tuple[Any, str]:
         {"Range": f"bytes={start}-"} if start else {}
     )
     token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+    if token and not (token.isascii() and token.isprintable()):
+        raise LocalTokenNotFoundError  # the HTTP libraries' own errors would quote it
     session: Any = get_session()
-    failures = 0
+    failures, parts = 0, _split(url)
     for _ in range(MAX_REDIRECTS):
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise FileMetadataError(f"a redirect to {url:.80}")
         is_hub = parts[:2] == urlsplit(constants.ENDPOINT)[:2]
         sent = headers | ({"Authorization": f"Bearer {token}"} if token and is_hub else {})
         if hasattr(session, "build_request"):  # httpx
@@ -54,15 +57,26 @@ def request(method: str, url: str, start: int = 0) -> tuple[Any, str]:
                     continue
             hf_raise_for_status(response)
             target = response.headers.get("Location") if response.status_code // 100 == 3 else None
-            target = target and urljoin(url, target)
-            if target and not (method == "HEAD" and urlsplit(target)[:2] != parts[:2]):
-                url = target
+            old, parts = parts, _split(target or "", url)
+            url = parts.geturl()
+            if target and not (method == "HEAD" and parts[:2] != old[:2]):
                 continue
             if method == "HEAD":  # another host has the contents; what the hub knows of them comes with the redirect
-                return response.headers, target or url
+                return response.headers, url
             stack.pop_all()
             return response, url
     raise FileMetadataError("too many redirects")
+
+
+def _split(url: str, base: str = "") -> SplitResult:
+    """Return the parts of an absolute address, or of one relative to `base`; raise InvalidURL if it is none."""
+    try:
+        parts = urlsplit(urljoin(base, url))
+        if parts.scheme in ("http", "https") and (parts.hostname or "").encode("idna") and parts.port != 0:
+            return parts
+    except ValueError:  # also for the port, and for a name's encoding
+        pass
+    raise InvalidURL(f"{url[:80]!r} is no address")
 
 
 def chunks(url: str, start: int) -> Iterator[bytes]:
@@ -71,8 +85,9 @@ def chunks(url: str, start: int) -> Iterator[bytes]:
 
     response, _ = request("GET", url, start)
     with closing(response):
-        if response.status_code not in (200, 206):
-            raise FileMetadataError(f"status {response.status_code}")
+        encoding = response.headers.get("Content-Encoding", "identity")
+        if response.status_code not in (200, 206) or encoding != "identity":  # a small body may inflate to any size
+            raise FileMetadataError(f"status {response.status_code}, encoding {encoding:.20}")
         if response.status_code == 200:
             yield b""
         yield from response.iter_bytes() if hasattr(response, "iter_bytes") else response.iter_content(2**16)

@@ -53,7 +53,7 @@ MESSAGES = catalog(Path(__file__).with_name("hub.json"))
 # names of httpx's and requests' exceptions; which of the two is used depends on the version of huggingface_hub
 ERROR_KEYS = {
     "network": "HTTPError RequestException ConnectionError TimeoutError gaierror",
-    "FileMetadataError": "ProtocolError DecodingError InvalidURL UnsupportedProtocol",  # an answer that is no hub's
+    "FileMetadataError": "ProtocolError DecodingError UnsupportedProtocol",  # an answer that is no hub's
     "offline": "OfflineModeIsEnabled",
     "not_written": "EACCES EROFS",
 }
@@ -190,9 +190,11 @@ class HubSource(Source):
             folder.mkdir(parents=True, exist_ok=True)
         if not blob.is_file():
             length = headers.get("X-Linked-Size") or ("Location" not in headers and headers.get("Content-Length")) or ""
-            size = int(length) if length.isdecimal() and len(length) < 20 else None
-            if size and size > shutil.disk_usage(blob.parent).free:
-                raise self._error("ENOSPC", filename)
+            size = int(length) if length.isdecimal() and len(length) < 20 else -1
+            free, most = shutil.disk_usage(blob.parent).free, storage.max_bytes(filename)
+            if not 0 <= size <= min(free, most):
+                cause = "FileMetadataError" if size < 0 else "too_large" if size > most else "ENOSPC"
+                raise self._error(cause, filename)
             temporary = blob.with_name(f"{etag[1]}.{secrets.token_hex(4)}.incomplete")
             try:
                 self._download(location, temporary, filename, size)
@@ -225,13 +227,13 @@ class HubSource(Source):
             path.write_text(commit, encoding="ascii")
         self._commit = commit
 
-    def _download(self, url: str, path: Path, filename: str, size: int | None) -> None:
+    def _download(self, url: str, path: Path, filename: str, size: int) -> None:
         """Write a file of the hub to a path, resuming it where the connection breaks."""
         from huggingface_hub import constants
         from tqdm import tqdm
 
         failures, mark = 0, 0
-        hidden = bool(constants.HF_HUB_DISABLE_PROGRESS_BARS) or (size or 0) < PROGRESS_BYTES
+        hidden = bool(constants.HF_HUB_DISABLE_PROGRESS_BARS) or size < PROGRESS_BYTES
         with path.open("wb") as file, tqdm(desc=filename, total=size, unit="B", unit_scale=True, disable=hidden) as bar:
             while failures <= MAX_RETRIES:
                 if failures:
@@ -243,14 +245,14 @@ class HubSource(Source):
                         if not chunk:  # it starts anew
                             file.seek(0)
                             file.truncate()
-                        elif size is not None and file.tell() + len(chunk) > size:
+                        elif file.tell() + len(chunk) > size:
                             raise self._error("wrong_content", filename)
                         bar.update(file.write(chunk))
                 except Exception as error:
                     if _message_key(error) not in ("network", "FileMetadataError") or failures == MAX_RETRIES:
                         raise
                 else:
-                    if size is None or file.tell() == size:
+                    if file.tell() == size:
                         return
                 failures += 1
         raise self._error("OSError", filename)
@@ -325,9 +327,12 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
         return Source(text, folder, revision)
     if "/" not in text and (close := get_close_matches(text, BUILT_IN, 1, 0.75)):
         raise HubError(*MESSAGES["did_you_mean"].format(name=text, close=close[0]))
-    from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
-
+    try:
+        import_module("huggingface_hub.file_download")
+        from huggingface_hub.errors import HFValidationError
+        from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
+    except ValueError as error:  # the library reads its settings when it is imported
+        raise HubError(*MESSAGES["bad_setting"].format(name=text, error=error)) from None
     try:
         validate_repo_id(text)
     except HFValidationError as error:

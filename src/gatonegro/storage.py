@@ -33,6 +33,7 @@ MIB = 2**20
 MAX_FILE_BYTES = {
     **dict.fromkeys(("tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", ".spm", ".model"), 256 * MIB),
     ".index.json": 64 * MIB,
+    **dict.fromkeys((".safetensors", ".bin"), 2**63),  # weights are mapped, not read
     "": 16 * MIB,
 }
 MAX_JSON_DEPTH = 64  # of objects and lists within each other; functions of the standard library recurse into them
@@ -76,9 +77,9 @@ class Staging:
         self._mode = temporary.stat().st_mode  # safetensors' save_file would make it readable by its owner only
         return temporary
 
-    def json(self, name: str, data: Any) -> None:
-        """Write JSON that will replace the folder's file of a given name."""
-        self.file(name).write_bytes(as_json(data).encode())
+    def write(self, name: str, data: Any) -> None:
+        """Write bytes, or any other data as JSON, which will replace the folder's file of a given name."""
+        self.file(name).write_bytes(data if isinstance(data, bytes) else as_json(data).encode())
 
     def copy(self, path: Path) -> None:
         """Copy a file of another folder, or raise CheckpointError if it is this folder's own."""
@@ -183,10 +184,15 @@ def as_json(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
+def max_bytes(name: str) -> int:
+    """Return the largest size in bytes that a model's file of a given name may have."""
+    return next(limit for end, limit in MAX_FILE_BYTES.items() if name.endswith(end))
+
+
 def read_bytes(path: Path, error: ErrorType) -> bytes:
     """Return the contents of a file, or raise `error` if it cannot be read or is larger than such a file may be."""
     try:
-        limit = next(limit for end, limit in MAX_FILE_BYTES.items() if path.name.endswith(end))
+        limit = max_bytes(path.name)
         if (size := path.stat().st_size) <= limit:
             return path.read_bytes()
     except OSError as failure:

@@ -12,6 +12,8 @@ from gatonegro.errors import HubError
 
 CONNECT = socket.socket.connect  # before the fixtures allow one address alone
 NOT_RIGHT, NO_HUB = "can be right, so nothing was written", "not like a hub"
+UTF8_PLACES = [place.encode().decode("latin-1") for place in ("http://／/", "http://a℀b/")]  # as the server sends them
+NO_ADDRESS = "redirects to something that is no address"
 
 
 def headers_with(**changed):
@@ -49,16 +51,22 @@ LIES = {
     "another linked sha256": (headers_with(X_Linked_Etag='"' + "a" * 64 + '"'), "another size or digest"),
     "more than is said": (headers_with(X_Linked_Size="3"), "another size or digest"),
     "less than is said": (headers_with(X_Linked_Size="3000"), "could not be fetched"),
-    "a petabyte": (headers_with(Content_Length=str(10**15)), "disk is full"),
-    "a linked petabyte": (headers_with(X_Linked_Size=str(10**15)), "disk is full"),
+    "a petabyte": (headers_with(Content_Length=str(10**15)), "larger on"),
+    "a linked petabyte": (headers_with(X_Linked_Size=str(10**15)), "larger on"),
+    "no length at all": (headers_with(Content_Length=""), NO_HUB),
+    "a body that inflates": (only("GET", headers_with(Content_Encoding="gzip")), NO_HUB),
     "half a body": (only("GET", body_of(lambda body: body[: len(body) // 2])), f"could not be fetched|{NO_HUB}"),
     "no length": (headers_with(Content_Length="x"), f"{NO_HUB}|cannot be reached"),
-    "redirect to a file": (status_of(302, Location="file:///etc/passwd"), NO_HUB),
+    "redirect to a file": (status_of(302, Location="file:///etc/passwd"), NO_ADDRESS),
     "redirect to nothing": (status_of(302, Location="http://"), NO_HUB),
+    **{f"redirect to {place[:12]}": (status_of(302, Location=place), NO_ADDRESS) for place in (
+        "http://[", "http://[::1", "//[", "http://[x]/", *UTF8_PLACES, "http://a..b/",
+        f"http://{'a' * 70}.b/", "http://a:70000/", "http://a:x/",
+    )},
     "redirect to itself": (status_of(302, Location=""), NO_HUB),
     "redirect around": (lambda h, *_: (302, {"Location": h.path + "x", "Content-Length": "0"}, b""), NO_HUB),
     "redirect elsewhere": (status_of(302, Location="http://127.0.0.1:9/x"), NO_HUB),
-    "redirect of the body to a file": (only("GET", status_of(302, Location="ftp://127.0.0.1/x")), NO_HUB),
+    "redirect of the body to a file": (only("GET", status_of(302, Location="ftp://127.0.0.1/x")), NO_ADDRESS),
     "no body": (only("GET", status_of(204)), NO_HUB),
     "304": (status_of(304), NO_HUB),
     "418": (status_of(418), "status 418"),
@@ -92,6 +100,15 @@ def test_a_lie_is_a_named_error_and_leaves_nothing(server, tmp_path, monkeypatch
         assert "'alguien/modelo': " in str(caught.value) and "returned" not in str(caught.value)
     server.lie = None
     assert hub.locate(NAME).file("config.json").read_bytes() == FILES["config.json"]
+
+
+@pytest.mark.case("S8")
+def test_weights_larger_than_the_disk(server):
+    """Weights have no largest size of their own."""
+    server.commits[OLD]["model.safetensors"] = b"x"
+    server.lie = headers_with(Content_Length=str(10**15))
+    with pytest.raises(HubError, match="disk is full"):
+        hub.locate(NAME).file("model.safetensors")
 
 
 @pytest.mark.case("S7")

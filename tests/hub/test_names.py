@@ -1,5 +1,6 @@
 """Names, folders and built-in models, before any network."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -155,6 +156,30 @@ def test_a_json_file_is_an_object_or_an_error(tmp_path):
         with pytest.raises(ConfigError, match=message) as error:
             source.json("config.json")
         assert str(tmp_path / "config.json") in error.value.in_("es")
+
+
+@pytest.mark.case("S8")
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("HF_ENDPOINT=http://[", "Check HF_ENDPOINT"),
+        ("HF_ENDPOINT=http://a..b", "Check HF_ENDPOINT"),
+        ("HF_ENDPOINT=http://127.0.0.1:99999", "Check HF_ENDPOINT"),
+        ("HF_ENDPOINT=127.0.0.1", "Check HF_ENDPOINT"),
+        ("HF_TOKEN=ñ中secret", "correct HF_TOKEN"),
+        ("HF_TOKEN=a\x01secret", "correct HF_TOKEN"),
+        ("HF_HUB_DOWNLOAD_TIMEOUT=x", "such as HF_HUB_DOWNLOAD_TIMEOUT"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_a_named_error(tmp_path, setting, message):
+    """A token is never shown."""
+    code = "from gatonegro import hub; hub.locate('a/b').file('config.json')"
+    env = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path), "GATONEGRO_LANG": "en"}
+    env |= dict([setting.split("=", 1)])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **env})
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("gatonegro.errors.HubError: 'a/b': ") and message in last
+    assert "secret" not in done.stderr
 
 
 def test_the_default_models_are_built_in():

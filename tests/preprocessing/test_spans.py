@@ -1,5 +1,7 @@
 """Tests of spans of a prepared text, mapped back to the original text."""
 
+import enum
+
 import pytest
 import small
 from small_checkpoints import SPANISH, train_pieces
@@ -81,3 +83,23 @@ def test_white_space_is_where_transformers_puts_it(folder, text):
     plain = AutoTokenizer.from_pretrained(folder)(text, return_offsets_mapping=True)["offset_mapping"][1:-1]
     strip = [(a + (len(text[a:b]) - len(text[a:b].lstrip()) if text[a:b].strip() else 0), b) for a, b in plain]
     assert [(entity["start"], entity["end"]) for entity in ours] == strip
+
+
+class Named(str, enum.Enum):
+    GOOD = "Ana vive en Madrid"
+
+
+class Unprintable(str):
+    def __str__(self):
+        raise ValueError("no")
+
+    __repr__ = __format__ = __str__
+
+
+@pytest.mark.parametrize("text", [Named.GOOD, Unprintable(Named.GOOD.value)])
+@pytest.mark.parametrize("transform", [lambda text: text, Unprintable, preprocess_tweet])
+def test_a_subclass_of_str_is_its_characters(text, transform):
+    """Whatever it makes of itself as a text: str() of an Enum is its name."""
+    new = PreprocessedText(text, transform)
+    assert str.__str__(new) == new.original == "Ana vive en Madrid" and type(new.original) is str
+    assert new.original_span(4, 8) == (4, 8)

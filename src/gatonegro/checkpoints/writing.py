@@ -26,7 +26,7 @@ def write(
     folder: str | Path,
     state: Mapping[str, Tensor],
     *,
-    files: Mapping[str, Mapping[str, Any]] | None = None,
+    files: Mapping[str, Any] | None = None,
     metadata: Mapping[str, str] | None = None,
     max_shard_size: int | str = "5GB",
 ) -> None:
@@ -42,7 +42,8 @@ def write(
     Args:
         folder: an existing or new folder.
         state: tensors by name.
-        files: JSON files of the same save, {name: contents}; they replace the old ones after the weights.
+        files: other files of the same save, {name: contents}: bytes, an object to write as JSON, or None to remove
+            the file; they replace the old ones after the weights, in this order.
         metadata: metadata of the weight files.
         max_shard_size: maximum size of a weight file, in bytes or as "500MB".
 
@@ -70,12 +71,12 @@ def write(
             for name, shard in zip(names, shards, strict=True):
                 save_file(shard, staging.file(name), metadata)
             if len(shards) > 1:
-                staging.json(index, _index_of(dict(zip(names, shards, strict=True))))
+                staging.write(index, _index_of(dict(zip(names, shards, strict=True))))
             top = staging.steps[-1][0]  # from its replacement on, `read` reads the new weights,
             for name in SAFE_FILES[: SAFE_FILES.index(top)]:
                 staging.remove(name)  # unless there is one of these
             for name, content in files.items():
-                staging.json(name, content)
+                staging.remove(name) if content is None else staging.write(name, content)
         _remove_old_files(folder, (old_shards | {*SAFE_FILES}) - {top, *names})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 from gatonegro.cli.arguments import MESSAGES, add_source, source_of
 from gatonegro.cli.terminal import megabytes_of, print_message
@@ -18,10 +19,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(args: Namespace) -> None:
-    from gatonegro import checkpoints, hub, storage
+    from gatonegro import checkpoints, hub
     from gatonegro.errors import CheckpointError, TokenizerError
     from gatonegro.models import load_config
-    from gatonegro.tokenization import AutoTokenizer
+    from gatonegro.tokenization import TOKENIZER_FILES, AutoTokenizer
 
     out = Path(args.output)
     if not args.output or out.is_file():
@@ -31,19 +32,18 @@ def run(args: Namespace) -> None:
         raise CheckpointError(*MESSAGES["own_folder"].format(folder=args.output))
     config = load_config(source).extra  # raises if the source is not a model
     tensors = checkpoints.read(source, allow_pickle=True, save_id=config.get(checkpoints.SAVE_ID))
-    with storage.lock_folder(out):
-        state = checkpoints.pack_int8(tensors) if args.int8 else tensors
-        generation = source.json("generation_config.json")
-        others = {} if generation is None else {"generation_config.json": generation}
-        checkpoints.write(out, state, files={**others, "config.json": config})
-        try:
-            AutoTokenizer.from_pretrained(args.name, **source_of(args)).save_pretrained(out)
-        except TokenizerError as error:
-            print_message(error.within(*MESSAGES["no_tokenizer"]))
-        card = source.file("README.md")
-        if card is not None and not (out / "README.md").exists():  # never overwrite the user's README
-            with storage.replace_files(out) as staging:
-                staging.copy(card)
+    files: dict[str, Any] = {"generation_config.json": source.json("generation_config.json")}
+    try:  # a tokenizer of another kind, which the folder may have, would be read instead of this one
+        files |= dict.fromkeys(TOKENIZER_FILES) | AutoTokenizer.from_pretrained(args.name, **source_of(args)).files()
+    except TokenizerError as error:
+        print_message(error.within(*MESSAGES["no_tokenizer"]))
+    card = source.file("README.md")
+    if card is not None and not (out / "README.md").exists():  # never overwrite the user's README
+        files["README.md"] = card.read_bytes()
+    # in one save, of which config.json is the last file: the folder is never half of another model
+    checkpoints.write(
+        out, checkpoints.pack_int8(tensors) if args.int8 else tensors, files={**files, "config.json": config}
+    )
     form = "int8" if args.int8 else ", ".join(sorted({str(t.dtype).removeprefix("torch.") for t in tensors.values()}))
     megabytes = megabytes_of(out.glob("*.safetensors"))
     if sys.stderr.isatty():

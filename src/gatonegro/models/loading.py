@@ -127,7 +127,7 @@ def copy_to(
             staging.remove("config.json")  # until all files are there, the folder is no model
             for path in files:
                 staging.copy(path)
-            staging.json("config.json", data)
+            staging.write("config.json", data)
     return [*(folder / path.name for path in files), folder / "config.json"]
 
 

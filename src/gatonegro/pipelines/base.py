@@ -228,7 +228,7 @@ class Pipeline:
 
     def _rows(self, inputs: Any, options: Mapping[str, Any]) -> list[Any]:
         """Return the input rows of a list, array or Series, or raise the error of the first invalid row."""
-        if not isinstance(inputs, Iterable) or isinstance(inputs, bytes):
+        if not _is_rows(inputs):
             if error := self.loop.check(inputs, options):
                 error.item = 0
                 raise error
@@ -312,7 +312,10 @@ def _recreate(function: Callable[..., Pipeline], arguments: Mapping[str, Any], k
 
 
 def _is_rows(rows: Any) -> bool:
-    return isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping)
+    try:  # pandas' `Series.str` is an Iterable that cannot be iterated over
+        return not isinstance(rows, str | bytes | Mapping) and iter(rows) is not None
+    except TypeError:
+        return False
 
 
 def _validated_rows(rows: Any) -> Iterable[Any]:
@@ -324,7 +327,9 @@ def _validated_rows(rows: Any) -> Iterable[Any]:
 
 
 def _check_shape(rows: Any) -> None:
-    """Raise InputError for a table or an array of several dimensions, which is not a list of input rows."""
+    """Raise InputError for a set, a table or an array of several dimensions, which is not a list of input rows."""
+    if isinstance(rows, set | frozenset):
+        raise InputError(*MESSAGES["set"].format(kind=type(rows).__name__))
     shape = getattr(rows, "shape", None)
     if isinstance(shape, tuple) and len(shape) != 1:
         raise InputError(*MESSAGES["shape"].format(kind=type(rows).__name__, shape=shape))

@@ -33,7 +33,7 @@ class PreprocessedText(str):
 
     def __new__(cls, original: str, transform: TextTransform) -> PreprocessedText:
         new = super().__new__(cls, apply(original, transform))
-        new.original, new.transform = original, transform
+        new.original, new.transform = str.__str__(original), transform
         return new
 
     @cached_property
@@ -99,6 +99,7 @@ def apply(text: str, transform: TextTransform) -> str:
     Raises:
         InputError: the transform raises an exception, or returns no text.
     """
+    text = str.__str__(text)  # the characters of a subclass, such as an Enum, which str() may name instead
     try:
         new = transform(text)
     except MemoryError:
@@ -109,7 +110,7 @@ def apply(text: str, transform: TextTransform) -> str:
         raise InputError(*MESSAGES["no_str"].format(kind=type(new).__name__, text=text))
     if bad := surrogate_problem(new):
         raise InputError(f"preprocess= returned a text with {bad.en}", f"preprocess= devolvió un texto con {bad.es}")
-    return new
+    return str.__str__(new)
 
 
 def preprocessing_name(name_or_path: str, config_value: object = None) -> str | None:

@@ -12,27 +12,20 @@ from gatonegro.storage import as_json, lock_folder, output_folder, replace_files
 from gatonegro.tokenization.marian import Marian
 
 
-def save(
-    save_directory: str | Path,
+def contents(
     backend: Tokenizer,
     settings: dict[str, Any],
     special_tokens: dict[str, Any],
     marian: Marian | None = None,
-) -> tuple[str, ...]:
-    """Write a tokenizer's files to a folder, and return their paths.
+) -> dict[str, bytes]:
+    """Return the contents of a tokenizer's files, by name.
 
     Args:
-        save_directory: the folder.
         backend: the Rust tokenizer.
         settings: values of tokenizer_config.json, without the special tokens.
         special_tokens: by name, as in special_tokens_map.json.
         marian: files to write instead of tokenizer.json.
-
-    Raises:
-        InputError: `save_directory` is no folder's name.
-        TokenizerError: the files cannot be written.
     """
-    folder = output_folder(save_directory, InputError)
     tokens = backend.get_added_tokens_decoder()
     added = {token.content: token for token in tokens.values()}
     special = _special_tokens(special_tokens, added, {"__type": "AddedToken", "special": True})
@@ -51,9 +44,15 @@ def save(
         files = {"tokenizer.json": f"{backend.to_str(pretty=True)}\n".encode()}
     files["tokenizer_config.json"] = as_json(config).encode()
     files["special_tokens_map.json"] = as_json(_special_tokens(special_tokens, added, {})).encode()
+    return files
+
+
+def save(save_directory: str | Path, files: dict[str, bytes]) -> tuple[str, ...]:
+    """Write files to a folder, and return their paths; raise InputError for a bad name, or TokenizerError."""
+    folder = output_folder(save_directory, InputError)
     with lock_folder(folder, TokenizerError), replace_files(folder, TokenizerError) as staging:
         for name, data in files.items():
-            staging.file(name).write_bytes(data)
+            staging.write(name, data)
     return tuple(str(folder / name) for name in files)
 
 

@@ -19,7 +19,7 @@ from gatonegro.tokenization.batch import BatchEncoding, columns_of, to_tensors
 from gatonegro.tokenization.inputs import MESSAGES, as_batch, as_int, encode_rows, resolve_strategy, shorten_pair
 from gatonegro.tokenization.lengths import NO_LIMIT, PadPolicy
 from gatonegro.tokenization.marian import SOURCE, TARGET, Marian, SideTokenizer, tokens_of
-from gatonegro.tokenization.saving import save
+from gatonegro.tokenization.saving import contents, save
 from gatonegro.tokenization.vocabulary import TOKEN_DICT, TOKEN_LIST, Vocabulary
 
 # arguments of a call that do not apply to its `text_target`
@@ -235,7 +235,11 @@ class Tokenizer(Vocabulary):
 
         For Marian, its original files are written instead of `tokenizer.json`. `transformers` 4 and 5 get the same ids.
         """
-        return save(save_directory, self.backend_tokenizer, self.settings(), self.special_tokens_map, self.marian)
+        return save(save_directory, self.files())
+
+    def files(self) -> dict[str, bytes]:
+        """Return the contents of the files that `save_pretrained` writes, by name."""
+        return contents(self.backend_tokenizer, self.settings(), self.special_tokens_map, self.marian)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings to store in tokenizer_config.json, such as `padding_side`, without special tokens."""
