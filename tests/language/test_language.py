@@ -36,7 +36,18 @@ built_in = pytest.mark.skipif(
         ("12 🐈 …", None),
         ("Zorg", None),
         ("\x00\n\t", None),
-        ("He vuelto.", None),  # one word is English, one Spanish
+        ("He vuelto.", "es"),  # the first word is English too
+        # common words decide about a few words
+        ("It costs 2.50 euros.", "en"),
+        ("Milk costs 1.20 euros.", "en"),
+        ("Hello, Marta.", "en"),
+        ("Hello.", "en"),
+        ("Dear Mr. Smith:", "en"),
+        ("mesa", "es"),
+        ("Coge.", "es"),
+        ("No te guardo rencor.", "es"),
+        ("Where do you live now?", "en"),
+        ("No.", None),
     ],
 )
 def test_guesses(text, expected):

@@ -61,6 +61,7 @@ def run(args: Namespace) -> None:
     blank: dict[str, Any] = {"translation_text": None, "src_lang": None, "tgt_lang": None, "score": None}
     blank |= {"alignments": []} if args.align else {}
     n_texts = n_short = n_doubtful = 0
+    reason = ""
     warnings.simplefilter("ignore", DoubtWarning)  # each doubtful answer has its mark, or they are counted at the end
     for text, answers in with_answers(args.texts, parts, translate.stream):
         unique: dict[str, dict[str, Any]] = {}  # by translation: different tokens may spell the same words
@@ -68,10 +69,12 @@ def run(args: Namespace) -> None:
             unique.setdefault(answer["translation_text"], answer)
         n_texts += answers is not None
         n_short += answers is not None and len(unique) < n_best
-        n_doubtful += any("doubtful" in answer for answer in [*unique.values()][:1])
+        for doubt in [answer["doubt"] for answer in [*unique.values()][:1] if "doubt" in answer]:
+            n_doubtful, reason = n_doubtful + 1, "; ".join(doubt.values())
         show(text, list(unique.values()) or [blank])
     if n_doubtful and not (args.json or to_terminal):
-        print_message(MESSAGES["doubtful"].format(doubtful=n_doubtful, count=n_texts))
+        name = "doubtful_one" if n_texts == 1 else "doubtful"
+        print_message(MESSAGES[name].format(reason=reason, doubtful=n_doubtful, count=n_texts))
     if n_short:
         print_message(MESSAGES["few_translations"].format(count=n_short, nbest=n_best))
 
