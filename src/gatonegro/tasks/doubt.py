@@ -28,6 +28,7 @@ REASONS = catalog(Path(__file__).with_name("doubt.json"))
 LANGUAGES = {"es": Message("Spanish", "español"), "en": Message("English", "inglés")}
 MAY_REPEAT = ("had", "that", "her", "nos", "you")  # in a row, rightly
 MIN_SIMILARITY = 0.7  # of two spellings of a name
+MIN_DETECTED_WORDS = 4  # in an answer whose language is judged
 MAX_DEVIATIONS = 4.0  # of the logarithm of the length ratio, in standard deviations
 NUM_FEATURES = 5
 MAX_SHOWN, MAX_QUOTED = 3, 42  # words in a reason; characters of a sentence
@@ -138,7 +139,8 @@ def sentence_doubts(
         lost["copied"] = copied_words(source, answer, src, tgt)
         lost["negation"] = changed_negations(source, answer, src, tgt)
         lost["name"] = changed_names(source, answer, src, tgt)
-        if detect_language(answer) == src and detect_language(source) != tgt:
+        long = len(_words(answer)) >= MIN_DETECTED_WORDS
+        if long and detect_language(answer) == src and detect_language(source) != tgt:
             lost["language"] = [tgt]
     shown = {kind: ", ".join(dict.fromkeys(words[:MAX_SHOWN])) for kind, words in lost.items() if words}
     found = {kind: REASONS[kind].format(words=words, language=LANGUAGES.get(words)) for kind, words in shown.items()}
