@@ -21,7 +21,8 @@ from typing import Any
 from gatonegro.config import Config
 from gatonegro.documents import changed_numbers
 from gatonegro.i18n import Message, catalog, format_number
-from gatonegro.language import COMMON_WORDS, OWN_WORDS, SHARED_WORDS, WORD, detect_language
+from gatonegro.language import COMMON_WORDS, OWN_WORDS, SHARED_WORDS, detect_language
+from gatonegro.language.detect import WORD
 from gatonegro.models import LanguageModel
 
 REASONS = catalog(Path(__file__).with_name("doubt.json"))
