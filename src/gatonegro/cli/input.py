@@ -103,7 +103,7 @@ def _documents(parts: Iterable[list[str]]) -> Iterator[list[str]]:
     except InputError:  # a line is not UTF-8
         yield [text]
         raise
-    yield [text]
+    yield [text] if text else []
 
 
 def find_columns(lines: Iterable[str]) -> tuple[list[str], str] | None:
