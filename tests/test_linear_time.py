@@ -13,7 +13,14 @@ import pytest
 
 import gatonegro
 from gatonegro import AutoTokenizer, diagnose, pipeline
-from gatonegro.documents import lost_items, preserves_items, protected_items, split_at_items, split_sentences
+from gatonegro.documents import (
+    last_block,
+    lost_items,
+    preserves_items,
+    protected_items,
+    split_at_items,
+    split_sentences,
+)
 from gatonegro.language import Languages, detect_language, match_language
 from gatonegro.language.matching import is_long_enough
 from gatonegro.preprocessing import preprocess_tweet, spell_emoji
@@ -166,6 +173,7 @@ FUNCTIONS = {
     "lost_items": lambda text: lost_items(text, text[1:]),
     "preserves_items": lambda text: preserves_items(text, text[1:]),
     "detect_language": detect_language,
+    "last_block": last_block,
     "is_long_enough": is_long_enough,
     "match_language": lambda text: match_language(text, Languages(("en",), "card")),
     "preprocess_tweet": preprocess_tweet,

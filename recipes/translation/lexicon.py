@@ -1,9 +1,9 @@
-"""Count the common words by which `gatonegro.tasks.doubt` tells a copied word from a name.
+"""Count the common words by which short texts show their language, and a copied word is told from a name.
 
     python recipes/translation/lexicon.py --data ../shared/data
 
 Reads the pairs of Tatoeba (CC BY 2.0 FR) in `train.tsv.gz` and our own of `handwritten.py`. Writes `lexicon.json`: per
-language, the common words that their translations do not repeat.
+language, the common words that their translations do not repeat; as "shared", those that they do, but for names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from data import lines
 from handwritten import read_handwritten
 
-OUT = Path(__file__).resolve().parents[2] / "src" / "gatonegro" / "tasks" / "lexicon.json"
+OUT = Path(__file__).resolve().parents[2] / "src" / "gatonegro" / "language" / "lexicon.json"
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 LEAST, COPIED = 5, 0.3  # pairs with a word; share of them whose other side has the word too
 MOST = 5000  # words per language
@@ -41,14 +41,19 @@ def main() -> None:
     out: dict[str, object] = {
         "source": "counted in pairs of tatoeba.org, CC BY 2.0 FR, by recipes/translation/lexicon.py"
     }
+    shared: dict[str, None] = {}
     for lang, i in (("en", 0), ("es", 1)):
         names = {w.lower() for w, n in inside[lang].items() if w[0].isupper() and n >= 3 * inside[lang][w.lower()]}
         common = [
             w for w, n in total[lang].most_common()
             if n >= LEAST and copied[lang][w] < COPIED * n and len(w) > 1 and w not in names
         ]  # fmt: skip
+        shared |= dict.fromkeys(
+            w for w, n in total[lang].items() if n >= LEAST and copied[lang][w] >= COPIED * n and w not in names
+        )
         ours = {w.lower() for pair in own for w in WORD.findall(pair[i]) if w.lower() not in pair[1 - i].lower()}
         out[lang] = " ".join(dict.fromkeys([*common[:MOST], *sorted(ours - names - set(common[:MOST]))]))
+    out["shared"] = " ".join(sorted(shared))
     OUT.write_text(json.dumps(out, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 

@@ -83,7 +83,7 @@ def test_the_command_line_marks_without_touching_piped_text(capsys):
         assert main(["translate", UNKNOWN]) == 0
     out, err = capsys.readouterr()
     assert out == record["translation"] + "\n"
-    assert record["doubtful"] and "unsure" in record["doubt"] and "1 of 1 translations may be wrong; --json" in err
+    assert record["doubtful"] and "unsure" in record["doubt"] and "translation may be wrong: the model is unsure" in err
 
 
 def test_a_pipeline_warns_once():

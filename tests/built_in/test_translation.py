@@ -157,7 +157,7 @@ def test_the_command_line_keeps_tabs_and_says_what_it_did():
     done = run("--to", "en", "--beam", "1", text="\tEl perro duerme.\n\nThe dog is in the house.\n")
     lines = done.stdout.decode().split("\n")
     assert lines[0].startswith("\t") and lines[1:] == ["", "The dog is in the house.", ""]
-    assert b"text 3" in done.stderr and b"--from" in done.stderr
+    assert b"text 1" in done.stderr and b"(--from)" in done.stderr
 
 
 @pytest.mark.slow

@@ -1,11 +1,14 @@
 """Words that people type, and messages that name the options of the command line."""
 
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 from commands import lines
 from rows import BUILT_IN
 
+import gatonegro
 from gatonegro import hub
 from gatonegro.cli import arguments, terminal
 from gatonegro.cli.terminal import print_message
@@ -69,6 +72,13 @@ def test_the_language_check_is_an_option(run):
     out, err = run("sentiment", "-m", "demo-en", "--language-check", "route", "--json", text)
     assert lines(out)[0]["model"] == "sentiment-es-en" and err == ""
     assert "Spanish" in run("sentiment", "-m", "demo-en", "--language-check", "error", text, status=1)[1]
+
+
+@pytest.mark.case("N19")
+def test_messages_of_the_library_name_no_option_of_the_shell():
+    found = [file for file in Path(gatonegro.__file__).parent.rglob("*.json") if file.parent.name != "cli"]
+    named = {flag for file in found for flag in re.findall(r"--[a-z-]+", file.read_text("utf-8"))}
+    assert found and named.isdisjoint(terminal.FLAGS.values())
 
 
 def test_the_modes_of_the_language_check_are_those_of_pipelines():

@@ -31,12 +31,22 @@ built_in = pytest.mark.skipif(
         ("Mi abuela cocina", "es"),  # Esperanto, thinks the detector
         ("EL GATO NEGRO DUERME EN CASA", "es"),
         ("no one saw us", "en"),
-        ("José García lives in Málaga.", None),
+        ("José García lives in Málaga.", "en"),
         ("", None),
         ("12 🐈 …", None),
         ("Zorg", None),
         ("\x00\n\t", None),
-        ("He vuelto.", None),  # one word is English, one Spanish
+        ("He vuelto.", "es"),  # the first word is English too
+        # common words decide about a few words
+        ("It costs 2.50 euros.", "en"),
+        ("Milk costs 1.20 euros.", "en"),
+        ("Hello, Marta.", "en"),
+        ("Hello.", "en"),
+        ("Dear Mr. Smith:", "en"),
+        ("mesa", "es"),
+        ("Coge.", "es"),
+        ("No te guardo rencor.", "es"),
+        ("Where do you live now?", "en"),
     ],
 )
 def test_guesses(text, expected):
@@ -256,7 +266,7 @@ class TestPipelines:
 
     def test_wrong_modes(self, english):
         for mode in ("loud", True, 1, ["warn"]):
-            with pytest.raises(OptionError, match="language_check must be one of 'warn'"):
+            with pytest.raises(OptionError, match="language_check must be 'warn'"):
                 english(ENGLISH, language_check=mode)
         with pytest.raises(OptionError, match="language_check"):
             pipeline("sentiment-analysis", "demo-en", language_check="loud")

@@ -67,6 +67,9 @@ def kinds(source: str, answer: str, src: str = "es", **more) -> set[str]:
         ("Thank you", "Thank you", "en", "copied"),
         ("window", "window", "en", "copied"),
         ("El perro duerme en casa.", "El perro duerme en home.", "es", "copied"),
+        ("Kidnapped thugs.", "Kidnapped thugs.", "en", "copied"),
+        ("El 5 vendrá Marta.", "El 5 vendrá Marta.", "es", "copied"),
+        ("gatito", "gatito", "es", "copied"),
         # loops
         pytest.param("You're welcome.", "Eres bien bien.", "en", "loop", marks=pytest.mark.case("F4")),
         ("Un mar azul", "A sea sea sea", "es", "loop"),
@@ -117,6 +120,8 @@ def test_a_wrong_answer_is_doubtful(source, answer, src, kind):
         ("Soy de Málaga.", "I'm from Málaga.", "es"),
         ("Málaga", "Málaga", "es"),
         ("hotel", "hotel", "es"),
+        ("No.", "No.", "es"),
+        ("Marta López, 5 km", "Marta López, 5 km", "en"),
         ("animal", "animal", "en"),
         ("Una prueba de ADN", "A DNA test", "es"),
         ("Es muy, muy bueno.", "It is very very good.", "es"),

@@ -30,6 +30,7 @@ CHUNK_BYTES = 1 << 17  # bytes of standard input per read: about a thousand line
 CHUNK_ROWS = 1000  # rows of a CSV per list of texts
 HEAD_LINES = 20  # lines in which a table's header and delimiter are looked for
 MAX_CELL_CHARS = 1 << 27  # a longer cell of a CSV is taken for a quotation mark that is not closed
+MAX_DOCUMENT_CHARS = 1 << 18  # a longer document is read in parts
 DELIMITERS = ",;\t|"
 DELIMITER_LINE = re.compile(rf'"?sep=([{DELIMITERS}])"?[\r\n]*')  # Excel's, before the header
 COLUMN_NAME = re.compile(r"[^\W\d]([\w .()/-]{0,38}[\w)])?")  # in prose, a space follows a comma
@@ -43,11 +44,12 @@ def flattened(parts: Iterable[list[str]], apart: bool) -> Iterator[str]:
         yield text
 
 
-def read_texts(arguments: list[str], column: str | None = None, keep_ends: bool = False) -> Iterator[list[str]]:
+def read_texts(arguments: list[str], column: str | None = None, as_document: bool = False) -> Iterator[list[str]]:
     """Return lists of texts from the command line or, if it has none, of lines from standard input as they arrive.
 
-    Each list has the lines that are available without waiting, with `keep_ends` as they end in the input. With
-    `column`, standard input is a CSV or TSV file with a header, and the texts are those of that column.
+    Each list has the lines that are available without waiting. With `as_document`, standard input is a single text; a
+    long one is cut between blocks of Markdown. With `column`, standard input is a CSV or TSV file with a header, and
+    the texts are those of that column.
 
     Raises:
         InputError: a text or a line is not UTF-8; for a line, after the lines before it. Or the column does not exist.
@@ -57,15 +59,15 @@ def read_texts(arguments: list[str], column: str | None = None, keep_ends: bool 
         if arguments not in ([], ["-"]):
             raise OptionError(*MESSAGES["column_and_texts"].format(column=column))
         return _column(column)
-    if arguments == ["-"]:
-        return _lines(keep_ends)
+    if arguments in ([], ["-"]):
+        return _documents(_lines(keep_ends=True)) if as_document else _lines(keep_ends=False)
     for n, text in enumerate(arguments, 1):
         if SURROGATE.search(text):
             raise _not_utf8(Message(f"text {n}", f"el texto {n}"), text)
         if _names_a_file(text):
             is_table = Path(text).suffix.lower() in (".csv", ".tsv")
             print_message(MESSAGES["table_file" if is_table else "file"].format(text=text))
-    return iter([arguments]) if arguments else _lines(keep_ends)
+    return iter([arguments])
 
 
 def _names_a_file(text: str) -> bool:
@@ -83,6 +85,25 @@ def _lines(keep_ends: bool) -> Iterator[list[str]]:
         print_message(MESSAGES["table"].format(names=", ".join(names), longest=longest))
     yield first
     yield from parts
+
+
+def _documents(parts: Iterable[list[str]]) -> Iterator[list[str]]:
+    """Join lists of lines to documents: a single one, unless it is long."""
+    from gatonegro.documents import last_block  # imported here: other commands need no documents
+
+    text = ""
+    try:
+        for lines in parts:
+            text += "".join(lines)
+            while len(text) > MAX_DOCUMENT_CHARS:
+                head = text[: text.rfind("\n", 0, MAX_DOCUMENT_CHARS) + 1] or text
+                end = last_block(head) or len(head)
+                yield [text[:end]]
+                text = text[end:]
+    except InputError:  # a line is not UTF-8
+        yield [text]
+        raise
+    yield [text] if text else []
 
 
 def find_columns(lines: Iterable[str]) -> tuple[list[str], str] | None:

@@ -6,7 +6,7 @@ import io
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,6 @@ from gatonegro.cli.terminal import one_line, print_json, print_message, print_ta
 from gatonegro.errors import DoubtWarning
 
 Show = Callable[[str, list[dict[str, Any]]], None]
-MAX_CODE_LINES = 1000  # a longer block is no code: its end is lacking
 MARKS = ("unfinished", "doubtful", "doubt", "alignments")  # keys of some answers only
 
 
@@ -34,10 +33,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(args: Namespace) -> None:
     n_best, to_terminal = args.nbest or 1, sys.stdout.isatty()
-    keep_ends = not (args.json or args.align or n_best > 1 or to_terminal or args.column)
-    parts = read_texts(args.texts, args.column, keep_ends)
-    if keep_ends:
-        parts = _with_code(parts)
+    is_file = args.texts in ([], ["-"]) and args.column is None and not (sys.stdin and sys.stdin.isatty())
+    is_document = is_file and not (args.json or args.align or n_best > 1)
+    parts = read_texts(args.texts, args.column, is_document)
     from gatonegro import pipeline
 
     translate = pipeline(
@@ -54,15 +52,16 @@ def run(args: Namespace) -> None:
         **options_of(args),
     )
     show: Show = partial(_as_json, n_best > 1) if args.json else partial(_as_lines, n_best > 1, args.column is not None)
-    if keep_ends and args.texts in ([], ["-"]):
+    if to_terminal and not args.json:
+        show = _terminal_printer(len(args.texts) != 1 and (n_best > 1 or args.align))
+    elif is_document:
         show = _as_document
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(newline="")  # a document's line ends stay
-    elif to_terminal and not args.json:
-        show = _terminal_printer(len(args.texts) != 1 and (n_best > 1 or args.align))
     blank: dict[str, Any] = {"translation_text": None, "src_lang": None, "tgt_lang": None, "score": None}
     blank |= {"alignments": []} if args.align else {}
     n_texts = n_short = n_doubtful = 0
+    reason = ""
     warnings.simplefilter("ignore", DoubtWarning)  # each doubtful answer has its mark, or they are counted at the end
     for text, answers in with_answers(args.texts, parts, translate.stream):
         unique: dict[str, dict[str, Any]] = {}  # by translation: different tokens may spell the same words
@@ -70,33 +69,14 @@ def run(args: Namespace) -> None:
             unique.setdefault(answer["translation_text"], answer)
         n_texts += answers is not None
         n_short += answers is not None and len(unique) < n_best
-        n_doubtful += any("doubtful" in answer for answer in [*unique.values()][:1])
+        for doubt in [answer["doubt"] for answer in [*unique.values()][:1] if "doubt" in answer]:
+            n_doubtful, reason = n_doubtful + 1, "; ".join(doubt.values())
         show(text, list(unique.values()) or [blank])
     if n_doubtful and not (args.json or to_terminal):
-        print_message(MESSAGES["doubtful"].format(doubtful=n_doubtful, count=n_texts))
+        name = "doubtful_one" if n_texts == 1 else "doubtful"
+        print_message(MESSAGES[name].format(reason=reason, doubtful=n_doubtful, count=n_texts))
     if n_short:
         print_message(MESSAGES["few_translations"].format(count=n_short, nbest=n_best))
-
-
-def _with_code(parts: Iterable[list[str]]) -> Iterator[list[str]]:
-    """Join the lines of each code block between Markdown's fences to one text."""
-    block: list[str] = []
-    for part in parts:
-        texts: list[str] = []
-        for line in part:
-            start = line.strip()
-            if block:
-                block.append(line)
-                if start == block[0].strip()[:3]:
-                    texts, block = [*texts, "".join(block)], []
-                elif len(block) > MAX_CODE_LINES:
-                    texts, block = [*texts, *block], []
-            elif start[:3] in ("```", "~~~") and "`" not in start[3:]:
-                block = [line]
-            else:
-                texts.append(line)
-        yield texts
-    yield block
 
 
 def _as_json(several: bool, text: str, answers: list[dict[str, Any]]) -> None:
@@ -125,7 +105,7 @@ def _as_lines(several: bool, by_row: bool, text: str, answers: list[dict[str, An
 
 
 def _as_document(text: str, answers: list[dict[str, Any]]) -> None:
-    """Print the translation of a line of a document, which ends as the line does; a blank line stays."""
+    """Print the translation of a document, which ends as the document does; a blank one stays."""
     translation = answers[0]["translation_text"]
     print(text if translation is None else translation, end="", flush=True)
 

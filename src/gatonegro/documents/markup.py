@@ -11,7 +11,7 @@ from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from operator import itemgetter
 from string import punctuation, whitespace
 from typing import Any
@@ -223,6 +223,12 @@ def _blocks(text: str, environment: dict[str, Any]) -> Iterator[Span]:
     for definition in environment.get("references", {}).values():
         first, last = definition["map"]
         yield lines[first][0], lines[last - 1][1]
+
+
+def last_block(text: str) -> int:
+    """Return where the last block of a document begins, such as a paragraph, a list or a code block without its end."""
+    starts = [0, *(token.map[0] for token in _block_parser().parse(text) if token.map and not token.level)]
+    return next(islice(LINE.finditer(text), starts[-1], None)).start() if text else 0
 
 
 def _paragraphs(text: str, copied: Sequence[Span]) -> Iterator[Span]:

@@ -1,11 +1,16 @@
-"""Language detection with fastText's small model `lid.176.ftz` for 176 languages, https://fasttext.cc."""
+"""Language detection with fastText's small model `lid.176.ftz` for 176 languages, https://fasttext.cc.
+
+Spanish and English are told apart in short texts by common words, which `recipes/translation/lexicon.py` counted.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +24,13 @@ NUM_LANGUAGES = 12  # likeliest languages to return; the other 164 have a probab
 # these; the second pair allows for a language outside of the given ones that leads.
 MIN_PROBABILITY, MIN_RATIO = 0.15, 3.0
 MIN_PROBABILITY_IF_NOT_FIRST, MIN_RATIO_IF_NOT_FIRST = 0.04, 20.0
+MAX_WORDS = 6  # in a text whose words decide
 LETTER = re.compile(r"[^\W\d_]")
+WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+LEXICON = json.loads(Path(__file__).with_name("lexicon.json").read_text("utf-8"))
+COMMON_WORDS = {lang: frozenset(LEXICON[lang].split()) for lang in ("es", "en")}
+OWN_WORDS = {"es": COMMON_WORDS["es"] - COMMON_WORDS["en"], "en": COMMON_WORDS["en"] - COMMON_WORDS["es"]}
+SHARED_WORDS = frozenset(LEXICON["shared"].split())  # spelled alike in both languages, with the same meaning
 
 
 @cache
@@ -49,9 +60,16 @@ def language_probabilities(text: str) -> dict[str, float]:
 def detect_language(text: str, among: Sequence[str] = ("es", "en")) -> str | None:
     """Return the code of the likeliest of a few given languages for a text, or None if it is unclear.
 
+    A short text with common words of Spanish alone, or of English alone, is in that language.
+
     >>> detect_language("El gato negro"), detect_language("The black cat"), detect_language("Zorg")
     ('es', 'en', None)
     """
+    words = [word[0].lower().replace("’", "'") for word in islice(WORD.finditer(text), MAX_WORDS + 1)]
+    if len(words) <= MAX_WORDS and {*among} == {*OWN_WORDS}:
+        found = [lang for lang, own in OWN_WORDS.items() if not own.isdisjoint(words)]
+        if len(found) == 1:
+            return found[0]
     probabilities = language_probabilities(text)
     best, *others = sorted(among, key=lambda code: -probabilities.get(code, 0.0))
     p = probabilities.get(best, 0.0)

@@ -21,18 +21,18 @@ from typing import Any
 from gatonegro.config import Config
 from gatonegro.documents import changed_numbers
 from gatonegro.i18n import Message, catalog, format_number
-from gatonegro.language import detect_language
+from gatonegro.language import COMMON_WORDS, OWN_WORDS, SHARED_WORDS, detect_language
+from gatonegro.language.detect import WORD
 from gatonegro.models import LanguageModel
 
 REASONS = catalog(Path(__file__).with_name("doubt.json"))
 LANGUAGES = {"es": Message("Spanish", "español"), "en": Message("English", "inglés")}
 MAY_REPEAT = ("had", "that", "her", "nos", "you")  # in a row, rightly
 MIN_SIMILARITY = 0.7  # of two spellings of a name
-MIN_DETECTED_WORDS = 4  # in a text whose language is detected
+MIN_DETECTED_WORDS = 4  # in an answer whose language is judged
 MAX_DEVIATIONS = 4.0  # of the logarithm of the length ratio, in standard deviations
 NUM_FEATURES = 5
 MAX_SHOWN, MAX_QUOTED = 3, 42  # words in a reason; characters of a sentence
-WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 SENTENCE_START = re.compile(r"^\W*|[.!?:;…]\W*|[\"“”«(¿¡—-]\s*")
 
 
@@ -41,13 +41,8 @@ def _bare(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(c))
 
 
-# words of both languages: hand-written ones, and those that `recipes/translation/lexicon.py` counted
-DATA, LEXICON = (
-    json.loads(Path(__file__).with_name(f"{name}.json").read_text("utf-8")) for name in ("doubt_words", "lexicon")
-)
-COMMON_WORDS, NEGATIONS = (
-    {lang: frozenset(data[lang].split()) for lang in LANGUAGES} for data in (LEXICON, DATA["negations"])
-)
+DATA = json.loads(Path(__file__).with_name("doubt_words.json").read_text("utf-8"))
+NEGATIONS = {lang: frozenset(DATA["negations"][lang].split()) for lang in LANGUAGES}
 HALF_NEGATIONS, IDIOMS = (
     {lang: re.compile(text, re.IGNORECASE) for lang, text in DATA[name].items()}
     for name in ("half_negations", "idioms")
@@ -177,10 +172,16 @@ def document_doubts(sentences: Sequence[tuple[str, Mapping[str, Message]]]) -> d
 
 
 def copied_words(source: str, answer: str, src: str, tgt: str) -> list[str]:
-    """Return the words of `src` alone that an answer repeats from its source, if they are half of it or more."""
-    common, target = COMMON_WORDS[src], COMMON_WORDS[tgt]
-    theirs, mine = set(_words(source.lower())), _words(answer)
-    copied = [w for w in mine if w.lower() in theirs and w.lower() in common and w.lower() not in target]
+    """Return the words of `src` alone that an answer repeats from its source, if they are half of it or more.
+
+    Of an answer that is its source, they are all words but names and those of both languages.
+    """
+    theirs, mine = _words(source.lower()), _words(answer)
+    if [w.lower() for w in mine] == theirs and detect_language(source) != tgt:
+        known = COMMON_WORDS[src] | COMMON_WORDS[tgt]
+        return [w for w in mine if w.lower() in known or (w.islower() and len(w) > 2 and w not in SHARED_WORDS)]
+    repeated = OWN_WORDS[src].intersection(theirs)
+    copied = [w for w in mine if w.lower() in repeated]
     return copied if 2 * len(copied) >= len(mine) else []
 
 
