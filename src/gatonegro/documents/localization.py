@@ -143,6 +143,13 @@ class Direction:
             and not any(unit.search(masked) and not words.search(translation) for unit, words in kept)
         )
 
+    def loses_items(self, source: str, translation: str) -> bool:
+        """Return True if a translation lacks what can be copied: an item, or a number in digits or Roman numerals."""
+        lost = changed_numbers(source, translation, self.source, self.target)[0]
+        numbers = find_numbers(source, self.source, "") if lost else ()
+        is_copied = any(n.value in lost and n.kind in ("digits", "roman") for n in numbers)
+        return is_copied or not preserves_items(source, translation)
+
 
 def _roman_repairs(translation: str, source: str) -> list[tuple[int, int, str]]:
     """Return replacements of Roman numerals that a translation repeats (VI VI) or joins to a name (PabloII)."""
