@@ -159,7 +159,7 @@ def changed_numbers(
 
 def _lacking(numbers: Sequence[Number], text: str, others: Sequence[Number], other_text: str) -> list[str]:
     available = {number.value for number in others}.union(*(_parts(other_text, number) for number in others))
-    available.update(afternoon_values(other_text).values())
+    available.update(afternoon_values(other_text).values(), map(digits_value, NUMBER.findall(other_text)))  # 5kg
     if DATE.search(text) or DATE.search(other_text):
         available.update(str(MONTHS[word]) for word in WORD.findall(other_text.lower()) if word in MONTHS)
     hours = afternoon_values(text)

@@ -45,7 +45,7 @@ def expansions(language: str) -> tuple[list[Expansion], list[Expansion], list[tu
         unit = rf"({gap}(?:{names.replace(' ', '|')}))(?![\w/²³'’-])"
         before = r"(?<![\w.,:'’/])" + r"(?<!\blas )" * (names == "h")  # a time of day
         usual += [[rf"{before}1{unit}", f" {one}"], [rf"{before}(?:\d+[.,])*\d+{unit}", f" {several}"]]
-        kept += [[rf"\d{unit}", rf"\b(?i:{words})"]] if words else []
+        kept += [[rf"\d{unit}", rf"(?<![^\W\d_])(?i:{words})"]] if words else []
     usual += [[rf"(?<![\w.,]){key[0]}\.?{key[1:]}(?!\w)", word] for key, word in data["ordinals"].items()]
     usual, rare = ([(re.compile(pattern), word) for pattern, word in pairs] for pairs in (usual, data["rare"]))
     return usual, rare, [tuple(map(re.compile, pair)) for pair in kept]

@@ -50,8 +50,7 @@ COMMON_WORDS, NEGATIONS = (
     {lang: frozenset(data[lang].split()) for lang in LANGUAGES} for data in (LEXICON, DATA["negations"])
 )
 NEGATION_LIKE, IDIOMS = (
-    {lang: re.compile(text, re.IGNORECASE) for lang, text in DATA[name].items()}
-    for name in ("negation_like", "idioms")
+    {lang: re.compile(text, re.IGNORECASE) for lang, text in DATA[name].items()} for name in ("negation_like", "idioms")
 )
 NAMES = {name: [_bare(form) for form in forms.split()] for name, forms in DATA["names"].items()}
 KNOWN_NAMES = {*NAMES, *(form for forms in NAMES.values() for form in forms)}
@@ -244,7 +243,7 @@ def _names(text: str, lang: str) -> list[str]:
 
 
 def _same_name(en: str, es: str) -> bool:
-    """Return True if an English and a Spanish word, both bare, may be one name: by the table, else by their spelling."""
+    """Return True if an English and a Spanish bare word may be one name: by the table, else by their spelling."""
     forms = NAMES.get(en) or NAMES.get(en.removesuffix("s"), [])
     if en == es or any(es.startswith(form) for form in forms):
         return True
