@@ -110,7 +110,7 @@ for full in PATTERNS:
     USES[full] = set(METHODS).intersection(called) or {"search", "fullmatch"}
 # patterns that functions put together, with a usual value in the place of each variable, in the order of the file
 PUT_TOGETHER = {
-    "documents/localization.py": [r"(?<![\w.,])1º\.?(?!\w)"] * 2,  # all of them are in `expansions`
+    "documents/localization.py": [r"(?<![\w.,])1º\.?(?!\w)"],  # all of them are in `expansions`
     "checkpoints/reading.py": [r"[^/\\:\0]+\.safetensors"],
     "preprocessing/tweets.py": [r"(.)\1{3,}", "[ja]{5,}"],
 }
@@ -121,7 +121,7 @@ for call_place, call in inline():
     source = call.args[0].value if isinstance(call.args[0], ast.Constant) else parts.pop(0) if parts else None
     if source is not None:
         PATTERNS[call_place] = re.compile(source)
-        USES[call_place] = {call_place.rpartition(" ")[2]}
+        USES[call_place] = {call_place.rpartition(" ")[2].replace("compile", "search")}
 BOUNDED = {"documents.sentences.BEFORE_STOP"}  # reads 20 characters before a stop
 
 
@@ -192,9 +192,7 @@ FUNCTIONS = {
     "readings": DIRECTION.readings,
     "localize": lambda text: DIRECTION.localize(text, text[1:]),
     "preserves": lambda text: DIRECTION.preserves(text, text[1:]),
-    "loses_items": lambda text: DIRECTION.loses_items(text, text[1:]),
-    "sentence_doubts": lambda text: sentence_doubts(text, text[1:] + " no", ("es", "en")),
-    "names": lambda text: sentence_doubts(text, text[::-1].title(), ("es", "en")),
+    "sentence_doubts": lambda text: sentence_doubts(text, text[::-1].title(), ("es", "en")),  # other names
     "group_tokens": lambda text: group_tokens(text, [5] * len(text), [(i, i + 1) for i in range(len(text))], set()),
     "find_columns": lambda text: find_columns(text.splitlines()),
     "detect_language": detect_language,
