@@ -90,7 +90,7 @@ es | EE. UU. ganó, y los EE.UU. van. ¡A EEUU! | Estados Unidos ganó, y los Es
 es | Pesa 5 kg, tarda 3 h, viene a las 3 h. | Pesa 5 kilos, tarda 3 horas, viene a las 3 h.
 es | Va a 20 m/s, 3 l/min, 100 m², 5 g. | Va a 20 m/s, 3 l/min, 100 m², 5 gramos.
 es | `2 l` https://a.es/2 l, Luis l | =
-es | Caben 500 ml y 1 ml. | Caben 500 mililitros y 1 mililitro.
+es | Caben 500 ml y 20 m². | =
 es | Mira la pág. 5 y el cap. 3 del vol. 2. | Mira la página 5 y el capítulo 3 del volumen 2.
 en | It is 5 ft, 10 lb, 1 kg; 8 h at 60 mph. | It is 5 feet, 10 pounds, 1 kilo; 8 hours at 60 miles per hour.
 en | See p. 5 on the 5th floor, the 5th of May. | See page 5 on the fifth floor, the 5th of May.

@@ -27,6 +27,7 @@ EMOJI_CHARS = "\u200b\u200d\u20e3\u2190-\u2bff\ufe0e\ufe0f\ufeff\U0001f000-\U000
 TAG_PATTERN = rf"<(?:!--|[!/]?\w)[^<>{EOL}]*>"
 CODE_TAG_PATTERN = rf"<(?:code|kbd|samp|tt)\b[^<>{EOL}]*>[^<>{EOL}]*</(?:code|kbd|samp|tt)>"
 HOST = r"(?<![\w.@-])(?:[\w-]+\.)+(?:com|edu|gov|io|net|org)\b"
+UNIT_SIGNS = ITEM_DATA["unit_signs"]  # the same in both languages; models misread them
 PROTECTED = re.compile(
     rf"""{CODE_TAG_PATTERN} | {TAG_PATTERN} | \[(?:MASK|CLS|SEP|PAD|UNK|[A-Z]{{1,15}}_?\d{{1,9}}|\^\w{{1,31}})\]
     | (?<!\w)\w{{1,15}}<su[bp]>\w{{1,15}}</su[bp]>\w{{0,15}}
@@ -37,11 +38,11 @@ PROTECTED = re.compile(
     | (?<!\w)(?: :[a-z][a-z\d_+-]*:(?!\w) | @\w+ | \#\d*[^\W\d]\w* )
     | (?<![\w.,])(?:\+\d{{1,3}}(?:[\ -]\d{{2,5}}){{2,6}}
         | \d{{2,3}}[\ -](?:\d{{3}}[\ -]){{0,3}}\d\d(?:[\ -]\d{{2,3}}){{1,3}})(?!\w)
-    | (?<![\w.,])(?:[$£€]\ ?)?{DIGITS}(?:[ \u00a0\u202f]?(?:[%€£$]|°[CF]?(?!\w)))?(?!\w)
+    | (?<![\w.,])(?:[$£€]\ ?)?{DIGITS}(?:[ \u00a0\u202f]?(?:[%€£$]|°[CF]?(?!\w)|{UNIT_SIGNS}))?(?!\w)
     | (?<![\w.,-])(?=(?:[A-Z.]{{0,15}}\d){{3}})[A-Z\d]+(?:[.-][A-Z\d]+)*(?![\w-]|\.\w)""",
     re.VERBOSE,
 )
-AMOUNT_PATTERN = re.compile(rf"([$£€]?) ?({DIGITS})[ \u00a0\u202f]?([%€£$]|°[CF]?|)")
+AMOUNT_PATTERN = re.compile(rf"([$£€]?) ?({DIGITS})[ \u00a0\u202f]?([%€£$]|°[CF]?|{UNIT_SIGNS}|)")
 UNIT_WORDS = {sign: re.compile(words, re.IGNORECASE) for sign, words in ITEM_DATA["unit_words"].items()}
 LOOSE_WORDS = frozenset(ITEM_DATA["loose_words"].split())
 NUMBER, DIGIT, WORD = re.compile(DIGITS), re.compile(r"\d"), re.compile(r"[^\W\d_]+")

@@ -234,7 +234,9 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
                 pieces = [next(rows) for _ in final]
                 answer, ones = "".join(piece.text for piece, _ in pieces), [one for _, one in pieces if one]
                 if ones or (document.copied_language and any(map(str.isalpha, answer))):  # or left as it is
-                    seen = ones[0].features if len(final) == len(ones) == 1 else None, any(one.repeats for one in ones)
+                    features = [one.features for one in ones if one.features is not None]
+                    worst = min(features, key=calibration.probability) if calibration and features else None
+                    seen = worst, any(one.repeats for one in ones)
                     judged.append((part.text, sentence_doubts(part.text, answer, languages, calibration, *seen)))
             if doubts := document_doubts(judged):
                 out[-1] |= {"doubtful": True, "doubt": {kind: str(reason) for kind, reason in doubts.items()}}
