@@ -13,17 +13,26 @@ import pytest
 
 import gatonegro
 from gatonegro import AutoTokenizer, diagnose, pipeline
+from gatonegro.cli.input import find_columns
 from gatonegro.documents import (
+    Direction,
     last_block,
     lost_items,
+    lower_capitals,
     preserves_items,
     protected_items,
+    remove_invisible,
     split_at_items,
+    split_markup,
     split_sentences,
 )
+from gatonegro.documents.items import find_numbers
+from gatonegro.documents.localization import EXPANSION_DATA, expansions
+from gatonegro.glassbox.attribution import group_tokens
 from gatonegro.language import Languages, detect_language, match_language
 from gatonegro.language.matching import is_long_enough
 from gatonegro.preprocessing import preprocess_tweet, spell_emoji
+from gatonegro.tasks.doubt import sentence_doubts
 
 SOURCE = Path(gatonegro.__file__).parent
 ENOUGH = 0.01  # seconds, below which no growth is measured; a quadratic scan of 2**13 characters takes more
@@ -53,6 +62,9 @@ def compiled() -> dict[str, re.Pattern]:
         for name, value in vars(module).items():
             for i, pattern in enumerate(patterns_in(value)):
                 found[f"{info.name.removeprefix('gatonegro.')}.{name}{i or ''}"] = pattern
+    for language in EXPANSION_DATA:
+        for i, pattern in enumerate(patterns_in(expansions(language))):
+            found[f"documents.expansions.json {language}{i}"] = pattern
     return {name: pattern for pattern, name in {pattern: name for name, pattern in found.items()}.items()}
 
 
@@ -99,6 +111,7 @@ for full in PATTERNS:
     USES[full] = set(METHODS).intersection(called) or {"search", "fullmatch"}
 # patterns that functions put together, with a usual value in the place of each variable, in the order of the file
 PUT_TOGETHER = {
+    "documents/localization.py": [r"(?<![\w.,])1º\.?(?!\w)"],  # all of them are in `expansions`
     "checkpoints/reading.py": [r"[^/\\:\0]+\.safetensors"],
     "preprocessing/tweets.py": [r"(.)\1{3,}", "[ja]{5,}"],
 }
@@ -109,7 +122,7 @@ for call_place, call in inline():
     source = call.args[0].value if isinstance(call.args[0], ast.Constant) else parts.pop(0) if parts else None
     if source is not None:
         PATTERNS[call_place] = re.compile(source)
-        USES[call_place] = {call_place.rpartition(" ")[2]}
+        USES[call_place] = {call_place.rpartition(" ")[2].replace("compile", "search")}
 BOUNDED = {"documents.sentences.BEFORE_STOP"}  # reads 20 characters before a stop
 
 
@@ -136,15 +149,15 @@ def growth(function: Callable[[str], object], unit: str, end: str, length: int) 
 
     It is more than linear at two doublings, since a garbage collection may slow down one.
     """
-    text = unit * (length // len(unit))
-    if seconds(function, text + end) < ENOUGH or (t := seconds(function, text + end, 3)) < ENOUGH:
+    text = unit * (4 * length // len(unit))
+    if seconds(function, text[:length] + end) < ENOUGH or (t := seconds(function, text[:length] + end, 3)) < ENOUGH:
         return None
     times = [t]
     while len(times) < 3:
-        times.append(seconds(function, text * 2 ** len(times) + end, 3))
+        times.append(seconds(function, text[: length << len(times)] + end, 3))
         if times[-1] < 3 * times[-2]:
             return None
-    return f"{unit!r} × {len(text)}, double, fourfold: {times} s"
+    return f"{unit[:40]!r}, {length} characters, double, fourfold: {times} s"
 
 
 @pytest.mark.slow
@@ -166,12 +179,23 @@ def test_patterns_take_linear_time(name):
     assert not slow
 
 
+DIRECTION = Direction("es", "en", ",")
 FUNCTIONS = {
     "split_sentences": split_sentences,
     "split_at_items": split_at_items,
     "protected_items": protected_items,
     "lost_items": lambda text: lost_items(text, text[1:]),
     "preserves_items": lambda text: preserves_items(text, text[1:]),
+    "split_markup": split_markup,
+    "lower_capitals": lower_capitals,
+    "remove_invisible": remove_invisible,
+    "find_numbers": find_numbers,
+    "readings": DIRECTION.readings,
+    "localize": lambda text: DIRECTION.localize(text, text[1:]),
+    "preserves": lambda text: DIRECTION.preserves(text, text[1:]),
+    "sentence_doubts": lambda text: sentence_doubts(text, text[::-1].title(), ("es", "en")),  # other names
+    "group_tokens": lambda text: group_tokens(text, [5] * len(text), [(i, i + 1) for i in range(len(text))], set()),
+    "find_columns": lambda text: find_columns(text.splitlines()),
     "detect_language": detect_language,
     "last_block": last_block,
     "is_long_enough": is_long_enough,
@@ -179,9 +203,13 @@ FUNCTIONS = {
     "preprocess_tweet": preprocess_tweet,
     "spell_emoji": spell_emoji,
 }
+LETTERS = str.maketrans("0123456789", "bcdfgklmnp")
 UNITS = ["a", "a ", "ja", "1", "1.", "1 000 ", "¡", "😂", "👩\u200d", "<b>", "</", "@a ", "#aB", "https://a.es/b ",
 "www.a.", "a@b.",
-         "- ", "\n", "EE. UU. ", "[x] ", "A. ", "a://", "S", "\u0301", "{a} ", "(", "`a", "&a", "12:"]  # fmt: skip
+         "- ", "\n", "EE. UU. ", "[x] ", "A. ", "a://", "S", "\u0301", "{a} ", "(", "`a", "&a", "12:",
+         "Ana ", "ANA ", "3 y media ", "mil ", "XX ", "2 l ", "12/03/2020 ", "8 pm ", "**a** ", "*", "[a](b) ", "a,b\n",
+         "no ", "\u00ad", "".join(f"Zo{n} ".translate(LETTERS) for n in range(2**13)),  # names that differ
+         "".join(f"{n} " for n in range(2**13))]  # fmt: skip
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gatonegro.documents import Direction, changed_numbers, decimal_symbol, number_values
 from gatonegro.documents.localization import edit
 from gatonegro.documents.numbers import read_digits
+from gatonegro.tasks.doubt import sentence_doubts
 
 VALUES = {
     "es": {
@@ -89,6 +90,7 @@ es | EE. UU. ganó, y los EE.UU. van. ¡A EEUU! | Estados Unidos ganó, y los Es
 es | Pesa 5 kg, tarda 3 h, viene a las 3 h. | Pesa 5 kilos, tarda 3 horas, viene a las 3 h.
 es | Va a 20 m/s, 3 l/min, 100 m², 5 g. | Va a 20 m/s, 3 l/min, 100 m², 5 gramos.
 es | `2 l` https://a.es/2 l, Luis l | =
+es | Caben 500 ml y 20 m². | =
 es | Mira la pág. 5 y el cap. 3 del vol. 2. | Mira la página 5 y el capítulo 3 del volumen 2.
 en | It is 5 ft, 10 lb, 1 kg; 8 h at 60 mph. | It is 5 feet, 10 pounds, 1 kilo; 8 hours at 60 miles per hour.
 en | See p. 5 on the 5th floor, the 5th of May. | See page 5 on the fifth floor, the 5th of May.
@@ -122,10 +124,36 @@ def test_values_of_numbers(language, text, values):
         ("un gato", "a cat", []),
         ("la tercera casa", "the 3rd house", []),
         ("el primero", "the best", []),
+        # digits
+        ("1,000 rows", "1.000 filas", []),
+        ("10,000 rows", "10 000 filas", []),
+        ("1.000 filas", "100 rows", ["1000"]),
+        ("Mide 1,75 m.", "It is 175 m.", ["1.75"]),
+        ("A las 10:30.", "At 10.30.", []),
+        ("El 05/12", "On 5 of 12", []),
+        ("¿Es 0,5?", "Is it 5?", ["0.5"]),
+        ("¿Es 5?", "Is it 0.5?", ["5"]),
+        ("Tengo 30.", "I have forty.", ["30"]),
+        ("5 kg", "5kg", []),
+        # times, amounts and dates that are written otherwise
+        ("Viene a las 3 y media.", "It's coming at 3:30.", []),
+        ("Viene a las 15:30.", "He comes at half past 3 in the afternoon.", []),
+        ("a las 10:30", "at half past ten", []),
+        ("a las 10:30", "at half past nine", ["10.3"]),
+        ("5 millones de euros", "five million euros", []),
+        ("5 millones de euros", "5 thousand euros", ["5000000"]),
+        ("El 12/03/2020", "March 12, 2020", []),
+        ("El 3.5.2026", "May 3, 2026", []),
+        ("12 de marzo de 2020", "12/03/2020", []),
+        ("El 12/03/2020", "April 12, 2020", ["3"]),
+        ("El 3 de marzo", "The 5th of March", ["3"]),
+        ("1.000.000", "1 and 0", ["1000000"]),
     ],
 )
 def test_lost_numbers(source, translation, lost):
     assert changed_numbers(source, translation, "es", "en")[0] == lost
+    assert Direction("es", "en").preserves(source, translation) is not bool(lost)
+    assert ("number" in sentence_doubts(source, translation, ("es", "en"))) >= bool(lost)
 
 
 @pytest.mark.case("F2")

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatonegro.documents import Segment, lost_items, preserves_items, protected_items, split_at_items, split_sentences
+from gatonegro.documents.items import NUMBER
 from gatonegro.errors import OptionError
 
 SIZE = 1_000_000  # characters
@@ -141,21 +142,11 @@ KEPT = {
 
 # source, translation → what was lost
 MISSING = [
-    ("It has 1,000 rows.", "Tiene 1.000 filas.", []),
-    ("It has 10,000 rows.", "Tiene 10 000 filas.", []),
-    ("It has 1,000 rows.", "Tiene 1000 filas.", []),
-    ("It has 1,000 rows.", "Tiene 100 filas.", ["1,000"]),
-    ("It costs 3.14.", "Cuesta 3,14.", []),
-    ("At 10:30.", "A las 10.30.", []),
-    ("On 05/12", "El 5 de 12", []),
-    ("Is it 0.5?", "¿Es 5?", ["0.5"]),
-    ("The 2 boys", "Los dos niños", []),
-    ("Tengo 3.", "I have three.", []),
-    ("Tengo 30.", "I have thirty.", []),
-    ("Tengo 30.", "I have forty.", ["30"]),
-    ("Pesa 5 kg.", "It weighs 5kg.", []),
-    ("3 and 3", "3 y", ["3"]),
-    ("3 and 3", "tres y 3", []),
+    ("It has 1,000 rows.", "Tiene 100 filas.", []),  # `changed_numbers` says so
+    ("It costs $30.", "Cuesta 30.", ["$30"]),
+    ("It costs $30.", "Cuesta 20 dólares.", []),
+    ("5 % and 5 %", "un 5 % y 5", ["5 %"]),
+    ("modelo X1.500", "model X1.500.500", ["X1.500"]),
     ("Hi {name}, {name}!", "Hola {name}!", ["{name}"]),
     ("Hi {name}", "Hola {nombre}", ["{name}"]),
     ("<b>Hi</b> https://a.es", "<b>Hola", ["</b>", "https://a.es"]),
@@ -210,12 +201,16 @@ def test_what_is_missing(source, translation, lost):
         ("{{count}} items, {name}!", "¡{{count}} artículos, {name}!", True),
         ("{{count}} items, {name}!", "{{count}}} {{name}, {name}!", False),  # one that nobody wrote
         ("It is 1.75 m.", "Mide 1,75 m.", True),
-        ("It is 1.75 m.", "Mide 175 m.", False),
+        ("It is 1.75 m.", "Mide 175 m.", True),  # `changed_numbers` tells
         ("1,234,567 of 1,234.5", "1.234.567 de 1.234,5", True),
         ("It costs $30, 25 % off.", "Cuesta 30 dólares, un 25 por ciento menos.", True),
         ("It costs $1,299.99.", "Cuesta 1.299,99 $.", True),
         ("It costs $1,299.99.", "Cuesta 1.299,99.", False),
         ("at 25 °C", "a 25", False),
+        ("Caben 500 ml.", "It is 500 miles.", False),
+        ("Caben 500 ml.", "It holds 500ml.", True),
+        ("Caben 500 ml.", "It holds 500 millilitres.", True),
+        ("Son 20 m².", "It is 20 metres.", False),
         ("DNI 12345678Z, in the 80s", "DNI 12345678Z, en los 80", True),
         ("DNI 12345678Z", "DNI 1234567", False),
     ],
@@ -258,7 +253,7 @@ def test_lines_stay_apart(text):
 def test_a_text_misses_nothing_of_its_own(text, more):
     assert lost_items(text, text) == []
     assert lost_items(text, more) == [] or set(lost_items(text, more)) <= set(protected_items(text))
-    assert lost_items(text, "") == protected_items(text)
+    assert lost_items(text, "") == [item for item in protected_items(text) if not NUMBER.fullmatch(item)]
 
 
 @given(texts)

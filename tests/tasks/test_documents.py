@@ -7,7 +7,7 @@ import pytest
 from small_checkpoints import make
 
 from gatonegro import pipeline
-from gatonegro.documents import Mark, insert_marks, split_markup, upper
+from gatonegro.documents import Direction, Mark, insert_marks, split_markup, upper
 from gatonegro.generation import Generated
 from gatonegro.tasks.alignment import WordAttention, place_marks, words_of
 from gatonegro.tasks.variants import best_variant, like_source, variants
@@ -108,7 +108,7 @@ def test_which_phrases_are_tried_again(source, translation, score, expected):
 )
 def test_which_variant_is_taken(source, answers, expected):
     outputs = [Generated([1], 1, score, True) for _, score in answers]
-    assert best_variant(source, outputs, [text for text, _ in answers]) == expected
+    assert best_variant(source, outputs, [text for text, _ in answers], Direction("es", "en")) == expected
 
 
 @pytest.mark.case("F4")

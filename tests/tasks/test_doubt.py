@@ -55,6 +55,7 @@ def kinds(source: str, answer: str, src: str = "es", **more) -> set[str]:
         ("Tom came.", "Vino ayer.", "en", "name"),
         ("We meet on Friday.", "Nos vemos el lunes.", "en", "name"),
         ("I saw him.", "Vi a Javier.", "en", "name"),
+        ("Nos vemos en marzo de 2020.", "We meet in April 2020.", "es", "name"),
         # copies
         pytest.param("Hola", "Hola", "es", "copied", marks=pytest.mark.case("F4")),
         pytest.param("Rojo", "Rojo", "es", "copied", marks=pytest.mark.case("F4")),
@@ -106,6 +107,8 @@ def test_a_wrong_answer_is_doubtful(source, answer, src, kind):
         ("A las ocho de la noche", "At 20:00", "es"),
         ("20 h", "8 p.m.", "es"),
         ("8 p.m.", "20 h", "en"),
+        ("El 12/03/2020", "March 12, 2020", "es"),
+        ("On March 12, 2020", "El 12/03/2020", "en"),
         ("No hay nadie.", "Nobody is there.", "es"),
         ("It's cold, isn't it?", "Hace frío, ¿verdad?", "en"),
         ("No tiene sentido.", "It is meaningless.", "es"),

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gatonegro.documents.edits import disjoint
-from gatonegro.documents.numbers import AFTERNOON, DIGITS, Number, digits_value, hour_value, spelled_numbers, symbols_of
+from gatonegro.documents.numbers import (
+    AFTERNOON,
+    DIGITS,
+    MONTHS,
+    Number,
+    digits_value,
+    hour_value,
+    spelled_numbers,
+    symbols_of,
+)
 
 ITEM_DATA = json.loads(Path(__file__).with_name("items.json").read_text(encoding="utf-8"))
 
@@ -18,6 +27,7 @@ EMOJI_CHARS = "\u200b\u200d\u20e3\u2190-\u2bff\ufe0e\ufe0f\ufeff\U0001f000-\U000
 TAG_PATTERN = rf"<(?:!--|[!/]?\w)[^<>{EOL}]*>"
 CODE_TAG_PATTERN = rf"<(?:code|kbd|samp|tt)\b[^<>{EOL}]*>[^<>{EOL}]*</(?:code|kbd|samp|tt)>"
 HOST = r"(?<![\w.@-])(?:[\w-]+\.)+(?:com|edu|gov|io|net|org)\b"
+UNIT_SIGNS = ITEM_DATA["unit_signs"]  # the same in both languages; models misread them
 PROTECTED = re.compile(
     rf"""{CODE_TAG_PATTERN} | {TAG_PATTERN} | \[(?:MASK|CLS|SEP|PAD|UNK|[A-Z]{{1,15}}_?\d{{1,9}}|\^\w{{1,31}})\]
     | (?<!\w)\w{{1,15}}<su[bp]>\w{{1,15}}</su[bp]>\w{{0,15}}
@@ -28,14 +38,15 @@ PROTECTED = re.compile(
     | (?<!\w)(?: :[a-z][a-z\d_+-]*:(?!\w) | @\w+ | \#\d*[^\W\d]\w* )
     | (?<![\w.,])(?:\+\d{{1,3}}(?:[\ -]\d{{2,5}}){{2,6}}
         | \d{{2,3}}[\ -](?:\d{{3}}[\ -]){{0,3}}\d\d(?:[\ -]\d{{2,3}}){{1,3}})(?!\w)
-    | (?<![\w.,])(?:[$£€]\ ?)?{DIGITS}(?:[ \u00a0\u202f]?(?:[%€£$]|°[CF]?(?!\w)))?(?!\w)
-    | (?<![\w.,-])(?=(?:[A-Z]{{0,15}}\d){{3}})[A-Z\d]+(?:-[A-Z\d]+)*(?![\w-])""",
+    | (?<![\w.,])(?:[$£€]\ ?)?{DIGITS}(?:[ \u00a0\u202f]?(?:[%€£$]|°[CF]?(?!\w)|{UNIT_SIGNS}))?(?!\w)
+    | (?<![\w.,-])(?=(?:[A-Z.]{{0,15}}\d){{3}})[A-Z\d]+(?:[.-][A-Z\d]+)*(?![\w-]|\.\w)""",
     re.VERBOSE,
 )
-AMOUNT_PATTERN = re.compile(rf"([$£€]?) ?({DIGITS})[ \u00a0\u202f]?([%€£$]|°[CF]?|)")
+AMOUNT_PATTERN = re.compile(rf"([$£€]?) ?({DIGITS})[ \u00a0\u202f]?([%€£$]|°[CF]?|{UNIT_SIGNS}|)")
 UNIT_WORDS = {sign: re.compile(words, re.IGNORECASE) for sign, words in ITEM_DATA["unit_words"].items()}
 LOOSE_WORDS = frozenset(ITEM_DATA["loose_words"].split())
-NUMBER, DIGIT = re.compile(DIGITS), re.compile(r"\d")
+NUMBER, DIGIT, WORD = re.compile(DIGITS), re.compile(r"\d"), re.compile(r"[^\W\d_]+")
+DATE = re.compile(r"(?<!\d)\d\d?([./-])\d\d?\1\d{2,4}(?!\d)")  # 12/03/2020
 ORDINAL_PATTERN = re.compile(r"(?<![\w.,])(\d{1,4})(?:st|nd|rd|th|\.?[ºª]|\.[oa])(?!\w)")  # 3rd  3.º  2.ª
 
 
@@ -49,36 +60,25 @@ def protected_items(text: str) -> list[str]:
 
 
 def lost_items(source: str, translation: str) -> list[str]:
-    """Return the numbers, links, tags and other protected items of a source text that its translation lacks.
+    """Return the links, tags and other protected items of a source text that its translation lacks.
 
-    Numbers are compared by value, so 1,000 equals 1.000 and 1 000, and 15:30 equals 3:30 pm. Numbers, and the unit of
-    an amount, may be spelled out. An item is returned as often as it is lacking.
+    An amount such as 30 % is lacking if its sign is, and no word stands for it; `changed_numbers` compares numbers. An
+    item is returned as often as it is lacking.
     """
-    wanted = [(item, _normalize(item)) for item in protected_items(source)]
-    if not wanted:
-        return []
-    available = Counter(map(_normalize, protected_items(translation)))
-    available |= Counter(map(_normalize, NUMBER.findall(translation)))
-    if Counter(value for _, value in wanted) <= available:
-        return []
-    available.update(number.value for number in spelled_numbers(translation) if number.kind != "roman")
-    for sign, words in UNIT_WORDS.items():
-        if words.search(translation):
-            available |= Counter({number + sign: n for number, n in available.items()})
-    available.update(afternoon_values(translation).values())
-    lost, hours = [], afternoon_values(source)
-    for item, value in wanted:
-        value = value if available[value] else hours.get(value, value)
-        available[value] -= 1
-        if available[value] < 0:
+    available = Counter(map(_sign, protected_items(translation)))
+    lost = []
+    for item in protected_items(source):
+        sign = _sign(item)
+        available[sign] -= 1
+        if sign and available[sign] < 0 and not (sign in UNIT_WORDS and UNIT_WORDS[sign].search(translation)):
             lost.append(item)
     return lost
 
 
 def preserves_items(source: str, translation: str) -> bool:
-    """Return True if a translation keeps all items, adds none but plain numbers, and has words beside them."""
-    is_kept = not lost_items(source, translation) and all(map(NUMBER.fullmatch, lost_items(translation, source)))
-    return is_kept and keeps_text_between(source, translation)
+    """Return True if a translation keeps all items but numbers, adds none, and has words beside them."""
+    changed = lost_items(source, translation) or lost_items(translation, source)
+    return not changed and keeps_text_between(source, translation)
 
 
 def keeps_text_between(source: str, translation: str) -> bool:
@@ -159,15 +159,24 @@ def changed_numbers(
 
 
 def _lacking(numbers: Sequence[Number], text: str, others: Sequence[Number], other_text: str) -> list[str]:
-    available = {number.value for number in others} | set(re.findall(r"\d+", other_text))  # 3:00
-    available.update(afternoon_values(other_text).values())
+    available = {number.value for number in others}.union(*(_parts(other_text, number) for number in others))
+    available.update(afternoon_values(other_text).values(), map(digits_value, NUMBER.findall(other_text)))  # 5kg
+    if DATE.search(text) or DATE.search(other_text):
+        available.update(str(MONTHS[word]) for word in WORD.findall(other_text.lower()) if word in MONTHS)
     hours = afternoon_values(text)
     return [
         number.value
         for number in numbers
         if number.certain and available.isdisjoint((number.value, hours.get(number.value, number.value)))
-        if not available.issuperset(text[number.start : number.end].split(":"))  # three and 30, or half past
+        if not available.issuperset(_parts(text, number) or [number.value])  # half past three, 3 May 2026
     ]
+
+
+def _parts(text: str, number: Number) -> set[str]:
+    """Return the values of the parts of a time or date, such as 15:30 or 3.5.2026, which may stand apart."""
+    digits = text[number.start : number.end]
+    is_divided = ":" in digits or number.value.count(".") == 2
+    return {digits_value(part) for part in re.findall(r"\d+", digits)} if is_divided else set()
 
 
 def afternoon_values(text: str) -> dict[str, str]:
@@ -176,7 +185,7 @@ def afternoon_values(text: str) -> dict[str, str]:
     return {number.value: value for number in numbers if (value := hour_value(text, number))}
 
 
-def _normalize(item: str) -> str:
-    """Return a number or amount in a normal form, as 1000 for 1,000 or 1.75 for 1,75; other items stay as they are."""
+def _sign(item: str) -> str:
+    """Return the sign of an amount, as % for 30 %, or "" for a plain number; other items stay as they are."""
     amount = AMOUNT_PATTERN.fullmatch(item)
-    return item if amount is None else digits_value(amount[2]) + amount[1] + amount[3]
+    return item if amount is None else amount[1] + amount[3]

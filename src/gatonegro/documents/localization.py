@@ -32,23 +32,23 @@ PHONE_BEFORE = re.compile(
     r"(?i:\b(?:tel|tfno|phone|call|ll[aá]m|móvil|movil|mobile|fax|whatsapp)|\+\d)[^\n]{0,20}$|\+$"
 )
 PHONE = re.compile(rf"[6-9]\d\d(?:[{SPACES}]\d{{3}}){{2}}")  # 600 123 456
+Expansion = tuple[re.Pattern[str], str]
 
 
 @cache
-def _expansions(language: str) -> tuple[list[list[str]], list[list[str]], list[list[str]]]:
-    """Return what models misread: pairs of a pattern and its expansion, usual and rare, and of what must be kept."""
-    if language not in EXPANSION_DATA:
-        return [], [], []
-    data = EXPANSION_DATA[language]
+def expansions(language: str) -> tuple[list[Expansion], list[Expansion], list[tuple[re.Pattern[str], ...]]]:
+    """Return what models misread: patterns with their expansions, usual and rare, and pairs of a unit and its words."""
+    data = EXPANSION_DATA.get(language, {"usual": [], "rare": [], "kept": [], "units": [], "ordinals": {}})
     usual, kept = [*data["usual"]], [*data["kept"]]
     for names, one, several, words in data["units"]:
         gap = f"[{SPACES}]" + "?" * (len(names.split()[0]) > 1)  # 5kg, but no 5m
         unit = rf"({gap}(?:{names.replace(' ', '|')}))(?![\w/²³'’-])"
         before = r"(?<![\w.,:'’/])" + r"(?<!\blas )" * (names == "h")  # a time of day
         usual += [[rf"{before}1{unit}", f" {one}"], [rf"{before}(?:\d+[.,])*\d+{unit}", f" {several}"]]
-        kept += [[rf"\d{unit}", rf"\b(?i:{words})"]] if words else []
+        kept += [[rf"\d{unit}", rf"(?<![^\W\d_])(?i:{words})"]] if words else []
     usual += [[rf"(?<![\w.,]){key[0]}\.?{key[1:]}(?!\w)", word] for key, word in data["ordinals"].items()]
-    return usual, data["rare"], kept
+    usual, rare = ([(re.compile(pattern), word) for pattern, word in pairs] for pairs in (usual, data["rare"]))
+    return usual, rare, [tuple(map(re.compile, pair)) for pair in kept]
 
 
 def decimal_symbol(text: str, language: str | None) -> str:
@@ -113,12 +113,8 @@ class Direction:
         language, symbols = base_language(self.source), symbols_of(self.target)
         masked = mask_items(source)
         usual, rare = (
-            [
-                (*found.span(found.re.groups), expansion)
-                for pattern, expansion in expansions
-                for found in re.finditer(pattern, masked)
-            ]
-            for expansions in _expansions(language)[:2]
+            [(*m.span(m.re.groups), expansion) for pattern, expansion in pairs for m in pattern.finditer(masked)]
+            for pairs in expansions(language)[:2]
         )
         numbers = [
             (*number.span(), written)
@@ -140,12 +136,19 @@ class Direction:
     def preserves(self, source: str, translation: str) -> bool:
         """Return True if a translation has the numbers, units and items of its source, and words beside the items."""
         masked = mask_items(source)
-        kept = _expansions(base_language(self.source))[2]
+        kept = expansions(base_language(self.source))[2]
         return (
             not changed_numbers(source, translation, self.source, self.target)[0]
             and preserves_items(source, translation)
-            and not any(re.search(unit, masked) and not re.search(words, translation) for unit, words in kept)
+            and not any(unit.search(masked) and not words.search(translation) for unit, words in kept)
         )
+
+    def loses_items(self, source: str, translation: str) -> bool:
+        """Return True if a translation lacks what can be copied: an item, or a number in digits or Roman numerals."""
+        lost = changed_numbers(source, translation, self.source, self.target)[0]
+        numbers = find_numbers(source, self.source, "") if lost else ()
+        is_copied = any(n.value in lost and n.kind in ("digits", "roman") for n in numbers)
+        return is_copied or not preserves_items(source, translation)
 
 
 def _roman_repairs(translation: str, source: str) -> list[tuple[int, int, str]]:

@@ -1,7 +1,9 @@
 """Numbers of a text, in digits, words and Roman numerals, read by the conventions of its language.
 
 The data are in `numbers.json`. Decimal and grouping symbols are those of Unicode CLDR, and so are number words, with
-spellings beside them that are not standard. Every function takes time linear in the length of its text.
+spellings beside them that are not standard. Words that are ambiguous, such as "segundo", count less certainly; so do
+those that imply a number, such as "docena", and a scale before a figurative word, such as "mil gracias". Every function
+takes time linear in the length of its text.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ SIMPLE = re.compile(r"(\d+)(?:([.,'])(\d+))?")
 GROUPED = re.compile(r"(\d{1,3}(?: \d{3})+|[1-9]\d{0,2}([.,'])\d{3}(?:\2\d{3})*)(?:(?!\2)[.,'](\d+))?")
 BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 ADDRESS = re.compile(rf"{BYTE}(?:\.{BYTE}){{3}}")  # 192.168.1.1
+# numbers of months in Spanish and English
+MONTHS = {name: n % 12 + 1 for n, name in enumerate(NUMBER_DATA["months"].split())}
 HOUR, AFTERNOON = re.compile(r"(?:[1-9]|1[01])(?:\.\d\d?)?"), re.compile(NUMBER_DATA["afternoon"], re.IGNORECASE)
 TOKEN_PATTERN = re.compile(rf"{DIGITS}|[^\W\d_]+")
 WORD_GAPS = (" ", "-", "\u00a0", "\u2011")
@@ -144,12 +148,12 @@ def _in_words(text: str, tokens: Sequence[re.Match[str]], tables: Mapping[str, A
         if word in tables["first"] or word[0].isdecimal():
             value, end = _sum_words(words, gaps, i, tables)
         if end > i:
-            is_idiom = word in tables["scales"] and words[end : end + 1] and words[end] in tables["idioms_after"]
-            certain = value > 1 and not (end == i + 1 and (word in tables["vague"] or is_idiom))  # mil gracias
+            is_idiom = word in tables["scales"] and words[end : end + 1] and words[end] in tables["figurative_before"]
+            certain = value > 1 and not (end == i + 1 and (word in tables["ambiguous"] or is_idiom))  # mil gracias
             kind = "ordinal" if words[end - 1] in tables["ordinals"] else "word"
             yield Number(tokens[i].start(), tokens[end - 1].end(), plain(value), certain, kind)
-        elif word in tables["loose"]:
-            yield Number(*tokens[i].span(), str(tables["loose"][word]), certain=False, kind="word")
+        elif word in tables["implied"]:
+            yield Number(*tokens[i].span(), str(tables["implied"][word]), certain=False, kind="word")
         i = max(end, i + 1)
 
 

@@ -159,7 +159,7 @@ def final_parts(
     best = [answers[reading.sequence][0] for reading in readings if reading.sequence is not None]
     texts = [decode_text(tokenizer, answer.ids, options) for answer in best]
     if len(readings) > 1 and readings[1].is_respelled:
-        return [readings[best_variant(part.text, best, texts)]]
+        return [readings[best_variant(part.text, best, texts, document.direction)]]
     for reading, text in zip(readings[1:], texts[1:], strict=True):
         if document.direction.preserves(part.text, document.translation(reading, text).text):
             return [reading]

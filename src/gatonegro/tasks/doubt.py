@@ -19,7 +19,7 @@ from textwrap import shorten
 from typing import Any
 
 from gatonegro.config import Config
-from gatonegro.documents import changed_numbers
+from gatonegro.documents import DATE, MONTHS, changed_numbers
 from gatonegro.i18n import Message, catalog, format_number
 from gatonegro.language import COMMON_WORDS, OWN_WORDS, SHARED_WORDS, detect_language
 from gatonegro.language.detect import WORD
@@ -29,6 +29,7 @@ REASONS = catalog(Path(__file__).with_name("doubt.json"))
 LANGUAGES = {"es": Message("Spanish", "español"), "en": Message("English", "inglés")}
 MAY_REPEAT = ("had", "that", "her", "nos", "you")  # in a row, rightly
 MIN_SIMILARITY = 0.7  # of two spellings of a name
+MAX_COMPARISONS = 4000  # of spellings; more would take more than a tenth of a second
 MIN_DETECTED_WORDS = 4  # in an answer whose language is judged
 MAX_DEVIATIONS = 4.0  # of the logarithm of the length ratio, in standard deviations
 NUM_FEATURES = 5
@@ -43,9 +44,9 @@ def _bare(text: str) -> str:
 
 DATA = json.loads(Path(__file__).with_name("doubt_words.json").read_text("utf-8"))
 NEGATIONS = {lang: frozenset(DATA["negations"][lang].split()) for lang in LANGUAGES}
-HALF_NEGATIONS, IDIOMS = (
+NEGATION_LIKE, IDIOMS = (
     {lang: re.compile(text, re.IGNORECASE) for lang, text in DATA[name].items()}
-    for name in ("half_negations", "idioms")
+    for name in ("negation_like", "idioms")
 )
 NAMES = {name: [_bare(form) for form in forms.split()] for name, forms in DATA["names"].items()}
 KNOWN_NAMES = {*NAMES, *(form for forms in NAMES.values() for form in forms)}
@@ -205,7 +206,7 @@ def changed_negations(source: str, answer: str, src: str, tgt: str) -> list[str]
     if bool(here) == bool(there):
         return []
     lang, text = (tgt, answer) if here else (src, source)
-    return [] if any(HALF_NEGATIONS[lang].fullmatch(w) for w in _words(text)) else here or there
+    return [] if any(NEGATION_LIKE[lang].fullmatch(w) for w in _words(text)) else here or there
 
 
 def _negations(text: str, lang: str) -> list[str]:
@@ -214,11 +215,21 @@ def _negations(text: str, lang: str) -> list[str]:
 
 
 def changed_names(source: str, answer: str, src: str, tgt: str) -> list[str]:
-    """Return the names of one side that the other lacks."""
+    """Return the names of one side that the other lacks; none of a side with too many to compare their spellings.
+
+    Months are no names beside a date in digits.
+    """
     sides = {src: source, tgt: answer}
-    en, es = ([re.sub("'s$", "", word) for word in _words(sides[lang])] for lang in ("en", "es"))
-    lost = [name for name in _names(sides["en"], "en") if not any(_same_name(name, word) for word in es)]
-    return lost + [name for name in _names(sides["es"], "es") if not any(_same_name(word, name) for word in en)]
+    words = {lang: {_bare(re.sub("'s$", "", word)) for word in _words(text)} for lang, text in sides.items()}
+    known = MONTHS if DATE.search(source) or DATE.search(answer) else ()
+    lost: list[str] = []
+    for lang, others in (("en", words["es"]), ("es", words["en"])):
+        names = {name: _bare(name) for name in _names(sides[lang], lang) if name.lower() not in known}
+        names = {name: bare for name, bare in names.items() if bare not in others}
+        for name, bare in names.items() if len(names) * len(others) <= MAX_COMPARISONS else ():
+            pairs = ((bare, other) if lang == "en" else (other, bare) for other in others)
+            lost += [] if any(_same_name(*pair) for pair in pairs) else [name]
+    return lost
 
 
 def _names(text: str, lang: str) -> list[str]:
@@ -234,8 +245,7 @@ def _names(text: str, lang: str) -> list[str]:
 
 
 def _same_name(en: str, es: str) -> bool:
-    """Return True if an English and a Spanish word may be the same name: by the table, else by their spelling."""
-    en, es = _bare(en), _bare(es)
+    """Return True if an English and a Spanish bare word may be one name: by the table, else by their spelling."""
     forms = NAMES.get(en) or NAMES.get(en.removesuffix("s"), [])
     if en == es or any(es.startswith(form) for form in forms):
         return True

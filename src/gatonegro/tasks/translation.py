@@ -109,7 +109,7 @@ def retry(
 
     A word or short phrase that was copied, or translated with a low score, is read in other spellings too.
     """
-    from gatonegro.documents import EditedText, preserves_items, split_at_items
+    from gatonegro.documents import EditedText, split_at_items
     from gatonegro.tasks.document import DocumentPart, Sequences, encode_parts
     from gatonegro.tasks.variants import variants
 
@@ -127,9 +127,7 @@ def retry(
             if not document.direction.preserves(part.text, document.translation(part, plain).text):
                 forms, is_respelled = document.direction.readings(part.text)[1:], False
                 segments = split_at_items(part.text, document.direction.source)
-                if preserves_items(part.text, plain) and segments == split_at_items(part.text):
-                    segments = []  # only a number in words or a unit is lost
-                if len(segments) > 1:
+                if len(segments) > 1 and document.direction.loses_items(part.text, plain):
                     parts = encode_parts(tokenizer, document, segments, part.marks, encoded.max_length, options)
                     part.pieces = [replace(piece, is_piece=True) for piece in parts]
                     more.add(row, document, part.pieces)
@@ -231,11 +229,15 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
         out.append({"translation_text": "".join(part.target for part in translated)})
         if options["doubt"]:
             languages, judged = (document.direction.source, document.target), []
-            for part, answer, one in zip(parts, translated, chosen, strict=True):
-                if one or (document.copied_language and any(map(str.isalpha, answer.text))):  # or left as it is
-                    seen = (one.features, one.repeats) if one else (None, False)
-                    doubts = sentence_doubts(part.text, answer.text, languages, calibration, *seen)
-                    judged.append((part.text, doubts))
+            rows = zip(translated, chosen, strict=True)
+            for part, final in zip(document.parts, found, strict=True):
+                pieces = [next(rows) for _ in final]
+                answer, ones = "".join(piece.text for piece, _ in pieces), [one for _, one in pieces if one]
+                if ones or (document.copied_language and any(map(str.isalpha, answer))):  # or left as it is
+                    features = [one.features for one in ones if one.features is not None]
+                    worst = min(features, key=calibration.probability) if calibration and features else None
+                    seen = worst, any(one.repeats for one in ones)
+                    judged.append((part.text, sentence_doubts(part.text, answer, languages, calibration, *seen)))
             if doubts := document_doubts(judged):
                 out[-1] |= {"doubtful": True, "doubt": {kind: str(reason) for kind, reason in doubts.items()}}
                 output.notices.extend([notice("doubtful", reason=next(iter(doubts.values())))] * (rank == 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from gatonegro.documents import lower, preserves_items, upper
+from gatonegro.documents import Direction, lower, upper
 from gatonegro.generation import Generated
 
 WORD = re.compile(r"\w+")
@@ -38,14 +38,14 @@ def variants(source: str, translation: str, score: float) -> list[str]:
     return [text for text in dict.fromkeys(start + end for start in starts for end in ends) if text != source]
 
 
-def best_variant(source: str, answers: Sequence[Generated], texts: Sequence[str]) -> int:
+def best_variant(source: str, answers: Sequence[Generated], texts: Sequence[str], direction: Direction) -> int:
     """Return the index of the best of the answers to a text and to its variants, whose translations are `texts`."""
     copied = is_copy(source, texts[0])
     best, least = 0, max(answers[0].score, MIN_COPY_SCORE if copied else MIN_SCORE)
     for i, (answer, text) in enumerate(zip(answers, texts, strict=True)):
         words = WORD.findall(text.casefold())
         is_better = i > 0 and answer.score > least and len(set(words)) == len(words) > 0
-        if is_better and answer.unfinished is None and not is_copy(source, text) and preserves_items(source, text):
+        if is_better and answer.unfinished is None and not is_copy(source, text) and direction.preserves(source, text):
             best, least = i, answer.score
     return best
 
