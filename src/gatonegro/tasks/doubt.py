@@ -45,8 +45,7 @@ def _bare(text: str) -> str:
 DATA = json.loads(Path(__file__).with_name("doubt_words.json").read_text("utf-8"))
 NEGATIONS = {lang: frozenset(DATA["negations"][lang].split()) for lang in LANGUAGES}
 NEGATION_LIKE, IDIOMS = (
-    {lang: re.compile(text, re.IGNORECASE) for lang, text in DATA[name].items()}
-    for name in ("negation_like", "idioms")
+    {lang: re.compile(text, re.IGNORECASE) for lang, text in DATA[name].items()} for name in ("negation_like", "idioms")
 )
 NAMES = {name: [_bare(form) for form in forms.split()] for name, forms in DATA["names"].items()}
 KNOWN_NAMES = {*NAMES, *(form for forms in NAMES.values() for form in forms)}
