@@ -207,7 +207,7 @@ def _decoded(lines: list[bytes], n_done: int, end: bytes, keep_ends: bool) -> It
 def _encoding(text: str) -> str | None:
     """Return the likely encoding of a text of bytes, an empty string if it is unknown, or None if it is UTF-8."""
     bad = SURROGATE.search(text)
-    likely = (name for name, start in ENCODINGS.items() if start.match(text))
+    likely = (name for name in ENCODINGS if ENCODINGS[name].match(text))
     return next(likely, "" if bad else None) if bad or "\0" in text else None
 
 
