@@ -223,6 +223,9 @@ def test_what_cannot_be_explained(parts, make_folder, tmp_path):
     toy = explain("El gato", model="toy")
     with pytest.raises(OptionError, match="folder"):
         toy.save(tmp_path / "x.html")
+    with pytest.raises(OptionError, match="there is no folder"):  # a mistyped path is no wish for a folder
+        toy.save(tmp_path / "new" / "x.NPZ")
+    (tmp_path / "new").mkdir()
     assert toy.save(tmp_path / "new" / "x.NPZ").stat().st_size
     folder = make_folder("pooler")
     pooled = explain("the cat", load(folder, "pooler"), tokenizer=AutoTokenizer.from_pretrained(folder))
