@@ -156,15 +156,19 @@ def test_arrays_of_other_shapes(classify):
         assert label(answer) and wrong.shape == () and wrong.dtype.kind == "U"
 
 
-@pytest.mark.parametrize("rows", [{"bueno", "malo"}, frozenset(["bueno"]), set()])
-def test_a_set_is_refused_for_its_lack_of_order(tiny, rows):
-    pipe = pipeline("text-classification", str(tiny), language_check="off")
-    for call in (
+def ways_to_call(pipe):
+    """Return functions that give rows to a pipeline, one for each of its methods."""
+    return (
         pipe,
         pipe.to_frame,
         lambda rows: list(pipe.stream([rows])),
         lambda rows: list(pipe.run([(rows, {})])),
-    ):
+    )
+
+
+@pytest.mark.parametrize("rows", [{"bueno", "malo"}, frozenset(["bueno"]), set()])
+def test_a_set_is_refused_for_its_lack_of_order(tiny, rows):
+    for call in ways_to_call(pipeline("text-classification", str(tiny), language_check="off")):
         with pytest.raises(InputError, match="has no order") as error:
             call(rows)
         assert "sorted(textos)" in error.value.in_("es")
@@ -172,12 +176,6 @@ def test_a_set_is_refused_for_its_lack_of_order(tiny, rows):
 
 def test_the_accessor_of_a_series_is_no_list(tiny):
     accessor = pytest.importorskip("pandas").Series(["bueno", "malo"]).str
-    pipe = pipeline("text-classification", str(tiny), language_check="off")
-    for call in (
-        pipe,
-        pipe.to_frame,
-        lambda rows: list(pipe.stream([rows])),
-        lambda rows: list(pipe.run([(rows, {})])),
-    ):
+    for call in ways_to_call(pipeline("text-classification", str(tiny), language_check="off")):
         with pytest.raises(InputError, match="StringMethods"):
             call(accessor)

@@ -69,7 +69,7 @@ def run(args: Namespace) -> None:
             unique.setdefault(answer["translation_text"], answer)
         n_texts += answers is not None
         n_short += answers is not None and len(unique) < n_best
-        for doubt in [answer["doubt"] for answer in [*unique.values()][:1] if "doubt" in answer]:
+        if doubt := next(iter(unique.values()), {}).get("doubt"):
             n_doubtful, reason = n_doubtful + 1, "; ".join(doubt.values())
         show(text, list(unique.values()) or [blank])
     if n_doubtful and not (args.json or to_terminal):

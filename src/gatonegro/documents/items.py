@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from gatonegro.documents.edits import disjoint
+from gatonegro.documents.edits import EMOJI, disjoint
 from gatonegro.documents.numbers import (
     AFTERNOON,
     DIGITS,
@@ -23,7 +23,7 @@ from gatonegro.documents.numbers import (
 ITEM_DATA = json.loads(Path(__file__).with_name("items.json").read_text(encoding="utf-8"))
 
 EOL = r"\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029"  # the line ends of str.splitlines
-EMOJI_CHARS = "\u200b\u200d\u20e3\u2190-\u2bff\ufe0e\ufe0f\ufeff\U0001f000-\U0001faff\U000e0020-\U000e007f"
+EMOJI_CHARS = "\u200b\u200d\u20e3\ufe0e\ufeff\U000e0020-\U000e007f" + EMOJI
 TAG_PATTERN = rf"<(?:!--|[!/]?\w)[^<>{EOL}]*>"
 CODE_TAG_PATTERN = rf"<(?:code|kbd|samp|tt)\b[^<>{EOL}]*>[^<>{EOL}]*</(?:code|kbd|samp|tt)>"
 HOST = r"(?<![\w.@-])(?:[\w-]+\.)+(?:com|edu|gov|io|net|org)\b"
