@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -156,7 +156,7 @@ def model_of(variables: dict[str, Tensor]) -> LanguageModel:
         places = variables.pop(f"{side}/position_encodings/encodings", positions(source.shape[1]))
         state[f"{embeddings}.positions.weight"] = places
         stacks[side] = Config(
-            model_type="ctranslate2",
+            model_type="marian",
             vocab_size=len(source) + len(target),
             hidden_size=source.shape[1],
             num_hidden_layers=len([n for n in variables if n.startswith(side) and n.endswith("/ffn/linear_0/bias")]),
@@ -174,7 +174,7 @@ def model_of(variables: dict[str, Tensor]) -> LanguageModel:
             add_cross_attention=side == "decoder",
         )
         assert not any(value for name, value in flags.items() if name not in IDLE), flags
-    model = build(replace(stacks["encoder"], decoder=stacks["decoder"]), "seq2seq-lm")
+    model = build(stacks["encoder"].replace(decoder=stacks["decoder"]), "seq2seq-lm")
     assert isinstance(model, LanguageModel)
     for name, values in variables.items():
         side, *where, end = name.split("/")

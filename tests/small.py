@@ -6,7 +6,7 @@ import torch
 
 from gatonegro import Config
 from gatonegro.families import FAMILIES
-from gatonegro.families.family import read_config
+from gatonegro.families.configuration import read_config
 from gatonegro.models import Model, build, init_weights
 from gatonegro.packing import pack
 
@@ -24,7 +24,11 @@ BART = {
 T5 = {"d_model": 96, "d_kv": 16, "num_heads": 5, "d_ff": 160, "num_layers": 2, "num_decoder_layers": 3}
 GATED = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
 GENERATORS = {  # kind → family, and its config.json
-    "marian": ("marian", BART | {"activation_function": "swish", "scale_embedding": True, "pad_token_id": 199}),
+    "marian": (
+        "marian",
+        BART
+        | {"activation_function": "swish", "scale_embedding": True, "pad_token_id": 199, "decoder_start_token_id": 199},
+    ),
     "bart": ("bart", BART),
     "t5": ("t5", T5),
     "t5-v1.1": ("t5", T5 | GATED),

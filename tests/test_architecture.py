@@ -11,7 +11,7 @@ from torch import nn
 import gatonegro
 from gatonegro import AutoModelForSequenceClassification
 from gatonegro.families import FAMILIES
-from gatonegro.families.family import read_config
+from gatonegro.families.configuration import read_config
 from gatonegro.models import build
 from gatonegro.nn.decoder import DecoderLayer
 from gatonegro.nn.encoder import EncoderLayer

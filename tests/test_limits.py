@@ -61,7 +61,7 @@ def test_a_model_much_larger_than_its_weights(folder, values):
 def test_positions_that_are_computed(positions):
     """Marian's are in no weight file, so that nothing else would contradict their number."""
     from gatonegro.families import family_of
-    from gatonegro.families.family import read_config
+    from gatonegro.families.configuration import read_config
 
     data = small_checkpoints.CONFIGS["marian"] | {"vocab_size": 99, "pad_token_id": 98}
     read_config(family_of("marian"), data)

@@ -20,7 +20,7 @@ GROUPS = {  # colour → the modules of a kind
     "#fdf1dc": "cli glassbox pipelines tasks training",
     "#dff3ef": "models generation engine families nn",
     "#ece6fb": "language checkpoints packing preprocessing documents tokenization",
-    "#eef0f3": "batching config hub storage checks download errors i18n",
+    "#eef0f3": "batching config hub storage compat checks download utils errors i18n",
 }
 CONTENTS = {
     "cli": "one file per command",
@@ -43,8 +43,10 @@ CONTENTS = {
     "config": "Config: sizes, variants",
     "hub": "name → files",
     "storage": "atomic writes, bounded reads",
+    "compat": "arguments of transformers",
     "checks": "conditions on what users pass",
     "download": "requests to a hub, checked",
+    "utils": "logging",
     "errors": "one exception per mistake a user can mend, in both languages",
     "i18n": "the user's language; Message(en, es)",
 }

@@ -14,7 +14,6 @@ import argparse
 import json
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +131,7 @@ def finished(run: Path, rows: list[Row]) -> tuple[Model, Tokenizer, float]:
         model.head.output.weight /= t
         model.head.output.bias /= t
     own = {CONFIG_KEY: "spell-emoji", "languages": ["es", "en"]}
-    model.config = replace(model.config.with_labels(list(LABELS)), extra={**model.config.extra, **own})
+    model.config = model.config.with_labels(list(LABELS)).replace(extra={**model.config.extra, **own})
     return model, tokenizer, t
 
 

@@ -18,7 +18,6 @@ import argparse
 import json
 import os
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +172,7 @@ def main(argv: list[str] | None = None) -> None:
     start = args.run / "begun"
     model = finished(args.run)
     model.generation_config = WRITING
-    model.config = replace(model.config, extra={**model.config.extra, "languages": ["es", "en"]})
+    model.config = model.config.replace(extra={**model.config.extra, "languages": ["es", "en"]})
     model.save_pretrained(args.to, int8=True)
     AutoTokenizer.from_pretrained(start).save_pretrained(args.to)
     calibrate(args.to, args.data)

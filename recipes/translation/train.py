@@ -33,7 +33,7 @@ from vocabulary import SPECIAL, TO, Sampler, cut
 
 from gatonegro import AutoModel, AutoModelForSeq2SeqLM, AutoTokenizer
 from gatonegro.families import family_of
-from gatonegro.families.family import read_config
+from gatonegro.families.configuration import read_config
 from gatonegro.generation import GenerationConfig
 from gatonegro.models import LanguageModel
 from gatonegro.packing import Layout, Packed, pack

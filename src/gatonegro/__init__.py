@@ -9,23 +9,44 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"  # of all three distributions
 
 _MODULES = {
+    "AddedToken": "tokenization",
     "AutoConfig": "models",
     "AutoModel": "models",
     "AutoModelForCausalLM": "models",
     "AutoModelForMaskedLM": "models",
+    "AutoModelForQuestionAnswering": "models",
     "AutoModelForSeq2SeqLM": "models",
     "AutoModelForSequenceClassification": "models",
     "AutoModelForTokenClassification": "models",
     "AutoTokenizer": "tokenization",
+    "BatchEncoding": "tokenization",
+    "CharSpan": "tokenization",
     "Config": "config",
     "diagnose": "glassbox.diagnose",
     "explain": "glassbox.explain",
+    "GenerationConfig": "generation",
+    "logging": "utils",
+    "ModelOutput": "models",
     "pipeline": "pipelines",
+    "PreTrainedConfig": "families",
+    "set_seed": "training",
+    "TokenSpan": "tokenization",
 }
 __all__ = [*_MODULES]
+_CLASSES = {  # ends of names → where `find_class` makes classes of `transformers` from tables
+    ("Config",): "families",
+    ("Pipeline",): "pipelines",
+    ("Tokenizer", "TokenizerFast", "TokenizerBase"): "tokenization",
+    ("Processor", "ProcessorList", "Warper", "Penalty", "Normalization", "Criteria", "CriteriaList", "Streamer"): (
+        "generation"
+    ),
+    ("",): "models.classes",
+}
 
 if TYPE_CHECKING:
     from gatonegro.config import Config as Config
+    from gatonegro.families import PreTrainedConfig as PreTrainedConfig
+    from gatonegro.generation import GenerationConfig as GenerationConfig
     from gatonegro.glassbox.diagnose import diagnose as diagnose
     from gatonegro.glassbox.explain import explain as explain
     from gatonegro.models import (
@@ -33,18 +54,39 @@ if TYPE_CHECKING:
         AutoModel as AutoModel,
         AutoModelForCausalLM as AutoModelForCausalLM,
         AutoModelForMaskedLM as AutoModelForMaskedLM,
+        AutoModelForQuestionAnswering as AutoModelForQuestionAnswering,
         AutoModelForSeq2SeqLM as AutoModelForSeq2SeqLM,
         AutoModelForSequenceClassification as AutoModelForSequenceClassification,
         AutoModelForTokenClassification as AutoModelForTokenClassification,
+        ModelOutput as ModelOutput,
     )
     from gatonegro.pipelines import pipeline as pipeline
-    from gatonegro.tokenization import AutoTokenizer as AutoTokenizer
+    from gatonegro.tokenization import (
+        AddedToken as AddedToken,
+        AutoTokenizer as AutoTokenizer,
+        BatchEncoding as BatchEncoding,
+        CharSpan as CharSpan,
+        TokenSpan as TokenSpan,
+    )
+    from gatonegro.training import set_seed as set_seed
+    from gatonegro.utils import logging as logging
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'gatonegro' has no attribute {name!r}")
-    return getattr(import_module(f"gatonegro.{_MODULES[name]}"), name)
+    if name in _MODULES:
+        return getattr(import_module(f"gatonegro.{_MODULES[name]}"), name)
+    if name == "utils":
+        return import_module("gatonegro.utils")
+    if name[:1] != "_":
+        from gatonegro.compat import refusal
+
+        if (message := refusal(name)) is not None:
+            raise ImportError(str(message))  # Python would hide the message of an AttributeError
+    if name[:1].isupper():
+        for ends, module in _CLASSES.items():
+            if name.endswith(ends) and (found := import_module(f"gatonegro.{module}").find_class(name)) is not None:
+                return found
+    raise AttributeError(f"module 'gatonegro' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

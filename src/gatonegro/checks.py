@@ -44,12 +44,15 @@ class Check:
         return value
 
 
+ANYTHING = Check(lambda value: True, Message("anything", "cualquier cosa"))
+
+
 @dataclass(frozen=True)
 class Option:
     """Option of a pipeline's task: its default value and the check that other values must pass."""
 
     default: Any
-    check: Check = Check(lambda value: True, Message("anything", "cualquier cosa"))
+    check: Check = ANYTHING
 
 
 def whole(low: int, high: int | None = None) -> Check:

@@ -6,11 +6,14 @@ families' keys to them. This module does not import torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from gatonegro import storage
 from gatonegro.checks import Check, number, one_of, optional, short_repr, whole
 from gatonegro.errors import ConfigError
 from gatonegro.i18n import Message, catalog, format_int
@@ -22,7 +25,7 @@ FIELD_CHECKS: dict[str, Check] = {
     "vocab_size": whole(1, 2**28),
     "hidden_size": whole(1, 2**20),
     "num_attention_heads": whole(1, 2**16),
-    "intermediate_size": whole(1, 2**24),
+    "intermediate_size": optional(whole(1, 2**24)),
     **dict.fromkeys(("max_position_embeddings", "relative_attention_max_distance"), whole(1, MAX_SIZE)),
     "num_hidden_layers": Check(
         whole(1, 9_999).test,
@@ -38,6 +41,49 @@ FIELD_CHECKS: dict[str, Check] = {
     "problem_type": optional(one_of("regression", "single_label_classification", "multi_label_classification")),
 }  # fmt: skip
 MESSAGES = catalog(Path(__file__).with_name("config_messages.json"))  # for values that exclude each other
+C = TypeVar("C", bound="Config")
+
+
+def check_fields(values: Mapping[str, Any]) -> None:
+    """Raise ConfigError if the value of a field of `Config` has a wrong type or size."""
+    for name, check in FIELD_CHECKS.items():
+        if not check.test(values[name]):
+            raise ConfigError(*check.message(name, values[name])).within("config.json")
+
+
+class JsonConfig:
+    """Methods of a configuration that is written as JSON, as in `transformers`."""
+
+    if TYPE_CHECKING:
+
+        def to_dict(self) -> dict[str, Any]: ...
+
+        def to_diff_dict(self) -> dict[str, Any]: ...
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.to_dict())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} {self.to_json_string()}"
+
+    def to_json_string(self, use_diff: bool = True) -> str:
+        """Return the values as JSON: those of `to_diff_dict`, or all of them."""
+        values = self.to_diff_dict() if use_diff else self.to_dict()
+        return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+    def to_json_file(self, path: str | Path, use_diff: bool = True) -> None:
+        """Write `to_json_string` to a file.
+
+        Args:
+            path: of the file.
+            use_diff: see `to_json_string`.
+        """
+        storage.write_text(path, self.to_json_string(use_diff))
+
+    def _save(self, folder: str | Path, file: str) -> None:
+        folder = storage.output_folder(folder)
+        with storage.lock_folder(folder), storage.replace_files(folder) as staging:
+            staging.write(file, self.to_diff_dict())
 
 
 @dataclass(frozen=True)
@@ -53,7 +99,7 @@ class Config:
     hidden_size: int
     num_hidden_layers: int
     num_attention_heads: int
-    intermediate_size: int
+    intermediate_size: int | None  # None: 4 · hidden_size
     max_position_embeddings: int
     type_vocab_size: int = 0  # 0: no token type embeddings
     hidden_act: str = "gelu"
@@ -65,7 +111,7 @@ class Config:
     initializer_range: float = 0.02
     pad_token_id: int | None = 0
     position_rule: str = "column"  # 0, 1, 2 …; or "count": from pad + 1 on, without counting pads
-    first_position: int = 0  # of "column"; BART's is 2
+    first_position: int = 0  # of "column"; BART's is 2, before which there are unused positions
     position_embedding: str = (
         "learned"  # or "sinusoid", as in the paper; or "none", with `relative_attention_num_buckets`
     )
@@ -92,17 +138,18 @@ class Config:
     extra: Mapping[str, Any] = field(default_factory=dict)  # the whole config.json, unused keys too
 
     def __post_init__(self) -> None:
-        for name, check in FIELD_CHECKS.items():
-            if not check.test(value := getattr(self, name)):
-                raise ConfigError(*check.message(name, value)).within("config.json")
+        check_fields(vars(self))
+        self.check()
+
+    def check(self) -> None:
+        """Raise ConfigError if values exclude each other, such as a width that does not divide among the heads."""
         buckets, count = self.relative_attention_num_buckets, len(self.id2label or ())
         wrong = {
             "pad_token_id": self.pad_token_id is not None and self.pad_token_id >= self.vocab_size,
             # half of the buckets hold one distance each
             "relative_attention_num_buckets": buckets and not 2 <= buckets // 2 < self.relative_attention_max_distance,
             "max_position_embeddings": self.max_tokens < 1,
-            "sinusoid": self.position_embedding == "sinusoid"
-            and self.max_position_embeddings * self.hidden_size > MAX_COMPUTED,
+            "sinusoid": self.position_embedding == "sinusoid" and self.num_positions * self.hidden_size > MAX_COMPUTED,
             "hidden_size": self.d_kv is None and self.hidden_size % self.num_attention_heads,
             "id2label": not count or sorted(self.id2label) != list(range(count)),
             "per_layer": self.per_layer and len(self.per_layer) != self.num_hidden_layers,
@@ -110,10 +157,19 @@ class Config:
         for key in wrong:
             if wrong[key]:
                 raise ConfigError(*MESSAGES[key].format(c=self)).within("config.json")
+        if self.decoder is not None:
+            self.decoder.check()
+
+    def replace(self: C, **values: Any) -> C:
+        """Return a copy of the configuration with other values of fields, after checking all values."""
+        changed = copy.copy(self)
+        vars(changed).update(values)
+        changed.__post_init__()
+        return changed
 
     def layer(self, i: int) -> Config:
         """Return the model's configuration with the values of layer `i`, counted from 0."""
-        return replace(self, per_layer=(), **self.per_layer[i]) if self.per_layer else self
+        return self.replace(per_layer=(), **self.per_layer[i]) if self.per_layer else self
 
     @property
     def num_labels(self) -> int:
@@ -142,11 +198,21 @@ class Config:
         return (self.pad_token_id or 0) + 1 if self.position_rule == "count" else self.first_position
 
     @property
+    def num_positions(self) -> int:
+        """The number of position embeddings."""
+        return self.max_position_embeddings + self.first_position
+
+    @property
     def max_tokens(self) -> int:
         """The maximum length of a sequence in tokens, special tokens included."""
-        return self.max_position_embeddings - self.position_offset
+        return self.num_positions - self.position_offset
 
-    def with_labels(self, labels: int | Mapping[int, str] | list[str]) -> Config:
+    @property
+    def feed_forward_size(self) -> int:
+        """The width between the two maps of a feed-forward network."""
+        return self.intermediate_size or 4 * self.hidden_size
+
+    def with_labels(self: C, labels: int | Mapping[int, str] | list[str]) -> C:
         """Return a copy of the configuration with other classification labels.
 
         Args:
@@ -163,4 +229,4 @@ class Config:
             labels = dict(enumerate(labels))
         if not all(isinstance(label, str) for label in labels.values()):
             raise ConfigError("every label's name must be a str.", "el nombre de cada etiqueta debe ser un str.")
-        return replace(self, id2label=dict(labels))
+        return self.replace(id2label=dict(labels))

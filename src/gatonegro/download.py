@@ -20,10 +20,11 @@ class InvalidURL(ValueError):
     """An address that cannot be requested; httpx and requests have classes of this name, but do not find all."""
 
 
-def request(method: str, url: str, start: int = 0) -> tuple[Any, str]:
+def request(method: str, url: str, start: int = 0, token: str | bool | None = None) -> tuple[Any, str]:
     """Send a request to the hub; return the headers, or for "GET" the open response, and the address of the contents.
 
-    Tokens are sent to the hub alone. Statuses that may pass are tried again, as soon as the hub says, or not at all.
+    `token` is as in `hub.locate`, and sent to the hub alone. Statuses that may pass are tried again, as soon as the hub
+    says, or not at all.
     """
     from huggingface_hub import constants, get_session, get_token
     from huggingface_hub.errors import FileMetadataError, LocalTokenNotFoundError
@@ -33,7 +34,8 @@ def request(method: str, url: str, start: int = 0) -> tuple[Any, str]:
     headers = {"User-Agent": "gatonegro", "Accept-Encoding": "identity"} | (
         {"Range": f"bytes={start}-"} if start else {}
     )
-    token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
+    if token is True or (token is None and not constants.HF_HUB_DISABLE_IMPLICIT_TOKEN):
+        token = get_token()
     if token and not (token.isascii() and token.isprintable()):
         raise LocalTokenNotFoundError  # the HTTP libraries' own errors would quote it
     session: Any = get_session()
@@ -79,11 +81,11 @@ def _split(url: str, base: str = "") -> SplitResult:
     raise InvalidURL(f"{url[:80]!r} is no address")
 
 
-def chunks(url: str, start: int) -> Iterator[bytes]:
+def chunks(url: str, start: int, token: str | bool | None = None) -> Iterator[bytes]:
     """Yield the bytes of a file from a position on; the first chunk is empty if the server starts at the beginning."""
     from huggingface_hub.errors import FileMetadataError
 
-    response, _ = request("GET", url, start)
+    response, _ = request("GET", url, start, token)
     with closing(response):
         encoding = response.headers.get("Content-Encoding", "identity")
         if response.status_code not in (200, 206) or encoding != "identity":  # a small body may inflate to any size

@@ -152,7 +152,14 @@ class DoubtWarning(GatonegroWarning):
 
 
 def warn(warning: GatonegroWarning, stacklevel: int = 1) -> None:
-    """Issue a warning as `warnings.warn` does, but as plain output in a notebook, where stderr looks like an error."""
+    """Issue a warning as `warnings.warn` does, but as plain output in a notebook, where stderr looks like an error.
+
+    None is issued if `logging.set_verbosity` allows for errors only.
+    """
+    from logging import WARNING, getLogger  # here, for a light start
+
+    if getLogger("gatonegro").level > WARNING:
+        return
     # other code receives the warnings: by catch_warnings(record=True), or by a function in place of showwarning
     recorded = isinstance(getattr(warnings, "_showwarnmsg_impl", None), types.BuiltinMethodType)
     replaced = getattr(warnings.showwarning, "__module__", "") not in ("warnings", "_py_warnings")

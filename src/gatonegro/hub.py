@@ -13,6 +13,7 @@ import secrets
 import shutil
 import time
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from importlib import import_module
@@ -38,7 +39,11 @@ REVISION_CHECK = Check(
     lambda x: isinstance(x, str),
     Message("the name of a branch, tag or commit", "el nombre de una rama, un tag o un commit"),
 )
-LOCAL_CHECK = optional(FLAG)  # of `local_files_only`
+ARGUMENTS = "revision", "local_files_only", "cache_dir", "token", "subfolder", "force_download"  # of `locate`
+LOCAL_CHECK = optional(FLAG)  # of `local_files_only` and `force_download`
+PATH_CHECK = Check(lambda x: isinstance(x, str | os.PathLike), Message("a folder's name", "el nombre de una carpeta"))
+# an HTTP library's error for another text would show it
+TOKEN = re.compile(r"[!-~]+")
 
 # strings that are paths and not hub names: ./x  /x  ~x  x\y  C:x  x/  x/y/z  x.safetensors
 LOCAL_PATH = re.compile(r"[./~\\].*|.*\\.*|[A-Za-z]:.*|.*/|.*/.*/.*|.*\.(safetensors|bin|json)", re.DOTALL)
@@ -67,10 +72,11 @@ class Source:
         name: the model's name, as the user wrote it.
         folder: the folder of the files; None for a hub name.
         revision: branch, tag or commit of a hub name.
+        subfolder: the folder, within these, that has the files; "" for none.
     """
 
-    def __init__(self, name: str, folder: Path | None = None, revision: str | None = None):
-        self.name, self.folder, self.revision = name, folder, revision
+    def __init__(self, name: str, folder: Path | None = None, revision: str | None = None, subfolder: str = ""):
+        self.name, self.folder, self.revision, self.subfolder = name, folder, revision, subfolder
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.name!r}, folder={self.folder!r}, revision={self.revision!r})"
@@ -86,6 +92,7 @@ class Source:
         Raises:
             HubError: the file cannot be downloaded, or its path leads out of the model's folder.
         """
+        filename = f"{self.subfolder}/{filename}" if self.subfolder else filename
         parts = PurePosixPath(filename).parts
         if not parts or ".." in parts or filename.startswith("/") or re.search(r"[\\:\0]", filename):
             raise HubError(*MESSAGES["leads_out"].format(name=self.name, filename=filename))
@@ -112,13 +119,25 @@ class Source:
 class HubSource(Source):
     """Location of a model's files in a Hugging Face hub repository, all taken from the same commit."""
 
-    def __init__(self, name: str, revision: str | None, local_files_only: bool):
+    def __init__(
+        self,
+        name: str,
+        revision: str | None,
+        local_files_only: bool,
+        cache_dir: str | Path | None = None,
+        token: str | bool | None = None,
+        subfolder: str = "",
+        force_download: bool = False,
+    ):
         from huggingface_hub import constants
         from huggingface_hub.file_download import repo_folder_name
 
-        super().__init__(name, None, revision or "main")
+        super().__init__(name, None, revision or "main", subfolder)
         self.offline = local_files_only or constants.HF_HUB_OFFLINE
-        self.cache = Path(constants.HF_HUB_CACHE, repo_folder_name(repo_id=name, repo_type="model"))
+        self.force = force_download and not self.offline
+        cache = Path(cache_dir or constants.HF_HUB_CACHE).expanduser()
+        self.cache = cache / repo_folder_name(repo_id=name, repo_type="model")
+        self._token = token
         self._commit: str | None = None
 
     @property
@@ -130,7 +149,7 @@ class HubSource(Source):
     @property
     def commit(self) -> str:
         """The commit that the local cache has for the revision or, if it has none, the revision itself."""
-        if self._commit is None:
+        if self._commit is None and not self.force:
             with suppress(OSError, ValueError):  # ValueError: the file is damaged
                 commit = (self.cache / "refs" / str(self.revision)).read_text(encoding="ascii").strip()
                 self._commit = commit if COMMIT.fullmatch(commit) else None
@@ -140,7 +159,9 @@ class HubSource(Source):
         from huggingface_hub import try_to_load_from_cache
         from huggingface_hub.errors import EntryNotFoundError
 
-        path = try_to_load_from_cache(self.name, filename, revision=self.commit)
+        path = None
+        if not self.force:
+            path = try_to_load_from_cache(self.name, filename, cache_dir=self.cache.parent, revision=self.commit)
         if path is not None:  # a path, or a marker that the commit has no such file
             return Path(path) if isinstance(path, str) else None
         # other programs cache some of a model's files, without markers for those that do not exist
@@ -172,7 +193,9 @@ class HubSource(Source):
         from huggingface_hub.errors import EntryNotFoundError
 
         try:
-            headers, location = request("HEAD", hf_hub_url(self.name, filename, revision=self.commit))
+            headers, location = request(
+                "HEAD", hf_hub_url(self.name, filename, revision=self.commit), token=self._token
+            )
         except EntryNotFoundError as error:
             response = getattr(error, "response", None)
             if response is not None and (commit := response.headers.get("X-Repo-Commit")):
@@ -188,7 +211,7 @@ class HubSource(Source):
         blob, pointer = self.cache / "blobs" / etag[1], self.cache / "snapshots" / commit / filename
         for folder in (blob.parent, pointer.parent):
             folder.mkdir(parents=True, exist_ok=True)
-        if not blob.is_file():
+        if self.force or not blob.is_file():
             length = headers.get("X-Linked-Size") or ("Location" not in headers and headers.get("Content-Length")) or ""
             size = int(length) if length.isdecimal() and len(length) < 20 else -1
             free, most = shutil.disk_usage(blob.parent).free, storage.max_bytes(filename)
@@ -241,7 +264,7 @@ class HubSource(Source):
                 if (done := file.tell()) >= mark + PROGRESS_BYTES:  # less is no progress
                     failures, mark = 0, done
                 try:
-                    for chunk in chunks(url, done):
+                    for chunk in chunks(url, done, self._token):
                         if not chunk:  # it starts anew
                             file.seek(0)
                             file.truncate()
@@ -288,7 +311,22 @@ def _message_key(error: BaseException) -> str | None:
     return None
 
 
-def locate(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> Source:
+def split_arguments(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arguments of `locate` among options, and the other options."""
+    where = {name: value for name, value in options.items() if name in ARGUMENTS}
+    return where, {name: value for name, value in options.items() if name not in where}
+
+
+def locate(
+    name: str | Path,
+    *,
+    revision: str | None = None,
+    local_files_only: bool = False,
+    cache_dir: str | Path | None = None,
+    token: str | bool | None = None,
+    subfolder: str | None = None,
+    force_download: bool = False,
+) -> Source:
     """Find a model by name, without downloading it: as a folder, else as a built-in model, else on the hub.
 
     A folder with the name of a built-in model counts only if it has a config.json; ./NAME always names the folder.
@@ -297,21 +335,31 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
         name: a folder, the short name of a built-in model, or a name on the hub.
         revision: branch, tag or commit of a hub name.
         local_files_only: never use the network, as with HF_HUB_OFFLINE=1.
+        cache_dir: folder of downloaded files; default: the one that all programs share.
+        token: the user's token, sent to the hub alone; None or True: the one that `hf auth login` stored; False: none.
+        subfolder: the folder of the model's files, within the model's folder or the hub's repository.
+        force_download: download files again that the cache has.
 
     Raises:
         HubError: there is no such folder, or the hub does not allow such a name.
-        OptionError: `name` or `revision` has a wrong type.
+        OptionError: an argument has a wrong type.
     """
     if not isinstance(name, str | os.PathLike) or not isinstance(text := os.fspath(name), str):
         raise OptionError(*MESSAGES["no_name"].format(kind=type(name).__name__))
     LOCAL_CHECK("local_files_only", local_files_only)
+    LOCAL_CHECK("force_download", force_download)
+    for option, path in (("cache_dir", cache_dir), ("subfolder", subfolder)):
+        optional(PATH_CHECK)(option, path)
+    subfolder = os.fspath(subfolder or "").strip("/")
+    if not isinstance(token, bool | None) and not (isinstance(token, str) and TOKEN.fullmatch(token)):
+        raise OptionError(*MESSAGES["token"])  # without its value
     if is_notebook():  # huggingface_hub imports tqdm, which warns of a progress bar that it would like better
         with warnings.catch_warnings(), suppress(ImportError):
             warnings.simplefilter("ignore")
             import_module("tqdm.auto")
     folder = _folder(text)
     if folder is not None and (text not in BUILT_IN or (folder / "config.json").is_file()):
-        return Source(text, folder, revision)
+        return Source(text, folder, revision, subfolder)
     if revision is not None:
         REVISION_CHECK("revision", revision)
     if len(text) > 4096:
@@ -324,7 +372,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
     if text in BUILT_IN:
         if (folder := built_in_models().get(text)) is None:
             raise HubError(*MESSAGES["not_installed"].format(name=text, distribution=WEIGHTS_DISTRIBUTION))
-        return Source(text, folder, revision)
+        return Source(text, folder, revision, subfolder)
     if "/" not in text and (close := get_close_matches(text, BUILT_IN, 1, 0.75)):
         raise HubError(*MESSAGES["did_you_mean"].format(name=text, close=close[0]))
     try:
@@ -340,7 +388,7 @@ def locate(name: str | Path, *, revision: str | None = None, local_files_only: b
         raise HubError(f"{text!r}: {en} [{error}]", f"{text!r}: {es} [{error}]") from None
     if revision is not None and (not revision or ".." in revision or revision.startswith("/") or "\\" in revision):
         raise HubError(*MESSAGES["no_revision"].format(name=text, revision=revision))
-    return HubSource(text, revision, local_files_only)
+    return HubSource(text, revision, local_files_only, cache_dir, token, subfolder, force_download)
 
 
 def _folder(text: str) -> Path | None:

@@ -201,10 +201,11 @@ def from_padded(
     b, s = inputs.shape[:2]
     mask = keep = _validate_mask(attention_mask, inputs)
     if token_type_ids is not None:
-        token_type_ids = validate_ids("token_type_ids", token_type_ids, max(config.type_vocab_size, 1), (b, s))
+        types = config.vocab_size if config.decoder_only else max(config.type_vocab_size, 1)
+        token_type_ids = validate_ids("token_type_ids", token_type_ids, types, (b, s))
     if position_ids is None:
         position_ids = _position_ids(config, inputs)
-    position_ids = validate_ids("position_ids", position_ids, config.max_position_embeddings, (b, s), (1, s))
+    position_ids = validate_ids("position_ids", position_ids, config.num_positions, (b, s), (1, s))
     if keep_first and s:
         keep = keep.clone()
         keep[:, 0] = True
@@ -296,7 +297,7 @@ def _position_ids(config: Config, inputs: Tensor) -> Tensor:
         real = inputs != pad  # the ids, not the mask, decide, as in the reference
         # https://github.com/huggingface/transformers/blob/main/src/transformers/models/roberta/modeling_roberta.py
         positions = real.cumsum(1) * real + pad
-    if positions.numel() and int(positions.max()) >= config.max_position_embeddings:
+    if positions.numel() and int(positions.max()) >= config.num_positions:
         raise InputError(*MESSAGES["long_row"].format(s=s, max_tokens=config.max_tokens))
     return positions
 

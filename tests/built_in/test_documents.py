@@ -175,4 +175,4 @@ def test_other_options_keep_marks_too(translate):
     best = pipe(text, num_return_sequences=3, return_scores=True)
     assert [answer["translation_text"].count("**") for answer in best] == [2, 2, 2]
     assert [answer["score"] for answer in best] == sorted((answer["score"] for answer in best), reverse=True)
-    assert pipe(text, return_tensors=True)[0]["translation_token_ids"]
+    assert len(pipe(text, return_tensors=True)[0]["translation_token_ids"])

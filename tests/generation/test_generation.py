@@ -14,7 +14,7 @@ from small_checkpoints import KINDS, make
 from gatonegro import AutoModel
 from gatonegro.engine import kernels
 from gatonegro.errors import CheckpointError, InputError, MissingHeadError, OptionError
-from gatonegro.generation import GenerationConfig, generate, is_repeating
+from gatonegro.generation import GenerationOptions, generate, is_repeating
 from gatonegro.generation.hypothesis import Hypothesis, finish
 from gatonegro.generation.state import DecodingState
 from gatonegro.models import LanguageModel
@@ -89,7 +89,7 @@ def test_loops(ids, expected):
 
 def test_a_loop_that_ends_with_an_eos_token_is_a_loop():
     """A repetition is a loop if the model ends it with an eos token, and if the limit forces that token."""
-    options = GenerationConfig(eos_token_id=1, forced_eos_token_id=1)
+    options = GenerationOptions(eos_token_id=1, forced_eos_token_id=1)
     row = Hypothesis([0, *[7] * 20, 1], 1, 0)
     assert finish(row, 0.0, True, 100, options).unfinished == "loop"
     assert finish(row, 0.0, True, 22, options).unfinished == "loop"
@@ -102,7 +102,7 @@ def test_scores_may_leave_out_what_is_forbidden(models):
     never = [[i] for i in range(10, 100)]
     sums = {}
     for renormalize in (False, True):
-        options = GenerationConfig(
+        options = GenerationOptions(
             num_beams=2, num_return_sequences=2, max_new_tokens=1, eos_token_id=0, bad_words_ids=never,
             renormalize_logits=renormalize,
         )  # fmt: skip
@@ -195,7 +195,7 @@ def test_only_what_is_unfinished_is_computed(models):
         for num_beams in (1, beams):
             rows.clear()
             limits = (4, 9, 6)  # so many tokens, no more and no less
-            how = [GenerationConfig(max_new_tokens=n, num_beams=num_beams) for n in limits]
+            how = [GenerationOptions(max_new_tokens=n, num_beams=num_beams) for n in limits]
             alone = [model.generate_ids([text], options=x)[0][0].ids for text, x in zip(texts, how, strict=True)]
             rows.clear()
             starts = [[model.start_token]] * 3

@@ -184,9 +184,10 @@ def test_a_connection_that_breaks_is_resumed(server):
     assert hub.locate(NAME).file("onnx/model.onnx").read_bytes() == whole
 
 
-def test_contents_on_another_host_get_no_token(server, monkeypatch):
+@pytest.mark.parametrize("token", [None, "hf_secret"], ids=["stored", "passed"])
+def test_contents_on_another_host_get_no_token(server, monkeypatch, token):
     """Large files lie elsewhere: the hub's redirect names their digest, and the token is the hub's alone."""
-    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HF_TOKEN", "hf_other" if token else "hf_secret")
     elsewhere = server.endpoint.replace("127.0.0.1", "localhost")
 
     def lie(handler, status, headers, body):
@@ -197,7 +198,7 @@ def test_contents_on_another_host_get_no_token(server, monkeypatch):
 
     server.lie = lie
     monkeypatch.setattr("socket.socket.connect", CONNECT)
-    assert hub.locate(NAME).file("onnx/model.onnx").read_bytes() == FILES["onnx/model.onnx"]
+    assert hub.locate(NAME, token=token).file("onnx/model.onnx").read_bytes() == FILES["onnx/model.onnx"]
     sent = [headers.get("authorization") for headers in server.headers]
     assert sent == ["Bearer hf_secret", None]
 

@@ -108,13 +108,13 @@ def test_what_layers_compute_is_the_references(pair):
     theirs.set_attn_implementation("sdpa")
     mask = inputs["attention_mask"] != 0
     if ours.config.decoder is None:
-        pairs = [(a.hidden_states[:-1], b.hidden_states[:-1], mask)]  # the last is behind the last norm there
+        pairs = [(a.hidden_states, b.hidden_states, mask)]
         heads = [(a.attentions, b.attentions, mask, mask)]
     else:
         whole = torch.ones_like(inputs["decoder_input_ids"]) != 0
         pairs = [
-            (a.encoder_hidden_states[:-1], b.encoder_hidden_states[:-1], mask),
-            (a.decoder_hidden_states[:-1], b.decoder_hidden_states[:-1], whole),
+            (a.encoder_hidden_states, b.encoder_hidden_states, mask),
+            (a.decoder_hidden_states, b.decoder_hidden_states, whole),
         ]
         heads = [
             (a.encoder_attentions, b.encoder_attentions, mask, mask),

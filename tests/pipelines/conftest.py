@@ -2,6 +2,7 @@
 
 import pytest
 from rows import BAD, LONG, MASKED, SENTENCES, TEXTS
+from small_encoders import make_encoder
 
 from gatonegro import (
     AutoTokenizer,
@@ -16,7 +17,7 @@ def tagger(make_folder):
 
 
 @pytest.fixture(scope="module")
-def make_pipeline(tiny, tagger, make_folder, parts):
+def make_pipeline(tiny, tagger, make_folder, parts, tmp_path_factory):
     """Return `make_pipeline(name)`, which returns a case's pipeline, its valid and its invalid rows."""
     cases = {
         "classes": (("sentiment-analysis", tiny), [*TEXTS, {"text": "no", "text_pair": LONG}], [*BAD, {}]),
@@ -25,6 +26,15 @@ def make_pipeline(tiny, tagger, make_folder, parts):
         "words": (
             ("ner", tagger), [["el", "gato"], ("casa",), []], ["el gato", 5, ["el", 3], ["el", None]],
             {"is_split_into_words": True, "ignore_labels": []},
+        ),
+        "questions": (
+            ("question-answering", make_encoder("roberta", "question-answering", tmp_path_factory.mktemp("questions"))),
+            [{"question": "¿qué?", "context": text} for text in [*TEXTS[:1], *TEXTS[2:]]],
+            [*BAD, "hola", {"question": "¿qué?"}, {"question": "", "context": "hola"}], {"top_k": 2},
+        ),
+        "labels": (
+            ("zero-shot-classification", make_folder(id2label={0: "no", 1: "entailment"})),
+            [*TEXTS[:1], *TEXTS[2:]], [*BAD, ""], {"candidate_labels": ["perro", "gato"]},
         ),
         "masks": (("fill-mask", make_folder("masked-lm", seed=4)), MASKED, [*BAD, "no mask", ""]),
         "vectors": (("feature-extraction", make_folder("pooler", seed=5)), TEXTS, BAD, {"pooling": "mean"}),

@@ -14,7 +14,7 @@ from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, hub, pi
 from gatonegro.errors import (
     InputError,
 )
-from gatonegro.pipelines import Answer
+from gatonegro.pipelines import Answer, Pipeline
 
 
 @pytest.mark.filterwarnings("ignore::gatonegro.errors.GatonegroWarning")
@@ -57,7 +57,7 @@ def test_a_copy_has_a_model_and_folders_of_its_own(tiny, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert pickle.loads(named)("gato") == pipeline("sentiment-analysis", tiny)("gato")
     with pytest.raises(InputError, match="was not made by pipeline"):
-        pickle.dumps(type(pipe)(pipe.task_record, pipe.model, pipe.tokenizer))
+        pickle.dumps(Pipeline(pipe.task_record, pipe.model, pipe.tokenizer))
 
 
 def test_copies_of_a_pipeline_say_nothing_of_the_default_model(capsys):

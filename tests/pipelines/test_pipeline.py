@@ -76,7 +76,7 @@ def test_probabilities_are_probabilities(classify, make_folder):
 def test_both_names_of_the_task_and_none(tiny, classify):
     for answer in (pipeline("text-classification", tiny), pipeline(model=str(tiny)), pipeline(None, tiny, tiny)):
         assert answer(TEXTS) == classify(TEXTS)
-    assert classify.task == "text-classification" and classify.device == torch.device("cpu")
+    assert classify.task == "sentiment-analysis" and classify.device == torch.device("cpu")
 
 
 def test_arrays_tuples_and_columns_are_lists(classify):

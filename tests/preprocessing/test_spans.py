@@ -72,6 +72,8 @@ def test_entities_lie_in_the_text(folder, transform):
             assert entities
             for entity in entities:
                 assert 0 <= entity["start"] < entity["end"] <= len(text), (text, entity)
+                span = text[entity["start"] : entity["end"]]
+                assert not span[:1].isspace() or not span.strip(), (text, entity)
 
 
 @pytest.mark.slow

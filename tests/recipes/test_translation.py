@@ -74,7 +74,7 @@ def test_a_run_from_pairs_to_a_model_that_is_shipped(vocabulary, base, tmp_path)
     pytest.importorskip("sacrebleu", reason="the recipe measures with it: pip install sacrebleu")
     from gatonegro import AutoModelForSeq2SeqLM, pipeline
     from gatonegro.families import family_of
-    from gatonegro.families.family import read_config
+    from gatonegro.families.configuration import read_config
 
     tokenizer, ids = vocabulary.cut(base, TEXTS, size=70)
     sizes = {"d_model": 32, "max_position_embeddings": 512, "vocab_size": len(ids)}

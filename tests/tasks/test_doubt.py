@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -169,8 +168,8 @@ def test_a_calibration_judges_lengths_and_probabilities():
 )  # fmt: skip
 def test_numbers_of_a_model_that_cannot_be_read_are_left_out(data):
     config = generator("bart").config
-    assert Calibration.of(replace(config, extra={"doubt": SOUND})) is not None
-    assert Calibration.of(replace(config, extra={"doubt": data})) is None
+    assert Calibration.of(config.replace(extra={"doubt": SOUND})) is not None
+    assert Calibration.of(config.replace(extra={"doubt": data})) is None
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +210,8 @@ def test_the_numbers_of_a_model_are_saved_with_it(folder, tmp_path):
 def test_log_probabilities_of_an_answer_are_those_of_generation():
     model = generator("bart").eval()
     sources = [[5, 6, 7, 2], [8, 9, 2]]
-    outputs = [rows[0] for rows in model.generate_ids(sources, options=replace(model.generation_config, num_beams=2))]
+    model.generation_config.update(num_beams=2, forced_eos_token_id=None)
+    outputs = [rows[0] for rows in model.generate_ids(sources)]
     arrays = model.token_log_probs(sources, [output.new_ids for output in outputs])
     for array, output in zip(arrays, outputs, strict=True):
         assert array.shape == (len(output.new_ids),) and array.dtype == np.float32

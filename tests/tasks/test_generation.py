@@ -7,6 +7,7 @@ import warnings
 from contextlib import suppress
 
 import pytest
+import torch
 from small import ROOT
 
 from gatonegro import pipeline
@@ -30,7 +31,7 @@ def apart(record) -> str:
         return "max_length counts; the reference drops it"
     if options.get("truncation") == "longest_first" and len(args) > 200 and record["kind"] == "marian":
         return "version 4 cuts it at another place than with truncation=True"
-    if options.get("return_tensors") and options.get("num_return_sequences"):
+    if options.get("return_tensors") and options.get("num_return_sequences") and task == "text-generation":
         return "ids are not filled up with pads"
     return ""
 
@@ -42,7 +43,16 @@ def answer(parts, record):
         options |= {"sentences": False, "keep": False, "doubt": False}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", GatonegroWarning)
-        return pipeline(record["task"], model, tokenizer)(record["args"], **options)
+        return plain(pipeline(record["task"], model, tokenizer)(record["args"], **options))
+
+
+def plain(value):
+    """Convert tensors to lists, as the record does."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return list(map(plain, value))
+    return value.tolist() if isinstance(value, torch.Tensor) else value
 
 
 @pytest.mark.slow
@@ -128,7 +138,9 @@ def test_a_loop_is_ended(parts):
     with pytest.warns(GatonegroWarning):
         (whole,), (ended,) = write(text, return_tensors=True), write(text, return_tensors=True, stop_loops=True)
     assert len(ended["generated_token_ids"]) < len(whole["generated_token_ids"])
-    assert whole["generated_token_ids"][: len(ended["generated_token_ids"])] == ended["generated_token_ids"]
+    assert plain(whole["generated_token_ids"][: len(ended["generated_token_ids"])]) == plain(
+        ended["generated_token_ids"]
+    )
 
 
 def test_tokens_come_one_by_one(parts):

@@ -18,6 +18,8 @@ LONG = "el gato es bueno y el perro no es nada " * 20
 
 TAGS = {0: "O", 1: "B-PER", 2: "I-PER", 3: "B-LOC", 4: "I-LOC"}
 
+SPLIT = {"is_split_into_words": True}
+
 STRATEGIES = ["none", "simple", "first", "average", "max"]
 
 
@@ -69,8 +71,12 @@ def test_words_that_were_split_before(tagger, hf, strategy):
     words = ["El", "profesor", "González", "es", "bueno", ",", "no"]
     expected = theirs(words, is_split_into_words=True, aggregation_strategy=strategy)
     entities = ours(words, is_split_into_words=True)
-    assert same(entities, expected[0] if isinstance(expected[0], list) else expected)
-    assert same(ours([words, words[:2]], is_split_into_words=True)[0], entities)
+    assert same(entities, expected)
+    assert same(ours([words, words[:2]], is_split_into_words=True), [*entities, *ours([words[:2]], **SPLIT)])
+    joined = ours(words, **SPLIT, delimiter="")[0]
+    assert same(joined, theirs(words, **SPLIT, delimiter="", aggregation_strategy=strategy)[0])
+    with pytest.raises(OptionError, match="offset_mapping"):
+        ours(" ".join(words), offset_mapping=[(0, 1)])
 
 
 def test_offsets_point_into_the_text(tagger):

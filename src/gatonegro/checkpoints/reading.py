@@ -16,6 +16,7 @@ from torch import Tensor
 from gatonegro import storage
 from gatonegro.checkpoints.int8 import unpack_int8
 from gatonegro.checkpoints.validation import MESSAGES, check_tensors
+from gatonegro.checks import Check
 from gatonegro.errors import CheckpointError, PickleRefusedError, message_of
 from gatonegro.hub import Source
 from gatonegro.i18n import EMPTY, Message, catalog, format_int
@@ -32,6 +33,10 @@ WEIGHT_FORMS = (  # the first counts
 SAFE_FILES = (*WEIGHT_FORMS[0], *WEIGHT_FORMS[1])
 SAVE_ID = "gatonegro_save_id"  # in config.json and in the metadata of weight files: equal if one save wrote them
 MAX_SHARDS = 10_000
+VARIANT_CHECK = Check(
+    lambda x: isinstance(x, str) and bool(re.fullmatch(r"[\w-]+", x)),
+    Message('a name such as "fp16"', 'un nombre como "fp16"'),
+)
 
 # first bytes of files that are mistaken for weights → their description
 FILE_SIGNATURES = {start.encode(): kind for start, kind in catalog(Path(__file__).with_name("signatures.json")).items()}
@@ -44,6 +49,7 @@ def read(
     source: Source,
     *,
     allow_pickle: bool = False,
+    variant: str | None = None,
     unpack: bool = True,
     checked: bool = False,
     save_id: object = None,
@@ -53,6 +59,7 @@ def read(
     Args:
         source: the model's files; safetensors are memory-mapped.
         allow_pickle: read pickled weights too.
+        variant: read the files of this name, such as `model.fp16.safetensors` for "fp16".
         unpack: return the int8 form as fp32; else as int8 matrices (rows, columns), whose scales `row_scales` returns.
         checked: the files were checked before, so unused tensors need not be read.
         save_id: the value of `SAVE_ID` in config.json, if any; the weights must have the same, or none.
@@ -62,7 +69,7 @@ def read(
         CheckpointError: a file is damaged or of another save, or a tensor is missing, of an unsupported dtype, or has
             NaN or infinity.
     """
-    paths, index, files = _find_files(source, allow_pickle)
+    paths, index, files = _find_files(source, allow_pickle, variant)
     tensors: dict[str, Tensor] = {}
     save_ids = {save_id} if isinstance(save_id, str) else set()
     for path in paths:
@@ -98,13 +105,18 @@ def weight_files(source: Source) -> list[Path]:
     return paths + ([index] if index else [])
 
 
-def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | None, dict[str, str]]:
+def _find_files(
+    source: Source, allow_pickle: bool, variant: str | None = None
+) -> tuple[list[Path], Path | None, dict[str, str]]:
     """Return a checkpoint's weight files, its index of shards or None, and the index as {tensor name: file name}."""
-    for single, index in WEIGHT_FORMS:
+    if variant is not None:
+        VARIANT_CHECK("variant", variant)
+    forms = [[f".{variant}.".join(name.rsplit(".", 1)) if variant else name for name in pair] for pair in WEIGHT_FORMS]
+    for single, index in forms:
         path = source.file(single) or source.file(index)
         if path is None:
             continue
-        if single == PICKLED_WEIGHTS_NAME and not allow_pickle:
+        if single == forms[-1][0] and not allow_pickle:
             raise PickleRefusedError(*MESSAGES["pickled"].format(name=source.name, file=path.name))
         if path.name == single:
             return [path], None, {}
@@ -121,7 +133,7 @@ def _find_files(source: Source, allow_pickle: bool) -> tuple[list[Path], Path | 
             for lang, word in (("en", " and "), ("es", " y "))
         )
         hint = Message(f" It has only {en}, which cannot be read here.", f" Solo tiene {es}; aquí no se leen.")
-    names = {"safe": SAFE_WEIGHTS_NAME, "index": SAFE_WEIGHTS_INDEX_NAME, "pickled": PICKLED_WEIGHTS_NAME}
+    names = {"safe": forms[0][0], "index": forms[0][1], "pickled": forms[-1][0]}
     raise CheckpointError(*MESSAGES["no_weights"].format(name=source.name, where=source.location, hint=hint, **names))
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from gatonegro import hub
 from gatonegro.checks import short_repr
 from gatonegro.errors import ConfigError
 from gatonegro.families.bart import BART, MARIAN
 from gatonegro.families.bert import BERT
+from gatonegro.families.configuration import PreTrainedConfig, config_class, read_config
 from gatonegro.families.distilbert import DISTILBERT
 from gatonegro.families.family import MESSAGES, Family
 from gatonegro.families.gpt2 import GPT2
 from gatonegro.families.roberta import CAMEMBERT, ROBERTA, XLM_ROBERTA
 from gatonegro.families.t5 import MT5, T5
+
+__all__ = ["FAMILIES", "PreTrainedConfig", "config_class", "family_of", "find_class", "load_config"]
 
 FAMILIES: dict[str, Family] = {
     "bert": BERT,
@@ -31,3 +35,23 @@ def family_of(model_type: object) -> Family:
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         raise ConfigError(*MESSAGES["model_type"].format(model_type=short_repr(model_type), known=", ".join(FAMILIES)))
     return FAMILIES[model_type]
+
+
+def find_class(name: str) -> type[PreTrainedConfig] | None:
+    """Return the class of configurations that has a name such as "BertConfig", or None."""
+    if name == "PretrainedConfig":  # in `transformers` 4
+        return PreTrainedConfig
+    return next((cls for family in FAMILIES.values() if (cls := config_class(family)).__name__ == name), None)
+
+
+def load_config(source: hub.Source, head: str | None = None) -> PreTrainedConfig:
+    """Read a model's configuration from its `config.json`, with the values for a task head if one is given."""
+    data = source.json("config.json")
+    if data is None:
+        raise ConfigError(*MESSAGES["no_config"].format(name=source.name))
+    try:
+        config = read_config(family_of(data.get("model_type")), data, head)
+    except ConfigError as error:
+        raise error.within(source.name) from None
+    config.name_or_path = source.name
+    return config

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gatonegro.families.family import Family, Head, NameRow
+from gatonegro.families.family import DEFAULTS, Family, Head, NameRow
 
 SHARED_EMBEDDING_ROWS: tuple[NameRow, ...] = (  # encoder and decoder share one vocabulary
     ("shared.weight", "embeddings.tokens.weight"),
@@ -66,29 +66,25 @@ BART = Family(
         "num_attention_heads": "decoder_attention_heads",
         "intermediate_size": "decoder_ffn_dim",
     },
-    defaults={
-        "vocab_size": 50265,
-        "pad_token_id": 1,
-        "d_model": 1024,
-        "encoder_layers": 12,
-        "encoder_attention_heads": 16,
-        "encoder_ffn_dim": 4096,
-        "decoder_layers": 12,
-        "decoder_attention_heads": 16,
-        "decoder_ffn_dim": 4096,
-        "max_position_embeddings": 1024,
-        "attention_dropout": 0.0,
-        "scale_embedding": False,
-    },
+    defaults=DEFAULTS["bart"],
     value_map={"scale_embedding": {False: {"scale_embedding": False}, True: {"scale_embedding": True}}},
     fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-5, "lm_head_bias": True, "first_position": 2},
     required={"normalize_before": False, "share_encoder_decoder_embeddings": True},
 )
 MARIAN = replace(
     BART,
-    rows=SHARED_EMBEDDING_ROWS + LAYER_ROWS,
+    rows=(
+        *SHARED_EMBEDDING_ROWS,
+        *LAYER_ROWS,
+        (
+            "encoder.embed_positions.weight",
+            "embeddings.positions.weight",
+        ),  # computed, not stored
+        ("decoder.embed_positions.weight", "decoder_embeddings.positions.weight"),
+    ),
     heads={"none": Head("MarianModel"), "seq2seq-lm": Head("MarianMTModel", LM_HEAD_ROWS)},
-    defaults={**BART.defaults, "vocab_size": 58101, "pad_token_id": 58100},
+    defaults=DEFAULTS["marian"],
+    aliases={"decoder_vocab_size": "vocab_size"},
     fixed={**BART.fixed, "first_position": 0, "position_embedding": "sinusoid", "embedding_norm": False},
-    ignored=("encoder.version", "decoder.version", "embed_positions.weight"),
+    ignored=("encoder.version", "decoder.version"),
 )

@@ -3,7 +3,7 @@
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/bert/modeling_bert.py
 """
 
-from gatonegro.families.family import Family, Head, NameRow
+from gatonegro.families.family import DEFAULTS, Family, Head, NameRow
 
 EMBEDDING_ROWS: tuple[NameRow, ...] = (
     ("embeddings.word_embeddings.weight", "embeddings.tokens.weight"),
@@ -21,16 +21,7 @@ LAYER_ROWS: tuple[NameRow, ...] = (
     ("encoder.layer.{i}.output.dense.*", "encoder.layers.{i}.feed_forward.down.*"),
     ("encoder.layer.{i}.output.LayerNorm.*", "encoder.layers.{i}.feed_forward_add.norm.*"),
 )
-DEFAULTS = {
-    "vocab_size": 30522,
-    "hidden_size": 768,
-    "num_hidden_layers": 12,
-    "num_attention_heads": 12,
-    "intermediate_size": 3072,
-    "max_position_embeddings": 512,
-    "type_vocab_size": 2,
-    "pad_token_id": 0,
-}
+SPAN_ROWS: tuple[NameRow, ...] = (("qa_outputs.*", "head.output.*"),)  # of all families
 REQUIRED_VALUES = {"is_decoder": False, "add_cross_attention": False, "position_embedding_type": "absolute"}
 
 BERT = Family(
@@ -43,6 +34,7 @@ BERT = Family(
             (("bert.pooler.dense.*", "head.dense.*"), ("classifier.*", "head.output.*")),
         ),
         "token-classification": Head("BertForTokenClassification", (("classifier.*", "head.output.*"),)),
+        "question-answering": Head("BertForQuestionAnswering", SPAN_ROWS),
         "masked-lm": Head(
             "BertForMaskedLM",
             (
@@ -54,7 +46,7 @@ BERT = Family(
             ),
         ),
     },
-    defaults=DEFAULTS,
+    defaults=DEFAULTS["bert"],
     ignored=("embeddings.position_ids", "cls.seq_relationship.weight", "cls.seq_relationship.bias"),
     required=REQUIRED_VALUES,
 )

@@ -50,7 +50,13 @@ def from_checkpoint(
         MissingHeadError: the checkpoint has the encoder but not the head.
         CheckpointError: a tensor is missing, unknown, or contradicts another.
     """
-    table = name_map(family, config, head if _allows_head(family, config, head) else None)
+    out = to_model_names(name_map(family, config, head if _allows_head(family, config, head) else None), tensors)
+    _check_names(family, config, head, tensors, sorted(required - out.keys()))
+    return out
+
+
+def to_model_names(table: Sequence[MappedName], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return those of a checkpoint's tensors that are in the table, by the model's names."""
     out: dict[str, Tensor] = {}
     for entry in sorted(table, key=lambda entry: entry.operation == "tie"):
         if (name := entry.checkpoint_name) not in tensors:
@@ -65,7 +71,6 @@ def from_checkpoint(
                 if entry.operation == "tie" and target in out and not torch.equal(out[target], tensor):
                     raise CheckpointError(*MESSAGES["untied"].format(name=name, target=target))
                 out[target] = tensor
-    _check_names(family, config, head, tensors, sorted(required - out.keys()))
     return out
 
 
@@ -84,11 +89,22 @@ def _check_names(
             raise _missing_head_error(head, names.get(missing[0], missing[0]), ", ".join(others))
         first = names.get(missing[0], missing[0])
         raise CheckpointError(*MESSAGES["incomplete"].format(count=len(missing), first=first))
-    expected = {entry.checkpoint_name for h in (None, *family.heads) for entry in name_map(family, config, h)}
-    unknown = sorted(n for n in tensors.keys() - expected if not any(n.endswith(end) for end in family.ignored))
+    expected = _known_names(family, config)
+    unknown = sorted(n for n in tensors.keys() - expected if not n.endswith(family.ignored))
     if unknown:
         problem, kind = MESSAGES["no_place"], config.model_type
         raise CheckpointError(*problem.format(count=len(unknown), kind=kind, first=unknown[0]))
+
+
+def _known_names(family: Family, config: Config) -> set[str]:
+    return {entry.checkpoint_name for head in (None, *family.heads) for entry in name_map(family, config, head)}
+
+
+def without_other_heads(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a checkpoint's tensors without those of heads that the family's table lacks."""
+    trunk = (family.prefix,) if family.prefix else tuple({f"{name.partition('.')[0]}." for name, *_ in family.rows})
+    known = _known_names(family, config)
+    return {name: tensor for name, tensor in tensors.items() if name in known or name.startswith(trunk)}
 
 
 def _missing_head_error(head: str | None, first: str, others: str) -> MissingHeadError:
@@ -118,7 +134,7 @@ def resolve_tying(family: Family, config: Config, tensors: Mapping[str, Tensor])
     shared = tensors.get(family.prefix + "shared.weight")
     if not config.tie_word_embeddings or output is None or shared is None or torch.equal(output, shared):
         return config
-    return replace(config, tie_word_embeddings=False)
+    return config.replace(tie_word_embeddings=False)
 
 
 def has_head(family: Family, config: Config, head: str, tensors: Mapping[str, Tensor]) -> bool:
@@ -143,17 +159,28 @@ def declared_heads(family: Family, config: Config) -> list[str]:
     return [name for name, head in family.heads.items() if name not in BASE_HEADS and head.architecture in classes]
 
 
+def saved_names(family: Family, config: Config, head: str | None) -> list[MappedName]:
+    """Return the names of `name_map` as `transformers` writes them: a base model's have no prefix."""
+    prefix = family.prefix if head in BASE_HEADS else ""
+    return [
+        replace(entry, checkpoint_name=entry.checkpoint_name.removeprefix(prefix))
+        for entry in name_map(family, config, head)
+    ]
+
+
 def to_checkpoint(family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Convert a model's tensors to the names that `transformers` writes, the inverse of `from_checkpoint`."""
+    table = saved_names(family, config, head)
+    return to_checkpoint_names([entry for entry in table if entry.operation != "tie"], tensors)
+
+
+def to_checkpoint_names(table: Sequence[MappedName], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return those of a model's tensors that are in the table, by the names in a checkpoint."""
     out: dict[str, Tensor] = {}
-    for entry in name_map(family, config, head):
-        names, name = entry.model_names, entry.checkpoint_name
-        if entry.operation == "tie" or not names or any(target not in tensors for target in names):
-            continue
-        if head in BASE_HEADS:  # a base model's tensors are written without the prefix
-            name = name.removeprefix(family.prefix)
-        tensor = torch.cat([tensors[target] for target in names]) if len(names) > 1 else tensors[names[0]]
-        out[name] = _transpose(entry, tensor)
+    for entry in table:
+        if (names := entry.model_names) and all(target in tensors for target in names):
+            tensor = torch.cat([tensors[target] for target in names]) if len(names) > 1 else tensors[names[0]]
+            out[entry.checkpoint_name] = _transpose(entry, tensor)
     return out
 
 

@@ -3,7 +3,8 @@
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/distilbert/modeling_distilbert.py
 """
 
-from gatonegro.families.family import Family, Head
+from gatonegro.families.bert import SPAN_ROWS
+from gatonegro.families.family import DEFAULTS, Family, Head
 
 DISTILBERT = Family(
     prefix="distilbert.",
@@ -28,6 +29,9 @@ DISTILBERT = Family(
             config={"classifier_dropout": "seq_classif_dropout"},
         ),
         "token-classification": Head("DistilBertForTokenClassification", (("classifier.*", "head.output.*"),)),
+        "question-answering": Head(
+            "DistilBertForQuestionAnswering", SPAN_ROWS, config={"classifier_dropout": "qa_dropout"}
+        ),
         "masked-lm": Head(
             "DistilBertForMaskedLM",
             (
@@ -47,16 +51,7 @@ DISTILBERT = Family(
         "hidden_dropout_prob": "dropout",
         "attention_probs_dropout_prob": "attention_dropout",
     },
-    defaults={
-        "vocab_size": 30522,
-        "dim": 768,
-        "n_layers": 6,
-        "n_heads": 12,
-        "hidden_dim": 3072,
-        "max_position_embeddings": 512,
-        "seq_classif_dropout": 0.2,
-        "pad_token_id": 0,
-    },
+    defaults=DEFAULTS["distilbert"],
     fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-12, "classifier_act": "relu"},
     ignored=("embeddings.position_ids",),
 )

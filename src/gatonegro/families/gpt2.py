@@ -3,7 +3,7 @@
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/gpt2/modeling_gpt2.py
 """
 
-from gatonegro.families.family import Family, Head
+from gatonegro.families.family import DEFAULTS, Family, Head
 
 LAYER = "decoder.layers.{i}"
 
@@ -39,15 +39,7 @@ GPT2 = Family(
         "hidden_dropout_prob": "resid_pdrop",
         "attention_probs_dropout_prob": "attn_pdrop",
     },
-    defaults={
-        "vocab_size": 50257,
-        "n_embd": 768,
-        "n_layer": 12,
-        "n_head": 12,
-        "n_positions": 1024,
-        "activation_function": "gelu_new",
-        "layer_norm_epsilon": 1e-5,
-    },
+    defaults=DEFAULTS["gpt2"],
     fixed={
         "type_vocab_size": 0,
         "embedding_norm": False,

@@ -3,11 +3,11 @@
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/roberta/modeling_roberta.py
 """
 
-from gatonegro.families.bert import DEFAULTS, EMBEDDING_ROWS, LAYER_ROWS, REQUIRED_VALUES
-from gatonegro.families.family import Family, Head
+from gatonegro.families.bert import EMBEDDING_ROWS, LAYER_ROWS, REQUIRED_VALUES, SPAN_ROWS
+from gatonegro.families.family import DEFAULTS, Family, Head
 
 
-def _family(name: str) -> Family:
+def _family(name: str, model_type: str) -> Family:
     return Family(
         prefix="roberta.",
         rows=EMBEDDING_ROWS + LAYER_ROWS,
@@ -18,6 +18,7 @@ def _family(name: str) -> Family:
                 (("classifier.dense.*", "head.dense.*"), ("classifier.out_proj.*", "head.output.*")),
             ),
             "token-classification": Head(f"{name}ForTokenClassification", (("classifier.*", "head.output.*"),)),
+            "question-answering": Head(f"{name}ForQuestionAnswering", SPAN_ROWS),
             "masked-lm": Head(
                 f"{name}ForMaskedLM",
                 (
@@ -29,11 +30,13 @@ def _family(name: str) -> Family:
                 ),
             ),
         },
-        defaults=DEFAULTS | {"pad_token_id": 1, "vocab_size": 50265 if name == "Roberta" else 30522},
+        defaults=DEFAULTS[model_type],
         fixed={"position_rule": "count"},
         ignored=("embeddings.position_ids",),
         required=REQUIRED_VALUES,
     )
 
 
-ROBERTA, XLM_ROBERTA, CAMEMBERT = _family("Roberta"), _family("XLMRoberta"), _family("Camembert")
+ROBERTA = _family("Roberta", "roberta")
+XLM_ROBERTA = _family("XLMRoberta", "xlm-roberta")
+CAMEMBERT = _family("Camembert", "camembert")

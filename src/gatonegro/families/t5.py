@@ -5,10 +5,8 @@ https://github.com/huggingface/transformers/blob/main/src/transformers/models/t5
 
 from __future__ import annotations
 
-from typing import Any
-
 from gatonegro.families.bart import SHARED_EMBEDDING_ROWS
-from gatonegro.families.family import Family, Head, NameRow
+from gatonegro.families.family import DEFAULTS, Family, Head, NameRow
 
 
 def _layers(stack: str, attentions: dict[str, str]) -> tuple[NameRow, ...]:
@@ -30,7 +28,7 @@ def _layers(stack: str, attentions: dict[str, str]) -> tuple[NameRow, ...]:
     )
 
 
-def _family(name: str, scaled: bool, **defaults: Any) -> Family:
+def _family(name: str, scaled: bool) -> Family:
     scale = "scale_decoder_outputs"
     return Family(
         prefix="",
@@ -56,20 +54,8 @@ def _family(name: str, scaled: bool, **defaults: Any) -> Family:
             "attention_probs_dropout_prob": "dropout_rate",
         },
         decoder_attribute_map={"num_hidden_layers": "num_decoder_layers"},
-        defaults={
-            "vocab_size": 32128,
-            "d_model": 512,
-            "d_kv": 64,
-            "d_ff": 2048,
-            "num_layers": 6,
-            "num_heads": 8,
-            "relative_attention_num_buckets": 32,
-            "layer_norm_epsilon": 1e-6,
-            "feed_forward_proj": "relu",
-            "tie_word_embeddings": True,
-            "pad_token_id": 0,
-            **defaults,
-        },
+        defaults={**DEFAULTS[name.lower()], "tie_word_embeddings": True},
+        aliases={"dense_act_fn": "hidden_act", "is_gated_act": "is_gated_act"},
         value_map={
             "feed_forward_proj": {
                 "relu": {"hidden_act": "relu", "is_gated_act": False},
@@ -81,7 +67,7 @@ def _family(name: str, scaled: bool, **defaults: Any) -> Family:
                 False: {"tie_word_embeddings": False, scale: False},
             },
             # the key of `transformers` 5 for T5
-            scale: {True: {scale: scaled}, False: {scale: False}, None: {}},
+            **({scale: {True: {scale: True}, False: {scale: False}, None: {}}} if scaled else {}),
         },
         fixed={
             "type_vocab_size": 0,
@@ -99,14 +85,4 @@ def _family(name: str, scaled: bool, **defaults: Any) -> Family:
     )
 
 
-T5 = _family("T5", True)
-MT5 = _family(
-    "MT5",
-    False,
-    vocab_size=250112,
-    d_ff=1024,
-    num_layers=8,
-    num_heads=6,
-    feed_forward_proj="gated-gelu",
-    tie_word_embeddings=False,
-)
+T5, MT5 = _family("T5", True), _family("MT5", False)

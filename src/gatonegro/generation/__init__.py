@@ -1,11 +1,33 @@
 """Text generation, token by token, with a key–value cache: greedy search, sampling and beam search."""
 
+from gatonegro.generation.config import GenerationConfig, read_options
 from gatonegro.generation.decoding import generate
+from gatonegro.generation.extras import Extras
 from gatonegro.generation.hypothesis import Generated, is_repeating
-from gatonegro.generation.options import OPTION_CHECKS, UNSUPPORTED_OPTIONS, GenerationConfig, generation_config
+from gatonegro.generation.options import OPTION_CHECKS, OUTPUT_OPTIONS, UNSUPPORTED_OPTIONS, GenerationOptions
+from gatonegro.generation.processors import CLASSES, LogitsProcessor, LogitsProcessorList, RuleProcessor
 from gatonegro.generation.state import GenerativeModel
+from gatonegro.generation.stopping import (
+    EosTokenCriteria,
+    MaxLengthCriteria,
+    MaxTimeCriteria,
+    StoppingCriteria,
+    StoppingCriteriaList,
+    StopStringCriteria,
+    criteria_of,
+)
+from gatonegro.generation.streamers import BaseStreamer, TextIteratorStreamer, TextStreamer
 
 __all__ = [
-    "OPTION_CHECKS", "UNSUPPORTED_OPTIONS", "Generated", "GenerationConfig", "GenerativeModel", "generate",
-    "generation_config", "is_repeating",
+    "OPTION_CHECKS", "OUTPUT_OPTIONS", "UNSUPPORTED_OPTIONS", "BaseStreamer", "EosTokenCriteria", "Extras", "Generated",
+    "GenerationConfig", "GenerationOptions", "GenerativeModel", "LogitsProcessor", "LogitsProcessorList",
+    "MaxLengthCriteria", "MaxTimeCriteria", "RuleProcessor", "StopStringCriteria", "StoppingCriteria",
+    "StoppingCriteriaList", "TextIteratorStreamer", "TextStreamer", "criteria_of", "find_class", "generate",
+    "is_repeating", "read_options",
 ]  # fmt: skip
+
+
+def find_class(name: str) -> type | None:
+    """Return a class of streamers, stopping criteria or logits processors by its name in `transformers`, or None."""
+    name = "LogitsProcessor" if name == "LogitsWarper" else name
+    return CLASSES.get(name, globals()[name] if name in __all__ else None)

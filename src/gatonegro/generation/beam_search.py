@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gatonegro.generation.extras import Extras
 from gatonegro.generation.hypothesis import Generated, Hypothesis, finish, stops_repeating
 from gatonegro.generation.logits import NEG_INF, check_finite, logits_processors
-from gatonegro.generation.options import GenerationConfig
+from gatonegro.generation.options import GenerationOptions
 from gatonegro.generation.state import DecodingState, GenerativeModel
-from gatonegro.generation.topk import mask_out, top_k
+from gatonegro.generation.topk import draw, mask_out, top_k
 
 INACTIVE_SCORE = -1e9  # initial score of all beams but the first, which equal it; as in the reference
 
@@ -26,8 +27,9 @@ class BeamSource:
 
     index: int
     finished: list[tuple[float, Hypothesis, bool]]  # score, sequence, whether it has an eos token
+    closed: bool = False  # its search is over
 
-    def add(self, done: Sequence[tuple[Hypothesis, bool]], length: int, options: GenerationConfig) -> None:
+    def add(self, done: Sequence[tuple[Hypothesis, bool]], length: int, options: GenerationOptions) -> None:
         """Add finished sequences of `length` new tokens to those of a source, and keep the `num_beams` best."""
         if not done or (options.early_stopping is True and len(self.finished) == options.num_beams):
             return
@@ -44,9 +46,12 @@ class BeamSearch:
         sources: Sequence[Sequence[int]] | None,
         prompt_ids: Sequence[Sequence[int]],
         max_lengths: Sequence[int],
-        options: GenerationConfig,
+        options: GenerationOptions,
+        extras: Extras,
     ):
-        self.processors = logits_processors(options, prompt_ids if sources is None else sources, max_lengths)
+        inputs = extras.sources or (prompt_ids if sources is None else sources)
+        self.processors = logits_processors(options, inputs, max_lengths, extras.only(), extras.custom())
+        self.extras, self.whole = extras, extras.whole
         self.rng = torch.Generator().manual_seed(options.seed) if options.seed is not None else None
         self.max_lengths, self.options = max_lengths, options
         self.eos_ids, self.num_beams = set(options.eos_ids), options.num_beams
@@ -58,7 +63,7 @@ class BeamSearch:
         ]
         self.running = [BeamSource(i, []) for i in range(len(prompt_ids))]
         self.out: list[list[Generated]] = [[] for _ in prompt_ids]
-        self.state = DecodingState(model, sources, prompt_ids, self.num_beams)
+        self.state = DecodingState(model, sources, prompt_ids, self.num_beams, self.whole)
 
     def run(self) -> list[list[Generated]]:
         """Run the beam search, and return each source's `num_return_sequences` best sequences."""
@@ -77,7 +82,8 @@ class BeamSearch:
         """
         options, num_beams = self.options, self.num_beams
         hyps = self.hyps[first : first + len(logits)]
-        if self.processors.sparse and not options.do_sample:
+        self.extras.read(hyps, logits)
+        if self.processors.sparse and not options.do_sample and not self.extras.records:
             masked_ids = self.processors.masked_ids(hyps)
             if options.renormalize_logits:  # leave masked tokens out of the sum
                 mask_out(logits, masked_ids)
@@ -90,13 +96,15 @@ class BeamSearch:
             self.processors.process(log_probs, hyps)
             if options.renormalize_logits:
                 log_probs = log_probs.log_softmax(-1)
+            self.extras.record(log_probs)
             tokens = torch.arange(log_probs.shape[1]).expand_as(log_probs)
         per_beam = log_probs.shape[1]
         before = torch.tensor([hyp.score for hyp in hyps], device=log_probs.device)[:, None]
         scores = (log_probs + before).view(-1, num_beams * per_beam)  # (sources, beams · per_beam)
         check_finite(scores.amax(-1), logits)
         if options.do_sample:
-            chosen = torch.multinomial(scores.softmax(-1).clamp(min=1e-30), self.num_candidates, generator=self.rng)
+            live = [source.index for source in self.running]
+            chosen = draw(scores.softmax(-1).clamp(min=1e-30), self.num_candidates, self.rng, live, len(self.out))
         else:
             chosen = scores.topk(min(self.num_candidates, scores.shape[1])).indices
         return scores.gather(1, chosen), chosen // per_beam, tokens.reshape(len(scores), -1).gather(1, chosen)
@@ -108,33 +116,52 @@ class BeamSearch:
         """
         options, num_beams = self.options, self.num_beams
         running, parents, extended = [], [], []  # type: tuple[list[int], list[int], list[Hypothesis]]
-        for s, (source, *columns) in enumerate(zip(self.running, *(x.tolist() for x in candidates), strict=True)):
+        rows = [list(zip(*columns, strict=True)) for columns in zip(*(x.tolist() for x in candidates), strict=True)]
+        stopped: list[bool] = []
+        if self.extras.criteria:
+            every = [self._extend(s, *candidate) for s, row in enumerate(rows) for candidate in row]
+            stopped = self.extras.stopped(every)
+        for s, (source, row) in enumerate(zip(self.running, rows, strict=True)):
             done, open_ = [], []  # type: tuple[list[tuple[Hypothesis, bool]], list[tuple[Hypothesis, int]]]
             max_length = self.max_lengths[source.index]
-            for rank, (score, beam, token) in enumerate(zip(*columns, strict=True)):
-                parent, has_eos = self.hyps[s * num_beams + beam], token in self.eos_ids
-                least = min(parent.least, score - parent.score)
-                hyp = Hypothesis([*parent.ids, token], parent.prompt_length, source.index, score, least)
-                if has_eos or len(hyp.ids) >= max_length or stops_repeating(hyp, options):
-                    done += [(hyp, has_eos)] if rank < num_beams else []
+            for rank, (score, beam, token) in enumerate(row):
+                hyp = self._extend(s, score, beam, token)
+                ends = token in self.eos_ids or (stopped != [] and stopped[s * len(row) + rank])
+                if ends or len(hyp.ids) >= max_length or stops_repeating(hyp, options):
+                    done += [(hyp, ends)] if rank < num_beams else []
                 else:
                     open_.append((hyp, s * num_beams + beam))
-                    if len(open_) == num_beams:
+                    if len(open_) == num_beams and not options.do_sample:  # drawn candidates are in no order
                         break
-            length = len(parent.ids) + 1 - parent.prompt_length
-            source.add(done, length, options)
-            if len(open_) == num_beams and _can_improve(source, open_[0][0].score, length, max_length, options):
+            open_ = sorted(open_, key=lambda entry: -entry[0].score)[:num_beams] if options.do_sample else open_
+            length = len(hyp.ids) - hyp.prompt_length
+            if not source.closed:
+                source.add(done, length, options)
+                if len(open_) < num_beams or not _can_improve(source, open_[0][0].score, length, max_length, options):
+                    source.closed = True
+                    best = source.finished[: options.num_return_sequences]
+                    self.out[source.index] = [finish(hyp, score, eos, max_length, options) for score, hyp, eos in best]
+            if not source.closed or self.whole:
                 running.append(s)
-                parents += [row for _, row in open_]
+                for score, beam, token in row[: num_beams - len(open_)]:  # of a closed source
+                    open_.append((self._extend(s, score + INACTIVE_SCORE, beam, token), s * num_beams + beam))
+                parents += [parent for _, parent in open_]
                 extended += [hyp for hyp, _ in open_]
-            else:
-                best = source.finished[: options.num_return_sequences]
-                self.out[source.index] = [finish(hyp, score, eos, max_length, options) for score, hyp, eos in best]
+        if all(source.closed for source in self.running):
+            return [], []
         self.running, self.hyps = [self.running[s] for s in running], extended
         return running, parents
 
+    def _extend(self, s: int, score: float, beam: int, token: int) -> Hypothesis:
+        """Return a beam of the running source `s`, extended by a token."""
+        row = s * self.num_beams + beam
+        parent = self.hyps[row]
+        beams = (*parent.beams, row) if self.whole else ()
+        least = min(parent.least, score - parent.score)
+        return Hypothesis([*parent.ids, token], parent.prompt_length, parent.source, score, least, beams)
 
-def _can_improve(source: BeamSource, best: float, length: int, max_length: int, options: GenerationConfig) -> bool:
+
+def _can_improve(source: BeamSource, best: float, length: int, max_length: int, options: GenerationOptions) -> bool:
     """Return True if an unfinished beam may still become one of the best sequences, by the rule of `transformers`."""
     if len(source.finished) < options.num_beams:
         return True

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gatonegro.generation.options import GenerationConfig
+from gatonegro.generation.options import GenerationOptions
 
 # a sequence is stuck if it ends with at most MAX_PERIOD tokens repeated, three times and over MIN_LOOP_TOKENS tokens,
 # or MANY_REPEATS times
@@ -23,6 +23,7 @@ class Hypothesis:
     source: int  # index of its source
     score: float = 0.0  # sum of the new tokens' log-probabilities
     least: float = 0.0  # the lowest of them
+    beams: tuple[int, ...] = ()  # per new token, the row of the batch that it continued; in beam search, if recorded
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Generated:
     repeats: bool = False  # its end repeats itself
     attention: np.ndarray | None = None  # (target tokens, source tokens), if computed
     log_probs: tuple[float, float] = (0.0, 0.0)  # mean and minimum of the new tokens' log-probabilities
+    beams: tuple[int, ...] = ()  # as in `Hypothesis`
     features: tuple[float, ...] | None = None  # by which a translation is judged, if computed
 
     @property
@@ -49,17 +51,18 @@ class Generated:
         return "loop" if self.repeats else None if self.has_eos else "limit"
 
 
-def finish(hyp: Hypothesis, score: float, has_eos: bool, max_length: int, options: GenerationConfig) -> Generated:
+def finish(hyp: Hypothesis, score: float, has_eos: bool, max_length: int, options: GenerationOptions) -> Generated:
     """Convert a sequence in progress to a finished one, which counts as cut off if its eos token was forced."""
     forced = options.forced_eos_token_id is not None and len(hyp.ids) >= max_length
     ids = hyp.ids[hyp.prompt_length :]
     while ids and ids[-1] in options.eos_ids:
         ids.pop()
     log_probs = hyp.score / max(1, len(hyp.ids) - hyp.prompt_length), hyp.least
-    return Generated(hyp.ids, hyp.prompt_length, score, has_eos and not forced, is_repeating(ids), log_probs=log_probs)
+    complete, repeats = has_eos and not forced, is_repeating(ids)
+    return Generated(hyp.ids, hyp.prompt_length, score, complete, repeats, log_probs=log_probs, beams=hyp.beams)
 
 
-def stops_repeating(hyp: Hypothesis, options: GenerationConfig) -> bool:
+def stops_repeating(hyp: Hypothesis, options: GenerationOptions) -> bool:
     """Return True if the option `stop_loops` ends a repetitive sequence now, which it checks at every eighth token."""
     return options.stop_loops and len(hyp.ids) % 8 == 0 and is_repeating(hyp.ids[hyp.prompt_length :])
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.generation.hypothesis import Hypothesis
-from gatonegro.generation.options import MESSAGES, GenerationConfig
+from gatonegro.generation.options import MESSAGES, GenerationOptions
 from gatonegro.generation.topk import mask_out
 
 NEG_INF = float("-inf")
@@ -58,10 +59,25 @@ class LogitsProcessors:
 
 
 def logits_processors(
-    options: GenerationConfig, sources: Sequence[Sequence[int]], max_lengths: Sequence[int]
+    options: GenerationOptions,
+    sources: Sequence[Sequence[int]],
+    max_lengths: Sequence[int],
+    allowed: Callable[[Hypothesis], Sequence[int]] | None = None,
+    custom: Sequence[LogitsProcessor] = (),
+    min_tokens: int | None = None,
 ) -> LogitsProcessors:
-    """Return the logits processors for generation options and the token ids and maximum length of each source."""
+    """Return the logits processors for generation options.
+
+    Args:
+        options: the options.
+        sources: the token ids of each source.
+        max_lengths: the maximum length of its sequences.
+        allowed: returns the only tokens that may come next.
+        custom: the user's own, which come before those of sampling.
+        min_tokens: the number of tokens that those of sampling leave at least, even if nothing is sampled.
+    """
     eos_ids, min_new = options.eos_ids, options.min_new_tokens or 0
+    low = 0 if options.min_new_tokens is not None else options.min_length  # the former counts, as in the reference
     masks: list[TokenMask] = []
     forced: list[tuple[int, Condition]] = []
     if options.no_repeat_ngram_size:
@@ -70,8 +86,7 @@ def logits_processors(
         masks.append(_no_repeat_ngram(options.encoder_no_repeat_ngram_size, sources))
     if options.bad_words_ids:
         masks.append(_no_bad_words([list(w) for w in options.bad_words_ids if list(w) not in [[e] for e in eos_ids]]))
-    if (options.min_length or min_new) and eos_ids:
-        low = options.min_length
+    if (low or min_new) and eos_ids:
         masks.append(lambda h: eos_ids if len(h.ids) < max(low, h.prompt_length + min_new) else ())
     if options.suppress_tokens:
         masks.append(lambda hyp: options.suppress_tokens or ())
@@ -82,17 +97,34 @@ def logits_processors(
         forced.append((options.forced_bos_token_id, lambda hyp: len(hyp.ids) == 1))
     if options.forced_eos_token_id is not None:
         forced.append((options.forced_eos_token_id, lambda hyp: len(hyp.ids) == max_lengths[hyp.source] - 1))
-    penalties = [_repetition_penalty(options.repetition_penalty)] if options.repetition_penalty != 1.0 else []
-    return LogitsProcessors(penalties, masks, forced, warpers(options) if options.do_sample else [])
+    penalties = [*_penalties(options, sources), *([] if allowed is None else [_only(allowed)])]
+    late = [_remove_invalid] if options.remove_invalid_values else []
+    samples, one = options.do_sample or min_tokens is not None, options.num_beams == 1
+    drawn = (
+        warpers(options, min_tokens or (1 if one else len(eos_ids) + 1)) if samples else []
+    )  # one may be an eos token
+    return LogitsProcessors(penalties, masks, forced, [*late, *custom, *drawn])
 
 
-def warpers(options: GenerationConfig) -> list[LogitsProcessor]:
-    """Return the logits processors of sampling: temperature, top-k and top-p, https://arxiv.org/abs/1904.09751.
-
-    With beams, at least two tokens remain per row, since one may be an eos token.
-    """
-    min_tokens = 1 if options.num_beams == 1 else len(options.eos_ids) + 1
+def _penalties(options: GenerationOptions, sources: Sequence[Sequence[int]]) -> list[LogitsProcessor]:
     out: list[LogitsProcessor] = []
+    if options.sequence_bias:
+        out.append(_sequence_bias(options.biases))
+    if (penalty := options.encoder_repetition_penalty) != 1.0:  # above 1, it favours the source's tokens
+        out.append(_repetition_penalty(1 / penalty, sources))
+    if options.repetition_penalty != 1.0:
+        out.append(_repetition_penalty(options.repetition_penalty))
+    if options.exponential_decay_length_penalty is not None:
+        out.append(_favour_end(options.eos_ids, *options.exponential_decay_length_penalty))
+    return out
+
+
+def warpers(options: GenerationOptions, min_tokens: int = 1) -> list[LogitsProcessor]:
+    """Return the logits processors of sampling, each of which leaves at least `min_tokens` tokens per row.
+
+    Temperature, top-h, top-k and top-p (https://arxiv.org/abs/1904.09751), min-p (https://arxiv.org/abs/2407.01082),
+    typical sampling (https://arxiv.org/abs/2202.00666), epsilon and eta (https://arxiv.org/abs/2210.15191).
+    """
 
     def temperature(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
         logits /= options.temperature
@@ -107,13 +139,52 @@ def warpers(options: GenerationConfig) -> list[LogitsProcessor]:
         removed[:, -min_tokens:] = False
         logits.masked_fill_(removed.scatter(1, order, removed), NEG_INF)
 
-    if options.temperature != 1.0:
-        out.append(temperature)
-    if options.top_k:
-        out.append(top_k)
-    if options.top_p < 1.0:
-        out.append(top_p)
-    return out
+    def top_h(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+        best, order = logits.topk(min(100, logits.shape[-1]))
+        log_probs = best.log_softmax(-1)
+        terms = -log_probs.exp() * log_probs  # of the entropy
+        kept = terms.cumsum(-1) <= (options.top_h or 0.0) * terms.nansum(-1, keepdim=True)
+        kept[:, 0] = True
+        logits.masked_fill_(~torch.zeros_like(logits, dtype=torch.bool).scatter(1, order, kept), NEG_INF)
+
+    def typical(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+        log_probs = logits.log_softmax(-1)
+        probs = log_probs.exp()
+        entropy = -(log_probs * probs).nansum(-1, keepdim=True)
+        distance, order = (-log_probs - entropy).abs().sort(-1)
+        last = (probs.gather(-1, order).cumsum(-1) < options.typical_p).sum(1, keepdim=True)
+        removed = distance > distance.gather(1, last.clamp(max=distance.shape[1] - 1))
+        removed[:, :min_tokens] = False
+        logits.masked_fill_(removed.scatter(1, order, removed), NEG_INF)
+
+    def below(threshold: Callable[[Tensor], Tensor | float]) -> LogitsProcessor:
+        """Return a processor that removes tokens less probable than a threshold, given the probabilities."""
+
+        def warp(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+            probs, k = logits.softmax(-1), min(min_tokens, logits.shape[-1])
+            removed = (probs < threshold(probs)) & (logits < logits.topk(k).values[:, -1:])
+            logits.masked_fill_(removed, NEG_INF)
+
+        return warp
+
+    def eta(probs: Tensor) -> Tensor:
+        entropy = torch.special.entr(probs).sum(-1, keepdim=True)
+        return (options.eta_cutoff**0.5 * (-entropy).exp()).clamp(max=options.eta_cutoff)
+
+    def relative(probs: Tensor) -> Tensor:
+        return (options.min_p or 0.0) * probs.amax(-1, keepdim=True)
+
+    table: list[tuple[Any, LogitsProcessor]] = [
+        (options.temperature != 1.0, temperature),
+        (options.top_h, top_h),
+        (options.top_k, top_k),
+        (options.top_p < 1.0, top_p),
+        (options.min_p, below(relative)),
+        (options.typical_p < 1.0, typical),
+        (0 < options.epsilon_cutoff < 1, below(lambda probs: options.epsilon_cutoff)),
+        (0 < options.eta_cutoff < 1, below(eta)),
+    ]
+    return [warp for on, warp in table if on]
 
 
 def check_finite(best: Tensor, logits: Tensor) -> None:
@@ -125,16 +196,58 @@ def check_finite(best: Tensor, logits: Tensor) -> None:
     raise OptionError(*MESSAGES["all_masked"])
 
 
-def _repetition_penalty(penalty: float) -> LogitsProcessor:
-    """Return a processor that lowers the logits of tokens already in a sequence, https://arxiv.org/abs/1909.05858."""
+def _repetition_penalty(penalty: float, sources: Sequence[Sequence[int]] | None = None) -> LogitsProcessor:
+    """Return a processor that lowers the logits of tokens of a sequence or its source, https://arxiv.org/abs/1909.05858."""
 
     def penalize(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
         for hyp, row in zip(hyps, logits, strict=True):
-            ids = torch.tensor(sorted(set(hyp.ids)))
+            ids = torch.tensor(sorted(set(hyp.ids if sources is None else sources[hyp.source])))
             old = row[ids]
             row[ids] = torch.where(old < 0, old * penalty, old / penalty)
 
     return penalize
+
+
+def _sequence_bias(biases: Sequence[tuple[list[int], float]]) -> LogitsProcessor:
+    """Return a processor that adds numbers to the logits of tokens that end a given sequence of tokens."""
+
+    def add(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+        for hyp, row in zip(hyps, logits, strict=True):
+            for ids, bias in biases:
+                if len(ids) == 1 or hyp.ids[1 - len(ids) :] == ids[:-1]:
+                    row[ids[-1]] += bias
+
+    return add
+
+
+def _favour_end(eos_ids: Sequence[int], start: float, factor: float) -> LogitsProcessor:
+    """Return a processor that raises the eos token's logit exponentially after `start` new tokens."""
+
+    def add(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+        for hyp, row in zip(hyps, logits, strict=True):
+            if (steps := len(hyp.ids) - hyp.prompt_length - start) > 0:
+                ids = torch.tensor(eos_ids)
+                row[ids] += row[ids].abs() * (factor**steps - 1)
+
+    return add
+
+
+def _only(allowed: Callable[[Hypothesis], Sequence[int]]) -> LogitsProcessor:
+    """Return a processor that masks all tokens but those that a function returns for a sequence."""
+
+    def mask(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+        for hyp, row in zip(hyps, logits, strict=True):
+            ids = torch.as_tensor(allowed(hyp), dtype=torch.long)
+            kept = row[ids].clone()
+            row.fill_(NEG_INF)
+            row[ids] = kept
+
+    return mask
+
+
+def _remove_invalid(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+    """Replace NaN by 0, and infinite logits by the largest finite ones."""
+    torch.nan_to_num(logits, out=logits)
 
 
 def _no_repeat_ngram(size: int, sources: Sequence[Sequence[int]] | None = None) -> TokenMask:

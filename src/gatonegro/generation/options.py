@@ -1,19 +1,19 @@
-"""`GenerationConfig`: the options of text generation, with checks and defaults, named as in `transformers`.
+"""`GenerationOptions`: the options of one text generation, with checks and defaults, named as in `transformers`.
 
-https://huggingface.co/docs/transformers/main_classes/text_generation#transformers.GenerationConfig
+https://huggingface.co/docs/transformers/main_classes/text_generation#transformers.GenerationOptions
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from gatonegro.checks import FLAG, Check, number, one_of, short_repr, whole
-from gatonegro.errors import ConfigError, GatonegroError, OptionError
-from gatonegro.i18n import EMPTY, Message, catalog
+from gatonegro.checks import FLAG, TEXT, Check, number, one_of, short_repr, whole
+from gatonegro.compat import ARGUMENTS, check_of, did_you_mean
+from gatonegro.errors import OptionError
+from gatonegro.i18n import Message, catalog
 
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))
 DEFAULT_NEW_TOKENS = 20  # where no limit is set, as in the reference
@@ -23,12 +23,27 @@ TOKEN_ID_OPTIONS = (
     "forced_bos_token_id", "forced_eos_token_id", "bos_token_id", "pad_token_id", "decoder_start_token_id",
     "eos_token_id", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens",
 )  # fmt: skip
+# options that add fields to the output of `generate`
+OUTPUT_OPTIONS = (
+    "return_dict_in_generate", "output_scores", "output_logits", "output_attentions", "output_hidden_states",
+)  # fmt: skip
 NON_NEGATIVE = whole(0, 2**31 - 1)
 TOKEN_IDS = Check(
     lambda x: isinstance(x, list | tuple) and all(map(NON_NEGATIVE.test, x)),
     Message("a list of token ids", "una lista de ids de tokens"),
 )
-OPTION_CHECKS: dict[str, Check] = {  # by field of `GenerationConfig`
+
+
+def _pairs(bias: Any) -> list[Any]:
+    return list(bias.items() if isinstance(bias, dict) else bias)
+
+
+def _is_bias(pair: Any) -> bool:
+    is_pair = isinstance(pair, list | tuple) and len(pair) == 2
+    return is_pair and TOKEN_IDS.test(pair[0]) and len(pair[0]) > 0 and number().test(pair[1])
+
+
+OPTION_CHECKS: dict[str, Check] = {  # by field of `GenerationOptions`
     **dict.fromkeys(("max_length", "max_new_tokens"), whole(1, 2**31 - 1)),
     **dict.fromkeys((
         "min_length", "min_new_tokens", "top_k", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "seed",
@@ -36,10 +51,12 @@ OPTION_CHECKS: dict[str, Check] = {  # by field of `GenerationConfig`
     ), NON_NEGATIVE),
     **dict.fromkeys(("num_beams", "num_return_sequences"), whole(1, MAX_SEQUENCES)),
     "length_penalty": number(-100, 100),
-    **dict.fromkeys(("repetition_penalty", "temperature"), number(0.0001, 10_000)),
-    "top_p": number(0, 1, open_low=True),
+    **dict.fromkeys(("repetition_penalty", "encoder_repetition_penalty", "temperature"), number(0.0001, 10_000)),
+    **dict.fromkeys(("top_p", "top_h", "typical_p"), number(0, 1, open_low=True)),
+    **dict.fromkeys(("min_p", "epsilon_cutoff", "eta_cutoff"), number(0, 1)),
+    "max_time": number(0),
     "early_stopping": one_of(True, False, "never"),
-    **dict.fromkeys(("renormalize_logits", "do_sample", "stop_loops"), FLAG),
+    **dict.fromkeys(("renormalize_logits", "do_sample", "stop_loops", "remove_invalid_values", *OUTPUT_OPTIONS), FLAG),
     "eos_token_id": Check(
         lambda x: NON_NEGATIVE.test(x) or TOKEN_IDS.test(x),
         Message("the id of a token, or a list of them", "el id de un token, o una lista de ellos"),
@@ -49,23 +66,27 @@ OPTION_CHECKS: dict[str, Check] = {  # by field of `GenerationConfig`
         Message("a list of lists of token ids", "una lista de listas de ids de tokens"),
     ),
     **dict.fromkeys(("suppress_tokens", "begin_suppress_tokens"), TOKEN_IDS),
+    "sequence_bias": Check(
+        lambda x: isinstance(x, list | tuple | dict) and all(map(_is_bias, _pairs(x))),
+        Message("a list of pairs [token ids, number]", "una lista de pares [ids de tokens, número]"),
+    ),
+    "exponential_decay_length_penalty": Check(
+        lambda x: isinstance(x, list | tuple) and len(x) == 2 and NON_NEGATIVE.test(x[0]) and number(0).test(x[1]),
+        Message("a pair (first token, factor)", "un par (primer token, factor)"),
+    ),
+    "stop_strings": Check(
+        lambda x: TEXT.test(x) or (isinstance(x, list | tuple) and x != [] and all(map(TEXT.test, x))),
+        Message("a text, or a list of texts", "un texto, o una lista de textos"),
+    ),
 }  # fmt: skip
-# the reference's options that are not supported, with the values that have no effect there
-UNSUPPORTED_OPTIONS: dict[str, Check] = {
-    name: one_of(*values, None) for name, values in {
-    "num_beam_groups": (1,), "diversity_penalty": (0.0,), "penalty_alpha": (), "typical_p": (1.0,), "min_p": (),
-    "epsilon_cutoff": (0.0,), "eta_cutoff": (0.0,), "guidance_scale": (1.0,),
-    "encoder_repetition_penalty": (1.0,), "exponential_decay_length_penalty": (), "sequence_bias": (), "top_h": (),
-    "constraints": (), "force_words_ids": (), "forced_decoder_ids": (), "remove_invalid_values": (False,),
-    "dola_layers": (), "use_cache": (True, False), "output_scores": (False,), "output_attentions": (False,),
-    "output_hidden_states": (False,), "output_logits": (False,), "return_dict_in_generate": (False,),
-    "stop_strings": (), "max_time": (), "is_assistant": (False,), "low_memory": (False,), "token_healing": (False,),
-    }.items()
-}  # fmt: skip
+
+
+# the reference's options that are not supported or have no effect
+UNSUPPORTED_OPTIONS = {name: check_of(row) for name, row in ARGUMENTS["GenerationConfig"].items()}
 
 
 @dataclass(frozen=True)
-class GenerationConfig:
+class GenerationOptions:
     """The options of text generation, where None turns an option off or leaves it to the model's files."""
 
     max_length: int | None = None  # tokens of the decoder, with the prompt
@@ -95,6 +116,22 @@ class GenerationConfig:
     pad_token_id: int | None = None
     decoder_start_token_id: int | None = None
     stop_loops: bool = False  # end a sequence that repeats itself
+    stop_strings: str | list[str] | None = None
+    max_time: float | None = None  # seconds
+    min_p: float | None = None
+    top_h: float | None = None
+    typical_p: float = 1.0
+    epsilon_cutoff: float = 0.0
+    eta_cutoff: float = 0.0
+    encoder_repetition_penalty: float = 1.0
+    exponential_decay_length_penalty: list[float] | None = None  # first new token, factor per token
+    sequence_bias: Any = None  # pairs of token ids and the number that is added to the last one's logit
+    remove_invalid_values: bool = False
+    return_dict_in_generate: bool = False
+    output_scores: bool = False
+    output_logits: bool = False
+    output_attentions: bool = False
+    output_hidden_states: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -108,7 +145,17 @@ class GenerationConfig:
         ids = self.eos_token_id
         return [] if ids is None else [ids] if isinstance(ids, int) else list(ids)
 
-    def with_options(self, options: Mapping[str, Any]) -> GenerationConfig:
+    @property
+    def fill_id(self) -> int:
+        """The id of the token that follows a finished sequence in a padded batch."""
+        return self.pad_token_id if self.pad_token_id is not None else (self.eos_ids or [0])[0]
+
+    @property
+    def biases(self) -> list[tuple[list[int], float]]:
+        """The option `sequence_bias` as pairs (token ids, number)."""
+        return [(list(ids), float(bias)) for ids, bias in _pairs(self.sequence_bias or ())]
+
+    def with_options(self, options: Mapping[str, Any]) -> GenerationOptions:
         """Return a copy of the generation options with new values for some; None leaves an option unchanged.
 
         Raises:
@@ -118,8 +165,7 @@ class GenerationConfig:
             if name in UNSUPPORTED_OPTIONS:
                 UNSUPPORTED_OPTIONS[name](name, value)
             elif name not in OPTION_CHECKS and value is not None:
-                close, shown = next(iter(get_close_matches(name, OPTION_CHECKS, 1, 0.7)), None), short_repr(value)
-                hint = Message(f" Did you mean {close}?", f" ¿Querías decir {close}?") if close else EMPTY
+                hint, shown = did_you_mean(name, OPTION_CHECKS), short_repr(value)
                 raise OptionError(
                     f"{name}={shown} is not supported.{hint.en}", f"{name}={shown} no se admite.{hint.es}"
                 )
@@ -137,8 +183,8 @@ class GenerationConfig:
 
     def check_ids(self, vocab_size: int) -> None:
         """Raise OptionError if a generation option has a token id outside the vocabulary."""
-        for name in TOKEN_ID_OPTIONS:
-            value = getattr(self, name)
+        for name in (*TOKEN_ID_OPTIONS, "sequence_bias"):
+            value = [ids for ids, _ in self.biases] if name == "sequence_bias" else getattr(self, name)
             values = [value] if isinstance(value, int) else value or ()
             ids = (i for x in values for i in ([x] if isinstance(x, int) else x))
             if wrong := [i for i in ids if i >= vocab_size]:
@@ -149,11 +195,3 @@ class GenerationConfig:
         if self.max_new_tokens is None and self.max_length is not None:
             return self.max_length
         return prompt_length + (DEFAULT_NEW_TOKENS if self.max_new_tokens is None else self.max_new_tokens)
-
-
-def generation_config(data: Mapping[str, Any]) -> GenerationConfig:
-    """Build a `GenerationConfig` from the data of a `generation_config.json` or `config.json`; ignore other keys."""
-    try:
-        return GenerationConfig(**{k: v for k, v in data.items() if k in OPTION_CHECKS and v is not None})
-    except GatonegroError as error:
-        raise ConfigError(*error.args).within("generation_config.json") from None

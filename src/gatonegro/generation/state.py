@@ -50,7 +50,8 @@ class DecodingState:
     """The state of sequences that are decoded together, with `num_beams` adjacent rows for each source sequence.
 
     A step decodes one token per row; `select` reorders and drops rows. Keys and values do not move: each row has a list
-    of its tokens' slots in the caches. The rows of a source share its prompt and the source's keys.
+    of its tokens' slots in the caches. The rows of a source share its prompt and the source's keys. With `whole`, a
+    choice sees the logits of all rows at once.
     """
 
     def __init__(
@@ -59,10 +60,12 @@ class DecodingState:
         sources: Sequence[Sequence[int]] | None,
         prompt_ids: Sequence[Sequence[int]],
         num_beams: int = 1,
+        whole: bool = False,
     ):
         self.model, self.prompt_ids, self.num_beams, self.device = model, prompt_ids, num_beams, model.device
         self.position_offset = (model.config.decoder or model.config).position_offset
-        self.chunk = max(1, MAX_LOGITS // (num_beams * model.config.vocab_size))  # sources whose logits fit
+        fitting = max(1, MAX_LOGITS // (num_beams * model.config.vocab_size))
+        self.chunk = max(1, len(prompt_ids)) if whole else fitting  # sources whose logits are computed at a time
         self.kv_caches = [KVCache() for _ in model.decoder.layers]
         self.num_cached = 0  # tokens in the caches
         self.lengths = torch.zeros(len(prompt_ids), dtype=torch.long)  # per row

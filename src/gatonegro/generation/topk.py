@@ -29,3 +29,22 @@ def mask_out(logits: Tensor, masked_ids: Sequence[Sequence[int]]) -> None:
     if any(masked_ids):
         rows, ids = torch.tensor([(row, token) for row, ids_of_row in enumerate(masked_ids) for token in ids_of_row]).T
         logits[rows, ids] = float("-inf")
+
+
+def draw(probs: Tensor, count: int, rng: torch.Generator | None, live: Sequence[int], total: int) -> Tensor:
+    """Draw token ids (rows, count) without replacement from the probabilities (rows, vocab) of sequences.
+
+    Without a generator of the call's own, PyTorch's moves on as in the reference, which draws for all `total` sequences
+    of a batch, finished or not.
+
+    Args:
+        probs: probabilities of the sequences `live`, or of some of them.
+        count: the number of ids per row.
+        rng: a generator, or None for PyTorch's.
+        live: indices of the unfinished sequences in the batch.
+        total: the number of all sequences.
+    """
+    if rng is None and len(probs) == len(live) < total:
+        everything = torch.ones(total, probs.shape[1]).index_copy(0, torch.tensor(live), probs)
+        return torch.multinomial(everything, count)[live]
+    return torch.multinomial(probs, count, generator=rng)

@@ -8,12 +8,22 @@ from gatonegro.models.auto import (
     AutoModel,
     AutoModelForCausalLM,
     AutoModelForMaskedLM,
+    AutoModelForQuestionAnswering,
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
 )
 from gatonegro.models.generative import LanguageModel
-from gatonegro.models.loading import build, copy_to, head_of, load, load_config, load_optimized, resolve_dtype
+from gatonegro.models.loading import (
+    build,
+    copy_to,
+    head_of,
+    load,
+    load_config,
+    load_optimized,
+    one_device,
+    resolve_dtype,
+)
 from gatonegro.models.model import Model, init_weights, shared_copy
 from gatonegro.models.output import ModelOutput
 from gatonegro.models.scores import SCORE_FUNCTIONS, as_tensor, l2_normalize, softmax
@@ -24,6 +34,7 @@ __all__ = [
     "AutoModel",
     "AutoModelForCausalLM",
     "AutoModelForMaskedLM",
+    "AutoModelForQuestionAnswering",
     "AutoModelForSeq2SeqLM",
     "AutoModelForSequenceClassification",
     "AutoModelForTokenClassification",
@@ -39,6 +50,7 @@ __all__ = [
     "load",
     "load_config",
     "load_optimized",
+    "one_device",
     "resolve_dtype",
     "shared_copy",
     "softmax",

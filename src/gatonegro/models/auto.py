@@ -2,62 +2,89 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
-from gatonegro import hub
+from gatonegro.compat import accepts
 from gatonegro.config import Config
 from gatonegro.errors import InputError
-from gatonegro.families import family_of
-from gatonegro.models.loading import build, load, load_config
+from gatonegro.families import PreTrainedConfig, config_class, family_of
+from gatonegro.generation import GenerationConfig
+from gatonegro.models.loading import build, load, resolve_dtype
 from gatonegro.models.model import MESSAGES, Model, init_weights
 
 
 class AutoConfig:
-    """Namespace for `from_pretrained`, which loads a model's configuration by name or from a folder."""
+    """Namespace of functions that load or build a configuration of the right family, such as `BertConfig`."""
+
+    from_pretrained = staticmethod(PreTrainedConfig.from_pretrained)
 
     @staticmethod
-    def from_pretrained(name: str | Path, *, revision: str | None = None, local_files_only: bool = False) -> Config:
-        """Load a model's configuration.
+    def for_model(model_type: str, **values: Any) -> PreTrainedConfig:
+        """Build a configuration of a family.
 
         Args:
-            name: a folder, a built-in model or a name on the hub.
-            revision: branch, tag or commit on the hub.
-            local_files_only: never use the network.
+            model_type: the family's name, such as "bert".
+            values: values of attributes, by name.
+
+        Raises:
+            ConfigError: the family or a value is not possible.
         """
-        return load_config(hub.locate(name, revision=revision, local_files_only=local_files_only))
+        return config_class(family_of(model_type))(**values)
 
 
 class AutoModel:
     """Loads a model without a task head, which returns `last_hidden_state` and, with BERT's pooler, `pooler_output`."""
 
     head: ClassVar[str] = "pooler"
+    model_type: ClassVar[str | None] = None  # of a class of one family
 
     @classmethod
+    @accepts("AutoModel.from_pretrained")
     def from_pretrained(
         cls,
         name: str | Path,
         *,
+        config: Config | str | Path | None = None,
         revision: str | None = None,
         local_files_only: bool = False,
+        cache_dir: str | Path | None = None,
+        token: str | bool | None = None,
+        subfolder: str | None = None,
+        force_download: bool = False,
         allow_pickle: bool = False,
-        num_labels: int | None = None,
+        variant: str | None = None,
         dtype: torch.dtype | str | None = None,
-        torch_dtype: torch.dtype | str | None = None,
-    ) -> Model:
+        device_map: Any = None,
+        generation_config: GenerationConfig | None = None,
+        ignore_mismatched_sizes: bool = False,
+        output_loading_info: bool = False,
+        **changes: Any,
+    ) -> Any:
         """Load a model in evaluation mode from a folder, by a built-in's short name or from the Hugging Face Hub.
 
         Args:
             name: an existing folder, else the name of a built-in, else a name on the hub.
+            config: the configuration, or the name of a model that has it; default: the model's own.
             revision: branch, tag or commit on the hub.
             local_files_only: never use the network.
+            cache_dir: folder of downloaded files; default: the one that all programs share.
+            token: the user's token, sent to the hub alone; None or True: the stored one; False: none.
+            subfolder: the folder of the model's files, within the model's folder or the hub's repository.
+            force_download: download files again that the cache has.
             allow_pickle: also read `pytorch_model.bin`, with `torch.load(weights_only=True)`.
-            num_labels: create a random head with this number of labels if the checkpoint has none that fits.
+            variant: read weight files of this name, such as `model.fp16.safetensors` for "fp16".
             dtype: fp32 by default; "auto" for the checkpoint's. A pipeline of a name computes in int8 or bf16 instead
                 where that is faster, and its scores differ by about 0.001.
-            torch_dtype: the older name of `dtype`.
+            device_map: the device of the model: a name, a number, "auto" or `{"": device}`; default: the CPU.
+            generation_config: the options of `generate`; default: those of the model's files.
+            ignore_mismatched_sizes: replace weights of another shape than the configuration's by random ones.
+            output_loading_info: return the model and a dict of the names of weights that it lacks or does not use.
+            **changes: other values of config.json's keys, such as `hidden_dropout_prob=0.2`. With `num_labels`,
+                `id2label`, `label2id` or `config`, a head that the checkpoint lacks is random.
 
         Raises:
             HubError: the model is not found, or cannot be downloaded.
@@ -65,32 +92,35 @@ class AutoModel:
             CheckpointError: its weights are missing, damaged, or do not fit the configuration.
             PickleRefusedError: its weights are pickled, and `allow_pickle` is False.
             MissingHeadError: it has no such head.
-            OptionError, InputError: `num_labels` or `dtype` is not possible.
+            OptionError, InputError: an argument is unknown or not possible.
         """
-        return load(
-            name,
-            cls.head,
-            revision=revision,
-            local_files_only=local_files_only,
-            allow_pickle=allow_pickle,
-            num_labels=num_labels,
-            dtype=dtype if dtype is not None else torch_dtype,
+        options: dict[str, Any] = dict(locals())
+        for own in ("cls", "changes", "output_loading_info"):
+            del options[own]
+        info: dict[str, Any] = {}
+        model = load(
+            head=cls.head, info=info if output_loading_info else None, model_type=cls.model_type, **options, **changes
         )
+        return (model, info) if output_loading_info else model
 
     @classmethod
-    def from_config(cls, config: Config) -> Model:
+    @accepts("AutoModel.from_config")
+    def from_config(cls, config: Config, *, dtype: torch.dtype | str | None = None) -> Model:
         """Build a model with random weights from a configuration, in training mode as in `transformers`.
 
         Args:
             config: sizes and variants of the model.
+            dtype: fp32 by default.
 
         Raises:
-            InputError: `config` is not a `Config`.
+            InputError: `config` is not a `Config`, or `dtype` is not possible.
+            ConfigError: values of `config` exclude each other.
         """
         if not isinstance(config, Config):
             raise InputError(*MESSAGES["not_config"].format(kind=type(config).__name__))
-        bare = family_of(config.model_type).base_head
-        return init_weights(build(config, bare if cls.head == "pooler" else cls.head), config.initializer_range)
+        head = family_of(config.model_type).base_head if cls.head == "pooler" else cls.head
+        model = init_weights(build(copy.deepcopy(config), head), config.initializer_range)
+        return model.to(resolve_dtype(dtype, torch.float32))
 
 
 class AutoModelForSequenceClassification(AutoModel):
@@ -103,6 +133,12 @@ class AutoModelForTokenClassification(AutoModel):
     """Loads an encoder for token classification, which returns one logit per label for each token."""
 
     head = "token-classification"
+
+
+class AutoModelForQuestionAnswering(AutoModel):
+    """Loads an encoder that finds answers in a text, which returns `start_logits` and `end_logits` for each token."""
+
+    head = "question-answering"
 
 
 class AutoModelForMaskedLM(AutoModel):

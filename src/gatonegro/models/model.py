@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,38 +13,63 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gatonegro import checkpoints, storage
-from gatonegro.checks import check_flags, one_of
+from gatonegro.checks import check_flags, one_of, short_repr
+from gatonegro.compat import accepts
 from gatonegro.config import Config
 from gatonegro.engine import PRECISIONS, best_precision, limit_threads, replace_modules
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
+from gatonegro.families.configuration import write_config
 from gatonegro.families.conversion import to_checkpoint
-from gatonegro.families.family import write_config
+from gatonegro.families.family import BASE_HEADS
 from gatonegro.i18n import catalog, format_int, localized
-from gatonegro.models.output import ModelOutput
+from gatonegro.models.named import NamedModel
+from gatonegro.models.output import CLASSES, TABLE, ModelOutput
 from gatonegro.nn.attention import AttentionTrace
 from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS, LMHead
-from gatonegro.nn.loss import compute_loss
+from gatonegro.nn.loss import compute_loss, span_loss
 from gatonegro.nn.recording import layer_attentions, layer_outputs, record_activations
 from gatonegro.packing import Packed, Padding, from_padded, pack
 
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))
 
 
-class Model(nn.Module):
-    """A Transformer encoder with an optional task head, for padded batches (`forward`) or packed ones (`run`)."""
+class Model(NamedModel):
+    """A Transformer encoder with an optional task head, for padded batches (`forward`) or packed ones (`run`).
 
-    def __init__(self, config: Config, head: str = "none"):
+    The model of a family and head is of a subclass that has the name of its class in `transformers`.
+    """
+
+    task_head: str = "none"
+    model_type: str | None = None  # of the subclasses
+
+    def __init__(self, config: Config, head: str | None = None, *, add_pooling_layer: bool = True):
         super().__init__()
+        if self.model_type not in (None, getattr(config, "model_type", None)):
+            raise InputError(*MESSAGES["other_family"].format(wanted=type(self).__name__, kind=short_repr(config)))
+        head = self.task_head if head is None else head
         self.config = config
-        self.task_head = head
+        self.task_head = head = "none" if head == "pooler" and not add_pooling_layer else head
         self.name_or_path = ""
         self.precision = ""  # of an optimized copy, see `optimize`
         self.stored_int8 = False  # True if the checkpoint holds int8 rows
         self._source: Callable[[], Model] | None = None  # a function, so that PyTorch registers no submodule
         self._build(config, head)
+        self.set_names()
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **options: Any) -> Model:
+        """Load a model of this class, with the arguments of `AutoModel.from_pretrained`.
+
+        Raises:
+            InputError: the checkpoint is of another family.
+        """
+        from gatonegro.models.auto import AutoModel
+
+        values = {"head": "pooler" if cls.task_head in BASE_HEADS else cls.task_head, "model_type": cls.model_type}
+        return type(cls.__name__, (AutoModel,), values).from_pretrained(*args, **options)  # type: ignore[attr-defined]
 
     def _build(self, config: Config, head: str) -> None:
         self.embeddings = Embeddings(config)
@@ -103,6 +127,7 @@ class Model(nn.Module):
         """Return the last layer's hidden states (length, hidden) of each sequence, with the options of `predict`."""
         return self.predict(ids, hidden=True, **options)
 
+    @accepts("Model.forward")
     def forward(
         self,
         input_ids: Tensor | None = None,
@@ -111,9 +136,11 @@ class Model(nn.Module):
         position_ids: Tensor | None = None,
         inputs_embeds: Tensor | None = None,
         labels: Tensor | None = None,
-        output_attentions: bool = False,
-        output_hidden_states: bool = False,
+        output_attentions: bool | None = None,
+        output_hidden_states: bool | None = None,
         return_dict: bool | None = None,
+        start_positions: Tensor | None = None,
+        end_positions: Tensor | None = None,
     ) -> ModelOutput | tuple[Any, ...]:
         """Run the model on a padded batch of token ids and return its output, as in `transformers`.
 
@@ -124,14 +151,19 @@ class Model(nn.Module):
             position_ids: (b, s); default: by the family's rule.
             inputs_embeds: (b, s, hidden).
             labels: (b,) classes or (b, labels) for classification, (b, s) with -100 for "none" for token tasks.
-            output_attentions: also return each layer's attention probabilities.
-            output_hidden_states: also return each layer's hidden states.
-            return_dict: False returns a tuple of the fields that are not None.
+            output_attentions: also return each layer's attention probabilities; default: as in config.json.
+            output_hidden_states: also return each layer's hidden states; default: as in config.json.
+            return_dict: False returns a tuple of the fields that are not None; default: as in config.json.
+            start_positions: (b,), for question answering: the token at which each answer starts; one that is no token
+                counts for nothing in the loss.
+            end_positions: (b,), the token at which it ends.
 
         Raises:
             InputError: an argument does not fit the model, or the others.
         """
-        check_flags(output_attentions=output_attentions, output_hidden_states=output_hidden_states)
+        output_attentions, output_hidden_states, return_dict = self._output_flags(
+            output_attentions, output_hidden_states, return_dict
+        )
         packed, padding = from_padded(
             self.config,
             input_ids,
@@ -144,20 +176,42 @@ class Model(nn.Module):
         with record_activations(self, enabled=output_attentions or output_hidden_states) as activations:
             x = self.encode(packed)  # (t, hidden)
             result = None if self.head is None else self.head(x, packed, self.embeddings.tokens)
-        out = ModelOutput()
+        out: dict[str, Any] = {}
         if self.head is not None and result is not None:
             result = padding.restore_sequences(result) if self.head.per == "sequence" else padding.restore(result)
-        if self.task_head in ("none", "pooler"):
-            out.last_hidden_state, out.pooler_output = padding.restore(x), result
+        if self.task_head in BASE_HEADS:
+            out["last_hidden_state"], out["pooler_output"] = padding.restore(x), result
+        elif self.task_head == "question-answering" and result is not None:
+            result = result.masked_fill(~padding.mask[..., None], torch.finfo(result.dtype).min)  # (b, s, 2)
+            out["start_logits"], out["end_logits"] = (logits.contiguous() for logits in result.unbind(-1))
+            if start_positions is not None and end_positions is not None:
+                out["loss"] = span_loss(out["start_logits"], out["end_logits"], start_positions, end_positions)
         else:
-            out.logits = result
+            out["logits"] = result
         if output_hidden_states:
-            out.hidden_states = tuple(map(padding.restore, layer_outputs(self, activations)))
+            out["hidden_states"] = tuple(map(padding.restore, layer_outputs(self, activations)))
         if output_attentions:
-            out.attentions = padded_attentions(layer_attentions(self, activations), self.config, padding)
+            out["attentions"] = padded_attentions(layer_attentions(self, activations), self.config, padding)
         if labels is not None:
-            out.loss = compute_loss(self.config, self.task_head, out.logits, labels)
-        return out.to_tuple() if return_dict is False else out
+            out["loss"] = compute_loss(self.config, self.task_head, out.get("logits"), labels)
+        return self._output(out, return_dict)
+
+    def _output_flags(self, *given: bool | None) -> list[bool]:
+        """Return the values of `output_attentions`, `output_hidden_states` and `return_dict`, None meaning config's."""
+        defaults = {"output_attentions": False, "output_hidden_states": False, "return_dict": True}
+        flags = {
+            name: self.config.extra.get(name, default) if value is None else value
+            for (name, default), value in zip(defaults.items(), given, strict=True)
+        }
+        check_flags(**flags)
+        return list(flags.values())
+
+    def _output(self, values: dict[str, Any], return_dict: bool) -> ModelOutput | tuple[Any, ...]:
+        """Return the fields of an output as an object of the class that it has in `transformers`, or as a tuple."""
+        kind = CLASSES[TABLE["heads"][self.output_kind]]
+        if "attentions" in values and "cross_attentions" in kind.fields:
+            values["cross_attentions"] = ()  # as in the reference
+        return kind(**values) if return_dict else kind(**values).to_tuple()
 
     def optimize(self, precision: str = "auto") -> Model:
         """Return a faster copy of the model for inference, and leave the model itself unchanged.
@@ -235,7 +289,7 @@ class Model(nn.Module):
         if isinstance(self.head, LMHead) and self.head.output is not None:
             output = self.head.output
             output.weight, output.out_features = nn.Parameter(resized(output.weight)), count
-        self.config = replace(self.config, vocab_size=count)
+        self.config = self.config.replace(vocab_size=count)
         return words
 
     def num_parameters(self, only_trainable: bool = False) -> int:
@@ -265,14 +319,15 @@ class Model(nn.Module):
         """Return a parameter or buffer that has the device and dtype of the model's weights."""
         return next(t for t in (*self.embeddings.parameters(), *self.embeddings.buffers()) if t.is_floating_point())
 
-    def save_pretrained(self, folder: str | Path, *, max_shard_size: int = 5 * 10**9, int8: bool = False) -> None:
+    @accepts("PreTrainedModel.save_pretrained")
+    def save_pretrained(self, folder: str | Path, *, max_shard_size: int | str = 5 * 10**9, int8: bool = False) -> None:
         """Write the model's `config.json` and `model.safetensors` to a folder, which `transformers` can load.
 
         The files replace older ones together, at the end; a second process that saves into the folder waits.
 
         Args:
             folder: an existing or new folder.
-            max_shard_size: maximum size of a weight file in bytes.
+            max_shard_size: maximum size of a weight file, in bytes or as "500MB".
             int8: store matrices as int8 rows with one scale each: a quarter of the size, readable by this library
                 only, in `model.int8.safetensors`.
 
@@ -283,7 +338,7 @@ class Model(nn.Module):
         if self._source:
             return self.source.save_pretrained(folder, max_shard_size=max_shard_size, int8=int8)
         family = family_of(self.config.model_type)
-        tensors = to_checkpoint(family, self.config, self.task_head, self.state_dict())
+        tensors = to_checkpoint(family, self.config, self.task_head, self.own_state_dict())
         data = write_config(family, self.config, self.task_head) | {"dtype": str(self.dtype).removeprefix("torch.")}
         checkpoints.write(
             storage.output_folder(folder),

@@ -1,55 +1,96 @@
-"""`ModelOutput`: the output of a model for a padded batch."""
+"""`ModelOutput` and its subclasses: the outputs of models for padded batches, with the names of `transformers`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from typing import Any
+import json
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, ClassVar
 
-from torch import Tensor
+from torch.utils import _pytree
 
-
-@dataclass
-class ModelOutput:
-    """A model's output for a padded batch (b, s), indexable by field name or by position among the fields set."""
-
-    loss: Tensor | None = None  # ()
-    logits: Tensor | None = None  # (b, labels) or (b, s, labels) or (b, s, vocab)
-    last_hidden_state: Tensor | None = None  # (b, s, hidden); zeros for padding
-    pooler_output: Tensor | None = None  # (b, hidden)
-    encoder_last_hidden_state: Tensor | None = None  # (b, s, hidden), of an encoder–decoder
-    hidden_states: tuple[Tensor, ...] | None = None  # layers + 1 of (b, s, hidden)
-    attentions: tuple[Tensor, ...] | None = None  # layers of (b, h, s, s)
+# all fields, in the order in which every class has them
+FIELDS = (
+    "loss",  # ()
+    "logits",  # (b, labels) or (b, s, labels) or (b, s, vocab)
+    "start_logits",  # (b, s), for question answering; the dtype's minimum for padding
+    "end_logits",  # (b, s)
+    "last_hidden_state",  # (b, s, hidden); zeros for padding
+    "pooler_output",  # (b, hidden)
+    "past_key_values",  # a DynamicCache
     # of an encoder–decoder, with targets of w columns
-    decoder_hidden_states: tuple[Tensor, ...] | None = None  # layers + 1 of (b, w, hidden)
-    decoder_attentions: tuple[Tensor, ...] | None = None  # layers of (b, h, w, w)
-    cross_attentions: tuple[Tensor, ...] | None = None  # layers of (b, h, w, s)
-    encoder_hidden_states: tuple[Tensor, ...] | None = None
-    encoder_attentions: tuple[Tensor, ...] | None = None
+    "decoder_hidden_states",  # layers + 1 of (b, w, hidden)
+    "decoder_attentions",  # layers of (b, h, w, w)
+    "hidden_states",  # layers + 1 of (b, s, hidden)
+    "attentions",  # layers of (b, h, s, s)
+    "cross_attentions",  # layers of (b, h, w, s)
+    "encoder_last_hidden_state",  # (b, s, hidden)
+    "encoder_hidden_states",
+    "encoder_attentions",
+)
+# classes → their fields; task heads, or stacks of a base model, → classes
+TABLE: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("outputs.json").read_text(encoding="utf-8"))
+
+
+class ModelOutput(OrderedDict[str, Any]):
+    """A model's output for a padded batch: an ordered dict of the fields that are there, also indexable by position.
+
+    A field of the class that is not there is None as an attribute, and no key.
+    """
+
+    fields: ClassVar[tuple[str, ...]] = FIELDS
+
+    def __init__(self, *args: Any, **values: Any):
+        super().__init__()
+        given = dict(*args, **values)
+        order = sorted(given, key=lambda name: self.fields.index(name) if name in self.fields else len(FIELDS))
+        for name in order:
+            self[name] = given[name]
+
+    def __init_subclass__(cls) -> None:
+        """Register a class of outputs with PyTorch, so that its functions on nested values look inside."""
+        _pytree.register_pytree_node(
+            cls,
+            lambda out: (list(out.values()), list(out)),
+            lambda values, names: cls(zip(names, values, strict=True)),
+            serialized_type_name=f"{cls.__module__}.{cls.__name__}",
+        )
 
     def to_tuple(self) -> tuple[Any, ...]:
-        """Return the values of the output fields that are set, in order."""
-        return tuple(v for f in fields(self) if (v := getattr(self, f.name)) is not None)
+        """Return the values of the output fields that are there, in order."""
+        return tuple(self.values())
 
-    values = to_tuple
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(key) if isinstance(key, str) else self.to_tuple()[key]
 
-    def keys(self) -> list[str]:
-        """Return the names of the output fields that are set."""
-        return [f.name for f in fields(self) if getattr(self, f.name) is not None]
+    def __setitem__(self, key: str, value: Any) -> None:
+        if value is not None:
+            super().__setitem__(key, value)
+        elif key in self:
+            super().__delitem__(key)
 
-    def items(self) -> list[tuple[str, Any]]:
-        """Return pairs (name, value) of the output fields that are set."""
-        return list(zip(self.keys(), self.to_tuple(), strict=True))
+    def __getattr__(self, name: str) -> Any:
+        if name in self:
+            return self[name]
+        if name in self.fields:
+            return None
+        raise AttributeError(name)
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return the output field of a given name, or the default if it is not set."""
-        return getattr(self, key) if key in self else default
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in self.fields or name in self:
+            self[name] = value
+        else:
+            super().__setattr__(name, value)
 
-    def __contains__(self, key: object) -> bool:
-        return key in self.keys()
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (list(self.items()),)
 
-    def __getitem__(self, key: int | slice | str) -> Any:
-        return getattr(self, key) if isinstance(key, str) else self.to_tuple()[key]
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.items())})"
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.to_tuple())
+
+CLASSES: dict[str, type[ModelOutput]] = {
+    name: type(name, (ModelOutput,), {"__module__": __name__, "fields": tuple(fields.split())})
+    for name, fields in TABLE["classes"].items()
+}
+globals().update(CLASSES)  # where pickle finds them

@@ -9,11 +9,12 @@ from torch import Tensor, nn
 
 from gatonegro.config import Config
 from gatonegro.nn.attention import KV, Attention, Bias, KVCache, RelativeBias
-from gatonegro.nn.encoder import AddNorm, FeedForward, build_norm
+from gatonegro.nn.encoder import AddNorm, FeedForward, build_norm, run_layer
+from gatonegro.nn.named import Named
 from gatonegro.packing import Layout
 
 
-class DecoderLayer(nn.Module):
+class DecoderLayer(Named):
     """A decoder layer: causal self-attention, cross-attention if there is an encoder, and a feed-forward network."""
 
     def __init__(self, config: Config):
@@ -41,8 +42,10 @@ class DecoderLayer(nn.Module):
         return self.feed_forward_add(x, self.feed_forward)  # (t, hidden)
 
 
-class Decoder(nn.Module):
+class Decoder(Named):
     """A stack of decoder layers."""
+
+    checkpoints = False  # gradient checkpointing
 
     def __init__(self, config: Config):
         super().__init__()
@@ -70,5 +73,5 @@ class Decoder(nn.Module):
         bias = None if self.relative is None else cache(self.relative)  # the same for all layers
         for i, layer in enumerate(self.layers):
             kv, kv_cache = None if memory is None else memory[i], None if kv_caches is None else kv_caches[i]
-            x = layer(x, layout, bias, kv, cross, kv_cache)
+            x = run_layer(layer, self.checkpoints and self.training, x, layout, bias, kv, cross, kv_cache)
         return x if self.norm is None else self.norm(x)  # (t, hidden)

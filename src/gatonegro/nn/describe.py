@@ -12,7 +12,7 @@ from torch import nn
 from gatonegro.i18n import catalog, localized
 from gatonegro.nn.attention import Attend, Attention
 from gatonegro.nn.encoder import Activation, AddNorm, Embedding, Embeddings, Encoder, EncoderLayer, FeedForward
-from gatonegro.nn.heads import MaskedLMHead, Pooler, SequenceClassificationHead, TokenClassificationHead
+from gatonegro.nn.heads import MaskedLMHead, Pooler, SequenceClassificationHead, SpanHead, TokenClassificationHead
 
 # (module, hidden size) → the shapes of its input and output; letters as in the key that `describe` prints
 SHAPES: dict[type[nn.Module], Callable[[Any, int], str]] = {
@@ -23,7 +23,7 @@ SHAPES: dict[type[nn.Module], Callable[[Any, int], str]] = {
     Attend: lambda m, x: "q, k, v (t, h, d) → (t, h, d)",
     Pooler: lambda m, x: f"(t, {x}) → (n, {x})",
     SequenceClassificationHead: lambda m, x: f"(t, {x}) → (n, {m.output.out_features})",
-    TokenClassificationHead: lambda m, x: f"(t, {x}) → (t, {m.output.out_features})",
+    **dict.fromkeys((TokenClassificationHead, SpanHead), lambda m, x: f"(t, {x}) → (t, {m.output.out_features})"),
     MaskedLMHead: lambda m, x: f"(t, {x}) → (t, {len(m.bias)})",
     Embedding: lambda m, x: f"(t) → (t, {m.embedding_dim})",
     nn.Linear: lambda m, x: f"(…, {m.in_features}) → (…, {m.out_features})",

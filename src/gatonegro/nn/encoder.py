@@ -9,11 +9,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from gatonegro.checks import short_repr
 from gatonegro.config import Config
 from gatonegro.errors import ConfigError
 from gatonegro.nn.attention import Attention, Bias, Embedding, RelativeBias
+from gatonegro.nn.named import Named
 from gatonegro.packing import Layout, Packed
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -63,14 +65,19 @@ class Sinusoids(nn.Module):
 
     def __init__(self, config: Config):
         super().__init__()
-        self.num_positions, self.width = config.max_position_embeddings, config.hidden_size
+        self.num_positions, self.width = config.num_positions, config.hidden_size
+
+    @property
+    def weight(self) -> Tensor:
+        """The table (num_positions, hidden), which is computed and no parameter."""
+        return _sinusoids(self.num_positions, self.width)
 
     def forward(self, positions: Tensor) -> Tensor:
-        return _sinusoids(self.num_positions, self.width).to(positions.device)[positions]  # (t, hidden)
+        return self.weight.to(positions.device)[positions]  # (t, hidden)
 
 
 POSITIONS: dict[str, Callable[[Config], nn.Module | None]] = {
-    "learned": lambda config: Embedding(config.max_position_embeddings, config.hidden_size),
+    "learned": lambda config: Embedding(config.num_positions, config.hidden_size),
     "sinusoid": Sinusoids,
     "none": lambda config: None,
 }
@@ -82,15 +89,18 @@ def build_norm(config: Config) -> nn.Module:
     return kind(config.hidden_size, config.layer_norm_eps)
 
 
-class Embeddings(nn.Module):
+class Embeddings(Named):
     """A model's input embeddings: token, position and token-type vectors, if it has them, summed and normalised."""
 
     def __init__(self, config: Config, shared: bool = False):
         super().__init__()
         self.tokens: Embedding = None if shared else Embedding(config.vocab_size, config.hidden_size)  # type: ignore
         self.scale = config.hidden_size**0.5 if config.scale_embedding else 1.0
+        # a batch's own embeddings are not scaled, but for Marian's decoder
+        self.scales_embeds = shared and config.position_embedding == "sinusoid"
         self.positions = POSITIONS[config.position_embedding](config)
         self.token_types = Embedding(config.type_vocab_size, config.hidden_size) if config.type_vocab_size else None
+        self.shares_types = config.decoder_only  # GPT-2's types are tokens
         self.norm = build_norm(config) if config.embedding_norm else None
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
@@ -98,12 +108,14 @@ class Embeddings(nn.Module):
         """Return the embeddings (t, hidden) of a packed batch, with another table of token embeddings if given."""
         tokens = self.tokens if tokens is None else tokens
         x = tokens(packed.ids) if packed.embeds is None else packed.embeds.to(tokens.weight.dtype)  # type: ignore
-        if self.scale != 1.0:
+        if self.scale != 1.0 and (packed.embeds is None or self.scales_embeds):
             x = x * self.scale
         if self.positions is not None:
             x = x + self.positions(packed.positions).to(x.dtype)
         if self.token_types is not None:
             x = x + (self.token_types.weight[0] if packed.token_types is None else self.token_types(packed.token_types))
+        elif packed.token_types is not None and self.shares_types:
+            x = x + tokens(packed.token_types)
         return self.dropout(x if self.norm is None else self.norm(x))  # (t, hidden)
 
 
@@ -112,7 +124,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: Config):
         super().__init__()
-        size, wide = config.hidden_size, config.intermediate_size
+        size, wide = config.hidden_size, config.feed_forward_size
         self.up = None if config.is_gated_act else nn.Linear(size, wide, config.bias)
         self.gate = nn.Linear(size, wide, config.bias) if config.is_gated_act else None
         self.value = nn.Linear(size, wide, config.bias) if config.is_gated_act else None
@@ -141,7 +153,7 @@ class AddNorm(nn.Module):
         return self.norm(x + self.dropout(sublayer(x, *args)))
 
 
-class EncoderLayer(nn.Module):
+class EncoderLayer(Named):
     """An encoder layer: self-attention and a feed-forward network, each with a residual connection and a norm."""
 
     def __init__(self, config: Config):
@@ -156,8 +168,15 @@ class EncoderLayer(nn.Module):
         return self.feed_forward_add(x, self.feed_forward)  # (t, hidden)
 
 
-class Encoder(nn.Module):
+def run_layer(layer: nn.Module, recompute: bool, *args: Any) -> Tensor:
+    """Call a layer; with `recompute`, keep none of its activations for the backward pass, which computes them anew."""
+    return checkpoint(layer, *args, use_reentrant=False) if recompute else layer(*args)
+
+
+class Encoder(Named):
     """A stack of encoder layers."""
+
+    checkpoints = False  # gradient checkpointing
 
     def __init__(self, config: Config):
         super().__init__()
@@ -168,5 +187,5 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         bias = None if self.relative is None else cache(self.relative)  # the same for all layers
         for layer in self.layers:
-            x = layer(x, layout, bias)
+            x = run_layer(layer, self.checkpoints and self.training, x, layout, bias)
         return x if self.norm is None else self.norm(x)  # (t, hidden)

@@ -61,6 +61,15 @@ class TokenClassificationHead(nn.Module):
         return self.output(self.dropout(x))  # (t, labels)
 
 
+class SpanHead(TokenClassificationHead):
+    """A head that computes two logits per token: that an answer to a question starts there, and that it ends there."""
+
+    def __init__(self, config: Config):
+        super().__init__(config)
+        self.dropout = nn.Dropout(config.classifier_dropout or 0.0)  # DistilBERT's
+        self.output = nn.Linear(config.hidden_size, 2)
+
+
 class MaskedLMHead(nn.Module):
     """A masked-language-model head: for each token, logits over the vocabulary, computed with the token embeddings."""
 
@@ -101,6 +110,7 @@ HEADS: dict[str, type[nn.Module]] = {
     "pooler": Pooler,
     "sequence-classification": SequenceClassificationHead,
     "token-classification": TokenClassificationHead,
+    "question-answering": SpanHead,
     "masked-lm": MaskedLMHead,
     "seq2seq-lm": LMHead,
     "causal-lm": LMHead,

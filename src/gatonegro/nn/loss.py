@@ -57,3 +57,15 @@ def compute_loss(config: Config, head: str, logits: Tensor | None, labels: Tenso
         )
     labels = labels.to(logits.dtype).view_as(logits)
     return (F.mse_loss if kind == "regression" else F.binary_cross_entropy_with_logits)(logits, labels)
+
+
+def span_loss(starts: Tensor, ends: Tensor, start_positions: Tensor, end_positions: Tensor) -> Tensor:
+    """Return the mean cross-entropy of start and end logits (b, s), given the positions (b,) of the answers."""
+    losses = []
+    for name, logits, labels in (("start_positions", starts, start_positions), ("end_positions", ends, end_positions)):
+        if not isinstance(labels, Tensor) or labels.is_floating_point() or labels.numel() != len(logits):
+            got = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
+            raise InputError(*MESSAGES["positions"].format(name=name, rows=len(logits), given=got))
+        outside = logits.shape[1]
+        losses.append(F.cross_entropy(logits, labels.long().flatten().clamp(0, outside), ignore_index=outside))
+    return (losses[0] + losses[1]) / 2

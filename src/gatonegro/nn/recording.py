@@ -47,8 +47,13 @@ def record_activations(model: nn.Module, enabled: bool = True) -> Iterator[Activ
 def layer_outputs(
     model: nn.Module, activations: dict, stack: str = "encoder", embeddings: str = "embeddings"
 ) -> list[Tensor]:
-    """Return a model's recorded hidden states (t, hidden): the embeddings, then each layer's output."""
-    return [activations[embeddings][0], *(activations[name][0] for name in _layer_names(model, stack))]
+    """Return a model's recorded hidden states (t, hidden): the embeddings, then each layer's output.
+
+    The last one is normalised if the stack ends with a norm, as in `transformers`.
+    """
+    *names, last = _layer_names(model, stack)
+    last = f"{stack}.norm" if f"{stack}.norm" in activations else last
+    return [activations[name][0] for name in (embeddings, *names, last)]
 
 
 def layer_attentions(

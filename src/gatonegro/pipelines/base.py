@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from gatonegro.pipelines.language_check import LANGUAGE_CHECK_MODE, Route, Route
 from gatonegro.pipelines.loop import MESSAGES, Answer, Loop, OnBatch, Settings, without_traceback
 from gatonegro.pipelines.notices import WARNED_KINDS, NoticeWarner
 from gatonegro.pipelines.progress import ProgressBar
+from gatonegro.pipelines.pt_utils import DatasetAnswers
 from gatonegro.preprocessing.transform import TextTransform
 from gatonegro.tasks import Task
 from gatonegro.tokenization import Tokenizer
@@ -30,6 +32,7 @@ MAX_WINDOW_ROWS = 2048  # a window is the rows that are sorted by length togethe
 CPU_WINDOW_ROWS = 256  # the most on a CPU, where more is no faster, and answers come later
 FIRST_WINDOW_ROWS = 256  # the first window is small, so that the first answers come soon
 GENERATE_WINDOW_ROWS = 64, 256  # first and largest window of tasks that generate text
+NO_INPUT: Any = object()  # called without a positional input
 BATCH_SIZE_CHECK = optional(whole(1))
 PROGRESS_CHECK = one_of(True, False, None)
 Part = tuple[Iterable[Any], Mapping[str, Any]]  # rows, and their options
@@ -68,7 +71,8 @@ class Pipeline:
         self._route, self._maker = route, maker
 
     def __repr__(self) -> str:
-        return f"Pipeline({self.task!r}, {self.model.name_or_path or 'a model without a name'!r}, {self.device})"
+        name = self.model.name_or_path or "a model without a name"
+        return f"{type(self).__name__}({self.task!r}, {name!r}, {self.device})"
 
     def __reduce__(self) -> Any:
         if self._maker is None:
@@ -76,9 +80,29 @@ class Pipeline:
         function, arguments = self._maker
         return _recreate, (function, dict(arguments), self.key)
 
+    framework = "pt"
+
     @property
     def device(self) -> torch.device:
         return self.model.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The data type of the model's weights."""
+        return self.model.dtype
+
+    torch_dtype = dtype
+
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
+        """Write the model, with the options of its `save_pretrained`, and the tokenizer to a folder."""
+        self.model.save_pretrained(save_directory, **options)
+        self.tokenizer.save_pretrained(save_directory)
+
+    def predict(self, X: Any) -> Any:
+        """Return the answers to inputs, as a call does; scikit-learn calls this."""
+        return self(X)
+
+    transform = predict
 
     @property
     def warned_kinds(self) -> dict[str, object]:
@@ -100,8 +124,8 @@ class Pipeline:
 
     def __call__(
         self,
-        inputs: Any,
-        *,
+        inputs: Any = NO_INPUT,
+        *more: Any,
         batch_size: int | None = None,
         language_check: str | None = None,
         progress: bool | None = None,
@@ -109,16 +133,19 @@ class Pipeline:
     ) -> Any:
         """Return the answer to one input, such as a text, or a list or generator of the answers to several inputs.
 
+        For a dataset, an object with `len` and items by number, the answers are computed as they are iterated over.
         The answer to a missing row (None, NaN, pandas' NA), or to a dict with a missing text, is None.
 
         Args:
             inputs: a row, such as a text, or a list, array, Series or generator of rows.
+            *more: for "question-answering", `inputs` may be a question and this its context; for
+                "zero-shot-classification", this is `candidate_labels`.
             batch_size: largest number of sequences per batch, for this call.
             language_check: treatment of texts in a language that the model does not support: "warn" (once per
                 pipeline), "error", "route" (use a built-in model for that language, and name the model in each answer)
                 or "off".
             progress: show a progress bar on stderr; None: on a terminal only, for work of over two seconds.
-            **options: the task's options, for this call.
+            **options: the task's options, for this call, and `question` and `context` instead of `inputs`.
 
         Raises:
             InputError: the task cannot read a row; the message has the row's index.
@@ -126,17 +153,24 @@ class Pipeline:
             OptionError: an option is unknown, or has an invalid value.
             KeyboardInterrupt: Ctrl-C; its attribute `answers` has the answers so far, if `inputs` is a list.
         """
+        task = self.task_record
+        inputs, options = task.arguments(more if inputs is NO_INPUT else (inputs, *more), task.translate(options))
         settings = self._settings(options, batch_size, language_check)
         PROGRESS_CHECK("progress", progress)
         if is_missing(inputs):
             return None
-        task = self.task_record
         if task.is_single(inputs, settings.options):
             (answer,) = self._answers([inputs], settings, progress)
             return task.wrap(inputs, answer, options)
-        if isinstance(inputs, Iterator):
-            return self._values([(inputs, settings)], NoticeWarner(self.warned_kinds), warn_at_once=True)
+        kind = type(inputs)
+        if not isinstance(inputs, Iterable) and hasattr(kind, "__getitem__") and hasattr(kind, "__len__"):
+            return DatasetAnswers(inputs, partial(self._stream, settings=settings))
+        if isinstance(inputs, Iterator) or (isinstance(inputs, Iterable) and not hasattr(inputs, "__len__")):
+            return self._stream(iter(inputs), settings)
         return task.wrap(inputs, self._answers(self._rows(inputs, settings.options), settings, progress), options)
+
+    def _stream(self, rows: Iterator[Any], settings: Settings) -> Iterator[Any]:
+        return self._values([(rows, settings)], NoticeWarner(self.warned_kinds), warn_at_once=True)
 
     def to_frame(self, inputs: Any, *, progress: bool | None = None, **options: Any) -> Any:
         """Return the answers as a pandas DataFrame with the index of a pandas Series, or a polars DataFrame for polars.
@@ -167,7 +201,7 @@ class Pipeline:
         """Return the answers to valid rows, with a progress bar; Ctrl-C raises with the answers so far."""
         warner, answers = NoticeWarner(self.warned_kinds), list[Any]()
         try:
-            with ProgressBar(self.task, progress) as bar:
+            with ProgressBar(self.task_record.name, progress) as bar:
                 parts = [(rows, settings)]
                 answers.extend(self._values(parts, warner, on_batch=lambda done: bar.update(done, len(rows))))
         except KeyboardInterrupt as stop:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache, partial
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from gatonegro import tasks
 from gatonegro.checks import short_repr
+from gatonegro.compat import accepts
+from gatonegro.config import Config
 from gatonegro.engine import limit_threads, resolve_device
 from gatonegro.errors import GatonegroError, InputError, OptionError, print_notice
-from gatonegro.hub import DEFAULT_MODELS, built_in_models, locate
+from gatonegro.hub import DEFAULT_MODELS, built_in_models, locate, split_arguments
 from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import built_in_languages
-from gatonegro.models import Model, head_of, load, load_optimized, resolve_dtype, shared_copy
+from gatonegro.models import Model, head_of, load, load_optimized, one_device, resolve_dtype, shared_copy
 from gatonegro.pipelines.base import Pipeline
 from gatonegro.pipelines.language_check import LANGUAGE_CHECK_MODE
 from gatonegro.pipelines.loop import MESSAGES, Loop
@@ -33,14 +36,19 @@ TASK_NAMES = ", ".join([*ALIASES, *TASKS])
 TASK_WORDS = json.loads(Path(tasks.__file__).with_name("words.json").read_text(encoding="utf-8"))  # task → other words
 
 
+@accepts("pipeline")
 def pipeline(
     task: str | None = None,
     model: str | Path | Model | None = None,
     tokenizer: str | Path | Tokenizer | None = None,
     *,
+    config: Config | str | Path | None = None,
+    model_kwargs: Mapping[str, Any] | None = None,
+    cache_dir: str | Path | None = None,
+    token: str | bool | None = None,
+    device_map: Any = None,
     device: int | str | torch.device | None = None,
     dtype: torch.dtype | str | None = None,
-    torch_dtype: torch.dtype | str | None = None,
     precision: str | None = None,
     revision: str | None = None,
     local_files_only: bool = False,
@@ -54,14 +62,19 @@ def pipeline(
 
     Args:
         task: "sentiment-analysis" or "text-classification", "ner" or "token-classification", "fill-mask",
-            "feature-extraction", "translation" or with its languages "translation_es_to_en", "summarization",
-            "text2text-generation", "text-generation"; by default the task that fits the model's head.
+            "feature-extraction", "question-answering", "zero-shot-classification", "translation" or with its
+            languages "translation_es_to_en", "summarization", "text2text-generation", "text-generation"; by default
+            the task that fits the model's head.
         model: a folder, a built-in's short name, a name on the hub or a model object; default: the task's built-in.
         tokenizer: a folder, a name or a tokenizer object; default: the model's. A model object needs one.
+        config: as in `from_pretrained`, for a model and a tokenizer that are loaded.
+        model_kwargs: more arguments of `from_pretrained` for the model.
+        cache_dir: as in `from_pretrained`.
+        token: as in `from_pretrained`. A pickle of the pipeline does not have it.
+        device_map: another way to name the device, as in `from_pretrained`.
         device: -1 or "cpu", a GPU's number, "cuda", "mps", or "auto" (a GPU if available); default: "auto", or the
             model object's device.
         dtype: as in `from_pretrained`. The model is not optimized then.
-        torch_dtype: the older name of `dtype`.
         precision: as in `model.optimize`; default: "auto", whose scores differ from fp32 by about 0.001, or "fp32" for
             "feature-extraction"; a model object is not optimized by default.
         revision: branch, tag or commit on the hub.
@@ -85,11 +98,12 @@ def pipeline(
     >>> pipeline("sentiment-analysis")("El profesor es bueno, todo será sencillo")
     [{'label': 'POS', 'score': 0.81…}]
     """
-    arguments = {name: value for name, value in locals().items() if name != "options"} | options
-    shared = {name: arguments[name] for name in ("task", "device", "precision", "preprocess", *options)}
-    name, record, options = _resolve_task(task, model, options, revision, local_files_only)
+    arguments = {name: value for name, value in locals().items() if name not in ("options", "token")} | options
+    loading, where, device = _loading_arguments(arguments, token)
+    dtype = loading.pop("dtype")
+    shared = {name: arguments[name] for name in ("task", "precision", "preprocess", *options)} | {"device": device}
+    name, record, options = _resolve_task(task, model, options, where)
     record.validate_options(options)
-    dtype = dtype if dtype is not None else torch_dtype
     if dtype is not None and precision is not None:
         raise OptionError(*MESSAGES["dtype_and_precision"])
     if model is None:
@@ -102,15 +116,16 @@ def pipeline(
     elif isinstance(model, str | Path):
         if LANGUAGE_CHECK_MODE("language_check", language_check) != "off":
             with suppress(GatonegroError):  # the card lists the model's languages; without it, they are estimated
-                locate(model, revision=revision, local_files_only=local_files_only).file("README.md")
-        source = {"revision": revision, "local_files_only": local_files_only, "allow_pickle": allow_pickle}
+                locate(model, **where).file("README.md")
         chosen = record.precision if precision is None else precision
-        running = _load_model(model, record.head, device, dtype, chosen, **source)
+        running = _load_model(
+            model, record.head, device, dtype, chosen, allow_pickle=allow_pickle, allow_fresh_head=False, **loading
+        )
     else:
         raise InputError(*MESSAGES["no_model"].format(kind=type(model).__name__))
     if not isinstance(tokenizer, Tokenizer):
         name_or_path: Any = model if tokenizer is None else tokenizer
-        tokenizer = AutoTokenizer.from_pretrained(name_or_path, revision=revision, local_files_only=local_files_only)
+        tokenizer = AutoTokenizer.from_pretrained(name_or_path, config=config, **where)
     for part in ("model", "tokenizer"):  # absolute paths, for other processes
         if isinstance(arguments[part], str | Path) and Path(arguments[part]).is_dir():
             arguments[part] = str(Path(arguments[part]).resolve())
@@ -118,7 +133,40 @@ def pipeline(
     limit_threads()
     route = cache(partial(_built_in_loop, record.head, shared))
     maker = pipeline, arguments
-    return Pipeline(record, running, tokenizer, batch_size, options, transform, language_check, route, maker)
+    made = object.__new__(pipeline_class(record))
+    Pipeline.__init__(made, record, running, tokenizer, batch_size, options, transform, language_check, route, maker)
+    made.task = arguments["task"] or record.name  # as it was named
+    return made
+
+
+@cache
+def pipeline_class(record: Task) -> type[Pipeline]:
+    """Return the class of a task's pipelines, such as `TextClassificationPipeline`, made from what `pipeline` takes."""
+
+    def __init__(self: Pipeline, model: Any = None, tokenizer: Any = None, *, task: str = "", **options: Any) -> None:
+        self.__dict__ = pipeline(task or record.name, model, tokenizer, **options).__dict__
+
+    return type(record.class_name, (Pipeline,), {"__init__": __init__, "__module__": "gatonegro"})
+
+
+def _loading_arguments(arguments: dict[str, Any], token: Any) -> tuple[dict[str, Any], dict[str, Any], Any]:
+    """Return the arguments of loading a model, those of `locate` among them, and the device, from those of `pipeline`.
+
+    `model_kwargs` in `arguments`, which are pickled, then has nothing that is secret or is done once.
+    """
+    loading = {name: arguments[name] for name in ("config", "revision", "local_files_only", "cache_dir", "device_map")}
+    device = arguments["device"]
+    loading |= {"dtype": arguments["dtype"], "token": token}
+    more = dict(arguments["model_kwargs"] or {})
+    for name, value in more.items():
+        name = "dtype" if name == "torch_dtype" else name
+        if loading.get(name):
+            raise OptionError(*MESSAGES["model_kwargs"].format(name=name))
+        loading[name] = value
+    arguments["model_kwargs"] = {name: more[name] for name in more if name not in ("token", "force_download")}
+    device_map = loading.pop("device_map")
+    device = one_device(device_map) if device is None and device_map is not None else device
+    return loading, split_arguments(loading)[0], device
 
 
 def _load_model(name: str | Path, head: str, device: Any, dtype: Any, precision: str, **source: Any) -> Model:
@@ -130,7 +178,7 @@ def _load_model(name: str | Path, head: str, device: Any, dtype: Any, precision:
 
 
 def _resolve_task(
-    task: Any, model: Any, options: dict[str, Any], revision: str | None, local_files_only: bool
+    task: Any, model: Any, options: dict[str, Any], where: Mapping[str, Any]
 ) -> tuple[str, Task, dict[str, Any]]:
     """Return a task's name, its `Task` record and its options, choosing the task by the model if none is named."""
     if task is None:
@@ -140,7 +188,7 @@ def _resolve_task(
         if isinstance(model, Model):
             head = model.task_head
         elif isinstance(model, str | Path):
-            head = head_of(model, revision=revision, local_files_only=local_files_only) or head
+            head = head_of(model, **where) or head
         task = next((name for name, record in TASKS.items() if record.head == head), "feature-extraction")
     if isinstance(task, str) and TASK_NAME_PATTERN.fullmatch(task):
         options, task = {"direction": task, **options}, TRANSLATION.name

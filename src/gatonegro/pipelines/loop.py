@@ -144,7 +144,7 @@ class Loop:
         if self.task.generate is not None:
             kinds = dict.fromkeys(out[0].unfinished for out in row_outputs)
             notices += [notice(kind) for kind in kinds if kind]
-        elif len(windows) > 1:
+        elif len(windows) > 1 and encoded.windows:
             notices.append(notice("windows", limit=encoded.max_length, many=len(windows)))
         note = None if encoded.row_data is None else encoded.row_data[row]
         output = RowOutput(value, row_outputs, [len(encoded.ids[n]) for n in windows], note, notices)

@@ -7,6 +7,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from gatonegro.utils import logging
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -25,7 +27,8 @@ class ProgressBar:
     def __init__(self, title: str, shown: bool | None, transient: bool = False):
         self.title, self.shown, self.transient = title, shown, transient
         self.bar: Progress | None = None
-        self.allowed = sys.stderr is not None and (shown or (shown is None and sys.stderr.isatty()))
+        wanted = shown or (shown is None and logging.is_progress_bar_enabled())
+        self.allowed = sys.stderr is not None and wanted and (shown or sys.stderr.isatty())
         self.start = time.monotonic()
 
     def __enter__(self) -> ProgressBar:

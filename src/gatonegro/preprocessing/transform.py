@@ -155,5 +155,5 @@ def transform_row(row: Any, transform: TextTransform) -> Any:
     if isinstance(row, str):
         return PreprocessedText(row, transform)
     if isinstance(row, Mapping):
-        return {key: apply(value, transform) if isinstance(value, str) else value for key, value in row.items()}
+        return {k: PreprocessedText(v, transform) if isinstance(v, str) else v for k, v in row.items()}
     return row

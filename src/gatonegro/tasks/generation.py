@@ -9,7 +9,15 @@ from typing import Any
 from gatonegro.checks import FLAG, TEXT, Check, Option, one_of, optional
 from gatonegro.config import Config
 from gatonegro.errors import OptionError
-from gatonegro.generation import OPTION_CHECKS, UNSUPPORTED_OPTIONS, Generated, GenerationConfig
+from gatonegro.generation import (
+    OPTION_CHECKS,
+    OUTPUT_OPTIONS,
+    UNSUPPORTED_OPTIONS,
+    Extras,
+    Generated,
+    GenerationOptions,
+    criteria_of,
+)
 from gatonegro.i18n import Message
 from gatonegro.models import LanguageModel, Model, as_tensor
 from gatonegro.tasks.task import MESSAGES
@@ -21,16 +29,25 @@ STREAMER_CHECK = Check(
     lambda x: callable(getattr(x, "put", None)) and callable(getattr(x, "end", None)),
     Message("an object with put() and end()", "un objeto con put() y end()"),
 )
+FUNCTION = Check(callable, Message("a function", "una función"))
+FUNCTIONS = Check(
+    lambda x: isinstance(x, list | tuple) and all(map(callable, x)),
+    Message("a list of functions", "una lista de funciones"),
+)
 GENERATION_OPTIONS: dict[str, Option] = {
-    **{name: Option(None, optional(check)) for name, check in OPTION_CHECKS.items()},
+    **{name: Option(None, optional(check)) for name, check in OPTION_CHECKS.items() if name not in OUTPUT_OPTIONS},
+    **{name: Option(None, one_of(False, None)) for name in OUTPUT_OPTIONS},  # of `model.generate`
     **{name: Option(None, check) for name, check in UNSUPPORTED_OPTIONS.items()},
-    "return_tensors": Option(False, FLAG),  # ids instead of text
+    "return_tensors": Option(False, FLAG),  # ids instead of text: a tensor, or a list of "text-generation"
     "return_text": Option(True, FLAG),
     "return_scores": Option(False, FLAG),
     "stop_sequence": Option(None, optional(TEXT)),  # ends a sequence, instead of the eos token
     "skip_special_tokens": Option(True, FLAG),
     "clean_up_tokenization_spaces": Option(None, one_of(True, False, None)),
     "truncation": Option(False, one_of(True, False, None, "only_first", "longest_first", "do_not_truncate")),
+    "logits_processor": Option(None, optional(FUNCTIONS)),
+    "stopping_criteria": Option(None, optional(FUNCTIONS)),
+    "prefix_allowed_tokens_fn": Option(None, optional(FUNCTION)),
     "streamer": Option(None, optional(STREAMER_CHECK)),  # like `transformers`' TextStreamer
 }
 
@@ -50,17 +67,22 @@ def task_prefix(model_config: Config, task: str) -> str:
 
 def generation_options(
     model: LanguageModel, tokenizer: Tokenizer, task: str, options: Mapping[str, Any], num_beams: int = DEFAULT_BEAMS
-) -> GenerationConfig:
+) -> GenerationOptions:
     """Merge generation options from defaults, the model's files and the call, where later ones take precedence."""
-    stored = model.generation_config
+    stored = model.generation_config.resolve()
     defaults: dict[str, Any] = {"num_beams": num_beams if stored.num_beams == 1 else None}
+    if task == "text-generation":  # as in the reference
+        sampled = {"do_sample": True, "temperature": 0.7}
+        defaults |= {name: value for name, value in sampled.items() if getattr(model.generation_config, name) is None}
     if stored.max_length is None and stored.max_new_tokens is None:
         defaults["max_new_tokens"] = DEFAULT_NEW_TOKENS
     params = {name: value for name, value in task_params(model.config, task).items() if name in OPTION_CHECKS}
     passed = {name: value for name, value in options.items() if name in OPTION_CHECKS}
-    if options["stop_sequence"] is not None:
+    if options["stop_sequence"] is not None and model.config.decoder is None:
+        passed["stop_strings"] = options["stop_sequence"]
+    elif options["stop_sequence"] is not None:
         stop = tokenizer(options["stop_sequence"], add_special_tokens=False)["input_ids"]
-        passed["eos_token_id"] = stop[:1] if model.config.decoder is not None else stop
+        passed["eos_token_id"] = stop[:1]
     config = stored.with_options(defaults).with_options(params)
     count = passed.get("num_return_sequences") or 1
     if passed.get("num_beams") is None and not passed.get("do_sample") and count > config.num_beams:
@@ -74,13 +96,27 @@ def generate(
     """Generate token sequences for each source sequence with an encoder–decoder model."""
     assert isinstance(model, LanguageModel)
     config = generation_options(model, tokenizer, task, options)
-    with streaming(options, [[model.start_token_for(config)]] * len(ids), config) as on_token:
-        return model.generate_ids(ids, options=config, on_token=on_token)
+    prompts = [[model.start_token_for(config)]] * len(ids)
+    with streaming(options, prompts, config) as on_token:
+        return model.generate_ids(ids, None, config, on_token, extras(options, tokenizer, config, prompts))
+
+
+def extras(
+    options: Mapping[str, Any], tokenizer: Tokenizer, config: GenerationOptions, prompts: Sequence[Sequence[int]]
+) -> Extras:
+    """Return the user's functions, and the stopping criteria of the options, for prompts of token ids."""
+    width = max(map(len, prompts))
+    return Extras(
+        prompts=[[config.fill_id] * (width - len(ids)) + list(ids) for ids in prompts],
+        processors=options["logits_processor"] or (),
+        criteria=[*criteria_of(config, tokenizer), *(options["stopping_criteria"] or ())],
+        allowed=options["prefix_allowed_tokens_fn"],
+    )
 
 
 @contextmanager
 def streaming(
-    options: Mapping[str, Any], prompts: Sequence[Sequence[int]], config: GenerationConfig
+    options: Mapping[str, Any], prompts: Sequence[Sequence[int]], config: GenerationOptions
 ) -> Iterator[Callable[[int], None] | None]:
     """Yield a function that passes a generated token to the user's streamer, or None if there is no streamer."""
     streamer = options["streamer"]
@@ -109,6 +145,12 @@ def decode_text(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, 
 def text_keys(config: Config, options: Mapping[str, Any], *, key: str) -> list[str]:
     """Return the columns of a task whose generated texts have a key such as "generated"."""
     return [f"{key}_token_ids" if options["return_tensors"] else f"{key}_text", *["score"] * options["return_scores"]]
+
+
+def as_tensors(answers: Sequence[dict[str, Any]], name: str, pad: int | None) -> list[dict[str, Any]]:
+    """Return a row's answers with their ids `name` as tensors, which `pad` fills up to the same length."""
+    longest = max((len(answer[name]) for answer in answers), default=0)
+    return [{**a, name: as_tensor([*a[name], *[pad or 0] * (longest - len(a[name]))])} for a in answers]
 
 
 def flatten_single(inputs: Any, answers: Any, call_options: Mapping[str, Any]) -> Any:

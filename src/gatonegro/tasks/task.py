@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from gatonegro.checks import Option, optional, whole
+from gatonegro.compat.border import ARGUMENTS, translate
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError
 from gatonegro.i18n import EMPTY, Message, catalog
@@ -24,10 +25,9 @@ OPTION_HINTS = {
     "return_all_scores": "top_k=None",
     "grouped_entities": 'aggregation_strategy="simple"',
     "ignore_subwords": 'aggregation_strategy="first"',
-    "device_map": "device=",
-    "tokenizer_kwargs": "max_length= and truncation=",
-    "tokenize_kwargs": "max_length= and truncation=",
 }
+# options that have options of the tokenizer, which are the task's here; all but padding, which changes no answer
+TOKENIZER_OPTIONS = "tokenizer_kwargs", "tokenize_kwargs", "tokenizer_encode_kwargs"
 NOTICES, MESSAGES = (catalog(Path(__file__).with_name(f"{name}.json")) for name in ("notices", "messages"))
 
 
@@ -60,6 +60,7 @@ class Encoded:
     errors: Mapping[int, InputError] = field(default_factory=dict)  # of unreadable rows, which have no sequence
     notices: Mapping[int, Sequence[Notice]] = field(default_factory=dict)  # per row
     options: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)  # of sequences that need others than the row
+    windows: bool = True  # several sequences of a row are windows of a long text
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,22 @@ def columns(answer: Any) -> Mapping[str, Any]:
     return {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain(*rows))}
 
 
-@dataclass(frozen=True)
+def one_input(args: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Return the single input of a call and its options, or raise OptionError if it has none or several."""
+    others = dict(options)
+    inputs = [*args, *([others.pop("inputs")] if "inputs" in others else [])]
+    if len(inputs) != 1:
+        raise OptionError(*MESSAGES["one_input"].format(count=len(inputs)))
+    return inputs[0], others
+
+
+@dataclass(frozen=True, eq=False)  # hashable
 class Task:
     """Definition of a pipeline's task by pure functions that check, encode, run and decode input rows.
 
-    `options`: keyword → default and check.
+    `options`: keyword → default and check. The border's tables name others that `transformers` has.
     `precision`: the default of `pipeline(…, precision=)`.
+    `arguments(args, options)` → a call's input rows and its options, from its positional arguments and its keywords.
     `is_single(inputs, options)` → True if a user's input is one row, and not a list of rows.
     `check(row, options)` raises RowError for a row that the task cannot read.
     `encode(tokenizer, config, rows, options)` → `Encoded`. It stores the error of an unreadable row there, or raises a
@@ -116,6 +127,7 @@ class Task:
     column_names: Callable[[Config, Mapping[str, Any]], Iterable[str]] = lambda config, options: ()
     example_model: str = ""  # a model on the hub, where no built-in one exists
     precision: str = "auto"
+    arguments: Callable[[tuple[Any, ...], Mapping[str, Any]], tuple[Any, dict[str, Any]]] = one_input
     is_single: Callable[[Any, Mapping[str, Any]], bool] = lambda inputs, options: isinstance(inputs, str | Mapping)
     wrap: Callable[[Any, Any, Mapping[str, Any]], Any] = lambda inputs, answers, call_options: answers
     columns: Callable[[Config, Any], Mapping[str, Any]] = lambda config, answer: columns(answer)
@@ -125,8 +137,24 @@ class Task:
         """The default values of the task's options, by name."""
         return {name: option.default for name, option in self.options.items()}
 
+    @property
+    def class_name(self) -> str:
+        """The name of the task's pipeline class, such as "TextClassificationPipeline"."""
+        return self.name.title().replace("-", "") + "Pipeline"
+
+    def translate(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a call's options by our names where the border has a row for them, and others as they are."""
+        rows = {**ARGUMENTS["Pipeline.__call__"], **ARGUMENTS.get(f"{self.class_name}.__call__", {})}
+        return translate(self.name, rows, options, {*self.options}, takes_others=True)
+
     def validate_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a call's options as a dict, or raise OptionError if one is unknown or has an invalid value."""
+        """Return a call's options by our names, or raise OptionError if one is unknown or has an invalid value."""
+        options = self.translate(options)
+        nested = [options[name] or {} for name in TOKENIZER_OPTIONS if name in options]
+        if all(isinstance(values, Mapping) for values in nested):
+            options = {name: value for name, value in options.items() if name not in TOKENIZER_OPTIONS}
+            for values in nested:
+                options |= {name: value for name, value in values.items() if name != "padding"}
         for name, value in options.items():
             if name not in self.options:
                 hint = OPTION_HINTS.get(name) or next(iter(get_close_matches(name, self.options, 1)), None)

@@ -7,7 +7,15 @@ from functools import partial
 from typing import Any
 
 from gatonegro.config import Config
-from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, generate, task_prefix, text_keys
+from gatonegro.tasks.generation import (
+    GENERATION_OPTIONS,
+    as_tensors,
+    decode_text,
+    flatten_single,
+    generate,
+    task_prefix,
+    text_keys,
+)
 from gatonegro.tasks.task import Encoded, RowOutput, Task, notice, wants_truncation
 from gatonegro.tasks.windows import check_str
 from gatonegro.tokenization import Tokenizer
@@ -43,7 +51,7 @@ def decode(
         if options["return_scores"]:
             out[-1] |= {"score": sequence.score}
             out[-1] |= {"unfinished": sequence.unfinished} if sequence.unfinished else {}
-    return out
+    return as_tensors(out, f"{key}_token_ids", tokenizer.pad_token_id) if options["return_tensors"] else out
 
 
 def _task(name: str, key: str, example_model: str) -> Task:

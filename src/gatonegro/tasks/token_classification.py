@@ -49,6 +49,12 @@ def is_single(inputs: Any, options: Mapping[str, Any]) -> bool:
     return isinstance(inputs, str | Mapping)
 
 
+def wrap(inputs: Any, answers: Any, call_options: Mapping[str, Any]) -> Any:
+    """Return the answer to a single list of words in a list, as `transformers` does."""
+    single = call_options.get("is_split_into_words") and isinstance(inputs, list | tuple)
+    return [answers] if single and inputs and isinstance(inputs[0], str) else answers
+
+
 def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: Mapping[str, Any]) -> Encoded:
     """Encode texts or lists of words as token ids, splitting long ones into overlapping windows."""
     return encode_tokens(tokenizer, config, rows, options, lambda row, encoding: _text_tokens(encoding))
@@ -105,6 +111,7 @@ def _tokens(tokenizer: Tokenizer, output: RowOutput, options: Mapping[str, Any])
         shift = starts[words[i] or 0] if split else 0
         a, b = (offset + shift for offset in offsets[i])
         word = text[a:b] if ids[i] == unknown else names[i]
+        a = b - len(text[a:b].lstrip() or text[a:b])  # no entity begins at a space
         tokens.append({"word": word, "id": ids[i], "index": i, "start": a, "end": b})
     return text, tokens
 
@@ -172,6 +179,7 @@ TOKEN_CLASSIFICATION = Task(
     encode=encode,
     predict=Model.predict,
     decode=decode,
+    wrap=wrap,
     columns=lambda config, answer: {"entities": answer},
     column_names=lambda config, options: ("entities",),
     options={
@@ -180,6 +188,7 @@ TOKEN_CLASSIFICATION = Task(
         # tokens shared by adjacent windows of a long text; by default a quarter of a window
         "stride": Option(None, optional(whole(0))),
         "is_split_into_words": Option(False, FLAG),
+        "offset_mapping": Option(None, Check(lambda given: given is None, MESSAGES["own_offsets"])),
         "delimiter": Option(" ", Check(lambda text: isinstance(text, str), Message("a str", "un str"))),
     },
     example_model="mrm8488/bert-spanish-cased-finetuned-ner",

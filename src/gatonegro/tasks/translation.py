@@ -14,7 +14,14 @@ from gatonegro.generation import Generated
 from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import LANGUAGE_TAG, detect_language, other_language, target_languages
 from gatonegro.models import LanguageModel, Model
-from gatonegro.tasks.generation import GENERATION_OPTIONS, decode_text, flatten_single, task_prefix, text_keys
+from gatonegro.tasks.generation import (
+    GENERATION_OPTIONS,
+    as_tensors,
+    decode_text,
+    flatten_single,
+    task_prefix,
+    text_keys,
+)
 from gatonegro.tasks.generation import generate as generate_text
 from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, columns, notice
 from gatonegro.tasks.windows import check_str
@@ -250,7 +257,7 @@ def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Map
             out[-1] |= {"tgt_lang": document.target}
         if options["return_alignments"]:
             out[-1]["alignments"] = document_links(translated, document.text)
-    return out
+    return as_tensors(out, "translation_token_ids", tokenizer.pad_token_id) if options["return_tensors"] else out
 
 
 def table_columns(config: Config, answer: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from gatonegro.checks import short_repr
 from gatonegro.errors import InputError, MissingExtraError
@@ -12,23 +12,43 @@ from gatonegro.i18n import localized
 from gatonegro.tokenization.inputs import MESSAGES, as_int, as_list
 
 
+class CharSpan(NamedTuple):
+    """The characters from `start` up to `end` of a text."""
+
+    start: int
+    end: int
+
+
+class TokenSpan(NamedTuple):
+    """The tokens from `start` up to `end` of an input row."""
+
+    start: int
+    end: int
+
+
 class BatchEncoding(dict[str, Any]):
     """A tokenizer's result: a dict of model inputs such as `input_ids`, whose values are also attributes.
 
     For a list of texts, each value has one row per text (with `return_overflowing_tokens=True` one per window, and
     `overflow_to_sample_mapping` is the text of each row); for one text without `return_tensors`, each value is a flat
-    list. `encodings` holds the Rust `Encoding` of each row, from which `tokens`, `word_ids`, `sequence_ids`,
-    `char_to_token` and `token_to_chars` are computed.
+    list. `encodings` holds the Rust `Encoding` of each row, from which the methods about tokens, words and characters
+    compute. They are called as `(index)` for the first row or as `(row, index)`, and with 1 as a last argument for the
+    second text of a pair.
     """
 
     def __init__(
         self,
-        data: dict[str, Any],
-        encodings: Sequence[Any] | None = None,
-        tokens_of: Callable[..., list[str]] = attrgetter("tokens"),
+        data: Mapping[str, Any] | None = None,
+        encoding: Any = None,
+        tensor_type: str | None = None,
+        prepend_batch_axis: bool = False,
+        n_sequences: int | None = None,
     ) -> None:
-        super().__init__(data)
-        self.encodings, self.tokens_of = encodings, tokens_of
+        super().__init__(data or {})
+        self.encodings = encoding if encoding is None or isinstance(encoding, Sequence) else [encoding]
+        self.tokens_of: Callable[..., list[str]] = attrgetter("tokens")
+        self.n_sequences = self.encodings[0].n_sequences if n_sequences is None and self.encodings else n_sequences
+        self.convert_to_tensors(tensor_type, prepend_batch_axis)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -38,12 +58,38 @@ class BatchEncoding(dict[str, Any]):
             raise AttributeError(str(MESSAGES["no_column"].format(name=name, names=names))) from None
 
     def __getitem__(self, key: Any) -> Any:
-        """Return a model input by its name, such as `input_ids`, or the Rust `Encoding` of a row by its index."""
+        """Return a model input by its name, such as `input_ids`, or the Rust `Encoding` of a row by its index.
+
+        A slice returns the encodings of several rows or, of a batch that has none, a dict of these rows.
+        """
+        if isinstance(key, slice):
+            return {name: self[name][key] for name in self} if self.encodings is None else self.encodings[key]
         return self._row(key) if isinstance(key, int) else super().__getitem__(key)
 
-    def to(self, device: Any) -> BatchEncoding:
+    @property
+    def data(self) -> dict[str, Any]:
+        """The batch itself, as a dict."""
+        return self
+
+    @property
+    def is_fast(self) -> bool:
+        """True if the batch has the encodings that the methods about tokens, words and characters need."""
+        return self.encodings is not None
+
+    def to(self, device: Any, *, non_blocking: bool = False) -> BatchEncoding:
         """Move all tensors of the batch to `device`, in place, and return the batch."""
-        self.update({name: value.to(device) for name, value in self.items() if hasattr(value, "to")})
+        tensors = {name: value for name, value in self.items() if hasattr(value, "to")}
+        self.update({name: tensor.to(device, non_blocking=non_blocking) for name, tensor in tensors.items()})
+        return self
+
+    def convert_to_tensors(self, tensor_type: str | None = None, prepend_batch_axis: bool = False) -> BatchEncoding:
+        """Convert the values to tensors of a kind, "pt", "np" or "tf", in place, and return the batch.
+
+        With `prepend_batch_axis`, the values are those of a single text, and get a first axis of length 1.
+        """
+        if tensor_type is not None:
+            data = {name: [value] for name, value in self.items()} if prepend_batch_axis else dict(self)
+            self.update(to_tensors(data, tensor_type))
         return self
 
     def tokens(self, batch_index: int = 0) -> list[str]:
@@ -60,17 +106,44 @@ class BatchEncoding(dict[str, Any]):
         sequences: list[int | None] = self._row(batch_index).sequence_ids
         return sequences
 
-    def char_to_token(self, row_or_char: int, char: int | None = None, sequence: int = 0) -> int | None:
-        """Return the index of the token that contains a character, called as `(char)` or `(row, char)`, or None."""
-        row, char = (0, row_or_char) if char is None else (row_or_char, char)
-        token: int | None = self._row(row).char_to_token(as_int("char", char, 0), sequence)
-        return token
+    def token_to_sequence(self, batch_or_token_index: int, token_index: int | None = None) -> Any:
+        """Return 0 for a token of the text, 1 for one of its pair, or None for a special token."""
+        return self._find("token_to_sequence", batch_or_token_index, token_index)
 
-    def token_to_chars(self, row_or_token: int, token: int | None = None) -> tuple[int, int] | None:
-        """Return the character offsets `(start, end)` of a token, called as `(token)` or `(row, token)`."""
-        row, token = (0, row_or_token) if token is None else (row_or_token, token)
-        span = self._row(row).token_to_chars(as_int("token", token, 0))
-        return span and tuple(span)
+    def token_to_word(self, batch_or_token_index: int, token_index: int | None = None) -> Any:
+        """Return the index of a token's word, or None for a special token."""
+        return self._find("token_to_word", batch_or_token_index, token_index)
+
+    def token_to_chars(self, batch_or_token_index: int, token_index: int | None = None) -> CharSpan | None:
+        """Return the characters of a token, or None for a special token."""
+        span = self._find("token_to_chars", batch_or_token_index, token_index)
+        return span and CharSpan(*span)
+
+    def char_to_token(self, batch_or_char_index: int, char_index: int | None = None, sequence_index: int = 0) -> Any:
+        """Return the index of the token that contains a character, or None for a space that is in no token."""
+        return self._find("char_to_token", batch_or_char_index, char_index, sequence_index)
+
+    def char_to_word(self, batch_or_char_index: int, char_index: int | None = None, sequence_index: int = 0) -> Any:
+        """Return the index of the word that contains a character, or None."""
+        return self._find("char_to_word", batch_or_char_index, char_index, sequence_index)
+
+    def word_to_tokens(self, batch_or_word_index: int, word_index: int | None = None, sequence_index: int = 0) -> Any:
+        """Return the tokens of a word, or None if it has none."""
+        span = self._find("word_to_tokens", batch_or_word_index, word_index, sequence_index)
+        return span and TokenSpan(*span)
+
+    def word_to_chars(self, batch_or_word_index: int, word_index: int | None = None, sequence_index: int = 0) -> Any:
+        """Return the characters of a word, or None if it has none."""
+        span = self._find("word_to_chars", batch_or_word_index, word_index, sequence_index)
+        return span and CharSpan(*span)
+
+    def _find(self, method: str, row: int, index: int | None, *sequence: int) -> Any:
+        """Return the result of a Rust encoding's method for a token, a word or a character, given by its index."""
+        row, index = (0, row) if index is None else (row, index)
+        encoding, kind = self._row(row), method.partition("_")[0]
+        if kind != "char" and isinstance(index, int) and index < 0:  # a token, from the end
+            index += len(encoding)
+        return getattr(encoding, method)(as_int(kind, index, 0), *sequence)
 
     def _row(self, index: int) -> Any:
         if self.encodings is None:

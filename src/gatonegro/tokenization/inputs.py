@@ -37,7 +37,8 @@ def as_batch(text: Any, pair: Any, words: bool) -> tuple[list[Any], bool, bool]:
         raise _type_error(Message("the text", "el texto"), text, PASS_WORDS if words else PASS_TEXTS)
     if words:
         batched = bool(items) and not isinstance(items[0], str)
-        return [_words(item, i) for i, item in enumerate(items if batched else [items])], batched, False
+        rows = [_words_or_pair(item, i) for i, item in enumerate(items if batched else [items])]
+        return rows, batched, bool(rows) and isinstance(rows[0], tuple)
     if set(map(type, items)) <= {str}:  # the common case, at C speed
         return items, True, False
     checked = [_text_or_pair(item, i) for i, item in enumerate(items)]
@@ -148,6 +149,11 @@ def _text_or_pair(item: Any, i: int) -> Any:
     if isinstance(item, (list, tuple)) and len(item) == 2 and all(isinstance(part, str) for part in item):
         return tuple(item)
     raise _type_error(_text_name(i), item)
+
+
+def _words_or_pair(value: Any, i: int) -> Any:
+    pair = isinstance(value, list | tuple) and len(value) == 2 and not any(isinstance(part, str) for part in value)
+    return tuple(_words(part, i) for part in value) if pair else _words(value, i)
 
 
 def _words(value: Any, i: int) -> list[str]:

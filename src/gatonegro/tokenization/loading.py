@@ -1,9 +1,10 @@
-"""`AutoTokenizer`, which loads a tokenizer from a model's files by the model's family."""
+"""Loading of a tokenizer from a model's files, by the model's family."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Set
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from typing import Any
 from tokenizers import AddedToken
 from tokenizers import Tokenizer as Backend
 
-from gatonegro import hub
 from gatonegro.checks import short_repr, whole
 from gatonegro.errors import TokenizerError
 from gatonegro.hub import Source
 from gatonegro.storage import read_bytes
 from gatonegro.tokenization import families, marian, sentencepiece
+from gatonegro.tokenization.chat import read_template
 from gatonegro.tokenization.families import TOKENIZER_FAMILIES, WITH_TYPE_IDS, WITHOUT_TYPE_IDS
 from gatonegro.tokenization.inputs import MESSAGES, file_errors
 from gatonegro.tokenization.lengths import NO_LIMIT
@@ -36,83 +37,50 @@ FAMILY_BY_FILE = {  # for an unknown tokenizer class and model type
 TOKENIZER_FILES = (
     *(file for file in FAMILY_BY_FILE if "*" not in file),
     *("vocab.json", "target.spm", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    "chat_template.jinja",
 )
 EXTRA_IDS = whole(0, 10_000)
-OVERRIDES = (  # arguments of `from_pretrained` that override the files
-    *("model_max_length", "padding_side", "truncation_side"),
-    *("do_lower_case", "add_prefix_space", "clean_up_tokenization_spaces"),
-)
 
 
-class AutoTokenizer:
-    """Namespace for `from_pretrained`, which loads a tokenizer by name or from a folder."""
+def load(
+    source: Source,
+    settings: dict[str, Any],
+    model: Any = None,
+    new: Callable[[str], Tokenizer] = lambda family: Tokenizer.__new__(Tokenizer),
+) -> Tokenizer:
+    """Load a tokenizer from a model's files, with `settings` that override those in the files.
 
-    @staticmethod
-    def from_pretrained(
-        pretrained_model_name_or_path: str | Path,
-        *,
-        revision: str | None = None,
-        local_files_only: bool = False,
-        use_fast: bool = True,
-        model_max_length: int | None = None,
-        padding_side: str | None = None,
-        truncation_side: str | None = None,
-        do_lower_case: bool | None = None,
-        add_prefix_space: bool | None = None,
-        clean_up_tokenization_spaces: bool | None = None,
-    ) -> Tokenizer:
-        """Load the tokenizer of a model, given by its hub name, a folder or a built-in model's name.
-
-        The vocabulary is in `tokenizer.json`, `vocab.txt`, `vocab.json` + `merges.txt` or a SentencePiece file;
-        settings are in `config.json`, `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
-
-        Args:
-            pretrained_model_name_or_path: a hub name, a folder, or a built-in model's short name.
-            revision: branch, tag or commit on the hub.
-            local_files_only: never use the network.
-            use_fast: no effect; all tokenizers are fast ones.
-            model_max_length: overrides the files, as do the following arguments.
-            padding_side: "right" or "left".
-            truncation_side: "right" or "left".
-            do_lower_case: lower-case texts.
-            add_prefix_space: treat the first word like one after a space.
-            clean_up_tokenization_spaces: remove spaces before punctuation when decoding.
-
-        Raises:
-            HubError: there is no such model.
-            TokenizerError: its files are missing or damaged.
-        """
-        settings = {name: value for name, value in locals().items() if name in OVERRIDES and value is not None}
-        source = hub.locate(pretrained_model_name_or_path, revision=revision, local_files_only=local_files_only)
-        return load(source, settings)
-
-
-def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
-    """Load a tokenizer from a model's files, with `settings` that override those in the files."""
-    model = _json(source, "config.json")
+    `model` is the contents of config.json; by default, the file is read. `new(family)` returns the object to set up.
+    """
+    model = _json(source, "config.json") if model is None else model
     config = {**_json(source, "special_tokens_map.json"), **_json(source, "tokenizer_config.json"), **settings}
-    kind = _tokenizer_class(config) or _normalize(model.get("model_type"))
+    kind = _tokenizer_class(config) or normalize(model.get("model_type"))
     file, path = _find_vocabulary(source, (*(("source.spm",) if kind == "marian" else ()), *FAMILY_BY_FILE))
     if file == "*.spm" and source.file("target.spm") is not None:  # Marian's target side alone
         raise TokenizerError(*MESSAGES["no_source"].format(name=source.name))
     name = _family_name(source, config, model, file)
+    tokenizer = new(name)
     marian_files = _load_marian(source, config) if file == "source.spm" else None
     with file_errors(f"{file} of {source.name}", f"{file} de {source.name}"):
         backend = _load_backend(source, file, path, name, config)
         _check_ids(backend, file, int(model.get("vocab_size") or 0))
     with file_errors(f"the special tokens of {source.name}", f"los tokens especiales de {source.name}"):
         _add_missing(backend, config, _json(source, "added_tokens.json"))
-        special_tokens, additional = _add_special_tokens(backend, name, file != "tokenizer.json", config)
+        special_tokens, additional = _add_special_tokens(
+            backend, name, file != "tokenizer.json", config, settings.keys()
+        )
         if file != "tokenizer.json":
             space = bool(config.get("add_prefix_space"))
             families.set_post_processor(backend, TOKENIZER_FAMILIES[name], special_tokens, space)
+    backend.encode_special_tokens = bool(config.get("split_special_tokens"))
     if marian_files:
         marian_files.side_tokenizer(marian.SOURCE, backend, special_tokens)
     with file_errors(f"the configuration of {source.name}", f"la configuración de {source.name}"):
         sides = {side: config.get(side) or "right" for side in ("padding_side", "truncation_side")}
         # cleaning up would remove spaces that are in the text: a BPE tokenizer keeps all of them
         clean = bool(config.get("clean_up_tokenization_spaces")) and type(backend.model).__name__ != "BPE"
-        return Tokenizer(
+        Tokenizer.__init__(
+            tokenizer,
             backend,
             special_tokens=special_tokens,
             additional=additional,
@@ -123,8 +91,10 @@ def load(source: Source, settings: dict[str, Any]) -> Tokenizer:
             clean_up_tokenization_spaces=clean,
             name_or_path=str(source.name),
             marian=marian_files,
+            chat_template=read_template(source, config.get("chat_template")),
             **sides,
         )
+    return tokenizer
 
 
 def _find_vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]:
@@ -146,7 +116,7 @@ def _find_vocabulary(source: Source, files: tuple[str, ...]) -> tuple[str, Path]
 def _family_name(source: Source, config: dict[str, Any], model: dict[str, Any], file: str) -> str:
     """Return the name of a tokenizer's model family, or "" for a tokenizer.json of an unknown family."""
     kind = TOKENIZER_FAMILIES[FAMILY_BY_FILE[file]].kind if FAMILY_BY_FILE[file] else None
-    for name in (_tokenizer_class(config), _normalize(model.get("model_type"))):
+    for name in (_tokenizer_class(config), normalize(model.get("model_type"))):
         if name in TOKENIZER_FAMILIES and kind in (None, TOKENIZER_FAMILIES[name].kind):
             return name
         if name and kind:
@@ -159,7 +129,7 @@ def _family_name(source: Source, config: dict[str, Any], model: dict[str, Any], 
 
 def _tokenizer_class(config: dict[str, Any]) -> str:
     """Return the tokenizer class that a configuration names, shortened: "bert" for "BertTokenizerFast"."""
-    name = _normalize(config.get("tokenizer_class")).removesuffix("fast").removesuffix("tokenizer")
+    name = normalize(config.get("tokenizer_class")).removesuffix("fast").removesuffix("tokenizer")
     return "" if name in ("pretrained", "tokenizersbackend") else name
 
 
@@ -179,14 +149,18 @@ def _load_marian(source: Source, config: dict[str, Any]) -> marian.Marian:
 
 
 def _load_backend(source: Source, file: str, path: Path, name: str, config: dict[str, Any]) -> Backend:
-    lower, space = config.get("do_lower_case"), config.get("add_prefix_space")
+    lower, accents, space = (config.get(name) for name in ("do_lower_case", "strip_accents", "add_prefix_space"))
     if file == "tokenizer.json":
         data = read_bytes(path, TokenizerError)
         backend = Backend.from_buffer(data)
         _check_added_ids(backend, data)
-        if lower is not None and type(backend.normalizer).__name__ == "BertNormalizer":
-            normalizer = backend.normalizer
-            normalizer.lowercase = bool(lower)
+        normalizer = backend.normalizer
+        if type(normalizer).__name__ == "BertNormalizer":
+            chinese = config.get("tokenize_chinese_chars")
+            flags = {"lowercase": lower, "strip_accents": accents, "handle_chinese_chars": chinese}
+            for flag, value in flags.items():
+                if value is not None:
+                    setattr(normalizer, flag, bool(value))
             backend.normalizer = normalizer
         for part in ("pre_tokenizer", "post_processor"):
             step = getattr(backend, part)
@@ -201,7 +175,7 @@ def _load_backend(source: Source, file: str, path: Path, name: str, config: dict
         vocab |= {f"{token} {i}": i for i, token in enumerate(lines) if vocab[token] != i}
         unk = _token(config.get("unk_token") or TOKENIZER_FAMILIES[name].special_tokens["unk_token"]).content
         chinese = bool(config.get("tokenize_chinese_chars", True))
-        return families.wordpiece(vocab, unk, lower, config.get("strip_accents"), chinese)
+        return families.wordpiece(vocab, unk, lower, accents, chinese)
     if file == "merges.txt":
         ranks: Any = [tuple(line.split(" ")) for line in _lines(path) if line and line[:8] != "#version"]
         return families.byte_level(_json(source, "vocab.json"), ranks, bool(space))
@@ -259,11 +233,12 @@ def _add_missing(backend: Backend, config: dict[str, Any], added: dict[str, Any]
 
 
 def _add_special_tokens(
-    backend: Backend, name: str, raw: bool, config: dict[str, Any]
+    backend: Backend, name: str, raw: bool, config: dict[str, Any], new: Set[str]
 ) -> tuple[dict[str, str], list[str]]:
     """Add special tokens to a Rust tokenizer; return the named ones, such as "pad_token", and the additional ones.
 
-    They are the configuration's, else the family's; without a family, those of the first whose tokens all exist.
+    They are the configuration's, else the family's; without a family, those of the first whose tokens all exist. Those
+    in `new` are the user's, and need not be in the vocabulary.
     """
     names, vocab = [name] if name else ["bert", "roberta", "t5"], backend.get_vocab()
     rows = map(TOKENIZER_FAMILIES.__getitem__, names)
@@ -277,7 +252,7 @@ def _add_special_tokens(
         elif default:  # a mask stands for a word together with the space before it
             space = entry == "mask_token" and (default == "<mask>" or name == "deberta")
             tokens[entry] = AddedToken(default, lstrip=space, normalized=False)
-        missing = entry in tokens and tokens[entry].content not in vocab
+        missing = entry in tokens and entry not in new and tokens[entry].content not in vocab
         if raw and missing and entry in ("cls_token", "sep_token", "unk_token"):
             raise TokenizerError(*MESSAGES["not_of_kind"].format(token=tokens[entry].content, kind=name))
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
@@ -295,16 +270,16 @@ def _model_inputs(config: dict[str, Any], model: dict[str, Any], name: str) -> t
     They include token_type_ids for a tokenizer.json of a generic class, as in transformers 4, unless the model accepts
     none.
     """
-    family = TOKENIZER_FAMILIES.get(_normalize(model.get("model_type")))
+    family = TOKENIZER_FAMILIES.get(normalize(model.get("model_type")))
     if family and not family.accepts_type_ids:
         return WITHOUT_TYPE_IDS
-    generic = not name or _normalize(config.get("tokenizer_class")) == "pretrainedtokenizerfast"
+    generic = not name or normalize(config.get("tokenizer_class")) == "pretrainedtokenizerfast"
     return WITH_TYPE_IDS if generic else TOKENIZER_FAMILIES[name].inputs
 
 
 def _position_limit(model: dict[str, Any]) -> int | None:
     """Return the maximum number of tokens that a model has positions for, or None if unlimited or unknown."""
-    family = TOKENIZER_FAMILIES.get(_normalize(model.get("model_type")))
+    family = TOKENIZER_FAMILIES.get(normalize(model.get("model_type")))
     rule = family.position_rule if family else "all"
     count = int(model.get("max_position_embeddings") or model.get("n_positions") or 0)
     if rule == "padded":
@@ -325,6 +300,8 @@ def _lines(path: Path) -> list[str]:
 
 def _token(value: Any) -> AddedToken:
     """Return an AddedToken for a token stored in a file as a string or as an object with `content` and flags."""
+    if isinstance(value, AddedToken):
+        return value
     if isinstance(value, dict) and isinstance(value.get("content"), str):
         flags = {flag: bool(value.get(flag)) for flag in ("lstrip", "rstrip", "single_word", "normalized")}
         return AddedToken(value["content"], special=bool(value.get("special")), **flags)
@@ -333,6 +310,6 @@ def _token(value: Any) -> AddedToken:
     return AddedToken(value, normalized=False)
 
 
-def _normalize(name: Any) -> str:
+def normalize(name: Any) -> str:
     """Return the name of a tokenizer class or model type in lower case, without dashes and underscores."""
     return str(name or "").lower().replace("-", "").replace("_", "")

@@ -17,6 +17,7 @@ def contents(
     settings: dict[str, Any],
     special_tokens: dict[str, Any],
     marian: Marian | None = None,
+    chat_template: str | dict[str, str] | None = None,
 ) -> dict[str, bytes]:
     """Return the contents of a tokenizer's files, by name.
 
@@ -25,6 +26,7 @@ def contents(
         settings: values of tokenizer_config.json, without the special tokens.
         special_tokens: by name, as in special_tokens_map.json.
         marian: files to write instead of tokenizer.json.
+        chat_template: a template, written to chat_template.jinja, or several by name.
     """
     tokens = backend.get_added_tokens_decoder()
     added = {token.content: token for token in tokens.values()}
@@ -42,6 +44,10 @@ def contents(
         files = dict(marian.files)
     else:
         files = {"tokenizer.json": f"{backend.to_str(pretty=True)}\n".encode()}
+    if isinstance(chat_template, dict):
+        config["chat_template"] = [{"name": name, "template": text} for name, text in chat_template.items()]
+    elif chat_template is not None:
+        files["chat_template.jinja"] = chat_template.encode()
     files["tokenizer_config.json"] = as_json(config).encode()
     files["special_tokens_map.json"] = as_json(_special_tokens(special_tokens, added, {})).encode()
     return files

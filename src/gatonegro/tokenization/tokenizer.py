@@ -5,25 +5,46 @@ https://huggingface.co/docs/transformers/main_classes/tokenizer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer as Backend
+from tokenizers.models import WordLevel
 
 from gatonegro.checks import FLAG, Check, check_flags, one_of, optional, whole
+from gatonegro.compat import accepts, refusal
 from gatonegro.errors import InputError
 from gatonegro.i18n import Message
 from gatonegro.tokenization import lengths
 from gatonegro.tokenization.batch import BatchEncoding, columns_of, to_tensors
-from gatonegro.tokenization.inputs import MESSAGES, as_batch, as_int, encode_rows, resolve_strategy, shorten_pair
+from gatonegro.tokenization.chat import ChatTokenizer
+from gatonegro.tokenization.inputs import (
+    MESSAGES,
+    as_batch,
+    as_ids,
+    as_int,
+    encode_rows,
+    resolve_strategy,
+    shorten_pair,
+)
 from gatonegro.tokenization.lengths import NO_LIMIT, PadPolicy
 from gatonegro.tokenization.marian import SOURCE, TARGET, Marian, SideTokenizer, tokens_of
 from gatonegro.tokenization.saving import contents, save
 from gatonegro.tokenization.vocabulary import TOKEN_DICT, TOKEN_LIST, Vocabulary
 
 # arguments of a call that do not apply to its `text_target`
-SOURCE_ONLY_ARGUMENTS = ("self", "text", "text_pair", "text_target", "text_pair_target", "max_target_length", "_side")
+SOURCE_ONLY_ARGUMENTS = (
+    "self",
+    "text",
+    "text_pair",
+    "text_target",
+    "text_pair_target",
+    "max_target_length",
+    "tokenizer_kwargs",
+    "_side",
+)
 FLAG_ARGUMENTS = (
     *("add_special_tokens", "is_split_into_words", "return_token_type_ids", "return_attention_mask", "return_length"),
     *("return_overflowing_tokens", "return_special_tokens_mask", "return_offsets_mapping"),
@@ -43,7 +64,7 @@ ATTRIBUTE_CHECKS = {
 }
 
 
-class Tokenizer(Vocabulary):
+class Tokenizer(ChatTokenizer, Vocabulary):
     """A tokenizer that converts texts to token ids and back, loaded by `AutoTokenizer.from_pretrained`.
 
     Many threads may encode and decode at once. `add_tokens`, `add_special_tokens` and setting a special token change
@@ -67,11 +88,12 @@ class Tokenizer(Vocabulary):
         clean_up_tokenization_spaces: bool = False,
         name_or_path: str = "",
         marian: Marian | None = None,
+        chat_template: str | dict[str, str] | None = None,
     ) -> None:
         backend.no_truncation()  # a tokenizer.json may set both; here, each call does
         backend.no_padding()
         super().__init__(backend, special_tokens, additional, embeddings, clean_up_tokenization_spaces)
-        self.marian = marian
+        self.marian, self.chat_template = marian, chat_template
         self.model_input_names = list(model_input_names)
         self.position_limit = position_limit  # tokens, by config.json: no call exceeds it
         self.model_max_length = min(model_max_length, position_limit or NO_LIMIT)
@@ -85,6 +107,7 @@ class Tokenizer(Vocabulary):
             raise InputError(*ATTRIBUTE_CHECKS[name].message(name, value))
         super().__setattr__(name, value)
 
+    @accepts("PreTrainedTokenizer.__call__")
     def __call__(
         self,
         text: Any = None,
@@ -108,6 +131,7 @@ class Tokenizer(Vocabulary):
         return_special_tokens_mask: bool = False,
         return_offsets_mapping: bool | None = None,
         return_length: bool = False,
+        tokenizer_kwargs: Mapping[str, Any] | None = None,
         _side: str = SOURCE,
     ) -> BatchEncoding:
         """Encode a text, a list of texts, or pairs of texts as model inputs, such as token ids.
@@ -118,6 +142,7 @@ class Tokenizer(Vocabulary):
         - `max_length`: in tokens, special ones included; `max_target_length` is that of `text_target`, if it differs.
         - `return_overflowing_tokens`: a long text becomes several rows, which overlap by `stride` tokens.
         - `return_offsets_mapping`: an explicit False is faster, and the batch then has no encodings.
+        - `tokenizer_kwargs`: more of these arguments, in a dict.
 
         Raises:
             InputError: an item is no text; the message names it.
@@ -126,6 +151,9 @@ class Tokenizer(Vocabulary):
             TruncationWarning: a text is truncated to less than `max_length`, or is too long for the model.
         """
         options = {name: value for name, value in locals().items() if name not in SOURCE_ONLY_ARGUMENTS}
+        if tokenizer_kwargs:
+            options |= {"max_target_length": max_target_length, **tokenizer_kwargs}
+            return self(text, text_pair, text_target, text_pair_target, **options, _side=_side)
         check_flags(**{name: options[name] for name in FLAG_ARGUMENTS})
         if text_target is not None:
             options["max_length"] = max_length if max_target_length is None else max_target_length
@@ -179,11 +207,14 @@ class Tokenizer(Vocabulary):
         elif not batched and return_tensors is None:
             data = {name: values[0] for name, values in data.items()}
         data = data if return_tensors is None else to_tensors(data, return_tensors)
-        batch = BatchEncoding(data, None if fast else rows, *([tokens_of] if marian_side else []))
+        batch = BatchEncoding(data, None if fast else rows)
+        if marian_side:
+            batch.tokens_of = tokens_of
         if text_target is not None:
             batch["labels"] = labels["input_ids"]
         return batch
 
+    @accepts("PreTrainedTokenizer.pad")
     def pad(
         self,
         encoded_inputs: Any,
@@ -209,6 +240,37 @@ class Tokenizer(Vocabulary):
         kind = kind if return_tensors is None else return_tensors
         return BatchEncoding(to_tensors(columns, kind) if kind else columns)
 
+    encode_plus = batch_encode_plus = __call__  # older names
+
+    @accepts("PreTrainedTokenizer.prepare_for_model")
+    def prepare_for_model(self, ids: Any, pair_ids: Any = None, **options: Any) -> BatchEncoding:
+        """Encode a text, or a pair of texts, that is already token ids without special tokens.
+
+        `options` are the arguments of a call.
+        """
+        words, pair = (None if part is None else list(map(str, as_ids(part))) for part in (ids, pair_ids))
+        vocab = {word: int(word) for word in [*(words or ()), *(pair or ())]}
+        view = copy(self)  # whose vocabulary has numbers as its words
+        view.backend_tokenizer, view.marian = Backend(WordLevel(vocab | self.get_added_vocab(), "")), None
+        view.backend_tokenizer.post_processor = self.backend_tokenizer.post_processor
+        return view(words, pair, is_split_into_words=True, **options)
+
+    def build_inputs_with_special_tokens(self, token_ids_0: Any, token_ids_1: Any = None) -> Any:
+        """Return the token ids of a text or pair with its special tokens."""
+        return self.prepare_for_model(token_ids_0, token_ids_1)["input_ids"]
+
+    def create_token_type_ids_from_sequences(self, token_ids_0: Any, token_ids_1: Any = None) -> Any:
+        """Return the token types of a text or pair with its special tokens."""
+        return self.prepare_for_model(token_ids_0, token_ids_1, return_token_type_ids=True)["token_type_ids"]
+
+    def get_special_tokens_mask(
+        self, token_ids_0: Any, token_ids_1: Any = None, already_has_special_tokens: bool = False
+    ) -> Any:
+        """Return 1 for each special token and 0 for each other one, of token ids to which special ones are added."""
+        if already_has_special_tokens:
+            return [int(i in self.all_special_ids) for i in as_ids(token_ids_0)]
+        return self.prepare_for_model(token_ids_0, token_ids_1, return_special_tokens_mask=True)["special_tokens_mask"]
+
     def encode(self, text: Any, text_pair: Any = None, **options: Any) -> list[int]:
         """Return the token ids of a text or pair, with special tokens; `options` are the arguments of a call."""
         ids: list[int] = self(text, text_pair, **options)["input_ids"]
@@ -230,6 +292,7 @@ class Tokenizer(Vocabulary):
             raise InputError(*FLAG.message("pair", pair))
         return self.backend_tokenizer.num_special_tokens_to_add(pair)
 
+    @accepts("PreTrainedTokenizer.save_pretrained")
     def save_pretrained(self, save_directory: str | Path) -> tuple[str, ...]:
         """Write `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json`; return their paths.
 
@@ -239,18 +302,26 @@ class Tokenizer(Vocabulary):
 
     def files(self) -> dict[str, bytes]:
         """Return the contents of the files that `save_pretrained` writes, by name."""
-        return contents(self.backend_tokenizer, self.settings(), self.special_tokens_map, self.marian)
+        settings, backend = self.settings(), self.backend_tokenizer
+        return contents(backend, settings, self.special_tokens_map, self.marian, self.chat_template)
 
     def settings(self) -> dict[str, Any]:
         """Return the settings to store in tokenizer_config.json, such as `padding_side`, without special tokens."""
         names = ("model_max_length", "model_input_names", "padding_side", "truncation_side")
-        return {name: getattr(self, name) for name in (*names, "clean_up_tokenization_spaces")}
+        split = {"split_special_tokens": True} if self.backend_tokenizer.encode_special_tokens else {}
+        return {name: getattr(self, name) for name in (*names, "clean_up_tokenization_spaces")} | split
 
     def __repr__(self) -> str:
+        kind = type(self).__name__
         return (
-            f"Tokenizer({self.name_or_path!r}, {len(self)} tokens, model_max_length={self.model_max_length}, "
+            f"{kind}({self.name_or_path!r}, {len(self)} tokens, model_max_length={self.model_max_length}, "
             f"special tokens: {', '.join(self.all_special_tokens[:8])})"
         )
+
+    def __getattr__(self, name: str) -> Any:
+        if (message := refusal(f"PreTrainedTokenizer.{name}")) is not None:
+            raise AttributeError(str(message))
+        return object.__getattribute__(self, name)  # raises Python's own error
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_truncation_backends": {}}  # for pickle and deepcopy; a copy makes them anew
@@ -281,6 +352,7 @@ class Tokenizer(Vocabulary):
             for part in ("normalizer", "pre_tokenizer", "post_processor"):
                 if getattr(base, part) is not None:
                     setattr(backend, part, getattr(base, part))
+            backend.encode_special_tokens = base.encode_special_tokens
             backend.add_tokens([token for _, token in sorted(base.get_added_tokens_decoder().items())])
             _, length, stride, strategy, side = key
             backend.enable_truncation(length, stride=stride, strategy=strategy, direction=side)

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer as Backend
 from tokenizers.pre_tokenizers import ByteLevel
 
 from gatonegro.checks import Check, short_repr
+from gatonegro.compat import accepts
 from gatonegro.errors import GatonegroWarning, InputError, warn
 from gatonegro.i18n import Message
 from gatonegro.tokenization.inputs import MESSAGES, as_ids, as_list, as_token
@@ -60,6 +61,8 @@ class Vocabulary:
     """The base class of `Tokenizer` for its vocabulary: token ids, special and added tokens, and decoding."""
 
     SPECIAL_TOKEN_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+    SPECIAL_TOKENS_ATTRIBUTES = SPECIAL_TOKEN_NAMES
+    pad_token_type_id = 0
     bos_token, eos_token, unk_token, sep_token = SpecialToken(), SpecialToken(), SpecialToken(), SpecialToken()
     pad_token, cls_token, mask_token = SpecialToken(), SpecialToken(), SpecialToken()
     bos_token_id, eos_token_id, unk_token_id = SpecialToken(), SpecialToken(), SpecialToken()
@@ -163,9 +166,24 @@ class Vocabulary:
         additional = self.additional_special_tokens
         return {**self.special_tokens, **({"additional_special_tokens": list(additional)} if additional else {})}
 
+    def _set_extra(self, tokens: list[str] | None) -> None:
+        self.additional_special_tokens = [] if tokens is None else tokens
+
+    extra_special_tokens = property(lambda self: self.additional_special_tokens, _set_extra)
+    extra_special_tokens_ids = property(lambda self: self.convert_tokens_to_ids(self.additional_special_tokens))
+    additional_special_tokens_ids = extra_special_tokens_ids
+
     def get_vocab(self) -> dict[str, int]:
         """Return the vocabulary as {token: id}, including added tokens."""
         return self.backend_tokenizer.get_vocab(with_added_tokens=True)
+
+    def get_added_vocab(self) -> dict[str, int]:
+        """Return the added tokens, special ones included, as {token: id}, in the order of their ids."""
+        return {token.content: i for i, token in sorted(self.added_tokens_decoder.items())}
+
+    vocab, added_tokens_encoder = property(get_vocab), property(get_added_vocab)
+    added_tokens_decoder = property(lambda self: self.backend_tokenizer.get_added_tokens_decoder())
+    decoder = property(lambda self: self.backend_tokenizer.decoder)
 
     def add_tokens(self, new_tokens: Any, special_tokens: bool = False) -> int:
         """Add tokens that are never split, as str or AddedToken, to the vocabulary; return the number of new ones."""
@@ -181,10 +199,12 @@ class Vocabulary:
             warn(GatonegroWarning(*notice), stacklevel=2)
         return len(self) - before
 
-    def add_special_tokens(self, special_tokens_dict: dict[str, Any]) -> int:
+    @accepts("PreTrainedTokenizer.add_special_tokens")
+    def add_special_tokens(self, special_tokens_dict: dict[str, Any], replace_extra_special_tokens: bool = True) -> int:
         """Set special tokens by name, such as {"pad_token": "[PAD]"}, and add those missing in the vocabulary.
 
-        Special tokens are never split, and `skip_special_tokens` omits them. "additional_special_tokens" takes a list.
+        Special tokens are never split, and `skip_special_tokens` omits them. "additional_special_tokens" takes a list,
+        which replaces the earlier ones or, with `replace_extra_special_tokens=False`, is added to them.
 
         Returns:
             The number of new tokens.
@@ -197,6 +217,7 @@ class Vocabulary:
             if name in ("additional_special_tokens", "extra_special_tokens"):
                 if not TOKEN_LIST.test(value):
                     raise InputError(*TOKEN_LIST.message(name, value))
+                additional = [] if replace_extra_special_tokens and value else additional
                 additional += [as_token(token, Message.same(f"{name}[{i}]")) for i, token in enumerate(value)]
                 new += value
             elif name not in self.SPECIAL_TOKEN_NAMES:

@@ -6,7 +6,11 @@ from gatonegro.training.loop import (
     layerwise_lr_groups,
     length_grouped_batches,
     optimize_for_training,
+    set_seed,
     symmetric_kl,
 )
 
-__all__ = ["fit", "has_bf16", "layerwise_lr_groups", "length_grouped_batches", "optimize_for_training", "symmetric_kl"]
+__all__ = [
+    "fit", "has_bf16", "layerwise_lr_groups", "length_grouped_batches", "optimize_for_training", "set_seed",
+    "symmetric_kl",
+]  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -26,6 +27,15 @@ Batch = TypeVar("Batch")
 M = TypeVar("M", bound=nn.Module)
 
 SORT_WINDOW = 4096  # texts sorted by length together
+
+
+def set_seed(seed: int, deterministic: bool = False) -> None:
+    """Set the seeds of Python's, NumPy's and PyTorch's random numbers; with `deterministic`, refuse other sources."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)  # of all devices
+    if deterministic:
+        torch.use_deterministic_algorithms(True)
 
 
 def length_grouped_batches(lengths: Sequence[int], tokens: int, rng: random.Random) -> list[list[int]]:
@@ -91,7 +101,7 @@ def layerwise_lr_groups(
     The encoder's top layer has the rate `lr`, each layer below, and the embeddings last, `decay` times the rate above.
     Parameters outside the encoder have the rate `head_lr`. Biases and norms have no weight decay.
     """
-    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    named = [(name, p) for name, p in nn.Module.named_parameters(model) if p.requires_grad]
     depths = [_depth(name) for name, _ in named]
     top = max((depth for depth in depths if depth is not None), default=0)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}

@@ -1,0 +1,54 @@
+"""The model classes of `transformers`, such as `BertForSequenceClassification`, from the tables of the families."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from gatonegro.families import FAMILIES
+from gatonegro.families.family import BASE_HEADS
+from gatonegro.models.cache import DynamicCache
+from gatonegro.models.generative import LanguageModel
+from gatonegro.models.model import Model
+from gatonegro.models.output import CLASSES
+
+
+def class_names() -> dict[str, tuple[str, str | None]]:
+    """Map the name of each class to its family's `model_type` and head, None for `BertPreTrainedModel` and the like."""
+    names: dict[str, tuple[str, str | None]] = {}
+    for model_type, family in FAMILIES.items():
+        names[_parent(model_type)] = model_type, None
+        names |= {head.architecture: (model_type, name) for name, head in family.heads.items()}
+    return names
+
+
+def _parent(model_type: str) -> str:
+    family = FAMILIES[model_type]
+    return family.heads[family.base_head].architecture.removesuffix("Model") + "PreTrainedModel"
+
+
+@cache
+def named_class(name: str) -> type[Model]:
+    """Return the model class of a given name, one of `class_names`."""
+    model_type, head = class_names()[name]
+    if head is not None:
+        parent, values = named_class(_parent(model_type)), {"task_head": head}
+    else:
+        generates = "none" in FAMILIES[model_type].heads and FAMILIES[model_type].heads.keys() & {
+            "seq2seq-lm",
+            "causal-lm",
+        }
+        parent, values = LanguageModel if generates else Model, {"model_type": model_type}
+    return type(name, (parent,), {**values, "__module__": "gatonegro", "__doc__": f"`{name}`, as in `transformers`."})
+
+
+def model_class(model_type: str, head: str) -> type[Model]:
+    """Return the class of a family's models with a given head, or without one."""
+    family = FAMILIES[model_type]
+    head = family.base_head if head in BASE_HEADS or head not in family.heads else head
+    return named_class(family.heads[head].architecture)
+
+
+def find_class(name: str) -> type | None:
+    """Return the class of models, outputs or caches of a given name in `transformers`, or None."""
+    others = {**CLASSES, "PreTrainedModel": Model, "DynamicCache": DynamicCache}
+    return named_class(name) if name in class_names() else others.get(name)

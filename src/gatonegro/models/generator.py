@@ -1,0 +1,304 @@
+"""`Generator`: the methods by which a language model generates text, with the API of `transformers`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gatonegro.compat import accepts
+from gatonegro.config import Config
+from gatonegro.errors import InputError, MissingHeadError, OptionError
+from gatonegro.generation import (
+    OPTION_CHECKS,
+    Extras,
+    Generated,
+    GenerationConfig,
+    GenerationOptions,
+    RuleProcessor,
+    criteria_of,
+    generate,
+)
+from gatonegro.generation.options import MESSAGES as GENERATION_MESSAGES
+from gatonegro.models.cache import DynamicCache
+from gatonegro.models.model import MESSAGES
+from gatonegro.models.output import CLASSES, ModelOutput
+from gatonegro.packing import unpad_ids
+
+
+class Generator:
+    """The methods of a language model that generate text; a base class of `LanguageModel`."""
+
+    config: Config
+    head: Any
+    device: torch.device
+    forward: Callable[..., Any]
+    generation_config: GenerationConfig
+
+    @torch.no_grad()
+    @accepts("generate")
+    def generate(
+        self,
+        inputs: Tensor | None = None,
+        generation_config: GenerationConfig | None = None,
+        logits_processor: Sequence[Callable[[Tensor, Tensor], Tensor]] | None = None,
+        stopping_criteria: Sequence[Callable[..., Any]] | None = None,
+        prefix_allowed_tokens_fn: Callable[[int, Tensor], Sequence[int]] | None = None,
+        *,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        decoder_input_ids: Tensor | None = None,
+        decoder_attention_mask: Tensor | None = None,
+        streamer: Any = None,
+        tokenizer: Any = None,
+        **options: Any,
+    ) -> Tensor | ModelOutput:
+        """Generate token ids for each input row of a padded batch, as `generate` in `transformers` does.
+
+        Args:
+            inputs: (b, s), the encoder's input or, without an encoder, the prompts; by default one bos token.
+            generation_config: options that come before those of the model's files.
+            logits_processor: functions (ids (b, w), scores (b, vocab)) → scores, called at every step.
+            stopping_criteria: functions (ids (b, w), scores) → (b,), true for sequences that end.
+            prefix_allowed_tokens_fn: function (row, ids (w,)) → the ids that may follow.
+            input_ids: another name of `inputs`.
+            attention_mask: (b, s), 0 for padding.
+            decoder_input_ids: (b, w), the target so far, with or without `decoder_start_token_id` in front.
+            decoder_attention_mask: (b, w).
+            streamer: object with `put(ids)` and `end()`, such as a `TextStreamer`.
+            tokenizer: the model's tokenizer, for `stop_strings`.
+            options: fields of `GenerationConfig`, for this call.
+
+        Returns:
+            The generated ids, prompts included (b · num_return_sequences, w). With `return_dict_in_generate`, an output
+            with them as `sequences`.
+
+        Raises:
+            OptionError: an option is unknown, or has an invalid value.
+            InputError: a row is empty, or too long for the model.
+            MissingHeadError: the model has no head.
+        """
+        self._check_head()
+        config = self._options(generation_config, options)
+        ids = inputs if input_ids is None else input_ids
+        if ids is None and self.config.decoder is None and config.bos_token_id is not None:
+            ids = torch.tensor([[config.bos_token_id]])
+        rows = unpad_ids("input_ids", ids, attention_mask, self.config.vocab_size)
+        assert ids is not None
+        if self.config.decoder is None:
+            sources, prompt_ids, padded = None, rows, ids.tolist()
+            if decoder_input_ids is not None:
+                raise InputError(*MESSAGES["decoder_only"])
+        else:
+            sources, start = rows, self.start_token_for(config)
+            prompt_ids = [[start]] * len(rows)
+            if decoder_input_ids is not None:
+                name, vocab_size = "decoder_input_ids", self.config.vocab_size
+                prompt_ids = unpad_ids(name, decoder_input_ids, decoder_attention_mask, vocab_size)
+                if all(ids[0] != start for ids in prompt_ids):
+                    prompt_ids = [[start, *ids] for ids in prompt_ids]
+            padded = prompt_ids
+        width = max(map(len, padded), default=1)
+        if config.max_new_tokens is None and config.max_length is not None:  # which counts padding
+            config = replace(config, max_length=None, max_new_tokens=max(1, config.max_length - width))
+        config = _without(config, logits_processor or ())
+        extras = Extras(
+            [[config.fill_id] * (width - len(row)) + row for row in padded],
+            ids.tolist(),
+            logits_processor or (),
+            [*criteria_of(config, tokenizer), *(stopping_criteria or ())],
+            prefix_allowed_tokens_fn,
+            records=config.return_dict_in_generate,
+        )
+        if streamer is not None:
+            if config.num_beams > 1:
+                raise OptionError(*GENERATION_MESSAGES["stream_beams"])
+            repeated = [row for row in extras.prompts for _ in range(config.num_return_sequences)]
+            extras.on_step = lambda tokens: streamer.put(torch.tensor(tokens))
+            streamer.put(torch.tensor(repeated))
+        steps = Steps(self, config, ids, attention_mask)
+        if config.return_dict_in_generate:
+            extras.trace = steps.trace
+        try:
+            outputs = self.generate_ids(sources, prompt_ids, config, extras=extras)
+        finally:
+            if streamer is not None:
+                streamer.end()
+        fill = config.fill_id
+        if config.num_beams > 1 and config.eos_ids:  # as in the reference
+            fill = config.pad_token_id or config.eos_ids[0]
+        pairs = [(row, one) for row, sequences in zip(padded, outputs, strict=True) for one in sequences]
+        sequences = self._padded([[*row, *one.new_ids] for row, one in pairs], fill)
+        if not config.return_dict_in_generate:
+            return sequences
+        return steps.output(sequences, [one for _, one in pairs], extras)
+
+    def _options(self, generation_config: GenerationConfig | None, options: dict[str, Any]) -> GenerationOptions:
+        """Return the options of a call: its own, before those of its configuration, before the model's."""
+        config = self.generation_config.resolve()
+        if isinstance(generation_config, GenerationConfig):
+            config = config.with_options(generation_config.to_diff_dict())
+        elif generation_config is not None:
+            raise OptionError(*MESSAGES["not_options"].format(kind=type(generation_config).__name__))
+        cleared = {name: getattr(GenerationOptions, name) for name in OPTION_CHECKS if options.get(name, 0) is None}
+        return replace(config, **cleared).with_options(options)
+
+    def _padded(self, rows: Sequence[Sequence[int]], fill: int) -> Tensor:
+        """Return sequences of ids as a tensor (rows, longest), filled on the right."""
+        longest = max(map(len, rows), default=0)
+        filled = [[*row, *[fill] * (longest - len(row))] for row in rows]
+        return torch.tensor(filled, dtype=torch.long, device=self.device).view(len(rows), longest)
+
+    def _check_head(self) -> None:
+        if self.head is None:
+            raise MissingHeadError(*MESSAGES["no_head"])
+
+    def generate_ids(
+        self,
+        sources: Sequence[Sequence[int]] | None,
+        prompt_ids: Sequence[Sequence[int]] | None = None,
+        options: GenerationConfig | GenerationOptions | None = None,
+        on_token: Callable[[int], None] | None = None,
+        extras: Extras | None = None,
+    ) -> list[list[Generated]]:
+        """Generate `num_return_sequences` sequences of ids per source, best first in beam search, without padding.
+
+        Args:
+            sources: the encoder's ids per source; None without an encoder.
+            prompt_ids: the decoder's first ids per source; default: `decoder_start_token_id`.
+            options: the options of generation; default: those of the model's files.
+            on_token: called with each token of a single sequence as soon as it is chosen.
+            extras: the user's functions, and the record of the steps.
+
+        Raises:
+            OptionError: a token id is outside the vocabulary, or the options mask every token.
+            InputError: a prompt is empty or too long for the model, or the numbers of rows differ.
+            MissingHeadError: the model has no head.
+        """
+        self._check_head()
+        options = self.generation_config if options is None else options
+        if isinstance(options, GenerationConfig):
+            options = options.resolve()
+        options.check_ids(self.config.vocab_size)
+        if prompt_ids is None:
+            prompt_ids = [[self.start_token_for(options)]] * len(sources or ())
+        if sources is not None:
+            check_row_counts(len(sources), len(prompt_ids))
+        max_tokens = (self.config.decoder or self.config).max_tokens
+        for i, ids in enumerate(prompt_ids):
+            if not 0 < len(ids) < max_tokens:
+                raise InputError(*MESSAGES["prompt_length"].format(row=i, length=len(ids), most=max_tokens - 1))
+        max_lengths = [min(options.max_length_after(len(ids)), max_tokens) for ids in prompt_ids]
+        return generate(self, sources, prompt_ids, max_lengths, options, on_token, extras)  # type: ignore[arg-type]
+
+    def compute_transition_scores(
+        self,
+        sequences: Tensor,
+        scores: Sequence[Tensor],
+        beam_indices: Tensor | None = None,
+        normalize_logits: bool = False,
+    ) -> Tensor:
+        """Return the score of each generated token (b, steps), 0 after the end of a sequence of beam search.
+
+        Args:
+            sequences: (b, w), from an output of `generate`, as are the others.
+            scores: per step, (b · num_beams, vocab).
+            beam_indices: (b, steps), -1 after the end of a sequence.
+            normalize_logits: return log-probabilities.
+        """
+        stacked = torch.stack(tuple(scores), 1)  # (rows, steps, vocab)
+        stacked = stacked.log_softmax(-1) if normalize_logits else stacked
+        if beam_indices is None:
+            beam_indices = torch.arange(len(stacked), device=sequences.device)[:, None].expand(-1, stacked.shape[1])
+        steps = int((beam_indices >= 0).sum(1).max())
+        beams, tokens = beam_indices[:, :steps].long(), sequences[:, sequences.shape[1] - steps :]
+        columns = torch.arange(steps, device=sequences.device)
+        return stacked[beams.clamp(min=0), columns, tokens].masked_fill(beams < 0, 0.0)
+
+    @property
+    def start_token(self) -> int:
+        """The id of the token with which the decoder starts every sequence."""
+        return self.start_token_for(self.generation_config)
+
+    def start_token_for(self, options: GenerationConfig | GenerationOptions) -> int:
+        """Return the id of the token with which the decoder starts, under given generation options."""
+        stored = self.config.extra.get("decoder_start_token_id")
+        for token in (options.decoder_start_token_id, stored, options.bos_token_id):
+            if token is not None:
+                return int(token)
+        return self.config.pad_token_id or 0
+
+
+class Steps:
+    """The outputs of the model at each step of a generation, for `return_dict_in_generate`."""
+
+    def __init__(self, model: Generator, options: GenerationOptions, ids: Tensor, mask: Tensor | None):
+        self.model, self.options, self.ids = model, options, ids
+        self.mask = torch.ones_like(ids) if mask is None else mask
+        self.read = torch.zeros(0, 0)  # ids that the last step read, (b, w)
+        self.states: list[ModelOutput] = []  # per step
+
+    def trace(self, ids: Tensor) -> None:
+        """Take the ids (b, w) that a step reads, and compute its attentions and hidden states if they are wanted."""
+        self.read, options = ids, self.options
+        if options.output_attentions or options.output_hidden_states:
+            flags = {name: getattr(options, name) for name in ("output_attentions", "output_hidden_states")}
+            self.states.append(self.model.forward(**self.inputs(), **flags, use_cache=False, return_dict=True))
+
+    def inputs(self) -> dict[str, Tensor]:
+        """Return the arguments of `forward` that compute the last step."""
+        ids, mask = self.read.to(self.ids.device), self.mask
+        times = len(ids) // len(mask)
+        mask = mask.repeat_interleave(times, 0)
+        if self.model.config.decoder is not None:
+            source = self.ids.repeat_interleave(times, 0)
+            return {"input_ids": source, "attention_mask": mask, "decoder_input_ids": ids}
+        mask = torch.cat([mask, mask.new_ones(len(ids), ids.shape[1] - mask.shape[1])], 1)
+        return {"input_ids": ids, "attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}
+
+    def output(self, sequences: Tensor, generated: Sequence[Generated], extras: Extras) -> ModelOutput:
+        """Return the output of `generate`."""
+        options, both = self.options, self.model.config.decoder is not None
+        out: dict[str, Any] = {"sequences": sequences}
+        if options.output_scores:
+            out["scores"] = tuple(extras.scores)
+        if options.output_logits:
+            out["logits"] = tuple(extras.logits)
+        if options.num_beams > 1:
+            out["beam_indices"] = self.model._padded([one.beams for one in generated], -1).int()
+            if options.output_scores:
+                out["sequences_scores"] = torch.tensor([one.score for one in generated], device=sequences.device)
+        prefix = "decoder_" if both else ""
+        for name in (f"{prefix}attentions", f"{prefix}hidden_states", *(("cross_attentions",) if both else ())):
+            if self.states and self.states[0].get(name) is not None:
+                steps = enumerate(state[name] for state in self.states)
+                out[name] = tuple(_last(layers, i > 0, "attentions" in name) for i, layers in steps)
+        for name in ("encoder_attentions", "encoder_hidden_states"):
+            if self.states and self.states[0].get(name) is not None:
+                layers, times = self.states[0][name], len(self.read) // len(self.mask)
+                out[name] = tuple(layer[::times] for layer in layers)
+        out["past_key_values"] = DynamicCache(partial(self.model.forward, **self.inputs()), self.read.shape[1])
+        kind = f"Generate{'Beam' * (options.num_beams > 1)}{'EncoderDecoder' if both else 'DecoderOnly'}Output"
+        return CLASSES[kind](out)
+
+
+def _last(layers: Sequence[Tensor], cut: bool, attentions: bool) -> tuple[Tensor, ...]:
+    """Return a step's states of its last column alone, or of all columns for the first step."""
+    return tuple((x[..., -1:, :] if attentions else x[:, -1:]) if cut else x for x in layers)
+
+
+def _without(options: GenerationOptions, processors: Sequence[Any]) -> GenerationOptions:
+    """Return options without those that the user's logits processors apply themselves."""
+    names = [one.option for one in processors if isinstance(one, RuleProcessor) and one.option is not None]
+    values: dict[str, Any] = {name: 0 if name == "top_k" else getattr(GenerationOptions, name) for name in names}
+    return replace(options, **values)
+
+
+def check_row_counts(sources: int, targets: int) -> None:
+    """Raise InputError unless there are as many sources as targets."""
+    if sources != targets:
+        raise InputError(*MESSAGES["row_counts"].format(sources=sources, targets=targets))

@@ -1,0 +1,5 @@
+"""Names that `transformers.utils` has too."""
+
+from gatonegro.utils import logging
+
+__all__ = ["logging"]
