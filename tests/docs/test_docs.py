@@ -16,6 +16,7 @@ from small import ROOT
 
 import gatonegro
 from gatonegro import cli, families, hub
+from gatonegro.compat import ARGUMENTS
 from gatonegro.i18n import override_language
 from gatonegro.tasks import TASKS
 
@@ -28,6 +29,7 @@ PAIRS = [
     [DOCS / "guide.md", DOCS / "guia.md"],
     [DOCS / "command-line.md", DOCS / "linea-de-ordenes.md"],
     [DOCS / "figures.md", DOCS / "cifras.md"],
+    [DOCS / "from-transformers.md", DOCS / "de-transformers.md"],
 ]  # the same page in English and in Spanish
 
 SPANISH = [spanish for _, spanish in PAIRS]
@@ -298,6 +300,21 @@ def test_names_in_the_design_exist(page):
     text = FENCE.sub("", page.read_text(encoding="utf-8"))
     for name in re.findall(r"`([A-Za-z_][\w.]*)(?:\([^`]*\))?`", text):
         assert name.split(".")[-1] in words or (ROOT / name).exists(), f"{page.name}: {name}"
+
+
+def test_the_task_that_is_added(monkeypatch, make_folder):
+    """Stars, as registered by `docs/adding-a-task.md`, is a module of tasks, and has a class and other names."""
+    text = (ROOT / "examples" / "stars.py").read_text(encoding="utf-8").partition("TASKS[")[0]
+    text = text.replace("from gatonegro import pipeline\n", "")
+    text = text.replace("from gatonegro.tasks import TASKS, Encoded", "from gatonegro.tasks.task import Encoded")
+    module = {"__name__": "gatonegro.tasks.stars"}
+    exec(text, module)
+    monkeypatch.setitem(TASKS, "stars", module["STARS"])
+    monkeypatch.setitem(ARGUMENTS, "StarsPipeline.__call__", {"decimals": {"as": "digits"}, "verbose": {"idle": True}})
+    rate = gatonegro.pipeline("stars", make_folder())
+    assert type(rate) is gatonegro.StarsPipeline
+    expected = [round(answer["stars"], 2) for answer in rate(["el gato", "nada"], digits=2)]
+    assert [answer["stars"] for answer in rate(["el gato", "nada"], decimals=2, verbose=True)] == expected
 
 
 @pytest.mark.parametrize(
