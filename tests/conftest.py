@@ -111,8 +111,9 @@ def make_folder(tmp_path_factory):
             "type_vocab_size": 2,
             "id2label": {0: "NEG", 1: "NEU", 2: "POS"},
         }
+        model = Model(Config(**values | config), head)
         torch.manual_seed(seed)
-        model = init_weights(Model(Config(**values | config), head), 0.3)
+        init_weights(model, 0.3)
         model.save_pretrained(folder)
         (folder / "vocab.txt").write_text("\n".join(VOCABULARY) + "\n", encoding="utf-8")
         settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": True, "strip_accents": False}

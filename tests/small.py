@@ -11,7 +11,7 @@ from gatonegro.models import Model, build, init_weights
 from gatonegro.packing import pack
 
 ROOT = Path(__file__).parents[1]
-ENCODERS = [name for name in FAMILIES if "sequence-classification" in FAMILIES[name].heads]
+ENCODERS = [name for name in FAMILIES if "masked-lm" in FAMILIES[name].heads]
 # wide enough for the compiled kernels, whose heads have a multiple of 16 numbers
 WIDE = {
     "vocab_size": 200, "hidden_size": 96, "num_hidden_layers": 3, "num_attention_heads": 3, "intermediate_size": 160,

@@ -9,7 +9,7 @@ import io
 import json
 import warnings
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ The team won the match with two goals at the end.
 This morning the sky was grey and it was cold."""
 PREFIXES = "translate English to French: translate English to German: summarize: "
 
+Writer = Callable[[Path], tuple[list[str], list[str]]]
 Shapes = Iterator[tuple[str, tuple[int, ...]]]
 
 GENERATION: dict[str, dict[str, Any]] = {
@@ -159,11 +160,14 @@ KINDS = tuple(CONFIGS)
 SEEDS = {"marian": 4, "bart": 11, "t5": 4, "t5-v1.1": 15, "gpt2": 0}
 
 
-def make(kind: str, folder: Path, seed: int | None = None, **config: Any) -> Path:
-    """Write a checkpoint of a kind, one of KINDS; `config` overrides config.json, not generation_config.json."""
+def make(kind: str, folder: Path, seed: int | None = None, tokenizer: Writer | None = None, **config: Any) -> Path:
+    """Write a checkpoint of a kind, one of KINDS; `config` overrides config.json, not generation_config.json.
+
+    `tokenizer` writes the tokenizer's files, and returns its tokens and those that are likely to be generated.
+    """
     seed = SEEDS[kind] if seed is None else seed
     folder.mkdir(parents=True, exist_ok=True)
-    vocabulary, known = TOKENIZERS[kind](folder)
+    vocabulary, known = (tokenizer or TOKENIZERS[kind])(folder)
     values: dict[str, Any] = CONFIGS[kind] | {"vocab_size": len(vocabulary), "torch_dtype": "float32"}
     generation = dict(GENERATION[kind])
     if kind == "marian":

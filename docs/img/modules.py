@@ -17,7 +17,7 @@ WIDTH, MARGIN, GAP = 1080, 24, 6  # pixels
 LOW, HIGH = 34, 48  # heights of a row of one or two boxes, and of more
 INK, GREY, LINE, PAPER = "#1b1e25", "#5b606c", "#c9ccd3", "#ffffff"
 GROUPS = {  # colour → the modules of a kind
-    "#fdf1dc": "cli glassbox pipelines tasks training",
+    "#fdf1dc": "cli glassbox pipelines tasks training modeling_outputs",
     "#dff3ef": "models generation engine families nn",
     "#ece6fb": "language checkpoints packing preprocessing documents tokenization",
     "#eef0f3": "batching config hub storage compat checks download utils errors i18n",
@@ -28,6 +28,7 @@ CONTENTS = {
     "pipelines": "pipeline(); the one loop from rows to answers",
     "tasks": "a record per task: encode, predict or generate, decode",
     "training": "one loop: AdamW, schedule, log, resume",
+    "modeling_outputs": "names",
     "models": "the Auto* classes: config, weights and head; padded batches",
     "generation": "greedy, beams and sampling over a KV cache",
     "engine": "optimized modules: precision, int8, kernels, threads",

@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> None:
 
     family = FAMILIES["distilbert"]
     values = {**family.fixed, **SIZES, "vocab_size": len(vocabulary), "extra": {"languages": ["en"]}}
-    config = Config("distilbert", **values).with_labels(list(LABELS))
+    config = Config("distilbert", **values, id2label=dict(enumerate(LABELS)))
     model = optimize_for_training(AutoModelForSequenceClassification.from_config(config))
 
     ids = tokenizer(texts, truncation=True, max_length=128)["input_ids"]

@@ -182,7 +182,7 @@ def save(whole: MultitaskModel, tokenizer: Tokenizer, out: Path) -> None:
     """Save `model`, and `entities`: the layers that entities read, as a separate checkpoint."""
     model = whole.model
     model.save_pretrained(out / "model")
-    config = model.config.with_labels(list(entities.TAGS)).replace(num_hidden_layers=whole.layer)
+    config = model.config.replace(id2label=dict(enumerate(entities.TAGS)), num_hidden_layers=whole.layer)
     lower = AutoModelForTokenClassification.from_config(config)
     with torch.no_grad():
         lower.embeddings.load_state_dict(model.embeddings.state_dict())

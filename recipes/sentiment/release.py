@@ -131,7 +131,7 @@ def finished(run: Path, rows: list[Row]) -> tuple[Model, Tokenizer, float]:
         model.head.output.weight /= t
         model.head.output.bias /= t
     own = {CONFIG_KEY: "spell-emoji", "languages": ["es", "en"]}
-    model.config = model.config.with_labels(list(LABELS)).replace(extra={**model.config.extra, **own})
+    model.config = model.config.replace(id2label=dict(enumerate(LABELS)), extra={**model.config.extra, **own})
     return model, tokenizer, t
 
 

@@ -176,7 +176,7 @@ def train(
     tokenizer = AutoTokenizer.from_pretrained(base)
     labels = len(LABELS)
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=labels)
-    model.config = model.config.with_labels(list(LABELS))
+    model.config.id2label = dict(enumerate(LABELS))
     optimize_for_training(model)
     rows = labelled(data / "sentiment", only_open)
     seen = one_pass(rows, stage.passes, rng)

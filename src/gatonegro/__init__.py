@@ -4,6 +4,7 @@ Public names are imported on first use, so `import gatonegro` is fast.
 """
 
 from importlib import import_module
+from sys import meta_path
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"  # of all three distributions
@@ -75,18 +76,33 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return getattr(import_module(f"gatonegro.{_MODULES[name]}"), name)
-    if name == "utils":
-        return import_module("gatonegro.utils")
-    if name[:1] != "_":
-        from gatonegro.compat import refusal
-
-        if (message := refusal(name)) is not None:
-            raise ImportError(str(message))  # Python would hide the message of an AttributeError
+    if name in ("modeling_outputs", "utils"):
+        return import_module(f"gatonegro.{name}")
     if name[:1].isupper():
         for ends, module in _CLASSES.items():
             if name.endswith(ends) and (found := import_module(f"gatonegro.{module}").find_class(name)) is not None:
                 return found
-    raise AttributeError(f"module 'gatonegro' has no attribute {name!r}")
+    raise AttributeError(_refusal(name) or f"module 'gatonegro' has no attribute {name!r}")
+
+
+def _refusal(name: str) -> str:
+    """Return what to use instead of a name or module of `transformers` that is not here, or "" if unknown."""
+    from gatonegro.compat import refusal
+
+    return "" if name[:1] == "_" else str(refusal(name) or "")
+
+
+class _Refusals:
+    """Finder that finds no module: `from gatonegro import Trainer` looks for one, and hides an AttributeError."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> None:
+        package, _, rest = name.partition(".")
+        if package == __name__ and (message := _refusal(rest)):
+            raise ImportError(message, name=name)
+
+
+meta_path.append(_Refusals)
 
 
 def __dir__() -> list[str]:

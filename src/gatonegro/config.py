@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatonegro import storage
-from gatonegro.checks import Check, number, one_of, optional, short_repr, whole
+from gatonegro.checks import Check, number, one_of, optional, whole
+from gatonegro.compat import accepts
 from gatonegro.errors import ConfigError
-from gatonegro.i18n import Message, catalog, format_int
+from gatonegro.i18n import Message, catalog
 
 MAX_SIZE = 2**31 - 1  # of numbers that size no weight
 MAX_COMPUTED = 2**26  # numbers of a table that is not in the weight file
@@ -36,7 +37,8 @@ FIELD_CHECKS: dict[str, Check] = {
     "relative_attention_num_buckets": whole(0, 2**20),
     "pad_token_id": optional(whole(0, MAX_SIZE)),
     **dict.fromkeys(("layer_norm_eps", "hidden_dropout_prob", "attention_probs_dropout_prob"), number(0, 1)),
-    "classifier_dropout": optional(number(0, 1)),
+    "span_dropout": number(0, 1),
+    **dict.fromkeys(("classifier_dropout", "sequence_dropout"), optional(number(0, 1))),
     "initializer_range": number(0, 1_000_000),
     "problem_type": optional(one_of("regression", "single_label_classification", "multi_label_classification")),
 }  # fmt: skip
@@ -66,19 +68,21 @@ class JsonConfig:
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.to_json_string()}"
 
+    @accepts("PreTrainedConfig.to_json_string")
     def to_json_string(self, use_diff: bool = True) -> str:
         """Return the values as JSON: those of `to_diff_dict`, or all of them."""
         values = self.to_diff_dict() if use_diff else self.to_dict()
         return json.dumps(values, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
-    def to_json_file(self, path: str | Path, use_diff: bool = True) -> None:
+    @accepts("PreTrainedConfig.to_json_string")
+    def to_json_file(self, json_file_path: str | Path, use_diff: bool = True) -> None:
         """Write `to_json_string` to a file.
 
         Args:
-            path: of the file.
+            json_file_path: of the file.
             use_diff: see `to_json_string`.
         """
-        storage.write_text(path, self.to_json_string(use_diff))
+        storage.write_text(json_file_path, self.to_json_string(use_diff))
 
     def _save(self, folder: str | Path, file: str) -> None:
         folder = storage.output_folder(folder)
@@ -108,6 +112,8 @@ class Config:
     hidden_dropout_prob: float = 0.1
     attention_probs_dropout_prob: float = 0.1
     classifier_dropout: float | None = None  # None: hidden_dropout_prob
+    sequence_dropout: float | None = None  # of the head for sequences; None: as the other classifier's
+    span_dropout: float = 0.0  # of the head for question answering
     initializer_range: float = 0.02
     pad_token_id: int | None = 0
     position_rule: str = "column"  # 0, 1, 2 …; or "count": from pad + 1 on, without counting pads
@@ -128,6 +134,7 @@ class Config:
     decoder: Config | None = None  # configuration of the decoder, for an encoder–decoder
     add_cross_attention: bool = False  # the decoder attends to an encoder's output
     decoder_only: bool = False
+    reads_source_twice: bool = False  # the decoder's input is by default the encoder's, shifted right (BART)
     tie_word_embeddings: bool = True  # the language-model head uses the token embeddings
     scale_decoder_outputs: bool = False  # multiply the language-model head's input by 1/√hidden_size
     lm_head_bias: bool = False
@@ -182,6 +189,11 @@ class Config:
         return {label: i for i, label in self.id2label.items()}
 
     @property
+    def head_dropout(self) -> float:
+        """The dropout of a classifier of tokens."""
+        return self.hidden_dropout_prob if self.classifier_dropout is None else self.classifier_dropout
+
+    @property
     def score_function(self) -> str:
         """The name of the function from a classifier's logits to scores: "softmax", "sigmoid" or "none"."""
         several = self.problem_type == "multi_label_classification" or self.num_labels == 1
@@ -211,22 +223,3 @@ class Config:
     def feed_forward_size(self) -> int:
         """The width between the two maps of a feed-forward network."""
         return self.intermediate_size or 4 * self.hidden_size
-
-    def with_labels(self: C, labels: int | Mapping[int, str] | list[str]) -> C:
-        """Return a copy of the configuration with other classification labels.
-
-        Args:
-            labels: their number, a list of their names, or `{0: name, …}`.
-
-        Raises:
-            ConfigError: `labels` is none of these, or too many.
-        """
-        if isinstance(labels, int) and not isinstance(labels, bool) and 0 < labels <= MAX_LABELS:
-            labels = [f"LABEL_{i}" for i in range(labels)]
-        if not isinstance(labels, Mapping | list | tuple):
-            raise ConfigError(*MESSAGES["labels"].format(most=format_int(MAX_LABELS), labels=short_repr(labels)))
-        if not isinstance(labels, Mapping):
-            labels = dict(enumerate(labels))
-        if not all(isinstance(label, str) for label in labels.values()):
-            raise ConfigError("every label's name must be a str.", "el nombre de cada etiqueta debe ser un str.")
-        return self.replace(id2label=dict(labels))

@@ -40,7 +40,6 @@ REVISION_CHECK = Check(
     Message("the name of a branch, tag or commit", "el nombre de una rama, un tag o un commit"),
 )
 ARGUMENTS = "revision", "local_files_only", "cache_dir", "token", "subfolder", "force_download"  # of `locate`
-LOCAL_CHECK = optional(FLAG)  # of `local_files_only` and `force_download`
 PATH_CHECK = Check(lambda x: isinstance(x, str | os.PathLike), Message("a folder's name", "el nombre de una carpeta"))
 # an HTTP library's error for another text would show it
 TOKEN = re.compile(r"[!-~]+")
@@ -346,10 +345,10 @@ def locate(
     """
     if not isinstance(name, str | os.PathLike) or not isinstance(text := os.fspath(name), str):
         raise OptionError(*MESSAGES["no_name"].format(kind=type(name).__name__))
-    LOCAL_CHECK("local_files_only", local_files_only)
-    LOCAL_CHECK("force_download", force_download)
-    for option, path in (("cache_dir", cache_dir), ("subfolder", subfolder)):
-        optional(PATH_CHECK)(option, path)
+    optional(FLAG)("local_files_only", local_files_only)
+    optional(FLAG)("force_download", force_download)
+    optional(PATH_CHECK)("cache_dir", cache_dir)
+    optional(PATH_CHECK)("subfolder", subfolder)
     subfolder = os.fspath(subfolder or "").strip("/")
     if not isinstance(token, bool | None) and not (isinstance(token, str) and TOKEN.fullmatch(token)):
         raise OptionError(*MESSAGES["token"])  # without its value
@@ -357,7 +356,10 @@ def locate(
         with warnings.catch_warnings(), suppress(ImportError):
             warnings.simplefilter("ignore")
             import_module("tqdm.auto")
-    folder = _folder(text)
+    folder = None
+    with suppress(OSError, ValueError, RuntimeError):  # name too long, null character, unknown user in ~user
+        path = Path(text).expanduser()
+        folder = path if text and path.is_dir() else None
     if folder is not None and (text not in BUILT_IN or (folder / "config.json").is_file()):
         return Source(text, folder, revision, subfolder)
     if revision is not None:
@@ -389,13 +391,6 @@ def locate(
     if revision is not None and (not revision or ".." in revision or revision.startswith("/") or "\\" in revision):
         raise HubError(*MESSAGES["no_revision"].format(name=text, revision=revision))
     return HubSource(text, revision, local_files_only, cache_dir, token, subfolder, force_download)
-
-
-def _folder(text: str) -> Path | None:
-    with suppress(OSError, ValueError, RuntimeError):  # name too long, null character, unknown user in ~user
-        path = Path(text).expanduser()
-        return path if text and path.is_dir() else None
-    return None
 
 
 def built_in_models() -> dict[str, Path]:

@@ -86,6 +86,11 @@ class Packed:
         lengths = torch.tensor(self.lengths, dtype=torch.long, device=self.ids.device)
         return lengths.cumsum(0) - lengths
 
+    @property
+    def last_tokens(self) -> Tensor:
+        """The index of each sequence's last token in the packed batch."""
+        return self.first_tokens + torch.tensor(self.lengths, dtype=torch.long, device=self.ids.device) - 1
+
     def indices(self, queried: Sequence[Sequence[int]]) -> Tensor:
         """Return the indices in the packed batch of some tokens of each sequence, given by their indices there."""
         try:

@@ -139,12 +139,12 @@ def test_generate_with_the_tag_of_a_language():
     translations = tokenizer.batch_decode(model.generate(**batch), skip_special_tokens=True)
     assert translations == ["The black cat", "El gato negro"]
     begun = tokenizer("The", add_special_tokens=False, return_tensors="pt")["input_ids"]
-    (ids,) = model.generate(batch["input_ids"][:1], batch["attention_mask"][:1], decoder_input_ids=begun)
+    (ids,) = model.generate(batch["input_ids"][:1], attention_mask=batch["attention_mask"][:1], decoder_input_ids=begun)
     assert tokenizer.decode(ids, skip_special_tokens=True) == "The black cat"
     with pytest.raises(InputError, match="has the id 16999"):
         model.generate(batch["input_ids"].masked_fill(batch["input_ids"] > 5, 16999))
     with pytest.raises(InputError, match="attention_mask"):
-        model.generate(batch["input_ids"], batch["attention_mask"][:, :-1])
+        model.generate(batch["input_ids"], attention_mask=batch["attention_mask"][:, :-1])
 
 
 def run(*words, text=""):

@@ -34,7 +34,7 @@ def save(k, size=10**9, **options):
     "Save a model whose weights and labels all say k."
     for parameter in model.parameters():
         parameter.data.fill_(k)
-    model.config = model.config.with_labels([f"{k} {i}" for i in range(model.config.num_labels)])
+    model.config.id2label = {i: f"{k} {i}" for i in range(model.config.num_labels)}
     model.save_pretrained(folder, max_shard_size=size, **options)
 
 def load():

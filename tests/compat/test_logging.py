@@ -17,8 +17,11 @@ from gatonegro.pipelines.progress import ProgressBar
 
 @pytest.fixture(autouse=True)
 def verbosity():
-    """Restore what the functions change."""
+    """Restore what the functions change, and begin with the reference's default."""
+    level = hf.logging.get_verbosity()
+    hf.logging.set_verbosity_warning()
     yield
+    hf.logging.set_verbosity(level)
     python_logging.getLogger("gatonegro").setLevel(python_logging.NOTSET)
     logging.enable_progress_bar()
 
@@ -66,4 +69,4 @@ def test_a_seed_sets_all_random_numbers():
     assert torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(False)
     with pytest.raises(ImportError, match="deterministic=True"):
-        gatonegro.enable_full_determinism  # noqa: B018
+        from gatonegro import enable_full_determinism  # noqa: F401

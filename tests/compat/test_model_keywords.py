@@ -18,7 +18,6 @@ from gatonegro import (
     AutoModelForSeq2SeqLM,
     AutoModelForSequenceClassification,
 )
-from gatonegro.compat import ARGUMENTS
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, OptionError
 
 IDS = torch.tensor([[2, 7, 9, 11, 3]])
@@ -69,20 +68,6 @@ def test_a_keyword_changes_what_it_changes_in_transformers(classifier, options):
         assert getattr(ours.config, name) == getattr(theirs.config, name), name
 
 
-@pytest.mark.parametrize(
-    "name", [n for n, row in ARGUMENTS["AutoModel.from_pretrained"].items() if row.get("idle") is True]
-)
-def test_idle_keywords_change_no_answer(classifier, name):
-    values = {"attn_implementation": ("eager", "sdpa"), "code_revision": ("main", "other")}.get(name, (True, False))
-    if name in ("tqdm_class", "experts_implementation"):
-        values = (None, None)
-    answers = [logits(hf.AutoModelForSequenceClassification.from_pretrained(classifier, **{name: v})) for v in values]
-    torch.testing.assert_close(*answers, atol=1e-5, rtol=0)
-    for value in values:
-        ours = AutoModelForSequenceClassification.from_pretrained(classifier, **{name: value})
-        torch.testing.assert_close(logits(ours), answers[0], atol=1e-5, rtol=0)
-
-
 def test_family_names_and_bert_names_both_change_the_configuration(folders):
     for name, value in (("n_positions", 20), ("max_position_embeddings", 20)):
         theirs, ours = both("AutoConfig", folders["gpt2"], **{name: value})
@@ -110,9 +95,6 @@ def test_names_of_no_key_are_refused_with_a_hint(classifier):
         AutoModel.from_pretrained(classifier, hidden_dropout_pro=0.2)
     with pytest.raises(OptionError, match=r"no argument cachedir.*cache_dir="):
         AutoConfig.from_pretrained(classifier, cachedir="x")
-    config, unused = AutoConfig.from_pretrained(classifier, return_unused_kwargs=True, num_labels=4, colour="red")
-    theirs = hf.AutoConfig.from_pretrained(classifier, return_unused_kwargs=True, num_labels=4, colour="red")
-    assert (config.num_labels, unused) == (theirs[0].num_labels, theirs[1]) == (4, {"colour": "red"})
 
 
 def test_labels_that_contradict_each_other_are_refused(classifier):

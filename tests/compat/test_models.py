@@ -50,7 +50,10 @@ def batch(model):
     mask = torch.ones_like(ids)
     mask[1, 4:] = 0
     target = {"decoder_input_ids": torch.randint(5, 55, (3, 4), generator=random)}
-    return {"input_ids": ids, "attention_mask": mask, **(target if model.config.decoder else {})}
+    ids[mask.bool().logical_not().roll(-1, 1) & mask.bool()] = 2  # ends of texts, which BART's classifier reads
+    ids[[0, 2], -1] = 2
+    wants_target = model.config.decoder and model.task_head != "sequence-classification"
+    return {"input_ids": ids, "attention_mask": mask, **(target if wants_target else {})}
 
 
 def real(x):
@@ -188,10 +191,13 @@ def test_embeddings(both, name):
     count = ours.config.vocab_size + 100 * ("Masked" not in name)  # whose bias has one size
     ours.set_input_embeddings(torch.nn.Embedding(count, ours.config.hidden_size))
     assert ours.config.vocab_size == ours.get_input_embeddings().num_embeddings == count
-    assert ours.num_labels == 2 and ours(**ours.dummy_inputs, **{k: v for k, v in batch(ours).items() if "dec" in k})
+    assert ours.num_labels == 2 and ours(**batch(ours))
 
 
-@pytest.mark.parametrize("name", ["BertForSequenceClassification", "BartForConditionalGeneration", "GPT2LMHeadModel"])
+CHECKPOINTED = "BertForSequenceClassification BartForConditionalGeneration GPT2LMHeadModel T5ForConditionalGeneration"
+
+
+@pytest.mark.parametrize("name", CHECKPOINTED.split())
 def test_gradient_checkpointing(both, name):
     ours = copy.deepcopy(both(name)[1]).train()
     for part in ours.modules():
@@ -211,3 +217,29 @@ def test_gradient_checkpointing(both, name):
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*grads, strict=True))
     ours.gradient_checkpointing_disable()
     assert not ours.is_gradient_checkpointing
+    ours.gradient_checkpointing_enable()
+    assert ours.is_gradient_checkpointing
+
+
+@pytest.mark.parametrize("kind", ["Bert", "T5", "GPT2"])
+def test_a_new_model_has_random_weights(kind):
+    model = getattr(gatonegro, f"{kind}Model")(getattr(gatonegro, f"{kind}Config")(num_hidden_layers=1, vocab_size=50))
+    std = model.config.initializer_range
+    assert model.get_input_embeddings().weight.std().item() == pytest.approx(std, rel=0.05)
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_resized_embeddings_keep_their_mean():
+    model = gatonegro.BertModel(gatonegro.BertConfig(num_hidden_layers=1, vocab_size=50))
+    before = model.get_input_embeddings().weight.detach().mean(0)
+    assert torch.allclose(model.resize_token_embeddings(500).weight.mean(0), before, atol=1e-4)
+    assert model.resize_token_embeddings(new_num_tokens=61, pad_to_multiple_of=8).weight.shape == (64, 768)
+
+
+def test_attributes_of_classes():
+    kind = gatonegro.BertForMaskedLM
+    assert kind.config_class is gatonegro.BertConfig and kind.base_model_prefix == "bert"
+    assert gatonegro.GPT2LMHeadModel.can_generate() and not kind.can_generate()
+    assert kind.config_class().get_text_config(decoder=True).sub_configs == {}
+    model = kind._from_config(kind.config_class(num_hidden_layers=1, vocab_size=9, gradient_checkpointing=True))
+    assert type(model) is kind and model.is_gradient_checkpointing

@@ -100,7 +100,7 @@ def test_options_of_the_tokenizer(task, make_folder):
     for name in ("tokenizer_kwargs", "tokenize_kwargs"):
         assert pipe(text, **{name: {**plain, "padding": True}}) == pipe(text, **plain) != pipe(text)
     assert pipeline(task, folder, tokenizer_kwargs=plain)(text) == pipe(text, **plain)
-    with pytest.raises(OptionError, match="no option 'colour'"):
+    with pytest.raises(OptionError, match="no argument colour"):
         pipe(text, tokenizer_kwargs={"colour": 1})
 
 

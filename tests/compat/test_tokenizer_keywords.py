@@ -1,6 +1,5 @@
 """Keywords of `AutoTokenizer.from_pretrained` and of saving do what they do in transformers."""
 
-import inspect
 import json
 import shutil
 
@@ -13,7 +12,6 @@ from gatonegro.compat import ARGUMENTS
 from gatonegro.errors import GatonegroError, OptionError
 
 TEXT = "El gato [MASK] </s> es <nuevo> muy bueno, será sencillo."
-PARAMETERS = inspect.signature(AutoTokenizer.from_pretrained).parameters
 
 
 @pytest.fixture(scope="module")

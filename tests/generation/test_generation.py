@@ -14,7 +14,7 @@ from small_checkpoints import KINDS, make
 from gatonegro import AutoModel
 from gatonegro.engine import kernels
 from gatonegro.errors import CheckpointError, InputError, MissingHeadError, OptionError
-from gatonegro.generation import GenerationOptions, generate, is_repeating
+from gatonegro.generation import Extras, GenerationOptions, generate, is_repeating
 from gatonegro.generation.hypothesis import Hypothesis, finish
 from gatonegro.generation.state import DecodingState
 from gatonegro.models import LanguageModel
@@ -55,7 +55,7 @@ def test_ids_and_scores_are_the_references(writers, kind):
         if kind == "gpt2" and record["inputs"] == 1 and record["kwargs"].get("repetition_penalty"):
             continue  # the reference's version 4 punishes pads as if they had been written, version 5 does not
         model, inputs = models[kind], asked(record)
-        options = model.generation_config.with_options(record["kwargs"])
+        options = model.generation_config.resolve().with_options(record["kwargs"])
         begun = inputs["input_ids"].shape[1] if kind == "gpt2" else 1
         generated = model.generate(**inputs, **record["kwargs"]).tolist()
         expected = [until_end(ids, begun, options.eos_ids) for ids in record["ids"]]
@@ -200,7 +200,7 @@ def test_only_what_is_unfinished_is_computed(models):
             rows.clear()
             starts = [[model.start_token]] * 3
             options = replace(how[0], max_new_tokens=None)
-            together = generate(model, texts, starts, [1 + n for n in limits], options)
+            together = generate(model, texts, starts, [1 + n for n in limits], options, Extras())
             assert [generated[0].ids for generated in together] == alone
             steps = [num_beams * sum(n > step for n in limits) for step in range(max(limits))]
             expected = [3, *steps[1:]]  # rows of a source begin alike, and are computed once

@@ -14,6 +14,7 @@ from gatonegro import (
     pipeline,
 )
 from gatonegro.errors import GatonegroError, InputError, OptionError
+from gatonegro.generation import Extras
 from gatonegro.training import fit
 
 IDS = torch.tensor([[5, 6, 1]])
@@ -142,8 +143,16 @@ def test_sampled_sequences_come_in_the_order_in_which_they_were_started(t5):
     """Sequences that end early came first, so that a source's second sequence could be its first."""
     options = {"do_sample": True, "seed": 3, "num_return_sequences": 6, "max_length": 12, "temperature": 3.0}
     chosen = []
-    config = t5.generation_config.with_options(options)
-    (found,) = t5.generate_ids([[5, 6, 1]], options=config, on_token=chosen.append)
-    assert [sequence.new_ids[0] for sequence in found] == chosen[:6]
+
+    class Streamer:
+        def put(self, ids):
+            chosen.append(ids.tolist())
+
+        def end(self):
+            pass
+
+    config = t5.generation_config.resolve().with_options(options)
+    (found,) = t5.generate_ids([[5, 6, 1]], options=config, extras=Extras(streamer=Streamer()))
+    assert [sequence.new_ids[0] for sequence in found] == chosen[1]
     lengths = [len(sequence.ids) for sequence in found]
     assert lengths != sorted(lengths)

@@ -217,8 +217,9 @@ def test_what_is_refused(pair, tmp_path):
     if ours.config.decoder is None:
         return
     ids = torch.tensor([[5, 6, 7]])
-    with pytest.raises(InputError, match="decoder_input_ids"):
-        ours(input_ids=ids)
+    if ours.config.model_type != "bart":  # which reads its input a second time
+        with pytest.raises(InputError, match="decoder_input_ids"):
+            ours(input_ids=ids)
     with pytest.raises(InputError, match="row 0"):
         ours(input_ids=ids, attention_mask=torch.zeros_like(ids), decoder_input_ids=ids)
     with pytest.raises(InputError, match="labels"):

@@ -36,7 +36,8 @@ LOSSES = {
 def test_losses_and_their_gradients(family, name, pair):
     head, config, labels = LOSSES[name]
     theirs, ours, _ = pair(family, head, **config)
-    theirs.config.problem_type = config.get("problem_type")  # which the reference sets by the labels that it meets
+    for model in (theirs, ours):
+        model.config.problem_type = config.get("problem_type")  # which the first labels set
     x = batch(family)
     if isinstance(labels, int):  # for each token, and none where there is none, nor for half of the others
         made = torch.Generator().manual_seed(3)
@@ -46,6 +47,8 @@ def test_losses_and_their_gradients(family, name, pair):
     a, b = theirs(**x, labels=labels), ours(**x, labels=labels)
     assert b.loss.shape == () and a.loss.item() == pytest.approx(b.loss.item(), abs=TOLERANCE)
     assert b[0] is b.loss and b["logits"] is b.logits is b[1] and list(b) == ["loss", "logits"]
+    kept = None if "single" in str(theirs.config.problem_type) else theirs.config.problem_type
+    assert ours.config.problem_type == (config.get("problem_type") or kept)
     theirs.zero_grad()
     ours.zero_grad()
     a.loss.backward()
@@ -58,6 +61,7 @@ def test_losses_and_their_gradients(family, name, pair):
 @pytest.mark.parametrize("family", KINDS)
 def test_labels_that_fit_nothing(family, pair):
     _, ours, _ = pair(family, "ModelForSequenceClassification", num_labels=5)
+    ours.config.problem_type = None
     _, bare, _ = pair(family, "Model")
     _, several, _ = pair(
         family, "ModelForSequenceClassification", num_labels=4, problem_type="multi_label_classification"

@@ -64,7 +64,7 @@ def test_a_saved_model_is_read_by_transformers(kind, tmp_path):
 
 
 def test_dropout_in_training_is_distilberts_alone():
-    assert model("distilbert", "question-answering", classifier_dropout=0.1).head.dropout.p == 0.1
+    assert model("distilbert", "question-answering", span_dropout=0.1).head.dropout.p == 0.1
     assert model("bert", "question-answering").head.dropout.p == 0
 
 

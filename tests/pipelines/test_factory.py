@@ -153,7 +153,7 @@ def test_a_model_object_elsewhere_or_in_another_precision(model, tokenizer, clas
 
 def test_a_model_object_with_labels_for_another_head(model, tokenizer):
     model = copy.copy(model)
-    model.config = model.config.with_labels([f"L{i}" for i in range(model.config.num_labels + 1)])
+    model.config = model.config.replace(id2label={i: f"L{i}" for i in range(model.config.num_labels + 1)})
     with pytest.raises(OptionError, match=r"names \d labels, but its head has \d"):
         pipeline("sentiment-analysis", model=model, tokenizer=tokenizer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,7 +19,8 @@ HERE = Path(__file__).parent
 MESSAGES = catalog(HERE / "messages.json")
 # function → argument of its counterpart in transformers → row
 ARGUMENTS: dict[str, dict[str, dict[str, Any]]] = json.loads((HERE / "arguments.json").read_text(encoding="utf-8"))
-NAMES: dict[str, str] = json.loads((HERE / "names.json").read_text(encoding="utf-8"))  # not here → message
+# pattern of names that are not here → message; the first that matches a whole name counts
+NAMES: dict[str, str] = json.loads((HERE / "names.json").read_text(encoding="utf-8"))
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,7 +35,7 @@ def accepts(table: str) -> Callable[[F], F]:
 
     def decorate(function: F) -> F:
         parameters = inspect.signature(function).parameters
-        own, takes_others = {*parameters}, any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        own, takes_others = {*parameters} - {"self", "cls"}, any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
         @functools.wraps(function)
         def call(*args: Any, **options: Any) -> Any:
@@ -67,7 +69,7 @@ def translate(
         if name in own or (row is None and takes_others):
             target = name
         elif row is None:
-            raise unknown(table, name, [*own, *rows])
+            raise unknown(table, name, own)
         elif "as" in row:
             target = row["as"]
         else:
@@ -80,8 +82,11 @@ def translate(
 
 
 def unknown(function: str, name: str, known: Iterable[str]) -> OptionError:
-    """Return the error for an argument that a function does not know, with the most similar name that it knows."""
-    return OptionError(*MESSAGES["unknown"].format(function=function, name=name, hint=did_you_mean(name, known)))
+    """Return the error for an argument that a function does not know, with the most similar of the known names."""
+    hint, names = did_you_mean(name, known), sorted(known)
+    if not hint.en and len(names) < 30:
+        hint = MESSAGES["known"].format(names=", ".join(names))
+    return OptionError(*MESSAGES["unknown"].format(function=function, name=name, hint=hint))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> Message:
@@ -106,7 +111,13 @@ def check_of(row: Mapping[str, Any]) -> Check:
     return IdleCheck(one_of(*idle).test if idle else lambda value: False, MESSAGES[row["refused"]])
 
 
+@functools.cache
+def patterns() -> dict[re.Pattern[str], str]:
+    """Return `NAMES` with compiled patterns."""
+    return {re.compile(pattern): key for pattern, key in NAMES.items()}
+
+
 def refusal(name: str) -> Message | None:
     """Return what to use instead of a name of `transformers` that this library does not have, or None if unknown."""
-    key = NAMES.get(name)
+    key = next((key for pattern, key in patterns().items() if pattern.fullmatch(name)), None)
     return None if key is None else MESSAGES["no_name"].format(name=name, instead=MESSAGES[key])

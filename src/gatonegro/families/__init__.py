@@ -44,13 +44,13 @@ def find_class(name: str) -> type[PreTrainedConfig] | None:
     return next((cls for family in FAMILIES.values() if (cls := config_class(family)).__name__ == name), None)
 
 
-def load_config(source: hub.Source, head: str | None = None) -> PreTrainedConfig:
-    """Read a model's configuration from its `config.json`, with the values for a task head if one is given."""
+def load_config(source: hub.Source) -> PreTrainedConfig:
+    """Read a model's configuration from its `config.json`."""
     data = source.json("config.json")
     if data is None:
         raise ConfigError(*MESSAGES["no_config"].format(name=source.name))
     try:
-        config = read_config(family_of(data.get("model_type")), data, head)
+        config = read_config(family_of(data.get("model_type")), data)
     except ConfigError as error:
         raise error.within(source.name) from None
     config.name_or_path = source.name

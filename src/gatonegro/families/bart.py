@@ -20,37 +20,45 @@ SHARED_EMBEDDING_ROWS: tuple[NameRow, ...] = (  # encoder and decoder share one 
 def _layers(stack: str, attentions: dict[str, str]) -> tuple[NameRow, ...]:
     """Return the table that maps a checkpoint's tensor names to the model's, for BART's encoder or decoder layers."""
     layer = f"{stack}.layers.{{i}}"  # in both
-    parts = {"q_proj": "query", "k_proj": "key", "v_proj": "value", "out_proj": "output"}
+    parts = {"k_proj": "key", "v_proj": "value", "q_proj": "query", "out_proj": "output"}
+    rows: list[NameRow] = []
+    for name, target in attentions.items():
+        rows += [(f"{layer}.{name}.{part}.*", f"{layer}.{target}.{mine}.*") for part, mine in parts.items()]
+        rows.append((f"{layer}.{name}_layer_norm.*", f"{layer}.{target}_add.norm.*"))
     return (
-        *(
-            (f"{layer}.{name}.{part}.*", f"{layer}.{target}.{target_part}.*")
-            for name, target in attentions.items()
-            for part, target_part in parts.items()
-        ),
-        *((f"{layer}.{name}_layer_norm.*", f"{layer}.{target}_add.norm.*") for name, target in attentions.items()),
+        *rows,
         (f"{layer}.fc1.*", f"{layer}.feed_forward.up.*"),
         (f"{layer}.fc2.*", f"{layer}.feed_forward.down.*"),
         (f"{layer}.final_layer_norm.*", f"{layer}.feed_forward_add.norm.*"),
     )
 
 
-LAYER_ROWS = (
-    *_layers("encoder", {"self_attn": "attention"}),
-    *_layers("decoder", {"self_attn": "attention", "encoder_attn": "cross_attention"}),
+def _rows(norm: bool) -> tuple[NameRow, ...]:
+    """Return the table of BART, whose embeddings have a norm, or of Marian."""
+    shared, *tied = SHARED_EMBEDDING_ROWS
+    rows = [shared]
+    attentions = {"self_attn": "attention", "encoder_attn": "cross_attention"}
+    for row, stack, embeddings in zip(tied, ("encoder", "decoder"), ("embeddings", "decoder_embeddings"), strict=True):
+        rows += [row, (f"{stack}.embed_positions.weight", f"{embeddings}.positions.weight")]  # Marian: computed
+        rows += _layers(stack, attentions if stack == "decoder" else {"self_attn": "attention"})
+        rows += [(f"{stack}.layernorm_embedding.*", f"{embeddings}.norm.*")] if norm else []
+    return tuple(rows)
+
+
+CLASSIFIER_ROWS = (
+    ("classification_head.dense.*", "head.dense.*"),
+    ("classification_head.out_proj.*", "head.output.*"),
 )
 LM_HEAD_ROWS = (("final_logits_bias", "head.bias"), ("lm_head.weight", "embeddings.tokens.weight", "tie"))
 
 BART = Family(
     prefix="model.",
-    rows=(
-        *SHARED_EMBEDDING_ROWS,
-        ("encoder.embed_positions.weight", "embeddings.positions.weight"),
-        ("encoder.layernorm_embedding.*", "embeddings.norm.*"),
-        ("decoder.embed_positions.weight", "decoder_embeddings.positions.weight"),
-        ("decoder.layernorm_embedding.*", "decoder_embeddings.norm.*"),
-        *LAYER_ROWS,
-    ),
-    heads={"none": Head("BartModel"), "seq2seq-lm": Head("BartForConditionalGeneration", LM_HEAD_ROWS)},
+    rows=_rows(norm=True),
+    heads={
+        "none": Head("BartModel"),
+        "seq2seq-lm": Head("BartForConditionalGeneration", LM_HEAD_ROWS),
+        "sequence-classification": Head("BartForSequenceClassification", CLASSIFIER_ROWS),
+    },
     attribute_map={
         "hidden_size": "d_model",
         "num_hidden_layers": "encoder_layers",
@@ -68,23 +76,27 @@ BART = Family(
     },
     defaults=DEFAULTS["bart"],
     value_map={"scale_embedding": {False: {"scale_embedding": False}, True: {"scale_embedding": True}}},
-    fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-5, "lm_head_bias": True, "first_position": 2},
+    fixed={
+        "type_vocab_size": 0,
+        "layer_norm_eps": 1e-5,
+        "lm_head_bias": True,
+        "first_position": 2,
+        "reads_source_twice": True,
+    },
     required={"normalize_before": False, "share_encoder_decoder_embeddings": True},
 )
 MARIAN = replace(
     BART,
-    rows=(
-        *SHARED_EMBEDDING_ROWS,
-        *LAYER_ROWS,
-        (
-            "encoder.embed_positions.weight",
-            "embeddings.positions.weight",
-        ),  # computed, not stored
-        ("decoder.embed_positions.weight", "decoder_embeddings.positions.weight"),
-    ),
+    rows=_rows(norm=False),
     heads={"none": Head("MarianModel"), "seq2seq-lm": Head("MarianMTModel", LM_HEAD_ROWS)},
     defaults=DEFAULTS["marian"],
     aliases={"decoder_vocab_size": "vocab_size"},
-    fixed={**BART.fixed, "first_position": 0, "position_embedding": "sinusoid", "embedding_norm": False},
+    fixed={
+        **BART.fixed,
+        "first_position": 0,
+        "position_embedding": "sinusoid",
+        "embedding_norm": False,
+        "reads_source_twice": False,
+    },
     ignored=("encoder.version", "decoder.version"),
 )

@@ -38,11 +38,11 @@ BERT = Family(
         "masked-lm": Head(
             "BertForMaskedLM",
             (
+                ("cls.predictions.bias", "head.bias"),
                 ("cls.predictions.transform.dense.*", "head.dense.*"),
                 ("cls.predictions.transform.LayerNorm.*", "head.norm.*"),
-                ("cls.predictions.bias", "head.bias"),
-                ("cls.predictions.decoder.bias", "head.bias", "tie"),
                 ("cls.predictions.decoder.weight", "embeddings.tokens.weight", "tie"),
+                ("cls.predictions.decoder.bias", "head.bias", "tie"),
             ),
         ),
     },

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, TypeVar
 
 from gatonegro import hub, storage
 from gatonegro.checks import short_repr, whole
-from gatonegro.compat import accepts, unknown
+from gatonegro.compat import accepts, refusal, unknown
 from gatonegro.config import MAX_LABELS, Config, JsonConfig, check_fields
 from gatonegro.errors import ConfigError
 from gatonegro.families.family import BASE_HEADS, COMMON_DEFAULTS, GENERATION_OPTIONS, MESSAGES, Family
@@ -36,8 +36,9 @@ class PreTrainedConfig(JsonConfig, Config):
 
     family: ClassVar[Family]
     attribute_map: ClassVar[Mapping[str, str]] = {}
+    sub_configs: ClassVar[Mapping[str, Any]] = {}  # of models that read texts and images
+    has_no_defaults_at_init, _attn_implementation = False, "sdpa"
     name_or_path = ""  # where it was loaded from
-    _head: str | None = None  # the task head whose values the fields have: DistilBERT has a dropout of its own for one
 
     def __init__(self, **values: Any):
         if type(self) is PreTrainedConfig:
@@ -48,18 +49,18 @@ class PreTrainedConfig(JsonConfig, Config):
             for name, value in values.items()
             if name in known or name not in GENERATION_OPTIONS
         }
-        self._read({**named, "model_type": known["model_type"]}, None)
+        self._read({**named, "model_type": known["model_type"]})
 
-    def _read(self, data: Mapping[str, Any], head: str | None) -> None:
+    def _read(self, data: Mapping[str, Any]) -> None:
         """Set all fields from the keys of `config.json`."""
-        values = {**FIELDS, **_fields(self.family, data, head)}
+        values = {**FIELDS, **_fields(self.family, data)}
         check_fields(values)
-        vars(self).update(values, _head=head)
+        vars(self).update(values)
 
     def _values(self) -> dict[str, Any]:
         """Return all attributes that `transformers` has, and other keys of `config.json`."""
         aliases = {name: getattr(self, field) for name, field in self.family.aliases.items()}
-        values = {**self.family.defaults, **_keys(self.family, self, self._head), **aliases}
+        values = {**self.family.defaults, **_keys(self.family, self), **aliases}
         return {name: value for name, value in values.items() if name != "num_labels"}
 
     def __getattr__(self, name: str) -> Any:
@@ -71,14 +72,15 @@ class PreTrainedConfig(JsonConfig, Config):
                     return value
                 dtype = getattr(import_module("torch"), value, None)
                 return dtype if type(dtype).__name__ == "dtype" else value
-        raise AttributeError(str(MESSAGES["no_attribute"].format(name=name, kind=type(self).__name__)))
+        message = MESSAGES["no_attribute"].format(name=name, kind=type(self).__name__)
+        raise AttributeError(str(refusal(f"PreTrainedConfig.{name}") or message))
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name.startswith("_") or name == "name_or_path":
             vars(self)[name] = value
             return
         key = ALIASES.get(name, self.attribute_map.get(name, name))
-        data = _keys(self.family, self, self._head)
+        data = _keys(self.family, self)
         if key == "num_labels":
             if type(value) is int and value == self.num_labels:
                 return
@@ -89,30 +91,31 @@ class PreTrainedConfig(JsonConfig, Config):
             if value == getattr(self, key):
                 return
             raise ConfigError(*MESSAGES["fixed"].format(name=name, kind=type(self).__name__))
-        self._read({**data, key: _plain(value)}, self._head)
+        self._read({**data, key: _plain(value)})
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PreTrainedConfig) and self.to_dict() == other.to_dict()
 
     __hash__ = None  # type: ignore[assignment]
 
-    def for_head(self: P, head: str) -> P:
-        """Return the configuration with the values of a model with a task head: itself, where they are the same."""
-        if self.family.config_keys(head) == self.family.config_keys(self._head):
-            return self
-        config = deepcopy(self)
-        config._read(_keys(self.family, self, self._head), head)
-        return config
+    def get_text_config(self: P, decoder: bool | None = None, encoder: bool | None = None) -> P:
+        """Return the configuration itself, which is of a text model.
 
-    def update(self, values: Mapping[str, Any]) -> None:
+        Args:
+            decoder: without meaning here.
+            encoder: without meaning here.
+        """
+        return self
+
+    def update(self, config_dict: Mapping[str, Any]) -> None:
         """Set several attributes, by name."""
-        for name, value in values.items():
+        for name, value in config_dict.items():
             setattr(self, name, value)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all attributes, as `to_dict` in `transformers` does."""
-        values = self._values().items()
-        return deepcopy({k: v for k, v in values if k not in GENERATION_OPTIONS or k in self.family.defaults})
+        left_out = {*GENERATION_OPTIONS, *self.attribute_map} - {*self.family.defaults, *self.attribute_map.values()}
+        return deepcopy({name: value for name, value in self._values().items() if name not in left_out})
 
     def to_diff_dict(self) -> dict[str, Any]:
         """Return the attributes that differ from those that a configuration of any family has."""
@@ -134,42 +137,52 @@ class PreTrainedConfig(JsonConfig, Config):
         self._save(folder, "config.json")
 
     @classmethod
-    def from_dict(cls: type[P], data: Mapping[str, Any], *, return_unused_kwargs: bool = False, **changes: Any) -> Any:
+    def from_dict(cls: type[P], config_dict: Mapping[str, Any], **changes: Any) -> P:
         """Build a configuration from the keys of `config.json`.
 
         Args:
-            data: the keys.
-            return_unused_kwargs: return a pair, the configuration and a dict of those `changes` that are no attributes.
+            config_dict: the keys.
             changes: values of attributes, by name.
 
         Raises:
             ConfigError: a value is not possible.
+            OptionError: there is no such attribute.
         """
-        config = cls(**data)
-        unused = config.change(changes)
-        return (config, unused) if return_unused_kwargs else config
+        config = cls(**config_dict)
+        config.change(changes, "PreTrainedConfig.from_dict")
+        return config
 
-    def change(self, changes: Mapping[str, Any], function: str | None = None) -> dict[str, Any]:
-        """Set attributes that exist, and return the others.
+    def change(self, changes: Mapping[str, Any], function: str) -> None:
+        """Set several attributes for a function that takes their values as arguments.
 
         Args:
             changes: values of attributes, by name.
-            function: the name of a function to which the others are unknown arguments.
+            function: its name, for messages.
 
         Raises:
             ConfigError: a value is not possible, or labels contradict each other.
-            OptionError: there are others, and `function` is given.
+            OptionError: there is no such attribute.
         """
-        unused = {name: value for name, value in changes.items() if not hasattr(self, name)}
-        for name in unused if function is not None else ():
-            raise unknown(str(function), name, [*self._values(), *self.attribute_map, *LABEL_KEYS, *hub.ARGUMENTS])
+        for name in changes:
+            if not hasattr(self, name):
+                raise unknown(function, name, [*self._values(), *self.attribute_map, *LABEL_KEYS, *hub.ARGUMENTS])
         labels = {name: changes[name] for name in LABEL_KEYS if changes.get(name) is not None}
-        self.update({name: value for name, value in changes.items() if name not in {*unused, *LABEL_KEYS}})
+        self.update({name: value for name, value in changes.items() if name not in LABEL_KEYS})
         self.update(dict(reversed(labels.items())))
         labels.pop("id2label", None)
         if any(not isinstance(value, int | Mapping) or getattr(self, name) != value for name, value in labels.items()):
             raise ConfigError(*MESSAGES["labels_differ"].format(id2label=short_repr(dict(self.id2label))))
-        return unused
+
+    @classmethod
+    @accepts("PreTrainedConfig.from_pretrained")
+    def get_config_dict(cls, name: str | Path, **where: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the contents of a model's config.json, and an empty dict.
+
+        Args:
+            name: a folder, a built-in model or a name on the hub.
+            **where: the arguments of `hub.locate`.
+        """
+        return hub.locate(name, **where).json("config.json") or {}, {}
 
     @classmethod
     def from_json_file(cls: type[P], json_file: str | Path) -> P:
@@ -178,18 +191,12 @@ class PreTrainedConfig(JsonConfig, Config):
 
     @classmethod
     @accepts("PreTrainedConfig.from_pretrained")
-    def from_pretrained(
-        cls: type[P],
-        name: str | Path,
-        *,
-        return_unused_kwargs: bool = False,
-        **changes: Any,
-    ) -> Any:
+    def from_pretrained(cls, name: str | Path, *, return_unused_kwargs: bool = False, **changes: Any) -> Any:
         """Load a model's configuration.
 
         Args:
             name: a folder, a built-in model or a name on the hub.
-            return_unused_kwargs: see `from_dict`.
+            return_unused_kwargs: return a pair: the configuration, and a dict of `changes` that are no attributes.
             changes: values of attributes, by name, and the arguments of `hub.locate`, such as `revision`.
 
         Raises:
@@ -203,7 +210,8 @@ class PreTrainedConfig(JsonConfig, Config):
         config = load_config(hub.locate(name, **where))
         if not isinstance(config, cls):
             raise ConfigError(*MESSAGES["other_family"].format(kind=type(config).__name__, name=name, cls=cls.__name__))
-        unused = config.change(changes, None if return_unused_kwargs else "PreTrainedConfig.from_pretrained")
+        unused = {k: value for k, value in changes.items() if return_unused_kwargs and not hasattr(config, k)}
+        config.change({k: changes[k] for k in changes.keys() - unused}, "PreTrainedConfig.from_pretrained")
         return (config, unused) if return_unused_kwargs else config
 
 
@@ -217,34 +225,31 @@ def config_class(family: Family) -> type[PreTrainedConfig]:
     """Return a family's class of configurations, such as `BertConfig`."""
     name = family.heads[family.base_head].architecture.removesuffix("Model") + "Config"
     kind = family.defaults.get("model_type", "")
-    names = {**family.attribute_map, **({"head_dim": "d_kv"} if "d_kv" in family.attribute_map else {})}
-    generates = family.decoder_attribute_map is not None or "causal-lm" in family.heads
     attributes = {
         "__module__": "gatonegro",  # where pickle finds it
         "__doc__": f"The configuration of a model of the family {kind}, see `PreTrainedConfig`.",
         "family": family,
         "model_type": kind,
-        "attribute_map": names,
-        "keys_to_ignore_at_inference": ["past_key_values"] if generates else [],
+        "attribute_map": family.attribute_map,
     }
     return type(name, (PreTrainedConfig,), attributes)
 
 
-def read_config(family: Family, data: Mapping[str, Any], head: str | None = None) -> PreTrainedConfig:
+def read_config(family: Family, data: Mapping[str, Any]) -> PreTrainedConfig:
     """Convert the contents of a `config.json` to a configuration, whose `extra` keeps all of its keys."""
     config: PreTrainedConfig = object.__new__(config_class(family))
-    config._read(data, head)
+    config._read(data)
     config.check()
     return config
 
 
-def _fields(family: Family, data: Mapping[str, Any], head: str | None) -> dict[str, Any]:
+def _fields(family: Family, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of `Config` for the contents of a `config.json`."""
     for key, value in family.required.items():
         if data.get(key, value) != value:
             raise ConfigError(*MESSAGES["unsupported"].format(key=key, value=short_repr(data[key]), only=value))
     values: dict[str, Any] = {}
-    for name, key in family.config_keys(head).items():
+    for name, key in family.config_keys.items():
         value = data.get(key, family.defaults.get(key))
         if value is not None or key in data or key in family.defaults:
             values[name] = value
@@ -293,18 +298,17 @@ def _labels(data: Mapping[str, Any], count: int) -> Mapping[Any, str]:
     return labels
 
 
-def _keys(family: Family, config: Config, head: str | None) -> dict[str, Any]:
+def _keys(family: Family, config: Config) -> dict[str, Any]:
     """Return the keys of `config.json` for a configuration, with labels by their number."""
     data = {key: value for key, value in config.extra.items() if key not in LABEL_KEYS}
     if "torch_dtype" in data:
         data.setdefault("dtype", data.pop("torch_dtype"))
-    for name, key in family.config_keys(head).items():
+    for name, key in family.config_keys.items():
         value = getattr(config, name)
+        if name == "sequence_dropout" and value is None:
+            value = config.head_dropout  # a number in the file
         if key in family.defaults or value != FIELDS[name]:
             data[key] = value
-    key = family.config_keys(head).get("classifier_dropout", "")
-    if key in data and data[key] is None and family.defaults.get(key) is not None:
-        data[key] = config.hidden_dropout_prob  # DistilBERT's is a number
     for key, choices in family.value_map.items():
         matches = (value for value, attrs in choices.items() if all(getattr(config, n) == v for n, v in attrs.items()))
         data[key] = next(matches, data.get(key))
@@ -316,7 +320,7 @@ def _keys(family: Family, config: Config, head: str | None) -> dict[str, Any]:
 
 def write_config(family: Family, config: Config, head: str | None = None) -> dict[str, Any]:
     """Convert a configuration to the contents of a `config.json` that `transformers` can read."""
-    data = _keys(family, config, head)
+    data = _keys(family, config)
     if head in family.heads or head in BASE_HEADS:
         data["architectures"] = [family.heads[head if head in family.heads else family.base_head].architecture]  # type: ignore
     data["id2label"] = {str(i): label for i, label in config.id2label.items()}

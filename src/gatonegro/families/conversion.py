@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,13 +15,12 @@ from gatonegro.families.family import BASE_HEADS, MESSAGES, Family, NameRow
 from gatonegro.i18n import EMPTY
 
 
-@dataclass(frozen=True)
-class MappedName:
+class MappedName(NamedTuple):
     """A tensor's name in a checkpoint, its name or names in the model, and the operation that converts it."""
 
     checkpoint_name: str
     model_names: tuple[str, ...]
-    operation: str
+    operation: str = ""
 
 
 def name_map(family: Family, config: Config, head: str | None) -> list[MappedName]:
@@ -30,13 +30,15 @@ def name_map(family: Family, config: Config, head: str | None) -> list[MappedNam
 
 
 def _expand_rows(rows: tuple[NameRow, ...], config: Config, prefix: str) -> Iterator[MappedName]:
-    for name, target, *operation in rows:
-        targets = target if isinstance(target, tuple) else (target,) if target is not None else ()
-        stack = config.decoder or config if "".join(targets).startswith("decoder.") else config
-        for i in range(stack.num_hidden_layers) if "{i}" in name + "".join(targets) else (0,):
-            for end in ("weight", "bias") if "*" in name else ("",):
-                filled = tuple(x.replace("{i}", str(i)).replace("*", end) for x in (prefix + name, *targets))
-                yield MappedName(filled[0], filled[1:], operation[0] if operation else "")
+    for layers, of_stack in groupby(rows, lambda row: row[0].partition("{i}")[0] if "{i}" in str(row[:2]) else ""):
+        group = list(of_stack)
+        stack = config.decoder or config if "".join(group[0][1] or ()).startswith("decoder.") else config
+        for i in range(stack.num_hidden_layers) if layers else (0,):  # layer by layer, as in `transformers`
+            for name, target, *operation in group if i == 0 else (row for row in group if row[2:] != ("first",)):
+                targets = target if isinstance(target, tuple) else (target,) if target is not None else ()
+                for end in ("weight", "bias") if "*" in name else ("",):
+                    filled = tuple(x.replace("{i}", str(i)).replace("*", end) for x in (prefix + name, *targets))
+                    yield MappedName(filled[0], filled[1:], "".join(operation).removeprefix("first"))
 
 
 def from_checkpoint(
@@ -162,10 +164,8 @@ def declared_heads(family: Family, config: Config) -> list[str]:
 def saved_names(family: Family, config: Config, head: str | None) -> list[MappedName]:
     """Return the names of `name_map` as `transformers` writes them: a base model's have no prefix."""
     prefix = family.prefix if head in BASE_HEADS else ""
-    return [
-        replace(entry, checkpoint_name=entry.checkpoint_name.removeprefix(prefix))
-        for entry in name_map(family, config, head)
-    ]
+    rows = name_map(family, config, head)
+    return [row._replace(checkpoint_name=row.checkpoint_name.removeprefix(prefix)) for row in rows]
 
 
 def to_checkpoint(family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -26,19 +26,16 @@ DISTILBERT = Family(
         "sequence-classification": Head(
             "DistilBertForSequenceClassification",
             (("pre_classifier.*", "head.dense.*"), ("classifier.*", "head.output.*")),
-            config={"classifier_dropout": "seq_classif_dropout"},
         ),
         "token-classification": Head("DistilBertForTokenClassification", (("classifier.*", "head.output.*"),)),
-        "question-answering": Head(
-            "DistilBertForQuestionAnswering", SPAN_ROWS, config={"classifier_dropout": "qa_dropout"}
-        ),
+        "question-answering": Head("DistilBertForQuestionAnswering", SPAN_ROWS),
         "masked-lm": Head(
             "DistilBertForMaskedLM",
             (
                 ("vocab_transform.*", "head.dense.*"),
                 ("vocab_layer_norm.*", "head.norm.*"),
-                ("vocab_projector.bias", "head.bias"),
                 ("vocab_projector.weight", "embeddings.tokens.weight", "tie"),
+                ("vocab_projector.bias", "head.bias"),
             ),
         ),
     },
@@ -50,6 +47,8 @@ DISTILBERT = Family(
         "hidden_act": "activation",
         "hidden_dropout_prob": "dropout",
         "attention_probs_dropout_prob": "attention_dropout",
+        "sequence_dropout": "seq_classif_dropout",
+        "span_dropout": "qa_dropout",
     },
     defaults=DEFAULTS["distilbert"],
     fixed={"type_vocab_size": 0, "layer_norm_eps": 1e-12, "classifier_act": "relu"},

@@ -38,7 +38,6 @@ class Head:
 
     architecture: str
     rows: tuple[NameRow, ...] = ()
-    config: Mapping[str, str] = field(default_factory=dict)  # more of the family's `attribute_map`, for this head
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +57,12 @@ class Family:
     decoder_attribute_map: Mapping[str, str] | None = None  # as `attribute_map`, for an encoder–decoder's decoder
     aliases: Mapping[str, str] = field(default_factory=dict)  # attribute in `transformers` → field of Config
 
-    def config_keys(self, head: str | None) -> dict[str, str]:
-        """Map each `Config` field that config.json stores to its key there, for a model with the given head."""
-        special = {**self.attribute_map, **(self.heads[head].config if head in self.heads else {})}  # type: ignore[index]
+    @property
+    def config_keys(self) -> dict[str, str]:
+        """Map each `Config` field that config.json stores to its key there."""
         names = (*COMMON_FIELDS, *(name for name in OPTIONAL_FIELDS if name in self.attribute_map))
         others = {*self.fixed, *(name for row in self.value_map.values() for fields in row.values() for name in fields)}
-        return {name: special.get(name, name) for name in names if name not in others}
+        return {name: self.attribute_map.get(name, name) for name in names if name not in others}
 
     @property
     def base_head(self) -> str:
@@ -79,4 +78,6 @@ COMMON_FIELDS = (
     "attention_probs_dropout_prob", "classifier_dropout", "initializer_range", "pad_token_id",
 )  # fmt: skip
 # fields of the families whose `attribute_map` has them
-OPTIONAL_FIELDS = ("d_kv", "relative_attention_num_buckets", "relative_attention_max_distance")
+OPTIONAL_FIELDS = (
+    "d_kv", "relative_attention_num_buckets", "relative_attention_max_distance", "sequence_dropout", "span_dropout",
+)  # fmt: skip

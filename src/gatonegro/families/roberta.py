@@ -10,7 +10,7 @@ from gatonegro.families.family import DEFAULTS, Family, Head
 def _family(name: str, model_type: str) -> Family:
     return Family(
         prefix="roberta.",
-        rows=EMBEDDING_ROWS + LAYER_ROWS,
+        rows=(EMBEDDING_ROWS[0], *EMBEDDING_ROWS[2:], EMBEDDING_ROWS[1], *LAYER_ROWS),
         heads={
             "pooler": Head(f"{name}Model", (("roberta.pooler.dense.*", "head.dense.*"),)),
             "sequence-classification": Head(
@@ -22,11 +22,11 @@ def _family(name: str, model_type: str) -> Family:
             "masked-lm": Head(
                 f"{name}ForMaskedLM",
                 (
+                    ("lm_head.bias", "head.bias"),
                     ("lm_head.dense.*", "head.dense.*"),
                     ("lm_head.layer_norm.*", "head.norm.*"),
-                    ("lm_head.bias", "head.bias"),
-                    ("lm_head.decoder.bias", "head.bias", "tie"),
                     ("lm_head.decoder.weight", "embeddings.tokens.weight", "tie"),
+                    ("lm_head.decoder.bias", "head.bias", "tie"),
                 ),
             ),
         },

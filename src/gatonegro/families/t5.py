@@ -11,11 +11,15 @@ from gatonegro.families.family import DEFAULTS, Family, Head, NameRow
 
 def _layers(stack: str, attentions: dict[str, str]) -> tuple[NameRow, ...]:
     """Return the table that maps a checkpoint's tensor names to the model's, for T5's encoder or decoder layers."""
-    layer, rows = f"{stack}.layers.{{i}}", []
+    layer = f"{stack}.layers.{{i}}"
+    rows: list[NameRow] = []
     for number, (name, target) in enumerate(attentions.items()):
         sublayer = f"{stack}.block.{{i}}.layer.{number}"
         for part, target_part in {"q": "query", "k": "key", "v": "value", "o": "output"}.items():
             rows.append((f"{sublayer}.{name}.{part}.weight", f"{layer}.{target}.{target_part}.weight"))
+        if not number:  # the first layer's, which all others use
+            bias = f"{sublayer}.{name}.relative_attention_bias.weight"
+            rows.append((bias, f"{stack}.relative.scores.weight", "first"))
         rows.append((f"{sublayer}.layer_norm.weight", f"{layer}.{target}_add.norm.weight"))
     sublayer = f"{stack}.block.{{i}}.layer.{len(attentions)}"
     for part, target_part in {"wi": "up", "wi_0": "gate", "wi_1": "value", "wo": "down"}.items():
@@ -23,7 +27,6 @@ def _layers(stack: str, attentions: dict[str, str]) -> tuple[NameRow, ...]:
     return (
         *rows,
         (f"{sublayer}.layer_norm.weight", f"{layer}.feed_forward_add.norm.weight"),
-        (f"{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight", f"{stack}.relative.scores.weight"),
         (f"{stack}.final_layer_norm.weight", f"{stack}.norm.weight"),
     )
 
@@ -33,8 +36,9 @@ def _family(name: str, scaled: bool) -> Family:
     return Family(
         prefix="",
         rows=(
-            *SHARED_EMBEDDING_ROWS,
+            *SHARED_EMBEDDING_ROWS[:2],
             *_layers("encoder", {"SelfAttention": "attention"}),
+            SHARED_EMBEDDING_ROWS[2],
             *_layers("decoder", {"SelfAttention": "attention", "EncDecAttention": "cross_attention"}),
         ),
         heads={
@@ -47,6 +51,7 @@ def _family(name: str, scaled: bool) -> Family:
             "num_attention_heads": "num_heads",
             "intermediate_size": "d_ff",
             "d_kv": "d_kv",
+            "head_dim": "d_kv",
             "relative_attention_num_buckets": "relative_attention_num_buckets",
             "relative_attention_max_distance": "relative_attention_max_distance",
             "layer_norm_eps": "layer_norm_epsilon",

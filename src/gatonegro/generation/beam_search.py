@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gatonegro.generation.extras import Extras
 from gatonegro.generation.hypothesis import Generated, Hypothesis, finish, stops_repeating
-from gatonegro.generation.logits import NEG_INF, check_finite, logits_processors
+from gatonegro.generation.logits import NEG_INF, LogitsProcessors, check_finite
 from gatonegro.generation.options import GenerationOptions
 from gatonegro.generation.state import DecodingState, GenerativeModel
 from gatonegro.generation.topk import draw, mask_out, top_k
@@ -48,11 +48,10 @@ class BeamSearch:
         max_lengths: Sequence[int],
         options: GenerationOptions,
         extras: Extras,
+        processors: LogitsProcessors,
+        rng: torch.Generator | None,
     ):
-        inputs = extras.sources or (prompt_ids if sources is None else sources)
-        self.processors = logits_processors(options, inputs, max_lengths, extras.only(), extras.custom())
-        self.extras, self.whole = extras, extras.whole
-        self.rng = torch.Generator().manual_seed(options.seed) if options.seed is not None else None
+        self.extras, self.whole, self.processors, self.rng = extras, extras.whole, processors, rng
         self.max_lengths, self.options = max_lengths, options
         self.eos_ids, self.num_beams = set(options.eos_ids), options.num_beams
         self.num_candidates = max(2, 1 + len(self.eos_ids)) * self.num_beams  # enough for every beam if others end

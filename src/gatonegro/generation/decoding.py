@@ -5,7 +5,7 @@ https://github.com/huggingface/transformers/blob/main/src/transformers/generatio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -26,27 +26,25 @@ def generate(
     prompt_ids: Sequence[Sequence[int]],
     max_lengths: Sequence[int],
     options: GenerationOptions,
-    on_token: Callable[[int], None] | None = None,
-    extras: Extras | None = None,
+    extras: Extras,
 ) -> list[list[Generated]]:
     """Generate `num_return_sequences` sequences for each source sequence, by greedy search, sampling or beam search.
 
     `sources` are the encoder's ids, None without an encoder; `prompt_ids` the decoder's first ids per source, and
-    `max_lengths` count them. `on_token` is called with each token of a single sequence as it is chosen; not with beams.
+    `max_lengths` count them.
     `extras` are the user's functions, and record the steps.
     """
     if not prompt_ids:
         return []
-    extras = Extras() if extras is None else extras
+    inputs = extras.sources or (prompt_ids if sources is None else sources)
+    processors = logits_processors(options, inputs, max_lengths, extras.only(), extras.custom())
+    rng = torch.Generator().manual_seed(options.seed) if options.seed is not None else None
     if options.num_beams > 1:
-        return BeamSearch(model, sources, prompt_ids, max_lengths, options, extras).run()
+        return BeamSearch(model, sources, prompt_ids, max_lengths, options, extras, processors, rng).run()
     repeated = [i for i in range(len(prompt_ids)) for _ in range(options.num_return_sequences)]
     started = [Hypothesis(list(prompt_ids[i]), len(prompt_ids[i]), i) for i in repeated]
     finished: dict[int, Generated] = {}  # by index in `started`
     live = list(range(len(started)))
-    inputs = extras.sources or (prompt_ids if sources is None else sources)
-    processors = logits_processors(options, inputs, max_lengths, extras.only(), extras.custom())
-    rng = torch.Generator().manual_seed(options.seed) if options.seed is not None else None
     eos_ids, whole = set(options.eos_ids), extras.whole
     state = DecodingState(
         model, None if sources is None else [sources[i] for i in repeated], [h.ids for h in started], whole=whole
@@ -79,10 +77,8 @@ def generate(
             hyp.ids.append(token)
             hyp.score += log_prob
             hyp.least = min(hyp.least, log_prob)
-            if on_token is not None:
-                on_token(token)
-        if extras.on_step is not None:
-            extras.on_step([started[i].ids[-1] for i in live])
+        if extras.streamer is not None:
+            extras.streamer.put(torch.tensor([started[i].ids[-1] for i in live]))
         running = []
         for row, (i, stopped) in enumerate(zip(live, extras.stopped([started[i] for i in live]), strict=True)):
             hyp = started[i]

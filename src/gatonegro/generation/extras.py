@@ -25,14 +25,14 @@ class Extras:
     (b, vocab). With one of them, or a record, no row leaves the batch before all are finished.
     """
 
-    prompts: Sequence[Sequence[int]] = ()  # of equal lengths, with padding
+    prompts: Sequence[Sequence[int]] = ()  # of equal lengths, with padding; default: those of the call, padded
     sources: Sequence[Sequence[int]] = ()  # the inputs as the reference penalizes them, with padding
     processors: Sequence[Callable[[Tensor, Tensor], Tensor]] = ()  # (ids, scores) → scores
     criteria: Sequence[Callable[..., Any]] = ()  # (ids, scores) → (b,), true for sequences that end
     allowed: Callable[[int, Tensor], Sequence[int]] | None = None  # (source, ids (w,)) → ids of tokens that may follow
-    on_step: Callable[[list[int]], None] | None = None  # called with the new tokens of all rows
-    trace: Callable[[Tensor], None] | None = None  # called with the ids that a step reads
-    records: bool = False  # keep all scores and logits
+    streamer: Any = None  # object with `put(ids)` and `end()`
+    records: bool = False  # keep the tensors of all steps
+    reads: list[Tensor] = field(default_factory=list)  # per step (b, w), the ids that it reads
     scores: list[Tensor] = field(default_factory=list)  # per step (b, vocab), after all processors
     logits: list[Tensor] = field(default_factory=list)  # per step (b, vocab)
 
@@ -40,7 +40,7 @@ class Extras:
     def whole(self) -> bool:
         """Return True if finished rows must stay in the batch."""
         foreign = any(not isinstance(criterion, RowCriterion) for criterion in self.criteria)
-        return bool(self.processors or foreign or self.on_step or self.trace or self.records)
+        return bool(self.processors or foreign or self.streamer is not None or self.records)
 
     def padded(self, hyps: Sequence[Hypothesis]) -> Tensor:
         """Return sequences in progress as a padded batch of ids (b, w)."""
@@ -68,9 +68,8 @@ class Extras:
 
     def read(self, hyps: Sequence[Hypothesis], logits: Tensor) -> None:
         """Record the ids that a step reads, and the logits that it computes."""
-        if self.trace is not None:
-            self.trace(self.padded(hyps))
         if self.records:
+            self.reads.append(self.padded(hyps))
             self.logits.append(logits.clone())
 
     def record(self, scores: Tensor) -> None:
@@ -83,7 +82,8 @@ class Extras:
         out = [False] * len(hyps)
         for criterion in self.criteria:
             if isinstance(criterion, RowCriterion):
-                ended = [criterion.ends(hyp.ids) for hyp in hyps]
+                rows = ([*self.prompts[hyp.source], *hyp.ids[hyp.prompt_length :]] for hyp in hyps)  # with padding
+                ended = list(map(criterion.ends, rows))
             else:
                 answer = criterion(self.padded(hyps), tuple(self.scores) or None)
                 ended = torch.as_tensor(answer).flatten().tolist()

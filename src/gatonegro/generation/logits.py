@@ -99,10 +99,8 @@ def logits_processors(
         forced.append((options.forced_eos_token_id, lambda hyp: len(hyp.ids) == max_lengths[hyp.source] - 1))
     penalties = [*_penalties(options, sources), *([] if allowed is None else [_only(allowed)])]
     late = [_remove_invalid] if options.remove_invalid_values else []
-    samples, one = options.do_sample or min_tokens is not None, options.num_beams == 1
-    drawn = (
-        warpers(options, min_tokens or (1 if one else len(eos_ids) + 1)) if samples else []
-    )  # one may be an eos token
+    least = min_tokens or (1 if options.num_beams == 1 else len(eos_ids) + 1)  # a beam needs a token that is no eos
+    drawn = warpers(options, least) if options.do_sample or min_tokens is not None else []
     return LogitsProcessors(penalties, masks, forced, [*late, *custom, *drawn])
 
 
@@ -122,8 +120,8 @@ def _penalties(options: GenerationOptions, sources: Sequence[Sequence[int]]) -> 
 def warpers(options: GenerationOptions, min_tokens: int = 1) -> list[LogitsProcessor]:
     """Return the logits processors of sampling, each of which leaves at least `min_tokens` tokens per row.
 
-    Temperature, top-h, top-k and top-p (https://arxiv.org/abs/1904.09751), min-p (https://arxiv.org/abs/2407.01082),
-    typical sampling (https://arxiv.org/abs/2202.00666), epsilon and eta (https://arxiv.org/abs/2210.15191).
+    Temperature, top-k and top-p (https://arxiv.org/abs/1904.09751), min-p (https://arxiv.org/abs/2407.01082) and
+    typical sampling (https://arxiv.org/abs/2202.00666).
     """
 
     def temperature(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
@@ -139,14 +137,6 @@ def warpers(options: GenerationOptions, min_tokens: int = 1) -> list[LogitsProce
         removed[:, -min_tokens:] = False
         logits.masked_fill_(removed.scatter(1, order, removed), NEG_INF)
 
-    def top_h(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
-        best, order = logits.topk(min(100, logits.shape[-1]))
-        log_probs = best.log_softmax(-1)
-        terms = -log_probs.exp() * log_probs  # of the entropy
-        kept = terms.cumsum(-1) <= (options.top_h or 0.0) * terms.nansum(-1, keepdim=True)
-        kept[:, 0] = True
-        logits.masked_fill_(~torch.zeros_like(logits, dtype=torch.bool).scatter(1, order, kept), NEG_INF)
-
     def typical(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
         log_probs = logits.log_softmax(-1)
         probs = log_probs.exp()
@@ -157,32 +147,17 @@ def warpers(options: GenerationOptions, min_tokens: int = 1) -> list[LogitsProce
         removed[:, :min_tokens] = False
         logits.masked_fill_(removed.scatter(1, order, removed), NEG_INF)
 
-    def below(threshold: Callable[[Tensor], Tensor | float]) -> LogitsProcessor:
-        """Return a processor that removes tokens less probable than a threshold, given the probabilities."""
-
-        def warp(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
-            probs, k = logits.softmax(-1), min(min_tokens, logits.shape[-1])
-            removed = (probs < threshold(probs)) & (logits < logits.topk(k).values[:, -1:])
-            logits.masked_fill_(removed, NEG_INF)
-
-        return warp
-
-    def eta(probs: Tensor) -> Tensor:
-        entropy = torch.special.entr(probs).sum(-1, keepdim=True)
-        return (options.eta_cutoff**0.5 * (-entropy).exp()).clamp(max=options.eta_cutoff)
-
-    def relative(probs: Tensor) -> Tensor:
-        return (options.min_p or 0.0) * probs.amax(-1, keepdim=True)
+    def min_p(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+        probs, k = logits.softmax(-1), min(min_tokens, logits.shape[-1])
+        removed = probs < (options.min_p or 0.0) * probs.amax(-1, keepdim=True)
+        logits.masked_fill_(removed & (logits < logits.topk(k).values[:, -1:]), NEG_INF)
 
     table: list[tuple[Any, LogitsProcessor]] = [
         (options.temperature != 1.0, temperature),
-        (options.top_h, top_h),
         (options.top_k, top_k),
         (options.top_p < 1.0, top_p),
-        (options.min_p, below(relative)),
+        (options.min_p, min_p),
         (options.typical_p < 1.0, typical),
-        (0 < options.epsilon_cutoff < 1, below(lambda probs: options.epsilon_cutoff)),
-        (0 < options.eta_cutoff < 1, below(eta)),
     ]
     return [warp for on, warp in table if on]
 

@@ -1,6 +1,6 @@
 """`GenerationOptions`: the options of one text generation, with checks and defaults, named as in `transformers`.
 
-https://huggingface.co/docs/transformers/main_classes/text_generation#transformers.GenerationOptions
+https://huggingface.co/docs/transformers/main_classes/text_generation#transformers.GenerationConfig
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ OPTION_CHECKS: dict[str, Check] = {  # by field of `GenerationOptions`
     **dict.fromkeys(("num_beams", "num_return_sequences"), whole(1, MAX_SEQUENCES)),
     "length_penalty": number(-100, 100),
     **dict.fromkeys(("repetition_penalty", "encoder_repetition_penalty", "temperature"), number(0.0001, 10_000)),
-    **dict.fromkeys(("top_p", "top_h", "typical_p"), number(0, 1, open_low=True)),
-    **dict.fromkeys(("min_p", "epsilon_cutoff", "eta_cutoff"), number(0, 1)),
+    **dict.fromkeys(("top_p", "typical_p"), number(0, 1, open_low=True)),
+    "min_p": number(0, 1),
     "max_time": number(0),
     "early_stopping": one_of(True, False, "never"),
     **dict.fromkeys(("renormalize_logits", "do_sample", "stop_loops", "remove_invalid_values", *OUTPUT_OPTIONS), FLAG),
@@ -119,10 +119,7 @@ class GenerationOptions:
     stop_strings: str | list[str] | None = None
     max_time: float | None = None  # seconds
     min_p: float | None = None
-    top_h: float | None = None
     typical_p: float = 1.0
-    epsilon_cutoff: float = 0.0
-    eta_cutoff: float = 0.0
     encoder_repetition_penalty: float = 1.0
     exponential_decay_length_penalty: list[float] | None = None  # first new token, factor per token
     sequence_bias: Any = None  # pairs of token ids and the number that is added to the last one's logit

@@ -6,10 +6,10 @@ https://huggingface.co/docs/transformers/internal/generation_utils#logitsprocess
 from __future__ import annotations
 
 from collections.abc import Sequence
-from inspect import Parameter, Signature
+from dataclasses import MISSING, field, make_dataclass
+from functools import cache
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from gatonegro.generation.hypothesis import Hypothesis
@@ -22,15 +22,12 @@ TABLE = {
     "MinLengthLogitsProcessor": "min_length eos_token_id ; device",
     "MinNewTokensLengthLogitsProcessor": "prompt_length_to_skip min_new_tokens eos_token_id ; device",
     "TemperatureLogitsWarper": "temperature",
-    "RepetitionPenaltyLogitsProcessor": "penalty:repetition_penalty ; prompt_ignore_length",
+    "RepetitionPenaltyLogitsProcessor": "penalty:repetition_penalty",
     "EncoderRepetitionPenaltyLogitsProcessor": "penalty:encoder_repetition_penalty encoder_input_ids",
     "TopPLogitsWarper": "top_p ; filter_value min_tokens_to_keep",
     "TopKLogitsWarper": "top_k ; filter_value min_tokens_to_keep",
-    "TopHLogitsWarper": "top_h ; filter_value",
     "MinPLogitsWarper": "min_p ; filter_value min_tokens_to_keep",
     "TypicalLogitsWarper": "mass:typical_p ; filter_value min_tokens_to_keep",
-    "EpsilonLogitsWarper": "epsilon:epsilon_cutoff ; filter_value min_tokens_to_keep",
-    "EtaLogitsWarper": "epsilon:eta_cutoff ; filter_value min_tokens_to_keep device",
     "NoRepeatNGramLogitsProcessor": "ngram_size:no_repeat_ngram_size",
     "EncoderNoRepeatNGramLogitsProcessor": "encoder_ngram_size:encoder_no_repeat_ngram_size encoder_input_ids",
     "SequenceBiasLogitsProcessor": "sequence_bias",
@@ -66,17 +63,14 @@ class LogitsProcessorList(list[Any]):
 class RuleProcessor(LogitsProcessor):
     """A logits processor of `transformers`, which applies the rule of one option of generation."""
 
-    __signature__: ClassVar[Signature]
     option: ClassVar[str | None]  # which `generate` leaves to this processor
     names: ClassVar[dict[str, str]]  # parameter → option
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        bound = self.__signature__.bind(*args, **kwargs)
-        bound.apply_defaults()
-        values = {k: v.tolist() if isinstance(v, Tensor) else v for k, v in bound.arguments.items()}
+    def __post_init__(self) -> None:
+        values = {name: v.tolist() if isinstance(v, Tensor) else v for name, v in vars(self).items()}
         vars(self).update(values)
         options: dict[str, Any] = {"top_k": 0} | ({str(self.option): True} if self.option in SWITCHES.values() else {})
-        options |= {self.names[k]: v for k, v in values.items() if k in self.names and v is not None}
+        options |= {option: values[name] for name, option in self.names.items() if values[name] is not None}
         self.options = GenerationOptions(**options)  # which checks them
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
@@ -85,13 +79,9 @@ class RuleProcessor(LogitsProcessor):
         sources: Sequence[Sequence[int]] = values.get("encoder_input_ids", rows)
         skipped = values.get("prompt_length_to_skip", values.get("input_ids_seq_length", values.get("begin_index", 0)))
         hyps = [Hypothesis(ids, skipped, i * len(sources) // count) for i, ids in enumerate(rows)]
-        if values.get("prompt_ignore_length") is not None:
-            ignored = torch.as_tensor(values["prompt_ignore_length"]).expand(count).tolist()
-            hyps = [Hypothesis(hyp.ids[n:], 0, hyp.source) for hyp, n in zip(hyps, ignored, strict=True)]
         function, allowed = values.get("prefix_allowed_tokens_fn"), None
         if function is not None:
-            ids = {id(hyp): (i // values["num_beams"], input_ids[i]) for i, hyp in enumerate(hyps)}
-            allowed = lambda hyp: function(*ids[id(hyp)])  # noqa: E731
+            allowed = lambda hyp: function(hyp.source // values["num_beams"], input_ids[hyp.source])  # noqa: E731
         max_lengths = [values.get("max_length", width + 2)] * max(1, len(sources))
         min_tokens = values.get("min_tokens_to_keep", 1)
         rules = logits_processors(self.options, sources, max_lengths, allowed, min_tokens=min_tokens)
@@ -104,25 +94,27 @@ class RuleProcessor(LogitsProcessor):
         return out.to(scores.dtype)
 
 
-def _class(name: str, table: str) -> type[RuleProcessor]:
-    required, _, others = (part.split() for part in table.partition(";"))
-    pairs = [parameter.partition(":")[::2] for parameter in (*required, *others)]
-    parameters = [
-        Parameter(
-            parameter,
-            Parameter.POSITIONAL_OR_KEYWORD,
-            default=DEFAULTS.get(parameter) if i >= len(required) else Parameter.empty,
-        )
-        for i, (parameter, _) in enumerate(pairs)
+@cache
+def find_processor(name: str) -> type | None:
+    """Return a class of the table, or None; it is built when it is first needed, which takes a millisecond."""
+    if name not in TABLE:
+        return None
+    required, _, others = (part.split() for part in TABLE[name].partition(";"))
+    names = {parameter: option or parameter for parameter, _, option in (entry.partition(":") for entry in required)}
+    names |= {parameter: parameter for parameter in others}
+    fields = [
+        (parameter, Any, field(default=DEFAULTS.get(parameter) if parameter in others else MISSING))
+        for parameter in names
     ]
-    known = GenerationOptions.__dataclass_fields__
-    names = {a: b or a for a, b in pairs if (b or a) in known}
-    others_than = [option for option in names.values() if option not in ("eos_token_id", "max_length")]
-    option = SWITCHES.get(name) or next(iter(others_than), None)
-    body = {"__signature__": Signature(parameters), "names": names, "option": option, "__module__": __name__}
+    names = {a: b for a, b in names.items() if b in GenerationOptions.__dataclass_fields__}
+    own = [option for option in names.values() if option not in ("eos_token_id", "max_length")]
+    option = SWITCHES.get(name) or next(iter(own), None)
     doc = f"`{name}` of `transformers`" + (f", the rule of the option `{option}`." if option else ".")
-    return type(name, (RuleProcessor,), {**body, "__doc__": doc})
+    body = {"names": names, "option": option, "__module__": __name__, "__doc__": doc}
+    return make_dataclass(name, fields, bases=(RuleProcessor,), namespace=body, eq=False)
 
 
-CLASSES = {name: _class(name, table) for name, table in TABLE.items()}
-globals().update(CLASSES)  # for pickle
+def __getattr__(name: str) -> type:
+    if (found := find_processor(name)) is not None:
+        return found  # for pickle
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

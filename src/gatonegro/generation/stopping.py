@@ -78,7 +78,8 @@ class StopStringCriteria(RowCriterion):
 
     def ends(self, ids: Sequence[int]) -> bool:
         """Return True if the text of a sequence has a stop string that the text without its last token lacks."""
-        tail = list(ids[-max(map(len, self.stop_strings)) - TAIL_TOKENS :])
+        longest = max(len(string.encode()) for string in self.stop_strings)  # a token may be one byte
+        tail = list(ids[-longest - TAIL_TOKENS :])
         before, text = (self.tokenizer.decode(some, clean_up_tokenization_spaces=False) for some in (tail[:-1], tail))
         return any(text.count(string) > before.count(string) for string in self.stop_strings)
 
@@ -91,11 +92,6 @@ class StoppingCriteriaList(list[Any]):
         for criterion in self:
             ended |= torch.as_tensor(criterion(input_ids, scores, **kwargs), device=input_ids.device)
         return ended
-
-    @property
-    def max_length(self) -> int | None:
-        """The length of a `MaxLengthCriteria` in the list, or None."""
-        return next((x.max_length for x in self if isinstance(x, MaxLengthCriteria)), None)
 
 
 def criteria_of(options: GenerationOptions, tokenizer: Any) -> list[Any]:

@@ -97,6 +97,6 @@ class TextIteratorStreamer(TextStreamer):
 
     def __next__(self) -> str:
         text = self.text_queue.get(timeout=self.timeout)
-        if text is None:
+        if text == self.stop_signal:
             raise StopIteration
         return text

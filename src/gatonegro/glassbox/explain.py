@@ -271,7 +271,7 @@ def _generation_fields(model: LanguageModel, tokenizer: Tokenizer, ids: list[int
     In that pass every token attends to the same tokens as it did during generation.
     """
     decoder = model.config.decoder
-    config = model.generation_config.with_options(
+    config = model.generation_config.resolve().with_options(
         {"num_beams": 1, "do_sample": False, "max_new_tokens": max_new, "num_return_sequences": 1}
     )
     sources, prompts = (None, [ids]) if decoder is None else ([ids], None)

@@ -24,7 +24,8 @@ from gatonegro.models.loading import (
     one_device,
     resolve_dtype,
 )
-from gatonegro.models.model import Model, init_weights, shared_copy
+from gatonegro.models.model import Model, shared_copy
+from gatonegro.models.named import init_weights
 from gatonegro.models.output import ModelOutput
 from gatonegro.models.scores import SCORE_FUNCTIONS, as_tensor, l2_normalize, softmax
 

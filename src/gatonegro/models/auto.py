@@ -14,7 +14,7 @@ from gatonegro.errors import InputError
 from gatonegro.families import PreTrainedConfig, config_class, family_of
 from gatonegro.generation import GenerationConfig
 from gatonegro.models.loading import build, load, resolve_dtype
-from gatonegro.models.model import MESSAGES, Model, init_weights
+from gatonegro.models.model import MESSAGES, Model
 
 
 class AutoConfig:
@@ -41,6 +41,9 @@ class AutoModel:
 
     head: ClassVar[str] = "pooler"
     model_type: ClassVar[str | None] = None  # of a class of one family
+
+    def __init__(self) -> None:
+        raise InputError(*MESSAGES["not_built"].format(name=type(self).__name__))
 
     @classmethod
     @accepts("AutoModel.from_pretrained")
@@ -119,8 +122,7 @@ class AutoModel:
         if not isinstance(config, Config):
             raise InputError(*MESSAGES["not_config"].format(kind=type(config).__name__))
         head = family_of(config.model_type).base_head if cls.head == "pooler" else cls.head
-        model = init_weights(build(copy.deepcopy(config), head), config.initializer_range)
-        return model.to(resolve_dtype(dtype, torch.float32))
+        return build(copy.deepcopy(config), head).to(resolve_dtype(dtype, torch.float32))
 
 
 class AutoModelForSequenceClassification(AutoModel):

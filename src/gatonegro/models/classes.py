@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
-from gatonegro.families import FAMILIES
+from gatonegro.families import FAMILIES, config_class
 from gatonegro.families.family import BASE_HEADS
-from gatonegro.models.cache import DynamicCache
+from gatonegro.models.cache import DynamicCache, EncoderDecoderCache
 from gatonegro.models.generative import LanguageModel
 from gatonegro.models.model import Model
 from gatonegro.models.output import CLASSES
@@ -30,14 +31,14 @@ def _parent(model_type: str) -> str:
 def named_class(name: str) -> type[Model]:
     """Return the model class of a given name, one of `class_names`."""
     model_type, head = class_names()[name]
+    family, values = FAMILIES[model_type], dict[str, Any](task_head=head)
     if head is not None:
-        parent, values = named_class(_parent(model_type)), {"task_head": head}
+        parent = named_class(_parent(model_type))
     else:
-        generates = "none" in FAMILIES[model_type].heads and FAMILIES[model_type].heads.keys() & {
-            "seq2seq-lm",
-            "causal-lm",
-        }
-        parent, values = LanguageModel if generates else Model, {"model_type": model_type}
+        generates = {"seq2seq-lm", "causal-lm"} & family.heads.keys()
+        parent = LanguageModel if generates else Model
+        values = {"model_type": model_type, "config_class": config_class(family)}
+        values["base_model_prefix"] = family.prefix.rstrip(".")
     return type(name, (parent,), {**values, "__module__": "gatonegro", "__doc__": f"`{name}`, as in `transformers`."})
 
 
@@ -50,5 +51,6 @@ def model_class(model_type: str, head: str) -> type[Model]:
 
 def find_class(name: str) -> type | None:
     """Return the class of models, outputs or caches of a given name in `transformers`, or None."""
-    others = {**CLASSES, "PreTrainedModel": Model, "DynamicCache": DynamicCache}
+    caches = {kind.__name__: kind for kind in (DynamicCache, EncoderDecoderCache)}
+    others = {**CLASSES, **caches, "PreTrainedModel": Model}
     return named_class(name) if name in class_names() else others.get(name)

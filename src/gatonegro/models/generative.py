@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from gatonegro.compat import accepts
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.generation import GenerationConfig
-from gatonegro.models.cache import DynamicCache, cross_attention_inputs, from_new_columns
+from gatonegro.models.cache import DynamicCache, Encoded, EncoderDecoderCache, cross_layout, from_new_columns
 from gatonegro.models.generator import Generator, check_row_counts
 from gatonegro.models.model import MESSAGES, Model, padded_attentions
 from gatonegro.models.output import ModelOutput
@@ -24,6 +23,7 @@ from gatonegro.nn.attention import KV, KVCache
 from gatonegro.nn.decoder import Decoder
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
+from gatonegro.nn.loss import compute_loss
 from gatonegro.nn.recording import layer_attentions, layer_outputs, record_activations
 from gatonegro.packing import Layout, Packed, from_padded, pack, validate_ids
 
@@ -31,7 +31,10 @@ MAX_LOGIT_ROWS = 256  # tokens whose logits are computed at a time, which saves 
 
 
 class LanguageModel(Generator, Model):
-    """A model that generates text: a decoder, or an encoder and a decoder, with a language-model head."""
+    """A model with a decoder, or with an encoder and a decoder: with a language-model head, it generates text.
+
+    With a head for sequence classification, the decoder reads the encoder's text again, and the head its last token.
+    """
 
     decoder: Decoder
     generation_config: GenerationConfig
@@ -86,9 +89,17 @@ class LanguageModel(Generator, Model):
         if self.config.decoder is None:
             x = self.decode(packed)
         else:
-            target = packed if target is None else target
+            target = self._target_of(packed) if target is None else target
             x = self.decode(target, self.encode(packed), Layout(target.lengths, packed.lengths))
-        return self.logits(x if at is None else x[at], packed)
+        return self.logits(x if at is None else x[at], packed if target is None else target)
+
+    def _target_of(self, packed: Packed) -> Packed:
+        """Return what the decoder reads by default: the encoder's tokens, for a classifier after the start token."""
+        if self.head is None or self.head.per == "token":
+            return packed
+        ids = packed.ids.roll(1)
+        ids[packed.first_tokens] = self.start_token
+        return replace(packed, ids=ids)
 
     @accepts("LanguageModel.forward")
     def forward(  # type: ignore[override]
@@ -117,8 +128,8 @@ class LanguageModel(Generator, Model):
             input_ids: (b, s) token ids; or `inputs_embeds` instead.
             attention_mask: (b, s), 0 for padding; without an encoder, also for the columns of `past_key_values`. T5
                 measures distances in tokens, so with holes between tokens its outputs differ from the reference's.
-            decoder_input_ids: (b, w), the target so far, or what follows `past_key_values`; default: `labels`, shifted
-                right by one.
+            decoder_input_ids: (b, w), the target so far, or what follows `past_key_values`; default: `labels`, or in
+                BART `input_ids`, shifted right by one.
             decoder_attention_mask: (b, w), also for the columns of `past_key_values`.
             token_type_ids: (b, s), without an encoder: tokens whose embeddings are added.
             position_ids: (b, s); default: by the family's rule.
@@ -126,9 +137,9 @@ class LanguageModel(Generator, Model):
             decoder_inputs_embeds: (b, w, hidden), instead of `decoder_input_ids`.
             encoder_outputs: the output of `get_encoder()`, or a tuple of its fields, which saves running the encoder.
             past_key_values: the cache that an earlier call returned; this call appends to it.
-            use_cache: True fills the cache in the output at once, False leaves it out; default: as in config.json,
-                and filled when it is used.
-            labels: (b, w), or (b, s) without an encoder; -100 for "none". The loss is the mean over tokens.
+            use_cache: False returns no cache, which saves memory; default: as in config.json.
+            labels: (b, w), or (b, s) without an encoder; -100 for "none". The loss is the mean over tokens. Of a
+                classifier: (b,) classes or (b, labels).
             logits_to_keep: the number of last columns that get logits, or their indices; 0 for all.
             output_attentions: also return each layer's attention probabilities; default: as in config.json.
             output_hidden_states: also return each layer's hidden states; default: as in config.json.
@@ -141,61 +152,61 @@ class LanguageModel(Generator, Model):
             output_attentions, output_hidden_states, return_dict
         )
         decoder = self.config.decoder
-        if labels is not None:
+        classifies = self.head is not None and self.head.per == "sequence"
+        if labels is not None and not classifies:
             labels = validate_ids("labels", labels, self.config.vocab_size, ignored=-100)
-        cache = DynamicCache.of(past_key_values, use_cache, len(self.decoder.layers))
+        cache = past_key_values
+        if not isinstance(cache, DynamicCache | None):
+            raise InputError(*MESSAGES["not_cache"].format(kind=type(cache).__name__))
         if decoder is None:
             new = (input_ids, attention_mask, token_type_ids, position_ids, inputs_embeds)
         else:
             if decoder_input_ids is None and decoder_inputs_embeds is None:
-                if labels is None:
+                source = input_ids if classifies or (labels is None and self.config.reads_source_twice) else labels
+                if source is None:
                     raise InputError(*MESSAGES["no_target"])
-                decoder_input_ids = self.shift_right(labels)
+                decoder_input_ids = self.shift_right(source)
+                if classifies and decoder_attention_mask is None:  # the head reads the column of the last end of text
+                    ends = source == self.config.extra.get("eos_token_id", 2)
+                    if not ends.any(1).all():
+                        raise InputError(*MESSAGES["no_end"].format(row=int((~ends.any(1)).nonzero()[0])))
+                    decoder_attention_mask = ends.flip(1).cumsum(1).flip(1) > 0
             new = (decoder_input_ids, decoder_attention_mask, None, None, decoder_inputs_embeds)
-            if cache is not None and cache.source is not None:
-                packed, source_padding = cache.source
-            elif encoder_outputs is not None:
-                packed, source_padding = from_padded(self.config, None, attention_mask, None, None, encoder_outputs[0])
-            else:
-                packed, source_padding = from_padded(
-                    self.config, input_ids, attention_mask, None, position_ids, inputs_embeds
-                )
-        target, padding, mask = from_new_columns(decoder or self.config, cache.width if cache is not None else 0, *new)
-        if decoder is not None:
-            if not padding.mask.shape[1]:
-                raise InputError(*MESSAGES["prompt_length"].format(row=0, length=0, most=decoder.max_tokens - 1))
-            check_row_counts(len(source_padding.mask), len(padding.mask))
-        layout, key_padding = (None, padding) if cache is None else cache.append(target, padding, mask)
-        kv_caches, cross = None if cache is None else cache.layers, None
+        width = 0 if cache is None else cache.get_seq_length()
+        target, padding, mask = from_new_columns(decoder or self.config, width, *new)
+        # BART and Marian return no cache with labels
+        drops = decoder is not None and decoder.position_embedding != "none" and labels is not None
+        drops = drops or (self.training and self.is_gradient_checkpointing)
+        if not drops and (self.config.extra.get("use_cache", True) if use_cache is None else use_cache):
+            new_cache = DynamicCache if decoder is None else EncoderDecoderCache
+            cache = new_cache() if cache is None else cache
+        memory, cross, encoded = None, None, None if cache is None else cache.encoded
         out: dict[str, Any] = {}
         with record_activations(self, enabled=output_attentions or output_hidden_states) as activations:
-            if decoder is None:
-                x = self.decode(target, None, None, kv_caches, layout)  # (t, hidden)
-            else:
-                if cache is not None and cache.memory is not None:
-                    memory = cache.memory
-                else:
-                    memory = self.encode(packed) if encoder_outputs is None else packed.embeds  # type: ignore
-                ends = packed, source_padding, target, padding
-                if cache is None:
-                    memory_in_order, cross = cross_attention_inputs(memory, *ends)
-                    x = self.decode(target, memory_in_order, cross)  # (t, hidden)
-                else:
-                    slots, cross = cross_attention_inputs(torch.arange(len(memory), device=memory.device), *ends)
-                    projected = cache.projected(self.decoder, memory, packed, source_padding)
-                    x = self.decode(target, projected, replace(cross, key_slots=slots), kv_caches, layout)
-                out["encoder_last_hidden_state"] = source_padding.restore(memory)
+            if decoder is not None:
+                if not padding.mask.shape[1]:
+                    raise InputError(*MESSAGES["prompt_length"].format(row=0, length=0, most=decoder.max_tokens - 1))
+                if encoded is None:
+                    encoded = self._encoded(input_ids, attention_mask, position_ids, inputs_embeds, encoder_outputs)
+                check_row_counts(len(encoded.padding.mask), len(padding.mask))
+                memory, cross = encoded.kv, cross_layout(encoded, target, padding)
+                out["encoder_last_hidden_state"] = encoded.padding.restore(encoded.states)
+            kv_caches, layout, key_padding = None, target.layout, padding
+            if cache is not None:
+                layout, key_padding = cache.append(target, padding, mask, len(self.decoder.layers))
+                kv_caches, cache.encoded = cache.layers, encoded
+            x = self.decode(target, memory, cross, kv_caches, layout)  # (t, hidden)
         stacks = [("", "decoder", "embeddings", padding, key_padding, self.config)]
-        if decoder is not None:
+        if decoder is not None and encoded is not None:
             stacks = [("decoder_", "decoder", "decoder_embeddings", padding, key_padding, decoder)]
             if f"encoder.layers.{len(self.encoder.layers) - 1}" in activations:
-                stacks.append(("encoder_", "encoder", "embeddings", source_padding, source_padding, self.config))
+                stacks.append(("encoder_", "encoder", "embeddings", encoded.padding, encoded.padding, self.config))
             elif isinstance(encoder_outputs, Mapping):
                 out["encoder_hidden_states"] = encoder_outputs.get("hidden_states")
                 out["encoder_attentions"] = encoder_outputs.get("attentions")
             if output_attentions:
                 layers = layer_attentions(self, activations, "decoder", "cross_attention")
-                out["cross_attentions"] = padded_attentions(layers, decoder, padding, source_padding)
+                out["cross_attentions"] = padded_attentions(layers, decoder, padding, encoded.padding)
         for prefix, stack, embeddings, stack_padding, keys, config in stacks:
             if output_hidden_states:
                 states = layer_outputs(self, activations, stack, embeddings)
@@ -205,13 +216,17 @@ class LanguageModel(Generator, Model):
                 out[f"{prefix}attentions"] = padded_attentions(layers, config, stack_padding, keys)
         if self.head is None:
             out["last_hidden_state"] = padding.restore(x)
+        elif classifies:
+            out["logits"] = padding.restore_sequences(self.logits(x, target))
         elif isinstance(logits_to_keep, int) and not logits_to_keep:
             out["logits"] = padding.restore(self.logits(x, target))
         else:
             kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
             x = padding.restore(x)[:, kept]  # (b, kept, hidden)
             out["logits"] = self.logits(x.flatten(0, 1), target).unflatten(0, x.shape[:2])
-        if labels is not None:
+        if labels is not None and classifies:
+            out["loss"] = compute_loss(self.config, self.task_head, out["logits"], labels)
+        elif labels is not None:
             logits = out.get("logits")
             if logits is None or labels.shape != logits.shape[:2]:
                 raise InputError(
@@ -220,25 +235,23 @@ class LanguageModel(Generator, Model):
             if decoder is None:  # each token predicts the next one
                 logits, labels = logits[:, :-1], labels[:, 1:]
             out["loss"] = F.cross_entropy(logits.flatten(0, 1), labels.flatten().long())
-        # BART and Marian return no cache with labels
-        drops = use_cache is False or (decoder is not None and decoder.position_embedding != "none" and "loss" in out)
-        if cache is None and not drops and self.config.extra.get("use_cache", True):
-            inputs: dict[str, Any] = {
-                "attention_mask": attention_mask,
-                "decoder_attention_mask": decoder_attention_mask,
-            }
-            if decoder is None:
-                inputs |= {"input_ids": input_ids, "inputs_embeds": inputs_embeds}
-                inputs |= {"position_ids": position_ids, "token_type_ids": token_type_ids}
-            else:
-                inputs |= {"decoder_input_ids": decoder_input_ids, "decoder_inputs_embeds": decoder_inputs_embeds}
-                inputs["encoder_outputs"] = (out["encoder_last_hidden_state"],)
-            cache = DynamicCache(partial(self.forward, **inputs, logits_to_keep=1), padding.mask.shape[1])
-        out["past_key_values"] = None if drops else cache
+        out["past_key_values"] = None if drops or use_cache is False else cache
         return self._output(out, return_dict)
 
+    def _encoded(
+        self, ids: Tensor | None, mask: Tensor | None, positions: Tensor | None, embeds: Tensor | None, outputs: Any
+    ) -> Encoded:
+        """Return the encoder's output for a padded batch, or for `outputs`, an earlier output of the encoder."""
+        if outputs is not None:
+            packed, padding = from_padded(self.config, None, mask, None, None, outputs[0])
+        else:
+            packed, padding = from_padded(self.config, ids, mask, None, positions, embeds)
+        memory = self.encode(packed) if outputs is None else packed.embeds
+        assert memory is not None
+        return Encoded(memory, packed.lengths, padding, self.decoder.project_memory(memory))
+
     def _extra_files(self) -> dict[str, dict[str, Any]]:
-        return {"generation_config.json": self.generation_config.to_diff_dict()}
+        return {"generation_config.json": self.generation_config.to_diff_dict()} if self.can_generate() else {}
 
     @torch.inference_mode()
     def token_log_probs(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[np.ndarray]:
@@ -287,3 +300,5 @@ class LanguageModel(Generator, Model):
         """Return the decoder's input ids for training on `labels`: the start token, then all labels but the last."""
         shifted = torch.cat([labels.new_full((len(labels), 1), self.start_token), labels[:, :-1]], dim=1)
         return shifted.masked_fill(shifted == -100, self.config.pad_token_id or 0)
+
+    prepare_decoder_input_ids_from_labels = shift_right

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gatonegro.compat import accepts
+from gatonegro.compat.border import MESSAGES as COMPAT_MESSAGES
 from gatonegro.config import Config
 from gatonegro.errors import InputError, MissingHeadError, OptionError
 from gatonegro.generation import (
@@ -24,7 +25,6 @@ from gatonegro.generation import (
     generate,
 )
 from gatonegro.generation.options import MESSAGES as GENERATION_MESSAGES
-from gatonegro.models.cache import DynamicCache
 from gatonegro.models.model import MESSAGES
 from gatonegro.models.output import CLASSES, ModelOutput
 from gatonegro.packing import unpad_ids
@@ -84,6 +84,8 @@ class Generator:
         """
         self._check_head()
         config = self._options(generation_config, options)
+        if inputs is not None and input_ids is not None:
+            raise OptionError(*COMPAT_MESSAGES["twice"].format(name="inputs", other="input_ids"))
         ids = inputs if input_ids is None else input_ids
         if ids is None and self.config.decoder is None and config.bos_token_id is not None:
             ids = torch.tensor([[config.bos_token_id]])
@@ -102,32 +104,20 @@ class Generator:
                 if all(ids[0] != start for ids in prompt_ids):
                     prompt_ids = [[start, *ids] for ids in prompt_ids]
             padded = prompt_ids
-        width = max(map(len, padded), default=1)
         if config.max_new_tokens is None and config.max_length is not None:  # which counts padding
+            width = max(map(len, padded), default=1)
             config = replace(config, max_length=None, max_new_tokens=max(1, config.max_length - width))
         config = _without(config, logits_processor or ())
         extras = Extras(
-            [[config.fill_id] * (width - len(row)) + row for row in padded],
+            ids.tolist() if sources is None else (),
             ids.tolist(),
             logits_processor or (),
             [*criteria_of(config, tokenizer), *(stopping_criteria or ())],
             prefix_allowed_tokens_fn,
-            records=config.return_dict_in_generate,
+            streamer,
+            config.return_dict_in_generate,
         )
-        if streamer is not None:
-            if config.num_beams > 1:
-                raise OptionError(*GENERATION_MESSAGES["stream_beams"])
-            repeated = [row for row in extras.prompts for _ in range(config.num_return_sequences)]
-            extras.on_step = lambda tokens: streamer.put(torch.tensor(tokens))
-            streamer.put(torch.tensor(repeated))
-        steps = Steps(self, config, ids, attention_mask)
-        if config.return_dict_in_generate:
-            extras.trace = steps.trace
-        try:
-            outputs = self.generate_ids(sources, prompt_ids, config, extras=extras)
-        finally:
-            if streamer is not None:
-                streamer.end()
+        outputs = self.generate_ids(sources, prompt_ids, config, extras)
         fill = config.fill_id
         if config.num_beams > 1 and config.eos_ids:  # as in the reference
             fill = config.pad_token_id or config.eos_ids[0]
@@ -135,7 +125,9 @@ class Generator:
         sequences = self._padded([[*row, *one.new_ids] for row, one in pairs], fill)
         if not config.return_dict_in_generate:
             return sequences
-        return steps.output(sequences, [one for _, one in pairs], extras)
+        mask = torch.ones_like(ids) if attention_mask is None else attention_mask
+        source = {"input_ids": ids, "attention_mask": mask}
+        return _detailed_output(self, config, source, sequences, [one for _, one in pairs], extras)
 
     def _options(self, generation_config: GenerationConfig | None, options: dict[str, Any]) -> GenerationOptions:
         """Return the options of a call: its own, before those of its configuration, before the model's."""
@@ -154,7 +146,7 @@ class Generator:
         return torch.tensor(filled, dtype=torch.long, device=self.device).view(len(rows), longest)
 
     def _check_head(self) -> None:
-        if self.head is None:
+        if self.head is None or self.head.per == "sequence":
             raise MissingHeadError(*MESSAGES["no_head"])
 
     def generate_ids(
@@ -162,7 +154,6 @@ class Generator:
         sources: Sequence[Sequence[int]] | None,
         prompt_ids: Sequence[Sequence[int]] | None = None,
         options: GenerationConfig | GenerationOptions | None = None,
-        on_token: Callable[[int], None] | None = None,
         extras: Extras | None = None,
     ) -> list[list[Generated]]:
         """Generate `num_return_sequences` sequences of ids per source, best first in beam search, without padding.
@@ -171,11 +162,10 @@ class Generator:
             sources: the encoder's ids per source; None without an encoder.
             prompt_ids: the decoder's first ids per source; default: `decoder_start_token_id`.
             options: the options of generation; default: those of the model's files.
-            on_token: called with each token of a single sequence as soon as it is chosen.
             extras: the user's functions, and the record of the steps.
 
         Raises:
-            OptionError: a token id is outside the vocabulary, or the options mask every token.
+            OptionError: a token id is outside the vocabulary, the options mask every token, or a streamer meets beams.
             InputError: a prompt is empty or too long for the model, or the numbers of rows differ.
             MissingHeadError: the model has no head.
         """
@@ -193,7 +183,20 @@ class Generator:
             if not 0 < len(ids) < max_tokens:
                 raise InputError(*MESSAGES["prompt_length"].format(row=i, length=len(ids), most=max_tokens - 1))
         max_lengths = [min(options.max_length_after(len(ids)), max_tokens) for ids in prompt_ids]
-        return generate(self, sources, prompt_ids, max_lengths, options, on_token, extras)  # type: ignore[arg-type]
+        extras = Extras() if extras is None else extras
+        if not extras.prompts:
+            width = max(map(len, prompt_ids), default=0)
+            extras.prompts = [[options.fill_id] * (width - len(ids)) + [*ids] for ids in prompt_ids]
+        streamer = extras.streamer
+        if streamer is not None and options.num_beams > 1:
+            raise OptionError(*GENERATION_MESSAGES["stream_beams"])
+        try:
+            if streamer is not None:
+                streamer.put(torch.tensor([ids for ids in extras.prompts for _ in range(options.num_return_sequences)]))
+            return generate(self, sources, prompt_ids, max_lengths, options, extras)  # type: ignore[arg-type]
+        finally:
+            if streamer is not None:
+                streamer.end()
 
     def compute_transition_scores(
         self,
@@ -233,57 +236,49 @@ class Generator:
         return self.config.pad_token_id or 0
 
 
-class Steps:
-    """The outputs of the model at each step of a generation, for `return_dict_in_generate`."""
+def _detailed_output(
+    model: Generator,
+    options: GenerationOptions,
+    source: dict[str, Tensor],
+    sequences: Tensor,
+    generated: Sequence[Generated],
+    extras: Extras,
+) -> ModelOutput:
+    """Return the output of `generate` with `return_dict_in_generate`; attentions and states need a pass per step.
 
-    def __init__(self, model: Generator, options: GenerationOptions, ids: Tensor, mask: Tensor | None):
-        self.model, self.options, self.ids = model, options, ids
-        self.mask = torch.ones_like(ids) if mask is None else mask
-        self.read = torch.zeros(0, 0)  # ids that the last step read, (b, w)
-        self.states: list[ModelOutput] = []  # per step
-
-    def trace(self, ids: Tensor) -> None:
-        """Take the ids (b, w) that a step reads, and compute its attentions and hidden states if they are wanted."""
-        self.read, options = ids, self.options
-        if options.output_attentions or options.output_hidden_states:
-            flags = {name: getattr(options, name) for name in ("output_attentions", "output_hidden_states")}
-            self.states.append(self.model.forward(**self.inputs(), **flags, use_cache=False, return_dict=True))
-
-    def inputs(self) -> dict[str, Tensor]:
-        """Return the arguments of `forward` that compute the last step."""
-        ids, mask = self.read.to(self.ids.device), self.mask
-        times = len(ids) // len(mask)
-        mask = mask.repeat_interleave(times, 0)
-        if self.model.config.decoder is not None:
-            source = self.ids.repeat_interleave(times, 0)
-            return {"input_ids": source, "attention_mask": mask, "decoder_input_ids": ids}
-        mask = torch.cat([mask, mask.new_ones(len(ids), ids.shape[1] - mask.shape[1])], 1)
-        return {"input_ids": ids, "attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}
-
-    def output(self, sequences: Tensor, generated: Sequence[Generated], extras: Extras) -> ModelOutput:
-        """Return the output of `generate`."""
-        options, both = self.options, self.model.config.decoder is not None
-        out: dict[str, Any] = {"sequences": sequences}
+    `source` has the arguments `input_ids` and `attention_mask` of `generate`.
+    """
+    flags = {name: getattr(options, name) for name in ("output_attentions", "output_hidden_states")}
+    both, states = model.config.decoder is not None, []
+    times = len(extras.reads[-1]) // len(source["input_ids"])  # rows per source
+    source = {name: tensor.repeat_interleave(times, 0) for name, tensor in source.items()}
+    for ids in extras.reads if any(flags.values()) else extras.reads[-1:]:
+        ids = ids.to(sequences.device)
+        if both:
+            inputs = {**source, "decoder_input_ids": ids}
+        else:
+            mask = F.pad(source["attention_mask"], (0, ids.shape[1] - source["input_ids"].shape[1]), value=1)
+            inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}
+        states.append(model.forward(**inputs, **flags, use_cache=True, return_dict=True))
+    out: dict[str, Any] = {"sequences": sequences, "past_key_values": states[-1].past_key_values}
+    if options.output_scores:
+        out["scores"] = tuple(extras.scores)
+    if options.output_logits:
+        out["logits"] = tuple(extras.logits)
+    if options.num_beams > 1:
+        out["beam_indices"] = model._padded([one.beams for one in generated], -1).int()
         if options.output_scores:
-            out["scores"] = tuple(extras.scores)
-        if options.output_logits:
-            out["logits"] = tuple(extras.logits)
-        if options.num_beams > 1:
-            out["beam_indices"] = self.model._padded([one.beams for one in generated], -1).int()
-            if options.output_scores:
-                out["sequences_scores"] = torch.tensor([one.score for one in generated], device=sequences.device)
-        prefix = "decoder_" if both else ""
-        for name in (f"{prefix}attentions", f"{prefix}hidden_states", *(("cross_attentions",) if both else ())):
-            if self.states and self.states[0].get(name) is not None:
-                steps = enumerate(state[name] for state in self.states)
-                out[name] = tuple(_last(layers, i > 0, "attentions" in name) for i, layers in steps)
-        for name in ("encoder_attentions", "encoder_hidden_states"):
-            if self.states and self.states[0].get(name) is not None:
-                layers, times = self.states[0][name], len(self.read) // len(self.mask)
-                out[name] = tuple(layer[::times] for layer in layers)
-        out["past_key_values"] = DynamicCache(partial(self.model.forward, **self.inputs()), self.read.shape[1])
-        kind = f"Generate{'Beam' * (options.num_beams > 1)}{'EncoderDecoder' if both else 'DecoderOnly'}Output"
-        return CLASSES[kind](out)
+            out["sequences_scores"] = torch.tensor([one.score for one in generated], device=sequences.device)
+    prefix = "decoder_" if both else ""
+    for name in (f"{prefix}attentions", f"{prefix}hidden_states", *(("cross_attentions",) if both else ())):
+        if states[0].get(name) is not None:
+            steps = enumerate(state[name] for state in states)
+            out[name] = tuple(_last(layers, i > 0, "attentions" in name) for i, layers in steps)
+    for name in ("encoder_attentions", "encoder_hidden_states"):
+        if states[0].get(name) is not None:
+            out[name] = tuple(layer[::times] for layer in states[0][name])
+    kind = f"Generate{'Beam' * (options.num_beams > 1)}{'EncoderDecoder' if both else 'DecoderOnly'}Output"
+    return CLASSES[kind](out)
 
 
 def _last(layers: Sequence[Tensor], cut: bool, attentions: bool) -> tuple[Tensor, ...]:

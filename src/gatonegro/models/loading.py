@@ -26,13 +26,15 @@ from gatonegro.families.conversion import (
     name_map,
     normalize_names,
     resolve_tying,
+    saved_names,
     without_other_heads,
 )
 from gatonegro.families.family import BASE_HEADS
-from gatonegro.generation import GenerationConfig, read_options
+from gatonegro.generation import GenerationConfig
 from gatonegro.models.classes import model_class
 from gatonegro.models.generative import LanguageModel
-from gatonegro.models.model import MESSAGES, Model, init_weights
+from gatonegro.models.model import MESSAGES, Model
+from gatonegro.models.named import init_weights
 from gatonegro.nn.heads import HEADS
 from gatonegro.preprocessing import CONFIG_KEY, preprocessing_name
 from gatonegro.tokenization import TOKENIZER_FILES
@@ -87,9 +89,9 @@ def load(
         config = copy.deepcopy(config)
     elif isinstance(config, Config):
         family = family_of(config.model_type)
-        config = read_config(family, write_config(family, config, head), head)
+        config = read_config(family, write_config(family, config, head))
     else:
-        config = load_config(source if config is None else hub.locate(config, **where), head)
+        config = load_config(source if config is None else hub.locate(config, **where))
     if model_type not in (None, config.model_type):
         wanted = model_class(str(model_type), head).__name__
         raise InputError(*MESSAGES["other_family"].format(wanted=wanted, kind=config.model_type)).within(source.name)
@@ -115,7 +117,7 @@ def load(
             model.generation_config = GenerationConfig.from_model_config(config)
         else:
             ids = {name: value for name, value in config.extra.items() if name.endswith("_token_id")}
-            model.generation_config = read_options({**ids, **data})
+            model.generation_config = GenerationConfig.from_dict({**ids, **data})
     if (preprocessing := preprocessing_name(source.name, config.extra.get(CONFIG_KEY))) is not None:  # for saved copies
         model.config = model.config.replace(extra={**model.config.extra, CONFIG_KEY: preprocessing})
     model.config.update({"dtype": model.dtype})  # type: ignore[attr-defined]
@@ -188,8 +190,6 @@ def _model_files(folder: Path) -> set[str]:
 
 def build(config: Config, head: str) -> Model:
     """Build a model with undefined weights from a configuration and the name of a task head."""
-    if isinstance(config, PreTrainedConfig):
-        config = config.for_head(head)
     config.check()
     return model_class(config.model_type, head)(config, head)
 
@@ -237,11 +237,10 @@ def _assemble(
             raise CheckpointError(*problem.format(name=name, shape=tuple(tensor.shape), wanted=tuple(shapes[name])))
     new = [name for name in shapes if name not in state or name in wrong]
     if info is not None:
-        table, prefix = name_map(family, config, head), family.prefix if head in BASE_HEADS else ""
-        names = {n: entry.checkpoint_name.removeprefix(prefix) for entry in reversed(table) for n in entry.model_names}
-        others = {
-            n for n in tensors.keys() - {entry.checkpoint_name for entry in table} if not n.endswith(family.ignored)
-        }
+        saved = saved_names(family, config, head)
+        names = {n: entry.checkpoint_name for entry in reversed(saved) for n in entry.model_names}
+        others = tensors.keys() - {entry.checkpoint_name for entry in name_map(family, config, head)}
+        others = {n for n in others if not n.endswith(family.ignored)}
         info["missing_keys"] = {names[name] for name in shapes.keys() - state.keys()}
         info["unexpected_keys"] = {n if n in stored else n.removeprefix(family.prefix) for n in others}
         info["mismatched_keys"] = {(names[n], tuple(state[n].shape), tuple(shapes[n])) for n in wrong}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gatonegro import checkpoints, storage
-from gatonegro.checks import check_flags, one_of, short_repr
+from gatonegro.checks import check_flags, one_of, short_repr, whole
 from gatonegro.compat import accepts
 from gatonegro.config import Config
 from gatonegro.engine import PRECISIONS, best_precision, limit_threads, replace_modules
@@ -23,7 +23,7 @@ from gatonegro.families.configuration import write_config
 from gatonegro.families.conversion import to_checkpoint
 from gatonegro.families.family import BASE_HEADS
 from gatonegro.i18n import catalog, format_int, localized
-from gatonegro.models.named import NamedModel
+from gatonegro.models.named import M, NamedModel
 from gatonegro.models.output import CLASSES, TABLE, ModelOutput
 from gatonegro.nn.attention import AttentionTrace
 from gatonegro.nn.describe import describe
@@ -49,6 +49,7 @@ class Model(NamedModel):
         super().__init__()
         if self.model_type not in (None, getattr(config, "model_type", None)):
             raise InputError(*MESSAGES["other_family"].format(wanted=type(self).__name__, kind=short_repr(config)))
+        config.check()
         head = self.task_head if head is None else head
         self.config = config
         self.task_head = head = "none" if head == "pooler" and not add_pooling_layer else head
@@ -58,18 +59,30 @@ class Model(NamedModel):
         self._source: Callable[[], Model] | None = None  # a function, so that PyTorch registers no submodule
         self._build(config, head)
         self.set_names()
+        if self.device.type != "meta":
+            self.init_weights()
+        if config.extra.get("gradient_checkpointing"):
+            self.gradient_checkpointing_enable()
 
     @classmethod
-    def from_pretrained(cls, *args: Any, **options: Any) -> Model:
-        """Load a model of this class, with the arguments of `AutoModel.from_pretrained`.
+    def from_pretrained(cls, *args: Any, add_pooling_layer: bool = True, **options: Any) -> Model:
+        """Load a model of this class, with the arguments of `AutoModel.from_pretrained`; maybe without its pooler.
 
         Raises:
             InputError: the checkpoint is of another family.
         """
+        return cls._auto_class("pooler" if add_pooling_layer else "none").from_pretrained(*args, **options)
+
+    @classmethod
+    def _from_config(cls, *args: Any, **options: Any) -> Model:
+        return cls._auto_class().from_config(*args, **options)
+
+    @classmethod
+    def _auto_class(cls, base: str = "pooler") -> Any:
         from gatonegro.models.auto import AutoModel
 
-        values = {"head": "pooler" if cls.task_head in BASE_HEADS else cls.task_head, "model_type": cls.model_type}
-        return type(cls.__name__, (AutoModel,), values).from_pretrained(*args, **options)  # type: ignore[attr-defined]
+        values = {"head": base if cls.task_head in BASE_HEADS else cls.task_head, "model_type": cls.model_type}
+        return type(cls.__name__, (AutoModel,), values)
 
     def _build(self, config: Config, head: str) -> None:
         self.embeddings = Embeddings(config)
@@ -198,11 +211,9 @@ class Model(NamedModel):
 
     def _output_flags(self, *given: bool | None) -> list[bool]:
         """Return the values of `output_attentions`, `output_hidden_states` and `return_dict`, None meaning config's."""
-        defaults = {"output_attentions": False, "output_hidden_states": False, "return_dict": True}
-        flags = {
-            name: self.config.extra.get(name, default) if value is None else value
-            for (name, default), value in zip(defaults.items(), given, strict=True)
-        }
+        names = ("output_attentions", "output_hidden_states", "return_dict")
+        pairs = zip(names, given, strict=True)
+        flags = {name: self.config.extra.get(name, name == "return_dict") if v is None else v for name, v in pairs}
         check_flags(**flags)
         return list(flags.values())
 
@@ -260,8 +271,13 @@ class Model(NamedModel):
         if self._source:
             raise InputError(*MESSAGES["optimized"])
 
-    def resize_token_embeddings(self, count: int) -> nn.Embedding:
-        """Resize the token embeddings to `count` tokens, such as `len(tokenizer)`, with random vectors for new ones.
+    @accepts("PreTrainedModel.resize_token_embeddings")
+    def resize_token_embeddings(self, count: int | None = None, pad_to_multiple_of: int | None = None) -> nn.Embedding:
+        """Resize the token embeddings to `count` tokens, such as `len(tokenizer)`; new vectors are near the mean.
+
+        Args:
+            count: the number of tokens; None: the present one.
+            pad_to_multiple_of: round the number up to a multiple of this one.
 
         Returns:
             The token embeddings. (count, hidden)
@@ -269,6 +285,9 @@ class Model(NamedModel):
         Raises:
             InputError: `count` is no valid size, or the model is an optimized copy.
         """
+        count = self.config.vocab_size if count is None else count
+        if pad_to_multiple_of is not None and isinstance(count, int):
+            count += -count % whole(1)("pad_to_multiple_of", pad_to_multiple_of)
         if not isinstance(count, int) or isinstance(count, bool) or not (self.config.pad_token_id or 0) < count < 2**31:
             raise InputError(*MESSAGES["vocabulary"].format(count=count))
         self._check_not_optimized()
@@ -276,8 +295,9 @@ class Model(NamedModel):
         common, std = min(count, self.config.vocab_size), self.config.initializer_range
 
         def resized(weight: Tensor) -> Tensor:
-            new = weight.new_empty(count, weight.shape[1]).normal_(std=std)
-            new[:common] = weight.detach()[:common]
+            old = weight.detach()
+            new = old.new_empty(count, old.shape[1]).normal_(std=3e-5 * std) + old.mean(0)  # as in `transformers`
+            new[:common] = old[:common]
             return new
 
         words = self.embeddings.tokens
@@ -289,9 +309,10 @@ class Model(NamedModel):
         if isinstance(self.head, LMHead) and self.head.output is not None:
             output = self.head.output
             output.weight, output.out_features = nn.Parameter(resized(output.weight)), count
-        self.config = self.config.replace(vocab_size=count)
+        self._set_vocab_size(count)
         return words
 
+    @accepts("PreTrainedModel.num_parameters")
     def num_parameters(self, only_trainable: bool = False) -> int:
         """Return the number of the model's parameters, or only of trainable ones."""
         return sum(p.numel() for p in self.source.parameters() if p.requires_grad or not only_trainable)
@@ -353,9 +374,6 @@ class Model(NamedModel):
         return {}
 
 
-M = TypeVar("M", bound=nn.Module)
-
-
 def padded_attentions(
     layers: Sequence[Sequence[AttentionTrace]], config: Config, padding: Padding, key_padding: Padding | None = None
 ) -> tuple[Tensor, ...]:
@@ -380,13 +398,3 @@ def _calibration_tokens(config: Config) -> Packed:
     length = min(64, config.max_tokens, (config.decoder or config).max_tokens)
     ids = torch.randint(config.vocab_size, (1, length), generator=torch.Generator().manual_seed(0))
     return pack(ids.tolist(), config)
-
-
-def init_weights(module: M, std: float) -> M:
-    """Initialise a module's matrices with normal random numbers and its biases with zeros, and return the module."""
-    for part in module.modules():
-        if isinstance(part, nn.Linear | nn.Embedding):
-            nn.init.normal_(part.weight, std=std)
-        if isinstance(part, nn.Linear) and part.bias is not None:
-            nn.init.zeros_(part.bias)
-    return module

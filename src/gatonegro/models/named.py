@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import FrozenInstanceError
 from functools import partial, reduce
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from gatonegro.compat import refusal
+from gatonegro.compat import accepts, refusal
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
 from gatonegro.families.conversion import MappedName, name_map, saved_names, to_checkpoint_names, to_model_names
 from gatonegro.families.family import BASE_HEADS
+from gatonegro.models.output import TABLE
 from gatonegro.nn.encoder import Activation
 from gatonegro.nn.heads import Pooler
-from gatonegro.nn.named import MESSAGES, Named, Row
+from gatonegro.nn.named import MESSAGES, Named
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def tensor_names(config: Config, head: str) -> tuple[list[MappedName], list[MappedName]]:
@@ -31,21 +35,27 @@ def tensor_names(config: Config, head: str) -> tuple[list[MappedName], list[Mapp
     return table[:count], table[count:]
 
 
-def part_rows(config: Config, head: str, stack: str = "") -> list[Row]:
+def part_names(config: Config, head: str, stack: str = "") -> list[MappedName]:
     """Return the names of a model's parts, or of those in its module `stack` if that has the same name in both."""
     base, own = tensor_names(config, head)
     if head not in BASE_HEADS and family_of(config.model_type).prefix:
         base = []  # they belong to the base model, which is an attribute
-    rows = [Row(m.checkpoint_name, m.model_names) for m in base]
-    rows += [Row(m.checkpoint_name, m.model_names, m.operation == "tie") for m in own]
+    rows = [*(row._replace(operation="") for row in base), *own]
     if stack:
-        names = ((row.theirs, *row.ours) for row in rows)
-        rows = [
-            Row(theirs.removeprefix(stack), tuple(name.removeprefix(stack) for name in ours))
-            for theirs, *ours in names
-            if all(name.startswith(stack) for name in (theirs, *ours))
-        ]
+        names = [(row.checkpoint_name, *row.model_names) for row in rows]
+        names = [tuple(n.removeprefix(stack) for n in some) for some in names if all(n.startswith(stack) for n in some)]
+        rows = [MappedName(name, tuple(others)) for name, *others in names]
     return rows
+
+
+def init_weights(module: M, std: float) -> M:
+    """Initialise a module's matrices with normal random numbers and its biases with zeros, and return the module."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear | nn.Embedding):
+            nn.init.normal_(part.weight, std=std)
+        if isinstance(part, nn.Linear) and part.bias is not None:
+            nn.init.zeros_(part.bias)
+    return module
 
 
 class NamedModel(Named):
@@ -60,16 +70,21 @@ class NamedModel(Named):
     embeddings: Any
     output_kind: str  # task head or stacks, which name the class of outputs
     main_input_name = "input_ids"
+    base_model_prefix = ""  # attribute that holds the base model in a model with a head, as "bert"; "" if all is one
+    supports_gradient_checkpointing = _supports_sdpa = True
+    _keys_to_ignore_on_load_missing = None
 
     def set_names(self) -> None:
         """Give the model and its modules the names that their parts have in `transformers`, and outputs their class."""
         base = family_of(self.config.model_type).base_head
         stacks = " ".join(name for name in ("encoder", "decoder") if name in self._modules)
-        self.output_kind = self.task_head if self.task_head not in BASE_HEADS else base if base == "pooler" else stacks
-        self.names = partial(part_rows, self.config, self.task_head)
+        special = f"{self.task_head} {stacks}"
+        kind = special if special in TABLE["heads"] else self.task_head
+        self.output_kind = kind if self.task_head not in BASE_HEADS else base if base == "pooler" else stacks
+        self.names = partial(part_names, self.config, self.task_head)
         for path, module in self.named_modules():
             if path and isinstance(module, Named):
-                module.names = partial(part_rows, self.config, base, f"{path}.")
+                module.names = partial(part_names, self.config, base, f"{path}.")
 
     def _table(self) -> list[MappedName]:
         return [row for rows in tensor_names(self.config, self.task_head) for row in rows]
@@ -99,26 +114,17 @@ class NamedModel(Named):
         """Convert tensors from the names of `transformers`, before PyTorch gives them to the model's modules."""
         missing, unexpected, _ = problems
         given = {name.removeprefix(prefix): state_dict[name] for name in state_dict if name.startswith(prefix)}
-        table = self._table()
-        known = {row.checkpoint_name for row in table}
-        own = nn.Module.state_dict(self, keep_vars=True)
+        table, own = self._table(), nn.Module.state_dict(self, keep_vars=True)
         if not given.keys() <= own.keys():  # else they have the names of this library already
-            found = to_model_names(table, given)
-            unexpected += [prefix + name for name in given if name not in known and name not in own]
-            absent = own.keys() - found.keys() - given.keys()
-            missing += [
-                prefix + row.checkpoint_name
-                for row in table
-                if row.operation != "tie" and not absent.isdisjoint(row.model_names)
-            ]
+            found = given | to_model_names(table, given)
+            known, absent = own.keys() | {row.checkpoint_name for row in table}, own.keys() - found.keys()
+            unexpected += [prefix + name for name in given if name not in known]
+            stored = (row for row in table if row.operation != "tie")
+            missing += [prefix + row.checkpoint_name for row in stored if not absent.isdisjoint(row.model_names)]
             for name in given:
                 del state_dict[prefix + name]
-            state_dict.update({prefix + name: found.get(name, given.get(name, own[name])) for name in own})
+            state_dict.update({prefix + name: found.get(name, own[name]) for name in own})
         super()._load_from_state_dict(state_dict, prefix, metadata, strict, *problems)
-
-    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        """Yield the model's parameters."""
-        return (p for _, p in nn.Module.named_parameters(self, recurse=recurse))
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -136,14 +142,11 @@ class NamedModel(Named):
             for row in sorted(table, key=lambda row: row.operation == "tie"):
                 names.setdefault(row.model_names[0], []).append(row.checkpoint_name)
         start = prefix + "." if prefix else ""
-        for name, parameter in nn.Module.named_parameters(self, recurse=recurse):
+        places = {name: i for i, name in enumerate(names)}
+        own = nn.Module.named_parameters(self, recurse=recurse)
+        for name, parameter in sorted(own, key=lambda item: places.get(item[0], len(places))):
             for given in names.get(name, [name])[: 1 if remove_duplicate else None]:
                 yield start + given, parameter
-
-    @property
-    def base_model_prefix(self) -> str:
-        """The attribute that holds the base model in a model with a head, such as "bert"; "" where all is one."""
-        return family_of(self.config.model_type).prefix.rstrip(".")
 
     @property
     def base_model(self) -> NamedModel:
@@ -155,9 +158,9 @@ class NamedModel(Named):
         family = family_of(self.config.model_type)
         rows = family.heads[family.base_head].rows
         pooled = self.head is not None and bool(rows) and {*rows} <= {*family.heads[self.task_head].rows}
-        head = family.base_head if pooled or family.base_head == "none" else "none"
         pooler = _pooler(self.head.dense) if pooled else None  # type: ignore[union-attr, arg-type]
-        return self._like(model_class(self.config.model_type, family.base_head), head, pooler)
+        kind = model_class(self.config.model_type, family.base_head)
+        return self._like(kind, "pooler" if pooled else "none", pooler)
 
     def _like(
         self, kind: type[nn.Module], task_head: str, head: nn.Module | None, without: tuple[str, ...] = ()
@@ -177,20 +180,29 @@ class NamedModel(Named):
         """Return the token embeddings, which an encoder and a decoder share."""
         return self.embeddings.tokens
 
+    @accepts("PreTrainedModel.set_input_embeddings")
     def set_input_embeddings(self, value: nn.Embedding) -> None:
         """Replace the token embeddings; the model's vocabulary gets their size."""
         self.embeddings.tokens = value
-        self.config = self.config.replace(vocab_size=len(value.weight))
+        self._set_vocab_size(len(value.weight))
         self.set_names()
+
+    def _set_vocab_size(self, count: int) -> None:
+        try:
+            self.config.vocab_size = count  # type: ignore[misc]
+        except FrozenInstanceError:  # not a `PreTrainedConfig`
+            self.config = self.config.replace(vocab_size=count)
 
     def get_output_embeddings(self) -> nn.Module | None:
         """Return the linear map from hidden states to the vocabulary, which may share its weights, or None."""
-        rows = part_rows(self.config, self.task_head)
-        output = next((row.theirs for row in rows if row.output or row.ours == ("head.output.weight",)), None)
-        if output is None or self.task_head.endswith("classification"):
+        rows = part_names(self.config, self.task_head)
+        outputs = (row for row in rows if row.operation == "tie" or row.model_names == ("head.output.weight",))
+        output = next((row.checkpoint_name for row in outputs), None)
+        if output is None or self.task_head not in ("masked-lm", "seq2seq-lm", "causal-lm"):
             return None
         return reduce(getattr, output.split(".")[:-1], self)
 
+    @accepts("PreTrainedModel.get_encoder")
     def get_encoder(self) -> Any:
         """Return the encoder with its embeddings as a model of its own, which shares their modules."""
         from gatonegro.models.model import Model
@@ -208,29 +220,40 @@ class NamedModel(Named):
     def tie_weights(self, *args: Any, **options: Any) -> None:
         """Do nothing: tied weights are one tensor here."""
 
+    def init_weights(self) -> None:
+        """Draw random weights."""
+        init_weights(self, self.config.initializer_range)
+
     def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
         """Let training keep no activations of the layers, and compute them again when they are needed: less memory.
 
         Args:
             gradient_checkpointing_kwargs: accepted as in `transformers`; PyTorch's variant is the one without reentry.
         """
-        self._set_checkpoints(True)
+        for stack in self._stacks():
+            stack.checkpoints = True
 
     def gradient_checkpointing_disable(self) -> None:
         """Let training keep the activations of all layers, as at first."""
-        self._set_checkpoints(False)
+        for stack in self._stacks():
+            stack.checkpoints = False
 
     @property
     def is_gradient_checkpointing(self) -> bool:
         """Whether training computes the activations of the layers twice, to save memory."""
         return any(stack.checkpoints for stack in self._stacks())
 
-    def _set_checkpoints(self, value: bool) -> None:
-        for stack in self._stacks():
-            stack.checkpoints = value
+    @accepts("PreTrainedModel.set_attn_implementation")
+    def set_attn_implementation(self, attn_implementation: Any) -> None:
+        """Do nothing: attention is computed in one way, and so are the probabilities of `output_attentions`."""
 
     def _stacks(self) -> list[Any]:
         return [self._modules[name] for name in ("encoder", "decoder") if name in self._modules]
+
+    def get_memory_footprint(self, return_buffers: bool = True) -> int:
+        """Return the bytes of the model's parameters and, with `return_buffers`, of its buffers."""
+        buffers = self.buffers() if return_buffers else ()
+        return sum(t.nbytes for t in (*self.parameters(), *buffers))
 
     @property
     def num_labels(self) -> int:
@@ -243,9 +266,10 @@ class NamedModel(Named):
         ids = torch.tensor([[7, 6, 0, 0, 1], [1, 2, 3, 0, 0], [0, 0, 0, 4, 5]], device=self.device)
         return {"input_ids": ids % self.config.vocab_size}
 
-    def can_generate(self) -> bool:
+    @classmethod
+    def can_generate(cls) -> bool:
         """Return True if the model has a language-model head, for `generate`."""
-        return self.task_head in ("seq2seq-lm", "causal-lm")
+        return cls.task_head in ("seq2seq-lm", "causal-lm")
 
     @property
     def _initialize_hook(self) -> None:

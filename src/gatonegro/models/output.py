@@ -43,9 +43,8 @@ class ModelOutput(OrderedDict[str, Any]):
     def __init__(self, *args: Any, **values: Any):
         super().__init__()
         given = dict(*args, **values)
-        order = sorted(given, key=lambda name: self.fields.index(name) if name in self.fields else len(FIELDS))
-        for name in order:
-            self[name] = given[name]
+        for name in (*self.fields, *given):
+            self[name] = given.get(name)
 
     def __init_subclass__(cls) -> None:
         """Register a class of outputs with PyTorch, so that its functions on nested values look inside."""
@@ -81,9 +80,6 @@ class ModelOutput(OrderedDict[str, Any]):
             self[name] = value
         else:
             super().__setattr__(name, value)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (list(self.items()),)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.items())})"

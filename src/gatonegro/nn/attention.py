@@ -180,11 +180,13 @@ class KVCache:
     def update(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Append the keys and values of new tokens to the cache, and return all keys and values (u, h, d)."""
         before, self.count = self.count, self.count + len(k)
+        if not before:
+            self.k, self.v = k, v
+            return k, v
         if self.count > len(self.k):
             old, size = (self.k, self.v), (2 * self.count, *k.shape[1:])
             self.k, self.v = k.new_empty(size), v.new_empty(size)
-            if before:
-                self.k[:before], self.v[:before] = (x[:before] for x in old)
+            self.k[:before], self.v[:before] = (x[:before] for x in old)
         self.k[before : self.count], self.v[before : self.count] = k, v
         return self.k[: self.count], self.v[: self.count]
 

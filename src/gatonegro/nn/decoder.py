@@ -70,8 +70,9 @@ class Decoder(Named):
         `memory` is the result of `project_memory`, `cross` the layout of queries of `layout` and keys in `memory`.
         The keys and values of these tokens are appended to `kv_caches`, one per layer.
         """
-        bias = None if self.relative is None else cache(self.relative)  # the same for all layers
+        twice = self.checkpoints and self.training
+        bias = self.relative if twice or self.relative is None else cache(self.relative)  # as in the encoder
         for i, layer in enumerate(self.layers):
             kv, kv_cache = None if memory is None else memory[i], None if kv_caches is None else kv_caches[i]
-            x = run_layer(layer, self.checkpoints and self.training, x, layout, bias, kv, cross, kv_cache)
+            x = run_layer(layer, twice, x, layout, bias, kv, cross, kv_cache)
         return x if self.norm is None else self.norm(x)  # (t, hidden)

@@ -13,9 +13,9 @@ from torch.utils.checkpoint import checkpoint
 
 from gatonegro.checks import short_repr
 from gatonegro.config import Config
-from gatonegro.errors import ConfigError
+from gatonegro.errors import ConfigError, InputError
 from gatonegro.nn.attention import Attention, Bias, Embedding, RelativeBias
-from gatonegro.nn.named import Named
+from gatonegro.nn.named import MESSAGES, Named
 from gatonegro.packing import Layout, Packed
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -106,6 +106,8 @@ class Embeddings(Named):
 
     def forward(self, packed: Packed, tokens: nn.Module | None = None) -> Tensor:
         """Return the embeddings (t, hidden) of a packed batch, with another table of token embeddings if given."""
+        if isinstance(packed, Tensor):  # as in `transformers`
+            raise InputError(*MESSAGES["packed"])
         tokens = self.tokens if tokens is None else tokens
         x = tokens(packed.ids) if packed.embeds is None else packed.embeds.to(tokens.weight.dtype)  # type: ignore
         if self.scale != 1.0 and (packed.embeds is None or self.scales_embeds):
@@ -184,8 +186,12 @@ class Encoder(Named):
         self.layers = nn.ModuleList(EncoderLayer(config.layer(i)) for i in range(config.num_hidden_layers))
         self.norm = build_norm(config) if config.final_norm else None
 
-    def forward(self, x: Tensor, layout: Layout) -> Tensor:
-        bias = None if self.relative is None else cache(self.relative)  # the same for all layers
+    def forward(self, x: Tensor | None = None, layout: Layout | None = None, **padded: Any) -> Tensor:
+        if x is None or layout is None:  # called as in `transformers`
+            raise InputError(*MESSAGES["packed"])
+        twice = self.checkpoints and self.training
+        # the same for all layers, but computed again with each layer that is
+        bias = self.relative if twice or self.relative is None else cache(self.relative)
         for layer in self.layers:
-            x = run_layer(layer, self.checkpoints and self.training, x, layout, bias)
+            x = run_layer(layer, twice, x, layout, bias)
         return x if self.norm is None else self.norm(x)  # (t, hidden)

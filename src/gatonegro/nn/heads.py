@@ -11,11 +11,6 @@ from gatonegro.nn.encoder import Activation
 from gatonegro.packing import Packed
 
 
-def _classifier_dropout(config: Config) -> nn.Dropout:
-    p = config.classifier_dropout
-    return nn.Dropout(config.hidden_dropout_prob if p is None else p)
-
-
 class Pooler(nn.Module):
     """BERT's pooler: a linear layer and tanh on the hidden state of each sequence's first token."""
 
@@ -31,20 +26,24 @@ class Pooler(nn.Module):
 
 
 class SequenceClassificationHead(nn.Module):
-    """A head that computes one logit per label for each sequence, from its first token's hidden state."""
+    """A head that computes one logit per label for each sequence, from one token's hidden state.
+
+    That is an encoder's first token, and the last one of a decoder, which has read all others.
+    """
 
     per = "sequence"
 
     def __init__(self, config: Config):
         super().__init__()
+        self.reads_last = config.decoder is not None
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
         self.activation = Activation(config.classifier_act)
-        self.dropout = _classifier_dropout(config)
+        self.dropout = nn.Dropout(config.head_dropout if config.sequence_dropout is None else config.sequence_dropout)
         self.output = nn.Linear(config.hidden_size, config.num_labels)
 
     def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
-        first = x[packed.first_tokens]  # (n, hidden)
-        return self.output(self.dropout(self.activation(self.dense(first))))  # (n, labels)
+        read = x[packed.last_tokens if self.reads_last else packed.first_tokens]  # (n, hidden)
+        return self.output(self.dropout(self.activation(self.dense(read))))  # (n, labels)
 
 
 class TokenClassificationHead(nn.Module):
@@ -54,7 +53,7 @@ class TokenClassificationHead(nn.Module):
 
     def __init__(self, config: Config):
         super().__init__()
-        self.dropout = _classifier_dropout(config)
+        self.dropout = nn.Dropout(config.head_dropout)
         self.output = nn.Linear(config.hidden_size, config.num_labels)
 
     def forward(self, x: Tensor, packed: Packed, tokens: nn.Embedding) -> Tensor:
@@ -66,7 +65,7 @@ class SpanHead(TokenClassificationHead):
 
     def __init__(self, config: Config):
         super().__init__(config)
-        self.dropout = nn.Dropout(config.classifier_dropout or 0.0)  # DistilBERT's
+        self.dropout = nn.Dropout(config.span_dropout)
         self.output = nn.Linear(config.hidden_size, 2)
 
 

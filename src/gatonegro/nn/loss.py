@@ -25,7 +25,8 @@ TENSOR_SCORE_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 def compute_loss(config: Config, head: str, logits: Tensor | None, labels: Tensor) -> Tensor:
     """Return the loss of a model's logits given labels: cross-entropy or, in sequence classification, by problem type.
 
-    Without a `problem_type`, the dtype and number of labels decide. InputError: the labels do not fit the logits.
+    Without a `problem_type`, the dtype and number of labels decide; a kind with float labels is kept in `config`.
+    InputError: the labels do not fit the logits.
     """
     if logits is None:
         raise InputError(*MESSAGES["no_head"])
@@ -56,6 +57,7 @@ def compute_loss(config: Config, head: str, logits: Tensor | None, labels: Tenso
             )
         )
     labels = labels.to(logits.dtype).view_as(logits)
+    vars(config)["problem_type"] = kind  # a frozen `Config` too: a pipeline's scores depend on it
     return (F.mse_loss if kind == "regression" else F.binary_cross_entropy_with_logits)(logits, labels)
 
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
 from gatonegro.errors import InputError
 from gatonegro.i18n import catalog
 
+if TYPE_CHECKING:
+    from gatonegro.families.conversion import MappedName
+
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))
-
-
-class Row(NamedTuple):
-    """A tensor's name in `transformers`, its name or names here, and whether it is a matrix of output embeddings."""
-
-    theirs: str
-    ours: tuple[str, ...]
-    output: bool = False
 
 
 class View(nn.ModuleList):
@@ -37,6 +33,11 @@ class View(nn.ModuleList):
         else:
             raise InputError(*MESSAGES["view_part"].format(name=name))
 
+    def __getattr__(self, name: str) -> Any:
+        if name in ("weight", "bias") and name not in self._parameters:  # of a part that is several here
+            raise AttributeError(str(MESSAGES["view"]))
+        return super().__getattr__(name)
+
     def refuse(self, *args: Any, **options: Any) -> Any:
         """Raise InputError, since a layer here computes on packed batches, and its parts stand elsewhere."""
         raise InputError(*MESSAGES["view"])
@@ -47,7 +48,7 @@ class View(nn.ModuleList):
 class Named(nn.Module):
     """A module whose parts have the names of `transformers` too, for reading and for replacing them."""
 
-    names: Callable[[], Sequence[Row]] | None = None
+    names: Callable[[], Sequence[MappedName]] | None = None  # "tie" only for output embeddings
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -66,11 +67,10 @@ class Named(nn.Module):
 
     def view(self, name: str) -> View | None:
         """Return a `View` of the one part that has a given name in `transformers`, or None if there is none."""
-        rows = [row for row in (self.names() if self.names else ()) if row.theirs.split(".")[0] == name]
-        groups: dict[str, dict[str, Row]] = {}
-        for row in rows:
-            path, _, end = row.theirs.rpartition(".")
-            if path and all(_exists(self, target) for target in row.ours):
+        groups: dict[str, dict[str, MappedName]] = {}
+        for row in self.names() if self.names else ():
+            path, _, end = row.checkpoint_name.rpartition(".")
+            if path.split(".")[0] == name and all(_find(self, target) is not None for target in row.model_names):
                 groups.setdefault(path, {})[end] = row
         root = View()
         for path, ends in groups.items():
@@ -83,14 +83,14 @@ class Named(nn.Module):
             self._put(node, last, ends)
         return root if root._modules else None
 
-    def _put(self, node: View, name: str, ends: dict[str, Row]) -> None:
+    def _put(self, node: View, name: str, ends: dict[str, MappedName]) -> None:
         """Put the module of a few tensors under its name in `transformers` below a node of a view."""
-        owners = list(dict.fromkeys(target.rpartition(".")[0] for row in ends.values() for target in row.ours))
+        owners = list(dict.fromkeys(target.rpartition(".")[0] for row in ends.values() for target in row.model_names))
         modules = [self.get_submodule(owner) for owner in owners]
-        weight = ends.get("weight", Row("", ()))
-        if weight.output and isinstance(modules[0], nn.Embedding):
-            bias = self._tensor(ends["bias"].ours[0]) if "bias" in ends else None
-            node.add_module(name, _linear(modules[0].weight, bias))
+        weight = ends.get("weight")
+        if weight is not None and weight.operation == "tie":
+            bias = _find(self, ends["bias"].model_names[0]) if "bias" in ends else None
+            node.add_module(name, _linear(_find(self, weight.model_names[0]), bias))
         elif len(modules) == 1 and not modules[0]._modules:
             node.add_module(name, modules[0])
             parent, _, last = owners[0].rpartition(".")
@@ -98,21 +98,17 @@ class Named(nn.Module):
         else:
             part = node._modules.setdefault(name, View())
             assert part is not None
-            if len(weight.ours) > 1:  # one matrix there, several here
+            if weight is not None and len(weight.model_names) > 1:  # one matrix there, several here
                 for owner, module in zip(owners, modules, strict=True):
                     part.add_module(owner.rpartition(".")[2], module)
                 return
             for end, row in ends.items():
-                part.register_parameter(end, self._tensor(row.ours[0]))
-
-    def _tensor(self, name: str) -> Any:
-        owner, _, end = name.rpartition(".")
-        return getattr(self.get_submodule(owner), end)
+                part.register_parameter(end, _find(self, row.model_names[0]))
 
 
-def _exists(module: nn.Module, name: str) -> bool:
-    """Return True if a module has a parameter or buffer of a given name, or computes one."""
-    return all((module := getattr(module, part, None)) is not None for part in name.split("."))  # type: ignore
+def _find(module: nn.Module, name: str) -> Any:
+    """Return a module's parameter or buffer of a given name, or one that it computes, or None if there is none."""
+    return reduce(lambda part, key: getattr(part, key, None), name.split("."), module)  # type: ignore[arg-type, return-value]
 
 
 def _linear(weight: Tensor, bias: nn.Parameter | None) -> nn.Linear:

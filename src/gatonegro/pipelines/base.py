@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import islice
@@ -12,6 +13,7 @@ from uuid import uuid4
 
 from gatonegro.batching import windows
 from gatonegro.checks import blank_as_missing, is_missing, one_of, optional, short_repr, whole
+from gatonegro.compat import refusal
 from gatonegro.errors import CheckpointError, InputError, OptionError
 from gatonegro.language import Languages, languages_of
 from gatonegro.models import Model
@@ -104,6 +106,11 @@ class Pipeline:
 
     transform = predict
 
+    def __getattr__(self, name: str) -> Any:
+        if (message := refusal(f"Pipeline.{name}")) is not None:
+            raise AttributeError(str(message))
+        return object.__getattribute__(self, name)  # raises Python's own error
+
     @property
     def warned_kinds(self) -> dict[str, object]:
         """The kinds of notices that were shown, by this pipeline or a copy of it."""
@@ -165,8 +172,9 @@ class Pipeline:
         kind = type(inputs)
         if not isinstance(inputs, Iterable) and hasattr(kind, "__getitem__") and hasattr(kind, "__len__"):
             return DatasetAnswers(inputs, partial(self._stream, settings=settings))
-        if isinstance(inputs, Iterator) or (isinstance(inputs, Iterable) and not hasattr(inputs, "__len__")):
-            return self._stream(iter(inputs), settings)
+        if isinstance(inputs, Iterable) and not hasattr(inputs, "__len__"):
+            with suppress(TypeError):  # an object may say so only when it is asked for its items
+                return self._stream(iter(inputs), settings)
         return task.wrap(inputs, self._answers(self._rows(inputs, settings.options), settings, progress), options)
 
     def _stream(self, rows: Iterator[Any], settings: Settings) -> Iterator[Any]:

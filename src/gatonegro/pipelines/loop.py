@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -163,7 +163,9 @@ class Loop:
         row_indices = list(rows)
 
         def encode(part: Sequence[Any]) -> Encoded:
-            return self.task.encode(self.tokenizer, self.model.config, part, options)
+            encoded = self.task.encode(self.tokenizer, self.model.config, part, options)
+            with_types = encoded.token_types and self.model.config.type_vocab_size > 1
+            return encoded if with_types else replace(encoded, token_types=None)
 
         encoded, named = Encoded((), (), 0), True
         while row_indices:

@@ -31,7 +31,8 @@ def add_attention(
     `prefix` is the length of the source's prefix. With `reverse_prefix`, the ids of the prefix in the reverse
     direction, the attention is the geometric mean of both directions.
     """
-    target = [token for token in output.new_ids if token not in model.generation_config.eos_ids]
+    eos_ids = model.generation_config.resolve().eos_ids
+    target = [token for token in output.new_ids if token not in eos_ids]
     text = source[prefix:-1]
     if not target or not text:
         return replace(output, attention=np.zeros((len(target), len(text)), np.float32))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gatonegro.checks import FLAG, TEXT, Check, Option, one_of, optional
@@ -15,6 +14,7 @@ from gatonegro.generation import (
     UNSUPPORTED_OPTIONS,
     Extras,
     Generated,
+    GenerationConfig,
     GenerationOptions,
     criteria_of,
 )
@@ -34,6 +34,7 @@ FUNCTIONS = Check(
     lambda x: isinstance(x, list | tuple) and all(map(callable, x)),
     Message("a list of functions", "una lista de funciones"),
 )
+CONFIG = Check(lambda x: isinstance(x, GenerationConfig), Message("a GenerationConfig", "un GenerationConfig"))
 GENERATION_OPTIONS: dict[str, Option] = {
     **{name: Option(None, optional(check)) for name, check in OPTION_CHECKS.items() if name not in OUTPUT_OPTIONS},
     **{name: Option(None, one_of(False, None)) for name in OUTPUT_OPTIONS},  # of `model.generate`
@@ -45,6 +46,7 @@ GENERATION_OPTIONS: dict[str, Option] = {
     "skip_special_tokens": Option(True, FLAG),
     "clean_up_tokenization_spaces": Option(None, one_of(True, False, None)),
     "truncation": Option(False, one_of(True, False, None, "only_first", "longest_first", "do_not_truncate")),
+    "generation_config": Option(None, optional(CONFIG)),  # instead of the model's
     "logits_processor": Option(None, optional(FUNCTIONS)),
     "stopping_criteria": Option(None, optional(FUNCTIONS)),
     "prefix_allowed_tokens_fn": Option(None, optional(FUNCTION)),
@@ -69,14 +71,16 @@ def generation_options(
     model: LanguageModel, tokenizer: Tokenizer, task: str, options: Mapping[str, Any], num_beams: int = DEFAULT_BEAMS
 ) -> GenerationOptions:
     """Merge generation options from defaults, the model's files and the call, where later ones take precedence."""
-    stored = model.generation_config.resolve()
+    own = options["generation_config"] or model.generation_config
+    stored = own.resolve()
     defaults: dict[str, Any] = {"num_beams": num_beams if stored.num_beams == 1 else None}
     if task == "text-generation":  # as in the reference
         sampled = {"do_sample": True, "temperature": 0.7}
-        defaults |= {name: value for name, value in sampled.items() if getattr(model.generation_config, name) is None}
+        defaults |= {name: value for name, value in sampled.items() if getattr(own, name) is None}
     if stored.max_length is None and stored.max_new_tokens is None:
         defaults["max_new_tokens"] = DEFAULT_NEW_TOKENS
-    params = {name: value for name, value in task_params(model.config, task).items() if name in OPTION_CHECKS}
+    task_options = task_params(model.config, task) if own is model.generation_config else {}
+    params = {name: value for name, value in task_options.items() if name in OPTION_CHECKS}
     passed = {name: value for name, value in options.items() if name in OPTION_CHECKS}
     if options["stop_sequence"] is not None and model.config.decoder is None:
         passed["stop_strings"] = options["stop_sequence"]
@@ -96,40 +100,19 @@ def generate(
     """Generate token sequences for each source sequence with an encoder–decoder model."""
     assert isinstance(model, LanguageModel)
     config = generation_options(model, tokenizer, task, options)
-    prompts = [[model.start_token_for(config)]] * len(ids)
-    with streaming(options, prompts, config) as on_token:
-        return model.generate_ids(ids, None, config, on_token, extras(options, tokenizer, config, prompts))
+    return model.generate_ids(ids, None, config, extras(options, tokenizer, config, len(ids)))
 
 
-def extras(
-    options: Mapping[str, Any], tokenizer: Tokenizer, config: GenerationOptions, prompts: Sequence[Sequence[int]]
-) -> Extras:
-    """Return the user's functions, and the stopping criteria of the options, for prompts of token ids."""
-    width = max(map(len, prompts))
+def extras(options: Mapping[str, Any], tokenizer: Tokenizer, config: GenerationOptions, rows: int) -> Extras:
+    """Return the user's functions, and the stopping criteria of the options, for a number of prompts."""
+    if options["streamer"] is not None and rows != 1:
+        raise OptionError(*MESSAGES["streamer"])
     return Extras(
-        prompts=[[config.fill_id] * (width - len(ids)) + list(ids) for ids in prompts],
         processors=options["logits_processor"] or (),
         criteria=[*criteria_of(config, tokenizer), *(options["stopping_criteria"] or ())],
         allowed=options["prefix_allowed_tokens_fn"],
+        streamer=options["streamer"],
     )
-
-
-@contextmanager
-def streaming(
-    options: Mapping[str, Any], prompts: Sequence[Sequence[int]], config: GenerationOptions
-) -> Iterator[Callable[[int], None] | None]:
-    """Yield a function that passes a generated token to the user's streamer, or None if there is no streamer."""
-    streamer = options["streamer"]
-    if streamer is None:
-        yield None
-        return
-    if len(prompts) != 1 or config.num_beams != 1 or config.num_return_sequences != 1:
-        raise OptionError(*MESSAGES["streamer"])
-    try:
-        streamer.put(as_tensor([list(prompts[0])]))
-        yield lambda token: streamer.put(as_tensor([token]))
-    finally:
-        streamer.end()
 
 
 def decode_text(tokenizer: Tokenizer, ids: Sequence[int], options: Mapping[str, Any]) -> str:

@@ -81,8 +81,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             token_types += batch["token_type_ids"]
             row_of += [i] * len(batch["input_ids"])
             row_data[i] = batch.encodings
-    types = token_types if config.type_vocab_size > 1 else None
-    return Encoded(ids, row_of, limit, types, row_data=row_data, errors=errors)
+    return Encoded(ids, row_of, limit, token_types, row_data=row_data, errors=errors)
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> Any:

@@ -4,30 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gatonegro.checks import Option, optional, whole
+from gatonegro.checks import Check, Option, optional, whole
 from gatonegro.compat.border import ARGUMENTS, translate
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError
-from gatonegro.i18n import EMPTY, Message, catalog
+from gatonegro.i18n import Message, catalog
 from gatonegro.models import Model
 from gatonegro.tokenization import Tokenizer
 
 MAX_LENGTH = optional(whole(1))
-# transformers' options that have another name here, and that name
-OPTION_HINTS = {
-    "return_all_scores": "top_k=None",
-    "grouped_entities": 'aggregation_strategy="simple"',
-    "ignore_subwords": 'aggregation_strategy="first"',
-}
 # options that have options of the tokenizer, which are the task's here; all but padding, which changes no answer
 TOKENIZER_OPTIONS = "tokenizer_kwargs", "tokenize_kwargs", "tokenizer_encode_kwargs"
+NESTED = optional(Check(lambda x: isinstance(x, Mapping), Message("a dict of options", "un dict de opciones")))
 NOTICES, MESSAGES = (catalog(Path(__file__).with_name(f"{name}.json")) for name in ("notices", "messages"))
 
 
@@ -54,7 +48,7 @@ class Encoded:
     ids: Sequence[Sequence[int]]
     row_of: Sequence[int]  # row of each sequence
     max_length: int  # of a sequence, in tokens
-    token_types: Sequence[Sequence[int]] | None = None
+    token_types: Sequence[Sequence[int]] | None = None  # left out if the model has no embeddings of them
     queried: Sequence[Sequence[int]] | None = None  # tokens of each sequence that need an output; None: the whole
     row_data: Sequence[Any] | None = None  # per row, data for `decode`
     errors: Mapping[int, InputError] = field(default_factory=dict)  # of unreadable rows, which have no sequence
@@ -142,32 +136,21 @@ class Task:
         """The name of the task's pipeline class, such as "TextClassificationPipeline"."""
         return self.name.title().replace("-", "") + "Pipeline"
 
-    def translate(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a call's options by our names where the border has a row for them, and others as they are."""
+    def translate(self, options: Mapping[str, Any], takes_others: bool = True) -> dict[str, Any]:
+        """Return a call's options by our names, with others as they are or, without `takes_others`, an OptionError."""
         rows = {**ARGUMENTS["Pipeline.__call__"], **ARGUMENTS.get(f"{self.class_name}.__call__", {})}
-        return translate(self.name, rows, options, {*self.options}, takes_others=True)
+        return translate(self.name, rows, options, {*self.options}, takes_others)
 
     def validate_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return a call's options by our names, or raise OptionError if one is unknown or has an invalid value."""
-        options = self.translate(options)
-        nested = [options[name] or {} for name in TOKENIZER_OPTIONS if name in options]
-        if all(isinstance(values, Mapping) for values in nested):
-            options = {name: value for name, value in options.items() if name not in TOKENIZER_OPTIONS}
-            for values in nested:
-                options |= {name: value for name, value in values.items() if name != "padding"}
+        options = dict(options)
+        for values in [NESTED(name, options.pop(name)) for name in TOKENIZER_OPTIONS if name in options]:
+            options |= {name: value for name, value in (values or {}).items() if name != "padding"}
+        options = self.translate(options, takes_others=False)
         for name, value in options.items():
-            if name not in self.options:
-                hint = OPTION_HINTS.get(name) or next(iter(get_close_matches(name, self.options, 1)), None)
-                known = ", ".join(sorted(self.options))
-                if len(self.options) > 30:  # with those of generation
-                    known = ", ".join([*get_close_matches(name, self.options, 6, 0.3), "…"])
-                close = Message(f"try {hint}; ", f"prueba {hint}; ") if hint else EMPTY
-                raise OptionError(
-                    *MESSAGES["unknown_option"].format(task=self.name, name=name, close=close, known=known)
-                )
             if value is not self.options[name].default:
                 self.options[name].check(name, value)
-        return dict(options)
+        return options
 
 
 def wants_truncation(options: Mapping[str, Any]) -> bool:

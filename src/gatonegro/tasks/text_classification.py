@@ -83,8 +83,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
         if second is not None and not cut:
             lost = [i for i, encoding in zip(group, batch.encodings or (), strict=True) if encoding.overflowing]
             notices = {i: [Notice("cut", NOTICES["pair"].format(limit=limit))] for i in lost}
-    with_types = config.type_vocab_size > 1 and bool(token_types)
-    return Encoded(ids, row_of, limit, token_types if with_types else None, errors=errors, notices=notices)
+    return Encoded(ids, row_of, limit, token_types, errors=errors, notices=notices)
 
 
 def combine_windows(answers: Sequence[np.ndarray], lengths: Sequence[int]) -> np.ndarray:

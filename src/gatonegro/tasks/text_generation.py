@@ -17,7 +17,6 @@ from gatonegro.tasks.generation import (
     decode_text,
     extras,
     generation_options,
-    streaming,
     text_keys,
 )
 from gatonegro.tasks.task import MESSAGES, Encoded, RowOutput, Task
@@ -84,8 +83,7 @@ def generate(
     """Generate continuations of each prompt's token ids with a decoder-only model."""
     assert isinstance(model, LanguageModel)
     config = generation_options(model, tokenizer, TASK_NAME, options, num_beams=1)
-    with streaming(options, ids, config) as on_token:
-        return model.generate_ids(None, ids, config, on_token, extras(options, tokenizer, config, ids))
+    return model.generate_ids(None, ids, config, extras(options, tokenizer, config, len(ids)))
 
 
 def decode(tokenizer: Tokenizer, config: Config, output: RowOutput, options: Mapping[str, Any]) -> list[dict[str, Any]]:

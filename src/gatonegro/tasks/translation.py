@@ -186,8 +186,9 @@ def add_features(
     """Return copies of translations with the values by which a `Calibration` judges them, if the model can reverse."""
     from gatonegro.tasks.doubt import pair_features
 
+    eos_ids = model.generation_config.resolve().eos_ids
     rows = [
-        (source, [token for token in output.new_ids if token not in model.generation_config.eos_ids], prefix)
+        (source, [token for token in output.new_ids if token not in eos_ids], prefix)
         for source, translations, prefix in zip(ids, outputs, prefixes, strict=True)
         for output in translations
     ]

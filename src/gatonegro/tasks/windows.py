@@ -72,8 +72,7 @@ def encode_tokens(
                 windows.append([*values[:head], *values[head + a : head + b], *values[end:]])
             queried.append([i - a for i in selected[bisect_left(selected, first) : bisect_left(selected, last)]])
             row_of.append(row)
-    types_or_none = token_types if config.type_vocab_size > 1 else None
-    return Encoded(ids, row_of, limit, types_or_none, queried, encodings, errors)  # encodings of whole texts
+    return Encoded(ids, row_of, limit, token_types, queried, encodings, errors)  # encodings of whole texts
 
 
 def _edges(special: Sequence[int]) -> tuple[int, int]:

@@ -56,7 +56,7 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
             notices[i] = [notice("cut", limit=limit)]
     if template == TEMPLATE and detect_language(" ".join(rows[:8])) == "es":
         notices.setdefault(0, []).append(notice("template"))
-    types = batch["token_type_ids"] if config.type_vocab_size > 1 else None
+    types = batch.get("token_type_ids")
     return Encoded(batch["input_ids"], row_of, limit, types, notices=notices, windows=False)
 
 

@@ -77,15 +77,22 @@ class BatchEncoding(dict[str, Any]):
         return self.encodings is not None
 
     def to(self, device: Any, *, non_blocking: bool = False) -> BatchEncoding:
-        """Move all tensors of the batch to `device`, in place, and return the batch."""
+        """Move all tensors of the batch to a device, in place, and return the batch.
+
+        Args:
+            device: a device of PyTorch, or its name.
+            non_blocking: do not wait for the copy.
+        """
         tensors = {name: value for name, value in self.items() if hasattr(value, "to")}
         self.update({name: tensor.to(device, non_blocking=non_blocking) for name, tensor in tensors.items()})
         return self
 
     def convert_to_tensors(self, tensor_type: str | None = None, prepend_batch_axis: bool = False) -> BatchEncoding:
-        """Convert the values to tensors of a kind, "pt", "np" or "tf", in place, and return the batch.
+        """Convert the values to tensors, in place, and return the batch.
 
-        With `prepend_batch_axis`, the values are those of a single text, and get a first axis of length 1.
+        Args:
+            tensor_type: "pt", "np" or "tf"; None leaves the values as they are.
+            prepend_batch_axis: the values are those of a single text, and get a first axis of length 1.
         """
         if tensor_type is not None:
             data = {name: [value] for name, value in self.items()} if prepend_batch_axis else dict(self)
@@ -107,33 +114,72 @@ class BatchEncoding(dict[str, Any]):
         return sequences
 
     def token_to_sequence(self, batch_or_token_index: int, token_index: int | None = None) -> Any:
-        """Return 0 for a token of the text, 1 for one of its pair, or None for a special token."""
+        """Return 0 for a token of the text, 1 for one of its pair, or None for a special token.
+
+        Args:
+            batch_or_token_index: the index of the row or, of the token in the first row.
+            token_index: the index of the token in that row.
+        """
         return self._find("token_to_sequence", batch_or_token_index, token_index)
 
     def token_to_word(self, batch_or_token_index: int, token_index: int | None = None) -> Any:
-        """Return the index of a token's word, or None for a special token."""
+        """Return the index of a token's word, or None for a special token.
+
+        Args:
+            batch_or_token_index: the index of the row or, of the token in the first row.
+            token_index: the index of the token in that row.
+        """
         return self._find("token_to_word", batch_or_token_index, token_index)
 
     def token_to_chars(self, batch_or_token_index: int, token_index: int | None = None) -> CharSpan | None:
-        """Return the characters of a token, or None for a special token."""
+        """Return the characters of a token, or None for a special token.
+
+        Args:
+            batch_or_token_index: the index of the row or, of the token in the first row.
+            token_index: the index of the token in that row.
+        """
         span = self._find("token_to_chars", batch_or_token_index, token_index)
         return span and CharSpan(*span)
 
     def char_to_token(self, batch_or_char_index: int, char_index: int | None = None, sequence_index: int = 0) -> Any:
-        """Return the index of the token that contains a character, or None for a space that is in no token."""
+        """Return the index of the token that contains a character, or None for a space that is in no token.
+
+        Args:
+            batch_or_char_index: the index of the row or, of the character in the first row.
+            char_index: the index of the character in that row.
+            sequence_index: 0 for the text, 1 for its pair.
+        """
         return self._find("char_to_token", batch_or_char_index, char_index, sequence_index)
 
     def char_to_word(self, batch_or_char_index: int, char_index: int | None = None, sequence_index: int = 0) -> Any:
-        """Return the index of the word that contains a character, or None."""
+        """Return the index of the word that contains a character, or None.
+
+        Args:
+            batch_or_char_index: the index of the row or, of the character in the first row.
+            char_index: the index of the character in that row.
+            sequence_index: 0 for the text, 1 for its pair.
+        """
         return self._find("char_to_word", batch_or_char_index, char_index, sequence_index)
 
     def word_to_tokens(self, batch_or_word_index: int, word_index: int | None = None, sequence_index: int = 0) -> Any:
-        """Return the tokens of a word, or None if it has none."""
+        """Return the tokens of a word, or None if it has none.
+
+        Args:
+            batch_or_word_index: the index of the row or, of the word in the first row.
+            word_index: the index of the word in that row.
+            sequence_index: 0 for the text, 1 for its pair.
+        """
         span = self._find("word_to_tokens", batch_or_word_index, word_index, sequence_index)
         return span and TokenSpan(*span)
 
     def word_to_chars(self, batch_or_word_index: int, word_index: int | None = None, sequence_index: int = 0) -> Any:
-        """Return the characters of a word, or None if it has none."""
+        """Return the characters of a word, or None if it has none.
+
+        Args:
+            batch_or_word_index: the index of the row or, of the word in the first row.
+            word_index: the index of the word in that row.
+            sequence_index: 0 for the text, 1 for its pair.
+        """
         span = self._find("word_to_chars", batch_or_word_index, word_index, sequence_index)
         return span and CharSpan(*span)
 

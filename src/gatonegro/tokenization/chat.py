@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from gatonegro.compat import accepts
 from gatonegro.errors import InputError, MissingExtraError, TokenizerError
 from gatonegro.hub import Source
 from gatonegro.storage import read_bytes
@@ -47,6 +48,7 @@ class ChatTokenizer:
             raise InputError(*MESSAGES["no_template"])
         return self.chat_template
 
+    @accepts("PreTrainedTokenizer.apply_chat_template")
     def apply_chat_template(
         self,
         conversation: Sequence[Any],
@@ -125,7 +127,7 @@ def _render(template: str, messages: Sequence[Any], continues: bool, names: Mapp
     compiled, template_error = _compile(template)
     try:
         text: str = compiled.render(messages=chat, **names)
-    except template_error as error:
+    except (template_error, ArithmeticError, TypeError, RecursionError) as error:
         raise InputError(*MESSAGES["template"].format(error=error)) from None
     if not continues:
         return text
@@ -174,11 +176,12 @@ def _compile(template: str) -> tuple[Any, type[Exception]]:
 
 def read_template(source: Source, stored: Any) -> str | dict[str, str] | None:
     """Return a model's Jinja template of conversations, or several by name, or None."""
+    if (path := source.file("chat_template.jinja")) is not None:
+        return read_bytes(path, TokenizerError).decode(errors="replace")
     if stored is None:
-        path = source.file("chat_template.jinja")
-        return None if path is None else read_bytes(path, TokenizerError).decode()
-    if isinstance(stored, list):
-        stored = {entry["name"]: entry["template"] for entry in stored}
+        return None
+    if isinstance(stored, list) and all(isinstance(entry, dict) for entry in stored):
+        stored = {str(entry.get("name")): entry.get("template") for entry in stored}
     if not all(isinstance(text, str) for text in (stored.values() if isinstance(stored, dict) else [stored])):
         raise TokenizerError(*MESSAGES["template_kind"].format(name=source.name))
     return stored  # type: ignore[no-any-return]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +14,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 from gatonegro import hub
 from gatonegro.checks import one_of
-from gatonegro.compat import accepts
+from gatonegro.compat import accepts, unknown
 from gatonegro.config import Config
 from gatonegro.errors import InputError, TokenizerError
 from gatonegro.storage import convert_disk_errors, output_folder, read_bytes
@@ -38,98 +38,11 @@ FILES = {
 JSON_FILE = dict.fromkeys(("tokenizer_file", "tokenizer_object"), "tokenizer.json")
 OTHER_NAMES = {"vocab": "vocab_file", "merges": "merges_file"}
 FAMILY_CHECK = one_of(*TOKENIZER_FAMILIES)
-
-
-class AutoTokenizer:
-    """Namespace for `from_pretrained`, which loads a tokenizer by name or from a folder."""
-
-    @staticmethod
-    @accepts("AutoTokenizer.from_pretrained")
-    def from_pretrained(
-        pretrained_model_name_or_path: str | Path,
-        *,
-        config: Config | str | Path | None = None,
-        tokenizer_type: str | None = None,
-        revision: str | None = None,
-        local_files_only: bool = False,
-        cache_dir: str | Path | None = None,
-        token: str | bool | None = None,
-        subfolder: str | None = None,
-        force_download: bool = False,
-        model_max_length: int | None = None,
-        padding_side: str | None = None,
-        truncation_side: str | None = None,
-        do_lower_case: bool | None = None,
-        strip_accents: bool | None = None,
-        tokenize_chinese_chars: bool | None = None,
-        add_prefix_space: bool | None = None,
-        clean_up_tokenization_spaces: bool | None = None,
-        bos_token: str | AddedToken | None = None,
-        eos_token: str | AddedToken | None = None,
-        unk_token: str | AddedToken | None = None,
-        sep_token: str | AddedToken | None = None,
-        pad_token: str | AddedToken | None = None,
-        cls_token: str | AddedToken | None = None,
-        mask_token: str | AddedToken | None = None,
-        additional_special_tokens: Sequence[str | AddedToken] | None = None,
-        extra_ids: int | None = None,
-        split_special_tokens: bool | None = None,
-        model_input_names: list[str] | None = None,
-        chat_template: str | dict[str, str] | None = None,
-        _new: Callable[[str], Tokenizer] | None = None,
-    ) -> Tokenizer:
-        """Load the tokenizer of a model, given by its hub name, a folder or a built-in model's name.
-
-        The vocabulary is in `tokenizer.json`, `vocab.txt`, `vocab.json` + `merges.txt` or a SentencePiece file;
-        settings are in `config.json`, `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
-
-        Args:
-            pretrained_model_name_or_path: a hub name, a folder, or a built-in model's short name.
-            config: the model's configuration, or the name of a model that has it; default: the model's own.
-            tokenizer_type: the family of the tokenizer, such as "bert"; default: by the model's files.
-            revision: branch, tag or commit on the hub.
-            local_files_only: never use the network.
-            cache_dir: see `hub.locate`, as of the next three.
-            token: the user's token of the hub.
-            subfolder: the folder of the tokenizer's files, within the model's.
-            force_download: download files again that the cache has.
-            model_max_length: overrides the files, as do the following arguments.
-            padding_side: "right" or "left".
-            truncation_side: "right" or "left".
-            do_lower_case: lower-case texts.
-            strip_accents: remove accents, of a WordPiece tokenizer.
-            tokenize_chinese_chars: split Chinese texts into characters, of a WordPiece tokenizer.
-            add_prefix_space: treat the first word like one after a space.
-            clean_up_tokenization_spaces: remove spaces before punctuation when decoding.
-            bos_token: a special token, as are the next six; it is added to the vocabulary if missing there.
-            eos_token: the last token of a text.
-            unk_token: stands for a token that the vocabulary lacks.
-            sep_token: stands between two texts.
-            pad_token: padding.
-            cls_token: the first token of a text to classify.
-            mask_token: stands for a hidden token.
-            additional_special_tokens: more special tokens.
-            extra_ids: the number of T5's tokens <extra_id_0> and so on.
-            split_special_tokens: encode special tokens in a text like other text.
-            model_input_names: the columns that a call returns.
-            chat_template: the Jinja template of conversations, or several by name.
-
-        Raises:
-            HubError: there is no such model.
-            TokenizerError: its files are missing or damaged.
-        """
-        where, settings = hub.split_arguments(locals())
-        own = ("pretrained_model_name_or_path", "config", "tokenizer_type", "_new")  # which do not override the files
-        settings = {k: v for k, v in settings.items() if v is not None and k not in own}
-        if tokenizer_type is not None:
-            FAMILY_CHECK("tokenizer_type", normalize(tokenizer_type))
-            settings["tokenizer_class"] = tokenizer_type
-        model: Any = config.extra if isinstance(config, Config) else config
-        if isinstance(model, str | Path):
-            model = hub.locate(model, **where).json("config.json")
-        return load(
-            hub.locate(pretrained_model_name_or_path, **where), settings, model, _new or PreTrainedTokenizerFast._new
-        )
+SETTINGS = (  # of `AutoTokenizer.from_pretrained`, by the names of tokenizer_config.json
+    *("model_max_length", "model_input_names", "padding_side", "truncation_side", "clean_up_tokenization_spaces"),
+    *("do_lower_case", "strip_accents", "tokenize_chinese_chars", "add_prefix_space", "split_special_tokens"),
+    *(*Tokenizer.SPECIAL_TOKEN_NAMES, "additional_special_tokens", "extra_ids", "chat_template"),
+)
 
 
 class PreTrainedTokenizerFast(Tokenizer):
@@ -138,7 +51,7 @@ class PreTrainedTokenizerFast(Tokenizer):
     Args:
         *files: the names of the vocabulary's files; also by name, as `vocab_file`, `merges_file`, `source_spm` and
             `target_spm`, or `tokenizer_file` for a tokenizer.json. A vocabulary may be a dict, {token: id}.
-        **settings: `tokenizer_object` for a Rust tokenizer, and settings as in `AutoTokenizer.from_pretrained`.
+        **settings: `tokenizer_object` for a Rust tokenizer, and options of `AutoTokenizer.from_pretrained`.
 
     Raises:
         TokenizerError: files are missing or damaged.
@@ -161,17 +74,47 @@ class PreTrainedTokenizerFast(Tokenizer):
                     (Path(folder) / file).write_bytes(_contents(settings[name], file))
             (Path(folder) / "tokenizer_config.json").write_text(json.dumps(config), encoding="utf-8")
             settings = {name: value for name, value in settings.items() if name not in names | JSON_FILE}
-            AutoTokenizer.from_pretrained(folder, **settings, _new=lambda family: self)
+            self.__dict__ = self.from_pretrained(folder, **settings).__dict__
         self.name_or_path = ""
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> Tokenizer:
-        """Load a model's tokenizer, as `AutoTokenizer.from_pretrained` does.
+    @accepts("AutoTokenizer.from_pretrained")
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | Path,
+        *,
+        config: Config | str | Path | None = None,
+        tokenizer_type: str | None = None,
+        **options: Any,
+    ) -> Tokenizer:
+        """Load the tokenizer of a model, given by its hub name, a folder or a built-in model's name.
+
+        The vocabulary is in `tokenizer.json`, `vocab.txt`, `vocab.json` + `merges.txt` or a SentencePiece file;
+        settings are in `config.json`, `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json`.
+
+        Args:
+            pretrained_model_name_or_path: a hub name, a folder, or a built-in model's short name.
+            config: the model's configuration, or the name of a model that has it; default: the model's own.
+            tokenizer_type: the family of the tokenizer, such as "bert"; default: by the model's files.
+            **options: the arguments of `hub.locate`, such as `revision`, and `SETTINGS`, which override the files. A
+                special token is added to the vocabulary if it is missing there.
 
         Raises:
-            TokenizerError: the model's tokenizer is not of this class's family.
+            HubError: there is no such model.
+            TokenizerError: its files are missing or damaged, or of another family than the class.
+            OptionError: an argument is unknown or not possible.
         """
-        return AutoTokenizer.from_pretrained(pretrained_model_name_or_path, **options, _new=cls._new)
+        where, settings = hub.split_arguments(options)
+        if strange := next((name for name in settings if name not in SETTINGS), None):
+            raise unknown("AutoTokenizer.from_pretrained", strange, [*SETTINGS, *hub.ARGUMENTS])
+        settings = {name: value for name, value in settings.items() if value is not None}
+        if tokenizer_type is not None:
+            FAMILY_CHECK("tokenizer_type", normalize(tokenizer_type))
+            settings["tokenizer_class"] = tokenizer_type
+        model: Any = config.extra if isinstance(config, Config) else config
+        if isinstance(model, str | Path):
+            model = hub.locate(model, **where).json("config.json")
+        return load(hub.locate(pretrained_model_name_or_path, **where), settings, model, cls._new)
 
     @classmethod
     def _new(cls, family: str) -> Tokenizer:
@@ -263,6 +206,12 @@ class PreTrainedTokenizerFast(Tokenizer):
             **{name: value for name, value in self.settings().items() if name != "split_special_tokens"},
         )
         return new
+
+
+class AutoTokenizer:
+    """Namespace for `from_pretrained`, which loads a tokenizer by name or from a folder."""
+
+    from_pretrained = PreTrainedTokenizerFast.from_pretrained
 
 
 class PreTrainedTokenizer(PreTrainedTokenizerFast):

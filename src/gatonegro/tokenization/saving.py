@@ -24,13 +24,13 @@ def contents(
     Args:
         backend: the Rust tokenizer.
         settings: values of tokenizer_config.json, without the special tokens.
-        special_tokens: by name, as in special_tokens_map.json.
+        special_tokens: by name.
         marian: files to write instead of tokenizer.json.
         chat_template: a template, written to chat_template.jinja, or several by name.
     """
     tokens = backend.get_added_tokens_decoder()
     added = {token.content: token for token in tokens.values()}
-    special = _special_tokens(special_tokens, added, {"__type": "AddedToken", "special": True})
+    special = _special_tokens(special_tokens, added)
     # transformers 4 and 5 make a PreTrainedTokenizerFast from tokenizer.json alone
     config = {"tokenizer_class": "PreTrainedTokenizerFast", **settings, **special}
     if type(before := backend.pre_tokenizer).__name__ == "ByteLevel":
@@ -49,7 +49,6 @@ def contents(
     elif chat_template is not None:
         files["chat_template.jinja"] = chat_template.encode()
     files["tokenizer_config.json"] = as_json(config).encode()
-    files["special_tokens_map.json"] = as_json(_special_tokens(special_tokens, added, {})).encode()
     return files
 
 
@@ -62,12 +61,12 @@ def save(save_directory: str | Path, files: dict[str, bytes]) -> tuple[str, ...]
     return tuple(str(folder / name) for name in files)
 
 
-def _special_tokens(names: dict[str, Any], added: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
-    """Return special tokens by name as `transformers` stores them: as text, or with their flags and `more` entries."""
+def _special_tokens(names: dict[str, Any], added: dict[str, Any]) -> dict[str, Any]:
+    """Return special tokens by name as `transformers` stores them: as text, or with their flags."""
 
     def stored(token: str) -> Any:
         flags = _flags(added.get(token))
-        return {"content": token, **more, **flags} if any(flags.values()) else token
+        return {"content": token, "__type": "AddedToken", "special": True, **flags} if any(flags.values()) else token
 
     return {name: list(map(stored, of)) if isinstance(of, list) else stored(of) for name, of in names.items()}
 

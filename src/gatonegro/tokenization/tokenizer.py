@@ -205,7 +205,7 @@ class Tokenizer(ChatTokenizer, Vocabulary):
         if return_overflowing_tokens:
             data["overflow_to_sample_mapping"] = sample_mapping
         elif not batched and return_tensors is None:
-            data = {name: values[0] for name, values in data.items()}
+            data = {name: values if name == "length" else values[0] for name, values in data.items()}
         data = data if return_tensors is None else to_tensors(data, return_tensors)
         batch = BatchEncoding(data, None if fast else rows)
         if marian_side:
@@ -292,9 +292,24 @@ class Tokenizer(ChatTokenizer, Vocabulary):
             raise InputError(*FLAG.message("pair", pair))
         return self.backend_tokenizer.num_special_tokens_to_add(pair)
 
+    @property
+    def max_len_single_sentence(self) -> int:
+        """The most tokens of a text, without the special tokens that are added to it."""
+        return self.model_max_length - self.num_special_tokens_to_add()
+
+    @property
+    def max_len_sentences_pair(self) -> int:
+        """The most tokens of a pair of texts, without the special tokens that are added to it."""
+        return self.model_max_length - self.num_special_tokens_to_add(pair=True)
+
+    @property
+    def init_kwargs(self) -> dict[str, Any]:
+        """The settings that `save_pretrained` writes, with the special tokens."""
+        return {**self.settings(), **self.special_tokens_map, "name_or_path": self.name_or_path}
+
     @accepts("PreTrainedTokenizer.save_pretrained")
     def save_pretrained(self, save_directory: str | Path) -> tuple[str, ...]:
-        """Write `tokenizer.json`, `tokenizer_config.json` and `special_tokens_map.json`; return their paths.
+        """Write `tokenizer.json` and `tokenizer_config.json`; return their paths.
 
         For Marian, its original files are written instead of `tokenizer.json`. `transformers` 4 and 5 get the same ids.
         """
@@ -319,6 +334,9 @@ class Tokenizer(ChatTokenizer, Vocabulary):
         )
 
     def __getattr__(self, name: str) -> Any:
+        languages = getattr(self.__dict__.get("marian"), "languages", {})  # Marian's source_lang and target_lang
+        if name in languages:
+            return languages[name]
         if (message := refusal(f"PreTrainedTokenizer.{name}")) is not None:
             raise AttributeError(str(message))
         return object.__getattribute__(self, name)  # raises Python's own error

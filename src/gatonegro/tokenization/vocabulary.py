@@ -62,7 +62,7 @@ class Vocabulary:
 
     SPECIAL_TOKEN_NAMES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
     SPECIAL_TOKENS_ATTRIBUTES = SPECIAL_TOKEN_NAMES
-    pad_token_type_id = 0
+    pad_token_type_id, backend = 0, "tokenizers"
     bos_token, eos_token, unk_token, sep_token = SpecialToken(), SpecialToken(), SpecialToken(), SpecialToken()
     pad_token, cls_token, mask_token = SpecialToken(), SpecialToken(), SpecialToken()
     bos_token_id, eos_token_id, unk_token_id = SpecialToken(), SpecialToken(), SpecialToken()
@@ -170,7 +170,10 @@ class Vocabulary:
         self.additional_special_tokens = [] if tokens is None else tokens
 
     extra_special_tokens = property(lambda self: self.additional_special_tokens, _set_extra)
-    extra_special_tokens_ids = property(lambda self: self.convert_tokens_to_ids(self.additional_special_tokens))
+    extra_special_tokens_ids = property(
+        lambda self: self.convert_tokens_to_ids(self.additional_special_tokens),
+        lambda self, ids: self._set_extra(self.convert_ids_to_tokens(ids)),
+    )
     additional_special_tokens_ids = extra_special_tokens_ids
 
     def get_vocab(self) -> dict[str, int]:

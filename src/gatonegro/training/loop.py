@@ -30,7 +30,12 @@ SORT_WINDOW = 4096  # texts sorted by length together
 
 
 def set_seed(seed: int, deterministic: bool = False) -> None:
-    """Set the seeds of Python's, NumPy's and PyTorch's random numbers; with `deterministic`, refuse other sources."""
+    """Set the seeds of Python's, NumPy's and PyTorch's random numbers.
+
+    Args:
+        seed: the seed of all three.
+        deterministic: let PyTorch refuse operations whose results differ from run to run.
+    """
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)  # of all devices

@@ -6,7 +6,7 @@ Its messages are warnings of Python. Above the level WARNING, as after `set_verb
 from __future__ import annotations
 
 import logging
-from functools import partial
+from functools import cache, partial
 from logging import CRITICAL, DEBUG, ERROR, FATAL, INFO, NOTSET, WARN, WARNING
 
 __all__ = ["CRITICAL", "DEBUG", "ERROR", "FATAL", "INFO", "NOTSET", "WARN", "WARNING"]
@@ -16,6 +16,9 @@ _state = {"progress_bar": True}
 def get_logger(name: str | None = None) -> logging.Logger:
     """Return Python's logger of a name, by default the library's."""
     return logging.getLogger(name or "gatonegro")
+
+
+warning_once = cache(logging.Logger.warning)  # of a logger and a message
 
 
 def get_verbosity() -> int:
