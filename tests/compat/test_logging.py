@@ -17,9 +17,10 @@ from gatonegro.pipelines.progress import ProgressBar
 
 @pytest.fixture(autouse=True)
 def verbosity():
-    """Restore what the functions change, and begin with the reference's default."""
+    """Restore what the functions change, and begin with the defaults of both libraries."""
     level = hf.logging.get_verbosity()
     hf.logging.set_verbosity_warning()
+    python_logging.getLogger("gatonegro").setLevel(python_logging.NOTSET)
     yield
     hf.logging.set_verbosity(level)
     python_logging.getLogger("gatonegro").setLevel(python_logging.NOTSET)
