@@ -50,6 +50,7 @@ REASONS = {  # of rows that are not tried
     ("AutoModel.from_pretrained", "load_in_8bit"): NO_ARGUMENT,
     ("AutoModel.from_pretrained", "load_in_4bit"): NO_ARGUMENT,
     ("AutoModel.from_pretrained", "resume_download"): NO_ARGUMENT,
+    ("generate", "return_legacy_cache"): NO_ARGUMENT,
     ("GenerationConfig.from_pretrained", "resume_download"): NO_ARGUMENT,
 }
 ON_GPU = {"offloaded", "offloaded_static"}  # values of cache_implementation that need one, for the same numbers
