@@ -91,8 +91,9 @@ class Generator:
             ids = torch.tensor([[config.bos_token_id]])
         rows = unpad_ids("input_ids", ids, attention_mask, self.config.vocab_size)
         assert ids is not None
+        given = ids.tolist()
         if self.config.decoder is None:
-            sources, prompt_ids, padded = None, rows, ids.tolist()
+            sources, prompt_ids, padded = None, rows, given
             if decoder_input_ids is not None:
                 raise InputError(*MESSAGES["decoder_only"])
         else:
@@ -109,8 +110,8 @@ class Generator:
             config = replace(config, max_length=None, max_new_tokens=max(1, config.max_length - width))
         config = _without(config, logits_processor or ())
         extras = Extras(
-            ids.tolist() if sources is None else (),
-            ids.tolist(),
+            given if sources is None else (),
+            given,
             logits_processor or (),
             [*criteria_of(config, tokenizer), *(stopping_criteria or ())],
             prefix_allowed_tokens_fn,

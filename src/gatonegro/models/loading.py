@@ -247,8 +247,8 @@ def _assemble(
         info["error_msgs"] = []
     if new:
         prefix = "head." if all(name.startswith("head.") for name in new) else ""
-        module = (HEADS[head](config) if prefix else build(config, head)).to(kind)
-        drawn = torch.nn.Module.state_dict(init_weights(module, config.initializer_range))
+        fresh = init_weights(HEADS[head](config), config.initializer_range) if prefix else build(config, head)
+        drawn = torch.nn.Module.state_dict(fresh.to(kind))
         state |= {name: drawn[name.removeprefix(prefix)] for name in new}
     model.load_state_dict(state, assign=True)
     return model

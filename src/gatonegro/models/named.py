@@ -195,12 +195,11 @@ class NamedModel(Named):
 
     def get_output_embeddings(self) -> nn.Module | None:
         """Return the linear map from hidden states to the vocabulary, which may share its weights, or None."""
+        if self.task_head not in ("masked-lm", "seq2seq-lm", "causal-lm"):
+            return None
         rows = part_names(self.config, self.task_head)
         outputs = (row for row in rows if row.operation == "tie" or row.model_names == ("head.output.weight",))
-        output = next((row.checkpoint_name for row in outputs), None)
-        if output is None or self.task_head not in ("masked-lm", "seq2seq-lm", "causal-lm"):
-            return None
-        return reduce(getattr, output.split(".")[:-1], self)
+        return reduce(getattr, next(outputs).checkpoint_name.split(".")[:-1], self)
 
     @accepts("PreTrainedModel.get_encoder")
     def get_encoder(self) -> Any:
