@@ -14,7 +14,7 @@ import pytest
 import gatonegro
 from gatonegro import AutoTokenizer, diagnose, pipeline
 from gatonegro.cli.input import find_columns
-from gatonegro.compat.border import patterns as names_not_here
+from gatonegro.compat.border import refusal
 from gatonegro.documents import (
     Direction,
     last_block,
@@ -63,7 +63,6 @@ def compiled() -> dict[str, re.Pattern]:
         for name, value in vars(module).items():
             for i, pattern in enumerate(patterns_in(value)):
                 found[f"{info.name.removeprefix('gatonegro.')}.{name}{i or ''}"] = pattern
-    found |= {f"compat.names.json {i}": pattern for i, pattern in enumerate(names_not_here())}
     for language in EXPANSION_DATA:
         for i, pattern in enumerate(patterns_in(expansions(language))):
             found[f"documents.expansions.json {language}{i}"] = pattern
@@ -114,7 +113,7 @@ for full in PATTERNS:
 # patterns that functions put together, with a usual value in the place of each variable, in the order of the file
 PUT_TOGETHER = {
     "documents/localization.py": [r"(?<![\w.,])1º\.?(?!\w)"],  # all of them are in `expansions`
-    "compat/border.py": [r"\w+Callback"],  # all of them are in names.json
+    "compat/border.py": ["Callback"],  # those of names.json read names of bounded length, see `refusal`
     "checkpoints/reading.py": [r"[^/\\:\0]+\.safetensors"],
     "preprocessing/tweets.py": [r"(.)\1{3,}", "[ja]{5,}"],
 }
@@ -205,6 +204,7 @@ FUNCTIONS = {
     "match_language": lambda text: match_language(text, Languages(("en",), "card")),
     "preprocess_tweet": preprocess_tweet,
     "spell_emoji": spell_emoji,
+    "refusal": refusal,
 }
 LETTERS = str.maketrans("0123456789", "bcdfgklmnp")
 UNITS = ["a", "a ", "ja", "1", "1.", "1 000 ", "¡", "😂", "👩\u200d", "<b>", "</", "@a ", "#aB", "https://a.es/b ",

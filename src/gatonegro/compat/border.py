@@ -21,6 +21,7 @@ MESSAGES = catalog(HERE / "messages.json")
 ARGUMENTS: dict[str, dict[str, dict[str, Any]]] = json.loads((HERE / "arguments.json").read_text(encoding="utf-8"))
 # pattern of names that are not here → message; the first that matches a whole name counts
 NAMES: dict[str, str] = json.loads((HERE / "names.json").read_text(encoding="utf-8"))
+LONGEST_NAME = 200  # characters
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -119,5 +120,7 @@ def patterns() -> dict[re.Pattern[str], str]:
 
 def refusal(name: str) -> Message | None:
     """Return what to use instead of a name of `transformers` that this library does not have, or None if unknown."""
+    if len(name) > LONGEST_NAME:  # some patterns take quadratic time
+        return None
     key = next((key for pattern, key in patterns().items() if pattern.fullmatch(name)), None)
     return None if key is None else MESSAGES["no_name"].format(name=name, instead=MESSAGES[key])
