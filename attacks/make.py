@@ -187,10 +187,10 @@ ATTACKS: dict[str, Attack] = {
     "half-nan": Attack(
         "NaN in fp16", "'w' holds NaN", raw({"w": entry("F16", (2,))}, struct.pack("<2e", 1, float("nan")))
     ),
-    "float8": Attack("8-bit floats", "'w' is torch.float8_e4m3fn", raw({"w": entry("F8_E4M3", (4,))}, b"1234")),
-    "complex": Attack("complex numbers", "'w' is torch.complex64", raw({"w": entry("C64", (1,))}, floats(1, 2))),
-    "uint16": Attack("a type without arithmetic", "'w' is torch.uint16", raw({"w": entry("U16", (2,))}, b"1234")),
-    "int8-unmarked": Attack("int8 of another program", "'w' is torch.int8", raw({"w": entry("I8")}, b"1234")),
+    "float8": Attack("8-bit floats", "'w' is float8_e4m3", raw({"w": entry("F8_E4M3", (4,))}, b"1234")),
+    "complex": Attack("complex numbers", "'w' is complex64", raw({"w": entry("C64", (1,))}, floats(1, 2))),
+    "uint16": Attack("a type without arithmetic", "'w' is uint16", raw({"w": entry("U16", (2,))}, b"1234")),
+    "int8-unmarked": Attack("int8 of another program", "'w' is int8", raw({"w": entry("I8")}, b"1234")),
     # shards
     "index-no-json": Attack("an index that is no JSON", "not a shard index", plain("{", INDEX)),
     "index-list": Attack("an index that is a list", "not a shard index", plain("[]", INDEX)),
@@ -218,7 +218,7 @@ ATTACKS: dict[str, Attack] = {
     "int8-short-scale": Attack(
         "a scale too few", r"float16 of shape \(1,\)", packed(entry("F16", (1,), 4), struct.pack("<e", 1))
     ),
-    "int8-wide-scale": Attack("scales in fp32", r"are torch\.float32", packed(entry("F32", (2,), 4), floats(1, 1))),
+    "int8-wide-scale": Attack("scales in fp32", r"are float32", packed(entry("F32", (2,), 4), floats(1, 1))),
     "int8-nan-scale": Attack(
         "a scale that is NaN", "'w.row_scale' holds NaN", packed(SCALE, struct.pack("<2e", 1, float("nan")))
     ),

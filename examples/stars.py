@@ -4,7 +4,7 @@ import numpy as np
 
 from gatonegro import pipeline
 from gatonegro.checks import Option, whole
-from gatonegro.models import Model, softmax
+from gatonegro.scores import softmax
 from gatonegro.tasks import TASKS, Encoded, Task, notice
 from gatonegro.tasks.windows import check_str
 
@@ -30,7 +30,7 @@ STARS = Task(
     head="sequence-classification",
     check=check_str,
     encode=encode,
-    predict=Model.predict,
+    predict="predict",
     decode=decode,
     options={"digits": Option(1, whole(0, 6))},
     example_model="nlptown/bert-base-multilingual-uncased-sentiment",

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from gatonegro import hub
-from gatonegro.checkpoints import (
-    read,
-)
+from gatonegro.checkpoints import Int8Rows, read
 
 
 def state(seed: int = 0) -> dict[str, torch.Tensor]:
@@ -28,8 +27,19 @@ def same(a, b) -> bool:
     )
 
 
-def load(folder, **options):
-    return read(hub.locate(folder), **options)
+def load(folder, framework="pt", **options):
+    """Return the tensors of a checkpoint, as tensors whichever framework reads them."""
+    tensors = read(hub.locate(folder), framework, **options)
+    return {name: as_tensor(x) for name, x in tensors.items()} if framework == "np" else tensors
+
+
+def as_tensor(x) -> torch.Tensor:
+    """Return an array, bits of bf16 or `Int8Rows` as a tensor."""
+    if isinstance(x, Int8Rows):
+        x = x.expand()
+    if x.dtype == np.uint16:
+        return torch.tensor(x.view(np.int16)).view(torch.bfloat16)
+    return torch.tensor(x)
 
 
 def names(folder) -> set[str]:

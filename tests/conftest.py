@@ -21,8 +21,10 @@ from small_checkpoints import KINDS, make
 
 import gatonegro
 from gatonegro import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, Config
-from gatonegro.engine import tuned_precision
+from gatonegro.engine import optimize
 from gatonegro.models import Model, init_weights
+from gatonegro.native import loading
+from gatonegro.operators import tuned_precision
 from gatonegro.pipelines import Pipeline
 
 # "auto" means fp32 to the tests, in processes of their own too: most compare numbers, and machines differ in what they
@@ -30,7 +32,8 @@ from gatonegro.pipelines import Pipeline
 os.environ["GATONEGRO_CACHE"] = tempfile.mkdtemp(prefix="gatonegro-tests-")
 atexit.register(shutil.rmtree, os.environ["GATONEGRO_CACHE"], ignore_errors=True)
 if not os.environ.get("GATONEGRO_TEST_AUTO"):
-    tuned_precision.save_fastest("fp32", "fp32")
+    for backend in (loading.BACKEND, optimize.BACKEND):
+        tuned_precision.save_fastest(backend, "fp32", "fp32")
 
 # the same examples on every machine, however slow it is
 settings.register_profile("deterministic", deadline=None, derandomize=True, database=None, max_examples=50)

@@ -5,9 +5,11 @@ from pathlib import Path
 import torch
 
 from gatonegro import Config
+from gatonegro.engine.kernels import to_array
 from gatonegro.families import FAMILIES
 from gatonegro.families.configuration import read_config
 from gatonegro.models import Model, build, init_weights
+from gatonegro.native import NativeModel
 from gatonegro.packing import pack
 
 ROOT = Path(__file__).parents[1]
@@ -62,13 +64,22 @@ def generator_config(kind: str, **values) -> Config:
     return read_config(FAMILIES[family], {"model_type": family, "vocab_size": 200, **data, **values})
 
 
-def generator(kind: str) -> Model:
-    """Return a small model that generates text, with random weights."""
+def generator(kind: str, head: str | None = None, **values) -> Model:
+    """Return a small model that generates text, with random weights, or one of its family with another head."""
     torch.manual_seed(0)
-    model = init_weights(build(generator_config(kind), "causal-lm" if kind == "gpt2" else "seq2seq-lm"), 0.1).eval()
-    if model.head.bias is not None:
+    head = head or ("causal-lm" if kind == "gpt2" else "seq2seq-lm")
+    model = init_weights(build(generator_config(kind, **values), head), 0.1).eval()
+    if getattr(model.head, "bias", None) is not None:
         model.head.bias.normal_()
     return model
+
+
+def native(model: Model, precision: str = "fp32") -> NativeModel:
+    """Return the model of the other backend, numpy, that has a model's weights."""
+    state = {name: to_array(tensor) for name, tensor in model.own_state_dict().items()}
+    twin = NativeModel(model.config, model.task_head, state, precision)
+    twin.generation_config = getattr(model, "generation_config", twin.generation_config)
+    return twin
 
 
 def random_ids(lengths, seed: int = 0) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""Small random encoders with a head for questions or for inference, readable by `transformers` 4 and 5.
+"""Small random encoders with a head, readable by `transformers` 4 and 5.
 
 As in tests/small_checkpoints.py, nothing here imports torch, `transformers` or gatonegro, and the bits are the same
 everywhere.
@@ -27,7 +27,12 @@ FAMILIES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "xlm-roberta": ("XLMRoberta", "roberta", {"type_vocab_size": 1, "pad_token_id": 1}),
     "distilbert": ("DistilBert", "distilbert", {"pad_token_id": 0}),
 }
-HEAD_CLASSES = {"question-answering": "ForQuestionAnswering", "sequence-classification": "ForSequenceClassification"}
+HEAD_CLASSES = {
+    "question-answering": "ForQuestionAnswering",
+    "sequence-classification": "ForSequenceClassification",
+    "token-classification": "ForTokenClassification",  # not of "distilbert", as the next
+    "masked-lm": "ForMaskedLM",  # of "bert"
+}
 
 
 def make_encoder(kind: str, head: str, folder: Path, **config: Any) -> Path:
@@ -77,6 +82,12 @@ def bert(config: dict[str, Any], prefix: str, head: str) -> Iterator[tuple[str, 
         yield from norm(f"{layer}.output.LayerNorm", WIDTH)
     if head == "question-answering":
         yield from dense("qa_outputs", 2, WIDTH)
+    elif head == "token-classification":
+        yield from dense("classifier", len(config["id2label"]), WIDTH)
+    elif head == "masked-lm":
+        yield from dense("cls.predictions.transform.dense", WIDTH, WIDTH)
+        yield from norm("cls.predictions.transform.LayerNorm", WIDTH)
+        yield "cls.predictions.bias", (config["vocab_size"],)
     else:
         inner, output = (
             ("bert.pooler.dense", "classifier") if prefix == "bert" else ("classifier.dense", "classifier.out_proj")

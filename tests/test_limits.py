@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from gatonegro import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, checkpoints, hub, storage
 from gatonegro.errors import CheckpointError, ConfigError, GatonegroError, InputError, TokenizerError
+from gatonegro.families import load_config
 from gatonegro.i18n import MAX_MESSAGE, Message
-from gatonegro.models import load_config
 
 MIB = 2**20
 

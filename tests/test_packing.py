@@ -9,7 +9,8 @@ from small import config
 
 from gatonegro.errors import InputError
 from gatonegro.models import Model, init_weights
-from gatonegro.packing import from_padded, pack
+from gatonegro.packing import pack
+from gatonegro.padding import from_padded
 
 VOCABULARY, POSITIONS, TOLERANCE = 30, 24, 1e-5
 

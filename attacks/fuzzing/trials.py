@@ -23,6 +23,22 @@ class BrokenPromise(AssertionError):
     """An answer that a documented promise excludes."""
 
 
+def check_frameworks(folder: Path, head: str, pickle: bool) -> None:
+    """Read a checkpoint as tensors and as arrays, which must be found good or bad alike."""
+    from gatonegro.errors import GatonegroError
+    from gatonegro.families.loading import open_checkpoint
+
+    outcomes: list[Any] = []
+    for framework in ("pt", "np"):
+        try:
+            opened = open_checkpoint(folder, head, framework, allow_pickle=pickle)  # type: ignore[arg-type]
+            outcomes.append([(name, tuple(x.shape)) for name, x in opened.assemble().state.items()])
+        except GatonegroError as error:
+            outcomes.append(type(error))  # messages name the first of several faults
+    if outcomes[0] != outcomes[1]:
+        raise BrokenPromise(f"as tensors {outcomes[0]!r:.300}, as arrays {outcomes[1]!r:.300}")
+
+
 class Trials:
     """The trials of a child process, with what they share."""
 
@@ -37,9 +53,9 @@ class Trials:
         import torch
 
         from gatonegro import AutoModel, AutoTokenizer, pipeline
+        from gatonegro.families.loading import head_of
         from gatonegro.glassbox.diagnose import diagnose
         from gatonegro.models import load
-        from gatonegro.models.loading import head_of
 
         template = r.choice(self.good if r.random() < 0.85 else self.templates)
         folder = self.work / f"m{r.getrandbits(48):012x}"
@@ -63,6 +79,7 @@ class Trials:
                 diagnose("El gato es muy bueno", model=folder)
             else:
                 head = r.choice(["pooler", None]) or head_of(folder) or "pooler"
+                check_frameworks(folder, head, pickle)
                 model = (
                     load(folder, head, allow_pickle=pickle) if head != "pooler" else AutoModel.from_pretrained(folder)
                 )

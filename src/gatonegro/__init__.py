@@ -3,7 +3,9 @@
 Public names are imported on first use, so `import gatonegro` is fast.
 """
 
+from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from sys import meta_path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ __version__ = "0.1.0"  # of all three distributions
 
 _MODULES = {
     "AddedToken": "tokenization",
-    "AutoConfig": "models",
+    "AutoConfig": "families.auto",
     "AutoModel": "models",
     "AutoModelForCausalLM": "models",
     "AutoModelForMaskedLM": "models",
@@ -41,17 +43,18 @@ _CLASSES = {  # ends of names → where `find_class` makes classes of `transform
     ("Processor", "ProcessorList", "Warper", "Penalty", "Normalization", "Criteria", "CriteriaList", "Streamer"): (
         "generation"
     ),
+    ("Output", "Cache", "PreTrainedModel"): "models.classes",
     ("",): "models.classes",
 }
 
 if TYPE_CHECKING:
     from gatonegro.config import Config as Config
     from gatonegro.families import PreTrainedConfig as PreTrainedConfig
+    from gatonegro.families.auto import AutoConfig as AutoConfig
     from gatonegro.generation import GenerationConfig as GenerationConfig
     from gatonegro.glassbox.diagnose import diagnose as diagnose
     from gatonegro.glassbox.explain import explain as explain
     from gatonegro.models import (
-        AutoConfig as AutoConfig,
         AutoModel as AutoModel,
         AutoModelForCausalLM as AutoModelForCausalLM,
         AutoModelForMaskedLM as AutoModelForMaskedLM,
@@ -74,22 +77,37 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(import_module(f"gatonegro.{_MODULES[name]}"), name)
-    if name in ("modeling_outputs", "utils"):
-        return import_module(f"gatonegro.{name}")
-    if name[:1].isupper():
-        for ends, module in _CLASSES.items():
-            if name.endswith(ends) and (found := import_module(f"gatonegro.{module}").find_class(name)) is not None:
+    from gatonegro.torch_extra import requires_torch
+
+    with requires_torch(f"gatonegro.{name}"):
+        if name in _MODULES:
+            return getattr(import_module(f"gatonegro.{_MODULES[name]}"), name)
+        if name in ("modeling_outputs", "utils"):
+            return import_module(f"gatonegro.{name}")
+        for module in _class_modules(name):
+            if (found := import_module(f"gatonegro.{module}").find_class(name)) is not None:
                 return found
     raise AttributeError(_refusal(name) or f"module 'gatonegro' has no attribute {name!r}")
 
 
+def _class_modules(name: str) -> Iterator[str]:
+    """Yield the modules that may have a class of a given name; for any name, `models.classes` where PyTorch is."""
+    if name[:1].isupper():
+        from gatonegro.families import class_names
+        from gatonegro.torch_extra import has_torch
+
+        for ends, module in _CLASSES.items():
+            if name.endswith(ends) and (ends != ("",) or has_torch() or name in class_names()):
+                yield module
+
+
 def _refusal(name: str) -> str:
     """Return what to use instead of a name or module of `transformers` that is not here, or "" if unknown."""
+    if name[:1] == "_" or any(Path(__path__[0], name + end).exists() for end in ("", ".py")):  # a module of ours
+        return ""
     from gatonegro.compat import refusal
 
-    return "" if name[:1] == "_" else str(refusal(name) or "")
+    return str(refusal(name) or "")
 
 
 class _Refusals:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from gatonegro import storage
-from gatonegro.checks import Check, number, one_of, optional, whole
+from gatonegro.checks import Check, number, one_of, optional, short_repr, whole
 from gatonegro.compat import accepts
 from gatonegro.errors import ConfigError
 from gatonegro.i18n import Message, catalog
@@ -22,6 +22,7 @@ from gatonegro.i18n import Message, catalog
 MAX_SIZE = 2**31 - 1  # of numbers that size no weight
 MAX_COMPUTED = 2**26  # numbers of a table that is not in the weight file
 MAX_LABELS = 1_000_000
+ACTIVATIONS = "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh"
 FIELD_CHECKS: dict[str, Check] = {
     "vocab_size": whole(1, 2**28),
     "hidden_size": whole(1, 2**20),
@@ -51,6 +52,13 @@ def check_fields(values: Mapping[str, Any]) -> None:
     for name, check in FIELD_CHECKS.items():
         if not check.test(values[name]):
             raise ConfigError(*check.message(name, values[name])).within("config.json")
+
+
+def check_activation(name: object) -> None:
+    """Raise ConfigError if there is no activation function of a given name."""
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        problem = MESSAGES["activation"].format(name=short_repr(name), known=", ".join(ACTIVATIONS))
+        raise ConfigError(*problem).within("config.json")
 
 
 class JsonConfig:

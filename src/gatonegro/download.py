@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from collections.abc import Iterator
@@ -98,6 +97,8 @@ def chunks(url: str, start: int, token: str | bool | None = None) -> Iterator[by
 def has_digest(path: Path, etag: str) -> bool:
     """Return True unless an ETag is a digest, and not the one of a file: SHA-256, a Git blob's SHA-1, or SHA-1."""
     names = {64: ["sha256"], 40: ["sha1", "sha1"]}.get(len(etag), []) if HEX.fullmatch(etag) else []
+    import hashlib  # here, for a light start
+
     digests = [hashlib.new(name, usedforsecurity=False) for name in names]
     for digest in digests[1:]:
         digest.update(b"blob %d\0" % path.stat().st_size)

@@ -26,7 +26,6 @@ Each class also derives from the built-in exception that `transformers` raises i
 
 from __future__ import annotations
 
-import html
 import sys
 import types
 import warnings
@@ -175,6 +174,8 @@ def warn(warning: GatonegroWarning, stacklevel: int = 1) -> None:
 def print_notice(text: str) -> None:
     """Print a message for the user to stderr, or show it as plain output in a notebook."""
     if is_notebook():
+        import html
+
         page = f'<div style="border-left: 3px solid #888; padding-left: 8px">gatonegro: {html.escape(text)}</div>'
         sys.modules["IPython"].display.display({"text/plain": f"gatonegro: {text}", "text/html": page}, raw=True)
     elif sys.stderr is not None:  # None under pythonw

@@ -9,13 +9,10 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
-import shutil
 import time
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -188,6 +185,8 @@ class HubSource(Source):
 
     def _fetch(self, filename: str) -> Path:
         """Download a file into the cache, as huggingface_hub does; what the hub names is checked before it is used."""
+        import shutil
+
         from huggingface_hub import hf_hub_url
         from huggingface_hub.errors import EntryNotFoundError
 
@@ -217,7 +216,7 @@ class HubSource(Source):
             if not 0 <= size <= min(free, most):
                 cause = "FileMetadataError" if size < 0 else "too_large" if size > most else "ENOSPC"
                 raise self._error(cause, filename)
-            temporary = blob.with_name(f"{etag[1]}.{secrets.token_hex(4)}.incomplete")
+            temporary = blob.with_name(f"{etag[1]}.{os.urandom(4).hex()}.incomplete")
             try:
                 self._download(location, temporary, filename, size)
                 if not has_digest(temporary, etag[1]):
@@ -362,8 +361,7 @@ def locate(
         folder = path if text and path.is_dir() else None
     if folder is not None and (text not in BUILT_IN or (folder / "config.json").is_file()):
         return Source(text, folder, revision, subfolder)
-    if revision is not None:
-        REVISION_CHECK("revision", revision)
+    optional(REVISION_CHECK)("revision", revision)
     if len(text) > 4096:
         raise HubError(*MESSAGES["long_name"].format(name=text[:60], size=format_int(len(text))))
     if isinstance(name, os.PathLike) or LOCAL_PATH.fullmatch(text):
@@ -375,6 +373,8 @@ def locate(
         if (folder := built_in_models().get(text)) is None:
             raise HubError(*MESSAGES["not_installed"].format(name=text, distribution=WEIGHTS_DISTRIBUTION))
         return Source(text, folder, revision, subfolder)
+    from difflib import get_close_matches  # here, for a light start
+
     if "/" not in text and (close := get_close_matches(text, BUILT_IN, 1, 0.75)):
         raise HubError(*MESSAGES["did_you_mean"].format(name=text, close=close[0]))
     try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import locale
 import os
 import re
 import sys
+from collections import UserDict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from decimal import ROUND_HALF_UP, Decimal, localcontext
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple, cast
 
@@ -62,9 +62,21 @@ class Message(NamedTuple):
 EMPTY = Message("", "")
 
 
-def catalog(path: Path) -> dict[str, Message]:
-    """Read a catalog of messages, a JSON file of the form `{key: {"en": …, "es": …}}`."""
-    return {key: Message(**texts) for key, texts in json.loads(path.read_text(encoding="utf-8")).items()}
+class Catalog(UserDict[str, Message]):
+    """Messages by key, from a JSON file of the form `{key: {"en": …, "es": …}}` that is read when one is needed."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @cached_property
+    def data(self) -> dict[str, Message]:  # type: ignore[override]
+        """All messages by key."""
+        return {key: Message(**texts) for key, texts in json.loads(self.path.read_text(encoding="utf-8")).items()}
+
+
+def catalog(path: Path) -> Catalog:
+    """Return the messages of a JSON file."""
+    return Catalog(path)
 
 
 def localized(en: str, es: str) -> str:
@@ -112,6 +124,8 @@ def format_number(x: float, decimals: int = 4, sign: bool = False, small: bool =
     `number` in web/page.js has the same rules. Numbers below `NOISE` are rounding errors and become 0, unless they may
     be `small`, 3.1·10⁻⁵. Halves are rounded up. With `sign`, positive numbers have a plus sign.
     """
+    from decimal import ROUND_HALF_UP, Decimal, localcontext  # here, for a light start
+
     if not abs(x) >= NOISE and not (small and x):
         return Message.same("0" if x == x else "—")
     size = Decimal(abs(x))
@@ -145,6 +159,8 @@ def _locale() -> str:
         if value := os.environ.get(name):
             return value
     if sys.platform in ("win32", "darwin"):  # programs started outside a terminal lack these variables
+        import locale
+
         with suppress(ValueError):  # an unknown locale
             return locale.getlocale()[0] or ""
     return ""

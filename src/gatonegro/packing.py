@@ -1,44 +1,61 @@
-"""Packed batches: sequences end to end in one tensor without padding, converted from and to padded batches.
+"""Packed batches: sequences end to end in one array without padding.
 
 Layers compute on `Packed`, which has no padding and hence no mask. One sentence is a batch of one. The tokens of
-sequence `n` are rows `sum(lengths[:n])` to `sum(lengths[:n + 1])`.
+sequence `n` are rows `sum(lengths[:n])` to `sum(lengths[:n + 1])`. The arrays are numpy's; `to` gives the tensors on
+which a model of PyTorch computes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from gatonegro.checks import whole
+from gatonegro.checks import short_repr, whole
 from gatonegro.config import Config
 from gatonegro.errors import InputError
-from gatonegro.i18n import Message, catalog
+from gatonegro.i18n import catalog
 
 MESSAGES = catalog(Path(__file__).with_name("packing.json"))
 
+Array = Any  # a numpy array or a tensor of PyTorch
+T = TypeVar("T", bound="Arrays")
+
 
 @dataclass(frozen=True)
-class Layout:
+class Arrays:
+    """A record of arrays, which `to` replaces by tensors."""
+
+    def to(self: T, device: Any) -> T:
+        """Return the record with tensors on a device, or itself if its arrays are that already."""
+        import torch
+
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        arrays = {name: array for name, array in arrays.items() if isinstance(array, np.ndarray | torch.Tensor)}
+        tensors: dict[str, Any] = {name: torch.as_tensor(array, device=device) for name, array in arrays.items()}
+        return replace(self, **tensors) if any(tensors[name] is not array for name, array in arrays.items()) else self
+
+
+@dataclass(frozen=True)
+class Layout(Arrays):
     """The number of attention queries and keys of each sequence in a packed batch.
 
     The two differ in cross-attention and with a cache. In self-attention they are equal, unless some tokens are
     queries only: then `key_rows` (u,) are the packed tokens that are keys.
 
-    With `key_slots` (u,), the keys are those rows of a larger tensor, such as a cache in which sequences share their
-    first tokens.
+    With `key_slots` (u,) int32, the keys are those rows of a larger array, such as a cache in which sequences share
+    their first tokens.
     """
 
     query_lengths: tuple[int, ...]
     key_lengths: tuple[int, ...]
-    key_rows: Tensor | None = None
-    key_slots: Tensor | None = None
+    key_rows: Array | None = None
+    key_slots: Array | None = None
 
     @cached_property
     def runs(self) -> list[tuple[int, int, int]]:
@@ -50,59 +67,65 @@ class Layout:
         return [(len(list(group)), q, k) for (q, k), group in groupby(pairs)]
 
     @cached_property
-    def cu_seqlens(self) -> tuple[Tensor, Tensor]:
-        """The cumulative sums of the sequences' query lengths and of their key lengths, each starting with 0."""
-        counts = (torch.tensor([0, *lengths]) for lengths in (self.query_lengths, self.key_lengths))
-        queries, keys = (each.cumsum(0, dtype=torch.int32) for each in counts)
+    def cu_seqlens(self) -> tuple[np.ndarray, np.ndarray]:
+        """The cumulative sums (n + 1,) int32 of the sequences' query lengths and of their key lengths, from 0 on."""
+        queries, keys = (np.cumsum([0, *lengths], dtype=np.int32) for lengths in (self.query_lengths, self.key_lengths))
         return queries, keys
 
 
 @dataclass(frozen=True)
-class Packed:
+class Packed(Arrays):
     """A batch of sequences without padding: their token ids, positions and token types end to end, and their lengths.
 
     `embeds` (t, hidden), if not None, replaces the token embeddings. `is_key` (t,), if not None, is false for tokens
-    that are queries only. The other tensors are (t,) too.
+    that are queries only. The other arrays are (t,) too.
     """
 
-    ids: Tensor
-    positions: Tensor
+    ids: Array
+    positions: Array
     lengths: tuple[int, ...]
-    token_types: Tensor | None = None
-    embeds: Tensor | None = None
-    is_key: Tensor | None = None
+    token_types: Array | None = None
+    embeds: Array | None = None
+    is_key: Array | None = None
 
     @cached_property
     def layout(self) -> Layout:
         """The number of self-attention queries and keys of each sequence in the batch."""
         if self.is_key is None:
             return Layout(self.lengths, self.lengths)
-        keys = tuple(int(part.sum()) for part in self.is_key.split(self.lengths))
-        return Layout(self.lengths, keys, self.is_key.nonzero().flatten())
+        rows = np.flatnonzero(self.is_key.tolist())
+        keys = np.diff(np.searchsorted(rows, np.cumsum([0, *self.lengths])))
+        return Layout(self.lengths, tuple(keys.tolist()), self._like_ids(rows))
 
     @cached_property
-    def first_tokens(self) -> Tensor:
-        """The index of each sequence's first token in the packed batch."""
-        lengths = torch.tensor(self.lengths, dtype=torch.long, device=self.ids.device)
-        return lengths.cumsum(0) - lengths
+    def first_tokens(self) -> Array:
+        """The index of each sequence's first token in the packed batch; InputError if one has no token."""
+        lengths = np.array(self.lengths, np.int64)
+        if not lengths.all():
+            raise InputError(*MESSAGES["empty_row"].format(row=self.lengths.index(0), name="input_ids"))
+        return self._like_ids(lengths.cumsum() - lengths)
 
     @property
-    def last_tokens(self) -> Tensor:
+    def last_tokens(self) -> Array:
         """The index of each sequence's last token in the packed batch."""
-        return self.first_tokens + torch.tensor(self.lengths, dtype=torch.long, device=self.ids.device) - 1
+        return self._like_ids(np.cumsum(self.lengths, dtype=np.int64) - 1)
 
-    def indices(self, queried: Sequence[Sequence[int]]) -> Tensor:
+    def _like_ids(self, array: np.ndarray) -> Array:
+        """Return an array as the ids are: numpy's, or a tensor on their device."""
+        if isinstance(self.ids, np.ndarray):
+            return array
+        import torch
+
+        return torch.as_tensor(array, device=self.ids.device)
+
+    def indices(self, queried: Sequence[Sequence[int]]) -> np.ndarray:
         """Return the indices in the packed batch of some tokens of each sequence, given by their indices there."""
         try:
             parts = zip(self.first_tokens.tolist(), self.lengths, queried, strict=False)
-            found = [first + _flat_ids("queried", [tokens], length) for first, length, tokens in parts]
+            found = [first + flat_ids("queried", [tokens], length) for first, length, tokens in parts]
         except TypeError:
             raise InputError(*MESSAGES["not_ids"].format(name="queried", kind=type(queried).__name__)) from None
-        return torch.cat(found) if found else torch.zeros(0, dtype=torch.long)
-
-    def to(self, device: torch.device | str) -> Packed:
-        moved: dict[str, Any] = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
-        return replace(self, **{k: v for k, v in moved.items() if k in self.__dataclass_fields__})
+        return np.concatenate([np.zeros(0, np.int64), *found])
 
 
 def pack(
@@ -117,7 +140,7 @@ def pack(
     With `pad_to_multiple_of`, sequences of pad tokens are appended until the number of tokens is a multiple of it, so
     that kernels compiled per shape see few shapes. They come last; drop their outputs.
     """
-    ids_in_order = _flat_ids("input_ids", sequences, config.vocab_size)
+    ids_in_order = flat_ids("input_ids", sequences, config.vocab_size)
     lengths = [len(s) for s in sequences]
     longest = max(lengths, default=0)
     if longest > config.max_tokens:
@@ -127,205 +150,38 @@ def pack(
         lengths.append(min(missing, config.max_tokens))
         missing -= lengths[-1]
     total, start = sum(lengths), config.position_offset
-    ids = torch.full((total,), config.pad_token_id or 0)
+    ids = np.full(total, config.pad_token_id or 0, np.int64)
     ids[: len(ids_in_order)] = ids_in_order
     types = None
     if token_types is not None:
-        types = torch.zeros(total, dtype=torch.long)
-        types[: len(ids_in_order)] = _flat_ids("token_type_ids", token_types, max(config.type_vocab_size, 1))
-    ends = torch.tensor(lengths, dtype=torch.long)
-    firsts = (ends.cumsum(0) - ends).repeat_interleave(ends)  # (t,)
-    return Packed(ids, torch.arange(total) - firsts + start, tuple(lengths), types)
+        types = np.zeros(total, np.int64)
+        types_in_order = flat_ids("token_type_ids", token_types, max(config.type_vocab_size, 1))
+        if (type_lengths := [len(s) for s in token_types]) != lengths[: len(sequences)]:
+            rows = {"shape": short_repr(type_lengths), "batch": short_repr(lengths[: len(sequences)])}
+            raise InputError(*MESSAGES["shape"].format(name="token_type_ids", **rows))
+        types[: len(ids_in_order)] = types_in_order
+    counts = np.array(lengths, np.int64)
+    firsts = np.repeat(counts.cumsum() - counts, counts)  # (t,)
+    return Packed(ids, np.arange(total, dtype=np.int64) - firsts + start, tuple(lengths), types)
 
 
-def _flat_ids(name: str, sequences: Sequence[Sequence[int]], count: int) -> Tensor:
+def flat_ids(name: str, sequences: Sequence[Sequence[int]], count: int) -> np.ndarray:
     """Return the ids of all sequences end to end; raise InputError if they are no ids, or outside 0 … count - 1."""
     try:
-        ids = torch.tensor([i for s in sequences for i in s], dtype=torch.long)
-        if ids.dim() != 1:
+        rows: list[Any] = [s.tolist() if hasattr(s, "tolist") else s for s in sequences]
+        ids = np.array([i for row in rows for i in row])
+        if ids.ndim != 1 or (len(ids) and ids.dtype.kind not in "biu"):
             raise TypeError
     except (TypeError, ValueError, RuntimeError, OverflowError):
         raise InputError(*MESSAGES["not_ids"].format(name=name, kind=type(sequences).__name__)) from None
-    _check_range(name, ids, count)
-    return ids
+    check_range(name, ids, count)
+    return ids.astype(np.int64)
 
 
-@dataclass(frozen=True)
-class Padding:
-    """The positions of tokens in a padded batch, by which outputs of the packed batch are padded again."""
-
-    mask: Tensor  # (b, s), true for tokens
-    order: Tensor  # (n,), row of each packed sequence in the padded batch
-    flat_indices: Tensor  # (t,), index of each packed token in the flattened padded batch
-
-    def restore(self, x: Tensor) -> Tensor:
-        """Return outputs per packed token (t, …) as a padded batch (b, s, …), with zeros for padding."""
-        b, s = self.mask.shape
-        out = x.new_zeros((b * s, *x.shape[1:])).index_copy(0, self.flat_indices, x).view(b, s, *x.shape[1:])
-        if len(self.flat_indices) > int(self.mask.sum()):  # a query-only first token was packed too
-            out = out.masked_fill(~self.mask.view(b, s, *(1,) * (x.dim() - 1)), 0)
-        return out
-
-    def restore_sequences(self, x: Tensor) -> Tensor:
-        """Return outputs per sequence in the order of the padded batch's rows, with zeros for empty rows."""
-        return x.new_zeros((len(self.mask), *x.shape[1:])).index_copy(0, self.order, x)
-
-    def restore_attention(self, blocks: Sequence[Tensor], heads: int, key_padding: Padding | None = None) -> Tensor:
-        """Pad one attention matrix (h, q, k) per sequence with zeros, and return the batch (b, h, s, s).
-
-        In cross-attention, `key_padding` is the padding of the keys' batch.
-        """
-        key_mask = (self if key_padding is None else key_padding).mask
-        (b, s), u = self.mask.shape, key_mask.shape[1]
-        out = torch.zeros(b, heads, s, u, dtype=blocks[0].dtype if blocks else None, device=self.mask.device)
-        for row, block in zip(self.order.tolist(), blocks, strict=True):
-            queries, keys = self.mask[row].nonzero().flatten(), key_mask[row].nonzero().flatten()
-            out[row][:, queries[:, None], keys] = block[:, block.shape[1] - len(queries) :]  # drops a query-only token
-        return out
-
-
-def from_padded(
-    config: Config,
-    input_ids: Tensor | None,  # (b, s)
-    attention_mask: Tensor | None = None,  # (b, s)
-    token_type_ids: Tensor | None = None,  # (b, s)
-    position_ids: Tensor | None = None,  # (b, s) or (1, s)
-    inputs_embeds: Tensor | None = None,  # (b, s, hidden)
-    *,
-    keep_first: bool = False,
-) -> tuple[Packed, Padding]:
-    """Pack a padded batch, as `transformers` takes it, and return it with the data for padding its results again.
-
-    Any mask is allowed (left padding, holes, an empty row): positions follow the family's rule for padded batches.
-    Sequences are sorted by length, so that attention runs over equal lengths.
-
-    With `keep_first`, the first column is packed even where it is masked, as a query-only token: a head that reads the
-    first token reads that column in the reference, padding or not.
-    """
-    inputs = _validate_inputs(config, input_ids, inputs_embeds)
-    b, s = inputs.shape[:2]
-    mask = keep = _validate_mask(attention_mask, inputs)
-    if token_type_ids is not None:
-        types = config.vocab_size if config.decoder_only else max(config.type_vocab_size, 1)
-        token_type_ids = validate_ids("token_type_ids", token_type_ids, types, (b, s))
-    if position_ids is None:
-        position_ids = _position_ids(config, inputs)
-    position_ids = validate_ids("position_ids", position_ids, config.num_positions, (b, s), (1, s))
-    if keep_first and s:
-        keep = keep.clone()
-        keep[:, 0] = True
-    counts = keep.sum(1)
-    order = counts.argsort(descending=True, stable=True)
-    order = order[counts[order] > 0]
-    indices = torch.arange(b * s, device=inputs.device).view(b, s)[order][keep[order]]
-    packed = Packed(
-        ids=inputs.reshape(-1)[indices] if input_ids is not None else indices,
-        positions=position_ids.expand(b, s).reshape(-1)[indices],
-        lengths=tuple(counts[order].tolist()),
-        token_types=None if token_type_ids is None else token_type_ids.reshape(-1)[indices],
-        embeds=None if input_ids is not None else inputs.reshape(b * s, -1)[indices],
-        is_key=None if keep is mask or bool((keep == mask).all()) else mask.reshape(-1)[indices],
-    )
-    return packed, Padding(mask, order, indices)
-
-
-def unpad_ids(name: str, ids: Tensor | None, mask: Tensor | None, vocab_size: int) -> list[list[int]]:
-    """Return the token ids of each row of a padded batch without padding; raise InputError for an empty row."""
-    ids = validate_ids(name, ids, vocab_size)
-    rows = ids.tolist()
-    if mask is not None:
-        _check_shape("attention_mask", _check_tensor("attention_mask", mask), ids.shape)
-        rows = [row[row_mask > 0].tolist() for row, row_mask in zip(ids, mask, strict=True)]
-    if not all(rows):
-        raise InputError(*MESSAGES["empty_row"].format(row=rows.index([]), name=name))
-    return rows
-
-
-def validate_ids(
-    name: str, ids: Tensor | None, count: int, *shapes: tuple[int, ...], ignored: int | None = None
-) -> Tensor:
-    """Return a tensor of ids as int64 or int32; raise InputError if its shape, dtype or values are not valid.
-
-    The id `ignored`, such as -100 in labels, is valid too.
-    """
-    ids = _check_tensor(name, ids)
-    if ids.dtype not in (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8):
-        raise InputError(*MESSAGES["not_whole"].format(name=name, dtype=ids.dtype))
-    _check_ndim(name, ids, "(batch, length)", 2)
-    _check_shape(name, ids, *shapes or (ids.shape,))
-    ids = ids if ids.dtype == torch.int32 else ids.long()
-    _check_range(name, ids if ignored is None else ids[ids != ignored], count)
-    return ids
-
-
-def _check_range(name: str, ids: Tensor, count: int) -> None:
+def check_range(name: str, ids: Array, count: int) -> None:
     """Raise InputError if an id is outside 0 … count - 1."""
-    if ids.numel():
-        low, high = (int(x) for x in ids.aminmax())
+    if 0 not in ids.shape:
+        low, high = int(ids.min()), int(ids.max())
         if low < 0 or high >= count:
             problem = MESSAGES[name].format(wrong=low if low < 0 else high, last=count - 1)
             raise InputError(f"{name} {problem.en}", f"{name} {problem.es}")
-
-
-def _validate_inputs(config: Config, input_ids: Tensor | None, inputs_embeds: Tensor | None) -> Tensor:
-    """Return token ids or input embeddings; raise InputError unless exactly one is given and fits the model."""
-    if (input_ids is None) == (inputs_embeds is None):
-        raise InputError(*MESSAGES["ids_or_embeds"])
-    if input_ids is not None:
-        return validate_ids("input_ids", input_ids, config.vocab_size)
-    embeds, wide = _check_tensor("inputs_embeds", inputs_embeds), config.hidden_size
-    _check_ndim("inputs_embeds", embeds, "(batch, length, hidden)", 3)
-    if embeds.shape[2] != wide or not embeds.is_floating_point():
-        raise InputError(*MESSAGES["embeds"].format(hidden=wide, dtype=embeds.dtype, width=embeds.shape[2]))
-    return embeds
-
-
-def _validate_mask(mask: Tensor | None, inputs: Tensor) -> Tensor:
-    """Return the attention mask as booleans (b, s); raise InputError if it does not fit the batch."""
-    shape = inputs.shape[:2]
-    if mask is None:
-        return torch.ones(shape, dtype=torch.bool, device=inputs.device)
-    _check_shape("attention_mask", _check_tensor("attention_mask", mask), shape)
-    if not bool((mask >= 0).all()):
-        raise InputError(*MESSAGES["negative_mask"])
-    return mask != 0
-
-
-def _position_ids(config: Config, inputs: Tensor) -> Tensor:
-    """Return the position ids (b, s) of token ids or input embeddings, by the rule of the model's family."""
-    b, s = inputs.shape[:2]
-    if config.position_rule == "column" or inputs.is_floating_point():
-        first = config.position_offset
-        positions = torch.arange(first, first + s, device=inputs.device).expand(b, s)
-    else:
-        pad = config.pad_token_id or 0
-        real = inputs != pad  # the ids, not the mask, decide, as in the reference
-        # https://github.com/huggingface/transformers/blob/main/src/transformers/models/roberta/modeling_roberta.py
-        positions = real.cumsum(1) * real + pad
-    if positions.numel() and int(positions.max()) >= config.num_positions:
-        raise InputError(*MESSAGES["long_row"].format(s=s, max_tokens=config.max_tokens))
-    return positions
-
-
-def _check_ndim(name: str, tensor: Tensor, form: str, dimensions: int) -> None:
-    """Raise InputError, naming the expected axes, unless a tensor has the given number of dimensions."""
-    if tensor.dim() != dimensions:
-        raise InputError(*MESSAGES["dimensions"].format(name=name, form=form, shape=tuple(tensor.shape)))
-
-
-def _check_shape(name: str, tensor: Tensor, *shapes: tuple[int, ...]) -> None:
-    """Raise InputError unless a tensor has one of the given shapes, the first of which is the batch's."""
-    if tensor.shape not in shapes:
-        raise InputError(*MESSAGES["shape"].format(name=name, shape=tuple(tensor.shape), batch=tuple(shapes[0])))
-
-
-def _check_tensor(name: str, value: object) -> Tensor:
-    """Return a value if it is a strided tensor of real numbers; raise InputError for anything else."""
-    if not isinstance(value, Tensor) or value.layout != torch.strided or value.is_meta:
-        kind = Message.same(type(value).__name__)
-        if isinstance(value, Tensor):
-            kind = MESSAGES["tensor_on"].format(layout=value.layout, device=value.device)
-        raise InputError(*MESSAGES["not_tensor"].format(name=name, kind=kind))
-    if value.is_complex():
-        raise InputError(*MESSAGES["not_real"].format(name=name, dtype=value.dtype))
-    return value

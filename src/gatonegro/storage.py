@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -71,7 +69,7 @@ class Staging:
 
     def file(self, name: str) -> Path:
         """Return a temporary file to write to, which will replace the folder's file of a given name."""
-        temporary = self.folder / f".{name}.{secrets.token_hex(4)}.gatonegro"
+        temporary = self.folder / f".{name}.{os.urandom(4).hex()}.gatonegro"
         self.steps.append((name, temporary))
         temporary.touch()
         self._mode = temporary.stat().st_mode  # safetensors' save_file would make it readable by its owner only
@@ -85,7 +83,9 @@ class Staging:
         """Copy a file of another folder, or raise CheckpointError if it is this folder's own."""
         if (to := self.folder / path.name).exists() and to.samefile(path):
             raise CheckpointError(*MESSAGES["itself"].format(folder=self.folder))
-        shutil.copyfile(path, self.file(path.name))
+        from shutil import copyfile  # here, for a light start
+
+        copyfile(path, self.file(path.name))
 
     def remove(self, name: str) -> None:
         """Remove a file of the folder, if there is one, after the replacements that were added before."""

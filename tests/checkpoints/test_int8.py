@@ -1,16 +1,21 @@
 """The int8 form on disk: round trips, errors, scales."""
 
 import hypothesis.strategies as st
+import numpy as np
 import pytest
 import torch
 from compare import load, same, state
 from hypothesis import given, settings
 from safetensors import safe_open
 
+from gatonegro import hub
 from gatonegro.checkpoints import (
     INT8_WEIGHTS_NAME,
     SCALE_SUFFIX,
+    Int8Rows,
+    as_float32,
     pack_int8,
+    read,
     row_scales,
     unpack_int8,
     write,
@@ -29,6 +34,8 @@ def test_int8_round_trip(tmp_path):
         write(tmp_path / str(size), packed, max_shard_size=size)
         assert same(load(tmp_path / str(size), unpack=False), packed)
         assert same(load(tmp_path / str(size)), unpack_int8(packed))
+        assert same(load(tmp_path / str(size), "np"), unpack_int8(packed))
+        assert same(load(tmp_path / str(size), "np", unpack=False), packed)
     with safe_open(tmp_path / "5GB" / INT8_WEIGHTS_NAME, "pt") as file:
         assert file.metadata() == {"format": "pt", "gatonegro": "int8"}
     assert (tmp_path / "5GB" / INT8_WEIGHTS_NAME).stat().st_size < 11_000  # 8,576 numbers and 134 scales
@@ -49,6 +56,16 @@ def test_int8_names_that_collide():
     assert all(
         torch.equal(unpack_int8(packed)[name], odd[name]) for name in ("w", "w" + SCALE_SUFFIX, "b", "b" + SCALE_SUFFIX)
     )
+
+
+def test_int8_rows_are_expanded_on_request(tmp_path):
+    packed = pack_int8(state())
+    write(tmp_path, packed)
+    rows, whole = read(hub.locate(tmp_path), "np")["dense.weight"], unpack_int8(packed)["dense.weight"].numpy()
+    assert isinstance(rows, Int8Rows) and rows.shape == whole.shape and rows.ndim == 2 and len(rows) == len(whole)
+    assert rows.dtype == whole.dtype and rows.rows.dtype == np.int8
+    assert np.array_equal(rows.expand(), whole) and np.array_equal(rows.T, whole.T)
+    assert isinstance(rows[3:9], Int8Rows) and np.array_equal(as_float32(rows[3:9]), whole[3:9])
 
 
 def test_int8_twice_is_a_mistake():

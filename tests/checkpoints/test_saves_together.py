@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer, cli
 from gatonegro.errors import CheckpointError, GatonegroError
-from gatonegro.models import copy_to
+from gatonegro.families.loading import copy_to
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and signals")
 PROCESSES = """

@@ -86,11 +86,11 @@ def test_all_of_the_help_is_in_two_languages(monkeypatch, capsys):
             texts.setdefault(lang, set()).update(words)
     same = texts["en"] & texts["es"]
     assert same <= {
-        "align", "auto", "beam", "bench", "check", "column", "commit", "convert", "cuda", "device", "diagnose", "error",
-        "explain", "float", "from", "gatonegro", "help", "html", "json", "keep", "lang", "language", "layers",
-        "matrices", "model", "models", "nbest", "numbers", "offline", "output", "pickle", "precision", "ransformer",
-        "revision", "route", "safetensors", "score", "sentiment", "text", "tokens", "transformers", "translate", "tune",
-        "version", "warn",
+        "align", "auto", "backend", "beam", "bench", "check", "column", "commit", "convert", "cuda", "device",
+        "diagnose", "error", "explain", "float", "from", "gatonegro", "help", "html", "json", "keep", "lang",
+        "language", "layers", "matrices", "model", "models", "nbest", "numbers", "numpy", "offline", "orch", "output",
+        "pickle", "precision", "ransformer", "revision", "route", "safetensors", "score", "sentiment", "text",
+        "tokens", "torch", "transformers", "translate", "tune", "version", "warn",
     }, same  # fmt: skip
 
 

@@ -29,6 +29,7 @@ PAIRS = [
     [DOCS / "guide.md", DOCS / "guia.md"],
     [DOCS / "command-line.md", DOCS / "linea-de-ordenes.md"],
     [DOCS / "figures.md", DOCS / "cifras.md"],
+    [DOCS / "transformer-in-numpy.md", DOCS / "transformer-en-numpy.md"],
     [DOCS / "from-transformers.md", DOCS / "de-transformers.md"],
 ]  # the same page in English and in Spanish
 

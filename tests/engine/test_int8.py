@@ -4,14 +4,13 @@ import pytest
 import torch
 from small import BOUNDS, logits, random_ids, wide_model
 
-from gatonegro.engine import kernels
 from gatonegro.engine.int8 import FbgemmInt8, OnednnInt8, quantise
 from gatonegro.engine.linear import Linear
 
 pytestmark = pytest.mark.usefixtures("quiet", "operators")
 
 
-both_int8 = pytest.mark.parametrize("kind", [OnednnInt8, FbgemmInt8, kernels.KernelInt8])
+both_int8 = pytest.mark.parametrize("kind", [OnednnInt8, FbgemmInt8])
 
 
 @both_int8

@@ -12,12 +12,12 @@ from small import ROOT
 from small_checkpoints import KINDS, make
 
 from gatonegro import AutoModel
-from gatonegro.engine import kernels
 from gatonegro.errors import CheckpointError, InputError, MissingHeadError, OptionError
 from gatonegro.generation import Extras, GenerationOptions, generate, is_repeating
 from gatonegro.generation.hypothesis import Hypothesis, finish
 from gatonegro.generation.state import DecodingState
 from gatonegro.models import LanguageModel
+from gatonegro.operators import kernels
 
 GOLDEN = json.loads((ROOT / "tests" / "golden" / "pipelines.json").read_text(encoding="utf-8"))
 

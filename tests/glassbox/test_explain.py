@@ -138,7 +138,7 @@ def test_explanations_of_encoders_show_what_they_compute(make_folder, family, he
     with torch.no_grad():
         out = model(**batch, output_hidden_states=True, output_attentions=True)
     np.testing.assert_allclose(explanation["vectorization"].tensors["x"], out.hidden_states[0][0], atol=1e-6)
-    ids = pack([tokenizer("the black cat")["input_ids"]], model.config)
+    ids = pack([tokenizer("the black cat")["input_ids"]], model.config).to("cpu")
     with torch.no_grad():
         untraced = model.encoder(model.embeddings(ids), Layout(ids.lengths, ids.lengths))
     np.testing.assert_allclose(explanation["encoder.1.feed_forward"].tensors["z"], untraced, atol=1e-6)
@@ -166,7 +166,7 @@ def test_a_layer_that_is_called_twice_has_two_steps(make_folder):
     """A shared layer, as in ALBERT, has one set of steps per call."""
     model = AutoModel.from_pretrained(make_folder("none"))
     model.encoder.layers = torch.nn.ModuleList([model.encoder.layers[0]] * 3)
-    ids = pack([[2, 5, 6, 3]], model.config)
+    ids = pack([[2, 5, 6, 3]], model.config).to("cpu")
     with torch.no_grad():
         expected = model.embeddings(ids)
         with record_activations(model) as seen:

@@ -1,13 +1,11 @@
 """The user's language: environment, locale, and how it is set."""
 
+import locale
 import sys
 from contextlib import suppress
 
 import pytest
 
-from gatonegro import (
-    i18n,
-)
 from gatonegro.i18n import format_int, localized, override_language, set_language, user_language
 
 
@@ -67,7 +65,7 @@ def test_without_variables_windows_and_macos_name_the_language(
 ):
     environment()
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(i18n.locale, "getlocale", lambda: system_locale)
+    monkeypatch.setattr(locale, "getlocale", lambda: system_locale)
     assert user_language() == expected
 
 
@@ -77,7 +75,7 @@ def test_a_locale_that_python_does_not_know_is_english(environment, monkeypatch)
 
     environment()
     monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(i18n.locale, "getlocale", unknown)
+    monkeypatch.setattr(locale, "getlocale", unknown)
     assert user_language() == "en"
 
 

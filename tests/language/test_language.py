@@ -278,7 +278,7 @@ class TestPipelines:
         monkeypatch.setattr(
             language_check, "match_language", lambda text, *more: looked.append(text) or match_language(text, *more)
         )
-        english([ENGLISH[:12]] * 1000)
+        english([ENGLISH[:40]] * 1000)
         assert 64 <= len(looked) <= 64 + 1000 // 32
         assert all(len(text) <= 300 for text in looked)
 

@@ -212,6 +212,23 @@ def test_cached_is_uncached(pair):
         done = list(lengths)
 
 
+@torch.no_grad()
+def test_an_optimized_copy_continues_padded_rows_in_any_order(pair):
+    """The slots of a cache and of sources in another order than their rows are those that the kernel reads."""
+    _, ours = pair
+    inputs = batch(ours)
+    name = "input_ids" if ours.config.decoder is None else "decoder_input_ids"
+    ids, mask = inputs.pop(name), torch.tensor([[1, 0, 0, 0], [1, 1, 1, 1], [1, 1, 0, 0]])
+    own = "attention_mask" if ours.config.decoder is None else "decoder_attention_mask"
+    outputs = []
+    for model in (ours, ours.optimize("fp32")):
+        inputs |= {own: mask}
+        cache = model(**inputs, **{name: ids[:, :4]}, use_cache=True).past_key_values
+        inputs |= {own: torch.cat([mask, torch.ones(3, 2, dtype=torch.long)], 1)}
+        outputs.append(model(**inputs, **{name: ids[:, 4:6]}, past_key_values=cache).logits)
+    torch.testing.assert_close(*outputs, atol=1e-4, rtol=1e-4)
+
+
 def test_what_is_refused(pair, tmp_path):
     _, ours = pair
     if ours.config.decoder is None:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from gatonegro import pipeline, tasks
+from gatonegro import models, pipeline, tasks
 from gatonegro.errors import InputError, OptionError
 from gatonegro.pipelines import factory
 
@@ -29,15 +29,16 @@ def test_words_are_those_of_tasks():
 
 
 @pytest.mark.case("N22")
+@pytest.mark.filterwarnings("ignore:PyTorch's fast operator for bfloat16")  # on processors without it
 def test_vectors_are_fp32_by_default(tiny, monkeypatch):
     asked = []
-    original = factory.load_optimized
+    original = models.load_optimized
     monkeypatch.setattr(
-        factory, "load_optimized", lambda *args, **how: asked.append(how["precision"]) or original(*args, **how)
+        models, "load_optimized", lambda *args, **how: asked.append(how["precision"]) or original(*args, **how)
     )
     for task in ("feature-extraction", "sentiment-analysis"):
-        pipeline(task, tiny)
-    pipeline("feature-extraction", tiny, precision="bf16")
+        pipeline(task, tiny, backend="torch")
+    pipeline("feature-extraction", tiny, precision="bf16", backend="torch")
     assert asked == ["fp32", "auto", "bf16"]
 
 

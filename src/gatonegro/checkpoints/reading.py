@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 import os
 import re
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-import torch
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
 
 from gatonegro import storage
 from gatonegro.checkpoints.int8 import unpack_int8
-from gatonegro.checkpoints.validation import MESSAGES, check_tensors
+from gatonegro.checkpoints.validation import MESSAGES, as_array, check_form, check_tensors
 from gatonegro.checks import Check
-from gatonegro.errors import CheckpointError, PickleRefusedError, message_of
+from gatonegro.errors import CheckpointError, MissingExtraError, PickleRefusedError, message_of
 from gatonegro.hub import Source
 from gatonegro.i18n import EMPTY, Message, catalog, format_int
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SAFE_WEIGHTS_NAME, SAFE_WEIGHTS_INDEX_NAME = "model.safetensors", "model.safetensors.index.json"
 # of the int8 form, under a name of its own, so that other programs do not take its steps for weights
@@ -42,25 +46,33 @@ VARIANT_CHECK = Check(
 FILE_SIGNATURES = {start.encode(): kind for start, kind in catalog(Path(__file__).with_name("signatures.json")).items()}
 UNSUPPORTED_WEIGHTS = catalog(Path(__file__).with_name("unsupported.json"))  # by file name
 COPY_MAPPED_TENSORS = os.name == "nt"  # Windows cannot replace a mapped file: a model could not be saved over itself
-DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+DTYPES = {  # of safetensors, in numpy; bf16 as its bits
+    "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2",
+    "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "?",
+}  # fmt: skip
+KINDS = {"C": "complex", "F": "float", "U": "uint"}  # of other dtypes, in their names in PyTorch
+Framework = Literal["pt", "np"]
 
 
 def read(
     source: Source,
+    framework: Framework = "pt",
     *,
     allow_pickle: bool = False,
     variant: str | None = None,
     unpack: bool = True,
     checked: bool = False,
     save_id: object = None,
-) -> dict[str, Tensor]:
+) -> dict[str, Any]:
     """Return all tensors of a checkpoint by name, in the dtypes in which they are stored.
 
     Args:
         source: the model's files; safetensors are memory-mapped.
+        framework: "pt" for tensors of PyTorch; "np" for read-only arrays of numpy, in which bf16 is its bits as uint16.
         allow_pickle: read pickled weights too.
         variant: read the files of this name, such as `model.fp16.safetensors` for "fp16".
-        unpack: return the int8 form as fp32; else as int8 matrices (rows, columns), whose scales `row_scales` returns.
+        unpack: return the int8 form as fp32, or `Int8Rows` with "np"; else as int8 matrices (rows, columns), whose
+            scales `row_scales` returns.
         checked: the files were checked before, so unused tensors need not be read.
         save_id: the value of `SAVE_ID` in config.json, if any; the weights must have the same, or none.
 
@@ -68,25 +80,25 @@ def read(
         PickleRefusedError: there are only pickled weights, and `allow_pickle` is not set.
         CheckpointError: a file is damaged or of another save, or a tensor is missing, of an unsupported dtype, or has
             NaN or infinity.
+        MissingExtraError: the weights are pickled, and PyTorch is not installed.
     """
     paths, index, files = _find_files(source, allow_pickle, variant)
-    tensors: dict[str, Tensor] = {}
+    tensors: dict[str, Any] = {}
     save_ids = {save_id} if isinstance(save_id, str) else set()
     for path in paths:
-        shard, metadata = _read_file(path)
-        form = metadata.get("gatonegro")
+        shard, metadata = _read_file(path, framework)
         save_ids |= {metadata[SAVE_ID]} if SAVE_ID in metadata else set()
         if len(save_ids) > 1:
             raise CheckpointError(*MESSAGES["half_saved"].format(path=path))
         if not checked:
-            check_tensors(path, shard, form)
+            check_tensors(path, shard, metadata.get("gatonegro"))
         missing = sorted({name for name, file in files.items() if file == path.name} - shard.keys())
         if missing:
             raise CheckpointError(*MESSAGES["missing"].format(index=index, name=missing[0], file=path.name))
         twice = sorted(shard.keys() & tensors.keys())
         if twice:
             raise CheckpointError(*MESSAGES["twice"].format(path=path, name=twice[0]))
-        tensors |= shard
+        tensors |= {name: as_array(t) for name, t in shard.items()} if framework == "np" else shard
     if not tensors:
         raise CheckpointError(*MESSAGES["no_tensor"].format(path=paths[0]))
     try:
@@ -153,23 +165,52 @@ def weight_map(index: Path, suffix: str = ".safetensors") -> dict[str, str]:
     return files
 
 
-def _read_file(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read_file(path: Path, framework: Framework) -> tuple[dict[str, Any], dict[str, str]]:
     """Return the tensors of a weight file by name, and its metadata, such as {"gatonegro": "int8"}."""
     if path.suffix == ".bin":
         return _unpickle(path), {}
     if not os.access(path, os.R_OK):
         raise CheckpointError(*MESSAGES["permissions"].format(path=path))
     try:
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
-            if COPY_MAPPED_TENSORS:
-                tensors = {name: tensor.clone() for name, tensor in tensors.items()}
-            return tensors, file.metadata() or {}
-    except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError) as error:
+        before = path.stat()
+        with safe_open(path, framework) as file:  # which checks the header
+            metadata = file.metadata() or {}
+            check_form(path, metadata.get("gatonegro"))
+            if framework == "np":
+                tensors: dict[str, Any] = _map_arrays(path)
+            else:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, it is no dict
+                if COPY_MAPPED_TENSORS:
+                    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+            after = path.stat()
+            # header and tensors are opened one after the other, and a save may replace the file in between
+            if (before.st_ino, before.st_mtime_ns) != (after.st_ino, after.st_mtime_ns):
+                raise CheckpointError(*MESSAGES["half_saved"].format(path=path))
+            return tensors, metadata
+    except CheckpointError:
+        raise
+    except (SafetensorError, OSError, ValueError, RuntimeError, AttributeError, TypeError) as error:
         damage = _describe_damage(path)
         if damage is None and "allocate memory" in str(error):
             raise MemoryError(str(error)) from None
         raise CheckpointError(*MESSAGES["not_safetensors"].format(path=path, why=damage or message_of(error))) from None
+
+
+def _map_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the tensors of a safetensors file as arrays that lie in the mapped file."""
+    with path.open("rb") as file:
+        data = file.read() if COPY_MAPPED_TENSORS else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    start = 8 + int.from_bytes(data[:8], "little")
+    arrays = {}
+    for name, entry in json.loads(data[8:start]).items():
+        if name == "__metadata__":
+            continue
+        if (dtype := entry["dtype"]) not in DTYPES:
+            kind = KINDS.get(dtype[0], dtype[0]) + dtype[1:].lower()
+            raise CheckpointError(*MESSAGES["dtype"].format(path=path, name=name, dtype=kind))
+        array: Any = np.ndarray(entry["shape"], DTYPES[dtype], data, start + entry["data_offsets"][0])
+        arrays[name] = array if array.flags.aligned else array.copy()
+    return arrays
 
 
 def _describe_damage(path: Path) -> Message | None:
@@ -194,19 +235,23 @@ def _describe_damage(path: Path) -> Message | None:
                 return MESSAGES["cut_off"].format(name=name, last=format_int(last), count=count)
             if not all(isinstance(n, int) for n in shape):
                 return None
-            if math.prod(shape) * DTYPE_BYTES[dtype] != end - begin:
+            if math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize != end - begin:
                 return MESSAGES["wrong_size"].format(name=name, dtype=dtype, shape=shape, bytes=format_int(end - begin))
     return None
 
 
-def _unpickle(path: Path) -> dict[str, Tensor]:
+def _unpickle(path: Path) -> dict[str, Any]:
     """Return the tensors of a pickled PyTorch state dict, without running code from the file."""
+    try:
+        import torch
+    except ImportError:
+        raise MissingExtraError(*MESSAGES["no_torch"].format(path=path)) from None
     try:
         tensors = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything
         raise CheckpointError(*MESSAGES["bad_pickle"].format(path=path, why=str(error).partition("\n")[0])) from None
     if not isinstance(tensors, dict) or not all(
-        isinstance(n, str) and isinstance(t, Tensor) for n, t in tensors.items()
+        isinstance(n, str) and isinstance(t, torch.Tensor) for n, t in tensors.items()
     ):
         raise CheckpointError(*MESSAGES["no_state_dict"].format(path=path))
     for name, tensor in tensors.items():

@@ -1,4 +1,7 @@
-"""Writing of checkpoints that survives a crash: new files are written beside the old ones, then replace them."""
+"""Writing of checkpoints that survives a crash: new files are written beside the old ones, then replace them.
+
+`pack_int8` returns the tensors of an int8 checkpoint to write.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from gatonegro.checkpoints.int8 import SCALE_SUFFIX
 from gatonegro.checkpoints.reading import SAFE_FILES, SAVE_ID, weight_map
 from gatonegro.checkpoints.validation import MESSAGES, check_tensors
 from gatonegro.errors import CheckpointError, OptionError
 from gatonegro.storage import as_json, convert_disk_errors, lock_folder, read_json, replace_files, write_text
 
+MIN_PACKED_NUMBERS = 4096  # smaller matrices stay fp32
 INT8_METADATA = {"gatonegro": "int8"}  # of a file in the int8 form
 
 
@@ -148,3 +153,42 @@ def _split_shards(state: Mapping[str, Tensor], limit: int) -> Iterator[dict[str,
         free -= tensor.nbytes
         addresses.add(address)
     yield shard
+
+
+def pack_int8(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state dict with its large matrices as int8 and an fp16 scale per matrix row, and the rest as fp32.
+
+    The scales of a matrix NAME are `NAME.row_scale`. A number's error is at most half its row's scale, and packing
+    unpacked tensors returns the same bits. A matrix with a row too large or small for an fp16 scale becomes fp32.
+    """
+    out: dict[str, Tensor] = {}
+    for name, tensor in state.items():
+        if tensor.dtype == torch.int8:
+            raise CheckpointError(*MESSAGES["packed"].format(name=name))
+        out[name] = tensor.float() if tensor.is_floating_point() else tensor
+        if (
+            not tensor.is_floating_point()
+            or tensor.dim() != 2
+            or tensor.numel() < MIN_PACKED_NUMBERS
+            or name + SCALE_SUFFIX in state
+        ):
+            continue
+        scale = _scales(out[name].abs().amax(1))
+        if scale is not None:
+            steps = out[name] / torch.where(scale == 0, 1, scale.float())[:, None]
+            out[name], out[name + SCALE_SUFFIX] = steps.round().to(torch.int8), scale  # round: half to even
+    return out
+
+
+def _scales(largest: Tensor) -> Tensor | None:
+    """Return an fp16 scale per row for storing a float matrix as int8, or None if a scale exceeds fp16."""
+    exact = largest / 127
+    near = exact.half()
+    # rounded up; the bits of positive numbers count up with their value
+    scale = (near.view(torch.int16) + (near.float() < exact).to(torch.int16)).view(torch.float16)
+    # Below 2^-14 fp16 gets coarse: a row's largest number may then be 100 steps, and packing anew would find another
+    # scale. With powers of two it is 64 steps or more, which find the same one.
+    mantissa, exponent = torch.frexp(exact)
+    power = torch.ldexp(torch.ones_like(exact), exponent - (mantissa == 0.5).int()).half()
+    scale = torch.where(exact < 2**-14, power, scale).where(largest > 0, 0)
+    return scale if bool((scale.isfinite() & ((scale > 0) == (largest > 0))).all()) else None

@@ -110,5 +110,9 @@ def _run(words: Sequence[str]) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = lambda message, *place, **more: print_message(message)
-        import_module(f"gatonegro.cli.{args.command}").run(args)
+        from gatonegro.torch_extra import requires_torch
+
+        option = " --backend torch" if getattr(args, "backend", None) == "torch" else ""
+        with requires_torch(f"gatonegro {args.command}{option}"):
+            import_module(f"gatonegro.cli.{args.command}").run(args)
     return 0

@@ -40,8 +40,13 @@ def add_source(parser: ArgumentParser, json: bool = True) -> None:
 def add_pipeline(parser: ArgumentParser) -> None:
     parser.add_argument("--device", type=device, default="auto", metavar="DEVICE")
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16", "int8"), default="auto")
+    add_backend(parser)
     parser.add_argument("--language-check", choices=LANGUAGE_CHECKS, default="warn")
     add_source(parser)
+
+
+def add_backend(parser: ArgumentParser) -> None:
+    parser.add_argument("--backend", choices=("auto", "torch", "numpy"), default="auto")
 
 
 def add_lang(parser: ArgumentParser) -> None:
@@ -50,7 +55,8 @@ def add_lang(parser: ArgumentParser) -> None:
 
 def options_of(args: Namespace) -> dict[str, Any]:
     """Return the arguments of `add_pipeline` as keyword arguments of `pipeline`."""
-    return {name: getattr(args, name) for name in ("device", "precision", "language_check")} | source_of(args)
+    names = ("device", "precision", "backend", "language_check")
+    return {name: getattr(args, name) for name in names} | source_of(args)
 
 
 def source_of(args: Namespace) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
-from gatonegro.cli.arguments import MESSAGES, add_model, add_source, source_of
+from gatonegro.cli.arguments import MESSAGES, add_backend, add_model, add_source, source_of
 from gatonegro.cli.terminal import print_json, print_message, print_tabs, table
 from gatonegro.errors import CheckpointError, OptionError, message_of
 from gatonegro.hub import DEFAULT_MODELS
@@ -27,20 +27,22 @@ N_ROUNDS = 3  # measured rounds; the fastest counts
 
 def add_arguments(parser: ArgumentParser) -> None:
     add_model(parser)
+    add_backend(parser)
     parser.add_argument("--tune", action="store_true")
     add_source(parser)
 
 
 def run(args: Namespace) -> None:
     from gatonegro import pipeline
-    from gatonegro.engine import best_precision, cores, tuned_precision
-    from gatonegro.engine.processor import fast_precisions
+    from gatonegro.operators import tuned_precision
+    from gatonegro.operators.processor import cores, fast_precisions
+    from gatonegro.pipelines.backend import auto_precision
 
     texts = [f"{i}. {sentence}" for i in range(N_COPIES) for sentence in BENCH_SENTENCES]
     model = args.model or DEFAULT_MODELS["text-classification"]
     precisions = [p for p in ("fp32", "bf16", "int8") if p != "bf16" or "bf16" in fast_precisions()]
     print_message(MESSAGES["bench"].format(precisions=", ".join(precisions), cores=cores()))
-    options = {"device": "cpu", "language_check": "off", **source_of(args)}
+    options = {"device": "cpu", "language_check": "off", "backend": args.backend, **source_of(args)}
     engines = {p: pipeline(model=model, precision=p, **options) for p in precisions}
     if engines["fp32"].task == "fill-mask":
         texts = [f"{text} {engines['fp32'].tokenizer.mask_token}" for text in texts]
@@ -51,8 +53,7 @@ def run(args: Namespace) -> None:
                 start = time.perf_counter()
                 engine(batch)
                 best[precision][i] = min(best[precision][i], time.perf_counter() - start)
-    plain = engines["fp32"].model
-    chosen = best_precision(plain.device, plain.stored_int8)
+    backend, chosen = auto_precision(engines["fp32"].running)
     rows = [
         {
             "precision": precision,
@@ -73,7 +74,7 @@ def run(args: Namespace) -> None:
         by_speed = sorted(precisions, key=lambda p: best[p][0])
         exact = next(p for p in by_speed if p != "int8")
         try:
-            path = tuned_precision.save_fastest(by_speed[0], exact)
+            path = tuned_precision.save_fastest(backend, by_speed[0], exact)
         except CheckpointError as error:
             raise OptionError(*MESSAGES["not_saved"].format(why=message_of(error))) from None
         print_message(MESSAGES["tuned"].format(fastest=by_speed[0], exact=exact, path=path))

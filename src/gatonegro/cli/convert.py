@@ -21,7 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(args: Namespace) -> None:
     from gatonegro import checkpoints, hub
     from gatonegro.errors import CheckpointError, TokenizerError
-    from gatonegro.models import load_config
+    from gatonegro.families import load_config
     from gatonegro.tokenization import TOKENIZER_FILES, AutoTokenizer
 
     out = Path(args.output)

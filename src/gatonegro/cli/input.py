@@ -25,7 +25,6 @@ ENCODING_STARTS = {  # other than UTF-8, by the first characters, which are byte
     "latin1": LATIN_LINE.format("\udca0-\udcff"),
     "windows-1252": LATIN_LINE.format("\udc80\udc85\udc91-\udc97\udc99\udca0-\udcff"),  # €, …, quotation marks, dashes
 }  # fmt: skip
-ENCODINGS = {name: re.compile(start) for name, start in ENCODING_STARTS.items()}
 CHUNK_BYTES = 1 << 17  # bytes of standard input per read: about a thousand lines
 CHUNK_ROWS = 1000  # rows of a CSV per list of texts
 HEAD_LINES = 20  # lines in which a table's header and delimiter are looked for
@@ -207,7 +206,7 @@ def _decoded(lines: list[bytes], n_done: int, end: bytes, keep_ends: bool) -> It
 def _encoding(text: str) -> str | None:
     """Return the likely encoding of a text of bytes, an empty string if it is unknown, or None if it is UTF-8."""
     bad = SURROGATE.search(text)
-    likely = (name for name in ENCODINGS if ENCODINGS[name].match(text))
+    likely = (name for name, start in ENCODING_STARTS.items() if re.match(start, text))
     return next(likely, "" if bad else None) if bad or "\0" in text else None
 
 

@@ -37,7 +37,7 @@ def run(args: Namespace) -> None:
 
 def get(args: Namespace) -> None:
     """Copy a model's files into a new subfolder of the folder given by `--to`, for use without a network."""
-    from gatonegro.models import copy_to
+    from gatonegro.families.loading import copy_to
 
     name = Path(args.get).name
     if name in ("", ".."):  # a path such as `.` does not end in the folder's name

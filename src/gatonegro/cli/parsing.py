@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
         if "help" not in settings:
             command = self.prog.partition(" ")[2]
             settings["help"] = str(HELP.get(f"{command} {flag}") or HELP[flag])
-        if metavar in HELP:
+        if isinstance(metavar, str) and metavar in HELP:
             settings["metavar"] = str(HELP[metavar])
         return super().add_argument(*flags, **settings)
 

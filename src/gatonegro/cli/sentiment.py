@@ -38,7 +38,7 @@ def run(args: Namespace) -> None:
     if args.json:
         show = partial(_as_json, args.top_k is not None)
     elif sys.stdout.isatty():
-        show = _terminal_printer(classify.model.config.id2label.values())
+        show = _terminal_printer(classify.running.config.id2label.values())
     for text, answers in with_answers(args.texts, parts, classify.stream):
         show(text, NO_ANSWER if answers is None else answers)
 

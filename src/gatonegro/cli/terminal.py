@@ -26,10 +26,10 @@ CONTROL_PICTURES = {c: 0x2400 + c for c in range(0x20)} | {0x7F: 0x2421} | dict.
 # names of options in messages of the library, and in the shell
 FLAGS = {
     "src_lang": "--from", "tgt_lang": "--to", "num_beams": "--beam", "num_return_sequences": "--nbest",
-    "local_files_only": "--offline", "model": "--model",
+    "local_files_only": "--offline", "model": "--model", "backend": "--backend",
     **{name: "--" + name.replace("_", "-") for name in ("device", "language_check", "min_score", "revision", "top_k")},
 }  # fmt: skip
-OPTION_IN_MESSAGE = re.compile(
+OPTION_IN_MESSAGE = (  # compiled when a message is printed
     rf"\b(?:({'|'.join(FLAGS)})=(?:([\"'])(.*?)\2|True\b|(\w*))|({'|'.join(flag for flag in FLAGS if '_' in flag)})\b)"
 )
 FUNCTION_IN_MESSAGE = re.compile(r"gatonegro\.(diagnose|explain)\([^()]*\)")
@@ -72,7 +72,7 @@ def print_message(message: object) -> None:
         n = message.item + 1
         message = message.in_(user_language(), Message(f"text {n}", f"el texto {n}"))
     text = FUNCTION_IN_MESSAGE.sub(r"gatonegro \1", " ".join(str(message).splitlines()))
-    text = OPTION_IN_MESSAGE.sub(lambda m: f"{FLAGS[m[1] or m[5]]} {m[3] or m[4] or ''}".rstrip(), text)
+    text = re.sub(OPTION_IN_MESSAGE, lambda m: f"{FLAGS[m[1] or m[5]]} {m[3] or m[4] or ''}".rstrip(), text)
     print(f"gatonegro: {text.translate(CONTROL_PICTURES)}", file=sys.stderr)
 
 

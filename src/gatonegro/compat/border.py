@@ -7,7 +7,6 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -92,6 +91,8 @@ def unknown(function: str, name: str, known: Iterable[str]) -> OptionError:
 
 def did_you_mean(name: str, known: Iterable[str]) -> Message:
     """Return the question whether the most similar of the known names is meant, or nothing if none is similar."""
+    from difflib import get_close_matches  # here, for a light start
+
     close = next(iter(get_close_matches(name, known, 1, 0.7)), None)
     return Message(f" Did you mean {close}=?", f" ¿Querías decir {close}=?") if close else EMPTY
 
@@ -120,7 +121,8 @@ def patterns() -> dict[re.Pattern[str], str]:
 
 def refusal(name: str) -> Message | None:
     """Return what to use instead of a name of `transformers` that this library does not have, or None if unknown."""
-    if len(name) > LONGEST_NAME:  # some patterns take quadratic time
+    # Python asks objects for names such as __setstate__; some patterns take quadratic time
+    if name.endswith("__") or len(name) > LONGEST_NAME:
         return None
     key = next((key for pattern, key in patterns().items() if pattern.fullmatch(name)), None)
     return None if key is None else MESSAGES["no_name"].format(name=name, instead=MESSAGES[key])

@@ -14,21 +14,22 @@ from functools import cache, partial
 from itertools import islice, pairwise
 from operator import itemgetter
 from string import punctuation, whitespace
-from typing import Any
-
-from markdown_it import MarkdownIt
-from markdown_it.common.html_blocks import block_names
-from markdown_it.rules_inline import StateInline
-from markdown_it.token import Token
+from typing import TYPE_CHECKING, Any
 
 from gatonegro.documents.edits import EditedText, disjoint, edit
 from gatonegro.documents.items import CODE_TAG_PATTERN, PROTECTED, TAG_PATTERN
 from gatonegro.documents.sentences import Segment
 
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
+
+# Functions import markdown_it themselves: that takes time, and most texts have no markup.
+
 Span = tuple[int, int]
 Pair = tuple[int, int, int, int]  # start and end of an opening mark, start and end of its closing mark
 
-BREAKS = frozenset((*block_names, "br")) - {"link"}  # tags between sentences; <link> is also a placeholder's name
 VERBATIM = re.compile(r"<(?:!--|(code|kbd|math|pre|samp|script|style|svg|textarea|tt)\b[^<>]*>)", re.IGNORECASE)
 # YAML between rules at the beginning of a document; its first line is a key or a comment
 FRONT_MATTER = re.compile(
@@ -278,8 +279,8 @@ def _inline(text: str, environment: dict[str, Any]) -> tuple[list[Pair], list[Sp
     skipped = disjoint([*skipped, *code])
     tags = [(named[1].lower(), tag) for tag in TAG.finditer(text) if (named := TAG_NAME.match(tag[0]))]
     tags = [(name, tag) for name, tag in tags if not _is_inside(tag.start(), skipped)]
-    breaks += [tag.span() for name, tag in tags if name in BREAKS]
-    inline = [(name, tag) for name, tag in tags if name not in BREAKS and not tag[0].endswith("/>")]
+    breaks += [tag.span() for name, tag in tags if name in _break_tags()]
+    inline = [(name, tag) for name, tag in tags if name not in _break_tags() and not tag[0].endswith("/>")]
     pairs += [p for p in _tag_pairs(inline) if not (_is_in_word(text, p[0], p[1]) or _is_in_word(text, p[2], p[3]))]
     return list(_nested(p for p in pairs if NOT_SPACE.search(text, p[1], p[2]))), breaks
 
@@ -309,13 +310,25 @@ def _nested(pairs: Iterable[Pair]) -> Iterator[Pair]:
 
 
 @cache
+def _break_tags() -> frozenset[str]:
+    """Return the names of tags that stand between sentences; <link> does not, since placeholders have its name."""
+    from markdown_it.common.html_blocks import block_names
+
+    return frozenset((*block_names, "br")) - {"link"}
+
+
+@cache
 def _block_parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
     return MarkdownIt("commonmark", {"html": True}).enable("table").disable("inline")
 
 
 @cache
 def _inline_parser() -> MarkdownIt:
     """Return a parser whose rules tell where they found something: markdown-it-py keeps no positions within a line."""
+    from markdown_it import MarkdownIt
+
     parser = MarkdownIt("commonmark", {"html": True}).enable("strikethrough")
     for rule, name in zip(parser.inline.ruler.getRules(""), parser.get_active_rules()["inline"], strict=True):
         if name in ("autolink", "backticks", "emphasis", "image", "link", "strikethrough"):

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from gatonegro.engine.kernels import attention
-from gatonegro.nn.attention import Attend, Bias, attend
+from gatonegro.engine.kernels import to_array, to_tensor
+from gatonegro.nn.attention import Attend, AttentionTrace, Bias, RelativeBias, attend
+from gatonegro.operators import kernels
 from gatonegro.packing import Layout
 
 
@@ -25,7 +27,7 @@ class VarlenAttend(Attend):
     def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
         if self.causal or self.scale is not None or bias is not None or layout.key_slots is not None:
             return super().forward(q, k, v, layout, bias)
-        queries, keys = (starts.to(q.device, non_blocking=True) for starts in layout.cu_seqlens)  # (n + 1,) each
+        queries, keys = (torch.as_tensor(starts).to(q.device, non_blocking=True) for starts in layout.cu_seqlens)
         longest = max(layout.query_lengths, default=0), max(layout.key_lengths, default=0)
         return self.kernel(q.contiguous(), k.contiguous(), v.contiguous(), queries, keys, *longest)  # (t, h, d)
 
@@ -45,12 +47,21 @@ def is_varlen_usable(device: torch.device, dtype: torch.dtype, heads: int, width
 
 
 class KernelAttend(Attend):
-    """Attention over all sequences and heads in one call of the compiled CPU kernel or, with a bias, by PyTorch."""
+    """Attention over all sequences and heads in one call of the compiled CPU kernel."""
 
     def __init__(self, causal: bool = False, scale: float | None = None) -> None:
         super().__init__(0.0, causal, scale)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> Tensor:
-        if bias is not None:
+        table, relative = None, getattr(bias, "__wrapped__", bias)  # without its cache
+        if isinstance(relative, RelativeBias):
+            table = to_array(relative.by_distance(max(layout.key_lengths, default=0)).float())
+        elif relative is not None:
             return super().forward(q, k, v, layout, bias)
-        return attention(q, k, v, layout, self.causal, self.scale)  # (t, h, d)
+        slots = None if layout.key_slots is None else np.asarray(layout.key_slots)
+        arrays = to_array(q), to_array(k), to_array(v), layout.query_lengths, layout.key_lengths, slots
+        return to_tensor(kernels.attend(*arrays, causal=self.causal, scale=self.scale, bias=table))  # (t, h, d)
+
+    def trace(self, q: Tensor, k: Tensor, v: Tensor, layout: Layout, bias: Bias | None = None) -> list[AttentionTrace]:
+        """Compute attention step by step in fp32, as the kernel does."""
+        return super().trace(q.float(), k.float(), v.float(), layout, bias)

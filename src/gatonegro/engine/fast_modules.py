@@ -17,11 +17,12 @@ from gatonegro.engine.attention import KernelAttend, VarlenAttend, is_varlen_usa
 from gatonegro.engine.kernels import Kernel, KernelNorm, supports_width
 from gatonegro.nn.attention import KV, Attention, Bias, KVCache
 from gatonegro.nn.decoder import Decoder
-from gatonegro.nn.encoder import AddNorm, Encoder, FeedForward
+from gatonegro.nn.encoder import Activation, AddNorm, Encoder, FeedForward
 from gatonegro.nn.heads import LMHead
+from gatonegro.operators.arrays import FP32
 from gatonegro.packing import Layout, Packed
 
-MakeLinear = Callable[..., nn.Module]  # (weight, bias, *, source, act, input_act) → a linear layer
+MakeLinear = Callable[..., nn.Module]  # (*linear layers with the same input, act=, input_act=) → a faster one
 
 
 class FastAttention(nn.Module):
@@ -31,15 +32,15 @@ class FastAttention(nn.Module):
         super().__init__()
         self.heads, self.width = source.heads, source.query.out_features // source.heads
         fused = (source.query,) if cross else (source.query, source.key, source.value)
-        self.qkv = _fuse(fused, make_linear)  # in cross-attention, q alone
-        self.cross_kv = _fuse((source.key, source.value), make_linear) if cross else None
+        self.qkv = make_linear(*fused)  # in cross-attention, q alone
+        self.cross_kv = make_linear(source.key, source.value) if cross else None
         device = source.query.weight.device
         self.attend: nn.Module = source.attend
         if is_varlen_usable(device, dtype, self.heads, self.width):
             self.attend = VarlenAttend(source.attend.causal, source.attend.scale)
         elif supports_width(device, dtype, self.width):
             self.attend = KernelAttend(source.attend.causal, source.attend.scale)
-        self.output = make_linear(source.output.weight, source.output.bias, source=source.output)
+        self.output = make_linear(source.output)
 
     def project_kv(self, memory: Tensor) -> KV:
         assert self.cross_kv is not None
@@ -67,12 +68,6 @@ class FastAttention(nn.Module):
         return self.output(self.attend(q, k, v, layout, bias).flatten(-2), add)  # (t, hidden)
 
 
-def _fuse(parts: Sequence[nn.Linear], make_linear: MakeLinear) -> nn.Module:
-    """Return one linear layer in place of several that read the same input, with their outputs concatenated."""
-    bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
-    return make_linear(torch.cat([part.weight for part in parts]), bias, source=parts[0])
-
-
 class FastFeedForward(nn.Module):
     """A feed-forward layer whose first matrix product applies the activation, and whose second adds the residual."""
 
@@ -80,10 +75,10 @@ class FastFeedForward(nn.Module):
         super().__init__()
         act, first = source.activation.name, source.up or source.gate
         assert first is not None
-        self.up = make_linear(first.weight, first.bias, act=act, source=first)
-        self.value = None if source.value is None else _fuse([source.value], make_linear)
+        self.up = make_linear(first, act=act)
+        self.value = None if source.value is None else make_linear(source.value)
         input_act = act if self.value is None else None
-        self.down = make_linear(source.down.weight, source.down.bias, input_act=input_act, source=source.down)
+        self.down = make_linear(source.down, input_act=input_act)
 
     def forward(self, x: Tensor, add: Tensor | None = None) -> Tensor:
         up = self.up(x)  # (t, wide)
@@ -92,9 +87,22 @@ class FastFeedForward(nn.Module):
 
 def fast_norm(source: nn.Module, dtype: torch.dtype) -> nn.Module:
     """Return a norm computed by the compiled CPU kernel or, where that is not possible, a copy converted to `dtype`."""
-    if isinstance(source, nn.LayerNorm) and supports_width(source.weight.device, dtype, len(source.weight)):
+    if isinstance(source, nn.LayerNorm | nn.RMSNorm) and supports_width(
+        source.weight.device, dtype, len(source.weight)
+    ):
         return KernelNorm(source)
     return copy.deepcopy(source).to(dtype)
+
+
+def speed_up_head(head: nn.Module, make_linear: MakeLinear) -> None:
+    """Replace a head's linear layers, and the activation after one, by compiled products in fp32, in place."""
+    for name, child in list(head.named_children()):
+        if isinstance(child, nn.Linear):
+            setattr(head, name, make_linear(child))
+        elif isinstance(child, Activation):  # the product applies it
+            setattr(head, name, nn.Identity())
+        elif isinstance(child, nn.LayerNorm):
+            setattr(head, name, fast_norm(child, torch.float32))
 
 
 class FastAddNorm(nn.Module):
@@ -119,11 +127,10 @@ class FastLMHead(nn.Module):
     def __init__(self, source: LMHead, tokens: nn.Module, make_linear: MakeLinear, dtype: torch.dtype):
         super().__init__()
         weight: Tensor = (tokens if source.output is None else source.output).weight  # type: ignore[assignment]
-        weight = weight if source.scale == 1.0 else weight * source.scale
-        bias, self.dtype = None if source.bias is None else source.bias[0], dtype
-        self.product = make_linear(weight, bias, source=source)
+        self.dtype = dtype
+        self.product = make_linear(source, weight=weight if source.scale == 1.0 else weight * source.scale)
         if isinstance(self.product, Kernel):
-            self.product.out_dtype = torch.float32
+            self.product.out_dtype = FP32
 
     def forward(self, x: Tensor, packed: Packed, tokens: nn.Module) -> Tensor:
         return self.product(x.to(self.dtype)).float()  # (t, vocab)

@@ -8,20 +8,11 @@ from __future__ import annotations
 from functools import cache
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gatonegro.engine.kernels import to_array, to_tensor
 from gatonegro.engine.linear import activate
-
-# activation → its minimum
-ACTIVATION_MINIMUM = {
-    "relu": 0.0,
-    "gelu": -0.17,
-    "gelu_new": -0.1701,
-    "gelu_pytorch_tanh": -0.1701,
-    "silu": -0.2785,
-    "swish": -0.2785,
-}
+from gatonegro.operators import int8
 
 
 class Int8(nn.Module):
@@ -122,16 +113,9 @@ def int8_operator() -> type[Int8]:
 
 
 def quantise(weight: Tensor, narrow_sums: bool) -> tuple[Tensor, Tensor]:
-    """Quantise a float matrix (n, k) to int8, and return it with one scale per row (n,).
-
-    With `narrow_sums`, two neighbours of a row are at most 128 together: 255 · 128 fits 16 bits.
-    """
-    largest = weight.abs().amax(1) / 127
-    if narrow_sums:
-        pairs = F.pad(weight.abs(), (0, weight.shape[1] % 2)).unflatten(1, (-1, 2)).sum(2)  # (n, k / 2)
-        largest = torch.maximum(largest, pairs.amax(1) / 127)  # 127, since both may be rounded up
-    scales = largest.clamp(min=1e-30)
-    return (weight / scales[:, None]).round_().clamp_(-127, 127).to(torch.int8), scales
+    """Return the result of `operators.int8.quantise` as tensors."""
+    rows, scales = int8.quantise(to_array(weight.float()), narrow_sums)
+    return to_tensor(rows), to_tensor(scales)
 
 
 class Int8Embedding(nn.Module):

@@ -1,11 +1,8 @@
-"""Properties of the machine: instruction sets, cores that this process may use, memory, and devices."""
+"""PyTorch on this machine: threads, memory, precisions and devices."""
 
 from __future__ import annotations
 
 import ctypes
-import math
-import os
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -15,92 +12,22 @@ import torch
 from gatonegro.checks import short_repr
 from gatonegro.errors import OptionError, message_of
 from gatonegro.i18n import Message, catalog
+from gatonegro.operators import processor
+from gatonegro.operators.processor import cores
 
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))
-# precision → PyTorch's names of processor capabilities, any of which makes its products fast
-PRECISION_CAPABILITIES = {
-    "bf16": ("amx_bf16", "avx512_bf16", "bf16"),
-    "int8": ("amx_int8", "avx512_vnni", "avx_vnni", "avx_vnni_int8", "avx2"),
-}
-# instruction sets that oneDNN can be limited to, in order; capability → the first of them that has it
-ONEDNN_ISAS = [
-    *("SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX2_VNNI_2", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_BF16"),
-    *("AVX512_CORE_FP16", "AVX10_1_512", "AVX512_CORE_AMX", "AVX512_CORE_AMX_FP16", "AVX10_1_512_AMX"),
-]
-FIRST_ISA = {
-    "avx2": "AVX2",
-    "avx_vnni": "AVX2_VNNI",
-    "avx_vnni_int8": "AVX2_VNNI_2",
-    "avx512_vnni": "AVX512_CORE_VNNI",
-    "avx512_bf16": "AVX512_CORE_BF16",
-    "amx_int8": "AVX512_CORE_AMX",
-    "amx_bf16": "AVX512_CORE_AMX",
-}
-CGROUP_ROOT, PROCESS_CGROUP = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
-
-
-@cache
-def cpu_capabilities() -> frozenset[str]:
-    """Return the names of the processor features, such as "avx512_bf16", that PyTorch may use.
-
-    `ATEN_CPU_CAPABILITY` and `ONEDNN_MAX_CPU_ISA`, which limit PyTorch and oneDNN, are respected:
-    https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html
-    """
-    has = {name for name, value in getattr(torch.cpu, "get_capabilities", dict)().items() if value is True}
-    if "sse2" in has and vector_bits() < 512:  # the processor's, or PyTorch's limit
-        has = {name for name in has if not name.startswith(("avx512", "amx"))}
-    if "sse2" in has and vector_bits() < 256:
-        has = {name for name in has if not name.startswith("avx")}
-    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", os.environ.get("DNNL_MAX_CPU_ISA", "ALL")).upper()
-    if limit in ONEDNN_ISAS:
-        has -= {name for name, first in FIRST_ISA.items() if ONEDNN_ISAS.index(first) > ONEDNN_ISAS.index(limit)}
-    return frozenset(has)
 
 
 @cache
 def fast_precisions() -> frozenset[str]:
-    """Return the precisions, out of "bf16" and "int8", in which this processor multiplies matrices fast."""
-    if not torch.backends.mkldnn.is_available():
-        return frozenset()
-    has = cpu_capabilities()
-    return frozenset(precision for precision, any_of in PRECISION_CAPABILITIES.items() if has.intersection(any_of))
+    """Return the precisions, out of "bf16" and "int8", in which PyTorch multiplies matrices fast on this processor."""
+    return processor.fast_precisions() if torch.backends.mkldnn.is_available() else frozenset()
 
 
 def vector_bits() -> int:
     """Return the width in bits of the vector instructions that PyTorch uses: 512, 256 or 128."""
     level = torch.backends.cpu.get_cpu_capability()
     return 512 if level == "AVX512" else 256 if level in ("AVX2", "SVE256") else 128
-
-
-def cores() -> int:
-    """Return the number of cores that this process may use, by CPU affinity and cgroup quota."""
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([affinity, *(math.ceil(quota) for quota in _cpu_quotas())]))
-
-
-def _cpu_quotas() -> Iterator[float]:
-    """Yield the CPU quota, in cores, of this process's cgroup and of each cgroup that contains it.
-
-    https://docs.kernel.org/admin-guide/cgroup-v2.html, and for the first version cgroup-v1/sched-bwc
-    """
-    try:
-        lines = PROCESS_CGROUP.read_text().splitlines()
-    except OSError:  # no Linux
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        root = CGROUP_ROOT / "cpu" if controllers else CGROUP_ROOT
-        group = root / path.lstrip("/")
-        for folder in (group, *group.parents):
-            if not folder.is_relative_to(root):
-                break
-            with suppress(OSError, ValueError, IndexError):  # no such file, or no limit: "max", -1
-                files = ("cpu.cfs_quota_us", "cpu.cfs_period_us") if controllers else ("cpu.max",)
-                quota, period = (int(word) for file in files for word in (folder / file).read_text().split())
-                if quota > 0 and period > 0:
-                    yield quota / period
 
 
 @cache
@@ -113,22 +40,6 @@ def limit_threads() -> int:
     if torch.get_num_threads() > cores():
         torch.set_num_threads(cores())
     return torch.get_num_threads()
-
-
-def _after_fork() -> None:
-    """Let a forked process compute with one thread, since it has none of its parent's, and OpenMP waits for them."""
-    if torch.get_num_threads() > 1:
-        torch.set_num_threads(1)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-
-
-def trim_memory() -> None:
-    """Return freed memory that glibc keeps, such as after the packing of weights, to the operating system."""
-    with suppress(OSError, AttributeError, TypeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def has_bf16() -> bool:

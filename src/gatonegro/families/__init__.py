@@ -14,7 +14,16 @@ from gatonegro.families.gpt2 import GPT2
 from gatonegro.families.roberta import CAMEMBERT, ROBERTA, XLM_ROBERTA
 from gatonegro.families.t5 import MT5, T5
 
-__all__ = ["FAMILIES", "PreTrainedConfig", "config_class", "family_of", "find_class", "load_config"]
+__all__ = [
+    "FAMILIES",
+    "PreTrainedConfig",
+    "class_names",
+    "config_class",
+    "family_of",
+    "find_class",
+    "load_config",
+    "pretrained_class_name",
+]
 
 FAMILIES: dict[str, Family] = {
     "bert": BERT,
@@ -35,6 +44,21 @@ def family_of(model_type: object) -> Family:
     if not isinstance(model_type, str) or model_type not in FAMILIES:
         raise ConfigError(*MESSAGES["model_type"].format(model_type=short_repr(model_type), known=", ".join(FAMILIES)))
     return FAMILIES[model_type]
+
+
+def class_names() -> dict[str, tuple[str, str | None]]:
+    """Map the name of each model class to its `model_type` and head, None for `BertPreTrainedModel` and the like."""
+    names: dict[str, tuple[str, str | None]] = {}
+    for model_type, family in FAMILIES.items():
+        names[pretrained_class_name(model_type)] = model_type, None
+        names |= {head.architecture: (model_type, name) for name, head in family.heads.items()}
+    return names
+
+
+def pretrained_class_name(model_type: str) -> str:
+    """Return the name of the parent of a family's model classes, such as "BertPreTrainedModel"."""
+    family = FAMILIES[model_type]
+    return family.heads[family.base_head].architecture.removesuffix("Model") + "PreTrainedModel"
 
 
 def find_class(name: str) -> type[PreTrainedConfig] | None:

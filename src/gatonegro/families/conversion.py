@@ -1,18 +1,24 @@
-"""Conversion of tensors between the names in a checkpoint and the names in the model, by a `Family`'s tables."""
+"""Conversion of tensors between the names in a checkpoint and the names in the model, by a `Family`'s tables.
+
+Tensors are of PyTorch, or arrays of numpy and `checkpoints.Int8Rows`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import chain, groupby
+from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from gatonegro.checkpoints import as_float32
 from gatonegro.config import Config
 from gatonegro.errors import CheckpointError, MissingHeadError
 from gatonegro.families.family import BASE_HEADS, MESSAGES, Family, NameRow
 from gatonegro.i18n import EMPTY
+
+CHUNK = 4096  # rows that are compared at a time, which saves memory
 
 
 class MappedName(NamedTuple):
@@ -26,24 +32,35 @@ class MappedName(NamedTuple):
 def name_map(family: Family, config: Config, head: str | None) -> list[MappedName]:
     """Return a `MappedName` for each tensor of a model's checkpoint: its name there and its names in the model."""
     rows = family.heads[head].rows if head is not None and head in family.heads else ()
-    return [*_expand_rows(family.rows, config, family.prefix), *_expand_rows(rows, config, "")]
+    return [*_expand(family.rows, config, family.prefix), *_expand(rows, config)]
 
 
-def _expand_rows(rows: tuple[NameRow, ...], config: Config, prefix: str) -> Iterator[MappedName]:
-    for layers, of_stack in groupby(rows, lambda row: row[0].partition("{i}")[0] if "{i}" in str(row[:2]) else ""):
-        group = list(of_stack)
-        stack = config.decoder or config if "".join(group[0][1] or ()).startswith("decoder.") else config
-        for i in range(stack.num_hidden_layers) if layers else (0,):  # layer by layer, as in `transformers`
-            for name, target, *operation in group if i == 0 else (row for row in group if row[2:] != ("first",)):
-                targets = target if isinstance(target, tuple) else (target,) if target is not None else ()
-                for end in ("weight", "bias") if "*" in name else ("",):
-                    filled = tuple(x.replace("{i}", str(i)).replace("*", end) for x in (prefix + name, *targets))
-                    yield MappedName(filled[0], filled[1:], "".join(operation).removeprefix("first"))
+def _expand(rows: tuple[NameRow, ...], config: Config, prefix: str = "") -> tuple[MappedName, ...]:
+    return _expand_rows(rows, config.num_hidden_layers, (config.decoder or config).num_hidden_layers, prefix)
+
+
+@lru_cache(maxsize=16)  # loading a model asks for the same rows several times
+def _expand_rows(rows: tuple[NameRow, ...], layers: int, decoder_layers: int, prefix: str) -> tuple[MappedName, ...]:
+    out = []
+    for repeated, of_stack in groupby(rows, lambda row: row[0].partition("{i}")[0] if "{i}" in str(row[:2]) else ""):
+        group = []
+        for name, target, *operation in of_stack:
+            targets = target if isinstance(target, tuple) else (target,) if target is not None else ()
+            for end in ("weight", "bias") if "*" in name else ("",):
+                names = [x.replace("*", end) for x in (prefix + name, *targets)]
+                group.append(MappedName(names[0], tuple(names[1:]), "".join(operation)))
+        count = decoder_layers if "".join(group[0].model_names).startswith("decoder.") else layers
+        for i in range(count) if repeated else (0,):  # layer by layer, as in `transformers`
+            for name, targets, what in group:
+                if what != "first" or i == 0:
+                    filled = tuple([target.replace("{i}", str(i)) for target in targets])
+                    out.append(MappedName(name.replace("{i}", str(i)), filled, what.removeprefix("first")))
+    return tuple(out)
 
 
 def from_checkpoint(
-    family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor], required: set[str]
-) -> dict[str, Tensor]:
+    family: Family, config: Config, head: str | None, tensors: Mapping[str, Any], required: set[str]
+) -> dict[str, Any]:
     """Convert a checkpoint's tensors to the model's names, after checking that they are complete and consistent.
 
     The checkpoint's names are those of `normalize_names`; the result must have all names in `required`.
@@ -57,27 +74,40 @@ def from_checkpoint(
     return out
 
 
-def to_model_names(table: Sequence[MappedName], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def to_model_names(table: Sequence[MappedName], tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of a checkpoint's tensors that are in the table, by the model's names."""
-    out: dict[str, Tensor] = {}
+    out: dict[str, Any] = {}
     for entry in sorted(table, key=lambda entry: entry.operation == "tie"):
         if (name := entry.checkpoint_name) not in tensors:
             continue
         tensor, count = _transpose(entry, tensors[name]), len(entry.model_names)
         if entry.operation.endswith("split"):
-            if not tensor.dim() or len(tensor) % count:
+            if not tensor.ndim or len(tensor) % count:
                 raise CheckpointError(*MESSAGES["no_split"].format(name=name, shape=tuple(tensor.shape), count=count))
-            out.update(zip(entry.model_names, tensor.chunk(count), strict=True))
+            size = len(tensor) // count
+            out |= {target: tensor[i * size : (i + 1) * size] for i, target in enumerate(entry.model_names)}
         else:
             for target in entry.model_names:
-                if entry.operation == "tie" and target in out and not torch.equal(out[target], tensor):
+                if entry.operation == "tie" and target in out and not _equal(out[target], tensor):
                     raise CheckpointError(*MESSAGES["untied"].format(name=name, target=target))
                 out[target] = tensor
     return out
 
 
+def _equal(a: Any, b: Any) -> bool:
+    """Return True if two tensors or arrays have the same shape and numbers."""
+    if a is b or tuple(a.shape) != tuple(b.shape):
+        return a is b
+    if not isinstance(a, np.ndarray) and hasattr(a, "equal"):  # of PyTorch
+        return bool(a.equal(b))
+    if not a.ndim:
+        return np.array_equal(as_float32(a), as_float32(b))
+    parts = (slice(i, i + CHUNK) for i in range(0, len(a), CHUNK))
+    return all(np.array_equal(as_float32(a[part]), as_float32(b[part])) for part in parts)
+
+
 def _check_names(
-    family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor], missing: Sequence[str]
+    family: Family, config: Config, head: str | None, tensors: Mapping[str, Any], missing: Sequence[str]
 ) -> None:
     """Raise CheckpointError if a checkpoint lacks tensors that the model needs, or has unknown ones."""
     if missing:
@@ -99,10 +129,12 @@ def _check_names(
 
 
 def _known_names(family: Family, config: Config) -> set[str]:
-    return {entry.checkpoint_name for head in (None, *family.heads) for entry in name_map(family, config, head)}
+    rows = (_expand(head.rows, config) for head in family.heads.values())
+    table = chain(_expand(family.rows, config, family.prefix), *rows)
+    return {entry.checkpoint_name for entry in table}
 
 
-def without_other_heads(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def without_other_heads(family: Family, config: Config, tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Return a checkpoint's tensors without those of heads that the family's table lacks."""
     trunk = (family.prefix,) if family.prefix else tuple({f"{name.partition('.')[0]}." for name, *_ in family.rows})
     known = _known_names(family, config)
@@ -116,7 +148,7 @@ def _missing_head_error(head: str | None, first: str, others: str) -> MissingHea
     return MissingHeadError(*MESSAGES["missing_head"].format(head=head, first=first, has=has, new=new))
 
 
-def normalize_names(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def normalize_names(family: Family, config: Config, tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Return a checkpoint's tensors with the family's prefix, such as "bert.", and PyTorch's names of layer norms."""
     for old, new in (("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")):  # TensorFlow's
         tensors = {name.replace(old, new): tensor for name, tensor in tensors.items()}
@@ -126,7 +158,7 @@ def normalize_names(family: Family, config: Config, tensors: Mapping[str, Tensor
     return {family.prefix + k if family.prefix + k in names else k: v for k, v in tensors.items()}
 
 
-def resolve_tying(family: Family, config: Config, tensors: Mapping[str, Tensor]) -> Config:
+def resolve_tying(family: Family, config: Config, tensors: Mapping[str, Any]) -> Config:
     """Return the configuration with `tie_word_embeddings=False` if input and output embeddings differ.
 
     For T5 v1.1, `transformers` 5 writes that its two vocabularies are tied, and stores both.
@@ -134,14 +166,14 @@ def resolve_tying(family: Family, config: Config, tensors: Mapping[str, Tensor])
     rows = family.heads["seq2seq-lm"].rows if "seq2seq-lm" in family.heads else ()
     output = next((tensors.get(name) for name, target, *_ in rows if target == "head.output.weight"), None)
     shared = tensors.get(family.prefix + "shared.weight")
-    if not config.tie_word_embeddings or output is None or shared is None or torch.equal(output, shared):
+    if not config.tie_word_embeddings or output is None or shared is None or _equal(output, shared):
         return config
     return config.replace(tie_word_embeddings=False)
 
 
-def has_head(family: Family, config: Config, head: str, tensors: Mapping[str, Tensor]) -> bool:
+def has_head(family: Family, config: Config, head: str, tensors: Mapping[str, Any]) -> bool:
     """Return True if a checkpoint, after `normalize_names`, has all tensors of the given head."""
-    rows = _expand_rows(family.heads[head].rows, config, "")
+    rows = _expand(family.heads[head].rows, config)
     complete = all(entry.checkpoint_name in tensors for entry in rows if entry.operation != "tie")
     return complete and _allows_head(family, config, head)
 
@@ -168,15 +200,17 @@ def saved_names(family: Family, config: Config, head: str | None) -> list[Mapped
     return [row._replace(checkpoint_name=row.checkpoint_name.removeprefix(prefix)) for row in rows]
 
 
-def to_checkpoint(family: Family, config: Config, head: str | None, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def to_checkpoint(family: Family, config: Config, head: str | None, tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Convert a model's tensors to the names that `transformers` writes, the inverse of `from_checkpoint`."""
     table = saved_names(family, config, head)
     return to_checkpoint_names([entry for entry in table if entry.operation != "tie"], tensors)
 
 
-def to_checkpoint_names(table: Sequence[MappedName], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def to_checkpoint_names(table: Sequence[MappedName], tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of a model's tensors that are in the table, by the names in a checkpoint."""
-    out: dict[str, Tensor] = {}
+    import torch
+
+    out: dict[str, Any] = {}
     for entry in table:
         if (names := entry.model_names) and all(target in tensors for target in names):
             tensor = torch.cat([tensors[target] for target in names]) if len(names) > 1 else tensors[names[0]]
@@ -184,6 +218,6 @@ def to_checkpoint_names(table: Sequence[MappedName], tensors: Mapping[str, Tenso
     return out
 
 
-def _transpose(entry: MappedName, tensor: Tensor) -> Tensor:
+def _transpose(entry: MappedName, tensor: Any) -> Any:
     """Transpose a tensor if its conversion between checkpoint and model includes the operation "transpose"."""
-    return tensor.transpose(0, -1) if entry.operation.startswith("transpose") else tensor
+    return tensor.T if tensor.ndim == 2 and entry.operation.startswith("transpose") else tensor

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gatonegro.errors import InputError
 from gatonegro.i18n import catalog
 
 HERE = Path(__file__).parent
@@ -68,6 +69,17 @@ class Family:
     def base_head(self) -> str:
         """The name of the base model's head: "pooler" for families like BERT that have one, else "none"."""
         return "pooler" if "pooler" in self.heads else "none"
+
+
+def class_name(family: Family, head: str) -> str:
+    """Return the name of the class, in `transformers`, of a family's models with a given head, or without one."""
+    known = head in family.heads and head not in BASE_HEADS
+    return family.heads[head if known else family.base_head].architecture
+
+
+def other_class(wanted: str, kind: str) -> InputError:
+    """Return the error for a class of models, by name, that gets a model of another family."""
+    return InputError(*MESSAGES["other_class"].format(wanted=wanted, kind=kind))
 
 
 BASE_HEADS = ("none", "pooler")  # heads of base models, which have no task

@@ -6,7 +6,6 @@ from gatonegro.generation.extras import Extras
 from gatonegro.generation.hypothesis import Generated, is_repeating
 from gatonegro.generation.options import OPTION_CHECKS, OUTPUT_OPTIONS, UNSUPPORTED_OPTIONS, GenerationOptions
 from gatonegro.generation.processors import LogitsProcessor, LogitsProcessorList, RuleProcessor, find_processor
-from gatonegro.generation.state import GenerativeModel
 from gatonegro.generation.stopping import (
     EosTokenCriteria,
     MaxLengthCriteria,
@@ -20,7 +19,7 @@ from gatonegro.generation.streamers import BaseStreamer, TextIteratorStreamer, T
 
 __all__ = [
     "OPTION_CHECKS", "OUTPUT_OPTIONS", "UNSUPPORTED_OPTIONS", "BaseStreamer", "EosTokenCriteria", "Extras", "Generated",
-    "GenerationConfig", "GenerationOptions", "GenerativeModel", "LogitsProcessor", "LogitsProcessorList",
+    "GenerationConfig", "GenerationOptions", "LogitsProcessor", "LogitsProcessorList",
     "MaxLengthCriteria", "MaxTimeCriteria", "RuleProcessor", "StopStringCriteria", "StoppingCriteria",
     "StoppingCriteriaList", "TextIteratorStreamer", "TextStreamer", "criteria_of", "find_class", "generate",
     "is_repeating",

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from gatonegro.generation.arrays import log_softmax, to_numpy
 from gatonegro.generation.extras import Extras
 from gatonegro.generation.hypothesis import Generated, Hypothesis, finish, stops_repeating
-from gatonegro.generation.logits import NEG_INF, LogitsProcessors, check_finite
+from gatonegro.generation.logits import LogitsProcessors, check_finite
 from gatonegro.generation.options import GenerationOptions
-from gatonegro.generation.state import DecodingState, GenerativeModel
-from gatonegro.generation.topk import draw, mask_out, top_k
+from gatonegro.generation.state import DecodingState
+from gatonegro.generation.topk import NEG_INF, draw, largest, mask_out, top_k
+from gatonegro.packing import Array
+
+if TYPE_CHECKING:
+    from gatonegro.text_model import TextModel
 
 INACTIVE_SCORE = -1e9  # initial score of all beams but the first, which equal it; as in the reference
 
@@ -42,14 +47,14 @@ class BeamSearch:
 
     def __init__(
         self,
-        model: GenerativeModel,
+        model: TextModel,
         sources: Sequence[Sequence[int]] | None,
         prompt_ids: Sequence[Sequence[int]],
         max_lengths: Sequence[int],
         options: GenerationOptions,
         extras: Extras,
         processors: LogitsProcessors,
-        rng: torch.Generator | None,
+        rng: Any,
     ):
         self.extras, self.whole, self.processors, self.rng = extras, extras.whole, processors, rng
         self.max_lengths, self.options = max_lengths, options
@@ -74,15 +79,17 @@ class BeamSearch:
             self.state.select(parents, running)
             candidates = self.state.step([hyp.ids[-1] for hyp in self.hyps], self.choose)
 
-    def choose(self, logits: Tensor, first: int) -> tuple[Tensor, ...]:
+    def choose(self, logits: Array, first: int) -> tuple[np.ndarray, ...]:
         """Return the best one-token continuations of each source's beams, given the beams' next-token logits.
 
         `logits` begin at row `first`. The results are scores, beam indices and tokens, (sources, num_candidates) each.
         """
         options, num_beams = self.options, self.num_beams
         hyps = self.hyps[first : first + len(logits)]
+        is_sparse = self.processors.sparse and not options.do_sample and not self.extras.records
+        logits = logits if is_sparse else to_numpy(logits)
         self.extras.read(hyps, logits)
-        if self.processors.sparse and not options.do_sample and not self.extras.records:
+        if is_sparse:
             masked_ids = self.processors.masked_ids(hyps)
             if options.renormalize_logits:  # leave masked tokens out of the sum
                 mask_out(logits, masked_ids)
@@ -91,24 +98,25 @@ class BeamSearch:
             for i, token in self.processors.forced_ids(hyps):
                 log_probs[i], log_probs[i, 0], tokens[i, 0] = NEG_INF, 0.0, token
         else:
-            log_probs = logits.cpu().log_softmax(-1)  # (rows, vocab)
-            self.processors.process(log_probs, hyps)
-            if options.renormalize_logits:
-                log_probs = log_probs.log_softmax(-1)
+            dense = log_softmax(logits)  # (rows, vocab)
+            self.processors.process(dense, hyps)
+            log_probs, tokens = log_softmax(dense) if options.renormalize_logits else dense, None
             self.extras.record(log_probs)
-            tokens = torch.arange(log_probs.shape[1]).expand_as(log_probs)
         per_beam = log_probs.shape[1]
-        before = torch.tensor([hyp.score for hyp in hyps], device=log_probs.device)[:, None]
-        scores = (log_probs + before).view(-1, num_beams * per_beam)  # (sources, beams · per_beam)
-        check_finite(scores.amax(-1), logits)
+        before = np.array([hyp.score for hyp in hyps], np.float32)[:, None]
+        scores = (log_probs + before).reshape(-1, num_beams * per_beam)  # (sources, beams · per_beam)
+        check_finite(scores.max(-1), logits)
         if options.do_sample:
             live = [source.index for source in self.running]
-            chosen = draw(scores.softmax(-1).clamp(min=1e-30), self.num_candidates, self.rng, live, len(self.out))
+            chosen = draw(scores, self.num_candidates, self.rng, live, len(self.out), least=1e-30)
         else:
-            chosen = scores.topk(min(self.num_candidates, scores.shape[1])).indices
-        return scores.gather(1, chosen), chosen // per_beam, tokens.reshape(len(scores), -1).gather(1, chosen)
+            chosen = largest(scores, min(self.num_candidates, scores.shape[1]))
+        beams, places = np.divmod(chosen, per_beam)  # (sources, num_candidates) each
+        if tokens is not None:
+            places = np.take_along_axis(tokens.reshape(len(scores), -1), chosen, 1)
+        return np.take_along_axis(scores, chosen, 1), beams, places
 
-    def advance(self, candidates: Sequence[Tensor]) -> tuple[list[int], list[int]]:
+    def advance(self, candidates: Sequence[np.ndarray]) -> tuple[list[int], list[int]]:
         """Extend the beams of each source by the chosen tokens, and end the search for sources that cannot improve.
 
         Return the indices of the sources that go on, and the parent row of each of their new rows.

@@ -108,6 +108,20 @@ class GenerationConfig(JsonConfig):
         return cls.from_dict({k: value for k, value in model_config.items() if k in NAMES and value is not None})
 
     @classmethod
+    def of_files(cls, model_config: Config, data: Mapping[str, Any] | None) -> GenerationConfig:
+        """Return the options in a model's files: those in `generation_config.json`, or else in its configuration.
+
+        Args:
+            model_config: the configuration, whose token ids count where `data` has none.
+            data: the contents of `generation_config.json`, or None.
+        """
+        own = cls.from_model_config(model_config)  # raises if a value is not possible
+        if data is None:  # older models have its keys in config.json
+            return own
+        ids = {name: value for name, value in model_config.extra.items() if name.endswith("_token_id")}
+        return cls.from_dict({**ids, **data})
+
+    @classmethod
     @accepts("GenerationConfig.from_pretrained")
     def from_pretrained(cls, name: str | Path, config_file_name: str = FILE, **options: Any) -> GenerationConfig:
         """Load a model's options of generation.

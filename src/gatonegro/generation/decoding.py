@@ -6,22 +6,26 @@ https://github.com/huggingface/transformers/blob/main/src/transformers/generatio
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from gatonegro.generation.arrays import as_tensor, log_softmax, logsumexp, quiet, to_numpy
 from gatonegro.generation.beam_search import BeamSearch
 from gatonegro.generation.extras import Extras
 from gatonegro.generation.hypothesis import Generated, Hypothesis, finish, stops_repeating
-from gatonegro.generation.logits import check_finite, logits_processors
+from gatonegro.generation.logits import LogitsProcessors, check_finite, logits_processors
 from gatonegro.generation.options import GenerationOptions
-from gatonegro.generation.state import DecodingState, GenerativeModel
-from gatonegro.generation.topk import draw, top_k
+from gatonegro.generation.state import DecodingState
+from gatonegro.generation.topk import draw, random_generator, top_k
+from gatonegro.packing import Array
+
+if TYPE_CHECKING:
+    from gatonegro.text_model import TextModel
 
 
-@torch.inference_mode()
 def generate(
-    model: GenerativeModel,
+    model: TextModel,
     sources: Sequence[Sequence[int]] | None,
     prompt_ids: Sequence[Sequence[int]],
     max_lengths: Sequence[int],
@@ -36,11 +40,27 @@ def generate(
     """
     if not prompt_ids:
         return []
+    extras.device = getattr(model, "device", "cpu")
     inputs = extras.sources or (prompt_ids if sources is None else sources)
     processors = logits_processors(options, inputs, max_lengths, extras.only(), extras.custom())
-    rng = torch.Generator().manual_seed(options.seed) if options.seed is not None else None
-    if options.num_beams > 1:
-        return BeamSearch(model, sources, prompt_ids, max_lengths, options, extras, processors, rng).run()
+    rng = random_generator(options.seed) if options.do_sample else None
+    with model.inference(), quiet():
+        if options.num_beams > 1:
+            return BeamSearch(model, sources, prompt_ids, max_lengths, options, extras, processors, rng).run()
+        return _generate_singly(model, sources, prompt_ids, max_lengths, options, extras, processors, rng)
+
+
+def _generate_singly(
+    model: TextModel,
+    sources: Sequence[Sequence[int]] | None,
+    prompt_ids: Sequence[Sequence[int]],
+    max_lengths: Sequence[int],
+    options: GenerationOptions,
+    extras: Extras,
+    processors: LogitsProcessors,
+    rng: Any,
+) -> list[list[Generated]]:
+    """Generate sequences by greedy search or sampling, each of them independent of the others."""
     repeated = [i for i in range(len(prompt_ids)) for _ in range(options.num_return_sequences)]
     started = [Hypothesis(list(prompt_ids[i]), len(prompt_ids[i]), i) for i in repeated]
     finished: dict[int, Generated] = {}  # by index in `started`
@@ -50,19 +70,20 @@ def generate(
         model, None if sources is None else [sources[i] for i in repeated], [h.ids for h in started], whole=whole
     )
 
-    def choose(logits: Tensor, first: int) -> tuple[Tensor, ...]:
+    def choose(logits: Array, first: int) -> tuple[np.ndarray, ...]:
         """Choose the next token of each sequence from its logits, and return the tokens and their log-probabilities."""
         hyps = [started[i] for i in live[first : first + len(logits)]]
+        if extras.records or options.do_sample or not processors.sparse:
+            logits = to_numpy(logits)
         extras.read(hyps, logits)
         processors.process(logits, hyps)
         if extras.records and options.renormalize_logits:
-            logits = logits.log_softmax(-1)
+            logits = log_softmax(logits)
         extras.record(logits)
         if options.do_sample:
-            logits = logits.cpu()
-            check_finite(logits.amax(-1), logits)
-            tokens = draw(logits.softmax(-1), 1, rng, live, len(started))
-            return tokens[:, 0], logits.gather(1, tokens)[:, 0] - logits.logsumexp(-1)
+            check_finite(logits.max(-1), logits)
+            tokens = draw(logits, 1, rng, live, len(started))[:, 0]
+            return tokens, logits[np.arange(len(logits)), tokens] - logsumexp(logits)
         values, tokens, sums = top_k(logits, 1)
         check_finite(values[:, 0], logits)
         return tokens[:, 0], values[:, 0] - sums
@@ -78,7 +99,7 @@ def generate(
             hyp.score += log_prob
             hyp.least = min(hyp.least, log_prob)
         if extras.streamer is not None:
-            extras.streamer.put(torch.tensor([started[i].ids[-1] for i in live]))
+            extras.streamer.put(as_tensor(np.array([started[i].ids[-1] for i in live])))
         running = []
         for row, (i, stopped) in enumerate(zip(live, extras.stopped([started[i] for i in live]), strict=True)):
             hyp = started[i]

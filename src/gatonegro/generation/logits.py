@@ -9,17 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from gatonegro.errors import CheckpointError, OptionError
+from gatonegro.generation.arrays import log_softmax, to_numpy
 from gatonegro.generation.hypothesis import Hypothesis
 from gatonegro.generation.options import MESSAGES, GenerationOptions
-from gatonegro.generation.topk import mask_out
+from gatonegro.generation.topk import NEG_INF, mask_out
+from gatonegro.operators.plain import softmax
+from gatonegro.packing import Array
 
-NEG_INF = float("-inf")
-
-LogitsProcessor = Callable[[Tensor, Sequence[Hypothesis]], None]  # changes logits (rows, vocab) in place
+LogitsProcessor = Callable[[np.ndarray, Sequence[Hypothesis]], None]  # changes logits (rows, vocab) in place
 TokenMask = Callable[[Hypothesis], Sequence[int]]  # returns the ids that must not follow
 Condition = Callable[[Hypothesis], bool]
 
@@ -46,8 +46,11 @@ class LogitsProcessors:
         """Return pairs (row, token id) for the sequences whose next token is forced."""
         return [(i, token) for token, forced in self.forced_tokens for i, hyp in enumerate(hyps) if forced(hyp)]
 
-    def process(self, logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
-        """Apply all logits processors, in place, to the next-token logits (rows, vocab)."""
+    def process(self, logits: Array, hyps: Sequence[Hypothesis]) -> None:
+        """Apply all logits processors, in place, to the next-token logits (rows, vocab).
+
+        They may be a tensor if the processors are `sparse`.
+        """
         for penalize in self.penalties:
             penalize(logits, hyps)
         mask_out(logits, self.masked_ids(hyps))
@@ -124,33 +127,34 @@ def warpers(options: GenerationOptions, min_tokens: int = 1) -> list[LogitsProce
     typical sampling (https://arxiv.org/abs/2202.00666).
     """
 
-    def temperature(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+    def temperature(logits: np.ndarray, hyps: Sequence[Hypothesis]) -> None:
         logits /= options.temperature
 
-    def top_k(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+    def top_k(logits: np.ndarray, hyps: Sequence[Hypothesis]) -> None:
         k = min(max(options.top_k, min_tokens), logits.shape[-1])
-        logits.masked_fill_(logits < logits.topk(k).values[:, -1:], NEG_INF)
+        logits[logits < kth_largest(logits, k)] = NEG_INF
 
-    def top_p(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
-        ascending, order = logits.sort(descending=False)
-        removed = ascending.softmax(-1).cumsum(-1) <= 1 - options.top_p
+    def top_p(logits: np.ndarray, hyps: Sequence[Hypothesis]) -> None:
+        order = logits.argsort(-1, kind="stable")  # ascending
+        removed = cumulative(softmax(np.take_along_axis(logits, order, -1))) <= 1 - options.top_p
         removed[:, -min_tokens:] = False
-        logits.masked_fill_(removed.scatter(1, order, removed), NEG_INF)
+        remove(logits, order, removed)
 
-    def typical(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
-        log_probs = logits.log_softmax(-1)
-        probs = log_probs.exp()
-        entropy = -(log_probs * probs).nansum(-1, keepdim=True)
-        distance, order = (-log_probs - entropy).abs().sort(-1)
-        last = (probs.gather(-1, order).cumsum(-1) < options.typical_p).sum(1, keepdim=True)
-        removed = distance > distance.gather(1, last.clamp(max=distance.shape[1] - 1))
+    def typical(logits: np.ndarray, hyps: Sequence[Hypothesis]) -> None:
+        log_probs = log_softmax(logits)
+        probs = np.exp(log_probs)
+        distance = np.abs(-log_probs + np.nansum(log_probs * probs, -1, keepdims=True))  # to the entropy
+        order = distance.argsort(-1, kind="stable")
+        distance = np.take_along_axis(distance, order, -1)
+        last = (cumulative(np.take_along_axis(probs, order, -1)) < options.typical_p).sum(-1, keepdims=True)
+        removed = distance > np.take_along_axis(distance, last.clip(max=distance.shape[1] - 1), -1)
         removed[:, :min_tokens] = False
-        logits.masked_fill_(removed.scatter(1, order, removed), NEG_INF)
+        remove(logits, order, removed)
 
-    def min_p(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
-        probs, k = logits.softmax(-1), min(min_tokens, logits.shape[-1])
-        removed = probs < (options.min_p or 0.0) * probs.amax(-1, keepdim=True)
-        logits.masked_fill_(removed & (logits < logits.topk(k).values[:, -1:]), NEG_INF)
+    def min_p(logits: np.ndarray, hyps: Sequence[Hypothesis]) -> None:
+        probs, k = softmax(logits), min(min_tokens, logits.shape[-1])
+        removed = probs < (options.min_p or 0.0) * probs.max(-1, keepdims=True)
+        logits[removed & (logits < kth_largest(logits, k))] = NEG_INF
 
     table: list[tuple[Any, LogitsProcessor]] = [
         (options.temperature != 1.0, temperature),
@@ -162,11 +166,27 @@ def warpers(options: GenerationOptions, min_tokens: int = 1) -> list[LogitsProce
     return [warp for on, warp in table if on]
 
 
-def check_finite(best: Tensor, logits: Tensor) -> None:
+def kth_largest(logits: np.ndarray, k: int) -> np.ndarray:
+    """Return the k-th largest logit (rows, 1) of each row."""
+    return np.partition(logits, -k, axis=-1)[:, -k, None]
+
+
+def cumulative(probs: np.ndarray) -> np.ndarray:
+    """Return the cumulative sums (rows, vocab) of each row's probabilities, computed in fp64 as PyTorch's are."""
+    return probs.cumsum(-1, dtype=np.float64).astype(probs.dtype)
+
+
+def remove(logits: np.ndarray, order: np.ndarray, removed: np.ndarray) -> None:
+    """Set logits to -inf, in place, where `removed` (rows, vocab) is true for them in a given order of each row."""
+    rows, places = removed.nonzero()
+    logits[rows, order[rows, places]] = NEG_INF
+
+
+def check_finite(best: np.ndarray, logits: Array) -> None:
     """Raise an error if a row's best score is not finite, due to NaN logits or options that mask every token."""
-    if best.isfinite().all():
+    if np.isfinite(best).all():
         return
-    if logits.isnan().any():
+    if np.isnan(to_numpy(logits)).any():
         raise CheckpointError(*MESSAGES["nan"])
     raise OptionError(*MESSAGES["all_masked"])
 
@@ -174,11 +194,11 @@ def check_finite(best: Tensor, logits: Tensor) -> None:
 def _repetition_penalty(penalty: float, sources: Sequence[Sequence[int]] | None = None) -> LogitsProcessor:
     """Return a processor that lowers the logits of tokens of a sequence or its source, https://arxiv.org/abs/1909.05858."""
 
-    def penalize(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+    def penalize(logits: np.ndarray, hyps: Sequence[Hypothesis]) -> None:
         for hyp, row in zip(hyps, logits, strict=True):
-            ids = torch.tensor(sorted(set(hyp.ids if sources is None else sources[hyp.source])))
+            ids = sorted(set(hyp.ids if sources is None else sources[hyp.source]))
             old = row[ids]
-            row[ids] = torch.where(old < 0, old * penalty, old / penalty)
+            row[ids] = np.where(old < 0, old * penalty, old / penalty)
 
     return penalize
 
@@ -186,7 +206,7 @@ def _repetition_penalty(penalty: float, sources: Sequence[Sequence[int]] | None 
 def _sequence_bias(biases: Sequence[tuple[list[int], float]]) -> LogitsProcessor:
     """Return a processor that adds numbers to the logits of tokens that end a given sequence of tokens."""
 
-    def add(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+    def add(logits: np.ndarray, hyps: Sequence[Hypothesis]) -> None:
         for hyp, row in zip(hyps, logits, strict=True):
             for ids, bias in biases:
                 if len(ids) == 1 or hyp.ids[1 - len(ids) :] == ids[:-1]:
@@ -198,11 +218,10 @@ def _sequence_bias(biases: Sequence[tuple[list[int], float]]) -> LogitsProcessor
 def _favour_end(eos_ids: Sequence[int], start: float, factor: float) -> LogitsProcessor:
     """Return a processor that raises the eos token's logit exponentially after `start` new tokens."""
 
-    def add(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+    def add(logits: np.ndarray, hyps: Sequence[Hypothesis]) -> None:
         for hyp, row in zip(hyps, logits, strict=True):
             if (steps := len(hyp.ids) - hyp.prompt_length - start) > 0:
-                ids = torch.tensor(eos_ids)
-                row[ids] += row[ids].abs() * (factor**steps - 1)
+                row[eos_ids] += np.abs(row[eos_ids]) * (factor**steps - 1)
 
     return add
 
@@ -210,19 +229,20 @@ def _favour_end(eos_ids: Sequence[int], start: float, factor: float) -> LogitsPr
 def _only(allowed: Callable[[Hypothesis], Sequence[int]]) -> LogitsProcessor:
     """Return a processor that masks all tokens but those that a function returns for a sequence."""
 
-    def mask(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+    def mask(logits: np.ndarray, hyps: Sequence[Hypothesis]) -> None:
         for hyp, row in zip(hyps, logits, strict=True):
-            ids = torch.as_tensor(allowed(hyp), dtype=torch.long)
-            kept = row[ids].clone()
-            row.fill_(NEG_INF)
+            following: Any = allowed(hyp)
+            ids = np.asarray(following.tolist() if hasattr(following, "tolist") else following, np.int64)
+            kept = row[ids]
+            row[:] = NEG_INF
             row[ids] = kept
 
     return mask
 
 
-def _remove_invalid(logits: Tensor, hyps: Sequence[Hypothesis]) -> None:
+def _remove_invalid(logits: np.ndarray, hyps: Sequence[Hypothesis]) -> None:
     """Replace NaN by 0, and infinite logits by the largest finite ones."""
-    torch.nan_to_num(logits, out=logits)
+    np.nan_to_num(logits, copy=False)
 
 
 def _no_repeat_ngram(size: int, sources: Sequence[Sequence[int]] | None = None) -> TokenMask:

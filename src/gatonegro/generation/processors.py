@@ -10,11 +10,14 @@ from dataclasses import MISSING, field, make_dataclass
 from functools import cache
 from typing import Any, ClassVar
 
-from torch import Tensor
+import numpy as np
 
+from gatonegro.generation.arrays import is_tensor, log_softmax, quiet, to_numpy
 from gatonegro.generation.hypothesis import Hypothesis
-from gatonegro.generation.logits import NEG_INF, logits_processors
+from gatonegro.generation.logits import logits_processors
 from gatonegro.generation.options import GenerationOptions
+from gatonegro.generation.topk import NEG_INF
+from gatonegro.packing import Array
 
 DEFAULTS = {"filter_value": NEG_INF, "min_tokens_to_keep": 1, "device": "cpu"}
 # class → parameters, with their option where it has another name; those that follow `;` have defaults
@@ -47,14 +50,14 @@ SWITCHES = {"InfNanRemoveLogitsProcessor": "remove_invalid_values", "LogitNormal
 class LogitsProcessor:
     """Function (ids (b, w), scores (b, vocab)) → scores; the user's own derive from it."""
 
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+    def __call__(self, input_ids: Array, scores: Array) -> Array:
         raise NotImplementedError
 
 
 class LogitsProcessorList(list[Any]):
     """A list of logits processors, applied one after another."""
 
-    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
+    def __call__(self, input_ids: Array, scores: Array, **kwargs: Any) -> Array:
         for processor in self:
             scores = processor(input_ids, scores, **kwargs)
         return scores
@@ -67,13 +70,13 @@ class RuleProcessor(LogitsProcessor):
     names: ClassVar[dict[str, str]]  # parameter → option
 
     def __post_init__(self) -> None:
-        values = {name: v.tolist() if isinstance(v, Tensor) else v for name, v in vars(self).items()}
+        values = {name: v.tolist() if hasattr(v, "tolist") else v for name, v in vars(self).items()}
         vars(self).update(values)
         options: dict[str, Any] = {"top_k": 0} | ({str(self.option): True} if self.option in SWITCHES.values() else {})
         options |= {option: values[name] for name, option in self.names.items() if values[name] is not None}
         self.options = GenerationOptions(**options)  # which checks them
 
-    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+    def __call__(self, input_ids: Array, scores: Array) -> Array:
         values, rows = vars(self), input_ids.tolist()
         width, count = input_ids.shape[1], len(rows)
         sources: Sequence[Sequence[int]] = values.get("encoder_input_ids", rows)
@@ -85,13 +88,15 @@ class RuleProcessor(LogitsProcessor):
         max_lengths = [values.get("max_length", width + 2)] * max(1, len(sources))
         min_tokens = values.get("min_tokens_to_keep", 1)
         rules = logits_processors(self.options, sources, max_lengths, allowed, min_tokens=min_tokens)
-        out = scores.float().clone()
-        rules.process(out, hyps)
+        before = to_numpy(scores)
+        out = before.copy()
+        with quiet():
+            rules.process(out, hyps)
         if self.options.renormalize_logits:
-            out = out.log_softmax(-1)
+            out = log_softmax(out)
         if values.get("filter_value", NEG_INF) != NEG_INF:
-            out[out.isneginf() & ~scores.isneginf()] = values["filter_value"]
-        return out.to(scores.dtype)
+            out[np.isneginf(out) & ~np.isneginf(before)] = values["filter_value"]
+        return scores.new_tensor(out) if is_tensor(scores) else out.astype(scores.dtype)
 
 
 @cache

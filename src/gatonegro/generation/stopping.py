@@ -9,11 +9,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from gatonegro.errors import OptionError
+from gatonegro.generation.arrays import as_tensor, is_tensor, to_bools
 from gatonegro.generation.options import MESSAGES, GenerationOptions
+from gatonegro.packing import Array
 
 TAIL_TOKENS = 8  # tokens before those that may hold a stop string, whose decoding may depend on them
 
@@ -21,7 +22,7 @@ TAIL_TOKENS = 8  # tokens before those that may hold a stop string, whose decodi
 class StoppingCriteria:
     """Function (ids (b, w), scores) → bools (b,), true for sequences that end; the user's own derive from it."""
 
-    def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Any:
+    def __call__(self, input_ids: Array, scores: Any, **kwargs: Any) -> Any:
         """Return for each sequence whether it ends."""
         raise NotImplementedError
 
@@ -33,8 +34,13 @@ class RowCriterion(StoppingCriteria):
         """Return True if a sequence, prompt included, ends."""
         raise NotImplementedError
 
-    def __call__(self, input_ids: Tensor, scores: Any = None, **kwargs: Any) -> Tensor:
-        return torch.tensor([self.ends(ids) for ids in input_ids.tolist()], device=input_ids.device)
+    def __call__(self, input_ids: Array, scores: Any = None, **kwargs: Any) -> Array:
+        return _like(np.array([self.ends(ids) for ids in input_ids.tolist()], bool), input_ids)
+
+
+def _like(ended: np.ndarray, input_ids: Array) -> Array:
+    """Return bools as the ids are: an array, or a tensor on their device."""
+    return as_tensor(ended, input_ids.device) if is_tensor(input_ids) else ended
 
 
 class MaxLengthCriteria(RowCriterion):
@@ -61,8 +67,9 @@ class MaxTimeCriteria(RowCriterion):
 class EosTokenCriteria(RowCriterion):
     """End sequences whose last token is one of the given ids."""
 
-    def __init__(self, eos_token_id: int | list[int] | Tensor):
-        self.eos_token_id = torch.as_tensor(eos_token_id).flatten()
+    def __init__(self, eos_token_id: int | list[int] | Array):
+        ids = eos_token_id.tolist() if hasattr(eos_token_id, "tolist") else eos_token_id
+        self.eos_token_id = as_tensor(np.array(ids, np.int64).reshape(-1))
         self._ids = set(self.eos_token_id.tolist())
 
     def ends(self, ids: Sequence[int]) -> bool:
@@ -87,11 +94,11 @@ class StopStringCriteria(RowCriterion):
 class StoppingCriteriaList(list[Any]):
     """A list of stopping criteria, of which one is enough to end a sequence."""
 
-    def __call__(self, input_ids: Tensor, scores: Any, **kwargs: Any) -> Tensor:
-        ended = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
+    def __call__(self, input_ids: Array, scores: Any, **kwargs: Any) -> Array:
+        ended = np.zeros(len(input_ids), bool)
         for criterion in self:
-            ended |= torch.as_tensor(criterion(input_ids, scores, **kwargs), device=input_ids.device)
-        return ended
+            ended |= to_bools(criterion(input_ids, scores, **kwargs))
+        return _like(ended, input_ids)
 
 
 def criteria_of(options: GenerationOptions, tokenizer: Any) -> list[Any]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from queue import Queue
 from typing import Any
 
 from gatonegro.errors import InputError
 from gatonegro.generation.options import MESSAGES
 
-IDEOGRAPH = re.compile("[㐀-䶿一-鿿豈-﫿\U00020000-\U0002a6df\U0002a700-\U0002ceaf\U0002f800-\U0002fa1f]")
+IDEOGRAPH = "[㐀-䶿一-鿿豈-﫿\U00020000-\U0002a6df\U0002a700-\U0002ceaf\U0002f800-\U0002fa1f]"
 
 
 class BaseStreamer:
@@ -54,7 +53,7 @@ class TextStreamer(BaseStreamer):
         if text.endswith("\n"):
             printable, self.token_cache, self.print_len = text[self.print_len :], [], 0
         else:
-            end = len(text) if IDEOGRAPH.match(text[-1:]) else text.rfind(" ") + 1
+            end = len(text) if re.match(IDEOGRAPH, text[-1:]) else text.rfind(" ") + 1
             printable = text[self.print_len : end]
             self.print_len += len(printable)
         self.on_finalized_text(printable)
@@ -84,6 +83,8 @@ class TextIteratorStreamer(TextStreamer):
 
     def __init__(self, tokenizer: Any, skip_prompt: bool = False, timeout: float | None = None, **decode_kwargs: Any):
         super().__init__(tokenizer, skip_prompt, **decode_kwargs)
+        from queue import Queue  # here, for a light start
+
         self.text_queue: Queue[str | None] = Queue()
         self.timeout = timeout
 

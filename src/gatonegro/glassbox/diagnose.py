@@ -9,8 +9,7 @@ from gatonegro.checks import row_error, text_problem
 from gatonegro.errors import InputError
 from gatonegro.glassbox import MESSAGES
 from gatonegro.hub import DEFAULT_MODELS
-from gatonegro.language import Diagnosis, diagnosis_of
-from gatonegro.language.diagnosis import is_encoder_decoder, load_tokenizer_and_languages
+from gatonegro.language.diagnosis import Diagnosis, diagnosis_of, is_encoder_decoder, load_tokenizer_and_languages
 
 
 @overload
@@ -60,8 +59,8 @@ def diagnose(
         name, loaded = resolved, load_tokenizer_and_languages(resolved, revision, local_files_only)
         tokenizer, languages, encoder_decoder = loaded
     else:
-        name, tokenizer, languages = resolved.model.name_or_path or "?", resolved.tokenizer, resolved.languages
-        encoder_decoder = is_encoder_decoder(resolved.model.config)
+        name, tokenizer, languages = resolved.running.name_or_path or "?", resolved.tokenizer, resolved.languages
+        encoder_decoder = is_encoder_decoder(resolved.running.config)
     diagnoses = [diagnosis_of(text, name, tokenizer, languages, encoder_decoder) for text in texts]
     return diagnoses[0] if isinstance(text_or_texts, str) else diagnoses
 
@@ -70,6 +69,6 @@ def resolve(model: Any) -> Any:
     """Convert a user's `model` argument to a model name or a pipeline, or return None for other types of value."""
     if model is None or isinstance(model, str | Path):
         return DEFAULT_MODELS["text-classification"] if model is None else str(model)
-    from gatonegro.pipelines import Pipeline  # imported here, since it imports torch
+    from gatonegro.pipelines import Pipeline  # imported here, for a light start
 
     return model if isinstance(model, Pipeline) else None

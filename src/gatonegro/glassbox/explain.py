@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gatonegro.checks import check_text, ids_problem, not_finite_error, one_of
 from gatonegro.errors import InputError, OptionError
+from gatonegro.families.loading import head_of
 from gatonegro.glassbox import MESSAGES
 from gatonegro.glassbox.attribution import attribute
 from gatonegro.glassbox.diagnose import resolve
@@ -27,13 +28,12 @@ from gatonegro.language import (
     LANGUAGE_TAG,
     Languages,
     detect_language,
-    diagnosis_of,
-    is_encoder_decoder,
     languages_of,
     other_language,
     target_languages,
-)  # fmt: skip
-from gatonegro.models import LanguageModel, Model, head_of, load, shared_copy
+)
+from gatonegro.language.diagnosis import diagnosis_of, is_encoder_decoder
+from gatonegro.models import LanguageModel, Model, load, shared_copy
 from gatonegro.nn.loss import TENSOR_SCORE_FUNCTIONS
 from gatonegro.nn.recording import record_activations
 from gatonegro.packing import Packed, pack

@@ -74,7 +74,7 @@ def _data(record: Record) -> dict[str, Any]:
         },
         "steps": steps,
         "strips": list(strips.values()),
-        "words": PAGE_TEXTS,
+        "words": dict(PAGE_TEXTS),
         "glossary": {
             lang: dict(message.in_(lang).split(": ", 1) for message in GLOSSARY.values()) for lang in ("en", "es")
         },

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gatonegro.glassbox import MESSAGES
 from gatonegro.i18n import Message
-from gatonegro.language import Diagnosis
+from gatonegro.language.diagnosis import Diagnosis
 
 Array = NDArray[Any]
 

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gatonegro.errors import MissingExtraError
 from gatonegro.i18n import catalog
@@ -27,10 +27,22 @@ MIN_PROBABILITY_IF_NOT_FIRST, MIN_RATIO_IF_NOT_FIRST = 0.04, 20.0
 MAX_WORDS = 6  # in a text whose words decide
 LETTER = re.compile(r"[^\W\d_]")
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-LEXICON = json.loads(Path(__file__).with_name("lexicon.json").read_text("utf-8"))
-COMMON_WORDS = {lang: frozenset(LEXICON[lang].split()) for lang in ("es", "en")}
-OWN_WORDS = {"es": COMMON_WORDS["es"] - COMMON_WORDS["en"], "en": COMMON_WORDS["en"] - COMMON_WORDS["es"]}
-SHARED_WORDS = frozenset(LEXICON["shared"].split())  # spelled alike in both languages, with the same meaning
+
+
+class Lexicon(NamedTuple):
+    """Words of Spanish and English, by "es" and "en"."""
+
+    common: dict[str, frozenset[str]]  # the common words of each language
+    own: dict[str, frozenset[str]]  # those that are not common in the other language
+    shared: frozenset[str]  # spelled alike in both languages, with the same meaning
+
+
+@cache
+def lexicon() -> Lexicon:
+    """Return the words in `lexicon.json`."""
+    data = json.loads(Path(__file__).with_name("lexicon.json").read_text("utf-8"))
+    es, en, shared = (frozenset(data[name].split()) for name in ("es", "en", "shared"))
+    return Lexicon({"es": es, "en": en}, {"es": es - en, "en": en - es}, shared)
 
 
 @cache
@@ -66,8 +78,8 @@ def detect_language(text: str, among: Sequence[str] = ("es", "en")) -> str | Non
     ('es', 'en', None)
     """
     words = [word[0].lower().replace("’", "'") for word in islice(WORD.finditer(text), MAX_WORDS + 1)]
-    if len(words) <= MAX_WORDS and {*among} == {*OWN_WORDS}:
-        found = [lang for lang, own in OWN_WORDS.items() if not own.isdisjoint(words)]
+    if len(words) <= MAX_WORDS and {*among} == {"es", "en"}:
+        found = [lang for lang, own in lexicon().own.items() if not own.isdisjoint(words)]
         if len(found) == 1:
             return found[0]
     probabilities = language_probabilities(text)

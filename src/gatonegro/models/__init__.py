@@ -3,35 +3,25 @@
 `Model.forward` packs a padded batch, computes on packed sequences, and pads the result.
 """
 
-from gatonegro.models.auto import (
-    AutoConfig,
-    AutoModel,
-    AutoModelForCausalLM,
-    AutoModelForMaskedLM,
-    AutoModelForQuestionAnswering,
-    AutoModelForSeq2SeqLM,
-    AutoModelForSequenceClassification,
-    AutoModelForTokenClassification,
-)
-from gatonegro.models.generative import LanguageModel
-from gatonegro.models.loading import (
-    build,
-    copy_to,
-    head_of,
-    load,
-    load_config,
-    load_optimized,
-    one_device,
-    resolve_dtype,
-)
-from gatonegro.models.model import Model, shared_copy
-from gatonegro.models.named import init_weights
-from gatonegro.models.output import ModelOutput
-from gatonegro.models.scores import SCORE_FUNCTIONS, as_tensor, l2_normalize, softmax
+from gatonegro.torch_extra import requires_torch
+
+with requires_torch("gatonegro.models"):
+    from gatonegro.models.auto import (
+        AutoModel,
+        AutoModelForCausalLM,
+        AutoModelForMaskedLM,
+        AutoModelForQuestionAnswering,
+        AutoModelForSeq2SeqLM,
+        AutoModelForSequenceClassification,
+        AutoModelForTokenClassification,
+    )
+    from gatonegro.models.generative import LanguageModel
+    from gatonegro.models.loading import build, load, load_optimized, resolve_dtype
+    from gatonegro.models.model import Model, shared_copy
+    from gatonegro.models.named import init_weights
+    from gatonegro.models.output import ModelOutput
 
 __all__ = [
-    "SCORE_FUNCTIONS",
-    "AutoConfig",
     "AutoModel",
     "AutoModelForCausalLM",
     "AutoModelForMaskedLM",
@@ -42,17 +32,10 @@ __all__ = [
     "LanguageModel",
     "Model",
     "ModelOutput",
-    "as_tensor",
     "build",
-    "copy_to",
-    "head_of",
     "init_weights",
-    "l2_normalize",
     "load",
-    "load_config",
     "load_optimized",
-    "one_device",
     "resolve_dtype",
     "shared_copy",
-    "softmax",
 ]  # fmt: skip

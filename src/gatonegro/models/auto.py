@@ -1,4 +1,4 @@
-"""`AutoConfig`, `AutoModel` and its subclasses, which load a model by name, as in `transformers`."""
+"""`AutoModel` and its subclasses, which load a model by name, as in `transformers`."""
 
 from __future__ import annotations
 
@@ -11,29 +11,10 @@ import torch
 from gatonegro.compat import accepts
 from gatonegro.config import Config
 from gatonegro.errors import InputError
-from gatonegro.families import PreTrainedConfig, config_class, family_of
+from gatonegro.families import family_of
 from gatonegro.generation import GenerationConfig
 from gatonegro.models.loading import build, load, resolve_dtype
 from gatonegro.models.model import MESSAGES, Model
-
-
-class AutoConfig:
-    """Namespace of functions that load or build a configuration of the right family, such as `BertConfig`."""
-
-    from_pretrained = staticmethod(PreTrainedConfig.from_pretrained)
-
-    @staticmethod
-    def for_model(model_type: str, **values: Any) -> PreTrainedConfig:
-        """Build a configuration of a family.
-
-        Args:
-            model_type: the family's name, such as "bert".
-            values: values of attributes, by name.
-
-        Raises:
-            ConfigError: the family or a value is not possible.
-        """
-        return config_class(family_of(model_type))(**values)
 
 
 class AutoModel:
@@ -81,7 +62,7 @@ class AutoModel:
             allow_pickle: also read `pytorch_model.bin`, with `torch.load(weights_only=True)`.
             variant: read weight files of this name, such as `model.fp16.safetensors` for "fp16".
             dtype: fp32 by default; "auto" for the checkpoint's. A pipeline of a name computes in int8 or bf16 instead
-                where that is faster, and its scores differ by about 0.001.
+                where that is faster, and its scores differ by up to 0.01.
             device_map: the device of the model: a name, a number, "auto" or `{"": device}`; default: the CPU.
             generation_config: the options of `generate`; default: those of the model's files.
             ignore_mismatched_sizes: replace weights of another shape than the configuration's by random ones.

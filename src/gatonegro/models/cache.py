@@ -13,7 +13,8 @@ from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.i18n import catalog
 from gatonegro.nn.attention import KV, KVCache
-from gatonegro.packing import Layout, Packed, Padding, from_padded
+from gatonegro.packing import Layout, Packed
+from gatonegro.padding import Padding, from_padded
 
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))
 
@@ -35,7 +36,7 @@ class DynamicCache:
 
     def __init__(self) -> None:
         self.layers: list[KVCache] = []
-        self.slots = torch.zeros(0, 0, dtype=torch.long)  # (b, columns), places in the caches; -1 for padding
+        self.slots = torch.zeros(0, 0, dtype=torch.int32)  # (b, columns), places in the caches; -1 for padding
         self.encoded: Encoded | None = None  # an encoder's output
 
     def append(self, packed: Packed, padding: Padding, mask: Tensor, layers: int) -> tuple[Layout, Padding]:
@@ -48,9 +49,10 @@ class DynamicCache:
             layers: the number of the decoder's layers.
         """
         self.layers = self.layers or [KVCache() for _ in range(layers)]
-        new = torch.full_like(padding.mask, -1, dtype=torch.long)  # (b, new columns)
+        new = torch.full_like(padding.mask, -1, dtype=torch.int32)  # (b, new columns)
         first = self.layers[0].count
-        new.view(-1)[padding.flat_indices] = torch.arange(first, first + len(packed.ids), device=new.device)
+        places = torch.arange(first, first + len(packed.ids), dtype=new.dtype, device=new.device)
+        new.view(-1)[padding.flat_indices] = places
         if not self.get_seq_length():
             self.slots = new
             return packed.layout, padding
@@ -117,5 +119,6 @@ def cross_layout(encoded: Encoded, target: Packed, padding: Padding) -> Layout:
     lengths = tuple(encoded.lengths[i] for i in order)
     if order == [*range(len(encoded.lengths))]:
         return Layout(target.lengths, lengths)
-    parts = torch.arange(len(encoded.states), device=encoded.states.device).split(encoded.lengths)
+    slots = torch.arange(len(encoded.states), dtype=torch.int32, device=encoded.states.device)
+    parts = slots.split(encoded.lengths)
     return Layout(target.lengths, lengths, key_slots=torch.cat([parts[i] for i in order]))

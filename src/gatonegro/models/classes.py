@@ -5,26 +5,12 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from gatonegro.families import FAMILIES, config_class
-from gatonegro.families.family import BASE_HEADS
+from gatonegro.families import FAMILIES, class_names, config_class, pretrained_class_name
+from gatonegro.families.family import class_name
 from gatonegro.models.cache import DynamicCache, EncoderDecoderCache
 from gatonegro.models.generative import LanguageModel
 from gatonegro.models.model import Model
 from gatonegro.models.output import CLASSES
-
-
-def class_names() -> dict[str, tuple[str, str | None]]:
-    """Map the name of each class to its family's `model_type` and head, None for `BertPreTrainedModel` and the like."""
-    names: dict[str, tuple[str, str | None]] = {}
-    for model_type, family in FAMILIES.items():
-        names[_parent(model_type)] = model_type, None
-        names |= {head.architecture: (model_type, name) for name, head in family.heads.items()}
-    return names
-
-
-def _parent(model_type: str) -> str:
-    family = FAMILIES[model_type]
-    return family.heads[family.base_head].architecture.removesuffix("Model") + "PreTrainedModel"
 
 
 @cache
@@ -33,7 +19,7 @@ def named_class(name: str) -> type[Model]:
     model_type, head = class_names()[name]
     family, values = FAMILIES[model_type], dict[str, Any](task_head=head)
     if head is not None:
-        parent = named_class(_parent(model_type))
+        parent = named_class(pretrained_class_name(model_type))
     else:
         generates = {"seq2seq-lm", "causal-lm"} & family.heads.keys()
         parent = LanguageModel if generates else Model
@@ -44,9 +30,7 @@ def named_class(name: str) -> type[Model]:
 
 def model_class(model_type: str, head: str) -> type[Model]:
     """Return the class of a family's models with a given head, or without one."""
-    family = FAMILIES[model_type]
-    head = family.base_head if head in BASE_HEADS or head not in family.heads else head
-    return named_class(family.heads[head].architecture)
+    return named_class(class_name(FAMILIES[model_type], head))
 
 
 def find_class(name: str) -> type | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,9 @@ from gatonegro.compat import accepts
 from gatonegro.config import Config
 from gatonegro.errors import InputError
 from gatonegro.generation import GenerationConfig
+from gatonegro.generation.options import MESSAGES as GENERATION_MESSAGES
 from gatonegro.models.cache import DynamicCache, Encoded, EncoderDecoderCache, cross_layout, from_new_columns
-from gatonegro.models.generator import Generator, check_row_counts
+from gatonegro.models.generator import Generator
 from gatonegro.models.model import MESSAGES, Model, padded_attentions
 from gatonegro.models.output import ModelOutput
 from gatonegro.nn.attention import KV, KVCache
@@ -25,9 +25,9 @@ from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS
 from gatonegro.nn.loss import compute_loss
 from gatonegro.nn.recording import layer_attentions, layer_outputs, record_activations
-from gatonegro.packing import Layout, Packed, from_padded, pack, validate_ids
-
-MAX_LOGIT_ROWS = 256  # tokens whose logits are computed at a time, which saves memory
+from gatonegro.packing import Layout, Packed, pack
+from gatonegro.padding import from_padded, validate_ids
+from gatonegro.text_model import check_row_counts
 
 
 class LanguageModel(Generator, Model):
@@ -65,41 +65,28 @@ class LanguageModel(Generator, Model):
             kv_caches: see `Decoder.forward`.
             layout: with `kv_caches`, the layout of new tokens and all keys.
         """
+        device = self.device
+        packed = packed.to(device)
         if self.config.decoder is None:
             x = self.embeddings(packed)
         else:
             x = self.decoder_embeddings(packed, self.embeddings.tokens)
         if isinstance(memory, Tensor):
             memory = self.decoder.project_memory(memory)
-        return self.decoder(x, layout or packed.layout, memory, cross, kv_caches)
+        layout, cross = (layout or packed.layout).to(device), cross and cross.to(device)
+        return self.decoder(x, layout, memory, cross, kv_caches)
+
+    def project_memory(self, memory: Tensor) -> list[KV]:
+        """Return each decoder layer's cross-attention keys and values of the encoder's output (u, hidden)."""
+        return self.decoder.project_memory(memory)
+
+    def new_caches(self) -> list[KVCache]:
+        """Return an empty key–value cache for each decoder layer."""
+        return [KVCache() for _ in self.decoder.layers]
 
     def encode(self, packed: Packed) -> Tensor:
         """Return the last hidden states (t, hidden) of the encoder or, in a decoder-only model, of the decoder."""
         return super().encode(packed) if self.config.decoder is not None else self.decode(packed)
-
-    def logits(self, x: Tensor, packed: Packed) -> Tensor:
-        """Return next-token logits (t, vocab), computed from the decoder's last hidden states."""
-        return x if self.head is None else self.head(x, packed, self.embeddings.tokens)
-
-    def run(self, packed: Packed, at: Tensor | None = None, target: Packed | None = None) -> Tensor:
-        """Return next-token logits for the target tokens or, in a decoder-only model, for the input tokens.
-
-        Sequence i of `target` attends to source i of `packed`. With `at`, only those tokens have logits. (t, vocab)
-        """
-        if self.config.decoder is None:
-            x = self.decode(packed)
-        else:
-            target = self._target_of(packed) if target is None else target
-            x = self.decode(target, self.encode(packed), Layout(target.lengths, packed.lengths))
-        return self.logits(x if at is None else x[at], packed if target is None else target)
-
-    def _target_of(self, packed: Packed) -> Packed:
-        """Return what the decoder reads by default: the encoder's tokens, for a classifier after the start token."""
-        if self.head is None or self.head.per == "token":
-            return packed
-        ids = packed.ids.roll(1)
-        ids[packed.first_tokens] = self.start_token
-        return replace(packed, ids=ids)
 
     @accepts("LanguageModel.forward")
     def forward(  # type: ignore[override]
@@ -185,7 +172,9 @@ class LanguageModel(Generator, Model):
         with record_activations(self, enabled=output_attentions or output_hidden_states) as activations:
             if decoder is not None:
                 if not padding.mask.shape[1]:
-                    raise InputError(*MESSAGES["prompt_length"].format(row=0, length=0, most=decoder.max_tokens - 1))
+                    raise InputError(
+                        *GENERATION_MESSAGES["prompt_length"].format(row=0, length=0, most=decoder.max_tokens - 1)
+                    )
                 if encoded is None:
                     encoded = self._encoded(input_ids, attention_mask, position_ids, inputs_embeds, encoder_outputs)
                 check_row_counts(len(encoded.padding.mask), len(padding.mask))
@@ -254,34 +243,6 @@ class LanguageModel(Generator, Model):
         return {"generation_config.json": self.generation_config.to_diff_dict()} if self.can_generate() else {}
 
     @torch.inference_mode()
-    def token_log_probs(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> list[np.ndarray]:
-        """Return the log-probability of each token of a target, given its source and the tokens before it.
-
-        One array (target tokens,) per pair. Unlike `generate_ids`, this takes one pass of the encoder and the decoder.
-
-        Args:
-            sources: the encoder's token ids per pair.
-            targets: the decoder's token ids per pair, without the start token, which is put in front of them.
-
-        Raises:
-            InputError: a sequence is too long for the model, or the numbers of rows differ.
-            MissingHeadError: the model has no head.
-        """
-        self._check_head()
-        check_row_counts(len(sources), len(targets))
-        assert self.config.decoder is not None
-        packed = pack(sources, self.config).to(self.device)
-        target = pack([[self.start_token, *ids[:-1]] for ids in targets], self.config.decoder).to(self.device)
-        x = self.decode(target, self.encode(packed), Layout(target.lengths, packed.lengths))
-        wanted = torch.tensor([i for ids in targets for i in ids], device=self.device)
-        parts = []
-        for some, ids in zip(x.split(MAX_LOGIT_ROWS), wanted.split(MAX_LOGIT_ROWS), strict=True):
-            logits = self.logits(some, target).float()  # (t, vocab)
-            parts.append(logits.gather(1, ids[:, None])[:, 0] - logits.logsumexp(1))
-        out = torch.cat(parts).cpu().numpy() if parts else np.zeros(0, np.float32)
-        return np.split(out, np.cumsum([len(ids) for ids in targets])[:-1]) if targets else []
-
-    @torch.inference_mode()
     def cross_attention(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
         """Return the cross-attention of each target token to each source token, averaged over attention heads.
 
@@ -292,8 +253,8 @@ class LanguageModel(Generator, Model):
         sources, targets = pack([source], self.config), pack([[self.start_token, *target]], self.config.decoder)
         name = f"decoder.layers.{max(0, len(self.decoder.layers) - 2)}.cross_attention.attend"
         with record_activations(self) as activations:
-            memory = self.encode(sources.to(self.device))
-            self.decode(targets.to(self.device), memory, Layout(targets.lengths, sources.lengths))
+            memory = self.encode(sources)
+            self.decode(targets, memory, Layout(targets.lengths, sources.lengths))
         return activations[name][0][0].probs.mean(0)[:-1].float().cpu().numpy()  # type: ignore[union-attr]
 
     def shift_right(self, labels: Tensor) -> Tensor:

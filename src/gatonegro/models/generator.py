@@ -12,8 +12,7 @@ from torch import Tensor
 
 from gatonegro.compat import accepts
 from gatonegro.compat.border import MESSAGES as COMPAT_MESSAGES
-from gatonegro.config import Config
-from gatonegro.errors import InputError, MissingHeadError, OptionError
+from gatonegro.errors import InputError, OptionError
 from gatonegro.generation import (
     OPTION_CHECKS,
     Extras,
@@ -22,22 +21,18 @@ from gatonegro.generation import (
     GenerationOptions,
     RuleProcessor,
     criteria_of,
-    generate,
 )
-from gatonegro.generation.options import MESSAGES as GENERATION_MESSAGES
 from gatonegro.models.model import MESSAGES
 from gatonegro.models.output import CLASSES, ModelOutput
-from gatonegro.packing import unpad_ids
+from gatonegro.padding import unpad_ids
+from gatonegro.text_model import TextModel
 
 
-class Generator:
+class Generator(TextModel):
     """The methods of a language model that generate text; a base class of `LanguageModel`."""
 
-    config: Config
-    head: Any
     device: torch.device
     forward: Callable[..., Any]
-    generation_config: GenerationConfig
 
     @torch.no_grad()
     @accepts("generate")
@@ -146,59 +141,6 @@ class Generator:
         filled = [[*row, *[fill] * (longest - len(row))] for row in rows]
         return torch.tensor(filled, dtype=torch.long, device=self.device).view(len(rows), longest)
 
-    def _check_head(self) -> None:
-        if self.head is None or self.head.per == "sequence":
-            raise MissingHeadError(*MESSAGES["no_head"])
-
-    def generate_ids(
-        self,
-        sources: Sequence[Sequence[int]] | None,
-        prompt_ids: Sequence[Sequence[int]] | None = None,
-        options: GenerationConfig | GenerationOptions | None = None,
-        extras: Extras | None = None,
-    ) -> list[list[Generated]]:
-        """Generate `num_return_sequences` sequences of ids per source, best first in beam search, without padding.
-
-        Args:
-            sources: the encoder's ids per source; None without an encoder.
-            prompt_ids: the decoder's first ids per source; default: `decoder_start_token_id`.
-            options: the options of generation; default: those of the model's files.
-            extras: the user's functions, and the record of the steps.
-
-        Raises:
-            OptionError: a token id is outside the vocabulary, the options mask every token, or a streamer meets beams.
-            InputError: a prompt is empty or too long for the model, or the numbers of rows differ.
-            MissingHeadError: the model has no head.
-        """
-        self._check_head()
-        options = self.generation_config if options is None else options
-        if isinstance(options, GenerationConfig):
-            options = options.resolve()
-        options.check_ids(self.config.vocab_size)
-        if prompt_ids is None:
-            prompt_ids = [[self.start_token_for(options)]] * len(sources or ())
-        if sources is not None:
-            check_row_counts(len(sources), len(prompt_ids))
-        max_tokens = (self.config.decoder or self.config).max_tokens
-        for i, ids in enumerate(prompt_ids):
-            if not 0 < len(ids) < max_tokens:
-                raise InputError(*MESSAGES["prompt_length"].format(row=i, length=len(ids), most=max_tokens - 1))
-        max_lengths = [min(options.max_length_after(len(ids)), max_tokens) for ids in prompt_ids]
-        extras = Extras() if extras is None else extras
-        if not extras.prompts:
-            width = max(map(len, prompt_ids), default=0)
-            extras.prompts = [[options.fill_id] * (width - len(ids)) + [*ids] for ids in prompt_ids]
-        streamer = extras.streamer
-        if streamer is not None and options.num_beams > 1:
-            raise OptionError(*GENERATION_MESSAGES["stream_beams"])
-        try:
-            if streamer is not None:
-                streamer.put(torch.tensor([ids for ids in extras.prompts for _ in range(options.num_return_sequences)]))
-            return generate(self, sources, prompt_ids, max_lengths, options, extras)  # type: ignore[arg-type]
-        finally:
-            if streamer is not None:
-                streamer.end()
-
     def compute_transition_scores(
         self,
         sequences: Tensor,
@@ -223,19 +165,6 @@ class Generator:
         columns = torch.arange(steps, device=sequences.device)
         return stacked[beams.clamp(min=0), columns, tokens].masked_fill(beams < 0, 0.0)
 
-    @property
-    def start_token(self) -> int:
-        """The id of the token with which the decoder starts every sequence."""
-        return self.start_token_for(self.generation_config)
-
-    def start_token_for(self, options: GenerationConfig | GenerationOptions) -> int:
-        """Return the id of the token with which the decoder starts, under given generation options."""
-        stored = self.config.extra.get("decoder_start_token_id")
-        for token in (options.decoder_start_token_id, stored, options.bos_token_id):
-            if token is not None:
-                return int(token)
-        return self.config.pad_token_id or 0
-
 
 def _detailed_output(
     model: Generator,
@@ -254,18 +183,18 @@ def _detailed_output(
     times = len(extras.reads[-1]) // len(source["input_ids"])  # rows per source
     source = {name: tensor.repeat_interleave(times, 0) for name, tensor in source.items()}
     for ids in extras.reads if any(flags.values()) else extras.reads[-1:]:
-        ids = ids.to(sequences.device)
+        read = torch.as_tensor(ids, device=sequences.device)
         if both:
-            inputs = {**source, "decoder_input_ids": ids}
+            inputs = {**source, "decoder_input_ids": read}
         else:
-            mask = F.pad(source["attention_mask"], (0, ids.shape[1] - source["input_ids"].shape[1]), value=1)
-            inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}
+            mask = F.pad(source["attention_mask"], (0, read.shape[1] - source["input_ids"].shape[1]), value=1)
+            inputs = {"input_ids": read, "attention_mask": mask, "position_ids": (mask.cumsum(1) - 1).clamp(min=0)}
         states.append(model.forward(**inputs, **flags, use_cache=True, return_dict=True))
     out: dict[str, Any] = {"sequences": sequences, "past_key_values": states[-1].past_key_values}
     if options.output_scores:
-        out["scores"] = tuple(extras.scores)
+        out["scores"] = tuple(torch.as_tensor(scores, device=sequences.device) for scores in extras.scores)
     if options.output_logits:
-        out["logits"] = tuple(extras.logits)
+        out["logits"] = tuple(torch.as_tensor(logits, device=sequences.device) for logits in extras.logits)
     if options.num_beams > 1:
         out["beam_indices"] = model._padded([one.beams for one in generated], -1).int()
         if options.output_scores:
@@ -292,9 +221,3 @@ def _without(options: GenerationOptions, processors: Sequence[Any]) -> Generatio
     names = [one.option for one in processors if isinstance(one, RuleProcessor) and one.option is not None]
     values: dict[str, Any] = {name: 0 if name == "top_k" else getattr(GenerationOptions, name) for name in names}
     return replace(options, **values)
-
-
-def check_row_counts(sources: int, targets: int) -> None:
-    """Raise InputError unless there are as many sources as targets."""
-    if sources != targets:
-        raise InputError(*MESSAGES["row_counts"].format(sources=sources, targets=targets))

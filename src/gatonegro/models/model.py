@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,27 +15,31 @@ from gatonegro import checkpoints, storage
 from gatonegro.checks import check_flags, one_of, short_repr, whole
 from gatonegro.compat import accepts
 from gatonegro.config import Config
-from gatonegro.engine import PRECISIONS, best_precision, limit_threads, replace_modules
+from gatonegro.engine import PRECISIONS, best_precision, limit_threads, replace_modules, uses_kernels
+from gatonegro.engine.kernels import to_array
 from gatonegro.errors import InputError
 from gatonegro.families import family_of
 from gatonegro.families.configuration import write_config
 from gatonegro.families.conversion import to_checkpoint
-from gatonegro.families.family import BASE_HEADS
+from gatonegro.families.family import BASE_HEADS, other_class
 from gatonegro.i18n import catalog, format_int, localized
 from gatonegro.models.named import M, NamedModel
 from gatonegro.models.output import CLASSES, TABLE, ModelOutput
+from gatonegro.native.model import NativeModel, calibration_tokens
 from gatonegro.nn.attention import AttentionTrace
 from gatonegro.nn.describe import describe
 from gatonegro.nn.encoder import Embeddings, Encoder
 from gatonegro.nn.heads import HEADS, LMHead
 from gatonegro.nn.loss import compute_loss, span_loss
 from gatonegro.nn.recording import layer_attentions, layer_outputs, record_activations
-from gatonegro.packing import Packed, Padding, from_padded, pack
+from gatonegro.packing import Packed, pack
+from gatonegro.padding import Padding, from_padded
+from gatonegro.text_model import TextModel
 
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))
 
 
-class Model(NamedModel):
+class Model(NamedModel, TextModel):
     """A Transformer encoder with an optional task head, for padded batches (`forward`) or packed ones (`run`).
 
     The model of a family and head is of a subclass that has the name of its class in `transformers`.
@@ -48,7 +51,7 @@ class Model(NamedModel):
     def __init__(self, config: Config, head: str | None = None, *, add_pooling_layer: bool = True):
         super().__init__()
         if self.model_type not in (None, getattr(config, "model_type", None)):
-            raise InputError(*MESSAGES["other_family"].format(wanted=type(self).__name__, kind=short_repr(config)))
+            raise other_class(type(self).__name__, short_repr(config))
         config.check()
         head = self.task_head if head is None else head
         self.config = config
@@ -91,54 +94,16 @@ class Model(NamedModel):
 
     def encode(self, packed: Packed) -> Tensor:
         """Return the hidden states (t, hidden) of the last layer for a packed batch."""
+        packed = packed.to(self.device)
         return self.encoder(self.embeddings(packed), packed.layout)
 
-    def run(self, packed: Packed, at: Tensor | None = None) -> Tensor:
-        """Return the head's output for each sequence or token of a packed batch or, without a head, hidden states.
+    def logits(self, x: Tensor, packed: Packed) -> Tensor:
+        """Return the head's output for the hidden states (t, hidden) of a packed batch, and these without a head."""
+        return x if self.head is None else self.head(x, packed.to(x.device), self.embeddings.tokens)
 
-        The output is (n, …) or (t, …). With `at` (m,), indices of tokens, a token head computes these only: (m, …).
-        """
-        x = self.encode(packed)
-        if at is not None:
-            x = x[at]
-        return x if self.head is None else self.head(x, packed, self.embeddings.tokens)
-
-    @torch.inference_mode()
-    def predict(
-        self,
-        ids: Sequence[Sequence[int]],
-        *,
-        token_types: Sequence[Sequence[int]] | None = None,
-        queried: Sequence[Sequence[int]] | None = None,
-        pad_to_multiple_of: int = 1,
-        hidden: bool = False,
-    ) -> list[np.ndarray]:
-        """Return the head's output or, without a head, hidden states of each sequence, as float32 arrays.
-
-        Args:
-            ids: token ids per sequence.
-            token_types: token type ids per sequence.
-            queried: per sequence, indices of the tokens whose outputs are returned; the arrays are then (queried, …).
-            pad_to_multiple_of: see `pack`.
-            hidden: return hidden states (length, hidden) of the last layer instead of the head's output.
-        """
-        packed = pack(ids, self.config, token_types, pad_to_multiple_of=pad_to_multiple_of)
-        rows = None if queried is None else packed.indices(queried).to(self.device)
-        packed = packed.to(self.device)
-        if hidden:
-            x = self.encode(packed)
-            x = x if rows is None else x[rows]
-        else:
-            x = self.run(packed, rows)
-        out = x.float().cpu().numpy()
-        if not hidden and self.head is not None and self.head.per == "sequence":
-            return list(out[: len(ids)])  # the rest is padding
-        counts = map(len, ids if queried is None else queried)
-        return np.split(out, np.cumsum(list(counts)))[: len(ids)]
-
-    def embed(self, ids: Sequence[Sequence[int]], **options: Any) -> list[np.ndarray]:
-        """Return the last layer's hidden states (length, hidden) of each sequence, with the options of `predict`."""
-        return self.predict(ids, hidden=True, **options)
+    def inference(self) -> torch.inference_mode:
+        """Return a context in which the model's methods keep nothing for training."""
+        return torch.inference_mode()
 
     @accepts("Model.forward")
     def forward(
@@ -243,7 +208,13 @@ class Model(NamedModel):
             precision = best_precision(self.device, self.stored_int8)
         fast.precision = precision
         small = self.stored_int8 and self.task_head != "masked-lm"  # its head multiplies by the embeddings
-        replace_modules(fast, precision, small, lambda: fast.run(_calibration_tokens(self.config).to(self.device)))
+        products = None
+        if uses_kernels(precision, self.device):  # the same as those of the other backend
+            state = {name: to_array(tensor) for name, tensor in self.own_state_dict().items()}
+            native = NativeModel(self.config, self.task_head, state, precision)
+            native.run(calibration_tokens(self.config))
+            products = native.weights.operators
+        replace_modules(fast, precision, small, lambda: fast.run(_random_tokens(self.config)), products)
         fast._source = lambda: self
         return fast
 
@@ -393,8 +364,8 @@ def shared_copy(model: M, trainable: bool = True) -> M:
     return copy.deepcopy(model, weights)
 
 
-def _calibration_tokens(config: Config) -> Packed:
-    """Return a batch of random tokens, always the same, on which int8 quantisation measures input ranges."""
+def _random_tokens(config: Config) -> Packed:
+    """Return a batch of random tokens, always the same, on which ranges for PyTorch's int8 are measured."""
     length = min(64, config.max_tokens, (config.decoder or config).max_tokens)
     ids = torch.randint(config.vocab_size, (1, length), generator=torch.Generator().manual_seed(0))
     return pack(ids.tolist(), config)

@@ -74,6 +74,11 @@ class NamedModel(Named):
     supports_gradient_checkpointing = _supports_sdpa = True
     _keys_to_ignore_on_load_missing = None
 
+    @property
+    def device_type(self) -> str:
+        """The type of the device of the model's weights, such as "cpu"."""
+        return str(self.device.type)
+
     def set_names(self) -> None:
         """Give the model and its modules the names that their parts have in `transformers`, and outputs their class."""
         base = family_of(self.config.model_type).base_head

@@ -131,9 +131,9 @@ class RelativeBias(nn.Module):
         self.max_distance = config.relative_attention_max_distance
         self.scores = Embedding(self.num_buckets, config.num_attention_heads)
 
-    def forward(self, q: int, k: int) -> Tensor:
-        """Return the bias (h, q, k) to add to the attention scores of the last `q` of `k` tokens."""
-        distance = torch.arange(k)[None] - torch.arange(k - q, k)[:, None]  # (q, k)
+    def by_distance(self, reach: int) -> Tensor:
+        """Return the bias (h, 2·reach + 1) for each distance from a query to a key, from -reach to reach."""
+        distance = torch.arange(-reach, reach + 1)
         num_buckets, bucket = self.num_buckets, torch.zeros_like(distance)
         if self.causal:
             distance = (-distance).clamp(min=0)
@@ -145,7 +145,12 @@ class RelativeBias(nn.Module):
         ratio = torch.log(distance.clamp(min=1).float() / max_exact) / math.log(self.max_distance / max_exact)
         shared = (max_exact + (ratio * (num_buckets - max_exact)).long()).clamp(max=num_buckets - 1)
         bucket += torch.where(distance < max_exact, distance, shared)
-        return self.scores(bucket.to(self.scores.weight.device)).permute(2, 0, 1)  # (h, q, k)
+        return self.scores(bucket.to(self.scores.weight.device)).T  # (h, 2·reach + 1)
+
+    def forward(self, q: int, k: int) -> Tensor:
+        """Return the bias (h, q, k) to add to the attention scores of the last `q` of `k` tokens."""
+        distance = torch.arange(k)[None] - torch.arange(k - q, k)[:, None]  # (q, k)
+        return self.by_distance(k)[:, distance + k]  # (h, q, k)
 
 
 class Attend(nn.Module):

@@ -11,9 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gatonegro.checks import short_repr
-from gatonegro.config import Config
-from gatonegro.errors import ConfigError, InputError
+from gatonegro.config import Config, check_activation
+from gatonegro.errors import InputError
 from gatonegro.nn.attention import Attention, Bias, Embedding, RelativeBias
 from gatonegro.nn.named import MESSAGES, Named
 from gatonegro.packing import Layout, Packed
@@ -34,12 +33,7 @@ class Activation(nn.Module):
 
     def __init__(self, name: str):
         super().__init__()
-        if not isinstance(name, str) or name not in ACTIVATIONS:
-            known, name = ", ".join(ACTIVATIONS), short_repr(name)
-            raise ConfigError(
-                f"config.json: the activation (hidden_act) {name} is not supported; supported: {known}.",
-                f"config.json: no se admite la activación (hidden_act) {name}; se admiten {known}.",
-            )
+        check_activation(name)
         self.name = name
 
     def forward(self, x: Tensor) -> Tensor:
@@ -109,7 +103,7 @@ class Embeddings(Named):
         if isinstance(packed, Tensor):  # as in `transformers`
             raise InputError(*MESSAGES["packed"])
         tokens = self.tokens if tokens is None else tokens
-        x = tokens(packed.ids) if packed.embeds is None else packed.embeds.to(tokens.weight.dtype)  # type: ignore
+        x = tokens(packed.ids) if packed.embeds is None else packed.embeds.to(tokens.weight.dtype)
         if self.scale != 1.0 and (packed.embeds is None or self.scales_embeds):
             x = x * self.scale
         if self.positions is not None:

@@ -14,7 +14,7 @@ from gatonegro.i18n import catalog
 
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))
 
-# by `config.score_function`; labels are the last axis. For arrays, see `models.SCORE_FUNCTIONS`
+# by `config.score_function`; labels are the last axis. For arrays, see `scores.SCORE_FUNCTIONS`
 TENSOR_SCORE_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda x: x.softmax(-1),
     "sigmoid": lambda x: x.sigmoid(),

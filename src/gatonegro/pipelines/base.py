@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -9,23 +10,24 @@ from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from gatonegro.batching import windows
 from gatonegro.checks import blank_as_missing, is_missing, one_of, optional, short_repr, whole
 from gatonegro.compat import refusal
 from gatonegro.errors import CheckpointError, InputError, OptionError
 from gatonegro.language import Languages, languages_of
-from gatonegro.models import Model
+from gatonegro.pipelines.backend import describe_backend, place_of, runs_in_torch
 from gatonegro.pipelines.frames import frame
 from gatonegro.pipelines.language_check import LANGUAGE_CHECK_MODE, Route, Router, is_sampled
 from gatonegro.pipelines.loop import MESSAGES, Answer, Loop, OnBatch, Settings, without_traceback
 from gatonegro.pipelines.notices import WARNED_KINDS, NoticeWarner
 from gatonegro.pipelines.progress import ProgressBar
-from gatonegro.pipelines.pt_utils import DatasetAnswers
+from gatonegro.pipelines.rows import check_shape, is_rows, validated_rows
 from gatonegro.preprocessing.transform import TextTransform
 from gatonegro.tasks import Task
+from gatonegro.text_model import TextModel
 from gatonegro.tokenization import Tokenizer
+from gatonegro.torch_extra import has_torch, missing_torch
 
 if TYPE_CHECKING:
     import torch
@@ -47,12 +49,13 @@ class Pipeline:
     generator. Batches are planned by tokens; `batch_size` is a further limit.
 
     `maker` is a function with its arguments, which recreates the pipeline: a pickle or a copy has no later changes.
+    `running` is the model that computes; if it is of numpy, `torch_model` loads the one that `model` puts in its place.
     """
 
     def __init__(
         self,
         task: Task,
-        model: Model,
+        model: TextModel,
         tokenizer: Tokenizer,
         batch_size: int | None = None,
         options: Mapping[str, Any] | None = None,
@@ -60,21 +63,22 @@ class Pipeline:
         language_check: str = "warn",
         route: Route | None = None,
         maker: tuple[Callable[..., Pipeline], Mapping[str, Any]] | None = None,
+        torch_model: Callable[[], TextModel] | None = None,
     ):
         self.task_record = task
         self.task = task.name
-        self.model = model
+        self.running = model
         self.tokenizer = tokenizer
         self.preprocess = preprocess
         self.batch_size = BATCH_SIZE_CHECK("batch_size", batch_size)
         self.options = {**task.defaults, **task.validate_options(options or {})}
         self.language_check = LANGUAGE_CHECK_MODE("language_check", language_check)
-        self.key = uuid4().hex  # of the pipeline and its copies
-        self._route, self._maker = route, maker
+        self.key = os.urandom(16).hex()  # of the pipeline and its copies
+        self._route, self._maker, self._torch_model = route, maker, torch_model
 
     def __repr__(self) -> str:
-        name = self.model.name_or_path or "a model without a name"
-        return f"{type(self).__name__}({self.task!r}, {name!r}, {self.device})"
+        name = self.running.name_or_path or "a model without a name"
+        return f"{type(self).__name__}({self.task!r}, {name!r}, {describe_backend(self.running)})"
 
     def __reduce__(self) -> Any:
         if self._maker is None:
@@ -82,22 +86,44 @@ class Pipeline:
         function, arguments = self._maker
         return _recreate, (function, dict(arguments), self.key)
 
-    framework = "pt"
+    @property
+    def model(self) -> Any:
+        """The model, of PyTorch if that is installed, which the pipeline then uses; else the numpy model."""
+        if (load := self._torch_model) is not None and has_torch():
+            model = load()
+            if self._torch_model is load:  # no other thread was faster, whose model may have changes
+                self.model = model
+        return self.running
+
+    @model.setter
+    def model(self, model: TextModel) -> None:
+        self.running, self._torch_model = model, None
+        for name in ("loop", "_router"):
+            self.__dict__.pop(name, None)
 
     @property
-    def device(self) -> torch.device:
-        return self.model.device
+    def framework(self) -> str:
+        """What `model` computes with: "pt" for PyTorch or, without it, "np" for numpy."""
+        return "pt" if runs_in_torch(self.running) or has_torch() else "np"
 
     @property
-    def dtype(self) -> torch.dtype:
+    def device(self) -> torch.device | str:
+        """The device that runs the model; without PyTorch, its name, "cpu"."""
+        return place_of(self.running)[0]  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> Any:
         """The data type of the model's weights."""
-        return self.model.dtype
+        return place_of(self.running)[1]
 
     torch_dtype = dtype
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> None:
         """Write the model, with the options of its `save_pretrained`, and the tokenizer to a folder."""
-        self.model.save_pretrained(save_directory, **options)
+        if not has_torch():
+            raise missing_torch("save_pretrained")
+        model: Any = self.running if (load := self._torch_model) is None else load()
+        model.save_pretrained(save_directory, **options)
         self.tokenizer.save_pretrained(save_directory)
 
     def predict(self, X: Any) -> Any:
@@ -107,7 +133,7 @@ class Pipeline:
     transform = predict
 
     def __getattr__(self, name: str) -> Any:
-        if (message := refusal(f"Pipeline.{name}")) is not None:
+        if message := refusal(f"Pipeline.{name}"):
             raise AttributeError(str(message))
         return object.__getattribute__(self, name)  # raises Python's own error
 
@@ -122,12 +148,12 @@ class Pipeline:
 
     @cached_property
     def loop(self) -> Loop:
-        return Loop(self.task_record, self.model, self.tokenizer, self.preprocess)
+        return Loop(self.task_record, self.running, self.tokenizer, self.preprocess)
 
     @cached_property
     def languages(self) -> Languages:
         """The languages that the model supports, according to its local files."""
-        return languages_of(self.tokenizer, self.model.config.extra, self.tokenizer.name_or_path or None)
+        return languages_of(self.tokenizer, self.running.config.extra, self.tokenizer.name_or_path or None)
 
     def __call__(
         self,
@@ -171,6 +197,8 @@ class Pipeline:
             return task.wrap(inputs, answer, options)
         kind = type(inputs)
         if not isinstance(inputs, Iterable) and hasattr(kind, "__getitem__") and hasattr(kind, "__len__"):
+            from gatonegro.pipelines.pt_utils import DatasetAnswers  # here, for a light start
+
             return DatasetAnswers(inputs, partial(self._stream, settings=settings))
         if isinstance(inputs, Iterable) and not hasattr(inputs, "__len__"):
             with suppress(TypeError):  # an object may say so only when it is asked for its items
@@ -199,9 +227,9 @@ class Pipeline:
         settings = self._split_settings(options)
         PROGRESS_CHECK("progress", progress)
         single = is_missing(inputs) or self.task_record.is_single(inputs, settings.options)
-        rows = list(map(blank_as_missing, [inputs] if single else _validated_rows(inputs)))
+        rows = list(map(blank_as_missing, [inputs] if single else validated_rows(inputs)))
         answers = self._answers(self._rows(rows, settings.options), settings, progress)
-        task, config = self.task_record, self.model.config
+        task, config = self.task_record, self.running.config
         records = [None if answer is None else task.columns(config, answer) for answer in answers]
         return frame(inputs, records, task.column_names(config, settings.options))
 
@@ -226,7 +254,7 @@ class Pipeline:
             InputError: `parts` or one of them is not a list of rows, or the task cannot read a row.
         """
         settings = self._settings({})
-        checked = ((_validated_rows(rows), settings) for rows in _validated_rows(parts))
+        checked = ((validated_rows(rows), settings) for rows in validated_rows(parts))
         return self._values(checked, NoticeWarner(self.warned_kinds), warn_at_once=True)
 
     def run(self, parts: Iterable[Part]) -> Iterator[Answer]:
@@ -243,16 +271,16 @@ class Pipeline:
             InputError: a part is not such a pair, or the tokenizer belongs to another model.
             CheckpointError: none of the first rows has a finite answer.
         """
-        return self._run(map(self._validated_part, _validated_rows(parts)))
+        return self._run(map(self._validated_part, validated_rows(parts)))
 
     def _validated_part(self, part: Part) -> tuple[Iterable[Any], Settings]:
         """Check the options of a group of input rows, and return the rows with the checked settings."""
         rows, options = part if isinstance(part, tuple | list) and len(part) == 2 else (None, None)
-        if not _is_rows(rows) or not isinstance(options, Mapping):
+        if not is_rows(rows) or not isinstance(options, Mapping):
             raise InputError(*MESSAGES["not_a_part"].format(part=short_repr(part)))
         if not all(isinstance(name, str) for name in options):
             raise OptionError(*MESSAGES["option_names"].format(options=short_repr(list(options))))
-        _check_shape(rows)
+        check_shape(rows)
         return rows, self._split_settings(options)
 
     def _split_settings(self, options: Mapping[str, Any]) -> Settings:
@@ -270,12 +298,12 @@ class Pipeline:
 
     def _rows(self, inputs: Any, options: Mapping[str, Any]) -> list[Any]:
         """Return the input rows of a list, array or Series, or raise the error of the first invalid row."""
-        if not _is_rows(inputs):
+        if not is_rows(inputs):
             if error := self.loop.check(inputs, options):
                 error.item = 0
                 raise error
             raise InputError(*MESSAGES["no_texts"].format(kind=type(inputs).__name__))
-        _check_shape(inputs)
+        check_shape(inputs)
         rows = list(inputs)
         for i, row in enumerate(rows):  # before the first batch
             if error := self.loop.check(row, options):
@@ -324,7 +352,7 @@ class Pipeline:
         """Yield the answers to a list of input rows, numbered from `item`, the number of rows in earlier lists."""
         generates = self.task_record.generate is not None
         first_size, max_size = GENERATE_WINDOW_ROWS if generates else (FIRST_WINDOW_ROWS, MAX_WINDOW_ROWS)
-        if self.device.type == "cpu":
+        if self.running.device_type == "cpu":
             max_size = min(max_size, CPU_WINDOW_ROWS)
         if isinstance(rows, Iterator):  # the next row may block
             first_size = 1
@@ -351,30 +379,6 @@ def _recreate(function: Callable[..., Pipeline], arguments: Mapping[str, Any], k
     copy = function(**arguments)
     copy.key = key
     return copy
-
-
-def _is_rows(rows: Any) -> bool:
-    try:  # pandas' `Series.str` is an Iterable that cannot be iterated over
-        return not isinstance(rows, str | bytes | Mapping) and iter(rows) is not None
-    except TypeError:
-        return False
-
-
-def _validated_rows(rows: Any) -> Iterable[Any]:
-    """Return a list, array, Series or generator of input rows, or raise InputError for anything else."""
-    if not _is_rows(rows):
-        raise InputError(*MESSAGES["not_rows"].format(rows=short_repr(rows)))
-    _check_shape(rows)
-    return rows  # type: ignore[no-any-return]
-
-
-def _check_shape(rows: Any) -> None:
-    """Raise InputError for a set, a table or an array of several dimensions, which is not a list of input rows."""
-    if isinstance(rows, set | frozenset):
-        raise InputError(*MESSAGES["set"].format(kind=type(rows).__name__))
-    shape = getattr(rows, "shape", None)
-    if isinstance(shape, tuple) and len(shape) != 1:
-        raise InputError(*MESSAGES["shape"].format(kind=type(rows).__name__, shape=shape))
 
 
 def _raise_if_none_succeeds(answers: Iterator[Answer]) -> Iterator[Answer]:

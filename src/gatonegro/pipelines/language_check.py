@@ -10,7 +10,14 @@ from typing import Any
 from gatonegro.checks import is_missing_row, one_of
 from gatonegro.errors import GatonegroError, LanguageMismatchError, OptionError
 from gatonegro.i18n import Message, shorten
-from gatonegro.language import LanguageMatch, Languages, language_names, match_language, related_languages
+from gatonegro.language import (
+    LanguageMatch,
+    Languages,
+    is_long_enough,
+    language_names,
+    match_language,
+    related_languages,
+)
 from gatonegro.pipelines.loop import MESSAGES, Answer, Loop, OnBatch, Settings
 from gatonegro.tasks.task import Notice, notice
 
@@ -38,7 +45,10 @@ class Router:
         unfit: dict[int, LanguageMatch] = {}
         for i in checked if mode == "warn" else range(len(rows)):
             if self.loop.check(rows[i], settings.options) is None and not is_missing_row(rows[i]):
-                matched = match_language(text_of_row(rows[i]), self.languages, self.loop.tokenizer)
+                text = text_of_row(rows[i])
+                if not is_long_enough(text):  # it would be unclear; detecting a language takes time
+                    continue
+                matched = match_language(text, self.languages, self.loop.tokenizer)
                 if matched.fits is False:
                     unfit[i] = matched
         loops: list[Loop | None] = [self.loop] * len(rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,10 +15,10 @@ from gatonegro.batching import plan
 from gatonegro.checks import NO_TOKEN, ids_problem, is_missing, is_missing_row, not_finite_error
 from gatonegro.errors import CheckpointError, GatonegroError, InputError, RowError, TokenizerError
 from gatonegro.i18n import catalog
-from gatonegro.models import Model
 from gatonegro.preprocessing.transform import TextTransform, transform_row
 from gatonegro.tasks import Task
 from gatonegro.tasks.task import Encoded, Notice, RowOutput, notice
+from gatonegro.text_model import TextModel
 from gatonegro.tokenization import Tokenizer
 
 MESSAGES = catalog(Path(__file__).with_name("messages.json"))  # of the whole package
@@ -62,7 +63,7 @@ class Loop:
     """Computation of a task's answers to input rows, with a model and its tokenizer."""
 
     task: Task
-    model: Model
+    model: TextModel
     tokenizer: Tokenizer
     preprocess: TextTransform | None = None
 
@@ -202,7 +203,7 @@ class Loop:
         on_batch: OnBatch | None,
     ) -> dict[int, Any]:
         """Run the model on batches of sequences, and return each sequence's output or error by its index."""
-        tokens = BATCH_TOKENS.get(self.model.device.type, DEFAULT_BATCH_TOKENS)
+        tokens = BATCH_TOKENS.get(self.model.device_type, DEFAULT_BATCH_TOKENS)
         tokens = tokens if self.task.generate is None else GENERATE_BATCH_TOKENS
         groups: dict[tuple[tuple[str, Any], ...], list[int]] = {}  # sequences by their own options
         for n in sequences:
@@ -229,14 +230,14 @@ class Loop:
                 return [error] if len(batch) == 1 else [self._ask(encoded, [n], options)[0] for n in batch]
         assert self.task.predict is not None
         multiple = 64 if sum(map(len, ids)) > 256 else 8  # so that operators compile for few shapes
-        arrays = self.task.predict(
-            self.model,
+        predict = self.task.predict
+        arrays = (getattr(self.model, predict) if isinstance(predict, str) else partial(predict, self.model))(
             ids,
             token_types=None if encoded.token_types is None else [encoded.token_types[n] for n in batch],
             queried=None if encoded.queried is None else [encoded.queried[n] for n in batch],
             pad_to_multiple_of=multiple if len(encoded.ids) > 1 else 1,
         )
-        dtype = self.model.precision or self.model.dtype
+        dtype = self.model.precision or getattr(self.model, "dtype", "")
         return [array if np.isfinite(array).all() else not_finite_error(dtype) for array in arrays]
 
 

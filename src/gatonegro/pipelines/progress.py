@@ -7,8 +7,6 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from gatonegro.utils import logging
-
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -27,8 +25,7 @@ class ProgressBar:
     def __init__(self, title: str, shown: bool | None, transient: bool = False):
         self.title, self.shown, self.transient = title, shown, transient
         self.bar: Progress | None = None
-        wanted = shown or (shown is None and logging.is_progress_bar_enabled())
-        self.allowed = sys.stderr is not None and wanted and (shown or sys.stderr.isatty())
+        self.allowed = sys.stderr is not None and (shown or (shown is None and sys.stderr.isatty() and _is_enabled()))
         self.start = time.monotonic()
 
     def __enter__(self) -> ProgressBar:
@@ -53,3 +50,9 @@ class ProgressBar:
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.bar is not None:
             self.bar.stop()
+
+
+def _is_enabled() -> bool:
+    from gatonegro.utils import logging  # here, for a light start
+
+    return logging.is_progress_bar_enabled()

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping
-from functools import cached_property, partial
+from functools import cache, cached_property
 from typing import Any
 
 from gatonegro.checks import short_repr, surrogate_problem
 from gatonegro.errors import ConfigError, InputError, OptionError
-from gatonegro.preprocessing.emoji import MESSAGES, known_emoji, spell_emoji
+from gatonegro.preprocessing.emoji import EMOJI, MESSAGES, known_emoji, spell_emoji
 from gatonegro.preprocessing.tweets import preprocess_tweet
 
 TextTransform = Callable[[str], str]
@@ -146,7 +146,8 @@ def resolve_transform(
     if not isinstance(name, str) or name not in TRANSFORMS:
         raise OptionError(*MESSAGES["preprocess"].format(known=", ".join(TRANSFORMS), name=name))
     if name == "spell-emoji":
-        return partial(spell_emoji, known=known_emoji(get_vocab()))
+        known = cache(lambda: known_emoji(get_vocab()))
+        return lambda text: spell_emoji(text, known() if EMOJI.search(text) else ())
     return TRANSFORMS[name]
 
 

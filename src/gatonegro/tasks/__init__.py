@@ -1,31 +1,38 @@
 """Tasks of `pipeline`: for each task, how texts become token ids and how model outputs become answers."""
 
-from gatonegro.tasks.feature_extraction import FEATURE_EXTRACTION
-from gatonegro.tasks.fill_mask import FILL_MASK
-from gatonegro.tasks.question_answering import QUESTION_ANSWERING
-from gatonegro.tasks.task import Encoded, Notice, RowOutput, Task, notice
-from gatonegro.tasks.text2text import SUMMARIZATION, TEXT2TEXT
-from gatonegro.tasks.text_classification import TEXT_CLASSIFICATION
-from gatonegro.tasks.text_generation import TEXT_GENERATION
-from gatonegro.tasks.token_classification import TOKEN_CLASSIFICATION
-from gatonegro.tasks.translation import TRANSLATION
-from gatonegro.tasks.zero_shot import ZERO_SHOT
+from __future__ import annotations
 
-TASKS: dict[str, Task] = {
-    task.name: task
-    for task in (
-        TEXT_CLASSIFICATION,
-        TOKEN_CLASSIFICATION,
-        QUESTION_ANSWERING,
-        ZERO_SHOT,
-        FILL_MASK,
-        FEATURE_EXTRACTION,
-        TRANSLATION,
-        SUMMARIZATION,
-        TEXT2TEXT,
-        TEXT_GENERATION,
-    )
-}
+from collections import UserDict
+from importlib import import_module
+from typing import Any
+
+from gatonegro.tasks.task import Encoded, Notice, RowOutput, Task, notice
+
+
+class _Tasks(UserDict[str, Any]):
+    """Tasks by name; a task of this package is imported when it is asked for."""
+
+    def __getitem__(self, name: str) -> Task:
+        if isinstance(task := self.data[name], str):
+            module, _, constant = task.partition(".")
+            self.data[name] = task = getattr(import_module(f"gatonegro.tasks.{module}"), constant)
+        return task  # type: ignore[no-any-return]
+
+
+TASKS = _Tasks(
+    {
+        "text-classification": "text_classification.TEXT_CLASSIFICATION",
+        "token-classification": "token_classification.TOKEN_CLASSIFICATION",
+        "question-answering": "question_answering.QUESTION_ANSWERING",
+        "zero-shot-classification": "zero_shot.ZERO_SHOT",
+        "fill-mask": "fill_mask.FILL_MASK",
+        "feature-extraction": "feature_extraction.FEATURE_EXTRACTION",
+        "translation": "translation.TRANSLATION",
+        "summarization": "text2text.SUMMARIZATION",
+        "text2text-generation": "text2text.TEXT2TEXT",
+        "text-generation": "text_generation.TEXT_GENERATION",
+    }
+)
 ALIASES = {"sentiment-analysis": "text-classification", "ner": "token-classification"}
 
 __all__ = ["ALIASES", "TASKS", "Encoded", "Notice", "RowOutput", "Task", "notice"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from gatonegro.documents import PROTECTED, Mark
 from gatonegro.generation import Generated
-from gatonegro.models import LanguageModel
+from gatonegro.text_model import TextModel
 from gatonegro.tokenization import Tokenizer
 
 MapSpan = Callable[[int, int], tuple[int, int]]
@@ -24,7 +24,7 @@ LENGTH_PENALTY = 0.2  # for each word that a marked run of a translation is long
 
 
 def add_attention(
-    model: LanguageModel, source: Sequence[int], output: Generated, prefix: int, reverse_prefix: Sequence[int] | None
+    model: TextModel, source: Sequence[int], output: Generated, prefix: int, reverse_prefix: Sequence[int] | None
 ) -> Generated:
     """Return a copy of a translation with the attention of its tokens to the source tokens added.
 

@@ -12,7 +12,6 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from itertools import chain, pairwise
 from pathlib import Path
 from textwrap import shorten
@@ -21,9 +20,9 @@ from typing import Any
 from gatonegro.config import Config
 from gatonegro.documents import DATE, MONTHS, changed_numbers
 from gatonegro.i18n import Message, catalog, format_number
-from gatonegro.language import COMMON_WORDS, OWN_WORDS, SHARED_WORDS, detect_language
+from gatonegro.language import detect_language, lexicon
 from gatonegro.language.detect import WORD
-from gatonegro.models import LanguageModel
+from gatonegro.text_model import TextModel
 
 REASONS = catalog(Path(__file__).with_name("doubt.json"))
 LANGUAGES = {"es": Message("Spanish", "español"), "en": Message("English", "inglés")}
@@ -83,7 +82,7 @@ class Calibration:
 
 
 def pair_features(
-    model: LanguageModel,
+    model: TextModel,
     sources: Sequence[Sequence[int]],
     answers: Sequence[Sequence[int]],
     prefixes: Sequence[tuple[int, Sequence[int]]],
@@ -178,9 +177,9 @@ def copied_words(source: str, answer: str, src: str, tgt: str) -> list[str]:
     """
     theirs, mine = _words(source.lower()), _words(answer)
     if [w.lower() for w in mine] == theirs and detect_language(source) != tgt:
-        known = COMMON_WORDS[src] | COMMON_WORDS[tgt]
-        return [w for w in mine if w.lower() in known or (w.islower() and len(w) > 2 and w not in SHARED_WORDS)]
-    repeated = OWN_WORDS[src].intersection(theirs)
+        known = lexicon().common[src] | lexicon().common[tgt]
+        return [w for w in mine if w.lower() in known or (w.islower() and len(w) > 2 and w not in lexicon().shared)]
+    repeated = lexicon().own[src].intersection(theirs)
     copied = [w for w in mine if w.lower() in repeated]
     return copied if 2 * len(copied) >= len(mine) else []
 
@@ -238,7 +237,7 @@ def _names(text: str, lang: str) -> list[str]:
     for match in WORD.finditer(text):
         name = re.sub("['’]s$", "", match[0])
         is_name = name[0].isupper() and not name.isupper() and name.isalpha()  # DNA is ADN
-        if is_name and name.lower() not in COMMON_WORDS[lang]:
+        if is_name and name.lower() not in lexicon().common[lang]:
             out += [name] if match.start() not in starts or _bare(name) in KNOWN_NAMES else []
     return out
 
@@ -251,6 +250,8 @@ def _same_name(en: str, es: str) -> bool:
     short = min(len(en), len(es))
     if short >= 3 and (en.startswith(es) or es.startswith(en)):
         return True
+    from difflib import SequenceMatcher  # here, for a light start
+
     return not forms and short >= 4 and SequenceMatcher(None, en, es).ratio() >= MIN_SIMILARITY
 
 

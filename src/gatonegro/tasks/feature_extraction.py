@@ -9,7 +9,7 @@ import numpy as np
 
 from gatonegro.checks import FLAG, Option, one_of, optional
 from gatonegro.config import Config
-from gatonegro.models import Model, as_tensor, l2_normalize
+from gatonegro.scores import as_tensor, l2_normalize
 from gatonegro.tasks.task import MAX_LENGTH, Encoded, RowOutput, Task
 from gatonegro.tasks.windows import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
@@ -38,7 +38,7 @@ FEATURE_EXTRACTION = Task(
     head="none",
     check=check_str,
     encode=encode,
-    predict=Model.embed,
+    predict="embed",
     decode=decode,
     columns=lambda config, answer: {"embedding": answer},
     column_names=lambda config, options: ("embedding",),

@@ -12,7 +12,7 @@ from gatonegro.checks import FLAG, Check, Option, check_text, optional, whole
 from gatonegro.config import Config
 from gatonegro.errors import OptionError, RowError
 from gatonegro.i18n import Message
-from gatonegro.models import Model, softmax
+from gatonegro.operators.plain import softmax
 from gatonegro.tasks.task import MAX_LENGTH, MESSAGES, Encoded, Notice, RowOutput, Task, notice
 from gatonegro.tasks.windows import check_str, encode_tokens
 from gatonegro.tokenization import Tokenizer
@@ -101,7 +101,7 @@ FILL_MASK = Task(
     head="masked-lm",
     check=check_str,
     encode=encode,
-    predict=Model.predict,
+    predict="predict",
     decode=decode,
     wrap=wrap,
     column_names=lambda config, options: ("score", "token", "token_str", "sequence"),

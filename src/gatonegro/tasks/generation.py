@@ -19,8 +19,9 @@ from gatonegro.generation import (
     criteria_of,
 )
 from gatonegro.i18n import Message
-from gatonegro.models import LanguageModel, Model, as_tensor
+from gatonegro.scores import as_tensor
 from gatonegro.tasks.task import MESSAGES
+from gatonegro.text_model import TextModel
 from gatonegro.tokenization import Tokenizer
 
 # where neither the model nor the user sets them, as in `transformers` 4
@@ -68,7 +69,7 @@ def task_prefix(model_config: Config, task: str) -> str:
 
 
 def generation_options(
-    model: LanguageModel, tokenizer: Tokenizer, task: str, options: Mapping[str, Any], num_beams: int = DEFAULT_BEAMS
+    model: TextModel, tokenizer: Tokenizer, task: str, options: Mapping[str, Any], num_beams: int = DEFAULT_BEAMS
 ) -> GenerationOptions:
     """Merge generation options from defaults, the model's files and the call, where later ones take precedence."""
     own = options["generation_config"] or model.generation_config
@@ -95,10 +96,9 @@ def generation_options(
 
 
 def generate(
-    model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any], task: str
+    model: TextModel, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any], task: str
 ) -> list[list[Generated]]:
     """Generate token sequences for each source sequence with an encoder–decoder model."""
-    assert isinstance(model, LanguageModel)
     config = generation_options(model, tokenizer, task, options)
     return model.generate_ids(ids, None, config, extras(options, tokenizer, config, len(ids)))
 

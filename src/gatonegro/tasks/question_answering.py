@@ -11,7 +11,6 @@ from gatonegro.checks import FLAG, Option, check_row_text, optional, short_repr,
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError, RowError
 from gatonegro.i18n import Message
-from gatonegro.models import Model
 from gatonegro.preprocessing.transform import PreprocessedText
 from gatonegro.tasks.task import MESSAGES, Encoded, RowOutput, Task, one_input
 from gatonegro.tokenization import Tokenizer
@@ -149,7 +148,7 @@ QUESTION_ANSWERING = Task(
     arguments=arguments,
     check=check,
     encode=encode,
-    predict=Model.predict,
+    predict="predict",
     decode=decode,
     wrap=wrap,
     options={

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -15,9 +16,11 @@ from gatonegro.compat.border import ARGUMENTS, translate
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError
 from gatonegro.i18n import Message, catalog
-from gatonegro.models import Model
+from gatonegro.text_model import TextModel
 from gatonegro.tokenization import Tokenizer
 
+# the task "translation" with its languages
+TASK_NAME_PATTERN = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[A-Za-z]+)?)")
 MAX_LENGTH = optional(whole(1))
 # options that have options of the tokenizer, which are the task's here; all but padding, which changes no answer
 TOKENIZER_OPTIONS = "tokenizer_kwargs", "tokenize_kwargs", "tokenizer_encode_kwargs"
@@ -98,8 +101,9 @@ class Task:
     `check(row, options)` raises RowError for a row that the task cannot read.
     `encode(tokenizer, config, rows, options)` → `Encoded`. It stores the error of an unreadable row there, or raises a
     RowError with the row's `item`.
-    `predict(model, ids, token_types=…, queried=…, pad_to_multiple_of=…)` → one float32 array per sequence, as
-    `Model.predict` does; with `queried`, one entry per queried token.
+    `predict`: the name of the model's method that runs it, "predict" or "embed", or a function
+    `predict(model, ids, token_types=…, queried=…, pad_to_multiple_of=…)` → one float32 array per sequence; with
+    `queried`, one entry per queried token.
     `generate(model, tokenizer, ids, options)` → a list of `Generated` per sequence; replaces `predict`.
     `retry(tokenizer, config, encoded, answers, options)` → `Encoded` with further sequences appended, to be run too. It
     is called again with their answers, until it appends none.
@@ -114,8 +118,8 @@ class Task:
     check: Callable[[Any, Mapping[str, Any]], None]
     encode: Callable[[Tokenizer, Config, Sequence[Any], Mapping[str, Any]], Encoded]
     decode: Callable[[Tokenizer, Config, RowOutput, Mapping[str, Any]], Any]
-    predict: Callable[..., list[np.ndarray]] | None = None
-    generate: Callable[[Model, Tokenizer, Sequence[Sequence[int]], Mapping[str, Any]], list[Any]] | None = None
+    predict: str | Callable[..., list[np.ndarray]] | None = None
+    generate: Callable[[TextModel, Tokenizer, Sequence[Sequence[int]], Mapping[str, Any]], list[Any]] | None = None
     retry: Callable[[Tokenizer, Config, Encoded, Mapping[int, Any], Mapping[str, Any]], Encoded] | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
     column_names: Callable[[Config, Mapping[str, Any]], Iterable[str]] = lambda config, options: ()

@@ -11,7 +11,7 @@ from gatonegro.checks import Check, Option, check_row_text, number, one_of, opti
 from gatonegro.config import Config
 from gatonegro.errors import InputError, OptionError, RowError
 from gatonegro.i18n import Message, format_number
-from gatonegro.models import SCORE_FUNCTIONS, Model
+from gatonegro.scores import SCORE_FUNCTIONS
 from gatonegro.tasks.task import (
     MAX_LENGTH,
     MESSAGES,
@@ -142,7 +142,7 @@ TEXT_CLASSIFICATION = Task(
     head="sequence-classification",
     check=check,
     encode=encode,
-    predict=Model.predict,
+    predict="predict",
     decode=decode,
     wrap=wrap,
     columns=columns,

@@ -10,7 +10,6 @@ from gatonegro.checks import FLAG, TEXT, Option, one_of, optional
 from gatonegro.config import Config
 from gatonegro.errors import InputError, RowError
 from gatonegro.generation import OPTION_CHECKS, Generated
-from gatonegro.models import LanguageModel, Model
 from gatonegro.tasks.generation import (
     DEFAULT_NEW_TOKENS,
     GENERATION_OPTIONS,
@@ -21,6 +20,7 @@ from gatonegro.tasks.generation import (
 )
 from gatonegro.tasks.task import MESSAGES, Encoded, RowOutput, Task
 from gatonegro.tasks.windows import check_str
+from gatonegro.text_model import TextModel
 from gatonegro.tokenization import Tokenizer
 
 TASK_NAME = "text-generation"
@@ -78,10 +78,9 @@ def encode(tokenizer: Tokenizer, config: Config, rows: Sequence[Any], options: M
 
 
 def generate(
-    model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any]
+    model: TextModel, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any]
 ) -> list[list[Generated]]:
     """Generate continuations of each prompt's token ids with a decoder-only model."""
-    assert isinstance(model, LanguageModel)
     config = generation_options(model, tokenizer, TASK_NAME, options, num_beams=1)
     return model.generate_ids(None, ids, config, extras(options, tokenizer, config, len(ids)))
 

@@ -13,7 +13,7 @@ from gatonegro.checks import FLAG, Check, Option, check_row_text, optional, whol
 from gatonegro.config import Config
 from gatonegro.errors import RowError
 from gatonegro.i18n import Message
-from gatonegro.models import Model, softmax
+from gatonegro.operators.plain import softmax
 from gatonegro.preprocessing.transform import PreprocessedText
 from gatonegro.tasks.task import MESSAGES, Encoded, RowOutput, Task
 from gatonegro.tasks.windows import check_str, encode_tokens
@@ -177,7 +177,7 @@ TOKEN_CLASSIFICATION = Task(
     check=check,
     is_single=is_single,
     encode=encode,
-    predict=Model.predict,
+    predict="predict",
     decode=decode,
     wrap=wrap,
     columns=lambda config, answer: {"entities": answer},

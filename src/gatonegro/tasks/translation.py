@@ -13,7 +13,6 @@ from gatonegro.errors import OptionError
 from gatonegro.generation import Generated
 from gatonegro.i18n import EMPTY, Message
 from gatonegro.language import LANGUAGE_TAG, detect_language, other_language, target_languages
-from gatonegro.models import LanguageModel, Model
 from gatonegro.tasks.generation import (
     GENERATION_OPTIONS,
     as_tensors,
@@ -23,13 +22,12 @@ from gatonegro.tasks.generation import (
     text_keys,
 )
 from gatonegro.tasks.generation import generate as generate_text
-from gatonegro.tasks.task import MESSAGES, Encoded, Notice, RowOutput, Task, columns, notice
+from gatonegro.tasks.task import MESSAGES, TASK_NAME_PATTERN, Encoded, Notice, RowOutput, Task, columns, notice
 from gatonegro.tasks.windows import check_str
+from gatonegro.text_model import TextModel
 from gatonegro.tokenization import Tokenizer
 
 # The functions import `documents` and what needs it themselves: that takes 60 ms, which other tasks need not pay.
-
-TASK_NAME_PATTERN = re.compile(r"translation_([a-z]{2,3}(?:_[A-Za-z]+)?)_to_([a-z]{2,3}(?:_[A-Za-z]+)?)")
 
 
 def named_languages(options: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -154,7 +152,7 @@ def retry(
 
 
 def generate(
-    model: Model, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any]
+    model: TextModel, tokenizer: Tokenizer, ids: Sequence[Sequence[int]], options: Mapping[str, Any]
 ) -> list[list[Generated]]:
     """Generate translations of each source sequence, with attention to its tokens if `return_alignments` is set."""
     from gatonegro.tasks.alignment import add_attention
@@ -164,7 +162,6 @@ def generate(
     is_judged = options["doubt"] and Calibration.of(model.config) is not None
     if not is_judged and not options["return_alignments"]:
         return outputs
-    assert isinstance(model, LanguageModel)
     task_ids = tokenizer(task_prefix(model.config, task_name(model.config, options)).strip(), add_special_tokens=False)
     targets = target_languages(tokenizer, model.config)
     tags = tokenizer.convert_tokens_to_ids([LANGUAGE_TAG.format(lang) for lang in targets])
@@ -178,7 +175,7 @@ def generate(
 
 
 def add_features(
-    model: LanguageModel,
+    model: TextModel,
     ids: Sequence[Sequence[int]],
     outputs: Sequence[Sequence[Generated]],
     prefixes: Sequence[tuple[int, Sequence[int] | None]],

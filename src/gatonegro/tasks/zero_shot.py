@@ -12,7 +12,7 @@ from gatonegro.config import Config
 from gatonegro.errors import OptionError, RowError
 from gatonegro.i18n import Message
 from gatonegro.language import detect_language
-from gatonegro.models import Model, softmax
+from gatonegro.operators.plain import softmax
 from gatonegro.tasks.task import MESSAGES, Encoded, RowOutput, Task, notice, one_input
 from gatonegro.tokenization import Tokenizer
 
@@ -96,7 +96,7 @@ ZERO_SHOT = Task(
     arguments=arguments,
     check=check,
     encode=encode,
-    predict=Model.predict,
+    predict="predict",
     decode=decode,
     options={
         "candidate_labels": Option(None, LABELS_CHECK),

@@ -10,6 +10,7 @@ from gatonegro.checks import short_repr
 from gatonegro.errors import InputError, MissingExtraError
 from gatonegro.i18n import localized
 from gatonegro.tokenization.inputs import MESSAGES, as_int, as_list
+from gatonegro.torch_extra import requires_torch
 
 
 class CharSpan(NamedTuple):
@@ -244,7 +245,8 @@ def to_tensors(data: dict[str, Any], kind: str) -> dict[str, Any]:
         array = array.astype(np.float32 if array.size and array.dtype.kind == "f" else np.int64)
         arrays[name] = array if rows else array.reshape(0, 0)
     if kind == "pt":
-        import torch
+        with requires_torch("return_tensors='pt'"):
+            import torch
 
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
     if kind == "tf":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from tokenizers import AddedToken
@@ -68,6 +67,8 @@ class PreTrainedTokenizerFast(Tokenizer):
             config |= {**dict.fromkeys(self.SPECIAL_TOKEN_NAMES), "model_input_names": WITHOUT_TYPE_IDS}
         elif row.kind == "wordpiece" and "vocab_file" in settings:
             config["do_lower_case"] = True
+        from tempfile import TemporaryDirectory  # here, for a light start
+
         with TemporaryDirectory() as folder:
             for name, file in (names | JSON_FILE).items():
                 if settings.get(name) is not None:

@@ -206,18 +206,24 @@ def _check_added_ids(backend: Backend, data: bytes) -> None:
 
 def _check_ids(backend: Backend, file: str, embeddings: int) -> None:
     """Raise TokenizerError unless a vocabulary's ids are 0, 1, 2 and so on, each of one token and one embedding."""
-    vocab = backend.get_vocab(with_added_tokens=False)
-    if len(set(vocab.values())) < len(vocab):
-        pairs = pairwise(sorted((i, token) for token, i in vocab.items()))
-        id, first, second = next((i, a, b) for (i, a), (j, b) in pairs if i == j)
-        raise TokenizerError(*MESSAGES["same_id"].format(id=id, first=first, second=second))
-    all_ids = set(backend.get_vocab(with_added_tokens=True).values())
-    if gaps := set(range(len(all_ids))) - all_ids:
-        raise TokenizerError(*MESSAGES["gap"].format(id=min(gaps), last=max(all_ids)))
-    if embeddings and len(vocab) > embeddings:
-        raise TokenizerError(*MESSAGES["beyond"].format(count=len(vocab), rows=embeddings))
-    unk = getattr(backend.model, "unk_token", None)
-    if file == "tokenizer.json" and type(backend.model).__name__ in ("WordPiece", "WordLevel") and unk not in vocab:
+    if None in map(backend.id_to_token, range(backend.get_vocab_size(with_added_tokens=True))):  # n tokens, fewer ids
+        vocab = backend.get_vocab(with_added_tokens=False)
+        if len(set(vocab.values())) < len(vocab):
+            pairs = pairwise(sorted((i, token) for token, i in vocab.items()))
+            id, first, second = next((i, a, b) for (i, a), (j, b) in pairs if i == j)
+            raise TokenizerError(*MESSAGES["same_id"].format(id=id, first=first, second=second))
+        all_ids = set(backend.get_vocab(with_added_tokens=True).values())
+        if gaps := set(range(len(all_ids))) - all_ids:
+            raise TokenizerError(*MESSAGES["gap"].format(id=min(gaps), last=max(all_ids)))
+    if embeddings and (count := backend.get_vocab_size(with_added_tokens=False)) > embeddings:
+        raise TokenizerError(*MESSAGES["beyond"].format(count=count, rows=embeddings))
+    model = backend.model
+    unk = getattr(model, "unk_token", None)
+    if (
+        file == "tokenizer.json"
+        and type(model).__name__ in ("WordPiece", "WordLevel")
+        and (unk is None or model.token_to_id(unk) is None)
+    ):
         raise TokenizerError(*MESSAGES["no_unk"].format(token=unk))
 
 
@@ -240,9 +246,12 @@ def _add_special_tokens(
     They are the configuration's, else the family's; without a family, those of the first whose tokens all exist. Those
     in `new` are the user's, and need not be in the vocabulary.
     """
-    names, vocab = [name] if name else ["bert", "roberta", "t5"], backend.get_vocab()
-    rows = map(TOKENIZER_FAMILIES.__getitem__, names)
-    family = next((row for row in rows if raw or vocab.keys() >= set(row.special_tokens.values())), None)
+
+    def known(token: str) -> bool:
+        return backend.token_to_id(token) is not None
+
+    rows = map(TOKENIZER_FAMILIES.__getitem__, [name] if name else ["bert", "roberta", "t5"])
+    family = next((row for row in rows if raw or all(map(known, row.special_tokens.values()))), None)
     tokens: dict[str, AddedToken] = {}
     for entry in Tokenizer.SPECIAL_TOKEN_NAMES:
         default = family.special_tokens.get(entry) if family else None
@@ -252,7 +261,7 @@ def _add_special_tokens(
         elif default:  # a mask stands for a word together with the space before it
             space = entry == "mask_token" and (default == "<mask>" or name == "deberta")
             tokens[entry] = AddedToken(default, lstrip=space, normalized=False)
-        missing = entry in tokens and entry not in new and tokens[entry].content not in vocab
+        missing = entry in tokens and entry not in new and not known(tokens[entry].content)
         if raw and missing and entry in ("cls_token", "sep_token", "unk_token"):
             raise TokenizerError(*MESSAGES["not_of_kind"].format(token=tokens[entry].content, kind=name))
     extra = config.get("additional_special_tokens") or config.get("extra_special_tokens") or []
