@@ -6,9 +6,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 data=${1:-../shared/data}
-python benchmarks/start.py --rounds 7
+python benchmarks/start.py --rounds 9 --install
 python benchmarks/engines.py --shape distilbert --texts 256 --rounds 3
-python benchmarks/engines.py --shape bert-base --texts 64 --rounds 2 --only ours theirs onnxruntime openvino
+python benchmarks/engines.py --shape bert-base --texts 64 --rounds 2 --only ours ours_torch theirs onnxruntime openvino
 python benchmarks/engines.py --shape sentiment-es-en --texts 512 --rounds 3
 python benchmarks/latency.py
 python benchmarks/batching.py

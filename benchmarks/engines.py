@@ -28,10 +28,10 @@ import transformers
 from common import HERE, SHAPES, machine, make_model, make_texts, save
 
 from gatonegro import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, pipeline
-from gatonegro.engine import kernels
 from gatonegro.engine.int8 import quantise
 from gatonegro.engine.linear import Prepacked
 from gatonegro.engine.processor import fast_precisions
+from gatonegro.operators import kernels
 
 Engine = Callable[[list[str]], np.ndarray]  # texts → logits (n, labels)
 BATCH = 32
@@ -60,23 +60,35 @@ def batched(ask: Callable[[dict[str, np.ndarray]], np.ndarray], tokenizer, size:
 # --- makers: each yields names and engines, or fails as a whole ---
 
 
-def ours(folder: Path, title: str = "gatonegro {}") -> Iterator[tuple[str, Engine]]:
-    for precision in ("fp32", "bf16", "int8"):
+def ours(
+    folder: Path,
+    title: str = "gatonegro {}",
+    backend: str = "auto",
+    precisions: tuple[str, ...] = ("fp32", "bf16", "int8"),
+) -> Iterator[tuple[str, Engine]]:
+    for precision in precisions:
         if precision == "bf16" and "bf16" not in fast_precisions():
             continue
-        run = pipe_engine(pipeline("text-classification", model=folder, device="cpu", precision=precision))
+        options = {"device": "cpu", "precision": precision, "backend": backend}
+        run = pipe_engine(pipeline("text-classification", model=folder, **options))
         yield title.format(precision), run
         yield f"{title.format(precision)}, one by one", lambda texts, run=run: np.concatenate([run([t]) for t in texts])
 
 
+def ours_torch(folder: Path) -> Iterator[tuple[str, Engine]]:
+    yield from ours(folder, "gatonegro {}, torch", "torch")
+
+
 def ours_without_kernels(folder: Path) -> Iterator[tuple[str, Engine]]:
     kernels.available = lambda: False
-    yield from ours(folder, "gatonegro {}, without kernels")
+    yield from ours(folder, "gatonegro {}, torch without kernels", "torch")
+    yield from ours(folder, "gatonegro {}, numpy without kernels", "numpy", ("fp32",))
 
 
 def pipe_engine(classify) -> Engine:
     """Return an engine for a pipeline of transformers or gatonegro."""
-    names = {label: i for i, label in classify.model.config.id2label.items()}
+    model = getattr(classify, "running", None) or classify.model
+    names = {label: i for i, label in model.config.id2label.items()}
 
     def run(texts: list[str], **options) -> np.ndarray:
         found = classify(texts, top_k=None, function_to_apply="none", **options)
@@ -268,7 +280,7 @@ class Engines:
 
 MAKERS = {
     maker.__name__: maker
-    for maker in (ours, ours_without_kernels, theirs, onnxruntime, openvino, ctranslate2, compiled)
+    for maker in (ours, ours_torch, ours_without_kernels, theirs, onnxruntime, openvino, ctranslate2, compiled)
 }
 
 

@@ -51,7 +51,7 @@ def main() -> None:
         folder = Path(name)
         make_model(folder, args.shape)
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        with Engines(("ours", "theirs", "onnxruntime"), folder) as engines:
+        with Engines(("ours", "ours_torch", "theirs", "onnxruntime"), folder) as engines:
             missing = engines.missing
             titles = [title for title in engines.pipes if "one by one" in title]
             for length in LENGTHS:

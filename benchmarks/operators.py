@@ -17,11 +17,12 @@ import torch
 import torch.nn.functional as F
 from common import HERE, machine, save
 
-from gatonegro.engine import kernels
 from gatonegro.engine.attention import KernelAttend
 from gatonegro.engine.int8 import FbgemmInt8, OnednnInt8, has_wide_sums, quantise
+from gatonegro.engine.kernels import Kernel, KernelNorm, to_array
 from gatonegro.engine.processor import fast_precisions
 from gatonegro.nn.attention import attend
+from gatonegro.operators import kernels
 from gatonegro.packing import Layout
 
 ROWS = (8, 16, 64, 256, 2048)
@@ -68,11 +69,12 @@ def products(rows: int) -> dict[str, Callable[[], object]]:
         "int8, as the engine does with FBGEMM": lambda m=FbgemmInt8(weight, bias): m(x),
     }
     if kernels.available():
-        ways["fp32, our kernel"] = lambda m=kernels.KernelLinear(weight, bias): m(x)
-        ways["int8, our kernel, rounding included"] = lambda m=kernels.KernelInt8(weight, bias): m(x)
-        ways["int8, our kernel, rounding and GELU included"] = lambda m=kernels.KernelInt8(weight, bias, "gelu"): m(x)
-    if kernels.available() and kernels.prefers_kernel(torch.bfloat16):
-        ways["bf16, our kernel"] = lambda m=kernels.KernelLinear(weight.bfloat16(), bias), h=x.bfloat16(): m(h)
+        matrix, vector, half = to_array(weight), to_array(bias), to_array(weight.bfloat16())
+        small, curved = (Kernel(kernels.Int8Linear(matrix, None, vector, act)) for act in (None, "gelu"))
+        ways["fp32, our kernel"] = lambda m=Kernel(kernels.Linear(matrix, vector)): m(x)
+        ways["int8, our kernel, rounding included"] = lambda: small(x)
+        ways["int8, our kernel, rounding and GELU included"] = lambda: curved(x)
+        ways["bf16, our kernel"] = lambda m=Kernel(kernels.Linear(half, vector)), h=x.bfloat16(): m(h)
     if "bf16" in fast_precisions():
         half, half_weight, half_bias = x.bfloat16(), weight.bfloat16(), bias.bfloat16()
         half_packed = torch.ops.mkldnn._reorder_linear_weight(half_weight)
@@ -97,7 +99,7 @@ def attention() -> dict[str, Callable[[], object]]:
     if kernels.available():
         ways["attention of 75 × 27 tokens, our kernel, fp32"] = lambda m=KernelAttend(): m(q, k, v, layout)
         ways["attention of 75 × 27 tokens, our kernel, bf16"] = lambda m=KernelAttend(): m(*half, layout)
-        ways[f"layer norm of {K}, our kernel, fp32"] = lambda m=kernels.KernelNorm(norm): m(x)
+        ways[f"layer norm of {K}, our kernel, fp32"] = lambda m=KernelNorm(norm): m(x)
     return ways
 
 

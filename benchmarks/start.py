@@ -1,8 +1,10 @@
-"""Measure the time of a cold command: whole processes, in turns, best of several.
+"""Measure cold commands: the time and the memory of whole processes, in turns, best of several; and an install's size.
 
-    python benchmarks/start.py --rounds 5
+    python benchmarks/start.py --rounds 9 --install
 
-Writes `benchmarks/results/start.json` and `.md`.
+With `--install`, the package, its models and its kernels are installed into a folder of their own, without PyTorch; the
+commands run from there, so that their time is that of a machine without PyTorch. Writes `benchmarks/results/start.json`
+and `.md`.
 """
 
 from __future__ import annotations
@@ -12,46 +14,106 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from common import HERE, machine, save
 
 N_IMPORTS = 10  # slowest imports in the table
-CLI = [sys.executable, "-m", "gatonegro"]
-COMMANDS = {
-    "python -c pass": [sys.executable, "-c", "pass"],
-    "gatonegro --help": [*CLI, "--help"],
-    'python -c "import torch"': [sys.executable, "-c", "import torch"],
-    'gatonegro sentiment "El profesor es bueno"': [*CLI, "sentiment", "El profesor es bueno"],
+TORCH = 'python -c "import torch"'
+PARTS = (".", "./models", "./kernels")  # distributions, from the repository's root
+COMMANDS = {  # without the interpreter
+    "python -c pass": ["-c", "pass"],
+    'python -c "import numpy"': ["-c", "import numpy"],
+    TORCH: ["-c", "import torch"],
+    "gatonegro --help": ["-m", "gatonegro", "--help"],
+    'gatonegro sentiment "El profesor es bueno"': ["-m", "gatonegro", "sentiment", "El profesor es bueno"],
+    'gatonegro translate "El profesor es bueno"': ["-m", "gatonegro", "translate", "El profesor es bueno"],
 }
+
+
+def install(folder: Path) -> dict[str, float]:
+    """Install the package without PyTorch into a folder; return the size in megabytes of each part, largest first."""
+    pip = [sys.executable, "-m", "pip", "install", "-q", "-c", "constraints.txt", "--target", str(folder), *PARTS]
+    subprocess.run(pip, check=True, cwd=HERE.parent)
+    subprocess.run([sys.executable, "-m", "compileall", "-q", str(folder)], check=False)
+    sizes: dict[str, float] = {}
+    for path in folder.rglob("*"):
+        if path.is_file():
+            part = path.relative_to(folder).parts[0].removesuffix(".libs").partition("-")[0]
+            sizes[part] = sizes.get(part, 0) + path.stat().st_size / 1e6
+    return dict(sorted(((part, round(size, 1)) for part, size in sizes.items()), key=lambda entry: -entry[1]))
+
+
+def run(command: list[str], env: dict[str, str]) -> tuple[float, float]:
+    """Run a command; return its seconds, and the most memory in megabytes that it held at a time."""
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds, process.returncode = time.perf_counter() - begun, os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command} failed with status {process.returncode}")
+    return seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def imports(env: dict[str, str]) -> list[tuple[int, str]]:
+    """Return what takes longest to import for a first answer, in milliseconds."""
+    program = "from gatonegro import pipeline; pipeline('sentiment-analysis')('El profesor es bueno')"
+    told = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", program], check=True, capture_output=True, text=True, env=env
+    ).stderr
+    found = [(int(us) // 1000, name) for us, name in re.findall(r"\| +(\d+) \| ( *\S+)$", told, re.MULTILINE)]
+    return sorted(((ms, name.strip()) for ms, name in found if "." not in name), reverse=True)[:N_IMPORTS]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--install", action="store_true", help="measure an install without PyTorch")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "start")
     args = parser.parse_args()
-    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for _ in range(args.rounds):
-        for name, command in COMMANDS.items():
-            begun = time.perf_counter()
-            subprocess.run(command, check=True, capture_output=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
-            seconds[name].append(round(time.perf_counter() - begun, 3))
-    program = "from gatonegro import pipeline; pipeline('sentiment-analysis')('El profesor es bueno')"
-    told = subprocess.run(
-        [sys.executable, "-X", "importtime", "-c", program], check=True, capture_output=True, text=True
-    ).stderr
-    imports = [(int(us) // 1000, name) for us, name in re.findall(r"\| +(\d+) \| ( *\S+)$", told, re.MULTILINE)]
-    imports = sorted(((ms, name.strip()) for ms, name in imports if "." not in name), reverse=True)[:N_IMPORTS]
-    torch = min(seconds['python -c "import torch"'])
-    rows = {name: {"best": min(s), "all": s, "times_torch": round(min(s) / torch, 2)} for name, s in seconds.items()}
-    command = f"python benchmarks/start.py --rounds {args.rounds}"
-    result = {"command": command, "machine": machine(), "commands": rows, "imports_ms": imports}
-    lines = ["", "| command | best, s | × `import torch` |", "|---|---:|---:|"]
-    lines += [f"| `{name}` | {row['best']:.2f} | {row['times_torch']:.2f} |" for name, row in rows.items()]
+    env, sizes = {**os.environ, "HF_HUB_OFFLINE": "1"}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        thin = env
+        if args.install:
+            sizes = install(Path(folder))
+            # -S hides the packages beside the interpreter, PyTorch among them
+            thin = {**env, "PYTHONPATH": folder}
+        seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
+        memory: dict[str, list[float]] = {name: [] for name in COMMANDS}
+        for _ in range(args.rounds):
+            for name, command in COMMANDS.items():
+                is_thin = args.install and name != TORCH
+                took, held = run([*(["-S"] if is_thin else []), *command], thin if is_thin else env)
+                seconds[name].append(round(took, 3))
+                memory[name].append(round(held))
+        slowest = imports(thin)
+    torch = min(seconds[TORCH])
+    rows = {
+        name: {"best": min(s), "all": s, "times_torch": round(min(s) / torch, 2), "memory_mb": min(memory[name])}
+        for name, s in seconds.items()
+    }
+    command = f"python benchmarks/start.py --rounds {args.rounds}{' --install' * args.install}"
+    result = {"command": command, "machine": machine(), "commands": rows, "imports_ms": slowest, "install_mb": sizes}
+    lines = ["", "| command | best, s | × `import torch` | memory, MB |", "|---|---:|---:|---:|"]
+    lines += [
+        f"| `{name}` | {row['best']:.2f} | {row['times_torch']:.2f} | {row['memory_mb']} |"
+        for name, row in rows.items()
+    ]
+    if sizes:
+        lines += [
+            "",
+            f"The install: {sum(sizes.values()):.0f} MB, with compiled bytecode.",
+            "",
+            "| part | MB |",
+            "|---|---:|",
+        ]
+        lines += [f"| {part} | {size:.1f} |" for part, size in sizes.items() if size >= 1]
     lines += ["", "What took longest to import, each with what it imports first, by `-X importtime`:", ""]
-    lines += ["| module | ms |", "|---|---:|", *(f"| `{name}` | {ms} |" for ms, name in imports)]
+    lines += ["| module | ms |", "|---|---:|", *(f"| `{name}` | {ms} |" for ms, name in slowest)]
     save(args.out, result, lines)
 
 

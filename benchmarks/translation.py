@@ -24,7 +24,7 @@ import torch
 import transformers
 from common import HERE, machine, save
 
-from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer
+from gatonegro import AutoModelForSeq2SeqLM, AutoTokenizer, native
 from gatonegro.engine.processor import fast_precisions, limit_threads
 
 Ids = list[list[int]]
@@ -63,17 +63,24 @@ def read(path: Path) -> list[str]:
 # --- the engines ---
 
 
-def ours(folder: Path) -> Iterator[tuple[str, Engine]]:
-    model = AutoModelForSeq2SeqLM.from_pretrained(folder)
+def ours(folder: Path, title: str = "gatonegro {}", backend: str = "numpy") -> Iterator[tuple[str, Engine]]:
     for precision in ("fp32", "bf16", "int8"):
         if precision == "bf16" and "bf16" not in fast_precisions():
             continue
+        if backend == "numpy":
+            model = native.load(folder, "seq2seq-lm", precision=precision)
+        else:
+            model = AutoModelForSeq2SeqLM.from_pretrained(folder).optimize(precision)
 
-        def run(ids: Ids, beams: int, length: int | None, fast=model.optimize(precision)) -> object:
+        def run(ids: Ids, beams: int, length: int | None, fast=model) -> object:
             limits = {"min_new_tokens": length, "max_new_tokens": length or 256}
             return fast.generate_ids(ids, options=fast.generation_config.with_options({"num_beams": beams, **limits}))
 
-        yield f"gatonegro {precision}", run
+        yield title.format(precision), run
+
+
+def ours_torch(folder: Path) -> Iterator[tuple[str, Engine]]:
+    yield from ours(folder, "gatonegro {}, torch", "torch")
 
 
 def theirs(folder: Path) -> Iterator[tuple[str, Engine]]:
@@ -120,7 +127,7 @@ def ctranslate2(folder: Path) -> Iterator[tuple[str, Engine]]:
         yield f"CTranslate2 {kind}", run
 
 
-MAKERS = {maker.__name__: maker for maker in (ours, theirs, ctranslate2)}
+MAKERS = {maker.__name__: maker for maker in (ours, ours_torch, theirs, ctranslate2)}
 
 
 # --- the measurement ---
@@ -170,7 +177,7 @@ def main() -> None:
         missing = {}
         for maker in args.only:
             try:
-                engines |= dict(MAKERS[maker](args.model if maker == "ours" and args.model else folder))
+                engines |= dict(MAKERS[maker](args.model if maker.startswith("ours") and args.model else folder))
             except Exception as error:  # any engine may fail in its own way, and the others go on
                 missing[maker] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         speeds: dict[str, dict[str, list[float]]] = {}
