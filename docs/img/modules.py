@@ -17,26 +17,34 @@ WIDTH, MARGIN, GAP = 1080, 24, 6  # pixels
 LOW, HIGH = 34, 48  # heights of a row of one or two boxes, and of more
 INK, GREY, LINE, PAPER = "#1b1e25", "#5b606c", "#c9ccd3", "#ffffff"
 GROUPS = {  # colour → the modules of a kind
-    "#fdf1dc": "cli glassbox pipelines tasks training modeling_outputs",
-    "#dff3ef": "models generation engine families nn",
+    "#fdf1dc": "cli glassbox pipelines tasks",
+    "#fbe3e4": "modeling_outputs training models engine nn padding",
+    "#dff3ef": "native text_model generation families operators scores",
     "#ece6fb": "language checkpoints packing preprocessing documents tokenization",
-    "#eef0f3": "batching config hub storage compat checks download utils errors i18n",
+    "#eef0f3": "batching config hub storage compat checks download torch_extra utils errors i18n",
 }
+RULE = "A module imports only from rows below it. Red ones need PyTorch, and so does explain in glassbox."
 CONTENTS = {
     "cli": "one file per command",
     "glassbox": "explain, diagnose, the page of an explanation",
     "pipelines": "pipeline(); the one loop from rows to answers",
     "tasks": "a record per task: encode, predict or generate, decode",
-    "training": "one loop: AdamW, schedule, log, resume",
+    "training": "one loop in PyTorch: AdamW, log, resume",
     "modeling_outputs": "names",
-    "models": "the Auto* classes: config, weights and head; padded batches",
+    "models": "the Auto* classes of PyTorch: config, weights and head; padded batches",
+    "native": "the forward pass in numpy: encoder, decoder, heads",
+    "text_model": "what pipelines, tasks and generation use of a model, in both backends",
     "generation": "greedy, beams and sampling over a KV cache",
-    "engine": "optimized modules: precision, int8, kernels, threads",
-    "families": "a file per family: config and tensor names",
-    "nn": "attention, encoder layer, decoder layer, heads: packed in, packed out",
+    "engine": "optimized modules of PyTorch: precision, int8, kernels",
+    "families": "a file per family: names; from files to weights",
+    "nn": "the forward pass in PyTorch: encoder layer, decoder layer, heads; packed in, packed out",
     "language": "language of a text; does a model fit it",
     "checkpoints": "safetensors, shards",
+    "padding": "padded batches of tensors, from and to packed ones",
     "packing": "Packed, Layout",
+    "operators": "products, norms, attention",
+    "scores": "softmax and norms of answers",
+    "torch_extra": "whether PyTorch is installed",
     "preprocessing": "tweets, emoji",
     "documents": "markup, sentences, numbers",
     "tokenization": "AutoTokenizer, windows",
@@ -56,7 +64,7 @@ FLOW = (  # what a text becomes, and where
     ("preprocessing", "prepared text"),
     ("tokenization", "ids, windows"),
     ("batching, packing", "(t,) no padding"),
-    ("models, nn", "(t, hidden)"),
+    ("native or models", "(t, hidden)"),
     ("tasks", "decode"),
     ("POS 0.97", "answer"),
 )
@@ -104,7 +112,7 @@ def draw() -> str:
     """Return the picture as SVG: the way of a text, and below it the layers of modules."""
     parts = [label(MARGIN, MARGIN + 8, "From text to answer", 13, GREY), *flow(MARGIN + 20)]
     y = MARGIN + 20 + 44 + 34
-    parts.append(label(MARGIN, y - 10, "A module imports only from rows below it", 13, GREY))
+    parts.append(label(MARGIN, y - 10, RULE, 13, GREY))
     for names in layers():
         width = (WIDTH - 2 * MARGIN - (len(names) - 1) * GAP) / len(names)
         row = LOW if len(names) < 3 else HIGH
