@@ -45,6 +45,7 @@ class TextModel:
     decode: Callable[..., Any]
     logits: Callable[..., Any]  # (hidden states, packed) → the head's output, such as next-token logits (t, vocab)
     cross_attention: Callable[..., np.ndarray]
+    compiles_shapes = True  # operators may be compiled for a number of tokens, so that few numbers are better
 
     @property
     def device_type(self) -> str:
@@ -97,10 +98,11 @@ class TextModel:
             ids: token ids per sequence.
             token_types: token type ids per sequence.
             queried: per sequence, indices of the tokens whose outputs are returned; the arrays are then (queried, …).
-            pad_to_multiple_of: see `pack`.
+            pad_to_multiple_of: see `pack`; of models whose operators may be compiled for a shape.
             hidden: return hidden states (length, hidden) of the last layer instead of the head's output.
         """
-        packed = pack(ids, self.config, token_types, pad_to_multiple_of=pad_to_multiple_of)
+        multiple = pad_to_multiple_of if self.compiles_shapes else 1
+        packed = pack(ids, self.config, token_types, pad_to_multiple_of=multiple)
         rows = slice(None) if queried is None else packed.indices(queried)
         with self.inference():
             out = self.encode(packed)[rows] if hidden else self.run(packed, rows)

@@ -14,7 +14,7 @@ from gatonegro.native.encoder import KV, encode, head
 from gatonegro.native.weights import Weights
 from gatonegro.packing import Layout, Packed, pack
 from gatonegro.text_model import TextModel
-from gatonegro.torch_extra import missing_torch
+from gatonegro.torch_extra import has_torch, missing_torch
 
 if TYPE_CHECKING:
     from gatonegro.generation import GenerationConfig
@@ -32,6 +32,8 @@ class NativeModel(TextModel):
         precision: "fp32", "bf16" or "int8", of the layers' products.
     """
 
+    compiles_shapes = False
+
     def __init__(self, config: Config, task_head: str, state: Mapping[str, Any], precision: str = "fp32"):
         self.config, self.task_head, self.name_or_path = config, task_head, ""
         self.precision, self.weights, self.stored_int8 = precision, Weights(state, precision), False
@@ -44,7 +46,7 @@ class NativeModel(TextModel):
         return f"{type(self).__name__}({self.config.model_type!r}, {self.task_head!r}, {self.precision!r}{name})"
 
     def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_"):  # such as state_dict
+        if not name.startswith("_") and not has_torch():  # such as state_dict
             raise AttributeError(str(missing_torch(f"{type(self).__name__}.{name}")))
         return object.__getattribute__(self, name)  # raises Python's own error
 
