@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gatonegro.checks import one_of
+from gatonegro.compat import accepts
 from gatonegro.errors import GatonegroError
 from gatonegro.families.loading import open_checkpoint
 from gatonegro.native.model import NativeModel
@@ -31,6 +32,7 @@ def best_precision(stored_int8: bool) -> str:
     return next((kind for kind in choices if kind in fast_precisions() and kernels.is_fast(kind)), "fp32")
 
 
+@accepts("AutoModel.from_pretrained")
 def load(name: str | Path, head: str, *, precision: str = "auto", **options: Any) -> NativeModel:
     """Load a model by name or from a folder, with the options of `families.assembly.open_checkpoint`.
 
