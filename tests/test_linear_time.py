@@ -13,7 +13,7 @@ import pytest
 
 import gatonegro
 from gatonegro import AutoTokenizer, diagnose, pipeline
-from gatonegro.cli.input import find_columns
+from gatonegro.cli.input import ENCODING_STARTS, find_columns
 from gatonegro.compat.border import refusal
 from gatonegro.documents import (
     Direction,
@@ -113,6 +113,7 @@ for full in PATTERNS:
 # patterns that functions put together, with a usual value in the place of each variable, in the order of the file
 PUT_TOGETHER = {
     "documents/localization.py": [r"(?<![\w.,])1º\.?(?!\w)"],  # all of them are in `expansions`
+    "cli/input.py": ["|".join(ENCODING_STARTS.values())],
     "compat/border.py": ["Callback"],  # those of names.json read names of bounded length, see `refusal`
     "checkpoints/reading.py": [r"[^/\\:\0]+\.safetensors"],
     "preprocessing/tweets.py": [r"(.)\1{3,}", "[ja]{5,}"],
@@ -122,6 +123,9 @@ for call_place, call in inline():
         continue
     parts = PUT_TOGETHER.get(call_place.partition(":")[0])
     source = call.args[0].value if isinstance(call.args[0], ast.Constant) else parts.pop(0) if parts else None
+    if isinstance(call.args[0], ast.Name) and source is None:  # a text of the module, compiled when it is needed
+        name = call_place.partition(":")[0].removesuffix(".py").replace("/", ".")
+        source = getattr(importlib.import_module(f"gatonegro.{name}"), call.args[0].id, None)
     if source is not None:
         PATTERNS[call_place] = re.compile(source)
         USES[call_place] = {call_place.rpartition(" ")[2].replace("compile", "search")}
