@@ -17,7 +17,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 
 from gatonegro import AutoModelForSequenceClassification, AutoTokenizer
 from gatonegro.config import Config
-from gatonegro.engine import cores
+from gatonegro.operators.processor import cores
 
 HERE = Path(__file__).parent
 SHARED = HERE.parents[1] / "shared" / "data"
