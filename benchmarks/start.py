@@ -15,7 +15,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from common import HERE, machine, save
@@ -46,17 +45,24 @@ def install(folder: Path) -> dict[str, float]:
     return dict(sorted(((part, round(size, 1)) for part, size in sizes.items()), key=lambda entry: -entry[1]))
 
 
+# In a process of its own: a child's peak includes the memory of the process that started it, here PyTorch's.
+LAUNCHER = """
+import os, sys, time
+begun, quiet = time.perf_counter(), (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[quiet])
+_, status, usage = os.wait4(process, 0)
+print(time.perf_counter() - begun, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+
+
 def run(command: list[str], env: dict[str, str]) -> tuple[float, float]:
     """Run a command; return its seconds, and the most memory in megabytes that it held at a time."""
-    begun = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds, process.returncode = time.perf_counter() - begun, os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{command} failed with status {process.returncode}")
-    return seconds, usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
+    launch = [sys.executable, "-S", "-c", LAUNCHER, sys.executable, *command]
+    told = subprocess.run(launch, check=True, capture_output=True, text=True, env=env).stdout
+    seconds, peak, status = told.split()
+    if status != "0":
+        raise SystemExit(f"{command} failed with status {status}")
+    return float(seconds), float(peak) / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def imports(env: dict[str, str]) -> list[tuple[int, str]]:
