@@ -18,11 +18,16 @@ def gelu(x: Array) -> Array:
     """
     z = np.abs(x) * np.float32(0.5**0.5)
     t = 1 / (1 + np.float32(0.3275911) * z)
-    tail = np.zeros_like(t)
-    for factor in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592):
-        tail = (tail + np.float32(factor)) * t
-    tail *= np.exp(-z * z)  # 1 − erf(z)
-    return np.float32(0.5) * x * np.where(x < 0, tail, 2 - tail)
+    tail = np.float32(1.061405429) * t
+    for factor in (-1.453152027, 1.421413741, -0.284496736, 0.254829592):
+        tail += np.float32(factor)
+        tail *= t
+    z *= -z
+    tail *= np.exp(z, out=z)  # 1 − erf
+    np.subtract(2, tail, out=tail, where=x >= 0)
+    tail *= x
+    tail *= np.float32(0.5)
+    return tail
 
 
 def gelu_tanh(x: Array) -> Array:
@@ -142,7 +147,8 @@ def attention_probs(
     The queries are the last tokens of the keys' sequence. With `causal`, none attends to later tokens. With `bias`, a
     number is added for each head and distance from query to key, from -reach to reach and farther.
     """
-    scores = np.einsum("qhd,khd->hqk", q, k) * np.float32(q.shape[-1] ** -0.5 if scale is None else scale)  # (h, q, k)
+    scores = q.transpose(1, 0, 2) @ k.transpose(1, 2, 0)  # (h, q, k)
+    scores *= np.float32(q.shape[-1] ** -0.5 if scale is None else scale)
     distance = np.arange(len(k)) - np.arange(len(k) - len(q), len(k))[:, None]  # (q, k)
     if bias is not None:
         reach = bias.shape[1] // 2
@@ -174,5 +180,5 @@ def attend(
         first, start = rows.stop, columns.stop
         if queries and keys:
             probs = attention_probs(q[rows], k[columns], causal=causal, scale=scale, bias=bias)  # (h, q, k)
-            out[rows] = np.einsum("hqk,khd->qhd", probs, v[columns])
+            out[rows] = (probs @ v[columns].transpose(1, 0, 2)).transpose(1, 0, 2)
     return out
