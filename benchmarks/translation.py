@@ -74,7 +74,8 @@ def ours(folder: Path, title: str = "gatonegro {}", backend: str = "numpy") -> I
 
         def run(ids: Ids, beams: int, length: int | None, fast=model) -> object:
             limits = {"min_new_tokens": length, "max_new_tokens": length or 256}
-            return fast.generate_ids(ids, options=fast.generation_config.resolve().with_options({"num_beams": beams, **limits}))
+            options = fast.generation_config.resolve().with_options({"num_beams": beams, **limits})
+            return fast.generate_ids(ids, options=options)
 
         yield title.format(precision), run
 

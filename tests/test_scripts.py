@@ -43,6 +43,7 @@ def forget_scripts():
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.filterwarnings("ignore:PyTorch's fast operator for bfloat16")  # on processors without it
 def test_names_that_a_script_uses_exist(script, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(script.parent), *sys.path])  # to which scripts add folders
     forget_scripts()
