@@ -57,6 +57,11 @@ class TextModel:
         return nullcontext()
 
     @property
+    def generates(self) -> bool:
+        """True if the model's head predicts a decoder's next tokens."""
+        return self.task_head in ("causal-lm", "seq2seq-lm")
+
+    @property
     def reads_whole(self) -> bool:
         """True if the model's head reads sequences as a whole, and not each of their tokens."""
         return self.task_head in ("pooler", "sequence-classification")
@@ -117,7 +122,7 @@ class TextModel:
         return self.predict(ids, hidden=True, **options)
 
     def _check_head(self) -> None:
-        if self.task_head not in ("seq2seq-lm", "causal-lm") or getattr(self, "head", True) is None:
+        if not self.generates or getattr(self, "head", True) is None:
             raise MissingHeadError(*MESSAGES["no_head"])
 
     def generate_ids(

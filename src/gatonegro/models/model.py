@@ -212,7 +212,8 @@ class Model(NamedModel, TextModel):
         if uses_kernels(precision, self.device):  # the same as those of the other backend
             state = {name: to_array(tensor) for name, tensor in self.own_state_dict().items()}
             native = NativeModel(self.config, self.task_head, state, precision)
-            native.run(calibration_tokens(self.config))
+            if precision != "int8":  # whose products are made already
+                native.run(calibration_tokens(self.config))
             products = native.weights.operators
         replace_modules(fast, precision, small, lambda: fast.run(_random_tokens(self.config)), products)
         fast._source = lambda: self

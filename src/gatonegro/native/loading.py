@@ -34,7 +34,7 @@ def best_precision(stored_int8: bool) -> str:
 
 @accepts("AutoModel.from_pretrained")
 def load(name: str | Path, head: str, *, precision: str = "auto", **options: Any) -> NativeModel:
-    """Load a model by name or from a folder, with the options of `families.assembly.open_checkpoint`.
+    """Load a model by name or from a folder, with the options of `families.loading.open_checkpoint`.
 
     Raises:
         OptionError: the precision is none of these, or needs PyTorch.

@@ -61,11 +61,6 @@ class NativeModel(TextModel):
 
         return GenerationConfig.of_files(self.config, self.generation_files)
 
-    @property
-    def generates(self) -> bool:
-        """True if the model's head predicts a decoder's next tokens."""
-        return self.task_head in ("causal-lm", "seq2seq-lm")
-
     def encode(self, packed: Packed) -> np.ndarray:
         """Return the last hidden states (t, hidden) of the encoder or, in a decoder-only model, of the decoder."""
         function = decode if self.config.decoder_only else encode

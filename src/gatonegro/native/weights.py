@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gatonegro import operators
-from gatonegro.checkpoints.int8 import Int8Rows
-from gatonegro.operators.arrays import BF16, FP32, cast, to_fp32
+from gatonegro.checkpoints.int8 import Int8Rows, as_float32
+from gatonegro.operators.arrays import BF16, FP32, cast
 from gatonegro.operators.int8 import ACTIVATION_MINIMUM
 
 DTYPES: dict[str, np.dtype] = {"fp32": FP32, "bf16": BF16, "int8": FP32}  # precision → dtype of hidden states
@@ -52,8 +52,7 @@ class Weights:
 
     def array(self, name: str) -> np.ndarray:
         """Return a tensor in fp32."""
-        value = self.state[self.full_name(name)]
-        return value.expand() if isinstance(value, Int8Rows) else to_fp32(value)
+        return as_float32(self.state[self.full_name(name)])
 
     def has(self, name: str) -> bool:
         """Return True if there is a tensor of this name."""
@@ -61,8 +60,7 @@ class Weights:
 
     def rows(self, name: str, ids: np.ndarray) -> np.ndarray:
         """Return some rows of a table, such as the embeddings (t, hidden) of token ids (t,)."""
-        rows = self.state[self.full_name(f"{name}.weight")][ids]
-        return rows.expand() if isinstance(rows, Int8Rows) else to_fp32(rows)
+        return as_float32(self.state[self.full_name(f"{name}.weight")][ids])
 
     def norm(self, x: np.ndarray, name: str, eps: float) -> np.ndarray:
         """Return x, normed: a layer norm or, where there is no bias, an RMS norm."""
